@@ -1,0 +1,234 @@
+"""Checkpoints: written whole or not at all, verified when read, pruned.
+
+`checkpoints/step-00000500/` holds `model.safetensors`, `optimizer.safetensors` and `state.json`, which has the size
+and SHA-256 of both. The folder is made under another name, brought on the disk and renamed; `latest` and `best` are
+small files that name a folder and are replaced in the same way. No pickle anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from tinylm.config import FORMAT
+from tinylm.errors import CheckpointError
+from tinylm.runs import RunFolder
+
+MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+
+
+@dataclass
+class TrainState:
+    """Where a run stands, besides its weights and its optimizer's state."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    plan_steps: int = 0
+    """The length of the run that the learning rate follows."""
+    budget: str | None = None
+    """The budget that `plan_steps` was made for."""
+    events_bytes: int = 0
+    """How long the event log was when the checkpoint was made; resuming cuts it back to this."""
+    samples_bytes: int = 0
+    best_val_bpb: float | None = None
+    best_val_loss: float | None = None
+    best_step: int | None = None
+    machine: str = ""
+    """Where it ran; elsewhere, what was measured is measured again."""
+    bad_steps: int = 0
+    """How many steps in a row were not applied because loss or gradient were not finite."""
+    loss_scale: float = 1.0
+    """What the loss is multiplied with before the backward pass, in fp16."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that verified: its folder, its state and the bytes of its tensors."""
+
+    path: Path
+    state: TrainState
+    _files: Mapping[str, bytes]
+
+    def model(self) -> dict[str, Tensor]:
+        """The model's weights by name."""
+        return _tensors(self._files[MODEL], self.path / MODEL)
+
+    def optimizer(self) -> dict[str, Tensor]:
+        """The optimizer's state by name."""
+        return _tensors(self._files[OPTIMIZER], self.path / OPTIMIZER)
+
+
+def folder_name(step: int) -> str:
+    """The name of the checkpoint folder of a step."""
+    return f"step-{step:08d}"
+
+
+def save(
+    run: RunFolder, model: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], state: TrainState, best: bool
+) -> Path:
+    """Write a checkpoint of `state.step` and point `latest` (and `best`) to it; OSError where the disk refuses.
+
+    Killed at any instant, it leaves the checkpoints that were there and whole ones only. A step that is saved twice
+    is replaced.
+    """
+    run.checkpoints.mkdir(exist_ok=True)
+    final = run.checkpoints / folder_name(state.step)
+    making = Path(tempfile.mkdtemp(prefix=".making-", dir=run.checkpoints))
+    try:
+        files = {
+            MODEL: save_tensors({name: tensor.contiguous() for name, tensor in model.items()}, {"format": "pt"}),
+            OPTIMIZER: save_tensors({name: tensor.contiguous() for name, tensor in optimizer.items()}),
+        }
+        sums = {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()}
+        table = {"format": FORMAT, **asdict(state), "files": sums}
+        for name, data in {**files, STATE: json.dumps(table, indent=1).encode()}.items():
+            write_durably(making / name, data)
+        making.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; a run is as open as the user's other files
+        _sync_folder(making)
+        if final.exists():
+            aside = making.with_name(making.name.replace("making", "old"))
+            final.rename(aside)
+            making.rename(final)
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            making.rename(final)
+        _sync_folder(run.checkpoints)
+        for pointer in ("latest", "best") if best else ("latest",):
+            replace_durably(run.checkpoints / pointer, f"{final.name}\n".encode())
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return final
+
+
+def prune(run: RunFolder, keep: int) -> None:
+    """Delete all but the last `keep` checkpoints and the best, and what interrupted saves left."""
+    best = _pointed(run, "best")
+    for path in _steps(run)[:-keep]:
+        if path.name != best:
+            shutil.rmtree(path, ignore_errors=True)
+    for path in run.checkpoints.glob(".*-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def exists(run: RunFolder) -> bool:
+    """Whether the run has a checkpoint at all."""
+    return bool(_steps(run))
+
+
+def find(run: RunFolder, which: str = "latest") -> Path:
+    """The folder of a checkpoint: `latest`, `best` (where there is no best yet, the latest) or a step's number."""
+    if not exists(run):
+        raise CheckpointError(f"The run {run.name} has no checkpoint yet.", "Wait for the first, or train it again.")
+    if which in ("latest", "best"):
+        named = _pointed(run, which)
+        path = run.checkpoints / named if named else None
+        return path if path is not None and path.is_dir() else _steps(run)[-1]
+    path = run.checkpoints / folder_name(int(which)) if which.isdecimal() and len(which) < 9 else None
+    if path is None or not path.is_dir():
+        steps = ", ".join(str(int(path.name[5:])) for path in _steps(run))
+        raise CheckpointError(
+            f"The run {run.name} has no checkpoint {which!r}.", f"There are latest, best and {steps}."
+        )
+    return path
+
+
+def load(path: Path) -> Checkpoint:
+    """Read and verify a checkpoint folder; CheckpointError says what is wrong with it."""
+    hint = "Use another one (--checkpoint STEP), or delete this folder and go on from the one before."
+    try:
+        table: Any = json.loads((path / STATE).read_bytes())
+        sums = table["files"]
+        names = set(TrainState.__dataclass_fields__)
+        state = TrainState(**{name: value for name, value in table.items() if name in names})
+        files = {}
+        for name in (MODEL, OPTIMIZER):
+            size = (path / name).stat().st_size
+            if size != sums[name]["size"]:
+                raise CheckpointError(f"{path / name} has {size} bytes and should have {sums[name]['size']}.", hint)
+            files[name] = (path / name).read_bytes()
+            if hashlib.sha256(files[name]).hexdigest() != sums[name]["sha256"]:
+                raise CheckpointError(f"{path / name} is not what was saved.", hint)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CheckpointError(f"The checkpoint {path} cannot be read: {error!r}.", hint) from None
+    return Checkpoint(path, state, files)
+
+
+def newest_whole(run: RunFolder) -> tuple[Checkpoint | None, list[CheckpointError]]:
+    """The newest checkpoint that verifies, and the faults of newer ones, which are set aside as `damaged-…`."""
+    faults: list[CheckpointError] = []
+    for path in reversed(_steps(run)):
+        try:
+            return load(path), faults
+        except CheckpointError as fault:
+            faults.append(fault)
+            path.rename(path.with_name(f"damaged-{path.name}-{os.getpid()}"))
+    return None, faults
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file and bring it on the disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_durably(path: Path, data: bytes) -> None:
+    """Replace a file whole: a reader, or a machine that loses power, finds the old one or the new one."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    os.close(handle)
+    making = Path(name)
+    try:
+        write_durably(making, data)
+        making.chmod(0o666 & ~_umask())
+        making.replace(path)
+    finally:
+        making.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _tensors(data: bytes, path: Path) -> dict[str, Tensor]:
+    try:
+        return load_tensors(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} is no safetensors file: {error}.", "Use another checkpoint.") from None
+
+
+def _steps(run: RunFolder) -> list[Path]:
+    return sorted(run.checkpoints.glob("step-" + "[0-9]" * 8))
+
+
+def _pointed(run: RunFolder, pointer: str) -> str | None:
+    """The folder that `latest` or `best` names; a name that could lead elsewhere counts as none."""
+    try:
+        name = (run.checkpoints / pointer).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return name if len(name) == 13 and name.startswith("step-") and name[5:].isdecimal() else None
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,112 @@
+"""The command line: flags, dispatch, exit codes. Nothing heavy is imported before the flags are read."""
+
+import argparse
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+from tinylm import __version__, paths
+from tinylm.errors import DivergedError, TinyLMError
+
+OUR_FAULT, USERS_TO_MEND, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+
+EXAMPLES = """examples:
+  tinylm-studio --train                                   two minutes on the built-in stories
+  tinylm-studio --train --data books/ --time 10m          your own texts, ten minutes
+  tinylm-studio --train --resume                          go on with the newest run
+  tinylm-studio --generate "Once upon a time"             talk to the newest run
+  tinylm-studio --train --set model.n_layer=6             one setting; run folders' config.toml lists them all
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Faults in two sentences, as everywhere here, instead of argparse's usage block."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the flags and leave with 2."""
+        print(f"{message[:1].upper()}{message[1:]}. See tinylm-studio --help.", file=sys.stderr)
+        raise SystemExit(USERS_TO_MEND)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All flags with their help."""
+    flags = _Parser(
+        prog="tinylm-studio",
+        description="Pick some text, train a language model on it from nothing, watch it learn, and talk to it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    modes = flags.add_argument_group("what to do").add_mutually_exclusive_group()
+    modes.add_argument("--train", action="store_true", help="train a model (by default two minutes on `stories`)")
+    modes.add_argument(
+        "--generate", metavar="PROMPT", help="continue PROMPT with a trained model; - reads it from stdin"
+    )
+    modes.add_argument("--runs", action="store_true", help="list the runs")
+    modes.add_argument("--doctor", action="store_true", help="say what this machine has and what would be chosen")
+    modes.add_argument("--version", action="version", version=f"tinylm-studio {__version__}")
+
+    settings = flags.add_argument_group("settings")
+    settings.add_argument(
+        "--data", action="append", metavar="PATH", help="file or folder of text, or `stories`; repeatable"
+    )
+    settings.add_argument("--preset", metavar="NAME", help="quick (default), char, seed, or one of your own")
+    settings.add_argument("--config", metavar="FILE", help="a TOML file with all or some settings")
+    settings.add_argument("--set", action="append", metavar="KEY=VALUE", default=[], help="one setting; repeatable")
+    length = settings.add_mutually_exclusive_group()
+    length.add_argument("--time", metavar="T", help="how long to train: 90s, 2m, 1h")
+    length.add_argument("--steps", type=int, metavar="N", help="how many optimizer steps to train")
+    length.add_argument("--epochs", type=float, metavar="X", help="how many passes over the text to train")
+    settings.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
+    settings.add_argument("--seed", type=int, metavar="N", help="of the training, or of the text with --generate")
+
+    places = flags.add_argument_group("runs")
+    places.add_argument(
+        "--run", metavar="NAME", help="the run to make or to use (default: a new name, or the newest run)"
+    )
+    places.add_argument("--resume", action="store_true", help="with --train: go on with a run instead of a new one")
+    places.add_argument("--checkpoint", metavar="WHICH", help="with --generate: best (default), latest or a step")
+    places.add_argument(
+        "--home", metavar="DIR", help="where runs lie (default: TINYLM_HOME, or the user's data folder)"
+    )
+
+    output = flags.add_argument_group("output")
+    output.add_argument("--json", action="store_true", help="machine-readable lines on stdout")
+    output.add_argument("--plain", action="store_true", help="full sentences without cursor movement")
+    return flags
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the flags say; returns the exit code."""
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as leave:
+        return int(leave.code or 0)
+    home = paths.home(options.home)
+    try:
+        # Imported late: --help and --version answer before anything heavy is loaded.
+        from tinylm import headless
+
+        return headless.run(options, home)
+    except TinyLMError as error:
+        print(f"{error.message} {error.hint}", file=sys.stderr)
+        return DIVERGED if isinstance(error, DivergedError) else USERS_TO_MEND
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:  # the outer edge: what gets here is our own fault
+        print(f"Something went wrong that is our fault. The details are in {_logged(home)}.", file=sys.stderr)
+        return OUR_FAULT
+
+
+def _logged(home: Path) -> Path | str:
+    """Write the traceback into a log file; where that fails too, print it."""
+    path = paths.logs(home) / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError:
+        traceback.print_exc()
+        return "the lines above"
+    return path

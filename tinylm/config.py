@@ -1,0 +1,349 @@
+"""Every setting, declared once: type, bounds, label and help.
+
+The flag `--set`, the key in a TOML file, the form field in the app and the error message are all made from the
+classes here. Pydantic validates; torch is never imported.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+FORMAT = 1
+"""The format number that every config.toml and state.json carries."""
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a run may be: an amount of `time` (seconds), `steps` or `epochs`."""
+
+    kind: Literal["time", "steps", "epochs"]
+    amount: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `90s`, `2m`, `1.5h`, `500 steps` or `3 epochs`; ValueError says what would be right."""
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|m|h|steps?|epochs?)\s*", text)
+        if not found:
+            raise ValueError(f"the budget {text!r} cannot be read; write `90s`, `2m`, `1h`, `500 steps` or `3 epochs`")
+        amount, unit = float(found[1]), found[2]
+        if unit in _SECONDS:
+            budget = cls("time", amount * _SECONDS[unit])
+        elif unit.startswith("step"):
+            budget = cls("steps", amount)
+        else:
+            budget = cls("epochs", amount)
+        if not (0 < budget.amount <= 1e12 and math.isfinite(budget.amount)):
+            raise ValueError(f"the budget {text!r} is no time to train; give more than 0")
+        if budget.kind == "steps" and amount != int(amount):
+            raise ValueError(f"the budget {text!r} has a broken number of steps; give a whole one")
+        return budget
+
+
+class Settings(BaseModel):
+    """What all groups of settings share: no unknown keys, no silent conversions, never changed in place."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class ModelConfig(Settings):
+    """The shape of the transformer."""
+
+    n_layer: int = Field(4, ge=1, le=96, title="Layers", description="Transformer blocks, one after the other.")
+    n_head: int = Field(4, ge=1, le=128, title="Heads", description="Query heads in each attention.")
+    n_kv_head: int = Field(
+        4,
+        ge=1,
+        le=128,
+        title="Key/value heads",
+        description="Shared by groups of query heads; must divide n_head.",
+    )
+    n_embd: int = Field(128, ge=8, le=8192, title="Width", description="Numbers that stand for one token inside.")
+    head_size: int = Field(32, ge=2, le=512, title="Head size", description="Width of one head; even, for RoPE.")
+    block_size: int = Field(
+        256, ge=8, le=65536, title="Context", description="Tokens that the model sees at once in training."
+    )
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Dropout",
+        description="Share of each sublayer's output set to zero in training.",
+    )
+    attention_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Attention dropout",
+        description="Share of attention weights set to zero; above 0 it rules out the fast attention of CPUs.",
+    )
+    norm_eps: float = Field(1e-5, gt=0, le=0.1, title="Norm epsilon", description="Keeps RMSNorm from dividing by 0.")
+    rope_theta: float = Field(
+        1e4, gt=1, le=1e9, title="RoPE theta", description="The slowest wavelength of the rotary positions."
+    )
+    qk_norm: bool = Field(False, title="QK norm", description="Normalise queries and keys; steadier at high rates.")
+    tie_embeddings: bool = Field(
+        False,
+        title="Tied embeddings",
+        description="Use one matrix for reading tokens and for predicting them.",
+    )
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.n_head % self.n_kv_head:
+            raise ValueError(f"model.n_head={self.n_head} is no multiple of model.n_kv_head={self.n_kv_head}")
+        if self.head_size % 2:
+            raise ValueError(f"model.head_size={self.head_size} is odd, and rotary positions turn pairs")
+        return self
+
+
+class TokenizerConfig(Settings):
+    """How text becomes tokens."""
+
+    kind: Literal["bpe", "char", "byte"] = Field(
+        "bpe",
+        title="Kind",
+        description="bpe learns pieces of words from your text; char and byte have none to learn.",
+    )
+    vocab_size: int = Field(
+        2048,
+        ge=2,
+        le=200_000,
+        title="Vocabulary",
+        description="Tokens in all, special ones included (bpe only).",
+    )
+
+    @model_validator(mode="after")
+    def _bytes_fit(self) -> Self:
+        if self.kind == "bpe" and self.vocab_size < 257:
+            raise ValueError(f"tokenizer.vocab_size={self.vocab_size} leaves no room for 256 bytes and one special")
+        return self
+
+
+class DataConfig(Settings):
+    """Which text, how it is read, and what is held out."""
+
+    sources: list[str] = Field(
+        ["stories"],
+        min_length=1,
+        title="Texts",
+        description="Files, folders, or `stories`, the built-in corpus.",
+    )
+    val_fraction: float = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        title="Held out",
+        description="Share of each text that is kept for measuring; 0 is none.",
+    )
+    val_placement: Literal["tail", "spans"] = Field(
+        "spans",
+        title="Held-out place",
+        description="At the end of each text, or in a few spans spread over it.",
+    )
+    windows: Literal["chunked", "every_offset"] = Field(
+        "chunked",
+        title="Windows",
+        description="chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's.",
+    )
+    unwrap: Literal["auto", "on", "off"] = Field(
+        "auto",
+        title="Join lines",
+        description="Join hard-wrapped lines into paragraphs; auto looks whether they are.",
+    )
+
+
+class Phase(Settings):
+    """One stretch of the training with a learning-rate schedule of its own."""
+
+    name: str = Field("train", min_length=1, max_length=40, title="Name", description="As charts and events call it.")
+    schedule: Literal["cyclic", "cosine", "wsd", "constant"] = Field(
+        "wsd",
+        title="Schedule",
+        description="cyclic: halving triangles; cosine: warm-up, then cosine; wsd: warm-up, stay, linear decay.",
+    )
+    share: float | None = Field(None, gt=0, le=1, title="Share", description="Of the whole length; or give steps.")
+    steps: int | None = Field(None, ge=1, title="Steps", description="Length; scales when a budget says otherwise.")
+    base_lr: float = Field(0.0, ge=0, title="Base rate", description="Where a cyclic schedule starts and returns to.")
+    max_lr: float = Field(1e-3, gt=0, le=10, title="Top rate", description="The highest learning rate.")
+    min_lr: float = Field(0.0, ge=0, title="Last rate", description="Where cosine and wsd end.")
+    warmup_steps: float = Field(
+        0.0, ge=0, title="Warm-up", description="Steps of linear warm-up; below 1 it is a share of the phase."
+    )
+    steps_up: float = Field(
+        0.5,
+        ge=0,
+        title="Steps up",
+        description="Cyclic: rising steps of a cycle; below 1 a share of the phase.",
+    )
+    steps_down: float = Field(
+        0.5,
+        ge=0,
+        title="Steps down",
+        description="Cyclic: falling steps of a cycle; wsd: decaying steps at the end; below 1 a share of the phase.",
+    )
+    sources: list[str] | None = Field(
+        None, min_length=1, title="Texts", description="Texts of this phase alone, instead of data.sources."
+    )
+
+    @model_validator(mode="after")
+    def _rates_in_order(self) -> Self:
+        if (self.share is None) == (self.steps is None):
+            raise ValueError(f"phase {self.name!r} needs either share or steps, not both")
+        lowest = self.base_lr if self.schedule == "cyclic" else self.min_lr
+        if lowest > self.max_lr:
+            raise ValueError(f"phase {self.name!r} has its lowest rate {lowest:g} above max_lr={self.max_lr:g}")
+        return self
+
+
+class TrainConfig(Settings):
+    """How the model learns."""
+
+    batch_size: int = Field(
+        16,
+        ge=1,
+        le=65536,
+        title="Batch",
+        description="Windows in one forward pass; with accumulation, several passes.",
+    )
+    accumulation_steps: int = Field(
+        1, ge=1, le=4096, title="Accumulation", description="Forward passes whose gradients make one step."
+    )
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw",
+        title="Optimizer",
+        description="muon orthogonalises the hidden matrices' updates; AdamW does the rest.",
+    )
+    betas: Annotated[tuple[float, float], Field(strict=False)] = Field(
+        (0.9, 0.95), title="Betas", description="How long AdamW remembers gradients and their squares."
+    )
+    weight_decay: float = Field(0.1, ge=0, title="Weight decay", description="Pull of the weights towards zero.")
+    grad_clip: float = Field(
+        1.0,
+        ge=0,
+        title="Clip",
+        description="Longest gradient that is applied as it is; 0 turns clipping off.",
+    )
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = Field(
+        "auto", title="Precision", description="Of the matrix products; weights stay fp32."
+    )
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto", title="Compile", description="Fuse the model into faster code first; needs a C++ compiler."
+    )
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
+        "auto",
+        title="Threads",
+        description="CPU threads; auto measures, and keeps what it found for the whole run.",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", title="Device", description="auto takes CUDA, else MPS, else the CPU."
+    )
+    seed: int = Field(0, ge=0, lt=2**63, title="Seed", description="Of weights, batches and dropout.")
+    budget: str | None = Field(
+        None,
+        title="Budget",
+        description="`2m`, `500 steps` or `3 epochs`: sets the whole length; phases scale with it.",
+    )
+    stop_at: int | None = Field(
+        None, ge=1, title="Stop at", description="End after this step; schedules stay as planned."
+    )
+    eval_interval: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto",
+        title="Evaluate every",
+        description="Steps between measurements; auto makes about 20 in a run.",
+    )
+    eval_iters: int = Field(
+        20,
+        ge=1,
+        title="Evaluation batches",
+        description="Batches that one measurement looks at, of each kind of text.",
+    )
+    sample_interval: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto", title="Sample every", description="Steps between samples; auto makes about 10 in a run."
+    )
+    checkpoint_interval: int | None = Field(
+        None, ge=1, title="Save every", description="Steps between checkpoints, besides checkpoint_seconds."
+    )
+    checkpoint_seconds: float = Field(15.0, gt=0, title="Save after", description="Longest time without a checkpoint.")
+    keep_checkpoints: int = Field(3, ge=1, title="Keep", description="Latest checkpoints kept, besides the best.")
+    phases: list[Phase] = Field(
+        [Phase(schedule="wsd", steps=1000, max_lr=3e-3, warmup_steps=20, steps_down=600)],
+        min_length=1,
+        title="Phases",
+        description="One after the other, each with its schedule.",
+    )
+
+    @field_validator("betas")
+    @classmethod
+    def _betas_in_range(cls, betas: tuple[float, float]) -> tuple[float, float]:
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"train.betas={list(betas)} must lie between 0 and 1")
+        return betas
+
+    @field_validator("budget")
+    @classmethod
+    def _budget_parses(cls, budget: str | None) -> str | None:
+        if budget is not None:
+            Budget.parse(budget)
+        return budget
+
+    @model_validator(mode="after")
+    def _phases_fit(self) -> Self:
+        shared = [phase.share for phase in self.phases if phase.share is not None]
+        if shared and len(shared) < len(self.phases):
+            raise ValueError("train.phases mixes share and steps; give all of them the same")
+        if shared and abs(sum(shared) - 1) > 1e-6:
+            raise ValueError(f"the shares of train.phases add up to {sum(shared):g}, not to 1")
+        if shared and self.budget is None:
+            raise ValueError("train.phases are shares of a whole, and train.budget does not say how long that is")
+        return self
+
+
+class SampleConfig(Settings):
+    """How the model writes."""
+
+    prompt: str = Field("", title="Prompt", description="What samples during training go on from; empty is a new text.")
+    temperature: float = Field(
+        0.8, ge=0, le=100, title="Temperature", description="0 always takes the likeliest token."
+    )
+    top_k: int = Field(0, ge=0, title="Top-k", description="Only the k likeliest tokens; 0 is off.")
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        title="Top-p",
+        description="Only the likeliest tokens that make up this probability; 1 is off.",
+    )
+    min_p: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Min-p",
+        description="Only tokens this likely relative to the likeliest; 0 is off.",
+    )
+    repetition_penalty: float = Field(
+        1.0,
+        ge=0.01,
+        le=100,
+        title="Repetition penalty",
+        description="Above 1 makes tokens already written less likely.",
+    )
+    max_new_tokens: int = Field(256, ge=1, title="Length", description="Tokens to write at most.")
+    seed: int = Field(0, ge=0, lt=2**63, title="Seed", description="The same seed writes the same text.")
+
+
+class RunConfig(Settings):
+    """All settings of a run."""
+
+    format: int = Field(FORMAT, ge=1, title="Format", description="Of this file.")
+    preset: str = Field("", title="Preset", description="The preset this configuration started from.")
+    model: ModelConfig = ModelConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+    sample: SampleConfig = SampleConfig()

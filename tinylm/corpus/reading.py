@@ -1,0 +1,308 @@
+"""Files and folders that people name, read into cleaned texts, and what they should hear about it.
+
+What is named outright must be readable, or it is an error with a way out; what merely lies in a named folder
+is left out and counted. Nothing here knows the built-in stories.
+"""
+
+import hashlib
+import os
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tinylm.corpus.cleaning import DAMAGED_UTF8, Unwrap, clean, decode, looks_like
+from tinylm.errors import DataError
+
+_HEAD = 512  # bytes that betray a picture or a film before all of it is read
+
+
+@dataclass(frozen=True)
+class Text:
+    """One source of text: what people call it, and its cleaned documents (a file is one document).
+
+    `name` is the file's name, or its path relative to the folder given. `bits` is the exact cost of each
+    document in bits where it is known: only the built-in stories know it.
+    """
+
+    name: str
+    documents: tuple[str, ...]
+    bits: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All texts in reading order, and sentences to say aloud about what was done to them."""
+
+    texts: tuple[Text, ...]
+    notes: tuple[str, ...]
+
+
+def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
+    """Read files, and folders with all that is in them, in the order given; inside a folder sorted by path.
+
+    Hidden files and folders, links to folders, binaries, empty and unreadable files inside a folder are left
+    out and counted in the notes; byte-for-byte repeats are read once. Raises DataError for a path that is
+    missing, unreadable, a device or a binary, for a folder without any readable text, and if nothing is left.
+    """
+    files, folders = _walk(paths)
+    said = _Said()
+    texts: list[Text] = []
+    seen: dict[bytes, _File] = {}  # by the hash of the raw bytes
+    for file in files:
+        raw = _load(file)
+        if raw is None:
+            continue
+        digest = hashlib.sha256(raw).digest()
+        if first := seen.get(digest):
+            said.repeat(file, first)
+            file.keep()
+            continue
+        decoded = decode(raw)
+        if decoded is None:
+            file.leave_out("binary file")
+            continue
+        text, encoding = decoded
+        cleaned = clean(text, unwrap)
+        if not cleaned.text.strip():
+            if file.folder is None:
+                said.empty.append(file.name)
+            else:
+                file.leave_out("empty file")
+            continue
+        seen[digest] = file
+        file.keep()
+        texts.append(Text(file.name, (cleaned.text,)))
+        said.text(file.name, encoding, cleaned.cut_gutenberg, cleaned.unwrapped)
+    for folder in folders:
+        if not folder.kept:
+            raise DataError(
+                f"{folder.name} holds no readable text{_only(folder.left_out)}.",
+                "Give a folder that holds plain text files, best in UTF-8, or name a file.",
+            )
+    if not texts:
+        raise DataError(
+            f"{_listed(said.empty)} {'is' if len(said.empty) == 1 else 'are'} empty.",
+            "Give a file with some text in it, or use the built-in text: stories.",
+        )
+    return Reading(tuple(texts), (*(f.note() for f in folders if f.left_out), *said.notes()))
+
+
+def fingerprint(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
+    """(path, SHA-256 of the raw bytes) of the files that read_paths would open, in its order, undecoded.
+
+    Together with the settings and CLEANING_VERSION this keys a cache of what read_paths returns. Raises
+    DataError as read_paths does for paths that are missing or cannot be read.
+    """
+    files, _ = _walk(paths)
+    loaded = ((file, _load(file)) for file in files)
+    return [(_shown(file.path), hashlib.sha256(raw).hexdigest()) for file, raw in loaded if raw is not None]
+
+
+# --- what lies where -----------------------------------------------------------------------------------
+
+
+@dataclass
+class _Folder:
+    name: str
+    kept: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def note(self) -> str:
+        return f"Left out {_counted(self.left_out)} in {self.name}."
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    name: str
+    folder: _Folder | None = None  # None for a file that was named outright
+
+    def keep(self) -> None:
+        if self.folder is not None:
+            self.folder.kept += 1
+
+    def leave_out(self, kind: str) -> None:
+        """Count it in its folder, or raise DataError if it was named outright."""
+        if self.folder is not None:
+            self.folder.left_out[kind] += 1
+            return
+        raise DataError(
+            f"{self.name} looks like {_a(kind)}, not like text.",
+            "Save its text as a plain text file, best in UTF-8, and give that.",
+        )
+
+
+def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
+    """All regular files to look into, in reading order, and the folders given."""
+    if not paths:
+        raise DataError("No text was given.", "Give files or folders, or use the built-in text: stories.")
+    files: list[_File] = []
+    folders: list[_Folder] = []
+    for given in paths:
+        path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path.expanduser raises where there is no home
+        name = _shown(given)
+        try:
+            mode = path.stat().st_mode if os.fspath(given) else 0
+        except PermissionError as error:
+            raise _unreadable(name) from error
+        except (OSError, ValueError) as error:  # missing, too long, a loop of links, a NUL in the name
+            raise DataError(
+                f"{name or 'A path without a name'} does not exist.",
+                f"Check the spelling (relative paths start at {_shown(Path.cwd())}), or use stories.",
+            ) from error
+        if stat.S_ISDIR(mode):
+            folder = _Folder(name if name.endswith("/") else f"{name}/")
+            folders.append(folder)
+            files += _inside(path, folder)
+        elif stat.S_ISREG(mode):
+            files.append(_File(path, _shown(path.name)))
+        else:
+            raise DataError(
+                f"{name or 'A path without a name'} is neither a file nor a folder.",
+                "Save what it holds to a file first, and give that file.",
+            )
+    return files, folders
+
+
+def _inside(root: Path, folder: _Folder) -> list[_File]:
+    """The regular files under a folder, sorted by path; links to files are followed, links to folders not."""
+
+    def failed(error: OSError) -> None:
+        if error.filename == os.fspath(root):
+            raise _unreadable(folder.name) from error
+        folder.left_out["unreadable folder"] += 1
+
+    found: list[tuple[tuple[str, ...], Path]] = []
+    for here, subfolders, names in os.walk(root, onerror=failed):
+        for name in list(subfolders):
+            sub = Path(here, name)
+            if _hidden(sub) or sub.is_symlink():
+                folder.left_out["hidden folder" if _hidden(sub) else "linked folder"] += 1
+                subfolders.remove(name)
+        for name in names:
+            path = Path(here, name)
+            if _hidden(path):
+                folder.left_out["hidden file"] += 1
+                continue
+            try:
+                regular = stat.S_ISREG(path.stat().st_mode)
+            except OSError:
+                folder.left_out["unreadable file"] += 1  # a broken link, mostly
+                continue
+            if regular:
+                found.append((path.relative_to(root).parts, path))
+            else:
+                folder.left_out["special file"] += 1  # a pipe would make us wait for ever
+    return [_File(path, _shown("/".join(parts)), folder) for parts, path in sorted(found)]
+
+
+def _hidden(path: Path) -> bool:
+    if path.name.startswith("."):
+        return True
+    attributes = getattr(path.lstat(), "st_file_attributes", 0) if os.name == "nt" else 0
+    return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
+
+
+def _load(file: _File) -> bytes | None:
+    """The bytes of a file, or None where it is left out of its folder at first sight."""
+    try:
+        with file.path.open("rb") as stream:
+            head = stream.read(_HEAD)
+            kind = looks_like(head)
+            if kind is None:
+                return head + stream.read()
+    except OSError as error:
+        if file.folder is None:
+            raise _unreadable(file.name) from error
+        kind = "unreadable file"
+    file.leave_out(kind)
+    return None
+
+
+def _unreadable(name: str) -> DataError:
+    return DataError(f"{name} may not be read.", "Change its permissions, or copy it to where you may read it.")
+
+
+# --- what to say ---------------------------------------------------------------------------------------
+
+
+class _Said:
+    """Collects what was done to which file, so that a thousand files make a few sentences."""
+
+    def __init__(self) -> None:
+        self.empty: list[str] = []  # named outright
+        self._encodings: dict[str, list[str]] = {}
+        self._repeats: dict[str, list[str]] = {}  # by what they repeat
+        self._twice: list[str] = []
+        self._cut: list[str] = []
+        self._joined: list[str] = []
+
+    def repeat(self, file: _File, first: _File) -> None:
+        if file.path.resolve() == first.path.resolve():
+            self._twice.append(file.name)
+            return
+        a, b = (first.name, file.name) if first.name != file.name else (_shown(first.path), _shown(file.path))
+        self._repeats.setdefault(a, []).append(b)
+
+    def text(self, name: str, encoding: str, cut: bool, joined: bool) -> None:
+        if encoding != "UTF-8":
+            self._encodings.setdefault(encoding, []).append(name)
+        if cut:
+            self._cut.append(name)
+        if joined:
+            self._joined.append(name)
+
+    def notes(self) -> list[str]:
+        notes = []
+        if self.empty:
+            notes.append(f"{_listed(self.empty)} {_were(self.empty)} empty and left out.")
+        for encoding, names in self._encodings.items():
+            verb, it = ("is", "it was") if len(names) == 1 else ("are", "they were")
+            if encoding == DAMAGED_UTF8:
+                notes.append(f"{_listed(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd.")
+            else:
+                notes.append(f"{_listed(names)} {verb} not UTF-8; {it} read as {encoding}.")
+        for first, names in self._repeats.items():
+            verb = "repeats" if len(names) == 1 else "repeat"
+            notes.append(f"{_listed(names)} {verb} {first} and {_were(names)} read once.")
+        if self._twice:
+            notes.append(f"{_listed(self._twice)} {_were(self._twice)} given twice and read once.")
+        if self._cut:
+            notes.append(f"Cut the Project Gutenberg header and licence of {_listed(self._cut)}.")
+        if self._joined:
+            notes.append(f"Joined hard-wrapped lines in {_listed(self._joined)}.")
+        return notes
+
+
+def _shown(path: str | Path) -> str:
+    """A path for people and for JSON: U+FFFD for control characters and for bytes that are not Unicode."""
+    text = os.fspath(path).replace(os.sep, "/")
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+
+
+def _were(names: list[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _listed(names: list[str], most: int = 4) -> str:
+    return _and(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
+
+
+def _counted(kinds: Counter[str]) -> str:
+    """ "3 pictures and 1 hidden file": the most frequent first."""
+    return _and([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
+
+
+def _only(kinds: Counter[str]) -> str:
+    return f", only {_counted(kinds)}" if kinds else ": it is empty"

@@ -1,0 +1,111 @@
+"""What this machine computes with: device, precision and threads, decided once and said in words."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
+
+import torch
+
+from tinylm.errors import DeviceError
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+
+MEASURE_SECONDS = 3.0
+"""How long measuring thread counts may take at most, about."""
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device called `wanted`, or the best one for `auto`; DeviceError where this machine does not have it."""
+    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        wanted = next(name for name in ("cuda", "mps", "cpu") if has[name])
+    if not has[wanted]:
+        raise DeviceError(
+            f"This machine has no {wanted.upper()} device that torch {torch.__version__} can use.",
+            "Leave --device out to take the best there is, or say --device cpu.",
+        )
+    return torch.device(wanted)
+
+
+def choose_precision(wanted: str, device: torch.device) -> Precision:
+    """The precision of matrix products: bf16 on GPUs that have it, fp32 elsewhere (bf16 is slower on most CPUs)."""
+    if wanted in ("tf32", "fp16") and device.type == "cpu":
+        raise DeviceError(f"Precision {wanted} needs a GPU.", "Use --set train.precision=fp32, or auto.")
+    if wanted == "auto":
+        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return wanted  # type: ignore[return-value]  # validated by TrainConfig
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """The context in which forward passes run. tf32 is a switch of the process, set here."""
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    if precision in ("bf16", "fp16"):
+        return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
+    return nullcontext()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def measure_threads(work: Callable[[], object], limit: float = MEASURE_SECONDS) -> tuple[int, dict[int, float]]:
+    """The thread count at which `work` runs fastest, and the seconds that it took at each count tried.
+
+    torch's own default can be ten times slower than the best on a shared machine, so it is measured: all cores, half
+    of them, and so on down to 1, each the better of two goes, for `limit` seconds at most.
+    """
+    counts = sorted({max(1, cores() >> halving) for halving in range(8)}, reverse=True)
+    began = time.perf_counter()
+    seconds: dict[int, float] = {}
+    for count in counts:
+        torch.set_num_threads(count)
+        for _ in range(3):  # the first go warms caches and threads up
+            start = time.perf_counter()
+            work()
+            seconds[count] = min(seconds.get(count, float("inf")), time.perf_counter() - start)
+            if time.perf_counter() - began > limit:
+                break
+        if time.perf_counter() - began > limit:
+            break
+    best = min(seconds, key=lambda count: seconds[count])
+    torch.set_num_threads(best)
+    return best, seconds
+
+
+def compiled(
+    model: torch.nn.Module, probe: Callable[[Callable[..., torch.Tensor]], object]
+) -> tuple[Callable[..., torch.Tensor], str | None]:
+    """`model` compiled, after `probe` ran with it; where that fails, the model itself and a sentence that says why."""
+    try:
+        fast: Callable[..., torch.Tensor] = torch.compile(model, dynamic=False)
+        probe(fast)
+    except Exception as error:  # compilers fail in as many ways as there are machines, and eager code always works
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        return model, f"Compiling does not work on this machine ({reason[:200]}); the run goes on without it."
+    return fast, None
+
+
+def machine_name(device: torch.device) -> str:
+    """The processor, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            found = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+        name = found[0] if found else name
+    return f"{name}, {cores()} cores"
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory that was in use: of the GPU where one trains, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

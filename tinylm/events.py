@@ -1,0 +1,221 @@
+"""The vocabulary in which the engine speaks: frozen dataclasses, one JSON object a line.
+
+The console, the app, `--json`, the run folder and the tests all read this one stream. Losses are nats per token,
+`*_bpb` bits per byte of the cleaned text, `seconds` count from the start of the run, pauses left out.
+"""
+
+import json
+import math
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Event:
+    """What all events share: a `kind` that stands first in the JSON as `event`."""
+
+    kind: ClassVar[str] = ""
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """The run folder is there and the model is built; `resumed_from` is the step that it goes on from."""
+
+    kind: ClassVar[str] = "run_started"
+    run: str
+    dir: str
+    format: int
+    version: str
+    utc: str
+    parameters: int
+    device: str
+    machine: str
+    torch: str
+    threads: int
+    precision: str
+    compiled: bool
+    resumed_from: int | None
+
+
+@dataclass(frozen=True)
+class DataPrepared(Event):
+    """The text is tokens; `baselines` are bits per byte of the held-out text by simpler means."""
+
+    kind: ClassVar[str] = "data_prepared"
+    bytes: int
+    tokens: int
+    vocab_size: int
+    train_tokens: int
+    val_tokens: int
+    val_bytes: int
+    baselines: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PhaseSpan:
+    """The first and the last step of a phase, both counted from 1."""
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Planned(Event):
+    """How long the run will be; a time budget plans again as it learns the machine's speed."""
+
+    kind: ClassVar[str] = "planned"
+    steps: int
+    seconds: float | None
+    phases: tuple[PhaseSpan, ...]
+
+
+@dataclass(frozen=True)
+class StepDone(Event):
+    """One optimizer step; norms are global L2 norms before clipping."""
+
+    kind: ClassVar[str] = "step"
+    step: int
+    phase: str
+    tokens: int
+    loss: float | None
+    lr: float
+    grad_norm: float | None
+    param_norm: float | None
+    norm_ratio: float | None
+    tokens_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EvalDone(Event):
+    """Loss on the same windows of training and held-out text each time."""
+
+    kind: ClassVar[str] = "eval"
+    step: int
+    train_loss: float | None
+    val_loss: float | None
+    val_bpb: float | None
+    best: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sampled(Event):
+    """Text that the model wrote at this step."""
+
+    kind: ClassVar[str] = "sample"
+    step: int
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True)
+class CheckpointSaved(Event):
+    """A checkpoint is on the disk, whole; `path` is relative to the run folder."""
+
+    kind: ClassVar[str] = "checkpoint"
+    step: int
+    path: str
+    best: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """Something a person should know, and nothing is wrong: what was cut from a text, what was chosen."""
+
+    kind: ClassVar[str] = "note"
+    message: str
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something that a person should look at; the run goes on."""
+
+    kind: ClassVar[str] = "warning"
+    title: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Paused(Event):
+    """The run stands still (`paused`) or goes on again."""
+
+    kind: ClassVar[str] = "paused"
+    step: int
+    paused: bool
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The end of a run: the whole held-out text once, for the weights that `checkpoint` holds."""
+
+    kind: ClassVar[str] = "finished"
+    reason: str
+    step: int
+    tokens: int
+    seconds: float
+    val_loss: float | None
+    val_bpb: float | None
+    best_val_bpb: float | None
+    best_step: int | None
+    tokens_per_second: float
+    peak_memory_mb: float
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The other end of a run: what went wrong and how to mend it."""
+
+    kind: ClassVar[str] = "failed"
+    title: str
+    message: str
+    hint: str
+
+
+KINDS: dict[str, type[Event]] = {event.kind: event for event in Event.__subclasses__()}
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON, without its line end; non-finite numbers become null."""
+    return json.dumps({"event": event.kind} | _plain(event), ensure_ascii=False, separators=(", ", ": "))
+
+
+def from_json(line: str | bytes) -> Event | None:
+    """The event on a line, or None where its kind is unknown; keys that we do not know are skipped.
+
+    Raises ValueError where the line is no event at all: torn, not JSON, or without the keys of its kind.
+    """
+    try:
+        table = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deep for an event") from None
+    if not isinstance(table, dict) or not isinstance(table.get("event"), str):
+        raise ValueError("not an event")
+    event = KINDS.get(table["event"])
+    if event is None:
+        return None
+    names = {field.name for field in fields(event)}
+    missing = names - table.keys()
+    if missing:
+        raise ValueError(f"a {table['event']} event without {', '.join(sorted(missing))}")
+    values = {name: value for name, value in table.items() if name in names}
+    if event is Planned:
+        values["phases"] = tuple(PhaseSpan(**span) for span in values["phases"])
+    return event(**values)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as what JSON can hold."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Event | PhaseSpan):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

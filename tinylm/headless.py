@@ -1,0 +1,246 @@
+"""The modes without a screen: --train, --generate, --runs, --doctor."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from tinylm import console, runs, settings
+from tinylm.config import RunConfig, SampleConfig
+from tinylm.errors import ConfigError, TinyLMError
+from tinylm.runs import RunFolder
+
+
+def run(options: argparse.Namespace, home: Path) -> int:
+    """Dispatch to the mode that the flags name; returns the exit code, TinyLMError is for people."""
+    if options.resume and not options.train:
+        raise ConfigError("--resume belongs to --train.", "Write tinylm-studio --train --resume.")
+    if options.checkpoint and options.generate is None:
+        raise ConfigError("--checkpoint belongs to --generate.", 'Write tinylm-studio --generate "PROMPT".')
+    if options.train:
+        return train(options, home)
+    if options.generate is not None:
+        return generate(options, home)
+    if options.runs:
+        return list_runs(options, home)
+    if options.doctor:
+        return doctor(options, home)
+    raise ConfigError("The studio's screens are not built yet.", "Train without them: tinylm-studio --train.")
+
+
+# ---- --train ------------------------------------------------------------------------------------------------------
+
+
+def train(options: argparse.Namespace, home: Path) -> int:
+    """Train, or go on training; events to stdout as JSON, or progress to stderr and a summary to stdout."""
+    show = console.Json() if options.json else console.Plain() if _plain(options) else console.Live()
+    folder = runs.open_run(home, options.run) if options.resume else None
+    config = configuration(options, home, folder)
+    if folder is None:
+        show.preparing(config)
+    elif _nothing_left(folder, config):
+        print(
+            f"The run {folder.name} is finished. Give it a larger --time, --steps or --epochs to go on.",
+            file=sys.stderr,
+        )
+        return 0
+
+    # torch is first imported here; until then the person has seen a sign of life.
+    from tinylm import session
+    from tinylm import train as engine
+
+    control = engine.Control()
+    if folder is not None:
+        stream = engine.resume(session.check_resumable(folder, config), folder, control)
+    else:
+        stream = engine.train(config, home, options.run, control)
+    with _signals(control) as received, show:
+        for event in stream:
+            try:
+                show.event(event)
+            except BrokenPipeError:  # the reader is gone: save and leave quietly
+                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+                control.stop.set()
+    return 128 + received[0] if received else 0
+
+
+def configuration(options: argparse.Namespace, home: Path, folder: RunFolder | None) -> RunConfig:
+    """The settings that the flags ask for: flag over --set over --config over preset (or run) over defaults."""
+    table: settings.Table = RunConfig().model_dump()
+    given = settings.read_toml(Path(options.config)) if options.config else {}
+    if folder is not None:
+        table = folder.config().model_dump()
+        if options.preset:
+            table = settings.merge(table, settings.read_preset(options.preset, home))
+    else:
+        preset = options.preset or given.get("preset") or "quick"
+        table = settings.merge(table, settings.read_preset(str(preset), home))
+    table = settings.merge(table, given)
+    for assignment in options.set:
+        table = settings.assign(table, assignment)
+    flags: dict[str, object] = {"device": options.device, "seed": options.seed, "budget": _budget(options)}
+    flags = {name: value for name, value in flags.items() if value is not None}
+    table = settings.merge(table, {"train": flags})
+    if options.data:
+        table = settings.merge(table, {"data": {"sources": options.data}})
+    return settings.validate(table)
+
+
+def _budget(options: argparse.Namespace) -> str | None:
+    if options.time is not None:
+        return str(options.time)
+    if options.steps is not None:
+        return f"{options.steps} steps"
+    return f"{options.epochs:g} epochs" if options.epochs is not None else None
+
+
+def _nothing_left(folder: RunFolder, config: RunConfig) -> bool:
+    finished = folder.state().finished
+    own = folder.config().train
+    longer = (config.train.budget, config.train.stop_at) != (own.budget, own.stop_at)
+    return finished is not None and finished.reason != "stopped" and not longer
+
+
+@contextmanager
+def _signals(control: "engine.Control") -> Iterator[list[int]]:  # type: ignore[name-defined]  # noqa: F821
+    """Let SIGINT, SIGTERM and SIGHUP stop the training with a checkpoint; a second SIGINT leaves at once."""
+    received: list[int] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if received and number == signal.SIGINT:
+            os._exit(128 + number)
+        received.append(number)
+        control.stop.set()
+        if number == signal.SIGINT:
+            os.write(2, b"\nSaving, then measuring once more. Press Ctrl-C again to leave at once.\n")
+
+    watched = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
+    before = [signal.signal(number, ask) for number in watched]
+    try:
+        yield received
+    finally:
+        for number, handler in zip(watched, before, strict=True):
+            signal.signal(number, handler)
+
+
+# ---- --generate ---------------------------------------------------------------------------------------------------
+
+
+def generate(options: argparse.Namespace, home: Path) -> int:
+    """Continue a prompt with a run's checkpoint, text to stdout as it comes."""
+    folder = runs.open_run(home, options.run)
+    config = folder.config()
+    table = {"sample": config.sample.model_dump()}
+    for assignment in options.set:
+        if not assignment.startswith("sample."):
+            raise ConfigError(
+                f"--set {assignment} does not change how text is written.", "With --generate, set sample.… only."
+            )
+        table = settings.assign(table, assignment)
+    if options.seed is not None:
+        table["sample"]["seed"] = options.seed
+    sampling: SampleConfig = settings.validate({**config.model_dump(), **table}).sample
+    prompt = sys.stdin.read() if options.generate == "-" else options.generate
+    # What the shell passed that is no text (lone surrogates) becomes U+FFFD.
+    prompt = prompt.encode("utf-8", "replace").decode("utf-8")
+
+    from tinylm import generate as writing
+    from tinylm import load
+
+    model, tokenizer = load.load_model(folder, options.checkpoint or "best", options.device or "cpu")
+    pieces = writing.write(model, tokenizer, prompt, sampling)
+    clean = console.printable if sys.stdout.isatty() else str
+    try:
+        print(clean(prompt), end="", flush=True)
+        for piece in pieces:
+            print(clean(piece), end="", flush=True)
+        print(flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+# ---- --runs and --doctor ------------------------------------------------------------------------------------------
+
+
+def list_runs(options: argparse.Namespace, home: Path) -> int:
+    """List all runs, the newest first."""
+    rows = sorted((_row(folder) for folder in runs.list_runs(home)), key=lambda row: str(row["utc"]), reverse=True)
+    if options.json:
+        for row in rows:
+            print(json.dumps(row))
+        return 0
+    if not rows:
+        print("There is no run yet. Make one: tinylm-studio --train.")
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for title in ("run", "state", "data", "parameters", "steps", "bits per byte", "tokens/s", "when"):
+        table.add_column(
+            title, justify="right" if title in ("parameters", "steps", "bits per byte", "tokens/s") else "left"
+        )
+    for row in rows:
+        numbers = [
+            "" if row[name] is None else format(row[name], form)
+            for name, form in (("parameters", ",d"), ("step", ",d"), ("val_bpb", ".3f"), ("tokens_per_second", ",.0f"))
+        ]
+        when = datetime.fromisoformat(str(row["utc"])).astimezone().strftime("%Y-%m-%d %H:%M") if row["utc"] else ""
+        table.add_row(str(row["run"]), str(row["state"]), str(row["data"]), *numbers, when)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    return 0
+
+
+def _row(folder: RunFolder) -> dict[str, object]:
+    """What is listed of a run."""
+    state = folder.state()
+    try:
+        data = ", ".join(Path(source).name for source in folder.config().data.sources)
+    except TinyLMError:
+        data = "(its config.toml cannot be read)"
+    if folder.is_locked():
+        status = "training"
+    elif state.finished:
+        status = "stopped" if state.finished.reason == "stopped" else "finished"
+    else:
+        status = "failed" if state.failed else "interrupted"
+    best = state.finished.val_bpb if state.finished else state.best.val_bpb if state.best else None
+    last = state.steps[-1] if state.steps else None
+    return {
+        "run": folder.name,
+        "state": status,
+        "data": data,
+        "parameters": state.started.parameters if state.started else None,
+        "step": last.step if last else None,
+        "val_bpb": best,
+        "tokens_per_second": state.finished.tokens_per_second
+        if state.finished
+        else last.tokens_per_second
+        if last
+        else None,
+        "utc": state.started.utc if state.started else "",
+        "dir": str(folder.path),
+    }
+
+
+def doctor(options: argparse.Namespace, home: Path) -> int:
+    """Say what this machine has, what would be chosen, and why."""
+    from tinylm import examine
+
+    findings = examine.examine(home)
+    if options.json:
+        print(json.dumps(findings.values))
+    else:
+        print("\n".join(findings.sentences))
+    return 0
+
+
+def _plain(options: argparse.Namespace) -> bool:
+    return bool(options.plain) or not sys.stderr.isatty()

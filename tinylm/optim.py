@@ -1,0 +1,143 @@
+"""The optimizer: AdamW for everything, or Muon for the hidden matrices and AdamW for the rest.
+
+One class for both, with its state as plain named tensors, so that a checkpoint is a safetensors file.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from tinylm.config import TrainConfig
+from tinylm.model import Attention, FeedForward, Transformer
+
+MUON_MOMENTUM = 0.95
+MUON_RMS = 0.2
+"""Size of a Muon update per weight in units of lr: about AdamW's own (arXiv 2502.16982), so that both share one lr."""
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Jordan's quintic, steep at zero: five rounds bring every singular value to about 1 (github.com/KellerJordan/Muon)."""
+
+
+def orthogonalize(matrices: Tensor, rounds: int = 5) -> Tensor:
+    """The nearest matrices with orthonormal rows or columns, about: (n, rows, columns) to the same shape.
+
+    Newton-Schulz iteration; singular values end between about 0.7 and 1.2, which serves an update as well as 1 would.
+    fp32 here: bf16 is slower on CPUs without native support for it.
+    """
+    a, b, c = NEWTON_SCHULZ
+    tall = matrices.size(-2) > matrices.size(-1)
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(rounds):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    result: Tensor = x.mT if tall else x
+    return result
+
+
+class Optimizer:
+    """AdamW or Muon with AdamW, by `config.optimizer`; weight decay is decoupled: lr * weight_decay each step."""
+
+    def __init__(self, model: Transformer, config: TrainConfig) -> None:
+        """Take all of the model's weights; with Muon, those inside blocks are its own."""
+        self._weight_decay = config.weight_decay
+        self._names: dict[Tensor, str] = {weight: name for name, weight in model.named_parameters()}
+        self._parts = _matrices(model) if config.optimizer == "muon" else {}
+        self._momentum = {weight: torch.zeros_like(weight) for weight in self._parts}
+        others = [weight for weight in self._names if weight not in self._parts]
+        self._adamw = torch.optim.AdamW(
+            others, lr=0.0, betas=config.betas, weight_decay=config.weight_decay, fused=True
+        )
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for weight in self._names:
+            weight.grad = None
+
+    @torch.no_grad()
+    def step(self, lr: float, skip: Tensor) -> None:
+        """Move the weights along their gradients, but not where `skip` (a bool scalar on the device) says so.
+
+        Nothing is asked of the device here: a step that must not be applied is computed and then left out.
+        """
+        for group in self._adamw.param_groups:
+            group["lr"] = lr
+        self._adamw.found_inf = skip.float()  # type: ignore[attr-defined]  # how GradScaler tells fused optimizers
+        self._adamw.step()
+        if self._parts:
+            self._muon_step(lr, skip)
+
+    def _muon_step(self, lr: float, skip: Tensor) -> None:
+        by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        for weight, sizes in self._parts.items():
+            assert weight.grad is not None
+            momentum = self._momentum[weight]
+            grad = torch.where(skip, momentum, weight.grad)  # a skipped step leaves the momentum as it is
+            momentum.lerp_(grad, 1 - MUON_MOMENTUM)
+            update = grad.lerp(momentum, MUON_MOMENTUM)  # Nesterov's look ahead
+            weight.mul_(torch.where(skip, 1.0, 1 - lr * self._weight_decay))
+            for part, change in zip(torch.split(weight, sizes), torch.split(update, sizes), strict=True):
+                by_shape[part.shape].append((part, change))
+        for shape, pairs in by_shape.items():  # all matrices of a shape in one batched product
+            changes = orthogonalize(torch.stack([change for _, change in pairs]))
+            changes *= torch.where(skip, 0.0, -lr * MUON_RMS * math.sqrt(max(shape)))
+            for (part, _), change in zip(pairs, changes, strict=True):
+                part.add_(change)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the optimizer remembers, by the weight's name: what a checkpoint holds."""
+        tensors = {f"{self._names[weight]}.momentum": momentum for weight, momentum in self._momentum.items()}
+        for weight, remembered in self._adamw.state.items():
+            for key, value in remembered.items():
+                tensors[f"{self._names[weight]}.{key}"] = value
+        return tensors
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave; ValueError where names or shapes are not this model's."""
+        wanted = {f"{self._names[weight]}.momentum": momentum for weight, momentum in self._momentum.items()}
+        adamw = [weight for group in self._adamw.param_groups for weight in group["params"]]
+        begun = any(name.endswith(".exp_avg") for name in tensors)
+        for weight in adamw if begun else []:
+            fresh = {"step": torch.zeros((), dtype=torch.float32, device=weight.device if self._fused_cuda else "cpu")}
+            fresh |= {"exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
+            self._adamw.state[weight] = fresh
+            wanted |= {f"{self._names[weight]}.{key}": value for key, value in fresh.items()}
+        if wanted.keys() != tensors.keys() or any(wanted[name].shape != tensors[name].shape for name in wanted):
+            raise ValueError("the optimizer's state is not that of this model")
+        for name, value in wanted.items():
+            value.copy_(tensors[name])
+
+    @property
+    def _fused_cuda(self) -> bool:
+        return next(iter(self._names)).device.type == "cuda"
+
+
+def _matrices(model: Transformer) -> dict[Tensor, list[int]]:
+    """The weights inside blocks, with the heights of the matrices that are stacked in each: q, k, v; gate, up."""
+    parts: dict[Tensor, list[int]] = {}
+    for module in model.modules():
+        if isinstance(module, Attention):
+            kv = module.n_kv_head * module.head_size
+            parts[module.qkv.weight] = [module.n_head * module.head_size, kv, kv]
+            parts[module.out.weight] = [module.out.weight.size(0)]
+        elif isinstance(module, FeedForward):
+            parts[module.gate_up.weight] = [module.gate_up.weight.size(0) // 2] * 2
+            parts[module.down.weight] = [module.down.weight.size(0)]
+    return parts
+
+
+def global_norm(tensors: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """The L2 norm over all tensors together, and the mean of their single norms: two scalars on the device."""
+    norms = torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors])
+    return torch.linalg.vector_norm(norms), norms.mean()
+
+
+def clip(weights: Iterable[nn.Parameter], norm: Tensor, longest: float) -> None:
+    """Shorten the gradients to the length `longest` where `norm`, their global one, is above it; no host sync."""
+    factor = (longest / (norm + 1e-6)).clamp(max=1.0)
+    for weight in weights:
+        if weight.grad is not None:
+            weight.grad.mul_(factor)

@@ -1,0 +1,274 @@
+"""Everything that a training needs, set up once: texts, device, model, optimizer, run folder, logs.
+
+Setting up fails before anything is left behind, or not at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from filelock import BaseFileLock
+
+from tinylm import checkpoint, device, prepare, runs, settings
+from tinylm.checkpoint import Checkpoint, TrainState
+from tinylm.config import RunConfig
+from tinylm.data import Batches, Corpus, mix
+from tinylm.device import Precision
+from tinylm.errors import ConfigError, DeviceError, RunError
+from tinylm.model import Transformer
+from tinylm.optim import Optimizer
+from tinylm.runs import Log, RunFolder
+
+REHEARSAL_TOKENS = 2048
+"""Tokens in the forward and backward pass by which thread counts are compared and the first plan is made."""
+
+GROWS = ("train.budget", "train.stop_at", "train.device", "train.threads")
+"""What may differ when a run is resumed."""
+
+
+Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass
+class Session:
+    """The parts of a training; `train.py` makes them work together."""
+
+    config: RunConfig
+    """Resolved: what `auto` chose is written in."""
+    run: RunFolder
+    lock: BaseFileLock
+    corpus: Corpus
+    batches: list[Batches]
+    """One for each phase."""
+    model: Transformer
+    forward: Forward
+    """The model's loss on inputs and targets, compiled where that is on."""
+    optimizer: Optimizer
+    device: torch.device
+    precision: Precision
+    state: TrainState
+    resumed_from: int | None
+    events: Log
+    samples: Log
+    step_seconds: float
+    """An estimate, from the rehearsal."""
+    began: float
+    """When the clock started, by time.perf_counter; a resumed run's clock goes on from what it had used."""
+    notes: list[str]
+    """What was chosen and found while setting up."""
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Training tokens that one optimizer step reads."""
+        config = self.config
+        return config.train.batch_size * config.train.accumulation_steps * config.model.block_size
+
+    def elapsed(self) -> float:
+        """Seconds since the start of the run, pauses and times between resumes left out."""
+        return time.perf_counter() - self.began
+
+    def close(self) -> None:
+        """Close the logs and let go of the run."""
+        self.events.close()
+        self.samples.close()
+        self.lock.release()
+
+
+def absolute_sources(config: RunConfig) -> RunConfig:
+    """The same configuration with every path absolute, so that a run means the same from any folder."""
+
+    def absolute(sources: list[str]) -> list[str]:
+        return [
+            source if source == prepare.STORIES else str(Path(source).expanduser().absolute()) for source in sources
+        ]
+
+    phases = [
+        phase.model_copy(update={"sources": absolute(phase.sources)}) if phase.sources else phase
+        for phase in config.train.phases
+    ]
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"sources": absolute(config.data.sources)}),
+            "train": config.train.model_copy(update={"phases": phases}),
+        }
+    )
+
+
+def check_resumable(run: RunFolder, wanted: RunConfig) -> RunConfig:
+    """The run's own configuration with what `wanted` may change of it; ConfigError names what it may not."""
+    own = run.config()
+
+    def flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+        if isinstance(node, dict) and node:
+            for key, value in node.items():
+                yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix.rstrip("."), node
+
+    given, there = dict(flat(wanted.model_dump())), dict(flat(own.model_dump()))
+    differ = [name for name in there if given[name] != there[name] and name not in GROWS and name != "preset"]
+    if differ:
+        name = differ[0]
+        raise ConfigError(
+            f"The run {run.name} was begun with {name} = {there[name]!r}, and {given[name]!r} is asked for now.",
+            "Leave that option out to go on, or start a new run.",
+        )
+    return settings.with_values(own, train={name.partition(".")[2]: given[name] for name in GROWS})
+
+
+def start(config: RunConfig, home: Path, name: str | None) -> Session:
+    """Set a new run up; TinyLMError says what has to be mended, and then no folder is left."""
+    began = time.perf_counter()
+    device.choose_device(config.train.device)
+    try:
+        prepared = prepare.prepare(config, home)
+        run = runs.create(home, name or runs.fresh_name(home, config.data.sources))
+        try:
+            lock = run.lock()
+            shutil.copytree(prepared, run.path, copy_function=_link, dirs_exist_ok=True)
+            return _session(config, run, lock, None, began, [])
+        except BaseException:
+            runs.remove(run)
+            raise
+    except OSError as error:
+        raise refused(error, home) from error
+
+
+def resume(config: RunConfig, run: RunFolder) -> Session:
+    """Set a run up to go on from its newest whole checkpoint, or from nothing where it has none.
+
+    `config` is what `check_resumable` gave.
+    """
+    began = time.perf_counter()
+    lock = run.lock()
+    try:
+        found, faults = checkpoint.newest_whole(run)
+        notes = [f"{fault.message} It was set aside, and the one before is used." for fault in faults]
+        if found and found.state.machine != device.machine_name(torch.device("cpu")):
+            notes.append("This is another machine than before: what was measured there is measured again.")
+            config = settings.with_values(config, train={"threads": "auto"})
+        try:
+            device.choose_device(config.train.device)
+        except DeviceError as error:
+            notes.append(f"{error.message} The run goes on with the best device there is.")
+            config = settings.with_values(config, train={"device": "auto", "precision": "auto"})
+        return _session(config, run, lock, found, began, notes)
+    except OSError as error:
+        lock.release()
+        raise refused(error, run.path) from error
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _session(
+    config: RunConfig, run: RunFolder, lock: BaseFileLock, found: Checkpoint | None, began: float, notes: list[str]
+) -> Session:
+    """Build all parts in a folder that has its texts, take back what `found` holds, and write config.toml."""
+    train = config.train
+    place = device.choose_device(train.device)
+    precision = device.choose_precision(train.precision, place)
+    corpus = Corpus(run.path, place)
+    weights = torch.Generator().manual_seed(train.seed)
+    model = Transformer(config.model, corpus.tokenizer.vocab_size, weights).to(place)
+    optimizer = Optimizer(model, train)
+    batches = [
+        Batches(
+            corpus.stream(prepare.group_name(phase.sources or config.data.sources), config.model.block_size),
+            config.data.windows,
+            train.batch_size * train.accumulation_steps,
+            mix(train.seed, number),
+        )
+        for number, phase in enumerate(train.phases)
+    ]
+    state = found.state if found else TrainState(loss_scale=2.0**16 if precision == "fp16" else 1.0)
+    if found:
+        try:
+            model.load_state_dict(found.model())
+            optimizer.load(found.optimizer())
+        except (RuntimeError, ValueError) as error:
+            raise RunError(
+                f"The checkpoint {found.path} does not fit the run's config.toml.", "Restore that file as it was."
+            ) from error
+    else:
+        notes += corpus.layout.notes
+
+    rows = max(1, min(train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
+    ids, targets = (part[:rows] for part in batches[0].draw(0))
+
+    def rehearse(forward: Forward = model) -> None:
+        with device.autocast(precision, place):
+            loss = forward(ids, targets)
+        torch.autograd.backward(loss)
+        loss.detach().item()  # waits for a GPU
+        optimizer.zero_grad()
+
+    if isinstance(train.threads, int):
+        threads = train.threads
+        torch.set_num_threads(threads)
+    else:
+        threads, seconds = device.measure_threads(rehearse)
+        told = ", ".join(f"{count}: {rows * config.model.block_size / s:,.0f}" for count, s in sorted(seconds.items()))
+        notes.append(f"Measured tokens per second by threads ({told}); training with {threads}.")
+    start = time.perf_counter()
+    rehearse()
+    step_seconds = (time.perf_counter() - start) * train.batch_size * train.accumulation_steps / rows
+    forward: Forward = model
+    if train.compile == "on":
+        forward, problem = device.compiled(model, rehearse)
+        if problem:
+            notes.append(problem)
+
+    resolved = {
+        "threads": threads,
+        "device": place.type,
+        "precision": precision,
+        "compile": "off" if forward is model else "on",
+    }
+    config = settings.with_values(config, train=resolved)
+    checkpoint.replace_durably(run.config_file, settings.to_toml(config).encode())
+    state.machine = device.machine_name(torch.device("cpu"))
+    return Session(
+        config=config,
+        run=run,
+        lock=lock,
+        corpus=corpus,
+        batches=batches,
+        model=model,
+        forward=forward,
+        optimizer=optimizer,
+        device=place,
+        precision=precision,
+        state=state,
+        resumed_from=state.step if found else None,
+        events=Log(run.events_file, state.events_bytes),
+        samples=Log(run.samples_file, state.samples_bytes),
+        step_seconds=step_seconds,
+        began=began - state.seconds,
+        notes=notes,
+    )
+
+
+def _link(source: str, target: str) -> None:
+    """The same file under a second name: deleting the cache leaves the run whole and costs no room."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def refused(error: OSError, place: Path) -> RunError:
+    """What an operating system's refusal means for a person."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunError(f"There is no room left on the disk of {place}.", "Free some, or choose another --home.")
+    return RunError(
+        f"{error.filename or place} cannot be written: {error.strerror}.",
+        "Choose another --home that you may write to.",
+    )

@@ -1,0 +1,208 @@
+"""From presets, files and flags to one validated configuration, and from a fault to a sentence that mends it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from tinylm import paths
+from tinylm.config import FORMAT, Phase, RunConfig
+from tinylm.errors import ConfigError
+
+Table = dict[str, Any]
+"""A TOML table as the standard library reads it."""
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
+    """`over` laid on `base`, tables key by key, everything else (lists too) whole."""
+    merged = dict(base)
+    for key, value in over.items():
+        both_tables = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both_tables else value
+    return merged
+
+
+def validate(table: Mapping[str, Any]) -> RunConfig:
+    """The configuration that `table` spells out, defaults filled in; ConfigError names the setting that is off."""
+    try:
+        return RunConfig.model_validate(dict(table))
+    except ValidationError as error:
+        raise _told(error) from None
+
+
+def read_toml(path: Path) -> Table:
+    """The table in a TOML file; ConfigError says why it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"There is no configuration file {path}.", "Check the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error}.", "Check the path.") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.", "Mend that line; every text needs quotes.") from None
+
+
+def with_values(config: RunConfig, **groups: Mapping[str, object]) -> RunConfig:
+    """A copy with some settings replaced: `with_values(config, train={"threads": 2})`."""
+    return validate(merge(config.model_dump(), groups))
+
+
+def to_toml(config: RunConfig) -> str:
+    """The whole configuration as the text of a config.toml."""
+    return tomli_w.dumps(config.model_dump(exclude_none=True, mode="json"))
+
+
+def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
+    """The configuration of a run folder's config.toml, and what a newer version wrote there that we do not know."""
+    table = read_toml(path)
+    unknown: list[str] = []
+    if isinstance(table.get("format"), int) and table["format"] > FORMAT:
+        table, unknown = _known_part(table, RunConfig, "")
+        table["format"] = FORMAT
+    return validate(table), unknown
+
+
+def presets(home: Path) -> dict[str, Path]:
+    """Preset names and their files: ours first, then the user's own, which may not take our names."""
+    folders = (paths.assets() / "presets", paths.user_presets(home))
+    found = (path for folder in folders for path in sorted(folder.glob("*.toml")))
+    named: dict[str, Path] = {}
+    for path in found:
+        named.setdefault(path.stem, path)
+    return named
+
+
+def read_preset(name: str, home: Path) -> Table:
+    """The table of a preset; ConfigError lists the names that there are."""
+    known = presets(home)
+    if name not in known:
+        raise ConfigError(f"There is no preset named {name!r}.", f"Choose one of: {', '.join(known)}.")
+    return read_toml(known[name]) | {"preset": name}
+
+
+def assign(table: Table, assignment: str) -> Table:
+    """`table` with one `--set KEY=VALUE` laid on; KEY is dotted, VALUE a TOML value or a bare word.
+
+    A number in the key picks an item of a list that is already there (`train.phases.0.max_lr`).
+    """
+    key, equals, text = assignment.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise ConfigError(f"--set {assignment} is not KEY=VALUE.", "Write for example --set model.n_layer=4.")
+    try:
+        value: Any = tomllib.loads(f"value = {text.strip()}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        value = text.strip()
+    return cast(Table, _assigned(table, names, value, key))
+
+
+def _assigned(node: Any, names: list[str], value: Any, key: str) -> Any:
+    name, rest = names[0], names[1:]
+    if isinstance(node, list):
+        if not name.isdecimal() or int(name) >= len(node):
+            raise ConfigError(f"--set {key}: there is no item {name!r} here.", f"Choose 0 to {len(node) - 1}.")
+        return [
+            (_assigned(item, rest, value, key) if rest else value) if i == int(name) else item
+            for i, item in enumerate(node)
+        ]
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"--set {key} names a setting inside {node!r}, which has none.", _nearest(key))
+    return {**node, name: _assigned(node.get(name, {}), rest, value, key) if rest else value}
+
+
+def settings() -> dict[str, Any]:
+    """Every setting by its dotted name, with its pydantic field: what forms, help and suggestions are made from.
+
+    A phase's settings stand as `train.phases.N.max_lr`.
+    """
+
+    def walk(group: type[BaseModel], prefix: str) -> Iterable[tuple[str, Any]]:
+        for name, field in group.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                yield from walk(field.annotation, f"{prefix}{name}.")
+            else:
+                yield f"{prefix}{name}", field
+                if name == "phases":
+                    yield from walk(Phase, f"{prefix}{name}.N.")
+
+    return dict(walk(RunConfig, ""))
+
+
+def _known_part(table: Mapping[str, Any], group: type[BaseModel], prefix: str) -> tuple[Table, list[str]]:
+    known: Table = {}
+    unknown: list[str] = []
+    for key, value in table.items():
+        field = group.model_fields.get(key)
+        if field is None:
+            unknown.append(prefix + key)
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            known[key], inner = _known_part(value, field.annotation, f"{prefix}{key}.")
+            unknown += inner
+        elif key == "phases":
+            parts = [_known_part(phase, Phase, f"{prefix}{key}.{i}.") for i, phase in enumerate(value)]
+            known[key] = [part for part, _ in parts]
+            unknown += [name for _, names in parts for name in names]
+        else:
+            known[key] = value
+    return known, unknown
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(re.sub(r"\.\d+\.", ".N.", name), settings(), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}?" if close else "All settings: tinylm-studio --help."
+
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text in quotes",
+    "list_type": "a list in [brackets]",
+    "tuple_type": "a list in [brackets]",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "too_short": "a list with something in it",
+}
+
+
+def _told(error: ValidationError) -> ConfigError:
+    """The first fault of a validation, in two sentences."""
+    fault = error.errors()[0]
+    # Pydantic adds the names of union members ("literal['auto']", "int") to the place; ours are names and numbers.
+    place = [
+        str(part) for part in fault["loc"] if re.fullmatch(r"[a-z_]+|\d+", str(part)) and part not in ("int", "float")
+    ]
+    name = ".".join(place)
+    context = fault.get("ctx", {})
+    if fault["type"] == "value_error":
+        return ConfigError(f"The settings do not fit: {context['error']}.", "Change one of the settings that it names.")
+    if fault["type"] == "extra_forbidden":
+        return ConfigError(f"There is no setting {name}.", _nearest(name))
+    given = repr(fault["input"])
+    given = given if len(given) <= 60 else f"{given[:57]}..."
+    field = settings().get(re.sub(r"\.\d+(\.|$)", r".N\1", name))
+    wanted = _WANTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ")
+    others = [
+        _WANTED.get(other["type"], other["msg"].removeprefix("Input should be "))
+        for other in error.errors()[1:]
+        if other["loc"][: len(place)] == fault["loc"][: len(place)]
+    ]
+    wanted = " or ".join(dict.fromkeys([wanted, *others]))
+    hint = "Give another value."
+    if field is not None and field.description:
+        hint = f"{field.title}: {field.description}"
+    if field is not None and isinstance(field.default, str | int | float):
+        hint = f"The default is {tomli_w.dumps({name: field.default}).partition(' = ')[2].strip()}. {hint}"
+    return ConfigError(f"{name} is {given}, but must be {wanted}.", hint)

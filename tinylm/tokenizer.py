@@ -1,0 +1,152 @@
+"""Text to token ids and back: byte-level BPE trained on your text, single characters, or raw bytes.
+
+BPE is trained by rustbpe and run by tiktoken. The saved form is JSON of our own (`Tokenizer.to_json`): no pickle,
+nothing downloaded. There is one special token, `<|endoftext|>`, always the last id; it stands before and after each
+document, and text that happens to contain its name is just text.
+"""
+
+import base64
+import binascii
+import codecs
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rustbpe
+import tiktoken
+
+from tinylm.config import TokenizerConfig
+from tinylm.errors import DataError, RunError
+
+END_OF_TEXT = "<|endoftext|>"
+
+GPT4_SPLIT = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
+)
+"""How text is cut before merging: the pattern of GPT-4, `tiktoken`'s cl100k_base."""
+
+_FORMAT = 1
+_BLOCK_CHARS = 1 << 20
+
+Ids = npt.NDArray[np.uint32]
+
+
+class Tokenizer:
+    """Encodes text as ids and decodes ids as text; `vocab_size` counts the special token."""
+
+    def __init__(self, kind: str, pieces: Sequence[bytes]) -> None:
+        """`pieces` are the bytes of each ordinary token in the order of their ids; ValueError where two are equal."""
+        if len(set(pieces)) != len(pieces) or not all(pieces):
+            raise ValueError("two tokens of a tokenizer are the same, or one is empty")
+        self.kind = kind
+        self.pieces = list(pieces)
+        self.end_of_text = len(pieces)
+        self.vocab_size = len(pieces) + 1
+        self.token_bytes = np.array([len(piece) for piece in pieces] + [0], dtype=np.int64)
+        """Raw bytes of each token, shape (vocab_size,); the special token has none."""
+        if kind == "bpe":
+            ranks = {piece: rank for rank, piece in enumerate(pieces)}
+            if any(bytes([byte]) not in ranks for byte in range(256)):
+                raise ValueError("a BPE tokenizer without all 256 bytes")
+            self._bpe = tiktoken.Encoding("tinylm", pat_str=GPT4_SPLIT, mergeable_ranks=ranks, special_tokens={})
+        elif kind == "char":
+            points = [ord(piece.decode("utf-8")) for piece in pieces]
+            self._points = np.array(points, dtype=np.uint32)
+            if np.any(np.diff(self._points.astype(np.int64)) <= 0):
+                raise ValueError("the characters of a tokenizer out of order")
+        elif kind != "byte" or list(pieces) != [bytes([byte]) for byte in range(256)]:
+            raise ValueError(f"no tokenizer of the kind {kind!r}")
+
+    def encode(self, text: str) -> Ids:
+        """The ids of `text`, shape (n_tokens,); DataError where a character tokenizer never met a character."""
+        if self.kind == "bpe":
+            return np.array(self._bpe.encode_ordinary(text), dtype=np.uint32)
+        if self.kind == "byte":
+            return np.frombuffer(text.encode("utf-8"), dtype=np.uint8).astype(np.uint32)
+        points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+        ids = np.minimum(np.searchsorted(self._points, points), len(self._points) - 1)
+        unknown = points[self._points[ids] != points]
+        if unknown.size:
+            shown = " ".join(repr(chr(point)) for point in dict.fromkeys(unknown[:1000].tolist()))[:80]
+            raise DataError(
+                f"This model never met these characters: {shown}.",
+                "Leave them out, or train with --set tokenizer.kind=bpe, which can spell everything.",
+            )
+        return ids.astype(np.uint32)
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The raw bytes of ids; special tokens give none."""
+        return b"".join(self.pieces[i] for i in ids if i != self.end_of_text)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids; bytes that are no whole character become U+FFFD."""
+        return self.decode_bytes(ids).decode("utf-8", errors="replace")
+
+    def stream(self) -> "TextStream":
+        """A decoder for ids that come one by one."""
+        return TextStream(self)
+
+    def to_json(self) -> str:
+        """The saved form: `format`, `kind`, `special`, and `tokens`, each token's bytes in base64, in order of id."""
+        tokens = [base64.b64encode(piece).decode("ascii") for piece in self.pieces]
+        table = {"format": _FORMAT, "kind": self.kind, "special": {END_OF_TEXT: self.end_of_text}, "tokens": tokens}
+        return json.dumps(table, indent=0)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Tokenizer":
+        """The tokenizer that `to_json` saved; RunError where the text is not one."""
+        try:
+            table: Any = json.loads(text)
+            pieces = [base64.b64decode(token, validate=True) for token in table["tokens"]]
+            return cls(table["kind"], pieces)
+        except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+            raise RunError(
+                f"The tokenizer.json of this run is damaged: {error}.", "Restore the file, or train again."
+            ) from None
+
+
+class TextStream:
+    """Text from ids that come one by one, never half a character."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def feed(self, token: int) -> str:
+        """The characters that are whole now that `token` has come; often all of its own."""
+        return self._decoder.decode(self._tokenizer.decode_bytes([token]))
+
+    def close(self) -> str:
+        """What is left at the end: U+FFFD where a character was begun and never finished, else nothing."""
+        return self._decoder.decode(b"", final=True)
+
+
+def train_tokenizer(config: TokenizerConfig, train: Sequence[str], alphabet: Sequence[str]) -> Tokenizer:
+    """Make a tokenizer for `train`, the training texts.
+
+    `alphabet` is all text there is, held-out text too: a character tokenizer takes its characters (and nothing else)
+    from there, as nanoGPT's does, so that it can spell what it is measured on. A small text yields fewer than
+    `config.vocab_size` BPE tokens.
+    """
+    if config.kind == "byte":
+        return Tokenizer("byte", [bytes([byte]) for byte in range(256)])
+    if config.kind == "char":
+        characters = sorted(set().union(*(set(text) for text in alphabet)))
+        return Tokenizer("char", [character.encode("utf-8") for character in characters])
+    trainer = rustbpe.Tokenizer()
+    trainer.train_from_iterator(_blocks(train), vocab_size=config.vocab_size - 1, pattern=GPT4_SPLIT)
+    ranked = sorted((rank, bytes(piece)) for piece, rank in trainer.get_mergeable_ranks())
+    return Tokenizer("bpe", [piece for _, piece in ranked])
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[str]:
+    """The texts in blocks that end after a line, so that the split pattern finds the same pieces as in the whole."""
+    for text in texts:
+        start = 0
+        while start < len(text):
+            cut = text.rfind("\n", start, start + _BLOCK_CHARS) + 1
+            end = cut if cut > start and start + _BLOCK_CHARS < len(text) else start + _BLOCK_CHARS
+            yield text[start:end]
+            start = end

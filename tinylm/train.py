@@ -1,0 +1,426 @@
+"""The training loop: a generator of events that knows no printing, no screen and no thread.
+
+    for event in train(config, home):
+        ...
+
+Each event is in the run's log before it is given out. `Control` is how another thread, or a signal, asks for a stop
+that saves first; closing the generator just lets go of the run, which goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tinylm import __version__, card, checkpoint, device, events, generate, optim, schedule, session, settings
+from tinylm.config import FORMAT, Budget, RunConfig
+from tinylm.data import Batches, HeldOut, mix
+from tinylm.errors import ConfigError, DivergedError, TinyLMError
+from tinylm.evaluate import Score, score
+from tinylm.events import Event
+from tinylm.pace import Pace
+from tinylm.runs import RunFolder
+from tinylm.session import Session
+
+REPORT_SECONDS = 0.1
+"""How often losses are fetched from the device and told: the only regular host sync."""
+
+MAX_BAD_STEPS = 20
+"""Steps in a row without a finite loss and gradient after which the training is given up."""
+
+AUTO_EVALS, AUTO_SAMPLES = 20, 10
+"""How many evaluations and samples `auto` intervals make in a run."""
+
+SAMPLE_TOKEN_SECONDS = 2e-3
+"""What a token of a sample takes on a slow CPU: a first guess, for planning."""
+
+LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
+"""fp16: the loss scale doubles in 2,000 good steps, as torch's GradScaler does, but smoothly; a bad step halves it."""
+
+_TRAIN_WINDOWS, _HELD_OUT_WINDOWS, _DROPOUT = 1001, 1002, 1003
+"""What the seed is mixed with: each use of randomness has a stream of its own."""
+
+
+@dataclass
+class Control:
+    """Requests to a running training, from any thread; each is answered within a step."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    pause: threading.Event = field(default_factory=threading.Event)
+    save: threading.Event = field(default_factory=threading.Event)
+    sample: threading.Event = field(default_factory=threading.Event)
+
+
+def train(config: RunConfig, home: Path, name: str | None = None, control: Control | None = None) -> Iterator[Event]:
+    """Train a new run called `name` (by default named after data and time), from text to a finished model."""
+    parts = session.start(session.absolute_sources(config), home, name)
+    yield from Training(parts, control or Control()).events()
+
+
+def resume(config: RunConfig, run: RunFolder, control: Control | None = None) -> Iterator[Event]:
+    """Go on with a run; `config` is what `session.check_resumable` gave."""
+    yield from Training(session.resume(config, run), control or Control()).events()
+
+
+class Training:
+    """One training, from its first event to its last."""
+
+    def __init__(self, parts: Session, control: Control) -> None:
+        self.parts, self.control = parts, control
+        self.config, self.state, self.model = parts.config, parts.state, parts.model
+        self.block_size, self.batch_size = self.config.model.block_size, self.config.train.batch_size
+        self.weights = list(self.model.parameters())
+        self.loss_scale = torch.tensor(self.state.loss_scale, device=parts.device)
+        self.held_out = HeldOut.cut(parts.corpus.layout.held_out, self.block_size)
+        rows = self.config.train.eval_iters * self.batch_size
+        self.eval_rows = self.held_out.some(rows, mix(self.config.train.seed, _HELD_OUT_WINDOWS))
+        self.budget = Budget.parse(self.config.train.budget) if self.config.train.budget else None
+        self.pace = self._first_pace()
+        self.untold: list[tuple[int, str, float, Tensor]] = []
+        """Steps whose numbers are still on the device: step, phase, lr, and (loss, norms, ratio)."""
+        self.told_at = self.saved_at = parts.elapsed()
+        self.evaluated: tuple[int, Score] | None = None
+        self.trained_seconds, self.first_step = 0.0, self.state.step
+
+    # ---- the course of a run ----------------------------------------------------------------------------------
+
+    def events(self) -> Iterator[Event]:
+        """All events, each written to the log before it is given out."""
+        try:
+            for event in self._course():
+                self._write(event)
+                yield event
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            if isinstance(error, OSError):
+                error = session.refused(error, self.parts.run.path)
+            if isinstance(error, TinyLMError):
+                failed = events.Failed(error.title, error.message, error.hint)
+            else:
+                failed = events.Failed(
+                    "The program failed", repr(error), "This is our fault; the log file has the details."
+                )
+            with suppress(OSError):  # where the disk is full, the event cannot be written either
+                self._write(failed)
+            yield failed
+            raise error
+        finally:
+            self.parts.close()
+
+    def _write(self, event: Event) -> None:
+        self.parts.events.write([events.to_json(event)])
+        if isinstance(event, events.Sampled):
+            self.parts.samples.write([events.to_json(event)])
+
+    def _course(self) -> Iterator[Event]:
+        yield from self._opening()
+        state, control = self.state, self.control
+        reason = "budget"
+        while state.step < min(self.plan.steps, self.config.train.stop_at or self.plan.steps):
+            self._step(state.step + 1)
+            if self.parts.elapsed() - self.told_at >= REPORT_SECONDS:
+                yield from self._report()
+            if self.pace.due(self.parts.elapsed()):
+                yield from self._plan_again()
+            if state.step % self.eval_interval == 0:
+                yield from self._evaluate()
+            if state.step % self.sample_interval == 0 or control.sample.is_set():
+                control.sample.clear()
+                yield from self._sample()
+            if self._save_due():
+                control.save.clear()
+                yield from self._save()
+            if control.pause.is_set() and not control.stop.is_set():
+                yield from self._pause()
+            if control.stop.is_set():
+                reason = "stopped"
+                yield from self._save()
+                break
+            if self.pace.over(self.parts.elapsed()):
+                break
+        yield from self._closing(reason)
+
+    def _opening(self) -> Iterator[Event]:
+        parts, corpus = self.parts, self.parts.corpus
+        if parts.resumed_from is not None:  # the log was cut back to just before this checkpoint's own event
+            path = f"checkpoints/{checkpoint.folder_name(self.state.step)}"
+            best = self.state.best_step == self.state.step
+            yield events.CheckpointSaved(self.state.step, path, best, self.state.seconds)
+        yield events.RunStarted(
+            run=parts.run.name,
+            dir=str(parts.run.path),
+            format=FORMAT,
+            version=__version__,
+            utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            parameters=self.model.n_parameters(),
+            device=parts.device.type,
+            machine=device.machine_name(parts.device),
+            torch=str(torch.__version__),
+            threads=torch.get_num_threads(),
+            precision=parts.precision,
+            compiled=parts.forward is not self.model,
+            resumed_from=parts.resumed_from,
+        )
+        if parts.resumed_from is None:
+            yield events.DataPrepared(
+                bytes=corpus.layout.bytes,
+                tokens=corpus.train_tokens + corpus.val_tokens,
+                vocab_size=corpus.tokenizer.vocab_size,
+                train_tokens=corpus.train_tokens,
+                val_tokens=corpus.val_tokens,
+                val_bytes=corpus.layout.val_bytes,
+                baselines=corpus.layout.baselines,
+            )
+        for note in parts.notes:
+            yield events.Note(note)
+        yield self._first_plan()
+        self.told_at = self.saved_at = parts.elapsed()
+
+    def _closing(self, reason: str) -> Iterator[Event]:
+        state = self.state
+        if not self.evaluated or self.evaluated[0] != state.step:
+            yield from self._evaluate()
+        yield from self._sample()
+        yield from self._save()
+        whole = self._score_held_out(self.held_out)
+        finished = events.Finished(
+            reason=reason,
+            step=state.step,
+            tokens=state.tokens,
+            seconds=round(self.parts.elapsed(), 3),
+            val_loss=whole.loss,
+            val_bpb=whole.bpb,
+            best_val_bpb=state.best_val_bpb,
+            best_step=state.best_step,
+            tokens_per_second=round(
+                (state.step - self.first_step) * self.parts.tokens_per_step / max(self.trained_seconds, 1e-9), 1
+            ),
+            peak_memory_mb=round(device.peak_memory_mb(self.parts.device), 1),
+            checkpoint=f"checkpoints/{checkpoint.folder_name(state.step)}",
+        )
+        card.write(self.parts.run, self.config, self.parts.corpus.layout.baselines, finished)
+        yield finished
+
+    # ---- one step ---------------------------------------------------------------------------------------------
+
+    def _step(self, step: int) -> None:
+        """One optimizer step; nothing here waits for the device."""
+        config = self.config.train
+        number = self.plan.index(step)
+        phase = self.plan.phases[number]
+        lr = self.plan.lr(step)
+        if self.config.model.dropout or self.config.model.attention_dropout:
+            torch.manual_seed(mix(config.seed, _DROPOUT, step))
+
+        ids, targets = self.parts.batches[number].draw(step - phase.first)  # (batch * accumulation, T)
+        loss = torch.zeros((), device=self.parts.device)
+        for some_ids, some_targets in zip(
+            torch.split(ids, self.batch_size), torch.split(targets, self.batch_size), strict=True
+        ):
+            with device.autocast(self.parts.precision, self.parts.device):
+                part = self.parts.forward(some_ids, some_targets) / config.accumulation_steps
+            torch.autograd.backward(part * self.loss_scale)
+            loss += part.detach()
+
+        grads = [weight.grad for weight in self.weights if weight.grad is not None]
+        if self.parts.precision == "fp16":
+            torch._foreach_div_(grads, self.loss_scale)
+        grad_norm, mean_grad = optim.global_norm(grads)
+        param_norm, mean_param = optim.global_norm([weight.detach() for weight in self.weights])
+        if config.grad_clip:
+            optim.clip(self.weights, grad_norm, config.grad_clip)
+        bad = ~torch.isfinite(loss + grad_norm)
+        self.parts.optimizer.step(lr, skip=bad)
+        self.parts.optimizer.zero_grad()
+        if self.parts.precision == "fp16":
+            self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
+
+        numbers = torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))
+        self.untold.append((step, phase.name, lr, numbers))
+        self.state.step = step
+        self.state.tokens += self.parts.tokens_per_step
+
+    def _report(self) -> Iterator[Event]:
+        """Tell the steps that are not told yet: the host waits for the device here."""
+        if not self.untold:
+            return
+        told = torch.stack([numbers for *_, numbers in self.untold]).tolist()
+        now, steps = self.parts.elapsed(), len(self.untold)
+        each = (now - self.told_at) / steps
+        self.pace.stepped(now - self.told_at, steps)
+        self.trained_seconds += now - self.told_at
+        untold, self.untold = self.untold, []
+        for i, ((step, phase, lr, _), (loss, grad_norm, param_norm, ratio)) in enumerate(
+            zip(untold, told, strict=True), start=1
+        ):
+            finite = all(abs(number) < float("inf") for number in (loss, grad_norm))
+            self.state.bad_steps = 0 if finite else self.state.bad_steps + 1
+            yield events.StepDone(
+                step=step,
+                phase=phase,
+                tokens=step * self.parts.tokens_per_step,
+                loss=loss,
+                lr=lr,
+                grad_norm=grad_norm,
+                param_norm=param_norm,
+                norm_ratio=ratio,
+                tokens_per_second=round(self.parts.tokens_per_step / max(each, 1e-9), 1),
+                seconds=round(self.told_at + i * each, 4),
+            )
+            if self.state.bad_steps == 1 and self.parts.precision != "fp16":  # fp16 feels for its scale that way
+                yield events.Warned(
+                    title="A step was left out",
+                    message=f"At step {step} the loss or the gradient is not a finite number; it was not applied.",
+                    hint="If this goes on, start again with a lower learning rate (train.phases.0.max_lr).",
+                )
+            if self.state.bad_steps > MAX_BAD_STEPS:
+                raise DivergedError(
+                    f"{MAX_BAD_STEPS} steps in a row had no finite loss or gradient.",
+                    "Start again with a lower learning rate (train.phases.0.max_lr); the last checkpoint is kept.",
+                )
+        self.told_at = self.parts.elapsed()
+
+    # ---- what happens between steps ---------------------------------------------------------------------------
+
+    def _evaluate(self) -> Iterator[Event]:
+        yield from self._report()
+        start, state = self.parts.elapsed(), self.state
+        stream = self.parts.batches[self.plan.index(max(state.step, 1))].stream
+        seed = mix(self.config.train.seed, _TRAIN_WINDOWS)
+        windows = Batches(stream, "every_offset", self.batch_size, seed)
+        train_score = self._score(windows.draw(i) for i in range(self.config.train.eval_iters))
+        val_score = self._score_held_out(self.eval_rows)
+        best = val_score.loss is not None and (state.best_val_loss is None or val_score.loss < state.best_val_loss)
+        if best:
+            state.best_val_loss, state.best_val_bpb, state.best_step = val_score.loss, val_score.bpb, state.step
+        self.evaluated = (state.step, val_score)
+        self.pace.evaluation = self.parts.elapsed() - start
+        yield events.EvalDone(
+            step=state.step,
+            train_loss=train_score.loss,
+            val_loss=val_score.loss,
+            val_bpb=val_score.bpb,
+            best=best,
+            seconds=round(self.parts.elapsed(), 3),
+        )
+        if best:
+            yield from self._save()
+        self.told_at = self.parts.elapsed()
+
+    def _score(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Score:
+        precision = device.autocast(self.parts.precision, self.parts.device)
+        return score(self.model, batches, self.parts.corpus.tokenizer.token_bytes, precision)
+
+    def _score_held_out(self, windows: HeldOut) -> Score:
+        if len(windows.starts) == len(self.eval_rows.starts) and self.evaluated:
+            step, known = self.evaluated
+            if step == self.state.step:
+                return known
+        start = self.parts.elapsed()
+        result = self._score(windows.batches(self.parts.corpus, self.batch_size, self.block_size))
+        if len(windows.starts):
+            each = (self.parts.elapsed() - start) / len(windows.starts)
+            self.pace.closing_evaluation = each * len(self.held_out.starts)
+        return result
+
+    def _sample(self) -> Iterator[Event]:
+        yield from self._report()
+        start, settings_ = self.parts.elapsed(), self.config.sample
+        text = "".join(generate.write(self.model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
+        self.model.train()
+        self.pace.sample = self.parts.elapsed() - start
+        yield events.Sampled(self.state.step, settings_.prompt, text)
+        self.told_at = self.parts.elapsed()
+
+    def _save_due(self) -> bool:
+        interval = self.config.train.checkpoint_interval
+        by_step = interval is not None and self.state.step % interval == 0
+        by_time = self.parts.elapsed() - self.saved_at >= self.config.train.checkpoint_seconds
+        return by_step or by_time or self.control.save.is_set()
+
+    def _save(self) -> Iterator[Event]:
+        yield from self._report()
+        start, state, parts = self.parts.elapsed(), self.state, self.parts
+        best = state.best_step == state.step
+        state.seconds, state.loss_scale = start, float(self.loss_scale)
+        state.events_bytes, state.samples_bytes = parts.events.sync(), parts.samples.sync()
+        path = checkpoint.save(parts.run, self.model.state_dict(), parts.optimizer.state(), state, best)
+        checkpoint.prune(parts.run, self.config.train.keep_checkpoints)
+        self.saved_at = self.told_at = parts.elapsed()
+        self.pace.save = self.saved_at - start
+        yield events.CheckpointSaved(state.step, f"checkpoints/{path.name}", best, round(self.saved_at, 3))
+
+    def _pause(self) -> Iterator[Event]:
+        yield from self._report()
+        start = time.perf_counter()
+        yield events.Paused(self.state.step, paused=True)
+        while self.control.pause.is_set() and not self.control.stop.is_set():
+            time.sleep(0.02)
+        self.parts.began += time.perf_counter() - start
+        yield events.Paused(self.state.step, paused=False)
+
+    # ---- length -----------------------------------------------------------------------------------------------
+
+    def _first_pace(self) -> Pace:
+        """Guesses from the rehearsal, until evaluations, samples and checkpoints have been timed."""
+        seconds = self.budget.amount if self.budget and self.budget.kind == "time" else None
+        window = self.parts.step_seconds / (self.parts.tokens_per_step / self.block_size) / 3  # forward only
+        return Pace(
+            budget=seconds,
+            step=self.parts.step_seconds,
+            evaluation=window * (self.config.train.eval_iters * self.batch_size + len(self.eval_rows.starts)),
+            closing_evaluation=window * len(self.held_out.starts),
+            sample=SAMPLE_TOKEN_SECONDS * self.config.sample.max_new_tokens,
+        )
+
+    def _first_plan(self) -> Event:
+        train, state, budget = self.config.train, self.state, self.budget
+        tokens = self.parts.batches[0].stream.tokens
+        total: int | None
+        if budget is None:
+            total = None
+        elif budget.kind == "steps":
+            total = int(budget.amount)
+        elif budget.kind == "epochs":
+            total = max(1, round(budget.amount * tokens / self.parts.tokens_per_step))
+        elif state.plan_steps and state.budget == train.budget:
+            total = state.plan_steps
+            self.pace.due(self.parts.elapsed())
+        else:
+            guess = max(1, int(self.pace.steps_left(self.parts.elapsed())))
+            total = max(state.step + guess, len(train.phases))
+        try:
+            self.plan = schedule.plan(train.phases, total)
+        except ValueError as error:
+            raise ConfigError(f"The run is too short: {error}.", "Give it more --steps, --time or --epochs.") from None
+        evals, samples = self.pace.intervals(self.plan.steps, AUTO_EVALS, AUTO_SAMPLES)
+        self.eval_interval = evals if train.eval_interval == "auto" else train.eval_interval
+        self.sample_interval = samples if train.sample_interval == "auto" else train.sample_interval
+        intervals = {"eval_interval": self.eval_interval, "sample_interval": self.sample_interval}
+        self.config = settings.with_values(self.config, train=intervals)
+        checkpoint.replace_durably(self.parts.run.config_file, settings.to_toml(self.config).encode())
+        return self._planned()
+
+    def _plan_again(self) -> Iterator[Event]:
+        yield from self._report()
+        left = self.pace.steps_left(
+            self.parts.elapsed(), self.eval_interval, self.sample_interval, self.config.train.checkpoint_seconds
+        )
+        total = self.state.step + max(1, left)
+        if abs(total - self.plan.steps) > 0.005 * self.plan.steps:
+            self.plan = schedule.plan(self.config.train.phases, max(total, len(self.plan.phases)))
+            yield self._planned()
+
+    def _planned(self) -> Event:
+        self.state.plan_steps, self.state.budget = self.plan.steps, self.config.train.budget
+        spans = tuple(events.PhaseSpan(phase.name, phase.first, phase.last) for phase in self.plan.phases)
+        return events.Planned(self.plan.steps, self.pace.budget, spans)
