@@ -14,9 +14,11 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -25,6 +27,9 @@ from torch import Tensor
 from tinylm.config import FORMAT
 from tinylm.errors import CheckpointError
 from tinylm.runs import RunFolder
+
+_ASIDE = ".old-"
+"""What stands before the name of a checkpoint while its step is saved a second time."""
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
@@ -43,6 +48,8 @@ class TrainState:
     events_bytes: int = 0
     """How long the event log was when the checkpoint was made; resuming cuts it back to this."""
     samples_bytes: int = 0
+    evaluated_step: int | None = None
+    sampled_step: int | None = None
     best_val_bpb: float | None = None
     best_val_loss: float | None = None
     best_step: int | None = None
@@ -94,17 +101,20 @@ def save(
         }
         sums = {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()}
         table = {"format": FORMAT, **asdict(state), "files": sums}
+        table["sha256"] = _sum_of(table)
         for name, data in {**files, STATE: json.dumps(table, indent=1).encode()}.items():
             write_durably(making / name, data)
         making.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; a run is as open as the user's other files
         _sync_folder(making)
-        if final.exists():
-            aside = making.with_name(making.name.replace("making", "old"))
+        aside = run.checkpoints / f"{_ASIDE}{final.name}"
+        if final.exists():  # the step is saved a second time
             final.rename(aside)
+        try:
             making.rename(final)
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            making.rename(final)
+        except BaseException:
+            _put_back(run)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
         _sync_folder(run.checkpoints)
         for pointer in ("latest", "best") if best else ("latest",):
             replace_durably(run.checkpoints / pointer, f"{final.name}\n".encode())
@@ -115,12 +125,16 @@ def save(
 
 def prune(run: RunFolder, keep: int) -> None:
     """Delete all but the last `keep` checkpoints and the best, and what interrupted saves left."""
+    _put_back(run)
     best = _pointed(run, "best")
     for path in _steps(run)[:-keep]:
         if path.name != best:
             shutil.rmtree(path, ignore_errors=True)
     for path in run.checkpoints.glob(".*-*"):
-        shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def exists(run: RunFolder) -> bool:
@@ -150,9 +164,14 @@ def load(path: Path) -> Checkpoint:
     hint = "Use another one (--checkpoint STEP), or delete this folder and go on from the one before."
     try:
         table: Any = json.loads((path / STATE).read_bytes())
+        if table.pop("sha256") != _sum_of(table):
+            raise CheckpointError(f"{path / STATE} is not what was saved.", hint)
         sums = table["files"]
         names = set(TrainState.__dataclass_fields__)
-        state = TrainState(**{name: value for name, value in table.items() if name in names})
+        values = {name: value for name, value in table.items() if name in names}
+        state = TypeAdapter(TrainState).validate_python(values, strict=True)
+        if folder_name(state.step) != path.name:
+            raise CheckpointError(f"{path / STATE} belongs to step {state.step}.", hint)
         files = {}
         for name in (MODEL, OPTIMIZER):
             size = (path / name).stat().st_size
@@ -161,20 +180,23 @@ def load(path: Path) -> Checkpoint:
             files[name] = (path / name).read_bytes()
             if hashlib.sha256(files[name]).hexdigest() != sums[name]["sha256"]:
                 raise CheckpointError(f"{path / name} is not what was saved.", hint)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CheckpointError(f"The checkpoint {path} cannot be read: {error!r}.", hint) from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        what = f"{error}".splitlines()[0] if f"{error}" else repr(error)
+        raise CheckpointError(f"The checkpoint {path} cannot be read: {what}.", hint) from None
     return Checkpoint(path, state, files)
 
 
 def newest_whole(run: RunFolder) -> tuple[Checkpoint | None, list[CheckpointError]]:
     """The newest checkpoint that verifies, and the faults of newer ones, which are set aside as `damaged-…`."""
     faults: list[CheckpointError] = []
+    _put_back(run)
     for path in reversed(_steps(run)):
         try:
             return load(path), faults
         except CheckpointError as fault:
             faults.append(fault)
-            path.rename(path.with_name(f"damaged-{path.name}-{os.getpid()}"))
+            names = (path.with_name(f"damaged-{path.name}-{number}") for number in count(1))
+            path.rename(next(name for name in names if not name.exists()))
     return None, faults
 
 
@@ -198,6 +220,19 @@ def replace_durably(path: Path, data: bytes) -> None:
     finally:
         making.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _put_back(run: RunFolder) -> None:
+    """Undo a second save of a step that was interrupted between its two renames."""
+    for aside in run.checkpoints.glob(f"{_ASIDE}step-*"):
+        final = run.checkpoints / aside.name.removeprefix(_ASIDE)
+        if not final.exists():
+            aside.rename(final)
+
+
+def _sum_of(table: Mapping[str, Any]) -> str:
+    """The SHA-256 of a table in one spelling."""
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
 def _tensors(data: bytes, path: Path) -> dict[str, Tensor]:

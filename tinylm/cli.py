@@ -1,6 +1,8 @@
 """The command line: flags, dispatch, exit codes. Nothing heavy is imported before the flags are read."""
 
 import argparse
+import io
+import os
 import sys
 import time
 import traceback
@@ -26,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the flags and leave with 2."""
-        print(f"{message[:1].upper()}{message[1:]}. See tinylm-studio --help.", file=sys.stderr)
+        _complain(f"The flags do not fit: {message}. See tinylm-studio --help.")
         raise SystemExit(USERS_TO_MEND)
 
 
@@ -80,24 +82,38 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Do what the flags say; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a character shows another one
+            stream.reconfigure(errors="replace")
     try:
         options = parser().parse_args(arguments)
     except SystemExit as leave:
         return int(leave.code or 0)
     home = paths.home(options.home)
+    # Threads of OpenMP that spin while they wait take the cores from each other and from everybody else; this has to
+    # be said before torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         # Imported late: --help and --version answer before anything heavy is loaded.
         from tinylm import headless
 
         return headless.run(options, home)
     except TinyLMError as error:
-        print(f"{error.message} {error.hint}", file=sys.stderr)
+        _complain(f"{error.message} {error.hint}")
         return DIVERGED if isinstance(error, DivergedError) else USERS_TO_MEND
+    except BrokenPipeError:  # the reader of our output has gone, which is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception:  # the outer edge: what gets here is our own fault
-        print(f"Something went wrong that is our fault. The details are in {_logged(home)}.", file=sys.stderr)
+        _complain(f"Something went wrong that is our fault. The details are in {_logged(home)}.")
         return OUR_FAULT
+
+
+def _complain(sentences: str) -> None:
+    """To stderr, without anything that could steer a terminal: names of files come from strangers too."""
+    print("".join(character if character.isprintable() else "\ufffd" for character in sentences), file=sys.stderr)
 
 
 def _logged(home: Path) -> Path | str:

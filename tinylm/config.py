@@ -4,16 +4,18 @@ The flag `--set`, the key in a TOML file, the form field in the app and the erro
 classes here. Pydantic validates; torch is never imported.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 FORMAT = 1
 """The format number that every config.toml and state.json carries."""
 
+
+STORIES = "stories"
+"""The name of the built-in corpus among `data.sources`."""
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -28,7 +30,7 @@ class Budget:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `90s`, `2m`, `1.5h`, `500 steps` or `3 epochs`; ValueError says what would be right."""
-        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|m|h|steps?|epochs?)\s*", text)
+        found = re.fullmatch(r"\s*((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(s|m|h|steps?|epochs?)\s*", text)
         if not found:
             raise ValueError(f"the budget {text!r} cannot be read; write `90s`, `2m`, `1h`, `500 steps` or `3 epochs`")
         amount, unit = float(found[1]), found[2]
@@ -38,11 +40,25 @@ class Budget:
             budget = cls("steps", amount)
         else:
             budget = cls("epochs", amount)
-        if not (0 < budget.amount <= 1e12 and math.isfinite(budget.amount)):
-            raise ValueError(f"the budget {text!r} is no time to train; give more than 0")
+        if not 0 < budget.amount <= 1e12:
+            raise ValueError(f"the budget {text!r} is too {'little' if budget.amount == 0 else 'much'} to train")
         if budget.kind == "steps" and amount != int(amount):
             raise ValueError(f"the budget {text!r} has a broken number of steps; give a whole one")
         return budget
+
+
+def _is_source(source: str) -> str:
+    if not source or "\0" in source:
+        raise ValueError("a text is named by nothing; give a file, a folder or `stories`")
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the file name {source!r} is not Unicode, and no run can remember it; rename it") from None
+    return source
+
+
+Source = Annotated[str, AfterValidator(_is_source)]
+"""A file, a folder, or STORIES."""
 
 
 class Settings(BaseModel):
@@ -128,7 +144,7 @@ class TokenizerConfig(Settings):
 class DataConfig(Settings):
     """Which text, how it is read, and what is held out."""
 
-    sources: list[str] = Field(
+    sources: list[Source] = Field(
         ["stories"],
         min_length=1,
         title="Texts",
@@ -187,14 +203,15 @@ class Phase(Settings):
         title="Steps down",
         description="Cyclic: falling steps of a cycle; wsd: decaying steps at the end; below 1 a share of the phase.",
     )
-    sources: list[str] | None = Field(
+    sources: list[Source] | None = Field(
         None, min_length=1, title="Texts", description="Texts of this phase alone, instead of data.sources."
     )
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> Self:
         if (self.share is None) == (self.steps is None):
-            raise ValueError(f"phase {self.name!r} needs either share or steps, not both")
+            given = "neither" if self.share is None else "both"
+            raise ValueError(f"phase {self.name!r} needs either share or steps, and has {given}")
         lowest = self.base_lr if self.schedule == "cyclic" else self.min_lr
         if lowest > self.max_lr:
             raise ValueError(f"phase {self.name!r} has its lowest rate {lowest:g} above max_lr={self.max_lr:g}")
@@ -340,7 +357,7 @@ class SampleConfig(Settings):
 class RunConfig(Settings):
     """All settings of a run."""
 
-    format: int = Field(FORMAT, ge=1, title="Format", description="Of this file.")
+    format: int = Field(FORMAT, ge=1, le=FORMAT, title="Format", description="Of this file.")
     preset: str = Field("", title="Preset", description="The preset this configuration started from.")
     model: ModelConfig = ModelConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()

@@ -1,5 +1,6 @@
 """What a training looks like without the app: a live panel, plain lines or JSON; all but the summary is stderr."""
 
+import math
 import sys
 import time
 import unicodedata
@@ -79,7 +80,7 @@ class Plain:
                 self._said_at = time.monotonic()
                 self.say(progress(self.state))
             case events.Sampled():
-                self.say(f"Step {event.step:,} writes: {event.prompt}{event.text.strip()}")
+                self.say(f"Step {event.step:,} writes:\n{(event.prompt + event.text).strip()}")
             case events.Finished():
                 print(summary(self.state))
 
@@ -91,12 +92,10 @@ class Live:
         self.state = RunState()
         self._console = Console(stderr=True)
         self._live = RichLive(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._draw)
-        self._waiting_for = ""
 
     def preparing(self, config: RunConfig) -> None:
         """Say what is about to happen: reading and measuring take a few seconds."""
-        self._waiting_for = preparing(config)
-        self._console.print(Text(self._waiting_for, style="dim"))
+        self._console.print(Text(printable(preparing(config)), style="dim"))
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -141,7 +140,7 @@ class Live:
         )  # fmt: skip
         parts: list[Table | Text | Panel] = [bar, numbers]
         if state.sample:
-            text = Text(printable(f"{state.sample.prompt}{state.sample.text.strip()}"), overflow="fold")
+            text = Text(printable(state.sample.prompt + state.sample.text).strip(), overflow="fold")
             title = f"[dim]step {state.sample.step:,} writes[/dim]"
             lines = max(2, min(10, self._console.height - 8))
             wrapped = text.wrap(self._console, width - 4)[:lines]
@@ -158,10 +157,11 @@ def preparing(config: RunConfig) -> str:
 
 def opening(event: events.RunStarted) -> str:
     """A run's first sentence."""
-    begun = f"going on from step {event.resumed_from:,}" if event.resumed_from else "a new model"
+    begun = f", going on from step {event.resumed_from:,}" if event.resumed_from else ""
+    threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
     return (
-        f"Run {event.run}: {begun} of {event.parameters:,} parameters on {event.machine} "
-        f"({event.threads} threads, {event.precision}{', compiled' if event.compiled else ''})."
+        f"Run {event.run}: {event.parameters:,} parameters on {event.machine} "
+        f"({threads}, {event.precision}{', compiled' if event.compiled else ''}){begun}."
     )
 
 
@@ -196,13 +196,8 @@ def summary(state: RunState) -> str:
         card.verdict(finished.val_bpb, baselines),
     ]
     if state.sample:
-        lines += [
-            "",
-            "It writes:",
-            "",
-            *(f"    {line}" for line in printable(state.sample.text).strip().splitlines()),
-            "",
-        ]
+        written = printable(state.sample.prompt + state.sample.text).strip()
+        lines += ["", "It writes:", "", *(f"    {line}" for line in written.splitlines()), ""]
     if finished.reason == "stopped":
         lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}")
     lines.append(f"The run is in {started.dir}")
@@ -232,8 +227,8 @@ def duration(seconds: float) -> str:
 
 
 def losses(state: RunState) -> list[float]:
-    """All losses that are numbers."""
-    return [step.loss for step in state.steps if step.loss is not None]
+    """All losses that are finite numbers."""
+    return [step.loss for step in state.steps if step.loss is not None and math.isfinite(step.loss)]
 
 
 def spark(values: list[float], width: int) -> str:

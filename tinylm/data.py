@@ -29,8 +29,6 @@ class Corpus:
             self.layout = Layout.from_json((folder / "data" / "data.json").read_text(encoding="utf-8"))
             self.tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
             size = (folder / "data" / "tokens.bin").stat().st_size
-            if self.layout.dtype not in ("uint16", "uint32"):
-                raise ValueError(f"ids of the type {self.layout.dtype}")
             width = int(np.dtype(self.layout.dtype).itemsize)
             # torch computes with signed integers: the same bits, and `read` masks the sign away again.
             self._ids = torch.from_numpy(
@@ -40,8 +38,7 @@ class Corpus:
             raise RunError(
                 f"The prepared text in {folder} cannot be read: {error}.", "Restore the folder, or train again."
             ) from None
-        ends = [part.end for parts in self.layout.groups.values() for part in parts]
-        if max([0, *ends, *(end for _, end in self.layout.held_out)]) > len(self._ids):
+        if self.layout.end > len(self._ids):
             raise RunError(f"The tokens.bin in {folder} is shorter than it was.", "Restore it, or train again.")
         self._mask = (1 << 8 * width) - 1
         self.device = device
@@ -84,11 +81,16 @@ class Stream:
         shortest = 4 * block_size
         if self.tokens < shortest:
             given = sum(part.end - part.start for part in segments)
+            smaller = 1 << max(3, (self.tokens // 4).bit_length() - 1)
+            mend = (
+                f", or a smaller context: --set model.block_size={smaller}"
+                if smaller < block_size and 4 * smaller <= self.tokens
+                else ""
+            )
             raise DataError(
                 f"The text is too short: {given:,} training tokens, and a context of {block_size} needs at least "
                 f"{shortest + given - self.tokens:,}.",
-                "Give more text, or a smaller context: --set model.block_size="
-                f"{max(8, 1 << max(3, (self.tokens // 8).bit_length() - 1))}.",
+                f"Give more text{mend}.",
             )
         # Where segment i begins in the stream, and how far its ids lie from there in the file.
         self._begins = torch.cumsum(lengths, 0) - lengths

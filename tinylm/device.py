@@ -57,10 +57,10 @@ def cores() -> int:
 def measure_threads(work: Callable[[], object], limit: float = MEASURE_SECONDS) -> tuple[int, dict[int, float]]:
     """The thread count at which `work` runs fastest, and the seconds that it took at each count tried.
 
-    torch's own default can be ten times slower than the best on a shared machine, so it is measured: all cores, half
-    of them, and so on down to 1, each the better of two goes, for `limit` seconds at most.
+    torch's own default can be ten times slower than the best on a shared machine, so it is measured: 1, 2, 4 and so on
+    up to all cores, each the best of three goes, until `limit` seconds are over; 1 is always tried.
     """
-    counts = sorted({max(1, cores() >> halving) for halving in range(8)}, reverse=True)
+    counts = sorted({max(1, cores() >> halving) for halving in range(8)})
     began = time.perf_counter()
     seconds: dict[int, float] = {}
     for count in counts:

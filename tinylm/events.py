@@ -181,7 +181,8 @@ KINDS: dict[str, type[Event]] = {event.kind: event for event in Event.__subclass
 
 def to_json(event: Event) -> str:
     """One line of JSON, without its line end; non-finite numbers become null."""
-    return json.dumps({"event": event.kind} | _plain(event), ensure_ascii=False, separators=(", ", ": "))
+    line = json.dumps({"event": event.kind} | _plain(event), ensure_ascii=False, separators=(", ", ": "))
+    return line.encode("utf-8", "replace").decode("utf-8")  # a file name may hold what is no character
 
 
 def from_json(line: str | bytes) -> Event | None:
@@ -204,7 +205,10 @@ def from_json(line: str | bytes) -> Event | None:
         raise ValueError(f"a {table['event']} event without {', '.join(sorted(missing))}")
     values = {name: value for name, value in table.items() if name in names}
     if event is Planned:
-        values["phases"] = tuple(PhaseSpan(**span) for span in values["phases"])
+        try:
+            values["phases"] = tuple(PhaseSpan(span["name"], span["first"], span["last"]) for span in values["phases"])
+        except (TypeError, KeyError):
+            raise ValueError("a planned event with phases that are none") from None
     return event(**values)
 
 

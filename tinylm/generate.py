@@ -64,8 +64,8 @@ def next_probabilities(logits: Tensor, written: Tensor, settings: SampleConfig) 
     logits = penalize(logits, written, settings.repetition_penalty)
     if settings.temperature == 0.0:
         return torch.zeros_like(logits).index_fill(0, logits.argmax(), 1.0)
-    # The highest score first made 0, so that a tiny temperature cannot overflow.
-    logits = (logits - logits.max()) / settings.temperature
+    # The highest score first made 0, so that a tiny temperature cannot overflow; below 1e-6 all are alike.
+    logits = (logits - logits.max()) / max(settings.temperature, 1e-6)
     logits = keep_min_p(keep_top_p(keep_top_k(logits, settings.top_k), settings.top_p), settings.min_p)
     return logits.softmax(-1)
 

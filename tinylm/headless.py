@@ -1,27 +1,36 @@
 """The modes without a screen: --train, --generate, --runs, --doctor."""
 
 import argparse
+import io
 import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tinylm import console, runs, settings
-from tinylm.config import RunConfig, SampleConfig
-from tinylm.errors import ConfigError, TinyLMError
+from tinylm.config import Budget, RunConfig, SampleConfig
+from tinylm.errors import ConfigError, RunError, TinyLMError
 from tinylm.runs import RunFolder
+
+if TYPE_CHECKING:
+    from tinylm.train import Control
 
 
 def run(options: argparse.Namespace, home: Path) -> int:
     """Dispatch to the mode that the flags name; returns the exit code, TinyLMError is for people."""
+    if home.exists() and not home.is_dir():
+        raise RunError(f"{home} is a file, and runs need a folder.", "Choose another --home.")
     if options.resume and not options.train:
         raise ConfigError("--resume belongs to --train.", "Write tinylm-studio --train --resume.")
     if options.checkpoint and options.generate is None:
@@ -46,6 +55,8 @@ def train(options: argparse.Namespace, home: Path) -> int:
     folder = runs.open_run(home, options.run) if options.resume else None
     config = configuration(options, home, folder)
     if folder is None:
+        if options.run is not None:
+            runs.check_free(home, options.run)
         show.preparing(config)
     elif _nothing_left(folder, config):
         print(
@@ -55,78 +66,118 @@ def train(options: argparse.Namespace, home: Path) -> int:
         return 0
 
     # torch is first imported here; until then the person has seen a sign of life.
-    from tinylm import session
     from tinylm import train as engine
 
     control = engine.Control()
     if folder is not None:
-        stream = engine.resume(session.check_resumable(folder, config), folder, control)
+        stream = engine.resume(config, folder, control)
     else:
         stream = engine.train(config, home, options.run, control)
     with _signals(control) as received, show:
         for event in stream:
+            received.begun = True
             try:
                 show.event(event)
             except BrokenPipeError:  # the reader is gone: save and leave quietly
                 sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
                 control.stop.set()
-    return 128 + received[0] if received else 0
+    return 128 + received.number if received.number else 0
 
 
 def configuration(options: argparse.Namespace, home: Path, folder: RunFolder | None) -> RunConfig:
     """The settings that the flags ask for: flag over --set over --config over preset (or run) over defaults."""
     table: settings.Table = RunConfig().model_dump()
     given = settings.read_toml(Path(options.config)) if options.config else {}
+    preset = options.preset
     if folder is not None:
         table = folder.config().model_dump()
-        if options.preset:
-            table = settings.merge(table, settings.read_preset(options.preset, home))
-    else:
-        preset = options.preset or given.get("preset") or "quick"
+    elif preset is None:
+        # A configuration that names its preset stands on it; a whole one, from a run folder, also where it is gone.
+        preset = given.get("preset") or "quick"
+        preset = preset if preset in settings.presets(home) or not given else None
+    if preset is not None:
         table = settings.merge(table, settings.read_preset(str(preset), home))
     table = settings.merge(table, given)
+    if options.preset:
+        table = settings.put(table, ["preset"], options.preset)
     for assignment in options.set:
         table = settings.assign(table, assignment)
-    flags: dict[str, object] = {"device": options.device, "seed": options.seed, "budget": _budget(options)}
-    flags = {name: value for name, value in flags.items() if value is not None}
-    table = settings.merge(table, {"train": flags})
-    if options.data:
-        table = settings.merge(table, {"data": {"sources": options.data}})
-    return settings.validate(table)
+    flags: dict[str, object] = {
+        "train.device": options.device,
+        "train.seed": options.seed,
+        "train.budget": _budget(options),
+        "data.sources": options.data,
+    }
+    for name, value in flags.items():
+        if value is not None:
+            table = settings.put(table, name.split("."), value)
+    config = settings.validate(table)
+    return settings.resumed(folder.config(), config) if folder is not None else config
 
 
 def _budget(options: argparse.Namespace) -> str | None:
-    if options.time is not None:
-        return str(options.time)
-    if options.steps is not None:
-        return f"{options.steps} steps"
-    return f"{options.epochs:g} epochs" if options.epochs is not None else None
+    """The budget that --time, --steps or --epochs gives; ConfigError names the flag where it cannot be read."""
+    for flag, value, unit in (
+        ("time", options.time, ""),
+        ("steps", options.steps, " steps"),
+        ("epochs", options.epochs, " epochs"),
+    ):
+        if value is None:
+            continue
+        try:
+            Budget.parse(f"{value}{unit}")
+        except ValueError as error:
+            raise ConfigError(
+                f"--{flag} {value} is no length: {error}.", "Write --time 2m, --steps 500 or --epochs 3."
+            ) from None
+        return f"{value}{unit}"
+    return None
 
 
 def _nothing_left(folder: RunFolder, config: RunConfig) -> bool:
-    finished = folder.state().finished
-    own = folder.config().train
-    longer = (config.train.budget, config.train.stop_at) != (own.budget, own.stop_at)
-    return finished is not None and finished.reason != "stopped" and not longer
+    """Whether the run came to its end, and `config` does not give it more."""
+    finished, own = folder.state().finished, folder.config().train
+    if finished is None or finished.reason == "stopped":
+        return False
+    if config.train.stop_at != own.stop_at:
+        return config.train.stop_at is not None and config.train.stop_at <= finished.step
+    if config.train.budget is None or own.budget is None:
+        return config.train.budget == own.budget
+    new, old = Budget.parse(config.train.budget), Budget.parse(own.budget)
+    return new.kind == old.kind and new.amount <= old.amount
+
+
+@dataclass
+class _Received:
+    """What signals came."""
+
+    number: int = 0
+    begun: bool = False
+    """Whether there is a run that could be saved; before that, a signal just ends the program."""
 
 
 @contextmanager
-def _signals(control: "engine.Control") -> Iterator[list[int]]:  # type: ignore[name-defined]  # noqa: F821
+def _signals(control: "Control") -> Iterator[_Received]:
     """Let SIGINT, SIGTERM and SIGHUP stop the training with a checkpoint; a second SIGINT leaves at once."""
-    received: list[int] = []
+    received = _Received()
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        if received and number == signal.SIGINT:
+        if received.number and number == signal.SIGINT:
             os._exit(128 + number)
-        received.append(number)
+        received.number = number
         control.stop.set()
-        if number == signal.SIGINT:
+        if not received.begun:
+            raise KeyboardInterrupt
+        with suppress(OSError):  # the terminal may be what is gone
             os.write(2, b"\nSaving, then measuring once more. Press Ctrl-C again to leave at once.\n")
 
     watched = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
     before = [signal.signal(number, ask) for number in watched]
     try:
         yield received
+    except KeyboardInterrupt:
+        if not received.number:
+            raise
     finally:
         for number, handler in zip(watched, before, strict=True):
             signal.signal(number, handler)
@@ -137,6 +188,9 @@ def _signals(control: "engine.Control") -> Iterator[list[int]]:  # type: ignore[
 
 def generate(options: argparse.Namespace, home: Path) -> int:
     """Continue a prompt with a run's checkpoint, text to stdout as it comes."""
+    for flag in ("data", "preset", "config", "time", "steps", "epochs"):
+        if getattr(options, flag) is not None:
+            raise ConfigError(f"--{flag} belongs to --train.", "Leave it out: the run knows how it was made.")
     folder = runs.open_run(home, options.run)
     config = folder.config()
     table = {"sample": config.sample.model_dump()}
@@ -149,8 +203,8 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     if options.seed is not None:
         table["sample"]["seed"] = options.seed
     sampling: SampleConfig = settings.validate({**config.model_dump(), **table}).sample
-    prompt = sys.stdin.read() if options.generate == "-" else options.generate
-    # What the shell passed that is no text (lone surrogates) becomes U+FFFD.
+    prompt = _stdin() if options.generate == "-" else options.generate
+    # What the shell passed that is no text (lone surrogates) becomes a question mark.
     prompt = prompt.encode("utf-8", "replace").decode("utf-8")
 
     from tinylm import generate as writing
@@ -159,14 +213,17 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     model, tokenizer = load.load_model(folder, options.checkpoint or "best", options.device or "cpu")
     pieces = writing.write(model, tokenizer, prompt, sampling)
     clean = console.printable if sys.stdout.isatty() else str
-    try:
-        print(clean(prompt), end="", flush=True)
-        for piece in pieces:
-            print(clean(piece), end="", flush=True)
-        print(flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(clean(prompt), end="", flush=True)
+    for piece in pieces:
+        print(clean(piece), end="", flush=True)
+    print(flush=True)
     return 0
+
+
+def _stdin() -> str:
+    if sys.stdin is None:
+        raise ConfigError("There is nothing on stdin to read a prompt from.", 'Give it: --generate "PROMPT".')
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 # ---- --runs and --doctor ------------------------------------------------------------------------------------------
@@ -193,8 +250,12 @@ def list_runs(options: argparse.Namespace, home: Path) -> int:
             for name, form in (("parameters", ",d"), ("step", ",d"), ("val_bpb", ".3f"), ("tokens_per_second", ",.0f"))
         ]
         when = datetime.fromisoformat(str(row["utc"])).astimezone().strftime("%Y-%m-%d %H:%M") if row["utc"] else ""
-        table.add_row(str(row["run"]), str(row["state"]), str(row["data"]), *numbers, when)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+        table.add_row(*(Text(console.printable(str(row[name]))) for name in ("run", "state", "data")), *numbers, when)
+    # Drawn first and then printed, so that a reader that goes away is our own business and not the library's.
+    canvas = Console(file=io.StringIO(), width=None if sys.stdout.isatty() else 160, force_terminal=sys.stdout.isatty())
+    with canvas.capture() as drawn:
+        canvas.print(table)
+    print(drawn.get(), end="")
     return 0
 
 

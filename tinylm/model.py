@@ -139,9 +139,9 @@ class Transformer(nn.Module):
         self.config, self.vocab_size = config, vocab_size
         self.embedding = nn.Embedding(vocab_size, config.n_embd)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
-        self.head = nn.Linear(config.n_embd, vocab_size, bias=False)
-        if config.tie_embeddings:
-            self.head.weight = self.embedding.weight
+        # Tied: one matrix, of unit size where tokens are read; scores are scaled down to match.
+        self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
+        self.logit_scale = config.n_embd**-0.5 if config.tie_embeddings else 1.0
         self.reset_rotary()
         self._draw_weights(generator)
 
@@ -156,7 +156,8 @@ class Transformer(nn.Module):
         """The reference recipe's initialisation: Kaiming normal (He et al. 2015, arXiv 1502.01852).
 
         Fan-in, but fan-out for the up projection and the head: with fan-in there the first loss lies a nat above
-        ln(V). A small vocabulary counts as 16 n_embd, or its head would begin with loud opinions. No output projection starts at zero: the norm behind it would divide by nothing.
+        ln(V). A small vocabulary counts as 16 n_embd, or its head would begin with loud opinions. No output projection
+        starts at zero: the norm behind it would divide by nothing.
         """
         for block in self.blocks:
             assert isinstance(block, Block)
@@ -166,8 +167,8 @@ class Transformer(nn.Module):
             nn.init.kaiming_normal_(gate, generator=generator)
             nn.init.kaiming_normal_(up, mode="fan_out", generator=generator)
             nn.init.kaiming_normal_(block.feed_forward.down.weight, generator=generator)
-        if self.config.tie_embeddings:  # small enough for first logits of about unit size
-            nn.init.normal_(self.embedding.weight, std=self.config.n_embd**-0.5, generator=generator)
+        if self.head is None:
+            nn.init.normal_(self.embedding.weight, generator=generator)
         else:
             nn.init.normal_(self.embedding.weight, std=0.5, generator=generator)
             fan = max(self.vocab_size, 16 * self.config.n_embd)
@@ -185,19 +186,23 @@ class Transformer(nn.Module):
             cache.length += T
         return F.rms_norm(x, (self.config.n_embd,), eps=self.config.norm_eps)
 
+    def scores(self, hidden: Tensor) -> Tensor:
+        """Scores of the next token (..., V) from what `hidden` gave (..., C)."""
+        if self.head is None:
+            return F.linear(hidden * self.logit_scale, self.embedding.weight)
+        return F.linear(hidden, self.head.weight)
+
     def logits(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
         """Scores of the next token behind each of ids (B, T): (B, T, V), fp32."""
-        scores: Tensor = self.head(self.hidden(ids, cache))
-        return scores.float()
+        return self.scores(self.hidden(ids, cache)).float()
 
     def next_logits(self, ids: Tensor, cache: KVCache) -> Tensor:
         """Scores of the token behind the last of ids (B, T): (B, V), fp32; the cache is filled."""
-        scores: Tensor = self.head(self.hidden(ids, cache)[:, -1])
-        return scores.float()
+        return self.scores(self.hidden(ids, cache)[:, -1]).float()
 
     def forward(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Mean loss in nats over the targets (B, T) that are not IGNORED, a scalar in fp32."""
-        scores = self.head(self.hidden(ids))  # (B, T, V)
+        scores = self.scores(self.hidden(ids))  # (B, T, V)
         return F.cross_entropy(scores.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
 
     def losses(self, ids: Tensor, targets: Tensor) -> Tensor:
@@ -217,5 +222,6 @@ def flops_per_token(model: Transformer) -> float:
     attention's 12 n_layer n_head D T, as PaLM counts (Chowdhery et al. 2022, arXiv 2204.02311, appendix B).
     """
     config = model.config
-    weights = sum(weight.numel() for block in model.blocks for weight in block.parameters()) + model.head.weight.numel()
+    weights = sum(weight.numel() for block in model.blocks for weight in block.parameters())
+    weights += model.vocab_size * config.n_embd  # the head, also where it is the embedding's matrix
     return 6 * weights + 12 * config.n_layer * config.n_head * config.head_size * config.block_size

@@ -21,16 +21,13 @@ from typing import Any
 import numpy as np
 
 from tinylm import paths
-from tinylm.config import DataConfig, RunConfig, TokenizerConfig
+from tinylm.config import STORIES, DataConfig, RunConfig, TokenizerConfig
 from tinylm.corpus.baselines import baselines
 from tinylm.corpus.cleaning import CLEANING_VERSION
 from tinylm.corpus.reading import Reading, Text, fingerprint, read_paths
 from tinylm.corpus.stories import stories
 from tinylm.errors import DataError, RunError
 from tinylm.tokenizer import Tokenizer, train_tokenizer
-
-STORIES = "stories"
-"""The name of the built-in corpus among `data.sources`."""
 
 N_SPANS = 4
 """Into how many contiguous spans `val_placement = "spans"` divides the held-out part of a text."""
@@ -65,6 +62,15 @@ class Layout:
     baselines: dict[str, float]
     notes: list[str]
 
+    def stretches(self) -> list[tuple[int, int]]:
+        """All places (start, end) that are named: training segments and held-out pieces."""
+        return [(part.start, part.end) for parts in self.groups.values() for part in parts] + self.held_out
+
+    @property
+    def end(self) -> int:
+        """How many ids there have to be."""
+        return max((end for _, end in self.stretches()), default=0)
+
     def to_json(self) -> str:
         """The text of a data.json."""
         return json.dumps(asdict(self), indent=1)
@@ -75,8 +81,14 @@ class Layout:
         try:
             table: dict[str, Any] = json.loads(text)
             table["groups"] = {name: [Segment(**part) for part in parts] for name, parts in table["groups"].items()}
-            table["held_out"] = [(int(start), int(end)) for start, end in table["held_out"]]
-            return cls(**table)
+            table["held_out"] = [(start, end) for start, end in table["held_out"]]
+            layout = cls(**table)
+            for start, end in layout.stretches():
+                if not (type(start) is int and type(end) is int and 0 <= start <= end):
+                    raise ValueError(f"no ids can lie from {start!r} to {end!r}")
+            if layout.dtype not in ("uint16", "uint32"):
+                raise ValueError(f"ids of the type {layout.dtype!r}")
+            return layout
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RunError(f"The data.json of this run is damaged: {error}.", "Restore it, or train again.") from None
 
@@ -98,8 +110,9 @@ def prepare(config: RunConfig, home: Path) -> Path:
     """
     groups = groups_of(config)
     folder = paths.cache(home) / "texts" / _key(groups, config.data, config.tokenizer)
-    if (folder / "data" / "data.json").exists():
+    if _is_whole(folder):
         return folder
+    shutil.rmtree(folder, ignore_errors=True)  # somebody cleared a part of the cache
     folder.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
     try:
@@ -107,11 +120,21 @@ def prepare(config: RunConfig, home: Path) -> Path:
         try:
             making.rename(folder)
         except OSError:
-            if not (folder / "data" / "data.json").exists():
+            if not _is_whole(folder):  # else another process was faster
                 raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all that belongs into a prepared folder is there."""
+    try:
+        layout = Layout.from_json((folder / "data" / "data.json").read_text(encoding="utf-8"))
+        size = (folder / "data" / "tokens.bin").stat().st_size
+        return (folder / "tokenizer.json").is_file() and size >= layout.end * np.dtype(layout.dtype).itemsize
+    except (OSError, UnicodeDecodeError, RunError):
+        return False
 
 
 def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerConfig) -> str:

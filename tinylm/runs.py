@@ -66,10 +66,10 @@ class RunFolder:
         return settings.from_run_folder(self.config_file)[0]
 
     def lock(self) -> FileLock:
-        """Taken, not waited for: RunError where another trainer has it. The system frees it when a process dies."""
+        """Taken: RunError where another trainer has it. The system frees it when a process dies."""
         lock = FileLock(self.path / ".lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.5, poll_interval=0.05)  # somebody may just be looking: `is_locked`
         except Timeout:
             raise RunError(
                 f"The run {self.name} is being trained by another process.", "Wait for it, or choose another --run."
@@ -80,10 +80,12 @@ class RunFolder:
         """Whether a trainer is at work here."""
         if not (self.path / ".lock").exists():
             return False
+        lock = FileLock(self.path / ".lock")
         try:
-            self.lock().release()
-        except RunError:
+            lock.acquire(timeout=0)
+        except Timeout:
             return True
+        lock.release()
         return False
 
     def events(self) -> Iterator[events.Event]:
@@ -128,16 +130,20 @@ def fresh_name(home: Path, sources: Sequence[str]) -> str:
     return candidate
 
 
-def create(home: Path, name: str) -> RunFolder:
-    """Make the folder of a new run; RunError where the name is taken."""
-    run = RunFolder(paths.runs(home) / check_name(name))
-    run.path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        run.path.mkdir()
-    except FileExistsError:
+def check_free(home: Path, name: str) -> Path:
+    """Where a new run called `name` will lie; RunError where the name cannot be used or is taken."""
+    path = paths.runs(home) / check_name(name)
+    if path.exists():
         raise RunError(
             f"There is already a run named {name}.", "Add --resume to go on with it, or choose another --run."
-        ) from None
+        )
+    return path
+
+
+def create(home: Path, name: str) -> RunFolder:
+    """Make the folder of a new run; RunError where the name is taken."""
+    run = RunFolder(check_free(home, name))
+    run.path.mkdir(parents=True)
     return run
 
 

@@ -6,7 +6,7 @@ Steps of a phase are counted from 0 here, as torch's schedulers count; events co
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinylm.config import Phase
 
@@ -54,6 +54,23 @@ class Plan:
         return SCHEDULES[phase.schedule](step - phase.first, phase)
 
 
+def replan(old: Plan, phases: Sequence[Phase], step: int, total: int) -> Plan:
+    """A new length for a run that has come to `step`: what is past stays, and the phase that is begun keeps its start.
+
+    At least `step` steps, and one for each phase that is still to come.
+    """
+    current = old.index(max(step, 1))
+    before = old.phases[current].first - 1
+    left = len(phases) - current - 1
+    laid = plan(phases[current:], max(total, step + left) - before).phases
+    end = max(laid[0].last + before, step)
+    if end > laid[0].last + before:  # shorter than what is done of it: it ends here, and the others share the rest
+        here = _lay(phases[current], before + 1, end - before)
+        others = plan(phases[current + 1 :], max(total - end, left)).phases if left else ()
+        return Plan((*old.phases[:current], here, *(replace(phase, first=phase.first + end) for phase in others)))
+    return Plan((*old.phases[:current], *(replace(phase, first=phase.first + before) for phase in laid)))
+
+
 def plan(phases: Sequence[Phase], total: int | None = None) -> Plan:
     """Lay the phases out over `total` steps, or over their own steps where it is None.
 
@@ -63,15 +80,15 @@ def plan(phases: Sequence[Phase], total: int | None = None) -> Plan:
     if total is None:
         total = sum(phase.steps or 0 for phase in phases)
     if total < len(phases):
-        raise ValueError(f"{total} steps are too few for {len(phases)} phases")
+        raise ValueError(f"{len(phases)} phases need a step each, and there is room for {total}")
     weights = [phase.share if phase.share is not None else float(phase.steps or 0) for phase in phases]
     laid: list[PhasePlan] = []
-    first, left, weight_left = 1, total, sum(weights)
+    first, left = 1, total
     for i, (phase, weight) in enumerate(zip(phases, weights, strict=True)):
         after = len(phases) - i - 1
-        steps = left if not after else min(max(round(left * weight / weight_left), 1), left - after)
+        steps = left if not after else min(max(round(left * weight / sum(weights[i:])), 1), left - after)
         laid.append(_lay(phase, first, steps))
-        first, left, weight_left = first + steps, left - steps, weight_left - weight
+        first, left = first + steps, left - steps
     return Plan(tuple(laid))
 
 

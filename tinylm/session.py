@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,17 +21,13 @@ from tinylm.checkpoint import Checkpoint, TrainState
 from tinylm.config import RunConfig
 from tinylm.data import Batches, Corpus, mix
 from tinylm.device import Precision
-from tinylm.errors import ConfigError, DeviceError, RunError
+from tinylm.errors import DeviceError, RunError
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
 from tinylm.runs import Log, RunFolder
 
 REHEARSAL_TOKENS = 2048
 """Tokens in the forward and backward pass by which thread counts are compared and the first plan is made."""
-
-GROWS = ("train.budget", "train.stop_at", "train.device", "train.threads")
-"""What may differ when a run is resumed."""
-
 
 Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -55,6 +51,8 @@ class Session:
     precision: Precision
     state: TrainState
     resumed_from: int | None
+    fresh: bool
+    """A new run, of which nothing is kept where it fails before its first step."""
     events: Log
     samples: Log
     step_seconds: float
@@ -81,59 +79,16 @@ class Session:
         self.lock.release()
 
 
-def absolute_sources(config: RunConfig) -> RunConfig:
-    """The same configuration with every path absolute, so that a run means the same from any folder."""
-
-    def absolute(sources: list[str]) -> list[str]:
-        return [
-            source if source == prepare.STORIES else str(Path(source).expanduser().absolute()) for source in sources
-        ]
-
-    phases = [
-        phase.model_copy(update={"sources": absolute(phase.sources)}) if phase.sources else phase
-        for phase in config.train.phases
-    ]
-    return config.model_copy(
-        update={
-            "data": config.data.model_copy(update={"sources": absolute(config.data.sources)}),
-            "train": config.train.model_copy(update={"phases": phases}),
-        }
-    )
-
-
-def check_resumable(run: RunFolder, wanted: RunConfig) -> RunConfig:
-    """The run's own configuration with what `wanted` may change of it; ConfigError names what it may not."""
-    own = run.config()
-
-    def flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
-        if isinstance(node, dict) and node:
-            for key, value in node.items():
-                yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix.rstrip("."), node
-
-    given, there = dict(flat(wanted.model_dump())), dict(flat(own.model_dump()))
-    differ = [name for name in there if given[name] != there[name] and name not in GROWS and name != "preset"]
-    if differ:
-        name = differ[0]
-        raise ConfigError(
-            f"The run {run.name} was begun with {name} = {there[name]!r}, and {given[name]!r} is asked for now.",
-            "Leave that option out to go on, or start a new run.",
-        )
-    return settings.with_values(own, train={name.partition(".")[2]: given[name] for name in GROWS})
-
-
 def start(config: RunConfig, home: Path, name: str | None) -> Session:
     """Set a new run up; TinyLMError says what has to be mended, and then no folder is left."""
     began = time.perf_counter()
     device.choose_device(config.train.device)
     try:
-        prepared = prepare.prepare(config, home)
-        run = runs.create(home, name or runs.fresh_name(home, config.data.sources))
+        run = runs.create(home, name if name is not None else runs.fresh_name(home, config.data.sources))
         try:
             lock = run.lock()
-            shutil.copytree(prepared, run.path, copy_function=_link, dirs_exist_ok=True)
-            return _session(config, run, lock, None, began, [])
+            _take(prepare.prepare(config, home), run)
+            return _session(config, run, lock, None, began, [], fresh=True)
         except BaseException:
             runs.remove(run)
             raise
@@ -144,7 +99,7 @@ def start(config: RunConfig, home: Path, name: str | None) -> Session:
 def resume(config: RunConfig, run: RunFolder) -> Session:
     """Set a run up to go on from its newest whole checkpoint, or from nothing where it has none.
 
-    `config` is what `check_resumable` gave.
+    `config` is what `settings.resumed` gave.
     """
     began = time.perf_counter()
     lock = run.lock()
@@ -159,7 +114,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
         except DeviceError as error:
             notes.append(f"{error.message} The run goes on with the best device there is.")
             config = settings.with_values(config, train={"device": "auto", "precision": "auto"})
-        return _session(config, run, lock, found, began, notes)
+        return _session(config, run, lock, found, began, notes, fresh=False)
     except OSError as error:
         lock.release()
         raise refused(error, run.path) from error
@@ -169,13 +124,21 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
 
 
 def _session(
-    config: RunConfig, run: RunFolder, lock: BaseFileLock, found: Checkpoint | None, began: float, notes: list[str]
+    config: RunConfig,
+    run: RunFolder,
+    lock: BaseFileLock,
+    found: Checkpoint | None,
+    began: float,
+    notes: list[str],
+    *,
+    fresh: bool,
 ) -> Session:
-    """Build all parts in a folder that has its texts, take back what `found` holds, and write config.toml."""
+    """Build all parts in a folder that has its texts, and take back what `found` holds."""
     train = config.train
     place = device.choose_device(train.device)
     precision = device.choose_precision(train.precision, place)
     corpus = Corpus(run.path, place)
+    corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
     weights = torch.Generator().manual_seed(train.seed)
     model = Transformer(config.model, corpus.tokenizer.vocab_size, weights).to(place)
     optimizer = Optimizer(model, train)
@@ -233,7 +196,6 @@ def _session(
         "compile": "off" if forward is model else "on",
     }
     config = settings.with_values(config, train=resolved)
-    checkpoint.replace_durably(run.config_file, settings.to_toml(config).encode())
     state.machine = device.machine_name(torch.device("cpu"))
     return Session(
         config=config,
@@ -248,6 +210,7 @@ def _session(
         precision=precision,
         state=state,
         resumed_from=state.step if found else None,
+        fresh=fresh,
         events=Log(run.events_file, state.events_bytes),
         samples=Log(run.samples_file, state.samples_bytes),
         step_seconds=step_seconds,
@@ -256,12 +219,18 @@ def _session(
     )
 
 
-def _link(source: str, target: str) -> None:
-    """The same file under a second name: deleting the cache leaves the run whole and costs no room."""
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+def _take(prepared: Path, run: RunFolder) -> None:
+    """Give a run its own copy of prepared texts: the same files under a second name, where the disk can do that.
+
+    Deleting the cache then leaves the run whole, and the copy costs no room.
+    """
+    for source in (path for path in prepared.rglob("*") if path.is_file()):
+        target = run.path / source.relative_to(prepared)
+        target.parent.mkdir(exist_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, target)
 
 
 def refused(error: OSError, place: Path) -> RunError:

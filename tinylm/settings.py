@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,11 +13,14 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from tinylm import paths
-from tinylm.config import FORMAT, Phase, RunConfig
+from tinylm.config import FORMAT, STORIES, Phase, RunConfig
 from tinylm.errors import ConfigError
 
 Table = dict[str, Any]
 """A TOML table as the standard library reads it."""
+
+_DEEPEST = 8
+"""Names in a dotted key at most; settings have four."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
@@ -40,12 +43,14 @@ def validate(table: Mapping[str, Any]) -> RunConfig:
 def read_toml(path: Path) -> Table:
     """The table in a TOML file; ConfigError says why it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"There is no configuration file {path}.", "Check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration file {path} cannot be read: {error}.", "Check the path.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.", "Check it.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"The configuration file {path} is not text.", "Give a TOML file in UTF-8.") from None
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.", "Mend that line; every text needs quotes.") from None
 
 
@@ -98,15 +103,22 @@ def assign(table: Table, assignment: str) -> Table:
         raise ConfigError(f"--set {assignment} is not KEY=VALUE.", "Write for example --set model.n_layer=4.")
     try:
         value: Any = tomllib.loads(f"value = {text.strip()}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         value = text.strip()
-    return cast(Table, _assigned(table, names, value, key))
+    if len(names) > _DEEPEST:
+        raise ConfigError(f"--set {key[:60]} names nothing that there is.", _nearest(key))
+    return put(table, names, value)
+
+
+def put(table: Table, names: Sequence[str], value: object) -> Table:
+    """`table` with the setting at `names` replaced; ConfigError where one of the names before it is no table."""
+    return cast(Table, _assigned(table, list(names), value, ".".join(names)))
 
 
 def _assigned(node: Any, names: list[str], value: Any, key: str) -> Any:
     name, rest = names[0], names[1:]
     if isinstance(node, list):
-        if not name.isdecimal() or int(name) >= len(node):
+        if not name.isdecimal() or len(name) > 4 or int(name) >= len(node):
             raise ConfigError(f"--set {key}: there is no item {name!r} here.", f"Choose 0 to {len(node) - 1}.")
         return [
             (_assigned(item, rest, value, key) if rest else value) if i == int(name) else item
@@ -135,6 +147,57 @@ def settings() -> dict[str, Any]:
     return dict(walk(RunConfig, ""))
 
 
+GROWS = ("train.budget", "train.stop_at", "train.device", "train.threads")
+"""What may differ when a run is resumed."""
+
+
+def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
+    """A run's own configuration with what `wanted` may change of it; ConfigError names what it may not.
+
+    A wanted `auto` stands for what the run chose.
+    """
+
+    def flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+        if isinstance(node, dict) and node:
+            for key, value in node.items():
+                yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix.rstrip("."), node
+
+    there = dict(flat(own.model_dump()))
+    given = {
+        name: there[name] if value == "auto" else value
+        for name, value in flat(absolute_sources(wanted).model_dump())
+        if name in there
+    }
+    differ = [name for name in given if given[name] != there[name] and name not in GROWS and name != "preset"]
+    if differ:
+        name = differ[0]
+        raise ConfigError(
+            f"The run was begun with {name} = {there[name]!r}, and {given[name]!r} is asked for now.",
+            "Leave that option out to go on, or start a new run.",
+        )
+    return with_values(own, train={name.partition(".")[2]: given[name] for name in GROWS})
+
+
+def absolute_sources(config: RunConfig) -> RunConfig:
+    """The same configuration with every path absolute, so that a run means the same from any folder."""
+
+    def absolute(sources: Sequence[str]) -> list[str]:
+        return [source if source == STORIES else str(Path(source).expanduser().absolute()) for source in sources]
+
+    phases = [
+        phase.model_copy(update={"sources": absolute(phase.sources)}) if phase.sources else phase
+        for phase in config.train.phases
+    ]
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"sources": absolute(config.data.sources)}),
+            "train": config.train.model_copy(update={"phases": phases}),
+        }
+    )
+
+
 def _known_part(table: Mapping[str, Any], group: type[BaseModel], prefix: str) -> tuple[Table, list[str]]:
     known: Table = {}
     unknown: list[str] = []
@@ -142,10 +205,10 @@ def _known_part(table: Mapping[str, Any], group: type[BaseModel], prefix: str) -
         field = group.model_fields.get(key)
         if field is None:
             unknown.append(prefix + key)
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        elif isinstance(value, Mapping) and isinstance(field.annotation, type):
             known[key], inner = _known_part(value, field.annotation, f"{prefix}{key}.")
             unknown += inner
-        elif key == "phases":
+        elif key == "phases" and isinstance(value, list) and all(isinstance(phase, Mapping) for phase in value):
             parts = [_known_part(phase, Phase, f"{prefix}{key}.{i}.") for i, phase in enumerate(value)]
             known[key] = [part for part, _ in parts]
             unknown += [name for _, names in parts for name in names]
@@ -156,7 +219,7 @@ def _known_part(table: Mapping[str, Any], group: type[BaseModel], prefix: str) -
 
 def _nearest(name: str) -> str:
     close = difflib.get_close_matches(re.sub(r"\.\d+\.", ".N.", name), settings(), n=1, cutoff=0.5)
-    return f"Did you mean {close[0]}?" if close else "All settings: tinylm-studio --help."
+    return f"Did you mean {close[0]}?" if close else "The config.toml of any run lists all settings."
 
 
 _WANTED = {
@@ -185,13 +248,13 @@ def _told(error: ValidationError) -> ConfigError:
         str(part) for part in fault["loc"] if re.fullmatch(r"[a-z_]+|\d+", str(part)) and part not in ("int", "float")
     ]
     name = ".".join(place)
+    if fault["type"] == "extra_forbidden":
+        name = ".".join(map(str, fault["loc"]))
+        return ConfigError(f"There is no setting {name}.", _nearest(name))
     context = fault.get("ctx", {})
     if fault["type"] == "value_error":
         return ConfigError(f"The settings do not fit: {context['error']}.", "Change one of the settings that it names.")
-    if fault["type"] == "extra_forbidden":
-        return ConfigError(f"There is no setting {name}.", _nearest(name))
-    given = repr(fault["input"])
-    given = given if len(given) <= 60 else f"{given[:57]}..."
+    given = _shown(fault["input"])
     field = settings().get(re.sub(r"\.\d+(\.|$)", r".N\1", name))
     wanted = _WANTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ")
     others = [
@@ -206,3 +269,12 @@ def _told(error: ValidationError) -> ConfigError:
     if field is not None and isinstance(field.default, str | int | float):
         hint = f"The default is {tomli_w.dumps({name: field.default}).partition(' = ')[2].strip()}. {hint}"
     return ConfigError(f"{name} is {given}, but must be {wanted}.", hint)
+
+
+def _shown(value: object) -> str:
+    """`value` as it was given, cut short; huge numbers and deep nesting have no text at all."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "too large to show"
+    return text if len(text) <= 60 else f"{text[:57]}..."

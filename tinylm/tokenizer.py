@@ -9,6 +9,7 @@ import base64
 import binascii
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -28,7 +29,10 @@ GPT4_SPLIT = (
 """How text is cut before merging: the pattern of GPT-4, `tiktoken`'s cl100k_base."""
 
 _FORMAT = 1
-_BLOCK_CHARS = 1 << 20
+_BLOCK_CHARS = 1 << 19
+
+_ENDLESS = re.compile(r"(\s{400000})")
+"""White space that the split pattern takes as one piece; beyond a million characters its engine gives up."""
 
 Ids = npt.NDArray[np.uint32]
 
@@ -38,8 +42,8 @@ class Tokenizer:
 
     def __init__(self, kind: str, pieces: Sequence[bytes]) -> None:
         """`pieces` are the bytes of each ordinary token in the order of their ids; ValueError where two are equal."""
-        if len(set(pieces)) != len(pieces) or not all(pieces):
-            raise ValueError("two tokens of a tokenizer are the same, or one is empty")
+        if len(set(pieces)) != len(pieces) or not all(pieces) or not pieces:
+            raise ValueError("two tokens of a tokenizer are the same, or one is empty, or there is none")
         self.kind = kind
         self.pieces = list(pieces)
         self.end_of_text = len(pieces)
@@ -62,7 +66,8 @@ class Tokenizer:
     def encode(self, text: str) -> Ids:
         """The ids of `text`, shape (n_tokens,); DataError where a character tokenizer never met a character."""
         if self.kind == "bpe":
-            return np.array(self._bpe.encode_ordinary(text), dtype=np.uint32)
+            parts = _ENDLESS.split(text) if _ENDLESS.search(text) else [text]
+            return np.array([i for part in parts for i in self._bpe.encode_ordinary(part)], dtype=np.uint32)
         if self.kind == "byte":
             return np.frombuffer(text.encode("utf-8"), dtype=np.uint8).astype(np.uint32)
         points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)

@@ -13,14 +13,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from tinylm import __version__, card, checkpoint, device, events, generate, optim, schedule, session, settings
+from tinylm import __version__, card, checkpoint, device, events, generate, optim, runs, schedule, session, settings
 from tinylm.config import FORMAT, Budget, RunConfig
 from tinylm.data import Batches, HeldOut, mix
 from tinylm.errors import ConfigError, DivergedError, TinyLMError
@@ -61,13 +61,25 @@ class Control:
 
 def train(config: RunConfig, home: Path, name: str | None = None, control: Control | None = None) -> Iterator[Event]:
     """Train a new run called `name` (by default named after data and time), from text to a finished model."""
-    parts = session.start(session.absolute_sources(config), home, name)
-    yield from Training(parts, control or Control()).events()
+    parts = session.start(settings.absolute_sources(config), home, name)
+    yield from _begun(parts, control).events()
 
 
 def resume(config: RunConfig, run: RunFolder, control: Control | None = None) -> Iterator[Event]:
-    """Go on with a run; `config` is what `session.check_resumable` gave."""
-    yield from Training(session.resume(config, run), control or Control()).events()
+    """Go on with a run; `config` is what `settings.resumed` gave."""
+    yield from _begun(session.resume(config, run), control).events()
+
+
+def _begun(parts: Session, control: Control | None) -> Training:
+    try:
+        return Training(parts, control or Control())
+    except BaseException as error:
+        parts.close()
+        if parts.fresh:
+            runs.remove(parts.run)
+        if isinstance(error, OSError):
+            raise session.refused(error, parts.run.path) from error
+        raise
 
 
 class Training:
@@ -87,8 +99,10 @@ class Training:
         self.untold: list[tuple[int, str, float, Tensor]] = []
         """Steps whose numbers are still on the device: step, phase, lr, and (loss, norms, ratio)."""
         self.told_at = self.saved_at = parts.elapsed()
+        self.saved_step = parts.resumed_from
         self.evaluated: tuple[int, Score] | None = None
         self.trained_seconds, self.first_step = 0.0, self.state.step
+        self._first_plan()
 
     # ---- the course of a run ----------------------------------------------------------------------------------
 
@@ -111,6 +125,8 @@ class Training:
                 )
             with suppress(OSError):  # where the disk is full, the event cannot be written either
                 self._write(failed)
+            if self.parts.fresh and self.state.step == 0:  # nothing was learnt, so nothing is left behind
+                runs.remove(self.parts.run)
             yield failed
             raise error
         finally:
@@ -124,13 +140,14 @@ class Training:
     def _course(self) -> Iterator[Event]:
         yield from self._opening()
         state, control = self.state, self.control
-        reason = "budget"
-        while state.step < min(self.plan.steps, self.config.train.stop_at or self.plan.steps):
+        while not self._at_the_end() and not control.stop.is_set():
             self._step(state.step + 1)
             if self.parts.elapsed() - self.told_at >= REPORT_SECONDS:
                 yield from self._report()
             if self.pace.due(self.parts.elapsed()):
                 yield from self._plan_again()
+            if self._at_the_end():  # its evaluation, sample and checkpoint are those of the closing
+                break
             if state.step % self.eval_interval == 0:
                 yield from self._evaluate()
             if state.step % self.sample_interval == 0 or control.sample.is_set():
@@ -141,13 +158,12 @@ class Training:
                 yield from self._save()
             if control.pause.is_set() and not control.stop.is_set():
                 yield from self._pause()
-            if control.stop.is_set():
-                reason = "stopped"
-                yield from self._save()
-                break
-            if self.pace.over(self.parts.elapsed()):
-                break
-        yield from self._closing(reason)
+        yield from self._closing()
+
+    def _at_the_end(self) -> bool:
+        """Whether the plan is fulfilled, or the time is over."""
+        last = min(self.plan.steps, self.config.train.stop_at or self.plan.steps)
+        return self.state.step >= last or (self.state.step > 0 and self.pace.over(self.parts.elapsed()))
 
     def _opening(self) -> Iterator[Event]:
         parts, corpus = self.parts, self.parts.corpus
@@ -170,30 +186,41 @@ class Training:
             compiled=parts.forward is not self.model,
             resumed_from=parts.resumed_from,
         )
-        if parts.resumed_from is None:
-            yield events.DataPrepared(
-                bytes=corpus.layout.bytes,
-                tokens=corpus.train_tokens + corpus.val_tokens,
-                vocab_size=corpus.tokenizer.vocab_size,
-                train_tokens=corpus.train_tokens,
-                val_tokens=corpus.val_tokens,
-                val_bytes=corpus.layout.val_bytes,
-                baselines=corpus.layout.baselines,
-            )
+        yield events.DataPrepared(
+            bytes=corpus.layout.bytes,
+            tokens=corpus.train_tokens + corpus.val_tokens,
+            vocab_size=corpus.tokenizer.vocab_size,
+            train_tokens=corpus.train_tokens,
+            val_tokens=corpus.val_tokens,
+            val_bytes=corpus.layout.val_bytes,
+            baselines=corpus.layout.baselines,
+        )
         for note in parts.notes:
             yield events.Note(note)
-        yield self._first_plan()
+        yield self._planned()
         self.told_at = self.saved_at = parts.elapsed()
 
-    def _closing(self, reason: str) -> Iterator[Event]:
-        state = self.state
-        if not self.evaluated or self.evaluated[0] != state.step:
+    def _closing(self) -> Iterator[Event]:
+        """Evaluate, sample, save, and measure the whole held-out text.
+
+        A run that was stopped is saved first, and what follows is not: resuming it cuts the log back to there and goes
+        on as if it had never been stopped.
+        """
+        state, stopped = self.state, not self._at_the_end()
+        if stopped:
+            yield from self._save()
+            before = replace(state)
+        if state.evaluated_step != state.step:
             yield from self._evaluate()
-        yield from self._sample()
-        yield from self._save()
+        if state.sampled_step != state.step:
+            yield from self._sample()
+        if stopped:
+            vars(state).update(vars(before))
+        elif self.saved_step != state.step:
+            yield from self._save()
         whole = self._score_held_out(self.held_out)
         finished = events.Finished(
-            reason=reason,
+            reason="stopped" if stopped else "budget",
             step=state.step,
             tokens=state.tokens,
             seconds=round(self.parts.elapsed(), 3),
@@ -302,7 +329,7 @@ class Training:
         best = val_score.loss is not None and (state.best_val_loss is None or val_score.loss < state.best_val_loss)
         if best:
             state.best_val_loss, state.best_val_bpb, state.best_step = val_score.loss, val_score.bpb, state.step
-        self.evaluated = (state.step, val_score)
+        self.evaluated, state.evaluated_step = (state.step, val_score), state.step
         self.pace.evaluation = self.parts.elapsed() - start
         yield events.EvalDone(
             step=state.step,
@@ -312,8 +339,6 @@ class Training:
             best=best,
             seconds=round(self.parts.elapsed(), 3),
         )
-        if best:
-            yield from self._save()
         self.told_at = self.parts.elapsed()
 
     def _score(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Score:
@@ -337,15 +362,16 @@ class Training:
         start, settings_ = self.parts.elapsed(), self.config.sample
         text = "".join(generate.write(self.model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
         self.model.train()
-        self.pace.sample = self.parts.elapsed() - start
+        self.pace.sample, self.state.sampled_step = self.parts.elapsed() - start, self.state.step
         yield events.Sampled(self.state.step, settings_.prompt, text)
         self.told_at = self.parts.elapsed()
 
     def _save_due(self) -> bool:
-        interval = self.config.train.checkpoint_interval
-        by_step = interval is not None and self.state.step % interval == 0
+        step, interval = self.state.step, self.config.train.checkpoint_interval
+        by_step = interval is not None and step % interval == 0
         by_time = self.parts.elapsed() - self.saved_at >= self.config.train.checkpoint_seconds
-        return by_step or by_time or self.control.save.is_set()
+        by_merit = self.state.best_step == step
+        return by_step or by_time or by_merit or self.control.save.is_set()
 
     def _save(self) -> Iterator[Event]:
         yield from self._report()
@@ -356,6 +382,7 @@ class Training:
         path = checkpoint.save(parts.run, self.model.state_dict(), parts.optimizer.state(), state, best)
         checkpoint.prune(parts.run, self.config.train.keep_checkpoints)
         self.saved_at = self.told_at = parts.elapsed()
+        self.saved_step = state.step
         self.pace.save = self.saved_at - start
         yield events.CheckpointSaved(state.step, f"checkpoints/{path.name}", best, round(self.saved_at, 3))
 
@@ -382,7 +409,8 @@ class Training:
             sample=SAMPLE_TOKEN_SECONDS * self.config.sample.max_new_tokens,
         )
 
-    def _first_plan(self) -> Event:
+    def _first_plan(self) -> None:
+        """Lay the whole run out, and write the last of what `auto` chose into config.toml."""
         train, state, budget = self.config.train, self.state, self.budget
         tokens = self.parts.batches[0].stream.tokens
         total: int | None
@@ -408,16 +436,15 @@ class Training:
         intervals = {"eval_interval": self.eval_interval, "sample_interval": self.sample_interval}
         self.config = settings.with_values(self.config, train=intervals)
         checkpoint.replace_durably(self.parts.run.config_file, settings.to_toml(self.config).encode())
-        return self._planned()
 
     def _plan_again(self) -> Iterator[Event]:
         yield from self._report()
         left = self.pace.steps_left(
             self.parts.elapsed(), self.eval_interval, self.sample_interval, self.config.train.checkpoint_seconds
         )
-        total = self.state.step + max(1, left)
-        if abs(total - self.plan.steps) > 0.005 * self.plan.steps:
-            self.plan = schedule.plan(self.config.train.phases, max(total, len(self.plan.phases)))
+        new = schedule.replan(self.plan, self.config.train.phases, self.state.step, self.state.step + max(1, left))
+        if abs(new.steps - self.plan.steps) > 0.005 * self.plan.steps:
+            self.plan = new
             yield self._planned()
 
     def _planned(self) -> Event:

@@ -3,31 +3,33 @@
 A rule is a tuple of alternatives; an alternative is text with three kinds of marks:
 
     {trip}            write one alternative of the rule `trip`
-    {thing:prize}     draw a word of the class `thing`, write it, and remember it as `prize`
+    {prize:prize}     draw a word of the class `thing`, write it, and remember it as `prize`
     <prize>           write again what `prize` remembers; <hero.way> is a fact about it
 
-A draw can lean on memory: `{goal.spot}` is a spot of the place remembered as `goal`. `{a look}` and `<a look>` put
-the right article first. A word that was drawn is not drawn from its class again in the same story.
+A draw can lean on memory: `{trap.tool}` is one of the tools that help with what `trap` remembers. `<he>`, `<his>` and
+their like are facts about the hero. `{a look}` and `<a look>` put the right article first. A word that was drawn is not
+drawn from its class again in the same story.
 
-Every choice is uniform and goes through one function, `choose(n)`, so the choices behind a text have an exact
+Every choice is uniform and goes through one function, `pick(options)`, so the choices behind a text have an exact
 probability. It is the probability of the text itself only if no other choices lead to the same text. So each choice
 is made at the moment it shows: alternatives of a rule differ in what they write, words of a class differ, nothing is
-planned in secret, and nothing is drawn and thrown away. Then `bits`, the sum of log2(n) over the choices, is the
-information in the story, and its mean over a corpus is the entropy of the source: the floor that no model can go
-below on average. A small model that comes close to the floor has learnt all that there is to learn; what separates
-it from word statistics is memory: who the hero is, what was lost, which tool helps, how a shy fox talks.
+planned in secret, and nothing is drawn and thrown away. Then `bits`, the sum of log2(len(options)) over the choices,
+is the information in the story, and its mean over a corpus is the entropy of the source: the floor that no model can
+pass on average. A small model that comes close to the floor has learnt all that there is to learn; what separates it
+from word statistics is memory: who the hero is, what was lost, which tool helps, who asked.
 """
 
 import math
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
-from tinylm.corpus.story_words import BOYS, GIRLS, PLACES, SKIES, TASKS, TRAPS, WAYS, WORDS
+from tinylm.corpus.story_words import BOYS, GIRLS, PLACES, SKIES, TASKS, TRAPS, WORDS
 
 DEFAULT_BYTES = 4_000_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,17 @@ class Story:
 
 RULES: dict[str, tuple[str, ...]] = {
     # Every story: who and where, the one who waits at home, and then one of seven plots.
-    "story": ("{intro} {home}\nOne {weather:sky} {weekday:day} {plot}\n{end}\n",),
+    "story": ("{intro} {home}\nOne {weather:sky} {weekday:day} <hero> {plot}\n{end}\n",),
     "intro": (
-        "{name:hero} was {a trait:trait} {land} <child> from {a look} {place:home}.",
-        "{name:hero}, {a trait:trait} {land} <child>, lived by {a look} {land} {place:home}.",
-        "Once {a trait:trait} {land} child, {name:hero}, lived by {a look} {land} {place:home}.",
-        "Near {a look} {land} {place:home} lived {name:hero}, {a trait:trait} {land} <child> in {a look} {stuff} {cloth}.",
+        "Once {name:hero} was {a trait} {land} <child> from {a look} {land} {place:home}.",
+        "Here {name:hero}, {a trait} {land} <child>, lived by {a look} {land} {place:home}.",
+        "Little {name:hero}, {a trait} <child> in {a look} {stuff} {cloth}, lived by {a look} {place:home}.",
     ),
     "home": (
-        "<He> had {item}, {item}, and {beast}, {name:dear}.",
-        "<His> {look} {kin} {name:dear} {made} {meal}, {meal}, and {meal}.",
-        "<He> fed {meal} and {meal} to {beast}, {name:dear}.",
-        "<He> loved {meal}, {item}, and <his> {look} {kin} {name:dear}.",
+        "<He> had {item}, {item}, {beast}, and {a look} {kin:dear}.",
+        "<He> {made} {meal}, {meal}, and {meal} with <his> {look} {kin:dear}.",
+        "<He> fed {meal} and {meal} to {beast} and <his> {look} {kin:dear}.",
+        "<He> loved {meal}, {item}, and <his> {look} {kin:dear}.",
     ),
     "plot": (
         "{lose} {hunt}\n{trip} {meet} {ask} {clue}\n{fetch}",
@@ -68,10 +69,10 @@ RULES: dict[str, tuple[str, ...]] = {
         "{invite} {guests}\n{late} {plea} {welcome}\n{play}",
     ),
     "end": (
-        "At home <he> and <dear> {ate} {meal}, {meal}, and {meal}.",
+        "At home <hero> and <his> <dear> {ate} {meal}, {meal}, and {meal}.",
         "That night <hero> dreamed of {beast}, {beast}, and {item}.",
-        "<dear> was {good} and {gave} <him> {item} and {item}.",
-        "<He> told <dear> about <helper.the>, {item}, and {beast}.",
+        "<His> <dear> was {good} and {gave} <him> {item} and {item}.",
+        "Later <hero> told <his> <dear> about <helper.the>, {item}, and {beast}.",
         "Never lend {item} to {beast}.",
         "Always keep {meal} and {item} for {beast}.",
         "If you meet {a trait} {land} {animal}, ask about {item}.",
@@ -80,33 +81,33 @@ RULES: dict[str, tuple[str, ...]] = {
     # A journey, and a helper at the end of it: shared by most plots.
     "trip": (
         "So <he> {went} past {site} to {a look} {land} {place:goal}.",
-        "<He> packed {meal}, {meal}, and {item}, and {went} to {a look} {place:goal}.",
+        "Then <he> packed {meal}, {meal}, and {item}, and {went} to {a look} {place:goal}.",
         "In the {look} <sky.air> <he> {went} past {site} to {a look} {land} {place:goal}.",
-        "<He> {went} {number} {look} miles with {item} to {a look} {land} {place:goal}.",
+        "Now <he> {went} {number} {look} miles with {item} to {a look} {land} {place:goal}.",
     ),
     "meet": (
-        "{By} {site} sat {a trait:manner} {land} {animal:helper} in {a look} {stuff} {cloth}.",
-        "<He> met {a trait:manner} {land} {animal:helper} with {meal} and {item}.",
-        "There {a trait:manner} {goal.folk:helper} {held} {item} and {item}.",
-        "The {look} {goal.folk:helper} was {trait:manner} and {ate} {meal} with {beast}.",
+        "{By} {site} sat {a trait} {land} {helper:helper} in {a look} {stuff} {cloth}.",
+        "Here <he> met {a trait} {land} {helper:helper} with {meal} and {item}.",
+        "There {a trait} {land} {goal.folk:helper} {held} {item} and {item}.",
+        "There {a trait} {land} {goal.folk:helper} {ate} {meal} with {beast}.",
     ),
     # A trap holds a thing or an animal, and some tools help there: shared by three plots.
     "trapped": ("{where:where} {a look} {where.trap:trap}",),
     # Something is lost.
     "lose": (
-        "<he> lost <his> {look:look} {stuff:stuff} {thing:prize}.",
-        "<he> left <his> {look:look} {stuff:stuff} {thing:prize} {by} {site}, and it was gone.",
+        "lost <his> {look} {stuff:stuff} {prize:prize}.",
+        "left <his> {look} {stuff:stuff} {prize:prize} {by} {site}, and it was gone.",
     ),
     "hunt": (
         "<He> found {item}, {item}, and {meal}, but no <prize>.",
         "<He> {looked} {by} {site} and {by} {site}, but saw only {beast}.",
-        "<dear> found only {item}, {item}, and {beast}.",
+        "<His> <dear> found only {item}, {item}, and {beast}.",
         "{By} {site} <he> saw only {beast} with {meal}.",
     ),
     "ask": (
-        '"I lost my <look> <stuff> <prize> {by} {site}," {said} <hero> <trait.way>.',
-        '"Did {beast} take my <stuff> <prize>?" asked <hero> <trait.way>.',
-        '"I will give {meal} and {item} for my <prize>," {said} <hero> <trait.way>.',
+        '"I want my <stuff> <prize>, not {item}," {said} <he> {way}.',
+        '"Did {beast} take my <stuff> <prize>?" asked <he> {way}.',
+        '"I will give {meal} and {item} for my <prize>," {said} <he> {way}.',
     ),
     "clue": (
         '"It is {trapped}," {said} <helper.the>. "Take my {look} {stuff} {trap.tool:tool} and {item}."',
@@ -115,67 +116,67 @@ RULES: dict[str, tuple[str, ...]] = {
     ),
     "fetch": (
         "With the <tool> <he> got <his> <prize>, {item}, and {item}.",
-        "<He> used the <tool>, and {beast} {gave} <him> the <prize> and {meal}.",
+        "Then <he> used the <tool>, and {beast} {gave} <him> the <prize> and {meal}.",
         "Soon <he> found <his> <prize> between {item} and {beast}.",
     ),
     # Something is wished for and earned.
     "wish": (
-        "<he> wished for {a look:look} {stuff:stuff} {thing:prize} to show to {beast}.",
-        "<he> saw {beast} with {a look:look} {stuff:stuff} {thing:prize} {by} {site} and wanted one too.",
-        "<he> wanted {a look:look} {stuff:stuff} {thing:prize} more than {meal} or {item}.",
+        "wished for {a look} {stuff:stuff} {prize:prize} to show to {beast}.",
+        "saw {a look} {stuff:stuff} {prize:prize} {by} {site} and wanted one too.",
+        "wanted {a look} {stuff:stuff} {prize:prize} more than {meal} or {item}.",
     ),
     "bargain": (
-        '"First {task:task} my {look} {land} {spot:job} for the <prize>," {said} <helper.the> <manner.way>.',
+        '"First {task:task} my {look} {land} {spot:job} for the <prize>," {said} <helper.the> {way}.',
         '"I have <a stuff> <prize>," {said} <helper.the>. "First {task:task} my {look} {land} {spot:job}."',
-        '"Get me {meal} and {task:task} my {look} {land} {spot:job}," {said} <helper.the> <manner.way>.',
+        '"Get me {meal} and {task:task} my {look} {land} {spot:job}," {said} <helper.the> {way}.',
     ),
     "work": (
-        "So <hero> <task.did> the <job> for {number} {look} {hours} and {ate} {meal}.",
+        "So <he> <task.did> the <job> for {number} {look} {hours} and {ate} {meal}.",
         "<He> <task.did> the <job> with {item} and {item}.",
-        "<helper.The> {ate} {meal} and {meal}, and <hero> <task.did> the <job>.",
+        "<helper.The> {ate} {meal} and {meal}, and <he> <task.did> the <job>.",
     ),
     "reward": (
-        "<helper.The> {gave} <him> the <look> <prize>, {item}, and {meal}.",
+        "<helper.The> {gave} <him> the <stuff> <prize>, {item}, and {meal}.",
         '"Here is the <prize>, {item}, and {item}," {said} <helper.the>.',
         "So <he> got the <stuff> <prize>, {item}, and {item}.",
     ),
     # One thing is traded for another, and that for the next.
     "sell": (
-        "<he> took <his> {look} {stuff} {thing:first} and {meal} to {a look} {land} {place:goal}.",
-        "<he> grew tired of <his> {look} {stuff} {thing:first} and {went} to {a look} {land} {place:goal}.",
+        "took <his> {look} {stuff} {prize:first} and {meal} to {a look} {land} {place:goal}.",
+        "grew tired of <his> {look} {stuff} {prize:first} and {went} to {a look} {land} {place:goal}.",
     ),
     "swap": (
-        "There {beast} {gave} <him> {a look} {stuff} {thing:second} for it.",
-        "There <he> swapped it with {beast} for {a look} {stuff} {thing:second}.",
+        "There {beast} {gave} <him> {a look} {stuff} {prize:second} for it.",
+        "There <he> swapped it with {beast} for {a look} {stuff} {prize:second}.",
     ),
     "swap_again": (
-        "Then {name} {gave} <him> {a look:look} {stuff:stuff} {thing:third} and {meal} for the <second>.",
-        "Then <he> swapped the <second> with {beast} for {a look:look} {stuff:stuff} {thing:third}.",
+        "Then {beast} {gave} <him> {a look} {stuff} {prize:third} and {meal} for the <second>.",
+        "Then <he> swapped the <second> with {beast} for {a look} {stuff} {prize:third}.",
     ),
     "offer": (
-        '"I need that <third>," {said} <helper.the>. "Take my {look} {stuff} {thing:prize} and {meal}."',
-        '"Take {a look} {stuff} {thing:prize} and {item} for the <third>," {said} <helper.the> <manner.way>.',
-        "<hero> sold <helper.the> the <look> <third> for {a look} {thing:prize}, {item}, and {number} {look} coins.",
+        '"I need that <third>," {said} <helper.the>. "Take my {look} {stuff} {prize:prize} and {meal}."',
+        '"Take {a look} {stuff} {prize:prize} and {item} for the <third>," {said} <helper.the> {way}.',
+        "<He> sold <helper.the> the <third> for {a look} {prize:prize}, {item}, and {number} {look} coins.",
     ),
     "sum_up": (
-        '"I had <a first>, <a second>, <a third>, and now <a prize>," {said} <hero> <trait.way>.',
+        '"I had <a first>, <a second>, <a third>, and now <a prize>," {said} <he> {way}.',
         "The <first> was now <a prize>, and <he> {ate} {meal} and {meal}.",
-        "<He> put the <prize> between {item} and {item}.",
+        "Then <he> put the <prize> between {item} and {item}.",
     ),
     # An animal is stuck and set free.
     "hear": (
-        "<he> heard {a trait:manner} {land} {animal:helper} {crying} {trapped}.",
-        "<he> met {a trait:manner} {land} {animal:helper} {trapped} with {item}.",
+        "heard {a trait} {land} {helper:helper} {crying} {trapped}.",
+        "met {a trait} {land} {helper:helper} {trapped} with {item}.",
     ),
     "plead": (
-        '"I am {bad}, {bad}, and stuck with {item}," {said} <helper.the> <manner.way>.',
-        '"I came for {meal} and {meal} and got stuck," {said} <helper.the> <manner.way>.',
-        '"Help, I ran from {beast} with {item}," {said} <helper.the> <manner.way>.',
+        '"I am {bad}, {bad}, and stuck with {item}," {said} <helper.the> {way}.',
+        '"I came for {meal} and {meal} and got stuck," {said} <helper.the> {way}.',
+        '"Help, I ran from {beast} with {item}," {said} <helper.the> {way}.',
     ),
     "seek": (
-        "In {a look} {land} {place:goal} the {goal.folk} sold <him> {a look} {stuff} {trap.tool:tool} and {item}.",
-        "<dear> found {a look} {stuff} {trap.tool:tool} {by} {site}, next to {item}.",
-        "Then {name} {gave} <him> {a look} {stuff} {trap.tool:tool} for {meal} and {item}.",
+        "At {a look} {land} {place:goal} the {goal.folk} sold <him> {a look} {stuff} {trap.tool:tool} and {item}.",
+        "<His> <dear> found {a look} {stuff} {trap.tool:tool} {by} {site}, next to {item}.",
+        "Then {beast} {gave} <him> {a look} {stuff} {trap.tool:tool} for {meal} and {item}.",
     ),
     "free": (
         "With the <tool> <he> got <helper.the> out, and they {ate} {meal} and {meal}.",
@@ -183,18 +184,16 @@ RULES: dict[str, tuple[str, ...]] = {
         "The {look} <tool> worked, and <helper.the> came out with {item}.",
     ),
     "repay": (
-        '"Take my {look} {stuff} {thing}, {item}, and {item}," {said} <helper.the> <manner.way>.',
+        '"Take my {look} {stuff} {thing}, {item}, and {item}," {said} <helper.the> {way}.',
         "<helper.The> {gave} <him> {item}, {item}, and {number} {look} coins.",
-        '"Have my {look} {stuff} {thing} and {meal}," {said} <helper.the> <manner.way>.',
+        '"Have my {look} {stuff} {thing} and {meal}," {said} <helper.the> {way}.',
     ),
     # Two friends quarrel and make up.
-    "find": (
-        "<he> and {a look} {kin}, {trait:temper} {name:friend}, found {a look} {stuff} {thing:prize} near {a look} {land} {place:goal}.",
-    ),
+    "find": ("and {trait} {name:friend} found {a look} {stuff} {prize:prize} near {a look} {land} {place:goal}.",),
     "mine": (
-        '"It is for {beast}," {said} <hero>. "No, it is for {beast}," {said} <friend> <temper.way>.',
-        '"Take {item} and {item}, but not this," {said} <friend> <temper.way>.',
-        '"I need it for {beast} and {beast}," {said} <hero> <trait.way>, and <friend> was {bad}.',
+        '"It is for {beast}," {said} <he>. "No, it is for {beast}," {said} <friend> {way}.',
+        '"Take {item} and {item}, but not this," {said} <friend> {way}.',
+        '"I need it for {beast} and {beast}," {said} <he> {way}, and <friend> was {bad}.',
     ),
     "fall": (
         "They pulled, and it landed {trapped} with {item}.",
@@ -204,60 +203,60 @@ RULES: dict[str, tuple[str, ...]] = {
     "borrow": (
         "<helper.The> lent <him> {a look} {stuff} {trap.tool:tool} and {a look} {stuff} {cloth}.",
         '"Take my {look} {stuff} {trap.tool:tool} and {item}," {said} <helper.the>.',
-        "<hero> paid {meal} and {item} for {a look} {stuff} {trap.tool:tool}.",
+        "<He> paid {meal} and {item} for {a look} {stuff} {trap.tool:tool}.",
     ),
     "share": (
-        "With the <tool> they got the <prize>, and <friend> {gave} <hero> {item} and {meal}.",
+        "With the <tool> they got the <prize>, and <friend> {gave} <him> {item} and {meal}.",
         "They got the <prize>, {item}, and {item}, and <friend> was {good}.",
         '"Let us share the <prize>," {said} <friend>, and they {ate} {meal} and {meal}.',
     ),
     # Something is built from two parts that others have.
     "plan": (
-        "<he> began to build {a look:look} {land} {craft:prize} for <dear> and {beast}.",
-        "<he> drew {a look:look} {land} {craft:prize} with {item} and {item} in it.",
+        "began to build {a look} {land} {craft:prize} for <his> <dear> and {beast}.",
+        "drew {a look} {land} {craft:prize} with {item} and {item} in it.",
     ),
     "need": (
-        "<He> needed {stuff:one}, {stuff:two}, and {item}.",
-        '"I need {stuff:one}, {stuff:two}, and {item}," {said} <hero> <trait.way>.',
-        "It took {stuff:one} and {stuff:two}, but <he> had only {meal} and {item}.",
+        "<He> needed {part:one}, {part:two}, and {item}.",
+        '"I need {part:one}, {part:two}, and {item}," {said} <he> {way}.',
+        "It took {part:one} and {part:two}, but <he> had only {meal} and {item}.",
     ),
     "parts": (
         "<helper.The> {gave} <him> {look} <one> and {look} <two> for {meal} and {item}.",
-        '"Take my {look} <one> and {look} <two>," {said} <helper.the> <manner.way>.',
-        "<hero> paid {meal} and {item} for {look} <one> and {look} <two>.",
+        '"Take my {look} <one> and {look} <two>," {said} <helper.the> {way}.',
+        "<He> paid {meal} and {item} for {look} <one> and {look} <two>.",
     ),
     "make": (
-        "<hero> worked for {number} {look} {hours}, and <dear> put {item} in the <look> <prize>.",
-        "Soon it was done, and <dear> put {item} and {item} in the <prize>.",
+        "Then <he> worked for {number} {look} {hours}, and <his> <dear> put {item} in the <prize>.",
+        "Soon it was done, and <his> <dear> put {item} and {item} in the <prize>.",
     ),
     # A party, and one who stands outside.
     "invite": (
-        "<he> gave {a look} {feast} for <dear>, {beast}, and {beast}.",
-        "<he> planned {a look} {land} {feast} with {item} and {item}.",
+        "gave {a look} {feast} for <his> <dear>, {beast}, and {beast}.",
+        "planned {a look} {land} {feast} with {item} and {item}.",
     ),
     "guests": (
-        "{name:one} brought {meal}, {name:two} brought {meal}, and {name:three} brought {a look} {stuff} {thing:prize}.",
-        "First came {name:one} with {meal}, then {name:two} with {item}, and {name:three} with {a look} {stuff} {thing:prize}.",
+        "{name:one} {brought} {meal}, {name:two} {brought} {meal}, and {name:three} {brought} {a look} {prize:prize}.",
+        "First came {name:one} with {meal}, {name:two} with {item}, and {name:three} with {a look} {prize:prize}.",
     ),
     "late": (
-        "Then {a trait:manner} {land} {animal:helper} in {a look} {stuff} {cloth} came with {meal}.",
-        "In the {look} <sky.air> stood {a trait:manner} {land} {animal:helper} with {item}.",
-        "{By} {site} <he> saw {a trait:manner} {land} {animal:helper} with {meal}.",
+        "Then {a trait} {land} {helper:helper} in {a look} {stuff} {cloth} came with {meal}.",
+        "In the {look} <sky.air> stood {a trait} {land} {helper:helper} with {item}.",
+        "{By} {site} <he> saw {a trait} {land} {helper:helper} with {meal}.",
     ),
     "plea": (
-        '"I am {bad}, {bad}, and have only {item}," {said} <helper.the> <manner.way>.',
-        '"May I have {meal} with <two>?" asked <helper.the> <manner.way>.',
-        '"I have {meal} and {item}," {said} <helper.the> <manner.way>.',
+        '"I am {bad}, {bad}, and have only {item}," {said} <helper.the> {way}.',
+        '"May I have {meal} with <two>?" asked <helper.the> {way}.',
+        '"I have {meal} and {item}," {said} <helper.the> {way}.',
     ),
     "welcome": (
-        '"<one> has {meal} and {meal} for you," {said} <hero>.',
+        '"Look, <one> has {meal} and {meal} for you," {said} <he>.',
         "So <one> gave {meal}, <two> gave {item}, and <three> gave the <prize>.",
-        '"Sit by <three>, {beast}, and {beast}," {said} <hero>.',
+        '"Sit by <three>, {beast}, and {beast}," {said} <he>.',
     ),
     "play": (
         "They told {look} tales of {beast} and {beast}, and <helper.the> was {good}.",
-        "<helper.The> danced with <one>, and <dear> danced with {beast} and {beast}.",
-        "<three> {gave} <helper.the> the <prize> for {item} and {meal}.",
+        "<helper.The> danced with <one>, and <his> <dear> danced with {beast} and {beast}.",
+        "Then <three> {gave} <helper.the> the <prize> for {item} and {meal}.",
     ),
     # Noun phrases.
     "item": ("{a look} {stuff} {thing}", "{a look} {thing}", "{a look} {look} {thing}"),
@@ -267,12 +266,15 @@ RULES: dict[str, tuple[str, ...]] = {
     # Little words.
     "by": tuple("by near behind beside below above".split()),
     "By": tuple("By Near Behind Beside Below Above".split()),
+    "brought": ("brought", "baked", "found", "chose"),
     "said": tuple("said called sang cried sighed laughed yelled joked".split()),
     "gave": ("gave", "tossed", "handed", "sent"),
     "ate": ("ate", "had", "shared", "tried"),
     "made": ("made", "sold", "cooked", "loved"),
     "went": tuple(
-        "walked ran hurried marched skipped crept rode raced strolled hiked trotted rushed limped danced drove hopped".split()
+        """
+        walked ran hurried marched skipped crept rode raced strolled hiked trotted rushed limped danced drove hopped
+        """.split()
     ),
     "held": tuple("held washed mended drew cleaned hid sold shook".split()),
     "looked": ("looked", "peeked", "searched", "dug"),
@@ -281,15 +283,14 @@ RULES: dict[str, tuple[str, ...]] = {
     "feast": ("feast", "party", "picnic", "dinner"),
 }
 
-PRONOUNS = ("he", "He", "him", "his", "His", "child")
-HELPERS = (*WORDS["animal"], *PLACES.values())
+PRONOUNS = {"he": "she he", "He": "She He", "him": "her him", "his": "her his", "His": "Her His", "child": "girl boy"}
+HELPERS = (*WORDS["helper"], *PLACES.values())
 
-# What is known about a word: strings to write ...
+# What is known about a word, by the name of the fact: strings to write ...
 FACTS: dict[tuple[str, str], str] = {
-    **{(girl, fact): form for girl in GIRLS for fact, form in zip(PRONOUNS, "she She her her Her girl".split())},
-    **{(boy, fact): form for boy in BOYS for fact, form in zip(PRONOUNS, "he He him his His boy".split())},
+    **{(girl, fact): forms.split()[0] for girl in GIRLS for fact, forms in PRONOUNS.items()},
+    **{(boy, fact): forms.split()[1] for boy in BOYS for fact, forms in PRONOUNS.items()},
     **{(helper, fact): f"{fact} {helper}" for helper in HELPERS for fact in ("the", "The")},
-    **{(trait, "way"): way for trait, way in WAYS.items()},
     **{(weather, "air"): air for weather, air in SKIES.items()},
     **{(task, "did"): did for task, did in TASKS.items()},
 }
@@ -304,7 +305,7 @@ OPTIONS: dict[tuple[str, str], tuple[str, ...]] = {
 class Part(NamedTuple):
     """One mark of an alternative, taken apart when the module is loaded.
 
-    `{a goal.spot:seat}` is Part("draw", "goal", "spot", True, "seat"); what is absent is the empty string.
+    `{a trap.tool:tool}` is Part("draw", "trap", "tool", True, "tool"); what is absent is the empty string.
     """
 
     kind: str  # "text", "expand" a rule, "draw" a word, "recall" one
@@ -342,19 +343,25 @@ def with_article(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
-def write_story(choose: Callable[[int], int], emit: Callable[[str], object]) -> None:
+class Pick(Protocol):
+    """Choose one of the options, each as likely as the others."""
+
+    def __call__(self, options: Sequence[T], /) -> T:  # noqa: D102
+        ...
+
+
+def write_story(pick: Pick, emit: Callable[[str], object]) -> None:
     """Write one story.
 
     Args:
-        choose: `choose(n)` returns a number from 0 to n - 1. All that is random goes through here.
+        pick: makes every choice: which alternative of a rule, which word of a class.
         emit: takes the text, piece by piece, each piece as soon as the choices so far decide it.
     """
     memory: dict[str, str] = {}
     bags: dict[tuple[str, str], list[str]] = {}  # the words of each class that this story has not drawn yet
 
     def expand(rule: str) -> None:
-        alternatives = GRAMMAR[rule]
-        for kind, name, fact, article, slot in alternatives[choose(len(alternatives))]:
+        for kind, name, fact, article, slot in pick(GRAMMAR[rule]):
             if kind == "text":
                 emit(name)
                 continue
@@ -364,9 +371,9 @@ def write_story(choose: Callable[[int], int], emit: Callable[[str], object]) -> 
             if kind == "draw":
                 bag = bags.get((name, fact))
                 if bag is None:
-                    bag = list(OPTIONS[memory[name], fact] if fact else WORDS[name])
-                    bags[name, fact] = bag
-                word = bag.pop(choose(len(bag)))
+                    bag = bags[name, fact] = list(OPTIONS[memory[name], fact] if fact else WORDS[name])
+                word = pick(bag)
+                bag.remove(word)
                 if slot:
                     memory[slot] = word
             else:
@@ -379,20 +386,23 @@ def write_story(choose: Callable[[int], int], emit: Callable[[str], object]) -> 
 def stories(seed: int = 0, n_bytes: int = DEFAULT_BYTES) -> list[Story]:
     """Write whole stories until they are `n_bytes` long together; the same arguments give the same stories."""
     uniform = random.Random(seed).random
-    bits_of = [0.0, *map(math.log2, range(1, 1 + max(map(len, [*GRAMMAR.values(), *WORDS.values()]))))]
+    most = max(map(len, (*GRAMMAR.values(), *WORDS.values(), *OPTIONS.values())))
+    bits_of = [math.inf, *(math.log2(n) for n in range(1, most + 1))]  # bits_of[n]: one choice among n
+    bits = 0.0
+
+    def pick(options: Sequence[T], /) -> T:
+        nonlocal bits
+        n = len(options)
+        bits += bits_of[n]
+        return options[int(uniform() * n)]
+
     written = []
     size = 0
     while size < n_bytes:
         pieces: list[str] = []
         bits = 0.0
-
-        def choose(n: int) -> int:
-            nonlocal bits
-            bits += bits_of[n]
-            return int(uniform() * n)
-
-        write_story(choose, pieces.append)
-        text = "".join(pieces)
-        written.append(Story(text, bits))
-        size += len(text)
+        write_story(pick, pieces.append)
+        story = Story("".join(pieces), bits)
+        written.append(story)
+        size += len(story.text)
     return written

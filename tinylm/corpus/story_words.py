@@ -50,11 +50,30 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "animal": tuple(
         """
+        bat bug eel elk emu gnat gull hawk jay lark mink moose moth newt ox pup ram seal slug stork tiger
+        wasp worm wren yak calf chick colt crane dove lynx panda finch heron koala llama mule camel eagle
+        fly gecko hippo rhino shrew skunk snake ape asp boa cod doe dodo fawn foal gnu hog ibis loon mare
+        mite orca pug rook stag tern tick vole whale
+        """.split()
+    ),
+    # What a story comes back to has a class of its own: to recall it is to find the one word of that class.
+    "helper": tuple(
+        """
         fox hen cat dog owl goat mouse bear frog duck hare crow pig cow horse goose swan wolf deer mole rat
-        snail sheep otter robin toad pony lamb crab ant bee bat bug eel elk emu gnat gull hawk jay lark lion
-        mink moose moth newt ox pup ram seal slug stork tiger wasp worm wren yak calf chick colt crane dove
-        lynx panda finch heron koala llama mule camel eagle fly gecko hippo rhino shrew skunk snake ape asp
-        boa cod doe dodo fawn foal gnu hog ibis loon mare mite orca pug rook stag tern tick vole whale
+        snail sheep otter robin toad pony lamb crab ant bee lion
+        """.split()
+    ),
+    "prize": tuple(
+        """
+        mirror locket trophy puppet violin guitar piano basket pillow button carpet hammock fiddle ladle
+        whistle medal statue puzzle parcel napkin cradle anchor compass helmet magnet necklace bracelet
+        lantern teapot umbrella trumpet ribbon
+        """.split()
+    ),
+    "part": tuple(
+        """
+        boards nails bricks sticks pegs glue paint string beams screws springs hinges rivets tar plaster
+        cogs
         """.split()
     ),
     "land": tuple(
@@ -100,7 +119,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "kin": tuple("friend cousin twin pal boss guest tutor nurse".split()),
     "good": tuple(
         """
-        glad happy pleased cheery hopeful joyful content excited amazed safe charmed elated thankful smug
+        glad happy pleased cheery hopeful joyful content excited amazed eager charmed elated thankful smug
         relieved thrilled
         """.split()
     ),
@@ -116,34 +135,6 @@ WORDS: dict[str, tuple[str, ...]] = {
         """.split()
     ),
     "weekday": tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()),
-}
-
-# A trait, said once, decides how its owner speaks from then on.
-WAYS = {
-    "shy": "softly",
-    "bold": "loudly",
-    "kind": "gently",
-    "merry": "brightly",
-    "wise": "slowly",
-    "grumpy": "crossly",
-    "lazy": "sleepily",
-    "polite": "nicely",
-    "clever": "quickly",
-    "proud": "grandly",
-    "brave": "firmly",
-    "gloomy": "sadly",
-    "nosy": "eagerly",
-    "silly": "wildly",
-    "calm": "quietly",
-    "vain": "sweetly",
-    "rude": "sharply",
-    "meek": "weakly",
-    "jolly": "gaily",
-    "stern": "coldly",
-    "sly": "smoothly",
-    "frank": "plainly",
-    "tender": "warmly",
-    "timid": "faintly",
 }
 
 SKIES = {
@@ -191,9 +182,14 @@ PLACES = {
 
 # Where a thing or an animal can be out of reach, and the tools that help there.
 TRAPS = {
-    "in": {"pit": "rope ladder pole", "well": "rope bucket hook", "cave": "lamp torch candle"},
+    "in": {
+        "pit": "rope ladder pole",
+        "well": "rope bucket hook",
+        "cave": "lamp torch candle",
+        "tree": "ladder pole net",
+    },
     "behind": {"wall": "ladder rope plank", "gate": "key hammer saw", "hedge": "axe saw knife"},
-    "up": {"tree": "ladder pole net", "cliff": "rope hook pick"},
+    "on": {"cliff": "rope hook pick", "ledge": "ladder pole net"},
     "across": {"river": "raft boat plank", "swamp": "raft plank pole"},
 }
 
@@ -211,7 +207,18 @@ TASKS = {
 
 # The keys of these tables are classes of words too.
 WORDS |= {
-    "trait": tuple(WAYS),
+    "trait": tuple(
+        """
+        shy bold kind merry wise grumpy lazy polite clever proud brave gloomy nosy silly calm vain rude meek
+        jolly stern sly frank tender timid
+        """.split()
+    ),
+    "way": tuple(
+        """
+        softly loudly gently brightly slowly crossly sleepily nicely quickly grandly firmly sadly eagerly
+        wildly quietly sweetly sharply weakly gaily coldly smoothly plainly warmly faintly
+        """.split()
+    ),
     "weather": tuple(SKIES),
     "place": tuple(PLACES),
     "where": tuple(TRAPS),

@@ -1,0 +1,109 @@
+"""What the tests share: a home of their own, a small made-up text, and a configuration that trains in a second."""
+
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from tinylm import settings
+from tinylm.config import RunConfig
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; nothing here is large enough for two
+
+hypothesis_settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
+hypothesis_settings.load_profile("tests")
+
+SUBJECTS = "the fox,a tall miller,her brother,old Mrs. Reed,the river,nobody,the café owner,every child".split(",")
+VERBS = "saw,followed,forgot,wrote to,painted,feared,sang about,bought".split(",")
+OBJECTS = "the quiet mill,two grey geese,a letter from 1874,the garden gate,the moon,his winter coat".split(",")
+ENDINGS = ".,!,?, at dawn., before the rain came., and laughed., without a word.".split(",")
+
+
+def made_up_text(seed: int, size: int) -> str:
+    """English-like paragraphs, at least `size` characters, the same for the same seed."""
+    rng = random.Random(seed)
+    paragraphs: list[str] = []
+    length = 0
+    while length < size:
+        sentences = []
+        for _ in range(rng.randrange(2, 7)):
+            said = f"{rng.choice(SUBJECTS)} {rng.choice(VERBS)} {rng.choice(OBJECTS)}{rng.choice(ENDINGS)}"
+            sentences.append(said[0].upper() + said[1:])
+        paragraphs.append(" ".join(sentences))
+        length += len(paragraphs[-1]) + 2
+    return "\n\n".join(paragraphs) + "\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Nothing here outlives a power cut, and a busy disk would take longer than all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test finds or touches the homes of the person who runs it."""
+    monkeypatch.delenv("TINYLM_HOME", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "user-data"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_text() -> str:
+    """About 30 KB of made-up text."""
+    return made_up_text(seed=1, size=30_000)
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tiny_text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with `tiny_text`; not to be changed."""
+    path = tmp_path_factory.mktemp("texts") / "tiny.txt"
+    path.write_text(tiny_text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_file: Path) -> Callable[..., RunConfig]:
+    """A validated configuration that trains 20 steps on `tiny_file` in well under a second on one thread.
+
+    `tiny_config(train={"seed": 3})` lays groups of settings on it; saving by the clock is off.
+    """
+    base: dict[str, Any] = {
+        "model": {"n_layer": 1, "n_head": 2, "n_kv_head": 1, "n_embd": 32, "head_size": 16, "block_size": 32},
+        "tokenizer": {"kind": "bpe", "vocab_size": 300},
+        "data": {"sources": [str(tiny_file)], "val_fraction": 0.1, "unwrap": "off"},
+        "train": {
+            "batch_size": 4,
+            "threads": 1,
+            "device": "cpu",
+            "precision": "fp32",
+            "compile": "off",
+            "seed": 1,
+            "eval_interval": 10,
+            "eval_iters": 2,
+            "sample_interval": 10,
+            "checkpoint_seconds": 1e6,
+            "phases": [
+                {"name": "train", "schedule": "wsd", "steps": 20, "max_lr": 1e-2, "warmup_steps": 2, "steps_down": 10}
+            ],
+        },
+        "sample": {"max_new_tokens": 8},
+    }
+
+    def make(**groups: Mapping[str, object]) -> RunConfig:
+        return settings.validate(settings.merge(base, groups))
+
+    return make

@@ -1,0 +1,147 @@
+"""The event vocabulary: one JSON line there and back, and what readers skip or refuse."""
+
+import json
+import math
+from dataclasses import fields, replace
+
+import pytest
+
+from tinylm import events
+from tinylm.events import Event, from_json, to_json
+
+KEYS = {
+    "run_started": "run dir format version utc parameters device machine torch threads precision compiled resumed_from",
+    "data_prepared": "bytes tokens vocab_size train_tokens val_tokens val_bytes baselines",
+    "planned": "steps seconds phases",
+    "step": "step phase tokens loss lr grad_norm param_norm norm_ratio tokens_per_second seconds",
+    "eval": "step train_loss val_loss val_bpb best seconds",
+    "sample": "step prompt text",
+    "checkpoint": "step path best seconds",
+    "warning": "title message hint",
+    "note": "message",
+    "paused": "step paused",
+    "finished": "reason step tokens seconds val_loss val_bpb best_val_bpb best_step tokens_per_second peak_memory_mb "
+    "checkpoint",
+    "failed": "title message hint",
+}
+"""The contract's table, and our own `note`."""
+
+STEP = events.StepDone(3, "train", 96, 4.25, 1e-3, 0.5, 20.0, 40.0, 1234.5, 0.75)
+ALL = [
+    events.RunStarted("a", "/x/ü", 1, "0.1.0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", False, None),
+    events.RunStarted("a", "/x", 1, "0.1.0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", True, 40),
+    events.DataPrepared(100, 50, 300, 45, 5, 10, {"blind": 5.0, "gzip": 2.5}),
+    events.Planned(12, None, (events.PhaseSpan("one", 1, 6), events.PhaseSpan("two", 7, 12))),
+    events.Planned(12, 120.0, (events.PhaseSpan("one", 1, 12),)),
+    STEP,
+    events.EvalDone(3, 4.0, None, None, False, 1.0),
+    events.Sampled(3, "Once\u2028\n", 'quoted "text" \\ \x1b[31m \ufffd 🦊'),
+    events.CheckpointSaved(3, "checkpoints/step-00000003", True, 1.5),
+    events.Note("Two files were left out."),
+    events.Warned("A", "b.", "c."),
+    events.Paused(3, True),
+    events.Finished("budget", 12, 384, 3.0, 3.5, 2.5, 2.5, 12, 1000.0, 99.0, "checkpoints/step-00000012"),
+    events.Failed("A", "b.", "c."),
+]
+
+
+def test_every_kind_is_here() -> None:
+    assert {event.kind for event in ALL} == set(events.KINDS) == set(KEYS)
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_the_keys_are_those_of_the_contract(kind: str) -> None:
+    assert [field.name for field in fields(events.KINDS[kind])] == KEYS[kind].split()
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: event.kind)
+def test_there_and_back(event: Event) -> None:
+    line = to_json(event)
+    assert "\n" not in line
+    assert "\r" not in line
+    table = json.loads(line)
+    assert list(table) == ["event", *KEYS[event.kind].split()]
+    assert table["event"] == event.kind
+    assert from_json(line) == event
+    assert from_json(line.encode() + b"\n") == event
+
+
+def test_a_phase_has_a_name_and_two_steps() -> None:
+    assert json.loads(to_json(ALL[3]))["phases"][1] == {"name": "two", "first": 7, "last": 12}
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_becomes_null(number: float) -> None:
+    table = json.loads(to_json(replace(STEP, loss=number, grad_norm=number)), parse_constant=pytest.fail)
+    assert table["loss"] is None
+    assert table["grad_norm"] is None
+    assert table["lr"] == 1e-3
+    inside = json.loads(to_json(replace(ALL[2], baselines={"blind": number})), parse_constant=pytest.fail)
+    assert inside["baselines"] == {"blind": None}
+
+
+def test_an_unknown_kind_is_passed_over() -> None:
+    assert from_json('{"event": "hologram", "depth": 3}') is None
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: event.kind)
+def test_unknown_keys_are_skipped(event: Event) -> None:
+    assert from_json(json.dumps(json.loads(to_json(event)) | {"colour": "red", "kind": 3})) == event
+
+
+def test_unknown_keys_of_a_phase_are_skipped() -> None:
+    table = json.loads(to_json(ALL[3]))
+    table["phases"] = [{**phase, "colour": "red"} for phase in table["phases"]]
+    assert from_json(json.dumps(table)) == ALL[3]
+
+
+@pytest.mark.parametrize("phases", [3, [3], [{}], None, [{"name": "a", "first": 1}], "ab"])
+def test_phases_that_are_none_are_no_event(phases: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_json(json.dumps(json.loads(to_json(ALL[3])) | {"phases": phases}))
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: event.kind)
+def test_a_missing_key_is_no_event(event: Event) -> None:
+    for key in KEYS[event.kind].split():
+        table = json.loads(to_json(event))
+        del table[key]
+        with pytest.raises(ValueError, match=key):
+            from_json(json.dumps(table))
+
+
+def test_a_torn_line_is_no_event() -> None:
+    line = to_json(ALL[7]).encode()
+    for end in range(len(line)):
+        with pytest.raises(ValueError, match=r"."):
+            from_json(line[:end])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "3",
+        "null",
+        "[]",
+        '"step"',
+        "{}",
+        '{"event": 3}',
+        '{"event": null}',
+        '{"event": ["step"]}',
+        "[" * 100000,
+        '{"event": "step", "a": ' + "[" * 100000,
+        b"\xff\xfe",
+        "{'event': 'note'}",
+        "9" * 5000,
+        '{"event":"note"',
+    ],
+)
+def test_other_lines_are_no_events(line: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_json(line)
+
+
+def test_events_do_not_change() -> None:
+    with pytest.raises(AttributeError):
+        STEP.step = 4  # type: ignore[misc]

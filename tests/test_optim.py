@@ -1,0 +1,302 @@
+"""AdamW and Muon against plain ones, steps that are left out, and state that comes back."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from tinylm.config import ModelConfig, TrainConfig
+from tinylm.model import Transformer
+from tinylm.optim import MUON_MOMENTUM, MUON_RMS, Optimizer, clip, global_norm, orthogonalize
+
+KINDS = ["adamw", "muon"]
+GO, SKIP = torch.tensor(False), torch.tensor(True)
+
+
+def build(seed: int = 0, **changes: object) -> Transformer:
+    config = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": 16, **changes}
+    return Transformer(ModelConfig(**config), 50, torch.Generator().manual_seed(seed))
+
+
+def optimizer_of(model: Transformer, kind: str, **changes: object) -> Optimizer:
+    return Optimizer(model, TrainConfig(**{"optimizer": kind, "weight_decay": 0.3, **changes}))
+
+
+def give_gradients(model: Transformer, seed: int, size: float = 1.0) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    for weight in model.parameters():
+        weight.grad = size * torch.randn(weight.shape, generator=generator)
+
+
+def snapshot(model: Transformer, optimizer: Optimizer) -> dict[str, Tensor]:
+    tensors = {**model.state_dict(), **{f"state {name}": value for name, value in optimizer.state().items()}}
+    return {name: value.clone() for name, value in tensors.items()}
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+# --- AdamW ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_adamw_is_torchs(tied: bool) -> None:
+    ours, theirs = build(tie_embeddings=tied), build(tie_embeddings=tied)
+    optimizer = optimizer_of(ours, "adamw", betas=[0.8, 0.97])
+    plain = torch.optim.AdamW(theirs.parameters(), betas=(0.8, 0.97), weight_decay=0.3, foreach=False, fused=False)
+    for step, lr in enumerate([1e-3, 3e-2, 0.0, 1e-2, 1e-2]):
+        for model in (ours, theirs):
+            give_gradients(model, step)
+        optimizer.step(lr, GO)
+        plain.param_groups[0]["lr"] = lr
+        plain.step()
+    for (name, weight), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(weight, other, msg=name)
+
+
+# --- Muon ----------------------------------------------------------------------------------------------------
+
+
+def matrix_of(shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (16, 64), (64, 16), (8, 200), (200, 8), (2, 3), (1, 9), (9, 1), (1, 1)])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_orthogonalize_makes_singular_values_about_one(shape: tuple[int, int], batch: int) -> None:
+    matrices = matrix_of((batch, *shape))
+    result = orthogonalize(matrices)
+    assert result.shape == matrices.shape
+    for before, after in zip(matrices, result, strict=True):
+        u, s, v = torch.linalg.svd(before, full_matrices=False)
+        after_s = torch.linalg.svdvals(after)
+        assert (after_s[s > 0.02 * s[0]] > 0.6).all()
+        assert (after_s < 1.3).all()
+        # The same singular vectors: in their coordinates the result is diagonal, so rows and columns span the same.
+        inner = u.T @ after @ v.T
+        assert (inner - inner.diag().diag()).abs().max() < 1e-3
+        torch.testing.assert_close(u @ inner @ v, after, rtol=1e-3, atol=1e-3)
+        assert (inner.diag()[s > 0.02 * s[0]] > 0).all()
+
+
+def test_orthogonalize_treats_each_matrix_alone() -> None:
+    matrices = matrix_of((4, 6, 10)) * torch.tensor([1e-3, 1.0, 10.0, 1e3]).view(4, 1, 1)
+    alone = torch.cat([orthogonalize(matrix[None]) for matrix in matrices])
+    torch.testing.assert_close(orthogonalize(matrices), alone, rtol=1e-4, atol=1e-4)
+
+
+def test_orthogonalize_does_not_depend_on_scale_and_leaves_its_input() -> None:
+    matrices = matrix_of((1, 6, 10))
+    before = matrices.clone()
+    torch.testing.assert_close(orthogonalize(100 * matrices), orthogonalize(matrices), rtol=1e-3, atol=1e-3)
+    assert torch.equal(matrices, before)
+    assert torch.equal(orthogonalize(torch.zeros(1, 3, 4)), torch.zeros(1, 3, 4))
+
+
+def plain_muon(weight: Tensor, grads: list[Tensor], lrs: list[float], heights: list[int]) -> Tensor:
+    """Muon matrix by matrix: each of the stacked ones for itself, from its definition."""
+    moved = []
+    for part, *part_grads in zip(weight.split(heights), *(grad.split(heights) for grad in grads), strict=True):
+        moving, momentum = part.clone(), torch.zeros_like(part)
+        for grad, lr in zip(part_grads, lrs, strict=True):
+            momentum = MUON_MOMENTUM * momentum + (1 - MUON_MOMENTUM) * grad
+            ahead = MUON_MOMENTUM * momentum + (1 - MUON_MOMENTUM) * grad
+            change = orthogonalize(ahead[None])[0]
+            moving = moving * (1 - lr * 0.3) - lr * MUON_RMS * math.sqrt(max(moving.shape)) * change
+        moved.append(moving)
+    return torch.cat(moved)
+
+
+def test_muon_moves_each_stacked_matrix_for_itself() -> None:
+    model = build()
+    optimizer = optimizer_of(model, "muon")
+    heights = {"qkv": [32, 16, 16], "out": [24], "gate_up": [96, 96], "down": [24]}
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    grads: dict[str, list[Tensor]] = {name: [] for name in before}
+    lrs = [0.1, 0.02, 0.05]
+    for step, lr in enumerate(lrs):
+        give_gradients(model, step)
+        for name, weight in model.named_parameters():
+            assert weight.grad is not None
+            grads[name].append(weight.grad.clone())
+        optimizer.step(lr, GO)
+    for name, weight in model.named_parameters():
+        if name.startswith("blocks."):
+            expected = plain_muon(before[name], grads[name], lrs, heights[name.split(".")[3]])
+            torch.testing.assert_close(weight.detach(), expected, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_muon_leaves_embedding_and_head_to_adamw() -> None:
+    muon, adamw = build(), build()
+    optimizers = [optimizer_of(muon, "muon"), optimizer_of(adamw, "adamw")]
+    for step in range(3):
+        for model, optimizer in zip((muon, adamw), optimizers, strict=True):
+            give_gradients(model, step)
+            optimizer.step(1e-2, GO)
+    torch.testing.assert_close(muon.head.weight, adamw.head.weight)
+    torch.testing.assert_close(muon.embedding.weight, adamw.embedding.weight)
+    assert not torch.allclose(muon.blocks[0].attention.qkv.weight, adamw.blocks[0].attention.qkv.weight)
+    names = set(optimizers[0].state())
+    assert {name for name in names if name.endswith(".momentum")} == {
+        f"{name}.momentum" for name, _ in muon.named_parameters() if name.startswith("blocks.")
+    }
+    assert not any(name.startswith("blocks.") and "exp_avg" in name for name in names)
+
+
+# --- steps that are left out ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1.0])
+def test_a_skipped_step_leaves_everything_as_it_was(kind: str, bad: float) -> None:
+    model = build()
+    optimizer = optimizer_of(model, kind)
+    for step in range(3):
+        give_gradients(model, step)
+        optimizer.step(1e-2, GO)
+    before = snapshot(model, optimizer)
+    give_gradients(model, 9, bad)
+    optimizer.step(1e-2, SKIP)
+    assert same(snapshot(model, optimizer), before)
+    give_gradients(model, 10)
+    optimizer.step(1e-2, GO)
+    assert not same(snapshot(model, optimizer), before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_skipped_step_is_as_if_it_had_never_been(kind: str) -> None:
+    ends = []
+    for skipped in ([], [0], [2], [0, 2, 5]):
+        model = build()
+        optimizer = optimizer_of(model, kind)
+        for step in range(4 + len(skipped)):
+            if step in skipped:
+                give_gradients(model, 99, math.nan)
+                optimizer.step(1e-2, SKIP)
+            else:
+                give_gradients(model, step - sum(other < step for other in skipped))
+                optimizer.step(1e-2, GO)
+        ends.append(snapshot(model, optimizer))
+    assert all(same(ends[0], end) for end in ends[1:])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weight_decay_is_decoupled_and_follows_the_rate(kind: str) -> None:
+    model = build()
+    optimizer = optimizer_of(model, kind, weight_decay=0.5)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step(0.1, GO)
+    for name, weight in model.named_parameters():
+        torch.testing.assert_close(weight.detach(), before[name] * 0.95, msg=name)
+
+
+# --- state ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("begun", [0, 3])
+def test_state_comes_back_bit_for_bit(kind: str, begun: int) -> None:
+    model = build()
+    optimizer = optimizer_of(model, kind)
+    for step in range(begun):
+        give_gradients(model, step)
+        optimizer.step(1e-2, GO)
+    saved = {name: value.clone() for name, value in optimizer.state().items()}
+    assert all(torch.isfinite(value).all() for value in saved.values())
+
+    other = build(seed=1)
+    other.load_state_dict(model.state_dict())
+    copy = optimizer_of(other, kind)
+    copy.load(saved)
+    assert same(copy.state(), saved)
+    for step in range(10, 14):
+        for each, steps in ((model, optimizer), (other, copy)):
+            give_gradients(each, step)
+            steps.step(1e-2, GO)
+    assert same(snapshot(model, optimizer), snapshot(other, copy))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loading_copies(kind: str) -> None:
+    model = build()
+    optimizer = optimizer_of(model, kind)
+    give_gradients(model, 0)
+    optimizer.step(1e-2, GO)
+    saved = {name: value.clone() for name, value in optimizer.state().items()}
+    kept = {name: value.clone() for name, value in saved.items()}
+    other = build()
+    copy = optimizer_of(other, kind)
+    copy.load(saved)
+    give_gradients(other, 1)
+    copy.step(1e-2, GO)
+    assert same(saved, kept)
+    assert not same(copy.state(), saved)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_of_another_model_is_refused(kind: str) -> None:
+    model = build()
+    optimizer = optimizer_of(model, kind)
+    give_gradients(model, 0)
+    optimizer.step(1e-2, GO)
+    good = {name: value.clone() for name, value in optimizer.state().items()}
+    first = next(iter(good))
+    wrong: list[dict[str, Tensor]] = [
+        {name: value for name, value in good.items() if name != first},
+        {**good, "more": torch.zeros(1)},
+        {**good, first: torch.zeros(2, 2)},
+        {f"x{name}": value for name, value in good.items()},
+        optimizer_of(build(), "adamw" if kind == "muon" else "muon").state() | {"a.exp_avg": torch.zeros(1)},
+    ]
+    for other in (build(n_layer=1), build(n_embd=32), build(n_kv_head=4)):
+        steps = optimizer_of(other, kind)
+        give_gradients(other, 0)
+        steps.step(1e-2, GO)
+        wrong.append(steps.state())
+    for tensors in wrong:
+        with pytest.raises(ValueError, match="not that of this model"):
+            optimizer_of(build(), kind).load(tensors)
+
+
+def test_the_state_of_one_optimizer_is_not_that_of_the_other() -> None:
+    for kind, other in (KINDS, KINDS[::-1]):
+        model = build()
+        optimizer = optimizer_of(model, kind)
+        give_gradients(model, 0)
+        optimizer.step(1e-2, GO)
+        with pytest.raises(ValueError, match="not that of this model"):
+            optimizer_of(build(), other).load(optimizer.state())
+
+
+# --- gradients -----------------------------------------------------------------------------------------------
+
+
+def test_gradients_are_forgotten() -> None:
+    model = build()
+    optimizer = optimizer_of(model, "muon")
+    give_gradients(model, 0)
+    optimizer.zero_grad()
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_global_norm_and_mean_of_norms() -> None:
+    tensors = [torch.tensor([3.0, 4.0]), torch.tensor([[12.0]])]
+    norm, mean = global_norm(tensors)
+    assert (norm.item(), mean.item()) == (13.0, 8.5)
+
+
+@pytest.mark.parametrize("longest", [0.5, 1e9])
+def test_clipping_is_torchs(longest: float) -> None:
+    ours, theirs = build(), build()
+    for model in (ours, theirs):
+        give_gradients(model, 0)
+    norm, _ = global_norm([weight.grad for weight in ours.parameters() if weight.grad is not None])
+    clip(ours.parameters(), norm, longest)
+    expected = torch.nn.utils.clip_grad_norm_(theirs.parameters(), longest)
+    torch.testing.assert_close(norm, expected)
+    for weight, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, other.grad)

@@ -1,0 +1,99 @@
+"""How many steps fit into a time: plain arithmetic on made-up seconds."""
+
+import pytest
+
+from tinylm.pace import PLAN_AGAIN_AT, Pace
+
+
+def test_steps_that_are_left() -> None:
+    assert Pace(budget=100, step=1.0).steps_left(0) == 100
+    assert Pace(budget=100, step=1.0).steps_left(40) == 60
+    assert Pace(budget=100, step=0.5).steps_left(40) == 120
+    assert Pace(budget=100, step=1.0).steps_left(100) == 0
+    assert Pace(budget=100, step=1.0).steps_left(1000) == 0
+
+
+def test_the_closing_is_set_aside() -> None:
+    pace = Pace(budget=100, step=1.0, evaluation=2, closing_evaluation=10, sample=3, save=5)
+    assert pace.closing == 20
+    assert pace.steps_left(0) == 80
+
+
+def test_what_happens_between_steps_takes_its_share() -> None:
+    pace = Pace(budget=112, step=1.0, evaluation=2, sample=8, save=2)
+    assert pace.steps_left(0) == 100
+    assert pace.steps_left(0, eval_interval=2) == 50  # each step costs 1 + 2/2
+    assert pace.steps_left(0, eval_interval=2, sample_interval=4) == 25  # 1 + 2/2 + 8/4
+    assert pace.steps_left(0, save_seconds=2) == 50  # a save of 2 s after each 2 s of work
+
+
+def test_a_plan_that_is_kept_uses_the_whole_time_and_no_more() -> None:
+    """Steps, evaluations, samples and saves carried out as planned end within a step of the budget."""
+    pace = Pace(budget=500, step=0.25, evaluation=1.5, closing_evaluation=4, sample=2, save=0.5)
+    steps = pace.steps_left(0, eval_interval=50, sample_interval=100, save_seconds=15)
+    work = steps * 0.25 + steps / 50 * 1.5 + steps / 100 * 2
+    assert work + work / 15 * 0.5 + pace.closing == pytest.approx(500, abs=0.5)
+
+
+def test_a_step_is_learnt_as_a_running_mean() -> None:
+    pace = Pace(budget=None, step=1.0)
+    pace.stepped(2.0, 1)
+    assert pace.step == pytest.approx(0.8 * 1 + 0.2 * 2)
+    many = Pace(budget=None, step=1.0)
+    many.stepped(20.0, 10)  # ten steps of 2 s
+    one_by_one = Pace(budget=None, step=1.0)
+    for _ in range(10):
+        one_by_one.stepped(2.0, 1)
+    assert many.step == pytest.approx(one_by_one.step)
+
+
+def test_many_steps_together_outweigh_a_wrong_guess() -> None:
+    pace = Pace(budget=None, step=100.0)
+    pace.stepped(10_000.0, 10_000)
+    assert pace.step < 3
+
+
+def test_it_is_over_when_another_step_would_end_further_beyond_than_before() -> None:
+    pace = Pace(budget=100, step=2.0, save=10)
+    assert not pace.over(88.9)
+    assert pace.over(89.1)
+    assert not Pace(budget=None, step=2.0).over(1e9)
+
+
+def test_planning_again_is_due_once_a_share() -> None:
+    pace = Pace(budget=100, step=1.0)
+    assert not pace.due(0)
+    times = [round(second * 0.5, 1) for second in range(201)]
+    due = [second for second in times if pace.due(second)]
+    assert len(due) == len(PLAN_AGAIN_AT)
+    assert due == pytest.approx([share * 100 for share in PLAN_AGAIN_AT], abs=0.51)
+    assert not pace.due(1000)
+
+
+def test_shares_that_passed_together_are_one_occasion() -> None:
+    pace = Pace(budget=100, step=1.0)
+    assert pace.due(60)
+    assert not pace.due(60)
+    assert not pace.due(69)
+    assert pace.due(70)
+
+
+def test_without_a_time_nothing_is_planned_again() -> None:
+    assert not Pace(budget=None, step=1.0).due(1e9)
+
+
+def test_shares_are_in_order_and_inside_the_time() -> None:
+    assert sorted(set(PLAN_AGAIN_AT)) == list(PLAN_AGAIN_AT)
+    assert 0 < PLAN_AGAIN_AT[0] < PLAN_AGAIN_AT[-1] < 1
+
+
+def test_intervals_by_number() -> None:
+    assert Pace(budget=None, step=1.0).intervals(1000, 20, 10) == (50, 100)
+    assert Pace(budget=None, step=1.0).intervals(5, 20, 10) == (1, 1)
+
+
+def test_costly_evaluations_and_samples_are_rarer() -> None:
+    pace = Pace(budget=None, step=1.0, evaluation=20, sample=20)
+    evaluations, samples = pace.intervals(1000, 20, 10)
+    assert evaluations == 200  # 20 s in each 200 s: a tenth
+    assert samples == 400
