@@ -44,7 +44,7 @@ def call(*arguments: object, stdin: str | None = "") -> Said:
     """Run the program in this process; with None for `stdin` it is left as it is."""
     out, err, before = io.StringIO(), io.StringIO(), sys.stdin
     if stdin is not None:
-        sys.stdin = io.StringIO(stdin)
+        sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8")), encoding="utf-8")
     try:
         with redirect_stdout(out), redirect_stderr(err):
             code = cli.main([str(argument) for argument in arguments])

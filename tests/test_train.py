@@ -543,10 +543,7 @@ def test_a_full_disk_while_logging(
         collect(train(tiny_config(), home, "run"), told)
     assert isinstance(told[-1], Failed)
     assert len(told) == at
-    if at == 3:  # before the first step: nothing was learnt, so nothing is left behind
-        assert runs.list_runs(home) == []
-    else:
-        assert not runs.open_run(home, "run").is_locked()
+    assert runs.list_runs(home) == []  # nothing was saved yet, so nothing is left behind
 
 
 def test_our_own_fault_is_told_and_raised(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -699,12 +696,12 @@ def test_a_pause_changes_nothing(home: Path, tiny_config: Configured, short: Tol
     control, told = Control(), []
     for event in train(tiny_config(model={"dropout": 0.2}), home, "run", control):
         told.append(event)
-        if isinstance(event, StepDone) and event.step in (3, 10, 20):
+        if isinstance(event, StepDone) and event.step in (3, 10, 19):
             control.pause.set()
         if isinstance(event, Paused) and event.paused:
             control.pause.clear()
     pauses = [(event.step, event.paused) for event in told if isinstance(event, Paused)]
-    assert pauses == [(step, paused) for step in (3, 10, 20) for paused in (True, False)]
+    assert pauses == [(step, paused) for step in (3, 10, 19) for paused in (True, False)]
     assert [event.loss for event in told if isinstance(event, StepDone)] == short.losses
     assert Told(short.config, runs.open_run(home, "run"), told).weights == short.weights
 

@@ -169,7 +169,7 @@ def load(path: Path) -> Checkpoint:
         sums = table["files"]
         names = set(TrainState.__dataclass_fields__)
         values = {name: value for name, value in table.items() if name in names}
-        state = TypeAdapter(TrainState).validate_python(values, strict=True)
+        state = TypeAdapter(TrainState).validate_json(json.dumps(values), strict=True)
         if folder_name(state.step) != path.name:
             raise CheckpointError(f"{path / STATE} belongs to step {state.step}.", hint)
         files = {}

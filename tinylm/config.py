@@ -49,7 +49,7 @@ class Budget:
 
 def _is_source(source: str) -> str:
     if not source or "\0" in source:
-        raise ValueError("a text is named by nothing; give a file, a folder or `stories`")
+        raise ValueError("a text is named by nothing; give --data a file, a folder or `stories`")
     try:
         source.encode()
     except UnicodeEncodeError:

@@ -9,16 +9,17 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from filelock import BaseFileLock
 
-from tinylm import checkpoint, device, prepare, runs, settings
+from tinylm import __version__, checkpoint, device, events, prepare, runs, settings
 from tinylm.checkpoint import Checkpoint, TrainState
-from tinylm.config import RunConfig
+from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
 from tinylm.device import Precision
 from tinylm.errors import DeviceError, RunError
@@ -53,8 +54,8 @@ class Session:
     resumed_from: int | None
     fresh: bool
     """A new run, of which nothing is kept where it fails before its first step."""
-    events: Log
-    samples: Log
+    events_log: Log
+    samples_log: Log
     step_seconds: float
     """An estimate, from the rehearsal."""
     began: float
@@ -72,10 +73,38 @@ class Session:
         """Seconds since the start of the run, pauses and times between resumes left out."""
         return time.perf_counter() - self.began
 
+    def introduction(self) -> Iterator[events.Event]:
+        """What a run begins with, also where it goes on: what it is, and what it learns from."""
+        corpus = self.corpus
+        yield events.RunStarted(
+            run=self.run.name,
+            dir=str(self.run.path),
+            format=FORMAT,
+            version=__version__,
+            utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            parameters=self.model.n_parameters(),
+            device=self.device.type,
+            machine=device.machine_name(self.device),
+            torch=str(torch.__version__),
+            threads=torch.get_num_threads(),
+            precision=self.precision,
+            compiled=self.forward is not self.model,
+            resumed_from=self.resumed_from,
+        )
+        yield events.DataPrepared(
+            bytes=corpus.layout.bytes,
+            tokens=corpus.train_tokens + corpus.val_tokens,
+            vocab_size=corpus.tokenizer.vocab_size,
+            train_tokens=corpus.train_tokens,
+            val_tokens=corpus.val_tokens,
+            val_bytes=corpus.layout.val_bytes,
+            baselines=corpus.layout.baselines,
+        )
+
     def close(self) -> None:
         """Close the logs and let go of the run."""
-        self.events.close()
-        self.samples.close()
+        self.events_log.close()
+        self.samples_log.close()
         self.lock.release()
 
 
@@ -211,8 +240,8 @@ def _session(
         state=state,
         resumed_from=state.step if found else None,
         fresh=fresh,
-        events=Log(run.events_file, state.events_bytes),
-        samples=Log(run.samples_file, state.samples_bytes),
+        events_log=Log(run.events_file, state.events_bytes),
+        samples_log=Log(run.samples_file, state.samples_bytes),
         step_seconds=step_seconds,
         began=began - state.seconds,
         notes=notes,

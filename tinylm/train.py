@@ -14,19 +14,18 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from tinylm import __version__, card, checkpoint, device, events, generate, optim, runs, schedule, session, settings
-from tinylm.config import FORMAT, Budget, RunConfig
+from tinylm import card, checkpoint, device, events, generate, optim, runs, session, settings
+from tinylm.config import RunConfig
 from tinylm.data import Batches, HeldOut, mix
-from tinylm.errors import ConfigError, DivergedError, TinyLMError
+from tinylm.errors import DivergedError, RunError, TinyLMError
 from tinylm.evaluate import Score, score
 from tinylm.events import Event
-from tinylm.pace import Pace
+from tinylm.length import Length
 from tinylm.runs import RunFolder
 from tinylm.session import Session
 
@@ -35,12 +34,6 @@ REPORT_SECONDS = 0.1
 
 MAX_BAD_STEPS = 20
 """Steps in a row without a finite loss and gradient after which the training is given up."""
-
-AUTO_EVALS, AUTO_SAMPLES = 20, 10
-"""How many evaluations and samples `auto` intervals make in a run."""
-
-SAMPLE_TOKEN_SECONDS = 2e-3
-"""What a token of a sample takes on a slow CPU: a first guess, for planning."""
 
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
 """fp16: the loss scale doubles in 2,000 good steps, as torch's GradScaler does, but smoothly; a bad step halves it."""
@@ -94,15 +87,14 @@ class Training:
         self.held_out = HeldOut.cut(parts.corpus.layout.held_out, self.block_size)
         rows = self.config.train.eval_iters * self.batch_size
         self.eval_rows = self.held_out.some(rows, mix(self.config.train.seed, _HELD_OUT_WINDOWS))
-        self.budget = Budget.parse(self.config.train.budget) if self.config.train.budget else None
-        self.pace = self._first_pace()
+        self.length = Length(parts, len(self.eval_rows.starts), len(self.held_out.starts))
+        self.pace = self.length.pace
         self.untold: list[tuple[int, str, float, Tensor]] = []
         """Steps whose numbers are still on the device: step, phase, lr, and (loss, norms, ratio)."""
         self.told_at = self.saved_at = parts.elapsed()
         self.saved_step = parts.resumed_from
         self.evaluated: tuple[int, Score] | None = None
         self.trained_seconds, self.first_step = 0.0, self.state.step
-        self._first_plan()
 
     # ---- the course of a run ----------------------------------------------------------------------------------
 
@@ -125,32 +117,34 @@ class Training:
                 )
             with suppress(OSError):  # where the disk is full, the event cannot be written either
                 self._write(failed)
-            if self.parts.fresh and self.state.step == 0:  # nothing was learnt, so nothing is left behind
-                runs.remove(self.parts.run)
+            if self.parts.fresh and self.saved_step is None and isinstance(error, RunError):
+                runs.remove(self.parts.run)  # the disk refused before anything was saved: nothing is left behind
             yield failed
             raise error
         finally:
             self.parts.close()
 
     def _write(self, event: Event) -> None:
-        self.parts.events.write([events.to_json(event)])
+        self.parts.events_log.write([events.to_json(event)])
         if isinstance(event, events.Sampled):
-            self.parts.samples.write([events.to_json(event)])
+            self.parts.samples_log.write([events.to_json(event)])
 
     def _course(self) -> Iterator[Event]:
         yield from self._opening()
         state, control = self.state, self.control
-        while not self._at_the_end() and not control.stop.is_set():
+        while not self.length.is_reached() and not control.stop.is_set():
             self._step(state.step + 1)
             if self.parts.elapsed() - self.told_at >= REPORT_SECONDS:
                 yield from self._report()
             if self.pace.due(self.parts.elapsed()):
-                yield from self._plan_again()
-            if self._at_the_end():  # its evaluation, sample and checkpoint are those of the closing
+                yield from self._report()
+                if self.length.plan_again():
+                    yield self.length.planned()
+            if self.length.is_reached():  # its evaluation, sample and checkpoint are those of the closing
                 break
-            if state.step % self.eval_interval == 0:
+            if state.step % self.length.eval_interval == 0:
                 yield from self._evaluate()
-            if state.step % self.sample_interval == 0 or control.sample.is_set():
+            if state.step % self.length.sample_interval == 0 or control.sample.is_set():
                 control.sample.clear()
                 yield from self._sample()
             if self._save_due():
@@ -160,44 +154,16 @@ class Training:
                 yield from self._pause()
         yield from self._closing()
 
-    def _at_the_end(self) -> bool:
-        """Whether the plan is fulfilled, or the time is over."""
-        last = min(self.plan.steps, self.config.train.stop_at or self.plan.steps)
-        return self.state.step >= last or (self.state.step > 0 and self.pace.over(self.parts.elapsed()))
-
     def _opening(self) -> Iterator[Event]:
-        parts, corpus = self.parts, self.parts.corpus
+        parts = self.parts
         if parts.resumed_from is not None:  # the log was cut back to just before this checkpoint's own event
             path = f"checkpoints/{checkpoint.folder_name(self.state.step)}"
             best = self.state.best_step == self.state.step
             yield events.CheckpointSaved(self.state.step, path, best, self.state.seconds)
-        yield events.RunStarted(
-            run=parts.run.name,
-            dir=str(parts.run.path),
-            format=FORMAT,
-            version=__version__,
-            utc=datetime.now(UTC).isoformat(timespec="seconds"),
-            parameters=self.model.n_parameters(),
-            device=parts.device.type,
-            machine=device.machine_name(parts.device),
-            torch=str(torch.__version__),
-            threads=torch.get_num_threads(),
-            precision=parts.precision,
-            compiled=parts.forward is not self.model,
-            resumed_from=parts.resumed_from,
-        )
-        yield events.DataPrepared(
-            bytes=corpus.layout.bytes,
-            tokens=corpus.train_tokens + corpus.val_tokens,
-            vocab_size=corpus.tokenizer.vocab_size,
-            train_tokens=corpus.train_tokens,
-            val_tokens=corpus.val_tokens,
-            val_bytes=corpus.layout.val_bytes,
-            baselines=corpus.layout.baselines,
-        )
+        yield from parts.introduction()
         for note in parts.notes:
             yield events.Note(note)
-        yield self._planned()
+        yield self.length.planned()
         self.told_at = self.saved_at = parts.elapsed()
 
     def _closing(self) -> Iterator[Event]:
@@ -206,7 +172,7 @@ class Training:
         A run that was stopped is saved first, and what follows is not: resuming it cuts the log back to there and goes
         on as if it had never been stopped.
         """
-        state, stopped = self.state, not self._at_the_end()
+        state, stopped = self.state, not self.length.is_reached()
         if stopped:
             yield from self._save()
             before = replace(state)
@@ -242,9 +208,9 @@ class Training:
     def _step(self, step: int) -> None:
         """One optimizer step; nothing here waits for the device."""
         config = self.config.train
-        number = self.plan.index(step)
-        phase = self.plan.phases[number]
-        lr = self.plan.lr(step)
+        number = self.length.plan.index(step)
+        phase = self.length.plan.phases[number]
+        lr = self.length.plan.lr(step)
         if self.config.model.dropout or self.config.model.attention_dropout:
             torch.manual_seed(mix(config.seed, _DROPOUT, step))
 
@@ -321,7 +287,7 @@ class Training:
     def _evaluate(self) -> Iterator[Event]:
         yield from self._report()
         start, state = self.parts.elapsed(), self.state
-        stream = self.parts.batches[self.plan.index(max(state.step, 1))].stream
+        stream = self.parts.batches[self.length.plan.index(max(state.step, 1))].stream
         seed = mix(self.config.train.seed, _TRAIN_WINDOWS)
         windows = Batches(stream, "every_offset", self.batch_size, seed)
         train_score = self._score(windows.draw(i) for i in range(self.config.train.eval_iters))
@@ -378,7 +344,7 @@ class Training:
         start, state, parts = self.parts.elapsed(), self.state, self.parts
         best = state.best_step == state.step
         state.seconds, state.loss_scale = start, float(self.loss_scale)
-        state.events_bytes, state.samples_bytes = parts.events.sync(), parts.samples.sync()
+        state.events_bytes, state.samples_bytes = parts.events_log.sync(), parts.samples_log.sync()
         path = checkpoint.save(parts.run, self.model.state_dict(), parts.optimizer.state(), state, best)
         checkpoint.prune(parts.run, self.config.train.keep_checkpoints)
         self.saved_at = self.told_at = parts.elapsed()
@@ -394,60 +360,3 @@ class Training:
             time.sleep(0.02)
         self.parts.began += time.perf_counter() - start
         yield events.Paused(self.state.step, paused=False)
-
-    # ---- length -----------------------------------------------------------------------------------------------
-
-    def _first_pace(self) -> Pace:
-        """Guesses from the rehearsal, until evaluations, samples and checkpoints have been timed."""
-        seconds = self.budget.amount if self.budget and self.budget.kind == "time" else None
-        window = self.parts.step_seconds / (self.parts.tokens_per_step / self.block_size) / 3  # forward only
-        return Pace(
-            budget=seconds,
-            step=self.parts.step_seconds,
-            evaluation=window * (self.config.train.eval_iters * self.batch_size + len(self.eval_rows.starts)),
-            closing_evaluation=window * len(self.held_out.starts),
-            sample=SAMPLE_TOKEN_SECONDS * self.config.sample.max_new_tokens,
-        )
-
-    def _first_plan(self) -> None:
-        """Lay the whole run out, and write the last of what `auto` chose into config.toml."""
-        train, state, budget = self.config.train, self.state, self.budget
-        tokens = self.parts.batches[0].stream.tokens
-        total: int | None
-        if budget is None:
-            total = None
-        elif budget.kind == "steps":
-            total = int(budget.amount)
-        elif budget.kind == "epochs":
-            total = max(1, round(budget.amount * tokens / self.parts.tokens_per_step))
-        elif state.plan_steps and state.budget == train.budget:
-            total = state.plan_steps
-            self.pace.due(self.parts.elapsed())
-        else:
-            guess = max(1, int(self.pace.steps_left(self.parts.elapsed())))
-            total = max(state.step + guess, len(train.phases))
-        try:
-            self.plan = schedule.plan(train.phases, total)
-        except ValueError as error:
-            raise ConfigError(f"The run is too short: {error}.", "Give it more --steps, --time or --epochs.") from None
-        evals, samples = self.pace.intervals(self.plan.steps, AUTO_EVALS, AUTO_SAMPLES)
-        self.eval_interval = evals if train.eval_interval == "auto" else train.eval_interval
-        self.sample_interval = samples if train.sample_interval == "auto" else train.sample_interval
-        intervals = {"eval_interval": self.eval_interval, "sample_interval": self.sample_interval}
-        self.config = settings.with_values(self.config, train=intervals)
-        checkpoint.replace_durably(self.parts.run.config_file, settings.to_toml(self.config).encode())
-
-    def _plan_again(self) -> Iterator[Event]:
-        yield from self._report()
-        left = self.pace.steps_left(
-            self.parts.elapsed(), self.eval_interval, self.sample_interval, self.config.train.checkpoint_seconds
-        )
-        new = schedule.replan(self.plan, self.config.train.phases, self.state.step, self.state.step + max(1, left))
-        if abs(new.steps - self.plan.steps) > 0.005 * self.plan.steps:
-            self.plan = new
-            yield self._planned()
-
-    def _planned(self) -> Event:
-        self.state.plan_steps, self.state.budget = self.plan.steps, self.config.train.budget
-        spans = tuple(events.PhaseSpan(phase.name, phase.first, phase.last) for phase in self.plan.phases)
-        return events.Planned(self.plan.steps, self.pace.budget, spans)

@@ -1,0 +1,83 @@
+"""How long a run is: its plan, made from the budget, and made again as the machine's speed shows."""
+
+from tinylm import checkpoint, events, schedule, settings
+from tinylm.config import Budget
+from tinylm.errors import ConfigError
+from tinylm.pace import Pace
+from tinylm.session import Session
+
+AUTO_EVALS, AUTO_SAMPLES = 20, 10
+"""How many evaluations and samples `auto` intervals make in a run."""
+
+SAMPLE_TOKEN_SECONDS = 2e-3
+"""What a token of a sample takes on a slow CPU: a first guess, for planning."""
+
+
+class Length:
+    """The plan of a run, and whether it is fulfilled."""
+
+    def __init__(self, parts: Session, eval_windows: int, held_out_windows: int) -> None:
+        """Lay the whole run out, and write the last of what `auto` chose into config.toml.
+
+        `eval_windows` and `held_out_windows` are how many windows an evaluation and the whole held-out text have.
+        ConfigError where the budget is too short for the phases.
+        """
+        self._parts, train = parts, parts.config.train
+        self._budget = Budget.parse(train.budget) if train.budget else None
+        # Guesses from the rehearsal, until it has been timed; a forward pass is a third of a step.
+        window = parts.step_seconds / (train.batch_size * train.accumulation_steps) / 3
+        self.pace = Pace(
+            budget=self._budget.amount if self._budget and self._budget.kind == "time" else None,
+            step=parts.step_seconds,
+            evaluation=window * (train.eval_iters * train.batch_size + eval_windows),
+            closing_evaluation=window * held_out_windows,
+            sample=SAMPLE_TOKEN_SECONDS * parts.config.sample.max_new_tokens,
+        )
+        try:
+            self.plan = schedule.plan(train.phases, self._first_total())
+        except ValueError as error:
+            raise ConfigError(f"The run is too short: {error}.", "Give it more --steps, --time or --epochs.") from None
+        evals, samples = self.pace.intervals(self.plan.steps, AUTO_EVALS, AUTO_SAMPLES)
+        self.eval_interval = evals if train.eval_interval == "auto" else train.eval_interval
+        self.sample_interval = samples if train.sample_interval == "auto" else train.sample_interval
+        intervals = {"eval_interval": self.eval_interval, "sample_interval": self.sample_interval}
+        parts.config = settings.with_values(parts.config, train=intervals)
+        checkpoint.replace_durably(parts.run.config_file, settings.to_toml(parts.config).encode())
+
+    def _first_total(self) -> int | None:
+        """The steps of the whole run; None where the phases say it."""
+        budget, state, train = self._budget, self._parts.state, self._parts.config.train
+        if budget is None:
+            return None
+        if budget.kind == "steps":
+            return int(budget.amount)
+        if budget.kind == "epochs":
+            tokens = self._parts.batches[0].stream.tokens
+            return max(1, round(budget.amount * tokens / self._parts.tokens_per_step))
+        if state.plan_steps and state.budget == train.budget:
+            self.pace.due(self._parts.elapsed())  # the times that passed before the run was resumed
+            return state.plan_steps
+        return max(state.step + max(1, self.pace.steps_left(self._parts.elapsed())), len(train.phases))
+
+    def is_reached(self) -> bool:
+        """Whether the plan is fulfilled, or the time is over."""
+        step, stop_at = self._parts.state.step, self._parts.config.train.stop_at
+        last = min(self.plan.steps, stop_at or self.plan.steps)
+        return step >= last or (step > 0 and self.pace.over(self._parts.elapsed()))
+
+    def plan_again(self) -> bool:
+        """Fit the plan to the speed that was measured; false where it fits already."""
+        parts, train = self._parts, self._parts.config.train
+        left = self.pace.steps_left(parts.elapsed(), self.eval_interval, self.sample_interval, train.checkpoint_seconds)
+        new = schedule.replan(self.plan, train.phases, parts.state.step, parts.state.step + max(1, left))
+        if abs(new.steps - self.plan.steps) <= 0.005 * self.plan.steps:
+            return False
+        self.plan = new
+        return True
+
+    def planned(self) -> events.Planned:
+        """The plan as an event; from now on it is the one that checkpoints remember."""
+        state = self._parts.state
+        state.plan_steps, state.budget = self.plan.steps, self._parts.config.train.budget
+        spans = tuple(events.PhaseSpan(phase.name, phase.first, phase.last) for phase in self.plan.phases)
+        return events.Planned(self.plan.steps, self.pace.budget, spans)
