@@ -25,7 +25,7 @@ from tinylm.config import STORIES, DataConfig, RunConfig, TokenizerConfig
 from tinylm.corpus.baselines import baselines
 from tinylm.corpus.cleaning import CLEANING_VERSION
 from tinylm.corpus.reading import Reading, Text, fingerprint, read_paths
-from tinylm.corpus.stories import stories
+from tinylm.corpus.stories import STORIES_VERSION, stories
 from tinylm.errors import DataError, RunError
 from tinylm.tokenizer import Tokenizer, train_tokenizer
 
@@ -144,7 +144,7 @@ def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerCon
         for name, sources in groups.items()
     }
     decides = {
-        "versions": [_PREPARE_VERSION, CLEANING_VERSION, 1],
+        "versions": [_PREPARE_VERSION, CLEANING_VERSION, STORIES_VERSION],
         "content": content,
         "data": data.model_dump(include={"val_fraction", "val_placement", "unwrap"}),
         "tokenizer": tokenizer.model_dump(),

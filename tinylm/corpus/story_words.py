@@ -6,15 +6,9 @@ that a small model meets each word hundreds of times. Words of one class fit whe
 `look` goes with any thing, animal or place.
 """
 
-GIRLS = (
-    "Ada Amy Beth Cora Dora Edie Ella Elsa Emma Eva Fay Gwen Iris Ivy Jill Kate "
-    "Kim Lena Lily Lola Lucy Maya Meg Mia Molly Nell Nina Nora Peg Rita Rosa Ruby Tess Tina Vera Zoe"
-).split()
+GIRLS = "Ada Amy Cora Ella Eva Ivy Kate Lily Lucy Maya Meg Nora Rita Rosa Ruby Zoe".split()
 
-BOYS = (
-    "Abe Adam Axel Ben Bob Carl Dan Dave Eli Finn Fred Gus Hugo Ian Jack Jim "
-    "Joe Ken Leo Luke Max Milo Ned Noah Omar Otto Owen Pete Rex Sam Sid Ted Tom Walt"
-).split()
+BOYS = "Abe Adam Ben Carl Dan Eli Finn Gus Hugo Ian Jack Leo Max Noah Otto Tom".split()
 
 WORDS: dict[str, tuple[str, ...]] = {
     "name": (*GIRLS, *BOYS),
@@ -59,15 +53,13 @@ WORDS: dict[str, tuple[str, ...]] = {
     # What a story comes back to has a class of its own: to recall it is to find the one word of that class.
     "helper": tuple(
         """
-        fox hen cat dog owl goat mouse bear frog duck hare crow pig cow horse goose swan wolf deer mole rat
-        snail sheep otter robin toad pony lamb crab ant bee lion
+        fox hen cat dog owl goat mouse bear frog duck hare crow pig horse goose wolf mole snail otter toad
         """.split()
     ),
     "prize": tuple(
         """
-        mirror locket trophy puppet violin guitar piano basket pillow button carpet hammock fiddle ladle
-        whistle medal statue puzzle parcel napkin cradle anchor compass helmet magnet necklace bracelet
-        lantern teapot umbrella trumpet ribbon
+        mirror locket puppet violin basket pillow button carpet whistle medal puzzle cradle anchor compass
+        helmet necklace lantern teapot trumpet ribbon
         """.split()
     ),
     "part": tuple(
