@@ -22,7 +22,7 @@ CONTRACT = {
 }
 """The list in the contract, word for word."""
 
-OURS = {"format", "preset", "sample.prompt"}
+OURS = {"format", "preset", "sample.prompt", "model.embedding_std"}
 """What there is besides."""
 
 

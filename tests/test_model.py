@@ -276,7 +276,7 @@ def test_one_batch_is_learnt_by_heart(changes: dict[str, object]) -> None:
 
 
 def test_weights_are_drawn_as_documented() -> None:
-    model = build(vocab_size=4000, n_embd=64, n_layer=1, head_size=32)
+    model = build(vocab_size=4000, n_embd=64, n_layer=1, head_size=32, embedding_std=0.5)
     attention, feed_forward = model.blocks[0].attention, model.blocks[0].feed_forward
     gate, up = feed_forward.gate_up.weight.chunk(2)
 

@@ -103,6 +103,13 @@ class ModelConfig(Settings):
         1e4, gt=1, le=1e9, title="RoPE theta", description="The slowest wavelength of the rotary positions."
     )
     qk_norm: bool = Field(False, title="QK norm", description="Normalise queries and keys; steadier at high rates.")
+    embedding_std: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        title="Embedding size",
+        description="Spread of the first embeddings; loud ones are still heard behind many sublayers.",
+    )
     tie_embeddings: bool = Field(
         False,
         title="Tied embeddings",

@@ -139,9 +139,9 @@ class Transformer(nn.Module):
         self.config, self.vocab_size = config, vocab_size
         self.embedding = nn.Embedding(vocab_size, config.n_embd)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
-        # Tied: one matrix, of unit size where tokens are read; scores are scaled down to match.
+        # Tied: one matrix, large where tokens are read; scores are scaled down to about unit size.
         self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
-        self.logit_scale = config.n_embd**-0.5 if config.tie_embeddings else 1.0
+        self.logit_scale = config.n_embd**-0.5 / config.embedding_std if config.tie_embeddings else 1.0
         self.reset_rotary()
         self._draw_weights(generator)
 
@@ -167,10 +167,8 @@ class Transformer(nn.Module):
             nn.init.kaiming_normal_(gate, generator=generator)
             nn.init.kaiming_normal_(up, mode="fan_out", generator=generator)
             nn.init.kaiming_normal_(block.feed_forward.down.weight, generator=generator)
-        if self.head is None:
-            nn.init.normal_(self.embedding.weight, generator=generator)
-        else:
-            nn.init.normal_(self.embedding.weight, std=0.5, generator=generator)
+        nn.init.normal_(self.embedding.weight, std=self.config.embedding_std, generator=generator)
+        if self.head is not None:
             fan = max(self.vocab_size, 16 * self.config.n_embd)
             nn.init.normal_(self.head.weight, std=(2 / fan) ** 0.5, generator=generator)
 

@@ -6,11 +6,11 @@ one, so that writing it again is copying, and a small model has one thing less t
 
 RULES: dict[str, tuple[str, ...]] = {
     # Every story: who and where, the one who waits at home, and then one of seven plots.
-    "story": ("{intro} {home}\nOne {weather:sky} {weekday:day} <hero> {plot}\n{end}\n",),
+    "story": ("{intro} {home}\nOne {weather:sky} {weekday:day} <he> {plot}\n{end}\n",),
     "intro": (
-        "Once {name:hero} was {a trait} {land} <child> from {a look} {land} {place:home}.",
-        "Here {name:hero}, {a trait} {land} <child>, lived by {a look} {land} {place:home}.",
-        "Little {name:hero}, {a trait} <child> in {a look} {stuff} {cloth}, lived by {a look} {place:home}.",
+        "Once {name:hero} was {a trait} {land} <child> from {a look} {land} {place}.",
+        "Here {name:hero}, {a trait} {land} <child>, lived by {a look} {land} {place}.",
+        "Little {name:hero}, {a trait} <child> in {a look} {stuff} {cloth}, lived by {a look} {place}.",
     ),
     "home": (
         "<He> had {item}, {item}, {beast}, and {a look} {kin:dear}.",
@@ -28,10 +28,10 @@ RULES: dict[str, tuple[str, ...]] = {
         "{invite} {guests}\n{late} {plea} {welcome}\n{play}",
     ),
     "end": (
-        "At home <hero> and <his> <dear> {ate} {meal}, {meal}, and {meal}.",
-        "That night <hero> dreamed of {beast}, {beast}, and {item}.",
+        "At home <he> and <his> <dear> {ate} {meal}, {meal}, and {meal}.",
+        "That night <he> dreamed of {beast}, {beast}, and {item}.",
         "<His> <dear> was {good} and {gave} <him> {item} and {item}.",
-        "Later <hero> told <his> <dear> about <helper.the>, {item}, and {beast}.",
+        "Later <he> told <his> <dear> about <helper.the>, {item}, and {beast}.",
         "Never lend {item} to {beast}.",
         "Always keep {meal} and {item} for {beast}.",
         "If you meet {a trait} {land} {animal}, ask about {item}.",
@@ -39,16 +39,16 @@ RULES: dict[str, tuple[str, ...]] = {
     ),
     # A journey, and a helper at the end of it: shared by most plots.
     "trip": (
-        "So <he> {went} past {site} to {a look} {land} {place:goal}.",
-        "Then <he> packed {meal}, {meal}, and {item}, and {went} to {a look} {place:goal}.",
-        "In the {look} <sky.air> <he> {went} past {site} to {a look} {land} {place:goal}.",
-        "Now <he> {went} {number} {look} miles with {item} to {a look} {land} {place:goal}.",
+        "So <he> {went} past {site} to {a look} {land} {place}.",
+        "Then <he> packed {meal}, {meal}, and {item}, and {went} to {a look} {place}.",
+        "In the {look} <sky.air> <he> {went} past {site} to {a look} {land} {place}.",
+        "Now <he> {went} {number} {look} miles with {item} to {a look} {land} {place}.",
     ),
     "meet": (
         "{By} {site} sat {a trait} {land} {helper:helper} in {a look} {stuff} {cloth}.",
         "Here <he> met {a trait} {land} {helper:helper} with {meal} and {item}.",
-        "There {a trait} {land} {goal.folk:helper} {held} {item} and {item}.",
-        "There {a trait} {land} {goal.folk:helper} {ate} {meal} with {beast}.",
+        "There {a trait} {land} {helper:helper} {held} {item} and {item}.",
+        "There {a trait} {land} {helper:helper} {ate} {meal} with {beast}.",
     ),
     # A trap holds a thing or an animal, and some tools help there: shared by three plots.
     "trapped": ("{where:where} {a look} {where.trap:trap}",),
@@ -101,8 +101,8 @@ RULES: dict[str, tuple[str, ...]] = {
     ),
     # One thing is traded for another, and that for the next.
     "sell": (
-        "took <his> {look} {stuff} {prize:first} and {meal} to {a look} {land} {place:goal}.",
-        "grew tired of <his> {look} {stuff} {prize:first} and {went} to {a look} {land} {place:goal}.",
+        "took <his> {look} {stuff} {prize:first} and {meal} to {a look} {land} {place}.",
+        "grew tired of <his> {look} {stuff} {prize:first} and {went} to {a look} {land} {place}.",
     ),
     "swap": (
         "There {beast} {gave} <him> {a look} {stuff} {prize:second} for it.",
@@ -133,7 +133,7 @@ RULES: dict[str, tuple[str, ...]] = {
         '"Help, I ran from {beast} with {item}," {said} <helper.the> {way}.',
     ),
     "seek": (
-        "At {a look} {land} {place:goal} the {goal.folk} sold <him> {a look} {stuff} {trap.tool:tool} and {item}.",
+        "At {a look} {land} {place} {beast} sold <him> {a look} {stuff} {trap.tool:tool} and {item}.",
         "<His> <dear> found {a look} {stuff} {trap.tool:tool} {by} {site}, next to {item}.",
         "Then {beast} {gave} <him> {a look} {stuff} {trap.tool:tool} for {meal} and {item}.",
     ),
@@ -148,7 +148,7 @@ RULES: dict[str, tuple[str, ...]] = {
         '"Have my {look} {stuff} {thing} and {meal}," {said} <helper.the> {way}.',
     ),
     # Two friends quarrel and make up.
-    "find": ("and {trait} {name:friend} found {a look} {stuff} {prize:prize} near {a look} {land} {place:goal}.",),
+    "find": ("and {trait} {name:friend} found {a look} {stuff} {prize:prize} near {a look} {land} {place}.",),
     "mine": (
         '"It is for {beast}," {said} <he>. "No, it is for {beast}," {said} <friend> {way}.',
         '"Take {item} and {item}, but not this," {said} <friend> {way}.',

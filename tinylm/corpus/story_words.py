@@ -144,34 +144,6 @@ SKIES = {
     "drizzly": "drizzle",
 }
 
-# Each place and who works there.
-PLACES = {
-    "farm": "farmer",
-    "mill": "miller",
-    "inn": "cook",
-    "castle": "king",
-    "harbor": "sailor",
-    "market": "trader",
-    "school": "teacher",
-    "abbey": "monk",
-    "forest": "ranger",
-    "garden": "gardener",
-    "beach": "diver",
-    "hill": "shepherd",
-    "town": "mayor",
-    "bakery": "baker",
-    "forge": "smith",
-    "mine": "miner",
-    "stable": "groom",
-    "library": "reader",
-    "camp": "scout",
-    "circus": "clown",
-    "tower": "wizard",
-    "dairy": "milkmaid",
-    "shop": "clerk",
-    "island": "pirate",
-}
-
 # Where a thing or an animal can be out of reach, and the tools that help there.
 TRAPS = {
     "in": {
@@ -212,7 +184,12 @@ WORDS |= {
         """.split()
     ),
     "weather": tuple(SKIES),
-    "place": tuple(PLACES),
+    "place": tuple(
+        """
+        farm mill inn castle harbor market school abbey forest garden beach hill town bakery forge mine
+        stable library camp circus tower dairy shop island
+        """.split()
+    ),
     "where": tuple(TRAPS),
     "task": tuple(TASKS),
 }
