@@ -58,20 +58,24 @@ def measure_threads(work: Callable[[], object], limit: float = MEASURE_SECONDS) 
     """The thread count at which `work` runs fastest, and the seconds that it took at each count tried.
 
     torch's own default can be ten times slower than the best on a shared machine, so it is measured: 1, 2, 4 and so on
-    up to all cores, each the best of three goes, until `limit` seconds are over; 1 is always tried.
+    up to all cores, each the best of up to three goes, within about `limit` seconds; more threads are not tried when
+    fewer have used that up twice.
     """
     counts = sorted({max(1, cores() >> halving) for halving in range(8)})
+    torch.set_num_threads(counts[-1])
+    work()  # fills caches and the allocator
     began = time.perf_counter()
     seconds: dict[int, float] = {}
     for count in counts:
         torch.set_num_threads(count)
-        for _ in range(3):  # the first go warms caches and threads up
+        turn = time.perf_counter()
+        for _ in range(3):
             start = time.perf_counter()
             work()
             seconds[count] = min(seconds.get(count, float("inf")), time.perf_counter() - start)
-            if time.perf_counter() - began > limit:
+            if time.perf_counter() - turn > limit / len(counts):
                 break
-        if time.perf_counter() - began > limit:
+        if time.perf_counter() - began > 2 * limit:
             break
     best = min(seconds, key=lambda count: seconds[count])
     torch.set_num_threads(best)

@@ -27,7 +27,7 @@ from tinylm.model import Transformer
 from tinylm.optim import Optimizer
 from tinylm.runs import Log, RunFolder
 
-REHEARSAL_TOKENS = 2048
+REHEARSAL_TOKENS = 1024
 """Tokens in the forward and backward pass by which thread counts are compared and the first plan is made."""
 
 Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
