@@ -86,6 +86,16 @@ def main(arguments: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a character shows another one
             stream.reconfigure(errors="replace")
     try:
+        code = _answer(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has gone, which is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _answer(arguments: list[str]) -> int:
+    try:
         options = parser().parse_args(arguments)
     except SystemExit as leave:
         return int(leave.code or 0)
@@ -101,11 +111,10 @@ def main(arguments: list[str]) -> int:
     except TinyLMError as error:
         _complain(f"{error.message} {error.hint}")
         return DIVERGED if isinstance(error, DivergedError) else USERS_TO_MEND
-    except BrokenPipeError:  # the reader of our output has gone, which is no fault
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception:  # the outer edge: what gets here is our own fault
         _complain(f"Something went wrong that is our fault. The details are in {_logged(home)}.")
         return OUR_FAULT
