@@ -9,9 +9,13 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 from tinylm.config import TrainConfig
 from tinylm.model import Attention, FeedForward, Transformer
+
+ADAMW_EPS = 1e-8
+"""Added to the root of the mean square; torch's default."""
 
 MUON_MOMENTUM = 0.95
 MUON_RMS = 0.2
@@ -48,9 +52,17 @@ class Optimizer:
         self._parts = _matrices(model) if config.optimizer == "muon" else {}
         self._momentum = {weight: torch.zeros_like(weight) for weight in self._parts}
         others = [weight for weight in self._names if weight not in self._parts]
-        self._adamw = torch.optim.AdamW(
-            others, lr=0.0, betas=config.betas, weight_decay=config.weight_decay, fused=True
-        )
+        # Each weight's number of steps, mean gradient and mean square. torch.optim's class would hold the same, but
+        # making one imports torch's compiler, and the first step would wait for that longer than for anything else.
+        self._betas = config.betas
+        self._remembered = {
+            weight: {
+                "step": torch.zeros((), device=weight.device),
+                "exp_avg": torch.zeros_like(weight),
+                "exp_avg_sq": torch.zeros_like(weight),
+            }
+            for weight in others
+        }
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -63,10 +75,24 @@ class Optimizer:
 
         Nothing is asked of the device here: a step that must not be applied is computed and then left out.
         """
-        for group in self._adamw.param_groups:
-            group["lr"] = lr
-        self._adamw.found_inf = skip.float()  # type: ignore[attr-defined]  # how GradScaler tells fused optimizers
-        self._adamw.step()
+        mine = [(weight, weight.grad, kept) for weight, kept in self._remembered.items() if weight.grad is not None]
+        adamw(
+            [weight for weight, _, _ in mine],
+            [grad for _, grad, _ in mine],
+            [kept["exp_avg"] for _, _, kept in mine],
+            [kept["exp_avg_sq"] for _, _, kept in mine],
+            [],
+            [kept["step"] for _, _, kept in mine],
+            fused=True,
+            found_inf=skip.float(),  # how torch's GradScaler tells fused optimizers
+            amsgrad=False,
+            beta1=self._betas[0],
+            beta2=self._betas[1],
+            lr=lr,
+            weight_decay=self._weight_decay,
+            eps=ADAMW_EPS,
+            maximize=False,
+        )
         if self._parts:
             self._muon_step(lr, skip)
 
@@ -90,29 +116,18 @@ class Optimizer:
     def state(self) -> dict[str, Tensor]:
         """All that the optimizer remembers, by the weight's name: what a checkpoint holds."""
         tensors = {f"{self._names[weight]}.momentum": momentum for weight, momentum in self._momentum.items()}
-        for weight, remembered in self._adamw.state.items():
+        for weight, remembered in self._remembered.items():
             for key, value in remembered.items():
                 tensors[f"{self._names[weight]}.{key}"] = value
         return tensors
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what `state` gave; ValueError where names or shapes are not this model's."""
-        wanted = {f"{self._names[weight]}.momentum": momentum for weight, momentum in self._momentum.items()}
-        adamw = [weight for group in self._adamw.param_groups for weight in group["params"]]
-        begun = any(name.endswith(".exp_avg") for name in tensors)
-        for weight in adamw if begun else []:
-            fresh = {"step": torch.zeros((), dtype=torch.float32, device=weight.device if self._fused_cuda else "cpu")}
-            fresh |= {"exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
-            self._adamw.state[weight] = fresh
-            wanted |= {f"{self._names[weight]}.{key}": value for key, value in fresh.items()}
+        wanted = self.state()
         if wanted.keys() != tensors.keys() or any(wanted[name].shape != tensors[name].shape for name in wanted):
             raise ValueError("the optimizer's state is not that of this model")
         for name, value in wanted.items():
             value.copy_(tensors[name])
-
-    @property
-    def _fused_cuda(self) -> bool:
-        return next(iter(self._names)).device.type == "cuda"
 
 
 def _matrices(model: Transformer) -> dict[Tensor, list[int]]:
