@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm import checkpoint, runs
+from tinylm import checkpoint, disk, runs
 from tinylm.checkpoint import MODEL, OPTIMIZER, STATE, TrainState
 from tinylm.errors import CheckpointError
 from tinylm.runs import RunFolder
@@ -337,8 +337,8 @@ def test_a_step_can_be_damaged_twice(run: RunFolder) -> None:
 # --- crashes in the middle of a save -------------------------------------------------------------------------
 
 CALLS = [
-    (checkpoint, "write_durably"),
-    (checkpoint, "_sync_folder"),
+    (disk, "write_durably"),
+    (disk, "sync_folder"),
     (Path, "rename"),
     (Path, "replace"),
     (Path, "mkdir"),
@@ -438,7 +438,7 @@ def test_a_full_disk_passes_through_and_leaves_nothing_half(run: RunFolder, monk
     for at in (1, 2, 3):
         error = OSError(errno.ENOSPC, "No space left on device")
         with (
-            failing(monkeypatch, checkpoint, "write_durably", at, error),
+            failing(monkeypatch, disk, "write_durably", at, error),
             pytest.raises(OSError, match="No space") as caught,
         ):
             put(run, 10)
@@ -478,8 +478,8 @@ def test_replacing_a_file_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "config.toml"
     path.write_bytes(b"old")
     with failing(monkeypatch, os, "fsync", 1, OSError(errno.ENOSPC, "full")), pytest.raises(OSError, match="full"):
-        checkpoint.replace_durably(path, b"new")
+        disk.replace_durably(path, b"new")
     assert path.read_bytes() == b"old"
-    checkpoint.replace_durably(path, b"new")
+    disk.replace_durably(path, b"new")
     assert path.read_bytes() == b"new"
     assert [file.name for file in tmp_path.iterdir()] == ["config.toml"]

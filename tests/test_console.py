@@ -243,6 +243,25 @@ def test_plain_tells_on_stderr_and_sums_up_on_stdout() -> None:
     assert controls(out + err) == set()
 
 
+@pytest.mark.parametrize("renderer", [console.Plain, console.Live])
+def test_a_rescue_is_told_as_a_warning(renderer: type[console.Plain] | type[console.Live]) -> None:
+    *before, finished = recorded()
+    rescue = events.Rescued(40, 20, 1, 0.5, "It went back\x1b[2J to step 20.")
+    _, err = shown(renderer(), iter([*before, rescue, finished]))
+    assert "The training diverged: It went back" in err
+    assert "\x1b[2J" not in err
+
+
+def test_summary_of_a_run_that_ended_early() -> None:
+    *before, finished = recorded()
+    assert isinstance(finished, events.Finished)
+    early = events.Finished(**{**finished.__dict__, "reason": "early_stop", "best_step": 20})
+    told = console.summary(state_of(iter([*before, early])))
+    assert "better than step 20" in told
+    assert "--resume" not in told
+    assert "step 20" not in console.summary(state_of(recorded()))
+
+
 def test_a_sample_is_not_glued_to_its_prompt() -> None:
     """A continuation begins with the space that parts it from the prompt."""
     _, err = shown(console.Plain(), recorded())

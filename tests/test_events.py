@@ -20,6 +20,7 @@ KEYS = {
     "warning": "title message hint",
     "note": "message",
     "paused": "step paused",
+    "rescued": "step back_to rescue lr_scale message",
     "finished": "reason step tokens seconds val_loss val_bpb best_val_bpb best_step tokens_per_second peak_memory_mb "
     "checkpoint",
     "failed": "title message hint",
@@ -40,6 +41,7 @@ ALL = [
     events.Note("Two files were left out."),
     events.Warned("A", "b.", "c."),
     events.Paused(3, True),
+    events.Rescued(14, 10, 1, 0.5, "It went back."),
     events.Finished("budget", 12, 384, 3.0, 3.5, 2.5, 2.5, 12, 1000.0, 99.0, "checkpoints/step-00000012"),
     events.Failed("A", "b.", "c."),
 ]

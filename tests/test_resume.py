@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from tinylm import checkpoint, paths, runs, session, settings
+from tinylm import checkpoint, disk, paths, runs, session, settings
 from tinylm import train as engine
 from tinylm.config import RunConfig
 from tinylm.errors import ConfigError, RunError
@@ -287,7 +287,7 @@ def test_a_resume_that_fails_never_deletes_the_run(
         config = settings.with_values(config, train={"budget": "1 steps"})  # and there are two phases
     full = OSError(errno.ENOSPC, "No space left on device")
     if fault == "full disk":
-        monkeypatch.setattr(checkpoint, "replace_durably", raising(full))
+        monkeypatch.setattr(disk, "replace_durably", raising(full))
     if fault == "full log":
         monkeypatch.setattr(runs.Log, "write", raising(full))
     with pytest.raises((ConfigError, RunError)):

@@ -250,6 +250,16 @@ def test_the_log_is_cut_back_before_it_goes_on(tmp_path: Path, keep: int | None,
     assert path.read_bytes() == left
 
 
+def test_the_log_can_be_cut_while_it_is_written(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.jsonl")
+    log.write(["aa", "bb"])
+    log.cut(3)
+    log.write(["cc"])
+    log.cut(99)
+    log.close()
+    assert (tmp_path / "log.jsonl").read_bytes() == b"aa\ncc\n"
+
+
 def test_the_log_is_never_made_longer_by_cutting(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"aa\n")
@@ -317,6 +327,29 @@ def test_a_run_that_goes_on_is_no_longer_finished() -> None:
     state = folded(STARTED, step(1), events.Paused(1, True), FINISHED, STARTED)
     assert (state.finished, state.failed, state.paused) == (None, None, False)
     assert state.steps == [step(1)]
+
+
+def test_a_rescue_leads_back() -> None:
+    evals = [events.EvalDone(number, 4.0, 4.0, 2.5, number != 3, 1.0) for number in (1, 2, 3, 4)]
+    rescue = events.Rescued(5, 3, 1, 0.5, "back")
+    before = [event for number, measured in enumerate(evals, start=1) for event in (step(number), measured)]
+    state = folded(STARTED, *before, events.Sampled(2, "", "kept"), step(5), rescue)
+    assert [told.step for told in state.steps] == [1, 2, 3]
+    assert (state.evals, state.best, state.rescues) == (evals[:3], evals[1], [rescue])
+    assert state.sample is not None
+    state = folded(STARTED, *before, events.Sampled(4, "", "gone"), events.Rescued(5, 0, 1, 0.5, "back"), step(1))
+    assert (state.steps, state.evals, state.best, state.sample) == ([step(1)], [], None, None)
+    state.apply(events.Rescued(9, 1, 2, 0.25, "back"))
+    assert [rescue.rescue for rescue in state.rescues] == [1, 2]
+
+
+def test_what_comes_before_the_first_step(home: Path) -> None:
+    run = made(home, "a")
+    opening = run.events_file.stat().st_size
+    assert run.opening_bytes() == opening
+    with run.events_file.open("a") as file:
+        file.write(events.to_json(step(1)) + "\n" + events.to_json(STARTED) + "\n")
+    assert run.opening_bytes() == opening
 
 
 def test_progress_by_steps() -> None:

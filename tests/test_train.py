@@ -21,6 +21,7 @@ from torch import Tensor
 from tinylm import checkpoint, events, generate, optim, runs, session
 from tinylm import train as engine
 from tinylm.config import RunConfig
+from tinylm.control import Control
 from tinylm.data import Batches
 from tinylm.errors import ConfigError, DataError, DeviceError, DivergedError, RunError, TinyLMError
 from tinylm.events import (
@@ -41,7 +42,7 @@ from tinylm.model import Transformer
 from tinylm.pace import Pace
 from tinylm.runs import RunFolder
 from tinylm.schedule import plan
-from tinylm.train import Control, train
+from tinylm.train import resume, train
 
 Configured = Callable[..., RunConfig]
 
@@ -670,6 +671,21 @@ def test_a_stop_saves_and_finishes(home: Path, tiny_config: Configured, short: T
     run = runs.open_run(home, "run")
     assert checkpoint.load(run.path / finished.checkpoint).state.step == 7
     assert not run.is_locked()
+
+
+@pytest.mark.usefixtures("each_step")
+def test_leaving_saves_and_does_nothing_more(home: Path, tiny_config: Configured, short: Told) -> None:
+    control, told = Control(), []
+    for event in train(tiny_config(model={"dropout": 0.2}), home, "run", control):
+        told.append(event)
+        if isinstance(event, StepDone) and event.step == 7:
+            control.leave.set()
+    assert [event.kind for event in told[-3:]] == ["step", "checkpoint", "finished"]
+    assert (told[-1].reason, told[-1].val_bpb) == ("stopped", None), "nobody measured, so nothing is said"
+    run = runs.open_run(home, "run")
+    resumed = list(resume(run.config(), run))
+    assert [event.loss for event in run.state().steps] == short.losses, "and it goes on as if nothing had happened"
+    assert resumed[-1].reason == "budget"
 
 
 def test_a_stop_from_another_thread(home: Path, tiny_config: Configured) -> None:

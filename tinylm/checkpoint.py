@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from tinylm import disk
 from tinylm.config import FORMAT
 from tinylm.errors import CheckpointError
 from tinylm.runs import RunFolder
@@ -59,6 +59,18 @@ class TrainState:
     """How many steps in a row were not applied because loss or gradient were not finite."""
     loss_scale: float = 1.0
     """What the loss is multiplied with before the backward pass, in fp16."""
+    rescues: int = 0
+    """How often the run went back because it had diverged."""
+    lr_scale: float = 1.0
+    """What the plan's learning rate is multiplied with since then."""
+    best_train_loss: float | None = None
+    """The loss on training text where that on held-out text was lowest."""
+    since_best: int = 0
+    """Evaluations in a row without a new best."""
+    rising: int = 0
+    """Evaluations in a row that were clearly worse than the best."""
+    rise_told: bool = False
+    """A person was warned of that since the last best."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +115,9 @@ def save(
         table = {"format": FORMAT, **asdict(state), "files": sums}
         table["sha256"] = _sum_of(table)
         for name, data in {**files, STATE: json.dumps(table, indent=1).encode()}.items():
-            write_durably(making / name, data)
-        making.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; a run is as open as the user's other files
-        _sync_folder(making)
+            disk.write_durably(making / name, data)
+        making.chmod(0o777 & ~disk.umask())  # mkdtemp makes private folders; a run is as open as the user's other files
+        disk.sync_folder(making)
         aside = run.checkpoints / f"{_ASIDE}{final.name}"
         if final.exists():  # the step is saved a second time
             final.rename(aside)
@@ -115,9 +127,9 @@ def save(
             _put_back(run)
             raise
         shutil.rmtree(aside, ignore_errors=True)
-        _sync_folder(run.checkpoints)
+        disk.sync_folder(run.checkpoints)
         for pointer in ("latest", "best") if best else ("latest",):
-            replace_durably(run.checkpoints / pointer, f"{final.name}\n".encode())
+            disk.replace_durably(run.checkpoints / pointer, f"{final.name}\n".encode())
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return final
@@ -200,28 +212,6 @@ def newest_whole(run: RunFolder) -> tuple[Checkpoint | None, list[CheckpointErro
     return None, faults
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file and bring it on the disk."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def replace_durably(path: Path, data: bytes) -> None:
-    """Replace a file whole: a reader, or a machine that loses power, finds the old one or the new one."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    making = Path(name)
-    try:
-        write_durably(making, data)
-        making.chmod(0o666 & ~_umask())
-        making.replace(path)
-    finally:
-        making.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
 def _put_back(run: RunFolder) -> None:
     """Undo a second save of a step that was interrupted between its two renames."""
     for aside in run.checkpoints.glob(f"{_ASIDE}step-*"):
@@ -253,17 +243,3 @@ def _pointed(run: RunFolder, pointer: str) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return name if len(name) == 13 and name.startswith("step-") and name[5:].isdecimal() else None
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -157,6 +157,11 @@ class DataConfig(Settings):
         title="Texts",
         description="Files, folders, or `stories`, the built-in corpus.",
     )
+    weights: list[Annotated[int, Field(ge=1, le=100)]] | None = Field(
+        None,
+        title="Weights",
+        description="How many times each of the texts is read in a pass, in their order; without it, once.",
+    )
     val_fraction: float = Field(
         0.05,
         ge=0,
@@ -179,6 +184,15 @@ class DataConfig(Settings):
         title="Join lines",
         description="Join hard-wrapped lines into paragraphs; auto looks whether they are.",
     )
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        if self.weights is not None and len(self.weights) != len(self.sources):
+            raise ValueError(
+                f"data.weights has {len(self.weights)} number{'s' * (len(self.weights) != 1)} for "
+                f"{len(self.sources)} text{'s' * (len(self.sources) != 1)} in data.sources; each text needs one"
+            )
+        return self
 
 
 class Phase(Settings):
@@ -286,6 +300,12 @@ class TrainConfig(Settings):
         ge=1,
         title="Evaluation batches",
         description="Batches that one measurement looks at, of each kind of text.",
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        title="Patience",
+        description="Evaluations in a row without a new best after which the run ends early; 0 never does.",
     )
     sample_interval: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
         "auto", title="Sample every", description="Steps between samples; auto makes about 10 in a run."

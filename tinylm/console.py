@@ -23,6 +23,9 @@ from tinylm.runs import RunState
 PLAIN_SECONDS = 10.0
 """Between lines of progress where there is no terminal to redraw."""
 
+RESCUED = "The training diverged"
+"""How a rescue's warning begins."""
+
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -76,6 +79,8 @@ class Plain:
                 self.say(event.message)
             case events.Warned():
                 self.say(f"{event.title}: {event.message} {event.hint}")
+            case events.Rescued():
+                self.say(f"{RESCUED}: {event.message}")
             case events.StepDone() if time.monotonic() - self._said_at > PLAIN_SECONDS:
                 self._said_at = time.monotonic()
                 self.say(progress(self.state))
@@ -116,6 +121,8 @@ class Live:
                 self._console.print(Text(printable(event.message), style="dim"))
             case events.Warned():
                 self._console.print(Text(printable(f"{event.title}: {event.message} {event.hint}"), style="yellow"))
+            case events.Rescued():
+                self._console.print(Text(printable(f"{RESCUED}: {event.message}"), style="yellow"))
             case events.Finished():
                 self._live.stop()
                 print(summary(self.state))
@@ -198,6 +205,8 @@ def summary(state: RunState) -> str:
     if state.sample:
         written = printable(state.sample.prompt + state.sample.text).strip()
         lines += ["", "It writes:", "", *(f"    {line}" for line in written.splitlines()), ""]
+    if finished.reason == "early_stop" and finished.best_step is not None:
+        lines.append(f"It ended early: nothing was better than step {finished.best_step:,}, whose checkpoint is kept.")
     if finished.reason == "stopped":
         lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}")
     lines.append(f"The run is in {started.dir}")

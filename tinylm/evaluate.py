@@ -31,6 +31,10 @@ class Score:
         return self.nats / math.log(2) / self.bytes if self.bytes else None
 
 
+UNMEASURED = Score(0.0, 0, 0)
+"""What is known of a model that nobody measured."""
+
+
 @torch.no_grad()
 def score(
     model: Transformer,

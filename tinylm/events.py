@@ -149,8 +149,26 @@ class Paused(Event):
 
 
 @dataclass(frozen=True)
+class Rescued(Event):
+    """The run diverged at `step`, went back to the checkpoint of `back_to` (0: the beginning), and slows down.
+
+    What the log had told after that is cut away; `lr_scale` is what the plan's learning rate is multiplied with.
+    """
+
+    kind: ClassVar[str] = "rescued"
+    step: int
+    back_to: int
+    rescue: int
+    lr_scale: float
+    message: str
+
+
+@dataclass(frozen=True)
 class Finished(Event):
-    """The end of a run: the whole held-out text once, for the weights that `checkpoint` holds."""
+    """The end of a run: the whole held-out text once, for the weights that `checkpoint` holds.
+
+    `reason` is budget, stopped or early_stop.
+    """
 
     kind: ClassVar[str] = "finished"
     reason: str

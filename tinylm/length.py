@@ -1,6 +1,6 @@
 """How long a run is: its plan, made from the budget, and made again as the machine's speed shows."""
 
-from tinylm import checkpoint, events, schedule, settings
+from tinylm import disk, events, schedule, settings
 from tinylm.config import Budget
 from tinylm.errors import ConfigError
 from tinylm.pace import Pace
@@ -42,7 +42,7 @@ class Length:
         self.sample_interval = samples if train.sample_interval == "auto" else train.sample_interval
         intervals = {"eval_interval": self.eval_interval, "sample_interval": self.sample_interval}
         parts.config = settings.with_values(parts.config, train=intervals)
-        checkpoint.replace_durably(parts.run.config_file, settings.to_toml(parts.config).encode())
+        disk.replace_durably(parts.run.config_file, settings.to_toml(parts.config).encode())
 
     def _first_total(self) -> int | None:
         """The steps of the whole run; None where the phases say it."""

@@ -21,7 +21,7 @@ def load_tokenizer(run: RunFolder) -> Tokenizer:
 
 
 def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") -> tuple[Transformer, Tokenizer]:
-    """The model of a checkpoint (`latest`, `best` or a step) and the run's tokenizer."""
+    """The model of a checkpoint (`latest`, `best` or a step) and the run's tokenizer; threads are left as they are."""
     place = device.choose_device(wanted_device)
     config, tokenizer = run.config(), load_tokenizer(run)
     found = checkpoint.load(checkpoint.find(run, which))
@@ -34,6 +34,13 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
             f"The checkpoint {found.path.name} does not fit the config.toml of {run.name}.", "Restore that file."
         ) from error
     model.reset_rotary()
-    if place.type == "cpu" and model.n_parameters() < SMALL:
-        torch.set_num_threads(1)
     return model.to(place).eval(), tokenizer
+
+
+def settle_threads(model: Transformer) -> None:
+    """Let this thread, and those that begin later, compute on one core where `model` writes fastest that way.
+
+    A thread that has computed already keeps the number that it had: a training beside this one is not slowed down.
+    """
+    if model.n_parameters() < SMALL:
+        torch.set_num_threads(1)

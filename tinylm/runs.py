@@ -102,6 +102,16 @@ class RunFolder:
         except FileNotFoundError:
             return
 
+    def opening_bytes(self) -> int:
+        """How much of the event log was told before the first step."""
+        size = 0
+        with self.events_file.open("rb") as file:
+            for line in file:
+                if line.startswith(b'{"event": "step"'):
+                    break
+                size += len(line)
+        return size
+
     def state(self) -> RunState:
         """All that the event log tells."""
         state = RunState()
@@ -188,7 +198,11 @@ class Log:
         """Open for appending; with `keep_bytes` cut back to that length first: a resumed run repeats nothing."""
         self._file: BinaryIO = path.open("ab")
         if keep_bytes is not None:
-            self._file.truncate(min(keep_bytes, path.stat().st_size))
+            self.cut(keep_bytes)
+
+    def cut(self, keep_bytes: int) -> None:
+        """Shorten to that length, where it is longer."""
+        self._file.truncate(min(keep_bytes, os.fstat(self._file.fileno()).st_size))
 
     def write(self, lines: Sequence[str]) -> None:
         """Append lines in one write."""
@@ -220,6 +234,7 @@ class RunState:
     sample: events.Sampled | None = None
     checkpoint: events.CheckpointSaved | None = None
     notices: list[events.Note | events.Warned] = field(default_factory=list)
+    rescues: list[events.Rescued] = field(default_factory=list)
     paused: bool = False
     finished: events.Finished | None = None
     failed: events.Failed | None = None
@@ -247,10 +262,21 @@ class RunState:
                 self.notices.append(event)
             case events.Paused():
                 self.paused = event.paused
+            case events.Rescued():
+                self._go_back(event.back_to)
+                self.rescues.append(event)
             case events.Finished():
                 self.finished = event
             case events.Failed():
                 self.failed = event
+
+    def _go_back(self, step: int) -> None:
+        """Forget what was told of later steps."""
+        self.steps = [told for told in self.steps if told.step <= step]
+        self.evals = [told for told in self.evals if told.step <= step]
+        self.best = next((told for told in reversed(self.evals) if told.best), None)
+        if self.sample and self.sample.step > step:
+            self.sample = None
 
     @property
     def seconds(self) -> float:

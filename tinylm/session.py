@@ -22,7 +22,7 @@ from tinylm.checkpoint import Checkpoint, TrainState
 from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
 from tinylm.device import Precision
-from tinylm.errors import DeviceError, RunError
+from tinylm.errors import CheckpointError, DeviceError, RunError
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
 from tinylm.runs import Log, RunFolder
@@ -101,6 +101,27 @@ class Session:
             baselines=corpus.layout.baselines,
         )
 
+    def rewind(self) -> list[str]:
+        """Bring weights, optimizer, state and logs back to the newest whole checkpoint, or else to the beginning.
+
+        The clock goes on. Returns what there is to tell of checkpoints that did not verify.
+        """
+        found, faults = checkpoint.newest_whole(self.run)
+        if found:
+            state, weights = found.state, found.model()
+        else:
+            state = _first_state(self.precision)
+            state.events_bytes = self.run.opening_bytes()
+            weights = _first_model(self.config, self.corpus).state_dict()
+        self.model.load_state_dict(weights)
+        self.optimizer = Optimizer(self.model, self.config.train)
+        if found:
+            self.optimizer.load(found.optimizer())
+        self.events_log.cut(state.events_bytes)
+        self.samples_log.cut(state.samples_bytes)
+        vars(self.state).update({**vars(state), "machine": self.state.machine})
+        return _set_aside(faults)
+
     def close(self) -> None:
         """Close the logs and let go of the run."""
         self.events_log.close()
@@ -134,7 +155,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
     lock = run.lock()
     try:
         found, faults = checkpoint.newest_whole(run)
-        notes = [f"{fault.message} It was set aside, and the one before is used." for fault in faults]
+        notes = _set_aside(faults)
         if found and found.state.machine != device.machine_name(torch.device("cpu")):
             notes.append("This is another machine than before: what was measured there is measured again.")
             config = settings.with_values(config, train={"threads": "auto"})
@@ -168,8 +189,7 @@ def _session(
     precision = device.choose_precision(train.precision, place)
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
-    weights = torch.Generator().manual_seed(train.seed)
-    model = Transformer(config.model, corpus.tokenizer.vocab_size, weights).to(place)
+    model = _first_model(config, corpus).to(place)
     optimizer = Optimizer(model, train)
     batches = [
         Batches(
@@ -180,7 +200,7 @@ def _session(
         )
         for number, phase in enumerate(train.phases)
     ]
-    state = found.state if found else TrainState(loss_scale=2.0**16 if precision == "fp16" else 1.0)
+    state = found.state if found else _first_state(precision)
     if found:
         try:
             model.load_state_dict(found.model())
@@ -246,6 +266,21 @@ def _session(
         began=began - state.seconds,
         notes=notes,
     )
+
+
+def _first_model(config: RunConfig, corpus: Corpus) -> Transformer:
+    """The model as its seed makes it."""
+    return Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(config.train.seed))
+
+
+def _first_state(precision: Precision) -> TrainState:
+    """Where a run stands before its first step."""
+    return TrainState(loss_scale=2.0**16 if precision == "fp16" else 1.0)
+
+
+def _set_aside(faults: list[CheckpointError]) -> list[str]:
+    """What there is to tell of checkpoints that did not verify."""
+    return [f"{fault.message} It was set aside, and the one before is used." for fault in faults]
 
 
 def _take(prepared: Path, run: RunFolder) -> None:

@@ -147,7 +147,7 @@ def settings() -> dict[str, Any]:
     return dict(walk(RunConfig, ""))
 
 
-GROWS = ("train.budget", "train.stop_at", "train.device", "train.threads")
+GROWS = ("train.budget", "train.stop_at", "train.patience", "train.device", "train.threads")
 """What may differ when a run is resumed."""
 
 

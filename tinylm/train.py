@@ -9,47 +9,35 @@ that saves first; closing the generator just lets go of the run, which goes on f
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from tinylm import card, checkpoint, device, events, generate, optim, runs, session, settings
+from tinylm import card, checkpoint, device, events, generate, health, optim, runs, session, settings
 from tinylm.config import RunConfig
-from tinylm.data import Batches, HeldOut, mix
-from tinylm.errors import DivergedError, RunError, TinyLMError
-from tinylm.evaluate import Score, score
+from tinylm.control import Control
+from tinylm.data import mix
+from tinylm.errors import RunError, TinyLMError
+from tinylm.evaluate import UNMEASURED
 from tinylm.events import Event
 from tinylm.length import Length
+from tinylm.measure import Measure
 from tinylm.runs import RunFolder
 from tinylm.session import Session
 
 REPORT_SECONDS = 0.1
 """How often losses are fetched from the device and told: the only regular host sync."""
 
-MAX_BAD_STEPS = 20
-"""Steps in a row without a finite loss and gradient after which the training is given up."""
-
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
 """fp16: the loss scale doubles in 2,000 good steps, as torch's GradScaler does, but smoothly; a bad step halves it."""
 
-_TRAIN_WINDOWS, _HELD_OUT_WINDOWS, _DROPOUT = 1001, 1002, 1003
+_DROPOUT = 1003
 """What the seed is mixed with: each use of randomness has a stream of its own."""
-
-
-@dataclass
-class Control:
-    """Requests to a running training, from any thread; each is answered within a step."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
-    pause: threading.Event = field(default_factory=threading.Event)
-    save: threading.Event = field(default_factory=threading.Event)
-    sample: threading.Event = field(default_factory=threading.Event)
 
 
 def train(config: RunConfig, home: Path, name: str | None = None, control: Control | None = None) -> Iterator[Event]:
@@ -81,20 +69,17 @@ class Training:
     def __init__(self, parts: Session, control: Control) -> None:
         self.parts, self.control = parts, control
         self.config, self.state, self.model = parts.config, parts.state, parts.model
-        self.block_size, self.batch_size = self.config.model.block_size, self.config.train.batch_size
         self.weights = list(self.model.parameters())
         self.loss_scale = torch.tensor(self.state.loss_scale, device=parts.device)
-        self.held_out = HeldOut.cut(parts.corpus.layout.held_out, self.block_size)
-        rows = self.config.train.eval_iters * self.batch_size
-        self.eval_rows = self.held_out.some(rows, mix(self.config.train.seed, _HELD_OUT_WINDOWS))
-        self.length = Length(parts, len(self.eval_rows.starts), len(self.held_out.starts))
+        self.measure = Measure(parts)
+        self.length = Length(parts, *self.measure.windows)
         self.pace = self.length.pace
         self.untold: list[tuple[int, str, float, Tensor]] = []
         """Steps whose numbers are still on the device: step, phase, lr, and (loss, norms, ratio)."""
         self.told_at = self.saved_at = parts.elapsed()
         self.saved_step = parts.resumed_from
-        self.evaluated: tuple[int, Score] | None = None
-        self.trained_seconds, self.first_step = 0.0, self.state.step
+        self.trained_seconds, self.trained_steps = 0.0, 0
+        health.reopened(self.state, self.config.train)
 
     # ---- the course of a run ----------------------------------------------------------------------------------
 
@@ -131,8 +116,19 @@ class Training:
 
     def _course(self) -> Iterator[Event]:
         yield from self._opening()
-        state, control = self.state, self.control
-        while not self.length.is_reached() and not control.stop.is_set():
+        while True:
+            try:
+                yield from self._training()
+                break
+            except health.Diverging as found:
+                step = found.step
+            yield from self._rescue(step)
+        yield from self._closing()
+
+    def _training(self) -> Iterator[Event]:
+        """Steps and what happens between them, up to the end, all told; health.Diverging where that leads nowhere."""
+        state, control, patience = self.state, self.control, self.config.train.patience
+        while not (self.length.is_reached() or control.ending or health.out_of_patience(state, patience)):
             self._step(state.step + 1)
             if self.parts.elapsed() - self.told_at >= REPORT_SECONDS:
                 yield from self._report()
@@ -148,11 +144,13 @@ class Training:
                 control.sample.clear()
                 yield from self._sample()
             if self._save_due():
-                control.save.clear()
-                yield from self._save()
-            if control.pause.is_set() and not control.stop.is_set():
+                yield from self._report()
+                if health.may_be_saved(state, self.parts.precision):
+                    control.save.clear()
+                    yield from self._save()
+            if control.pause.is_set() and not control.ending:
                 yield from self._pause()
-        yield from self._closing()
+        yield from self._report()
 
     def _opening(self) -> Iterator[Event]:
         parts = self.parts
@@ -170,23 +168,27 @@ class Training:
         """Evaluate, sample, save, and measure the whole held-out text.
 
         A run that was stopped is saved first, and what follows is not: resuming it cuts the log back to there and goes
-        on as if it had never been stopped.
+        on as if it had never been stopped. Where the program is being left, nothing follows but the last event.
         """
-        state, stopped = self.state, not self.length.is_reached()
+        state, reason = self.state, "budget"
+        if not self.length.is_reached():
+            reason = "early_stop" if health.out_of_patience(state, self.config.train.patience) else "stopped"
+        stopped = reason == "stopped"
         if stopped:
             yield from self._save()
             before = replace(state)
-        if state.evaluated_step != state.step:
+        leaving = stopped and self.control.leave.is_set()
+        if state.evaluated_step != state.step and not leaving:
             yield from self._evaluate()
-        if state.sampled_step != state.step:
+        if state.sampled_step != state.step and not leaving:
             yield from self._sample()
         if stopped:
             vars(state).update(vars(before))
         elif self.saved_step != state.step:
             yield from self._save()
-        whole = self._score_held_out(self.held_out)
+        whole = UNMEASURED if leaving else self.measure.at_the_end()
         finished = events.Finished(
-            reason="stopped" if stopped else "budget",
+            reason=reason,
             step=state.step,
             tokens=state.tokens,
             seconds=round(self.parts.elapsed(), 3),
@@ -195,7 +197,7 @@ class Training:
             best_val_bpb=state.best_val_bpb,
             best_step=state.best_step,
             tokens_per_second=round(
-                (state.step - self.first_step) * self.parts.tokens_per_step / max(self.trained_seconds, 1e-9), 1
+                self.trained_steps * self.parts.tokens_per_step / max(self.trained_seconds, 1e-9), 1
             ),
             peak_memory_mb=round(device.peak_memory_mb(self.parts.device), 1),
             checkpoint=f"checkpoints/{checkpoint.folder_name(state.step)}",
@@ -210,14 +212,14 @@ class Training:
         config = self.config.train
         number = self.length.plan.index(step)
         phase = self.length.plan.phases[number]
-        lr = self.length.plan.lr(step)
+        lr = self.length.plan.lr(step) * self.state.lr_scale
         if self.config.model.dropout or self.config.model.attention_dropout:
             torch.manual_seed(mix(config.seed, _DROPOUT, step))
 
         ids, targets = self.parts.batches[number].draw(step - phase.first)  # (batch * accumulation, T)
         loss = torch.zeros((), device=self.parts.device)
         for some_ids, some_targets in zip(
-            torch.split(ids, self.batch_size), torch.split(targets, self.batch_size), strict=True
+            torch.split(ids, config.batch_size), torch.split(targets, config.batch_size), strict=True
         ):
             with device.autocast(self.parts.precision, self.parts.device):
                 part = self.parts.forward(some_ids, some_targets) / config.accumulation_steps
@@ -250,13 +252,12 @@ class Training:
         now, steps = self.parts.elapsed(), len(self.untold)
         each = (now - self.told_at) / steps
         self.pace.stepped(now - self.told_at, steps)
-        self.trained_seconds += now - self.told_at
+        self.trained_seconds, self.trained_steps = self.trained_seconds + now - self.told_at, self.trained_steps + steps
         untold, self.untold = self.untold, []
         for i, ((step, phase, lr, _), (loss, grad_norm, param_norm, ratio)) in enumerate(
             zip(untold, told, strict=True), start=1
         ):
             finite = all(abs(number) < float("inf") for number in (loss, grad_norm))
-            self.state.bad_steps = 0 if finite else self.state.bad_steps + 1
             yield events.StepDone(
                 step=step,
                 phase=phase,
@@ -269,18 +270,28 @@ class Training:
                 tokens_per_second=round(self.parts.tokens_per_step / max(each, 1e-9), 1),
                 seconds=round(self.told_at + i * each, 4),
             )
-            if self.state.bad_steps == 1 and self.parts.precision != "fp16":  # fp16 feels for its scale that way
-                yield events.Warned(
-                    title="A step was left out",
-                    message=f"At step {step} the loss or the gradient is not a finite number; it was not applied.",
-                    hint="If this goes on, start again with a lower learning rate (train.phases.0.max_lr).",
-                )
-            if self.state.bad_steps > MAX_BAD_STEPS:
-                raise DivergedError(
-                    f"{MAX_BAD_STEPS} steps in a row had no finite loss or gradient.",
-                    "Start again with a lower learning rate (train.phases.0.max_lr); the last checkpoint is kept.",
-                )
+            warning = health.stepped(self.state, step, finite, self.parts.precision)
+            if warning:
+                yield warning
         self.told_at = self.parts.elapsed()
+
+    def _rescue(self, step: int) -> Iterator[Event]:
+        """Go back from `step`, where the training diverged, and on with a lower rate; saved at once, so that it holds.
+
+        The log is cut back with the rest, so that no step stands twice; the time that was lost is not given back.
+        """
+        state, before = self.state, replace(self.state)
+        health.check_rescuable(state, step)
+        notes = self.parts.rewind()
+        self.loss_scale.fill_(state.loss_scale)
+        self.untold.clear()
+        yield health.rescued(state, step, before)
+        for note in notes:
+            yield events.Note(note)
+        if self.pace.budget is not None:
+            self.length.plan_again()
+        yield self.length.planned()
+        yield from self._save()
 
     # ---- what happens between steps ---------------------------------------------------------------------------
 
@@ -288,15 +299,9 @@ class Training:
         yield from self._report()
         start, state = self.parts.elapsed(), self.state
         stream = self.parts.batches[self.length.plan.index(max(state.step, 1))].stream
-        seed = mix(self.config.train.seed, _TRAIN_WINDOWS)
-        windows = Batches(stream, "every_offset", self.batch_size, seed)
-        train_score = self._score(windows.draw(i) for i in range(self.config.train.eval_iters))
-        val_score = self._score_held_out(self.eval_rows)
-        best = val_score.loss is not None and (state.best_val_loss is None or val_score.loss < state.best_val_loss)
-        if best:
-            state.best_val_loss, state.best_val_bpb, state.best_step = val_score.loss, val_score.bpb, state.step
-        self.evaluated, state.evaluated_step = (state.step, val_score), state.step
-        self.pace.evaluation = self.parts.elapsed() - start
+        train_score, val_score = self.measure.along_the_way(stream)
+        best, state.evaluated_step = health.evaluated(state, train_score.loss, val_score), state.step
+        self.pace.evaluation, self.pace.closing_evaluation = self.parts.elapsed() - start, self.measure.closing_seconds
         yield events.EvalDone(
             step=state.step,
             train_loss=train_score.loss,
@@ -305,23 +310,10 @@ class Training:
             best=best,
             seconds=round(self.parts.elapsed(), 3),
         )
+        warning = health.risen(state, train_score.loss, val_score.loss, self.config.train.patience)
+        if warning:
+            yield warning
         self.told_at = self.parts.elapsed()
-
-    def _score(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Score:
-        precision = device.autocast(self.parts.precision, self.parts.device)
-        return score(self.model, batches, self.parts.corpus.tokenizer.token_bytes, precision)
-
-    def _score_held_out(self, windows: HeldOut) -> Score:
-        if len(windows.starts) == len(self.eval_rows.starts) and self.evaluated:
-            step, known = self.evaluated
-            if step == self.state.step:
-                return known
-        start = self.parts.elapsed()
-        result = self._score(windows.batches(self.parts.corpus, self.batch_size, self.block_size))
-        if len(windows.starts):
-            each = (self.parts.elapsed() - start) / len(windows.starts)
-            self.pace.closing_evaluation = each * len(self.held_out.starts)
-        return result
 
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
@@ -356,7 +348,7 @@ class Training:
         yield from self._report()
         start = time.perf_counter()
         yield events.Paused(self.state.step, paused=True)
-        while self.control.pause.is_set() and not self.control.stop.is_set():
+        while self.control.pause.is_set() and not self.control.ending:
             time.sleep(0.02)
         self.parts.began += time.perf_counter() - start
         yield events.Paused(self.state.step, paused=False)
