@@ -601,7 +601,7 @@ def test_runs_in_every_state(finished: Path) -> None:
     assert call("--runs", "--home", finished).code == 0
     rows = {row["run"]: row for row in map(json.loads, call("--runs", "--home", finished, "--json").out.splitlines())}
     states = {name: row["state"] for name, row in rows.items()}
-    assert states == {name: name for name in endings} | {"one": "finished", "empty": "interrupted"}
+    assert states == {name: name for name in endings} | {"one": "finished", "empty": "damaged"}
 
 
 def test_runs_shows_names_of_texts_as_they_are(finished: Path) -> None:

@@ -22,7 +22,7 @@ CONTRACT = {
 }
 """The list in the contract, word for word."""
 
-OURS = {"format", "preset", "sample.prompt", "model.embedding_std"}
+OURS = {"format", "preset", "sample.prompt", "model.embedding_std", "data.weights", "train.patience"}
 """What there is besides."""
 
 
@@ -79,6 +79,7 @@ def test_promised_defaults() -> None:
         ("train", "checkpoint_seconds", 0.1, 0.0),
         ("train", "keep_checkpoints", 1, 0),
         ("train", "eval_iters", 1, 0),
+        ("train", "patience", 0, -1),
         ("train", "stop_at", 1, 0),
         ("train", "seed", 0, -1),
         ("train", "seed", 2**63 - 1, 2**63),

@@ -1,5 +1,6 @@
 """Writing: cached scores against plain ones, what each filter lets through, and text as it comes."""
 
+import math
 from collections import Counter
 
 import pytest
@@ -8,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tinylm import generate
 from tinylm.config import ModelConfig, SampleConfig
 from tinylm.generate import (
+    Chosen,
     Writer,
+    choose_tokens,
     keep_min_p,
     keep_top_k,
     keep_top_p,
@@ -227,6 +231,82 @@ def test_a_high_penalty_never_repeats() -> None:
     written = list(write_tokens(MODEL, [5], settings, stop=-1))
     assert len(set(written)) == len(written)
     assert 5 not in written
+
+
+# --- what is seen of a choice ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SampleConfig(max_new_tokens=30),
+        SampleConfig(max_new_tokens=30, temperature=3.0, top_p=0.9, repetition_penalty=1.5, seed=4),
+        SampleConfig(max_new_tokens=30, temperature=0),
+    ],
+    ids=["plain", "filtered", "greedy"],
+)
+def test_looking_on_changes_nothing(settings: SampleConfig) -> None:
+    expected = list(write_tokens(MODEL, [5], settings, stop=-1))
+    assert len(expected) == 30
+    for n_candidates in (0, 1, 6, 1000):
+        chosen = list(choose_tokens(MODEL, [5], settings, -1, n_candidates))
+        assert [each.token for each in chosen] == expected
+
+
+def test_candidates_are_the_models_own_likeliest() -> None:
+    settings = SampleConfig(max_new_tokens=BLOCK - 1, temperature=2.0, min_p=0.01, repetition_penalty=1.3)
+    ids = [5]
+    last_places = 0
+    for chosen in choose_tokens(MODEL, ids, settings, -1, 5):
+        scores = plain_scores(MODEL, ids)
+        own = scores.softmax(-1)
+        drawn = next_probabilities(scores, torch.tensor(sorted(set(ids))), settings)
+        tokens = [candidate.token for candidate in chosen.candidates]
+        assert tokens[:5] == own.topk(5).indices.tolist()
+        assert tokens[5:] == ([] if chosen.token in tokens[:5] else [chosen.token])
+        last_places += len(tokens) == 6
+        for candidate in chosen.candidates:
+            assert candidate.probability == pytest.approx(own[candidate.token].item(), rel=1e-3, abs=1e-6)
+            assert candidate.drawn == pytest.approx(drawn[candidate.token].item(), rel=1e-3, abs=1e-6)
+        assert chosen.probability == pytest.approx(own[chosen.token].item(), rel=1e-3, abs=1e-6)
+        assert chosen.bits == pytest.approx(torch.distributions.Categorical(own).entropy().item() / math.log(2), 1e-3)
+        ids.append(chosen.token)
+    assert 0 < last_places < BLOCK - 1  # both kinds were seen
+
+
+def test_entropy_is_in_bits() -> None:
+    class Even(Scripted):
+        def next_logits(self, ids: Tensor, cache: object) -> Tensor:  # noqa: ARG002
+            scores = torch.full((1, self.vocab_size), -torch.inf)
+            scores[0, :8] = 3.0
+            return scores
+
+    model = Even(MODEL.config, 257, torch.Generator().manual_seed(0))
+    [chosen] = choose_tokens(model, [5], SampleConfig(max_new_tokens=1, temperature=0.1), -1, 257)
+    assert chosen.bits == pytest.approx(3.0)
+    assert chosen.probability == pytest.approx(1 / 8)
+    assert len(chosen.candidates) == 257
+
+
+def test_the_stop_token_is_seen_and_not_written() -> None:
+    settings = SampleConfig(temperature=0, max_new_tokens=30)
+    whole = list(write_tokens(MODEL, [5], settings, stop=-1))
+    stop = whole[7]
+    until = whole[: whole.index(stop) + 1]
+    for n_candidates in (0, 3):
+        assert [each.token for each in choose_tokens(MODEL, [5], settings, stop, n_candidates)] == until
+    assert list(write_tokens(MODEL, [5], settings, stop)) == until[:-1]
+
+
+def test_who_does_not_ask_for_candidates_pays_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> Chosen:
+        raise AssertionError("looked at a choice that nobody asked about")
+
+    monkeypatch.setattr(generate, "_told", never)
+    [chosen] = choose_tokens(MODEL, [5], SampleConfig(max_new_tokens=1), stop=-1)
+    assert math.isnan(chosen.probability)
+    assert math.isnan(chosen.bits)
+    assert chosen.candidates == ()
 
 
 # --- text ----------------------------------------------------------------------------------------------------

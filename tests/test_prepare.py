@@ -2,21 +2,28 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinylm import paths, prepare
+from tinylm import paths, prepare, settings
 from tinylm.config import RunConfig
 from tinylm.corpus.reading import Text
-from tinylm.errors import DataError, RunError
+from tinylm.corpus.stories import Story
+from tinylm.data import Batches, Corpus
+from tinylm.errors import ConfigError, DataError, RunError
+from tinylm.events import Event, StepDone
 from tinylm.prepare import N_SPANS, Layout, Segment, hold_out
+from tinylm.runs import open_run
 from tinylm.tokenizer import Tokenizer
+from tinylm.train import resume, train
 
 Configured = Callable[..., RunConfig]
 
@@ -193,6 +200,144 @@ def test_a_tiny_vocabulary_is_said_aloud(home: Path, tiny_config: Configured, tm
     )
     layout, tokenizer, _ = open_prepared(prepare.prepare(config, home))
     assert any(str(tokenizer.vocab_size) in note and "5000" in note for note in layout.notes)
+
+
+# --- texts read several times ------------------------------------------------------------------------------
+
+
+def trained(folder: Path, group: str) -> list[str]:
+    layout, tokenizer, ids = open_prepared(folder)
+    assert layout.end == len(ids)
+    return [tokenizer.decode(ids[part.start : part.end].tolist()) for part in layout.groups[group]]
+
+
+def test_a_weight_is_how_often_a_pass_reads_a_text(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    texts = ["one " * 500, "TWO " * 700]
+    sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(texts)]
+    plain = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources})
+    weighted = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources, "weights": [1, 3]})
+    once, thrice = prepare.prepare(plain, home), prepare.prepare(weighted, home)
+    one, two = trained(once, prepare.group_name(sources))
+    assert trained(thrice, prepare.group_name(sources)) == [one, two, two, two]
+    # Written once, held out once, and measured as ever.
+    assert (once / "data" / "tokens.bin").read_bytes() == (thrice / "data" / "tokens.bin").read_bytes()
+    before, after = open_prepared(once)[0], open_prepared(thrice)[0]
+    assert replace(after, groups=before.groups) == before
+    lengths = [part.end - part.start for part in before.groups[prepare.group_name(sources)]]
+    corpus = Corpus(thrice, torch.device("cpu"))
+    assert corpus.train_tokens == lengths[0] + 3 * lengths[1]
+
+
+def test_each_copy_of_a_text_is_trained_on(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    """A pass gives three times as many targets of the text that weighs three times as much."""
+    sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(["a" * 3000, "b" * 3000])]
+    data = {"sources": sources, "weights": [1, 3], "val_fraction": 0.0}
+    config = tiny_config(tokenizer={"kind": "char"}, data=data)
+    corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
+    batches = Batches(corpus.stream(prepare.group_name(sources), 8), "chunked", 1, 1)
+    _, targets = batches.stream.windows(batches.starts(0))
+    counts = torch.zeros(3)
+    for step in range(batches.windows_per_epoch):
+        _, targets = batches.draw(step)
+        counts += torch.bincount(targets.flatten(), minlength=3)
+    a, b = (int(counts[int(corpus.tokenizer.encode(letter)[0])]) for letter in "ab")
+    assert a == pytest.approx(3000, abs=8)
+    assert b == pytest.approx(9000, abs=8)
+    # Copies follow each other as texts do: one end-of-text token between them.
+    first, second = batches.stream.windows(torch.arange(0, batches.stream.tokens - 8))
+    ends = (first[:, 0] == corpus.tokenizer.end_of_text) & (second[:, 0] == corpus.tokenizer.end_of_text)
+    assert not ends.any()
+
+
+def test_neighbours_of_one_weight_are_one_stretch(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    sources = [written(tmp_path / f"{name}.txt", name * 300) for name in "abcd"]
+    data = {"sources": sources, "weights": [1, 2, 2, 1], "val_fraction": 0.0}
+    folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
+    a, b, c, d = (name * 300 for name in "abcd")
+    assert trained(folder, prepare.group_name(sources)) == [a, b + c, b + c, d]
+
+
+def test_held_out_text_stays_at_the_sides_of_each_copy(
+    home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "MIN_SPANS_CHARS", 1000)
+    source = written(tmp_path / "a.txt", "".join(f"line {i:04}\n" for i in range(500)))
+    data = {"sources": [source], "val_placement": "spans"}
+    once = open_prepared(prepare.prepare(tiny_config(data=data), home))[0].groups[source]
+    twice = open_prepared(prepare.prepare(tiny_config(data={**data, "weights": [2]}), home))[0].groups[source]
+    assert len(once) == N_SPANS + 1
+    assert [(part.start, part.before, part.after) for part in twice] == [
+        (part.start, part.before, part.after) for part in once * 2
+    ]
+
+
+def test_a_weight_holds_for_all_of_a_folder_and_for_what_was_found_first(
+    home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    (tmp_path / "d").mkdir()
+    written(tmp_path / "d" / "1.txt", "a" * 300)
+    written(tmp_path / "d" / "2.txt", "b" * 300)
+    repeat = written(tmp_path / "repeat.txt", "b" * 300)
+    last = written(tmp_path / "last.txt", "c" * 300)
+    sources = [str(tmp_path / "d"), repeat, last]
+    data = {"sources": sources, "weights": [2, 5, 1], "val_fraction": 0.0}
+    folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
+    ab = "a" * 300 + "b" * 300
+    assert trained(folder, prepare.group_name(sources)) == [ab, ab, "c" * 300]
+
+
+def test_the_built_in_stories_weigh_what_their_place_says(
+    home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "stories", lambda: [Story(f"story {i}.", 9.0) for i in range(3)])
+    sources = [written(tmp_path / "a.txt", "a" * 100), "stories", written(tmp_path / "b.txt", "b" * 100)]
+    data = {"sources": sources, "weights": [1, 2, 3], "val_fraction": 0.0}
+    folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
+    told = "story 0.story 1.story 2."
+    assert trained(folder, prepare.group_name(sources)) == [told, told, "a" * 100, *["b" * 100] * 3]
+
+
+def test_a_phase_with_its_own_texts_knows_no_weights(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    a, b = (written(tmp_path / f"{name}.txt", name * 300) for name in "ab")
+    phase = {"schedule": "constant", "steps": 2}
+    config = tiny_config(
+        tokenizer={"kind": "byte"},
+        data={"sources": [a], "weights": [2], "val_fraction": 0.0},
+        train={"phases": [phase, {**phase, "sources": [b, a]}]},
+    )
+    folder = prepare.prepare(config, home)
+    assert trained(folder, a) == ["a" * 300] * 2
+    assert trained(folder, prepare.group_name([b, a])) == ["b" * 300 + "a" * 300]
+
+
+def test_weights_are_in_the_key_where_they_are_given(home: Path, tiny_config: Configured) -> None:
+    folders = [prepare.prepare(tiny_config(data={"weights": weights}), home) for weights in (None, [1], [2], [3])]
+    assert len(set(folders)) == 4
+
+
+def test_a_wrong_number_of_weights_is_refused_in_a_sentence(tiny_config: Configured) -> None:
+    with pytest.raises(ConfigError, match=r"data\.weights has 2 numbers for 1 text in data\.sources"):
+        tiny_config(data={"weights": [1, 2]})
+    with pytest.raises(ConfigError, match=r"data\.weights"):
+        tiny_config(data={"weights": [0]})
+
+
+def test_a_run_with_weights_goes_on_to_the_bit(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    sources = [written(tmp_path / f"{i}.txt", "".join(f"{i} and {n}, then\n" for n in range(200))) for i in range(2)]
+    groups: dict[str, dict[str, object]] = {"data": {"sources": sources, "weights": [1, 3]}}
+
+    def losses(events: Iterable[Event]) -> list[float]:
+        return [event.loss for event in events if isinstance(event, StepDone)]
+
+    whole = losses(train(tiny_config(**groups), home, "whole"))
+    first = losses(train(tiny_config(**groups, train={"stop_at": 9}), home, "parts"))
+    run = open_run(home, "parts")
+    own, _ = settings.from_run_folder(run.config_file)
+    assert own.data.weights == [1, 3]
+    rest = losses(resume(settings.resumed(own, tiny_config(**groups)), run))
+    assert first == whole[:9]
+    assert rest == whole[-len(rest) :]
+    assert len(rest) >= 11
 
 
 # --- the cache ---------------------------------------------------------------------------------------------

@@ -6,15 +6,18 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from tinylm import __version__, paths
-from tinylm.errors import DivergedError, TinyLMError
+from tinylm.errors import ConfigError, DivergedError, TinyLMError
 
 OUR_FAULT, USERS_TO_MEND, DIVERGED, INTERRUPTED = 1, 2, 3, 130
 
 EXAMPLES = """examples:
+  tinylm-studio                                           the app
+  tinylm-studio books/ notes.txt                          the app, with these texts chosen
   tinylm-studio --train                                   two minutes on the built-in stories
   tinylm-studio --train --data books/ --time 10m          your own texts, ten minutes
   tinylm-studio --train --resume                          go on with the newest run
@@ -41,12 +44,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    modes = flags.add_argument_group("what to do").add_mutually_exclusive_group()
+    flags.add_argument("paths", nargs="*", metavar="PATH", help="open the app with these texts chosen")
+    modes = flags.add_argument_group("what to do; with none of these, the app opens").add_mutually_exclusive_group()
     modes.add_argument("--train", action="store_true", help="train a model (by default two minutes on `stories`)")
     modes.add_argument(
         "--generate", metavar="PROMPT", help="continue PROMPT with a trained model; - reads it from stdin"
     )
     modes.add_argument("--runs", action="store_true", help="list the runs")
+    modes.add_argument(
+        "--bench", nargs="?", const="", metavar="NAME", help="measure this machine; alone, list what can be measured"
+    )
     modes.add_argument("--doctor", action="store_true", help="say what this machine has and what would be chosen")
     modes.add_argument("--version", action="version", version=f"tinylm-studio {__version__}")
 
@@ -80,13 +87,17 @@ def parser() -> argparse.ArgumentParser:
     return flags
 
 
-def main(arguments: list[str]) -> int:
-    """Do what the flags say; returns the exit code."""
+Studio = Callable[[argparse.Namespace, Path], int]
+"""What opens the app: given by the entry point, since nothing in this package knows screens."""
+
+
+def main(arguments: list[str], studio: Studio | None = None) -> int:
+    """Do what the flags say; returns the exit code. Without `studio` there are only the modes without a screen."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a character shows another one
             stream.reconfigure(errors="replace")
     try:
-        code = _answer(arguments)
+        code = _answer(arguments, studio)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has gone, which is no fault
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,7 +105,7 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def _answer(arguments: list[str]) -> int:
+def _answer(arguments: list[str], studio: Studio | None) -> int:
     try:
         options = parser().parse_args(arguments)
     except SystemExit as leave:
@@ -104,6 +115,13 @@ def _answer(arguments: list[str]) -> int:
     # be said before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
+        headless_mode = options.train or options.generate is not None or options.runs or options.doctor
+        if options.paths and (headless_mode or options.bench is not None):
+            raise ConfigError(
+                f"{options.paths[0]} stands alone, and only the app takes texts like that.", "Write --data before it."
+            )
+        if studio and not headless_mode:
+            return studio(options, home)
         # Imported late: --help and --version answer before anything heavy is loaded.
         from tinylm import headless
 

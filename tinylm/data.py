@@ -47,7 +47,7 @@ class Corpus:
 
     @property
     def train_tokens(self) -> int:
-        """Ids for training, before any gap is cut."""
+        """Ids for training in a pass, before any gap is cut; those of a text with a weight as often as it is read."""
         return sum(part.end - part.start for parts in self.layout.groups.values() for part in parts)
 
     @property

@@ -12,8 +12,8 @@ from tinylm import __version__, device, runs
 from tinylm.config import ModelConfig
 from tinylm.model import Transformer
 
-ROWS, VOCABULARY = 8, 2048
-"""The forward and backward pass that is timed: 8 windows through the default model."""
+ROWS, VOCABULARY = 4, 2048
+"""The forward and backward pass that is timed: so many windows."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,8 @@ class Findings:
     sentences: list[str]
 
 
-def examine(home: Path) -> Findings:
-    """Look at this machine; takes a few seconds, since threads are measured."""
-    chosen = device.choose_device("auto")
-    precision = device.choose_precision("auto", chosen)
-    config = ModelConfig()
+def threads(config: ModelConfig, limit: float = device.MEASURE_SECONDS) -> tuple[int, dict[int, int]]:
+    """The thread count at which a model of this shape trains fastest on the CPU, and tokens per second by count."""
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0))
     ids = torch.zeros(ROWS, config.block_size, dtype=torch.int64)
 
@@ -36,8 +33,15 @@ def examine(home: Path) -> Findings:
         torch.autograd.backward(model(ids, ids))
         model.zero_grad(set_to_none=True)
 
-    threads, seconds = device.measure_threads(work)
-    speeds = {count: round(ids.numel() / took) for count, took in sorted(seconds.items())}
+    best, seconds = device.measure_threads(work, limit)
+    return best, {count: round(ids.numel() / took) for count, took in sorted(seconds.items())}
+
+
+def examine(home: Path) -> Findings:
+    """Look at this machine; takes a few seconds, since threads are measured."""
+    chosen = device.choose_device("auto")
+    precision = device.choose_precision("auto", chosen)
+    best, speeds = threads(ModelConfig())
     compiler = next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
     there = home
     while not there.exists():
@@ -52,7 +56,7 @@ def examine(home: Path) -> Findings:
         "device": chosen.type,
         "device_name": device.machine_name(chosen),
         "precision": precision,
-        "threads": threads,
+        "threads": best,
         "tokens_per_second_by_threads": speeds,
         "compiler": compiler,
         "home": str(home),
@@ -73,7 +77,7 @@ def examine(home: Path) -> Findings:
         + (", which this GPU multiplies fastest." if precision == "bf16" else ", since bf16 is slower on most CPUs.")
         if chosen.type != "mps"
         else f"Precision: {precision}.",
-        f"Threads: {threads} are the fastest on the CPU (training tokens per second of the default model: {told}).",
+        f"Threads: {best} are the fastest on the CPU (training tokens per second of the default model: {told}).",
         f"Compiler: {compiler} is there, so --set train.compile=on can be tried."
         if compiler
         else "Compiler: there is no C++ compiler, so train.compile stays off; nothing else needs one.",

@@ -6,7 +6,9 @@ model knows, with at least half a block of context, at the price of one prefill 
 be cheaper and a different function: keys would keep positions from before.)
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -98,21 +100,67 @@ class Writer:
         self._unread.append(token)
 
 
-def write_tokens(model: Transformer, prompt: list[int], settings: SampleConfig, stop: int) -> Iterator[int]:
-    """Continue the ids of `prompt` token by token, until `stop` (not given out) or `settings.max_new_tokens`.
+@dataclass(frozen=True)
+class Candidate:
+    """A token that may come next, and how likely it is."""
 
-    Draws from a generator of its own, seeded by `settings.seed`. The model is put into evaluation mode.
+    token: int
+    probability: float
+    """The model's own, at temperature 1 and before any filter."""
+    drawn: float
+    """After penalty, temperature and filters: what the token is drawn with."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A token that was written, and what the model thought of it."""
+
+    token: int
+    probability: float
+    """The model's own probability of it; NaN where no candidates were asked for."""
+    bits: float
+    """Entropy of the model's own distribution, in bits: how unsure it was. NaN where no candidates were asked for."""
+    candidates: tuple[Candidate, ...]
+    """The likeliest by the model's own probability, likeliest first; the chosen one stands last if not among them."""
+
+
+def choose_tokens(
+    model: Transformer, prompt: list[int], settings: SampleConfig, stop: int, n_candidates: int = 0
+) -> Iterator[Chosen]:
+    """Continue the ids of `prompt` token by token, until `stop` (given out, as the last) or `settings.max_new_tokens`.
+
+    Draws from a generator of its own, seeded by `settings.seed`: the same tokens whatever `n_candidates`. The model is
+    put into evaluation mode.
     """
     model.eval()
     writer = Writer(model, prompt)
     generator = torch.Generator().manual_seed(settings.seed)
     for _ in range(settings.max_new_tokens):
-        probabilities = next_probabilities(writer.logits(), torch.tensor(sorted(set(writer.ids))), settings)
-        token = int(torch.multinomial(probabilities, 1, generator=generator))
+        logits = writer.logits()
+        drawn = next_probabilities(logits, torch.tensor(sorted(set(writer.ids))), settings)
+        token = int(torch.multinomial(drawn, 1, generator=generator))
+        yield _told(token, logits, drawn, n_candidates) if n_candidates else Chosen(token, math.nan, math.nan, ())
         if token == stop:
             return
         writer.push(token)
-        yield token
+
+
+def _told(token: int, logits: Tensor, drawn: Tensor, n_candidates: int) -> Chosen:
+    """What there is to see of a choice made from scores (V,) by the distribution `drawn` (V,)."""
+    own = logits.softmax(-1)
+    shown: list[int] = own.topk(min(n_candidates, len(own))).indices.tolist()
+    if token not in shown:
+        shown.append(token)
+    numbers = zip(shown, own[shown].tolist(), drawn[shown].tolist(), strict=True)
+    bits = float(torch.special.entr(own).sum()) / math.log(2)
+    return Chosen(token, float(own[token]), bits, tuple(Candidate(*each) for each in numbers))
+
+
+def write_tokens(model: Transformer, prompt: list[int], settings: SampleConfig, stop: int) -> Iterator[int]:
+    """The tokens that `choose_tokens` chooses, without `stop`."""
+    for chosen in choose_tokens(model, prompt, settings, stop):
+        if chosen.token != stop:
+            yield chosen.token
 
 
 def write(model: Transformer, tokenizer: Tokenizer, prompt: str, settings: SampleConfig) -> Iterator[str]:

@@ -12,19 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tinylm import console, runs, settings
+from tinylm import console, runs, settings, shelf
 from tinylm.config import Budget, RunConfig, SampleConfig
-from tinylm.errors import ConfigError, RunError, TinyLMError
+from tinylm.control import Control
+from tinylm.errors import ConfigError, RunError
 from tinylm.runs import RunFolder
-
-if TYPE_CHECKING:
-    from tinylm.train import Control
 
 
 def run(options: argparse.Namespace, home: Path) -> int:
@@ -43,7 +40,7 @@ def run(options: argparse.Namespace, home: Path) -> int:
         return list_runs(options, home)
     if options.doctor:
         return doctor(options, home)
-    raise ConfigError("The studio's screens are not built yet.", "Train without them: tinylm-studio --train.")
+    raise ConfigError("Nothing is asked for.", "Write tinylm-studio --train, or open the app with tinylm-studio alone.")
 
 
 # ---- --train ------------------------------------------------------------------------------------------------------
@@ -68,7 +65,7 @@ def train(options: argparse.Namespace, home: Path) -> int:
     # torch is first imported here; until then the person has seen a sign of life.
     from tinylm import train as engine
 
-    control = engine.Control()
+    control = Control()
     if folder is not None:
         stream = engine.resume(config, folder, control)
     else:
@@ -100,6 +97,8 @@ def configuration(options: argparse.Namespace, home: Path, folder: RunFolder | N
     table = settings.merge(table, given)
     if options.preset:
         table = settings.put(table, ["preset"], options.preset)
+    if options.data:  # weights belong to the texts that they were given for
+        table = settings.put(table, ["data", "weights"], None)
     for assignment in options.set:
         table = settings.assign(table, assignment)
     flags: dict[str, object] = {
@@ -139,7 +138,10 @@ def _nothing_left(folder: RunFolder, config: RunConfig) -> bool:
     finished, own = folder.state().finished, folder.config().train
     if finished is None or finished.reason == "stopped":
         return False
-    if config.train.stop_at != own.stop_at:
+    if finished.reason == "early_stop":
+        if config.train.patience == 0 or config.train.patience > own.patience:
+            return False
+    elif config.train.stop_at != own.stop_at:
         return config.train.stop_at is not None and config.train.stop_at <= finished.step
     if config.train.budget is None or own.budget is None:
         return config.train.budget == own.budget
@@ -157,7 +159,7 @@ class _Received:
 
 
 @contextmanager
-def _signals(control: "Control") -> Iterator[_Received]:
+def _signals(control: Control) -> Iterator[_Received]:
     """Let SIGINT, SIGTERM and SIGHUP stop the training with a checkpoint; a second SIGINT leaves at once."""
     received = _Received()
 
@@ -211,6 +213,7 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     from tinylm import load
 
     model, tokenizer = load.load_model(folder, options.checkpoint or "best", options.device or "cpu")
+    load.settle_threads(model)
     pieces = writing.write(model, tokenizer, prompt, sampling)
     clean = console.printable if sys.stdout.isatty() else str
     print(clean(prompt), end="", flush=True)
@@ -231,7 +234,7 @@ def _stdin() -> str:
 
 def list_runs(options: argparse.Namespace, home: Path) -> int:
     """List all runs, the newest first."""
-    rows = sorted((_row(folder) for folder in runs.list_runs(home)), key=lambda row: str(row["utc"]), reverse=True)
+    rows = [entry.as_row() for entry in shelf.entries(home)]
     if options.json:
         for row in rows:
             print(json.dumps(row))
@@ -257,38 +260,6 @@ def list_runs(options: argparse.Namespace, home: Path) -> int:
         canvas.print(table)
     print(drawn.get(), end="")
     return 0
-
-
-def _row(folder: RunFolder) -> dict[str, object]:
-    """What is listed of a run."""
-    state = folder.state()
-    try:
-        data = ", ".join(Path(source).name for source in folder.config().data.sources)
-    except TinyLMError:
-        data = "(its config.toml cannot be read)"
-    if folder.is_locked():
-        status = "training"
-    elif state.finished:
-        status = "stopped" if state.finished.reason == "stopped" else "finished"
-    else:
-        status = "failed" if state.failed else "interrupted"
-    best = state.finished.val_bpb if state.finished else state.best.val_bpb if state.best else None
-    last = state.steps[-1] if state.steps else None
-    return {
-        "run": folder.name,
-        "state": status,
-        "data": data,
-        "parameters": state.started.parameters if state.started else None,
-        "step": last.step if last else None,
-        "val_bpb": best,
-        "tokens_per_second": state.finished.tokens_per_second
-        if state.finished
-        else last.tokens_per_second
-        if last
-        else None,
-        "utc": state.started.utc if state.started else "",
-        "dir": str(folder.path),
-    }
 
 
 def doctor(options: argparse.Namespace, home: Path) -> int:

@@ -13,8 +13,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,10 @@ class Layout:
 
     dtype: str
     groups: dict[str, list[Segment]]
-    """Training segments by group of sources; a phase with texts of its own is a group (`group_name`)."""
+    """Training segments by group of sources; a phase with texts of its own is a group (`group_name`).
+
+    In the order of a pass: those of a text that is read several times in it (`data.weights`) stand here several times.
+    """
     held_out: list[tuple[int, int]]
     """Held-out pieces (start, end); each begins with the end-of-text token, which is context and not predicted."""
     bytes: int
@@ -143,12 +146,14 @@ def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerCon
         name: [STORIES if source == STORIES else fingerprint([source]) for source in sources]
         for name, sources in groups.items()
     }
-    decides = {
+    decides: dict[str, Any] = {
         "versions": [_PREPARE_VERSION, CLEANING_VERSION, STORIES_VERSION],
         "content": content,
         "data": data.model_dump(include={"val_fraction", "val_placement", "unwrap"}),
         "tokenizer": tokenizer.model_dump(),
     }
+    if data.weights is not None:
+        decides["weights"] = {group_name(data.sources): data.weights}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -160,19 +165,22 @@ class Piece:
     held_out: bool
     opens: bool
     closes: bool
+    weight: int = 1
+    """How many times it is read in a pass."""
 
 
-def _read(sources: Sequence[str], data: DataConfig) -> Reading:
+def read(sources: Sequence[str], data: DataConfig) -> Reading:
+    """The cleaned texts of `sources`, the built-in stories first; `given` is each one's place in `sources`."""
     texts: list[Text] = []
     notes: list[str] = []
-    plain = [source for source in sources if source != STORIES]
+    plain = [place for place, source in enumerate(sources) if source != STORIES]
     if STORIES in sources:
         told = stories()
         documents, bits = tuple(story.text for story in told), tuple(story.bits for story in told)
-        texts.append(Text(STORIES, documents, bits))
+        texts.append(Text(STORIES, documents, bits, sources.index(STORIES)))
     if plain:
-        reading = read_paths(plain, data.unwrap)
-        texts += reading.texts
+        reading = read_paths([sources[place] for place in plain], data.unwrap)
+        texts += (replace(text, given=plain[text.given]) for text in reading.texts)
         notes += reading.notes
     return Reading(tuple(texts), tuple(notes))
 
@@ -218,12 +226,13 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
     divided: dict[str, list[Piece]] = {}
     floor_bits, floor_bytes = 0.0, 0
     for name, sources in groups.items():
-        reading = _read(sources, data)
+        reading = read(sources, data)
+        weights = data.weights if name == group_name(data.sources) else None
         notes += reading.notes
         divided[name] = []
         for text in reading.texts:
             pieces = hold_out(text, data.val_fraction, data.val_placement)
-            divided[name] += pieces
+            divided[name] += [replace(piece, weight=weights[text.given]) for piece in pieces] if weights else pieces
             if text.bits is not None:
                 held = [(bits, piece) for bits, piece in zip(text.bits, pieces, strict=True) if piece.held_out]
                 floor_bits += sum(bits for bits, _ in held)
@@ -263,7 +272,8 @@ def _encode(
     """Write all ids: each group's training pieces in a row, then its held-out pieces.
 
     Training text has the end-of-text token before each document and after the last; a held-out piece has it in front
-    always, since a model that is measured from there on needs something to begin with.
+    always, since a model that is measured from there on needs something to begin with. Ids are written once, also
+    those of texts that are read several times in a pass: their segments are repeated.
     """
     end_of_text = [tokenizer.end_of_text]
     place = 0
@@ -278,22 +288,28 @@ def _encode(
     groups: dict[str, list[Segment]] = {}
     held_out: list[tuple[int, int]] = []
     for name, pieces in divided.items():
-        segments: list[Segment] = []
-        for i, piece in enumerate(pieces):
-            if piece.held_out:
-                continue
-            start, end = put(
-                end_of_text if piece.opens else [],
-                tokenizer.encode(piece.text),
-                end_of_text if piece.closes and (i + 1 == len(pieces) or pieces[i + 1].held_out) else [],
-            )
-            before = not piece.opens and pieces[i - 1].held_out
-            after = not piece.closes and pieces[i + 1].held_out
-            if segments and segments[-1].end == start and not (before or segments[-1].after):
-                segments[-1] = Segment(segments[-1].start, end, segments[-1].before, after)
-            else:
-                segments.append(Segment(start, end, before, after))
-        groups[name] = segments
+        groups[name] = []
+        for weight, run in groupby(enumerate(pieces), key=lambda numbered: numbered[1].weight):
+            segments: list[Segment] = []
+            closed = False
+            for i, piece in run:
+                if piece.held_out:
+                    continue
+                closed = piece.closes and (i + 1 == len(pieces) or pieces[i + 1].held_out)
+                start, end = put(
+                    end_of_text if piece.opens else [], tokenizer.encode(piece.text), end_of_text if closed else []
+                )
+                before = not piece.opens and pieces[i - 1].held_out
+                after = not piece.closes and pieces[i + 1].held_out
+                if segments and segments[-1].end == start and not (before or segments[-1].after):
+                    segments[-1] = Segment(segments[-1].start, end, segments[-1].before, after)
+                else:
+                    segments.append(Segment(start, end, before, after))
+            if weight > 1 and segments:
+                # What follows begins with an end-of-text token; two in a row would teach that a text can be empty.
+                again = [*segments[:-1], replace(segments[-1], end=segments[-1].end - closed)]
+                segments = again * (weight - 1) + segments
+            groups[name] += segments
         for piece in pieces:
             if piece.held_out:
                 closing = end_of_text if piece.closes else []

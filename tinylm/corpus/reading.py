@@ -24,12 +24,14 @@ class Text:
     """One source of text: what people call it, and its cleaned documents (a file is one document).
 
     `name` is the file's name, or its path relative to the folder given. `bits` is the exact cost of each
-    document in bits where it is known: only the built-in stories know it.
+    document in bits where it is known: only the built-in stories know it. `given` is the place, from 0, of the
+    path among those given that it was found under; of what is read once and found twice, the first.
     """
 
     name: str
     documents: tuple[str, ...]
     bits: tuple[float, ...] | None = None
+    given: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
             continue
         seen[digest] = file
         file.keep()
-        texts.append(Text(file.name, (cleaned.text,)))
+        texts.append(Text(file.name, (cleaned.text,), given=file.given))
         said.text(file.name, encoding, cleaned.cut_gutenberg, cleaned.unwrapped)
     for folder in folders:
         if not folder.kept:
@@ -118,6 +120,7 @@ class _Folder:
 class _File:
     path: Path
     name: str
+    given: int  # its place among the paths given, or that of its folder
     folder: _Folder | None = None  # None for a file that was named outright
 
     def keep(self) -> None:
@@ -141,7 +144,7 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
         raise DataError("No text was given.", "Give files or folders, or use the built-in text: stories.")
     files: list[_File] = []
     folders: list[_Folder] = []
-    for given in paths:
+    for place, given in enumerate(paths):
         path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path.expanduser raises where there is no home
         name = _shown(given)
         try:
@@ -156,9 +159,9 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
         if stat.S_ISDIR(mode):
             folder = _Folder(name if name.endswith("/") else f"{name}/")
             folders.append(folder)
-            files += _inside(path, folder)
+            files += _inside(path, folder, place)
         elif stat.S_ISREG(mode):
-            files.append(_File(path, _shown(path.name)))
+            files.append(_File(path, _shown(path.name), place))
         else:
             raise DataError(
                 f"{name or 'A path without a name'} is neither a file nor a folder.",
@@ -167,7 +170,7 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
     return files, folders
 
 
-def _inside(root: Path, folder: _Folder) -> list[_File]:
+def _inside(root: Path, folder: _Folder, place: int) -> list[_File]:
     """The regular files under a folder, sorted by path; links to files are followed, links to folders not."""
 
     def failed(error: OSError) -> None:
@@ -196,7 +199,7 @@ def _inside(root: Path, folder: _Folder) -> list[_File]:
                 found.append((path.relative_to(root).parts, path))
             else:
                 folder.left_out["special file"] += 1  # a pipe would make us wait for ever
-    return [_File(path, _shown("/".join(parts)), folder) for parts, path in sorted(found)]
+    return [_File(path, _shown("/".join(parts)), place, folder) for parts, path in sorted(found)]
 
 
 def _hidden(path: Path) -> bool:
