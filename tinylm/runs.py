@@ -263,14 +263,14 @@ class RunState:
             case events.Paused():
                 self.paused = event.paused
             case events.Rescued():
-                self._go_back(event.back_to)
+                self.go_back(event.back_to)
                 self.rescues.append(event)
             case events.Finished():
                 self.finished = event
             case events.Failed():
                 self.failed = event
 
-    def _go_back(self, step: int) -> None:
+    def go_back(self, step: int) -> None:
         """Forget what was told of later steps."""
         self.steps = [told for told in self.steps if told.step <= step]
         self.evals = [told for told in self.evals if told.step <= step]

@@ -1,1 +1,1 @@
-"""The terminal studio on top of `tinylm`, and the entry point of `tinylm-studio`."""
+"""The studio: the app in the terminal. It shows what `tinylm` does and computes nothing itself."""

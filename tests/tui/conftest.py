@@ -1,0 +1,32 @@
+"""A scripted engine and recorded events: the app is driven without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tui.scripts import ScriptedEngine
+from tinylm.config import RunConfig
+from tui.app import StudioApp
+
+
+@pytest.fixture(autouse=True)
+def _still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No animations, and a terminal that can show everything."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none", raising=False)
+    monkeypatch.setattr("locale.getpreferredencoding", lambda _=False: "UTF-8")
+
+
+@pytest.fixture
+def make_app(home: Path) -> Callable[..., StudioApp]:
+    """Make an app on an empty home: `make_app(engine=ScriptedEngine(), mode="train")`."""
+
+    def make(
+        engine: ScriptedEngine | None = None, mode: str | None = None, config: RunConfig | None = None
+    ) -> StudioApp:
+        return StudioApp(home, config or RunConfig(), mode, engine or ScriptedEngine())
+
+    return make

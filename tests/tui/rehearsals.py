@@ -1,0 +1,71 @@
+"""What a rehearsal would tell, made up; the real class needs torch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.tui.scripts import ScriptedEngine
+from tinylm import schedule
+from tinylm.config import Budget, RunConfig
+from tui import meaning
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """The fields of tinylm.rehearse.Rehearsal."""
+
+    parameters: int
+    tokens_per_step: int
+    step_seconds: float
+    tokens_per_second: float
+    threads: int
+    device: str
+    memory_mb: float
+    free_memory_mb: float | None
+    steps: int
+    seconds: float
+    passes: float
+    disk_mb: float
+    plan: schedule.Plan
+    train_tokens: int
+    loss: float
+
+
+def rehearsal(config: RunConfig) -> MadeUp:
+    """A machine that does 6,144 tokens a second, whatever the model."""
+    tokens = meaning.tokens_per_step(config)
+    seconds = tokens / 6144
+    steps = meaning.known_steps(config)
+    if steps is None:
+        assert config.train.budget is not None
+        steps = max(1, int(Budget.parse(config.train.budget).amount / seconds))
+    return MadeUp(
+        parameters=meaning.parameters(config.model, meaning.vocabulary(config) or 87), tokens_per_step=tokens,
+        step_seconds=seconds, tokens_per_second=6144.0, threads=2, device="cpu", memory_mb=310.0, free_memory_mb=9800.0,
+        steps=steps, seconds=steps * seconds, passes=steps * tokens / 908_526, disk_mb=71.0,
+        plan=schedule.plan(config.train.phases, steps), train_tokens=908_526, loss=7.71,
+    )  # fmt: skip
+
+
+class RehearsingEngine(ScriptedEngine):
+    """Rehearses as `rehearsal` says; with `hold`, only once it is let go or called off."""
+
+    def __init__(self, hold: bool = False, tell: Callable[[RunConfig], object] = rehearsal) -> None:
+        super().__init__(endless=True)
+        self.tell = tell
+        self.let_go = threading.Event()
+        self.called_off: list[RunConfig] = []
+        if not hold:
+            self.let_go.set()
+
+    def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> object:
+        """Tell what was made up, or that it was called off."""
+        self.rehearsed.append(config)
+        while not self.let_go.wait(0.005):
+            if cancelled():
+                self.called_off.append(config)
+                raise InterruptedError
+        return self.tell(config)

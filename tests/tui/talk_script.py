@@ -1,0 +1,68 @@
+"""Writers for the tests of Talk: one that waits for the test, one that fails, one whose characters are split."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from tests.tui.scripts import ScriptedEngine, ScriptedWriter
+from tinylm.config import SampleConfig
+from tinylm.errors import CheckpointError, DataError
+from tinylm.runs import RunFolder
+from tui.engine import WrittenToken
+
+
+class PacedWriter(ScriptedWriter):
+    """Writes a token whenever the test allows one; notes who asked for what."""
+
+    def __init__(self, run: RunFolder, which: str, engine: PacedEngine) -> None:
+        super().__init__(run, which)
+        self._engine = engine
+
+    def encode(self, text: str) -> list[int]:
+        if "é" in text:
+            raise DataError("This model never met these characters: 'é'.", "Leave them out.")
+        return super().encode(text)
+
+    def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
+        self._engine.asked.append((self.step, list(prompt), sampling))
+        for i, token in enumerate(super().write(prompt, sampling, n_candidates)):
+            if self._engine.end_after == i:
+                yield replace(token, text="", end=True)
+                return
+            if not self._engine.free:
+                self._engine.permits.acquire()
+            self._engine.order.append(self.step)
+            yield token
+
+
+class PacedEngine(ScriptedEngine):
+    """Its writers go on when `permits` lets them, or at once where it is `free`."""
+
+    def __init__(self, free: bool = True, end_after: int | None = None, broken: int | None = None) -> None:
+        super().__init__(endless=True)
+        self.free, self.end_after, self.broken = free, end_after, broken
+        self.permits = threading.Semaphore(0)
+        self.asked: list[tuple[int, list[int], SampleConfig]] = []
+        self.order: list[int] = []
+        self.loaded: list[str] = []
+
+    def writer(self, run: RunFolder, which: str) -> ScriptedWriter:
+        self.loaded.append(which)
+        if which == str(self.broken):
+            raise CheckpointError(f"The checkpoint {which} is not what was saved.", "Use another one.")
+        return PacedWriter(run, which, self)
+
+    def let(self, tokens: int) -> None:
+        """Allow so many tokens."""
+        self.permits.release(tokens)
+
+
+def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for another thread; fails where that takes too long."""
+    limit = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < limit, "it never came to be"
+        time.sleep(0.005)

@@ -1,0 +1,262 @@
+"""The app itself: screens, the pulse, one training at a time, leaving, the palette, what it remembers."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from tests.tui import scripts
+from tests.tui.scripts import ScriptedEngine
+from tinylm import settings
+from tinylm.errors import RunError
+from tui.app import StudioApp
+from tui.commands import StudioCommands
+from tui.widgets.dialogs import Ask
+from tui.widgets.top import TopBar
+
+Act = Callable[[Pilot[int]], Awaitable[None]]
+
+
+def drive(app: StudioApp, act: Act, size: tuple[int, int] = (80, 24)) -> StudioApp:
+    """Run the app without a terminal and let `act` use it."""
+
+    async def go() -> None:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await act(pilot)
+
+    asyncio.run(go())
+    return app
+
+
+async def until(pilot: Pilot[int], true: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for something that a thread or a timer brings about."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come about"
+        await pilot.pause(0.02)
+
+
+def test_the_first_screen_is_home_and_with_runs_it_is_runs(make_app, home):
+    seen = []
+
+    async def look(pilot: Pilot[int]) -> None:
+        seen.append(pilot.app.current_mode)
+
+    drive(make_app(), look)
+    scripts.write_run(home, "old", [*scripts.training(20), scripts.finished(20)])
+    drive(make_app(), look)
+    drive(make_app(mode="data"), look)
+    assert seen == ["home", "runs", "data"]
+
+
+def test_digits_and_f_keys_show_the_screens_and_the_bar_says_which(make_app):
+    async def act(pilot: Pilot[int]) -> None:
+        for key, mode in zip(["f2", "f3", "f4", "f5", "f6"], ["data", "plan", "train", "talk", "runs"], strict=True):
+            await pilot.press(key)
+            await pilot.pause()
+            assert pilot.app.current_mode == mode
+            assert pilot.app.screen.query_one(TopBar).mode == mode
+        await pilot.press("escape", "h")
+        await until(pilot, lambda: pilot.app.current_mode == "home")
+
+    drive(make_app(), act)
+
+
+def test_a_click_on_a_name_in_the_bar_shows_its_screen(make_app):
+    async def act(pilot: Pilot[int]) -> None:
+        await pilot.click(TopBar, offset=(44, 0))
+        await until(pilot, lambda: pilot.app.current_mode == "runs")
+
+    drive(make_app(), act)
+
+
+def test_a_training_goes_on_when_screens_change_and_every_header_has_its_pulse(make_app):
+    engine = ScriptedEngine(endless=True)
+    app: StudioApp = make_app(engine)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.start_training()
+        await until(pilot, lambda: app.shown and app.shown.history.step)
+        for mode in ("data", "plan", "talk", "runs", "train"):
+            app.action_go(mode)
+            await until(pilot, lambda: any("stories-test" in bar.pulse for bar in app.screen.query(TopBar)))
+            assert app.training is not None
+            assert app.training.running
+        engine.controls[0].stop.set()
+        await until(pilot, lambda: app.pulse().endswith("stopped"))
+
+    drive(app, act)
+
+
+def test_a_second_training_is_refused_while_one_runs(make_app):
+    engine = ScriptedEngine(endless=True)
+    app: StudioApp = make_app(engine)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.start_training()
+        await until(pilot, lambda: engine.controls)
+        app.start_training()
+        await pilot.pause()
+        assert len(engine.controls) == 1
+        engine.controls[0].stop.set()
+
+    drive(app, act)
+
+
+def test_leaving_without_a_training_asks_nothing(make_app):
+    async def act(pilot: Pilot[int]) -> None:
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+
+    assert drive(make_app(), act).return_code == 0
+
+
+def test_leaving_while_it_trains_asks_saves_and_says_where(make_app):
+    engine = ScriptedEngine(endless=True)
+    app: StudioApp = make_app(engine)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.start_training()
+        await until(pilot, lambda: app.shown and app.shown.history.step)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.training is not None
+        assert app.training.running, "Esc keeps training"
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await pilot.press("s")
+        await until(pilot, lambda: app.farewell)
+
+    drive(app, act)
+    assert "stories-test is saved at step 200" in app.farewell
+    assert app.return_code == 0
+
+
+def test_a_signal_saves_and_leaves_with_its_code(make_app):
+    engine = ScriptedEngine(endless=True)
+    app: StudioApp = make_app(engine)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.start_training()
+        await until(pilot, lambda: app.shown and app.shown.history.step)
+        app._signalled(15)
+        await until(pilot, lambda: app.farewell)
+
+    assert drive(app, act).return_code == 143
+    assert engine.controls[0].leave.is_set()
+
+
+def test_a_run_that_cannot_start_is_no_crash(make_app):
+    app: StudioApp = make_app(ScriptedEngine([scripts.opening()[0]], RunError("The disk is full.", "Free some.")))
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.start_training()
+        await until(pilot, lambda: app.shown and app.shown.status == "failed")
+        assert app.current_mode == "train"
+
+    drive(app, act)
+
+
+def test_a_run_of_another_terminal_is_followed(make_app, home):
+    run = scripts.write_run(home, "elsewhere", scripts.training(40))
+    app: StudioApp = make_app()
+
+    async def act(pilot: Pilot[int]) -> None:
+        with run.lock():
+            app.open_run(run)
+            await until(pilot, lambda: app.shown and len(app.shown.history.step) == 40)
+            assert app.shown is not None
+            assert app.shown.status == "training"
+            assert not app.shown.own
+            with run.events_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"event": "step", **vars(scripts.step(41))}) + "\n")
+            await until(pilot, lambda: len(app.shown.history.step) == 41)
+        await until(pilot, lambda: app.shown.status == "interrupted")
+
+    drive(app, act)
+
+
+def test_the_palette_has_every_screen_setting_run_and_checkpoint(make_app, home):
+    scripts.write_run(home, "old", scripts.training(130))
+    app: StudioApp = make_app()
+    titles: list[str] = []
+
+    async def act(pilot: Pilot[int]) -> None:
+        titles.extend(command.title for command in StudioCommands(app.screen)._commands())
+
+    drive(app, act)
+    missing = [name for name in settings.settings() if not any(f"({name.replace('.N.', '.0.')})" in t for t in titles)]
+    assert not missing
+    for title in ("Go to Talk", "Open run old", "Talk to old at step 120", "Quit (^q)"):
+        assert title in titles
+
+
+def test_the_palette_finds_a_setting_and_leads_to_it(make_app):
+    app: StudioApp = make_app()
+
+    async def act(pilot: Pilot[int]) -> None:
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        await pilot.press(*"train.grad_clip")
+        await pilot.pause(0.3)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.current_mode == "plan")
+        await until(
+            pilot,
+            lambda: (
+                app.screen.query("ConfigForm")
+                and app.screen.form.field
+                and app.screen.form.field.key == "train.grad_clip"
+            ),
+        )
+
+    drive(app, act)
+
+
+def test_theme_and_glyphs_are_remembered(make_app, home):
+    async def change(pilot: Pilot[int]) -> None:
+        pilot.app.theme = "gruvbox"
+        await pilot.press("G", "G")
+        await pilot.pause()
+
+    drive(make_app(), change)
+    assert json.loads((home / "studio.json").read_text()) == {"theme": "gruvbox", "glyphs": "ascii"}
+
+    async def look(pilot: Pilot[int]) -> None:
+        assert pilot.app.theme == "gruvbox"
+        assert pilot.app.has_class("-ascii")
+
+    drive(make_app(), look)
+
+
+def test_damaged_preferences_are_no_fault(make_app, home: Path):
+    for text in ("", "[]", "nonsense", '{"theme": 3}', '{"theme": "no such theme"}'):
+        (home / "studio.json").write_text(text)
+
+        async def look(pilot: Pilot[int]) -> None:
+            assert pilot.app.theme == "textual-dark"
+
+        drive(make_app(), look)
+
+
+def test_a_resumed_run_shows_what_it_had_learnt_and_nothing_twice(make_app, home):
+    run = scripts.write_run(home, "old", [*scripts.training(130), scripts.finished(130, "stopped")])
+    again = [replace(scripts.opening()[0], resumed_from=120), *(scripts.step(n) for n in range(121, 141))]
+    app: StudioApp = make_app(ScriptedEngine(again, endless=True))
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.resume_training(run)
+        await until(pilot, lambda: app.shown and len(app.shown.history.step) == 140)
+        assert list(app.shown.history.step.values) == list(range(1, 141))
+        assert [told.step for told in app.shown.history.state.evals] == [20, 40, 60, 80, 100, 120]
+        assert app.shown.status == "training"
+        app.training.trainer.control.stop.set()
+
+    drive(app, act)

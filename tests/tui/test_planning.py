@@ -1,0 +1,437 @@
+"""Fields, notches, typed values, fixes, presets and numbers behind Plan, without an app."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tui.rehearsals import rehearsal
+from tinylm import settings
+from tinylm.config import Budget, RunConfig
+from tinylm.errors import ConfigError, DataError
+from tui import drafting, glyphs, meaning, notches, planning
+from tui.turns import Turns
+from tui.widgets import rehearsal as pane
+from tui.widgets.rehearsal import Outcome, State
+
+
+def preset(name: str, home: Path) -> RunConfig:
+    return settings.validate(settings.read_preset(name, home))
+
+
+def put(config: RunConfig, **values: Any) -> RunConfig:
+    """`put(config, model__n_layer=2)`."""
+    table: settings.Table = config.model_dump()
+    for key, value in values.items():
+        table = settings.put(table, key.split("__"), value)
+    return settings.validate(table)
+
+
+def field(key: str, config: RunConfig | None = None) -> planning.Field:
+    return planning.field_of(config or RunConfig(), key)
+
+
+# ---- fields -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["quick", "seed"])
+def test_every_setting_is_in_exactly_one_section(name: str, home: Path) -> None:
+    config = preset(name, home)
+    keys = [one.key for section in planning.sections(config) for _, one in section.rows]
+    wanted = {
+        key.replace(".N.", f".{number}.")
+        for key in settings.settings()
+        for number in range(len(config.train.phases) if ".N." in key else 1)
+    }
+    assert len(keys) == len(set(keys))
+    assert set(keys) == wanted
+
+
+def test_the_question_comes_first_and_then_what_matters_most() -> None:
+    labels = [label for label, _ in planning.sections(RunConfig())[0].rows]
+    assert labels[:3] == ["How long do you have?", "Preset", "Layers"]
+
+
+def test_fields_know_their_bounds_words_and_kinds() -> None:
+    layers, threads, dropout = field("model.n_layer"), field("train.threads"), field("model.dropout")
+    assert (layers.kind, layers.low, layers.high, layers.bounds) == ("integer", 1, 96, "1 to 96")
+    assert (threads.kind, threads.words, threads.low, threads.high) == ("integer", ("auto",), 1, 1024)
+    assert (dropout.low, dropout.high, dropout.high_open) == (0, 1, True)
+    assert (field("train.stop_at").optional, field("train.optimizer").words) == (True, ("adamw", "muon"))
+    assert [field(key).kind for key in ("model.qk_norm", "data.sources", "train.betas", "train.phases")] == [
+        "switch", "texts", "numbers", "phases",
+    ]  # fmt: skip
+
+
+# ---- notches ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "up", "expected"),
+    [
+        ("model.n_embd", 128, True, 256),
+        ("model.n_embd", 192, True, 256),
+        ("model.n_embd", 192, False, 128),
+        ("model.n_embd", 8, False, 8),
+        ("model.n_embd", 8192, True, 8192),
+        ("model.n_layer", 3, True, 4),
+        ("model.n_layer", 1, False, 1),
+        ("train.phases.0.max_lr", 0.012, True, 0.02),
+        ("train.phases.0.max_lr", 0.012, False, 0.01),
+        ("train.phases.0.max_lr", 0.01, False, 0.005),
+        ("train.phases.0.max_lr", 1e-6, False, 1e-6),
+        ("train.phases.0.min_lr", 0.0, True, 1e-6),
+        ("train.phases.0.min_lr", 1e-6, False, 0.0),
+        ("model.dropout", 0.0, True, 0.05),
+        ("model.dropout", 0.95, True, 0.95),
+        ("model.dropout", 0.05, False, 0.0),
+        ("model.rope_theta", 1e4, True, 2e4),
+        ("sample.temperature", 0.3, True, 0.4),
+        ("sample.top_k", 0, True, 1),
+        ("sample.top_k", 1, False, 0),
+        ("train.optimizer", "muon", True, "adamw"),
+        ("model.qk_norm", False, True, True),
+        ("train.threads", "auto", True, 1),
+        ("train.threads", 1, False, "auto"),
+        ("train.eval_interval", "auto", True, 50),
+        ("train.stop_at", None, True, 100),
+        ("train.stop_at", 1, False, None),
+        ("train.stop_at", None, False, None),
+        ("train.budget", "2m", True, "15m"),
+        ("train.budget", "90s", True, "2m"),
+        ("train.budget", "90s", False, "30s"),
+        ("train.budget", "8h", True, "8h"),
+        ("train.budget", "500 steps", True, "1000 steps"),
+        ("train.budget", None, True, "30s"),
+        ("format", 1, True, 1),
+    ],
+)
+def test_notches(key: str, value: object, up: bool, expected: object) -> None:
+    got = notches.step(field(key), value, up)
+    assert got == expected
+    assert type(got) is type(expected)
+
+
+def test_every_notch_fits_or_has_a_fix(home: Path) -> None:
+    config = preset("quick", home)
+    for one in planning.fields(config):
+        for up in (True, False):
+            value = planning.value_of(config, one.key)
+            new = notches.step(one, value, up, ["quick", "seed"])
+            if new == value or one.kind == "phases" or one.name == "share":  # one phase is the whole
+                continue
+            assert fits(config, one.key, new, home) or drafting.propose(config, one.key, new), (one.key, new)
+
+
+def fits(config: RunConfig, key: str, value: object, home: Path) -> bool:
+    try:
+        drafting.change(config, key, value, home)
+    except ConfigError:
+        return False
+    return True
+
+
+# ---- typed values -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "expected"),
+    [
+        ("model.n_embd", "1,024", 1024),
+        ("model.n_embd", "1k", 1000),
+        ("model.dropout", "10%", 0.1),
+        ("train.phases.0.max_lr", "3e-4", 3e-4),
+        ("train.phases.0.max_lr", ".01", 0.01),
+        ("train.budget", "2 min", "2m"),
+        ("train.budget", "90 seconds", "90s"),
+        ("train.budget", "an hour", "1h"),
+        ("train.budget", "overnight", "8h"),
+        ("train.budget", "1,500 steps", "1500 steps"),
+        ("train.budget", "0.5 epochs", "0.5 epochs"),
+        ("train.budget", "", None),
+        ("train.threads", "AUTO", "auto"),
+        ("train.stop_at", "off", None),
+        ("train.betas", "0.8, 0.99", [0.8, 0.99]),
+        ("data.sources", "stories; /a/b, c.txt", ["stories", "/a/b, c.txt"]),
+        ("data.sources", '["x;y"]', ["x;y"]),
+        ("sample.prompt", " Once ", " Once "),
+    ],
+)
+def test_typed_values(key: str, text: str, expected: object) -> None:
+    assert planning.parse(field(key), text) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("model.n_embd", "2.5", "whole"),
+        ("model.n_embd", "", "missing"),
+        ("model.dropout", "0,5", "with a point"),
+        ("model.dropout", "nan", "finite"),
+        ("train.budget", "90", "90 of what"),
+        ("train.budget", "soon", "cannot be read"),
+        ("train.budget", "0.5 steps", "whole one"),
+        ("data.sources", '["x', "between"),
+    ],
+)
+def test_what_cannot_be_read_says_what_would_be_right(key: str, text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        planning.parse(field(key), text)
+
+
+@pytest.mark.parametrize("name", ["quick", "seed", "char"])
+def test_the_text_of_every_value_reads_as_that_value(name: str, home: Path) -> None:
+    config = preset(name, home)
+    for one in planning.fields(config):
+        value = planning.value_of(config, one.key)
+        if not one.typed or one.key == "preset":
+            continue
+        got = planning.parse(one, planning.text_of(one, value))
+        if one.kind == "phases":
+            assert got == len(value)
+        elif one.kind == "budget" and value is not None:
+            assert Budget.parse(got) == Budget.parse(value)
+        else:
+            assert got == (list(value) if isinstance(value, tuple) else value), one.key
+
+
+# ---- changes and fixes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "other", "becomes"),
+    [
+        ("model.n_head", 6, "model.n_kv_head", 2),
+        ("model.n_kv_head", 3, "model.n_head", 6),
+        ("model.head_size", 33, "model.head_size", 34),
+        ("tokenizer.vocab_size", 100, "tokenizer.vocab_size", 257),
+        ("train.phases.0.max_lr", 1e-4, "train.phases.0.min_lr", 1e-4),
+        ("train.phases.0.share", 1.0, "train.budget", "1000 steps"),
+    ],
+)
+def test_what_does_not_fit_alone_has_a_fix(key: str, value: object, other: str, becomes: object, home: Path) -> None:
+    config = put(RunConfig(), train__phases__0__min_lr=1e-3)
+    with pytest.raises(ConfigError):
+        drafting.change(config, key, value, home)
+    fix = drafting.propose(config, key, value)
+    assert fix is not None
+    assert planning.value_of(fix.config, other) == becomes
+
+
+def test_what_is_out_of_bounds_has_none() -> None:
+    assert drafting.propose(RunConfig(), "model.n_layer", 200) is None
+
+
+def test_shares_of_phases_stay_a_whole(home: Path) -> None:
+    three = drafting.with_phase(drafting.with_phase(preset("quick", home), 0), 0)
+    assert [phase.share for phase in three.train.phases] == [0.25, 0.25, 0.5]
+    assert len({phase.name for phase in three.train.phases}) == 3
+    changed = drafting.change(three, "train.phases.2.share", 0.4, home)
+    assert [phase.share for phase in changed.train.phases] == pytest.approx([0.3, 0.3, 0.4])
+    two = drafting.without_phase(changed, 0)
+    assert [phase.share for phase in two.train.phases] == pytest.approx([3 / 7, 4 / 7])
+
+
+def test_taking_the_budget_away_gives_the_phases_steps(home: Path) -> None:
+    fix = drafting.propose(preset("quick", home), "train.budget", None)
+    assert fix is not None
+    assert (fix.config.train.budget, fix.config.train.phases[0].steps) == (None, 1000)
+
+
+def test_the_last_phase_stays() -> None:
+    with pytest.raises(ConfigError, match="at least one"):
+        drafting.without_phase(RunConfig(), 0)
+
+
+# ---- presets ------------------------------------------------------------------------------------------------------
+
+
+def test_a_preset_keeps_the_texts_and_the_budget_that_were_chosen(home: Path) -> None:
+    quick = preset("quick", home)
+    mine = put(quick, data__sources=["/my/text"], train__budget="15m", model__n_layer=9)
+    char = drafting.from_preset(mine, "char", home)
+    assert (char.preset, char.data.sources, char.train.budget) == ("char", ["/my/text"], "15m")
+    assert (char.model.n_layer, char.tokenizer.kind) == (4, "char")
+
+
+def test_a_preset_brings_its_own_budget_where_none_was_chosen(home: Path) -> None:
+    seed = drafting.from_preset(preset("quick", home), "seed", home)
+    assert (seed.train.budget, len(seed.train.phases)) == (None, 2)
+    assert drafting.from_preset(seed, "quick", home) == preset("quick", home)
+
+
+def test_the_difference_to_the_preset_and_back(home: Path) -> None:
+    quick = preset("quick", home)
+    mine = put(quick, model__n_layer=9, train__phases__0__max_lr=1e-3, train__budget="90s")
+    found = {one.key: (one.theirs, one.mine) for one in drafting.difference(mine, quick)}
+    assert found == {
+        "model.n_layer": ("3", "9"),
+        "train.phases.0.max_lr": ("0.012", "0.001"),
+        "train.budget": ("2 min", "90 s"),
+    }
+    for key in found:
+        mine = drafting.reset(mine, field(key), quick, home)
+    assert mine == quick
+
+
+def test_resetting_takes_along_what_has_to_go_with_it(home: Path) -> None:
+    seed = preset("seed", home)
+    mine = put(seed, model__n_head=6, model__n_kv_head=3)
+    assert drafting.reset(mine, field("model.n_kv_head"), seed, home).model.n_head == 8
+
+
+def test_a_saved_preset_reads_back_without_the_texts(home: Path) -> None:
+    mine = put(preset("quick", home), model__n_layer=2, data__sources=["/my/text"], train__budget="90s")
+    saved = drafting.save_preset(mine, "mine", home)
+    assert saved.preset == "mine"
+    read = preset("mine", home)
+    assert read == put(saved, data__sources=["stories"])
+    assert "/my/text" not in (home / "presets" / "mine.toml").read_text()
+    assert drafting.comment_of(home / "presets" / "mine.toml") == "As quick, but Layers 2, Budget 90 s."
+    assert [path.name for path in (home / "presets").iterdir()] == ["mine.toml"]
+
+
+@pytest.mark.parametrize("name", ["quick", "", "a b", "../up", ".hidden", "x" * 65, "é"])
+def test_names_that_no_preset_can_have(name: str) -> None:
+    assert drafting.name_fault(name)
+    assert drafting.name_fault("mine-2") is None
+
+
+# ---- what it means ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["quick", "seed", "char"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_counts_are_those_of_the_model(name: str, tied: bool, home: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from tinylm.model import MLP_RATIO, Transformer, flops_per_token
+
+    config = put(preset(name, home), model__tie_embeddings=tied, model__n_kv_head=2)
+    with torch.device("meta"):
+        model = Transformer(config.model, 300)
+    assert meaning.MLP_RATIO == MLP_RATIO
+    assert meaning.parameters(config.model, 300) == model.n_parameters()
+    assert meaning.arithmetic(config.model, 300) == flops_per_token(model)
+
+
+def test_an_effect_is_said_in_numbers(home: Path) -> None:
+    quick = preset("quick", home)
+    wide = put(quick, model__n_embd=256)
+    said = meaning.effect(quick, field("model.n_embd"), wide)
+    assert said == "At 256: 3,801,088 parameters, now 1,310,720; 2.8 x the arithmetic a token."
+    batch = put(quick, train__batch_size=8)
+    assert meaning.effect(quick, field("train.batch_size"), batch) == "At 8: 2,048 tokens in each step, now 1,536."
+    assert meaning.effect(quick, field("train.seed"), put(quick, train__seed=1)) == ""
+
+
+def test_characters_are_counted_by_the_text(home: Path) -> None:
+    assert meaning.size(preset("char", home)) == "1,048,576 + 256 a character"
+    assert meaning.first_loss(preset("char", home)) is None
+    assert meaning.first_loss(preset("quick", home)) == math.log(2048)
+
+
+def test_every_why_is_about_a_setting_that_there_is() -> None:
+    assert set(meaning.WHY) <= set(settings.settings())
+
+
+# ---- turns --------------------------------------------------------------------------------------------------------
+
+
+def test_work_begins_when_changes_have_come_to_rest() -> None:
+    turns = Turns(0.7)
+    assert turns.begin(0.0) is None
+    turns.ask(1.0)
+    turns.ask(1.5)
+    assert turns.begin(2.1) is None
+    assert turns.begin(2.2) is not None
+    assert (turns.running, turns.waiting) == (True, False)
+
+
+def test_a_change_calls_off_what_runs_and_the_next_waits_for_its_end() -> None:
+    turns = Turns(0.7)
+    turns.ask(0.0, at_once=True)
+    first = turns.begin(0.0)
+    assert first is not None
+    turns.ask(1.0)
+    assert first.is_set()
+    assert turns.begin(9.0) is None, "the first still uses the machine"
+    assert not turns.over(first), "its outcome counts no more"
+    second = turns.begin(9.0)
+    assert second is not None
+    assert turns.over(second)
+
+
+# ---- what is told -------------------------------------------------------------------------------------------------
+
+
+def told(state: State) -> str:
+    return pane.table(state, 36, glyphs.ASCII).plain
+
+
+def test_numbers_of_a_rehearsal(home: Path) -> None:
+    quick = preset("quick", home)
+    state = State(quick, Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0))  # type: ignore[arg-type]
+    assert told(state).splitlines() == [
+        "speed   6,144 tokens/s",
+        "step    0.25 s on 2 threads",
+        "memory  310 MB of 9.8 GB free      +",
+        "2 min   480 steps, 2:00 min",
+        "reads   0.81 x the text            +",
+        "size    1,310,720 parameters",
+        "batch   1,536 tokens a step",
+        "loss    begins at 7.71, blind 7.62",
+        "disk    71 MB of 41 GB free        +",
+    ]
+    assert pane.status(state, glyphs.ASCII) == "measured on cpu"
+
+
+def test_too_much_memory_disk_or_repetition_has_a_warning_sign(home: Path) -> None:
+    seed = preset("seed", home)
+    made = rehearsal(seed)
+    tight = type(made)(**{**vars(made), "free_memory_mb": 320.0})
+    state = State(seed, Outcome(seed, rehearsal=tight, free_disk_mb=80.0))  # type: ignore[arg-type]
+    signs = {line.split()[0]: line[-1] for line in told(state).splitlines()}
+    assert (signs["memory"], signs["reads"], signs["disk"]) == ("!", "!", "!")
+
+
+def test_a_fault_is_told_with_its_hint_and_without_numbers_of_another_plan(home: Path) -> None:
+    quick = preset("quick", home)
+    state = State(quick, Outcome(quick, error=DataError("The text is too short.", "Add text.")))
+    assert "The text is too short. Add text." in told(state)
+    assert "tokens/s" not in told(state)
+    assert state.fault is not None
+    assert State(put(quick, model__n_layer=2), state.outcome).fault is None
+
+
+def test_numbers_are_about_the_plan_whatever_its_preset_is_called(home: Path) -> None:
+    quick = preset("quick", home)
+    outcome = Outcome(quick, rehearsal=rehearsal(quick))  # type: ignore[arg-type]
+    assert State(put(quick, preset="mine"), outcome).fresh
+    assert not State(put(quick, train__seed=1), outcome).fresh
+
+
+def test_while_a_run_trains_the_size_is_told_and_why_there_is_no_speed(home: Path) -> None:
+    text = told(State(preset("quick", home), None, "training", "moby"))
+    assert "moby is training" in text
+    assert "1,310,720 parameters" in text
+    assert "tokens/s" not in text
+
+
+def test_the_schedule_of_two_phases_is_drawn_with_their_names(home: Path) -> None:
+    picture = pane.schedule_picture(preset("seed", home), 84_000)
+    assert [(border.x, border.label) for border in picture.borders] == [(1.0, "cyclic"), (42_001.0, "cosine")]
+    (curve,) = picture.curves
+    assert float(curve.ys.max()) == pytest.approx(3e-4, rel=0.01)
+    assert (float(curve.xs[0]), float(curve.xs[-1])) == (1.0, 84_000.0)
+
+
+def test_the_schedule_says_when_its_length_is_an_example(home: Path) -> None:
+    quick, seed = preset("quick", home), preset("seed", home)
+    assert State(quick).steps() == (1000, False)
+    assert State(seed).steps() == (84_000, True)
+    assert State(put(quick, train__budget="500 steps")).steps() == (500, True)
+    assert "too few" in pane.schedule_picture(seed, 1).empty

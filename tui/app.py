@@ -1,0 +1,386 @@
+"""The app: it owns the training's thread, the plan that is being made and what is being watched; screens show them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, ScreenStackError
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.signal import Signal
+
+from tinylm import paths, runs
+from tinylm.config import RunConfig
+from tinylm.console import printable
+from tinylm.errors import TinyLMError
+from tinylm.events import Event, Failed, Finished
+from tinylm.runs import RunFolder
+from tui import glyphs
+from tui.commands import StudioCommands
+from tui.engine import Engine, Machine
+from tui.preferences import Preferences
+from tui.screens.base import StudioScreen
+from tui.screens.home import HomeScreen
+from tui.trainer import Follower, Trainer
+from tui.widgets.dialogs import Ask, Choice
+
+if TYPE_CHECKING:
+    from tinylm.control import Control
+    from tui.watch import Watch
+
+LOCK_TICKS = 8
+"""Ticks between looks whether somebody else still trains the run that is shown."""
+
+LEAVE_SECONDS = 20.0
+"""How long leaving waits for a training to be saved; a step and a checkpoint take less by far."""
+
+STUCK_SECONDS = 2.0
+"""How long the app may take to close once all is saved; where its terminal has gone, Textual waits for it for ever."""
+
+TICKS_A_SECOND = 4
+"""How often the shown screen is brought up to date; more of it costs the training more than it shows."""
+
+
+def _data() -> Screen[None]:
+    from tui.screens.data import DataScreen
+
+    return DataScreen()
+
+
+def _plan() -> Screen[None]:
+    from tui.screens.plan import PlanScreen
+
+    return PlanScreen()
+
+
+def _train() -> Screen[None]:
+    from tui.screens.train import TrainScreen
+
+    return TrainScreen()
+
+
+def _talk() -> Screen[None]:
+    from tui.screens.talk import TalkScreen
+
+    return TalkScreen()
+
+
+def _runs() -> Screen[None]:
+    from tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+class StudioApp(App[int]):
+    """tinylm-studio in the terminal."""
+
+    TITLE = "tinylm-studio"
+    CSS_PATH = str(paths.assets() / "studio.tcss")
+    # Screens are imported when they are first shown: the app paints before them.
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
+        "home": HomeScreen,
+        "data": _data,
+        "plan": _plan,
+        "train": _train,
+        "talk": _talk,
+        "runs": _runs,
+    }
+    COMMANDS = App.COMMANDS | {StudioCommands}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual"), (40, "-high")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1,f2", "go('data')", "Data", show=False, id="app.data", tooltip="Choose texts"),
+        Binding("2,f3", "go('plan')", "Plan", show=False, id="app.plan", tooltip="Settings and rehearsal"),
+        Binding("3,f4", "go('train')", "Train", show=False, id="app.train", tooltip="Watch the training"),
+        Binding("4,f5", "go('talk')", "Talk", show=False, id="app.talk", tooltip="Let a model write"),
+        Binding("5,f6", "go('runs')", "Runs", show=False, id="app.runs", tooltip="All runs of this home"),
+        Binding("h", "go('home')", "Home", show=False, id="app.home", tooltip="The first screen"),
+        Binding("question_mark,f1", "help", "Help", show=False, id="app.help", tooltip="All keys of this screen"),
+        Binding("G", "next_glyphs", "Glyphs", show=False, id="app.glyphs", tooltip="Braille, blocks or ASCII"),
+        Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit", tooltip="Leave; a training is saved first"),
+    ]
+
+    def __init__(
+        self,
+        home: Path,
+        config: RunConfig,
+        mode: str | None = None,
+        engine: Engine | None = None,
+        show: RunFolder | None = None,
+    ) -> None:
+        """`config` is the plan to begin with; `mode` the first screen: by default Home, or Runs where there are some.
+
+        `engine` is what computes; tests give one that follows a script. `show` is a run to open at once.
+        """
+        super().__init__()
+        self.home = home
+        self.draft = config
+        """The plan that Data and Plan edit, always valid; replaced whole by `set_draft`."""
+        self.draft_changed: Signal[RunConfig] = Signal(self, "draft-changed")
+        self.engine = engine or Engine()
+        self.training: Watch | None = None
+        """The training of this app, running or over."""
+        self.ui_seconds = 0.0
+        """What bringing screens up to date has cost so far."""
+        self.shown: Watch | None = None
+        """What Train shows: `training`, or a run that was opened."""
+        self.machine: Machine | None = None
+        self.glyphs = glyphs.suited()
+        self.talk_choice: tuple[RunFolder, str] | None = None
+        """A run and checkpoint that Talk shall take up when it is shown next."""
+        self.noise: deque[str] = deque()
+        """Lines that libraries wrote past Python, where the terminal is not theirs."""
+        self.crash: BaseException | None = None
+        """What made the app end, where that is our fault."""
+        self.last_resort: Callable[[int], object] = lambda _code: None
+        """Ends the process, where closing the app in order does not."""
+        self.farewell = ""
+        """A sentence for the shell, once the app is gone."""
+        self._first, self._show = mode, show
+        self._told_end: Watch | None = None
+        self._ticks = 0
+        self._terminal_title = ""
+
+    # ---- life -----------------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Show the first screen; everything slow starts once it is painted."""
+        preferences = Preferences.load(self.home)
+        if preferences.theme in self.available_themes:
+            self.theme = preferences.theme
+        if preferences.glyphs in glyphs.ALL:
+            self.glyphs = glyphs.ALL[preferences.glyphs]
+        self.set_class(self.glyphs is glyphs.ASCII, "-ascii")
+        self.switch_mode(self._first or ("runs" if runs.list_runs(self.home) else "home"))
+        self.call_after_refresh(self._painted)
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, and threads of tests
+                asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
+
+    def _painted(self) -> None:
+        if self._show is not None:
+            self.open_run(self._show)
+        self._in_thread(self._warm_up, "warm-up")
+        slow = 2 if "SSH_CONNECTION" in os.environ else 1
+        self.set_interval(slow / TICKS_A_SECOND, self._tick)
+        gc.freeze()  # what is there now stays: no need to look through it again and again
+
+    def _in_thread(self, work: Callable[[], object], name: str) -> None:
+        """Run `work` beside the app. Not one of Textual's workers: those are joined at the end, and hold it up."""
+        threading.Thread(target=work, name=name, daemon=True).start()
+
+    def _warm_up(self) -> None:
+        try:
+            self.machine = self.engine.warm_up(self.home, self.draft)
+        except Exception as error:  # the outer edge of this thread; trainings say the same again, in their place
+            self.noise.append(f"warm-up: {error!r}")
+
+    def _tick(self) -> None:
+        """Take in what the runs tell, and bring the shown screen up to date."""
+        began = time.perf_counter()
+        self._ticks += 1
+        for watch in (self.training, self.shown if self.shown is not self.training else None):
+            if watch is None:
+                continue
+            watch.poll()
+            if not watch.own and watch.run and self._ticks % LOCK_TICKS == 0:
+                watch.locked = watch.run.is_locked()
+        training = self.training
+        if training and not training.running and self._told_end is not training and not training.poll():
+            self._told_end = training
+            self._ended(training)
+        with suppress(ScreenStackError):  # the app is being closed
+            if isinstance(self.screen, StudioScreen):
+                self.screen.refresh_all()
+        if self._ticks % TICKS_A_SECOND == 0:
+            self._name_terminal()
+        self.ui_seconds += time.perf_counter() - began
+
+    def _ended(self, watch: Watch) -> None:
+        """Tell somebody who may be looking elsewhere."""
+        self.bell()
+        if self.current_mode != "train":
+            failed = watch.status == "failed"
+            self.notify(
+                f"{watch.name}: {watch.status}",
+                title="The training is over",
+                severity="error" if failed else "information",
+                markup=False,
+            )
+
+    def _name_terminal(self) -> None:
+        """Put the pulse into the terminal's title, where a person sees it from another window."""
+        title = f"{self.pulse()} - tinylm-studio" if self.training else "tinylm-studio"
+        driver = self._driver
+        if title != self._terminal_title and driver is not None and not driver.is_headless:
+            self._terminal_title = title
+            driver.write(f"\x1b]2;{printable(title)}\x07")
+
+    def pulse(self, room: int = 80) -> str:
+        """The training, in a few words, for the header of every screen."""
+        watch = self.training if self.training and self.training.running else self.shown or self.training
+        return watch.pulse(self.glyphs, room) if watch else "idle"
+
+    def _fatal_error(self) -> None:
+        """Our own fault: the command line puts the traceback into the log and says one sentence."""
+        self.crash = self._exception
+        self._close_messages_no_wait()
+
+    def on_unmount(self) -> None:
+        """Remember the person's taste."""
+        Preferences(self.theme, self.glyphs.name).save(self.home)
+
+    # ---- the plan -------------------------------------------------------------------------------------------------
+
+    def set_draft(self, config: RunConfig) -> None:
+        """Replace the plan and tell all screens."""
+        self.draft = config
+        self.draft_changed.publish(config)
+
+    # ---- runs -----------------------------------------------------------------------------------------------------
+
+    def start_training(self) -> None:
+        """Train the plan, and show it."""
+        config, home = self.draft, self.home
+        self._start(Trainer(lambda control: self.engine.train(config, home, None, control)), "new run", None)
+
+    def resume_training(self, run: RunFolder) -> None:
+        """Go on with a run, and show it, with what it has learnt so far."""
+
+        def begin(control: Control) -> Iterator[Event]:
+            yield from (event for event in run.events() if not isinstance(event, Finished | Failed))
+            yield from self.engine.resume(run, control)
+
+        self._start(Trainer(begin), run.name, run)
+
+    def _start(self, trainer: Trainer, name: str, run: RunFolder | None) -> None:
+        if self.training and self.training.running:
+            self.notify("Stop it first, or let it come to its end.", title="A training is running", severity="warning")
+            return
+        if self.shown and self.shown is not self.training:
+            self.shown.source.close()
+        from tui.watch import Watch  # numpy comes with it, which the first screen does not wait for
+
+        self.training = self.shown = Watch(trainer, name, run)
+        trainer.start()
+        self.action_go("train")
+
+    def open_run(self, run: RunFolder) -> None:
+        """Show a run in Train: our own, or as its folder tells it, also while another process trains it."""
+        if self.shown and self.shown is not self.training:
+            self.shown.source.close()
+        if self.training and self.training.run and self.training.run.path == run.path:
+            self.shown = self.training
+        else:
+            from tui.watch import Watch
+
+            self.shown = Watch(Follower(run), run.name, run)
+            self.shown.locked = run.is_locked()
+        self.action_go("train")
+
+    # ---- keys -----------------------------------------------------------------------------------------------------
+
+    def action_go(self, mode: str) -> None:
+        """Show a screen."""
+        if isinstance(self.screen, StudioScreen) and self.current_mode != mode:
+            self.switch_mode(mode)
+
+    def talk_to(self, run: RunFolder, which: str = "latest") -> None:
+        """Let a checkpoint of a run write."""
+        self.talk_choice = (run, which)
+        self.action_go("talk")
+
+    def edit_setting(self, name: str) -> None:
+        """Show a setting in Plan, ready to be changed."""
+        self.action_go("plan")
+        self.call_later(self._show_setting, name)
+
+    def _show_setting(self, name: str) -> None:
+        from tui.screens.plan import PlanScreen
+
+        screen = self.screen
+        if isinstance(screen, PlanScreen):
+            screen.when_whole(lambda: screen.action_field(name))
+
+    def action_help(self) -> None:
+        """All keys of this screen, or away with them."""
+        if self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
+
+    def action_next_glyphs(self) -> None:
+        """Braille, blocks, ASCII, and round again."""
+        names = list(glyphs.ALL)
+        self.glyphs = glyphs.ALL[names[(names.index(self.glyphs.name) + 1) % len(names)]]
+        self.set_class(self.glyphs is glyphs.ASCII, "-ascii")
+        self.notify(f"Drawing with {self.glyphs.name}.")
+
+    async def action_quit(self) -> None:
+        """Leave; where a training runs, ask, save and leave within a step."""
+        if not (self.training and self.training.running):
+            self.exit(0)
+            return
+        self.push_screen(
+            Ask(
+                "Leave while it trains?",
+                f"{self.training.name} is training. It is saved first and can go on any day.",
+                [Choice("s", "Save and leave"), Choice("k", "Keep training, stay here")],
+                back="keep training",
+            ),
+            self._leave,
+        )
+
+    def _leave(self, answer: str | None) -> None:
+        if answer == "s":
+            self.leave(0)
+
+    def _signalled(self, number: int) -> None:
+        """SIGTERM, or SIGHUP from a connection that is lost: save, and go."""
+        self.leave(128 + number)
+
+    def leave(self, code: int) -> None:
+        """End the app, a training within its step and with a checkpoint."""
+        watch = self.training if self.training and self.training.running else None
+        trainer = watch.trainer if watch else None
+        if trainer:
+            trainer.control.leave.set()
+            trainer.control.pause.clear()
+            self.notify("Saving, then leaving.")
+
+        def wait() -> None:
+            if trainer:
+                trainer.join(LEAVE_SECONDS)
+            self._in_thread(lambda: self.call_from_thread(self._left, watch, code), "left")
+            time.sleep(STUCK_SECONDS)
+            self.last_resort(code)
+
+        self._in_thread(wait, "leave")
+
+    def _left(self, watch: Watch | None, code: int) -> None:
+        if watch:
+            watch.poll()
+        if watch and watch.run is not None and watch.history.checkpoints:
+            step = watch.history.checkpoints[-1].step
+            self.farewell = (
+                f"{watch.name} is saved at step {step:,}. Go on: tinylm-studio --train --resume --run {watch.name}, "
+                "or open the app and press r in Runs."
+            )
+        self.exit(return_code=code)
+
+    def fault(self, error: BaseException) -> None:
+        """Say what went wrong: our errors as they are, others with their kind."""
+        if isinstance(error, TinyLMError):
+            self.notify(f"{error.message} {error.hint}", title=error.title, severity="error", markup=False)
+        else:
+            self.notify(repr(error), title="This is our fault", severity="error", markup=False)

@@ -1,0 +1,80 @@
+"""The command palette: every action of the screen that is shown, every setting, every run and checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.binding import Binding
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from tinylm import runs, settings
+from tui.screens.base import StudioScreen
+
+if TYPE_CHECKING:
+    from tui.app import StudioApp
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line of the palette."""
+
+    title: str
+    help: str
+    run: Callable[[], object]
+    discover: bool = False
+    """Also shown while nothing has been typed."""
+
+
+class StudioCommands(Provider):
+    """Everything that can be done here, by name."""
+
+    async def discover(self) -> Hits:
+        """What is shown before anything is typed: the actions of the screen and the screens."""
+        for command in self._commands():
+            if command.discover:
+                yield DiscoveryHit(command.title, command.run, help=command.help)
+
+    async def search(self, query: str) -> Hits:
+        """All that fits what was typed."""
+        matcher = self.matcher(query)
+        for command in self._commands():
+            score = matcher.match(command.title)
+            if score > 0:
+                yield Hit(score, matcher.highlight(command.title), command.run, help=command.help)
+
+    def _commands(self) -> Iterator[Command]:
+        app = cast("StudioApp", self.app)
+        yield from self._actions()
+        for name, title in (
+            ("home", "Home"), ("data", "Data"), ("plan", "Plan"), ("train", "Train"), ("talk", "Talk"), ("runs", "Runs")
+        ):  # fmt: skip
+            yield Command(f"Go to {title}", "Show this screen", partial(app.action_go, name), discover=True)
+        for name, field in settings.settings().items():
+            title = f"Setting: {field.title} ({name.replace('.N.', '.0.')})"
+            yield Command(title, field.description or "", partial(app.edit_setting, name.replace(".N.", ".0.")))
+        for run in runs.list_runs(app.home):
+            yield Command(f"Open run {run.name}", "Show its training", partial(app.open_run, run))
+            yield Command(f"Talk to {run.name}", "Its newest checkpoint", partial(app.talk_to, run, "latest"))
+            for path in sorted(run.checkpoints.glob("step-????????"))[::-1]:
+                step = str(int(path.name.removeprefix("step-")))
+                title = f"Talk to {run.name} at step {step}"
+                yield Command(title, "This checkpoint", partial(app.talk_to, run, step))
+
+    def _actions(self) -> Iterator[Command]:
+        """The keys of the screen and of the app, as commands."""
+        shown: set[str] = set()
+        for node, binding, enabled, _tooltip in self.screen.active_bindings.values():
+            ours = node is self.app or isinstance(node, StudioScreen)
+            if ours and enabled and binding.action not in shown and binding.description:
+                shown.add(binding.action)
+                key = self.app.get_key_display(binding)
+                run = partial(self.app.run_action, binding.action, node)
+                title = self._title(binding)
+                yield Command(f"{title} ({key})", binding.tooltip or binding.description, run, discover=True)
+
+    @staticmethod
+    def _title(binding: Binding) -> str:
+        return binding.description

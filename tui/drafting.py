@@ -1,0 +1,309 @@
+"""Changes to a plan: one setting, a phase more, another preset; what would mend a change that does not fit.
+
+A plan is always valid: each function gives a new one that `tinylm.settings.validate` has passed, or raises ConfigError.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from tinylm import disk, paths, settings
+from tinylm.config import Phase, RunConfig
+from tinylm.errors import ConfigError, TinyLMError
+from tui import planning
+
+MOST_PHASES = 9
+DATA_KEPT = ("sources", "weights")
+"""What a person chooses in Data, and no preset takes away."""
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What has to change together with a setting, so that the whole fits."""
+
+    also: str
+    """As the end of a sentence: `sets Key/value heads to 2`."""
+    config: RunConfig
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting that is not as its preset has it."""
+
+    key: str
+    title: str
+    theirs: str
+    mine: str
+
+
+# ---- one setting --------------------------------------------------------------------------------------------------
+
+
+def change(config: RunConfig, key: str, value: Any, home: Path) -> RunConfig:
+    """The plan with one setting changed; ConfigError where that does not fit with the others."""
+    if key == "preset":
+        return from_preset(config, value, home)
+    if key == "train.phases" and isinstance(value, int):
+        return _resized(config, value)
+    if key.endswith(".share") and value is not None and config.train.phases[0].share is not None:
+        return _shared(config, int(key.split(".")[2]), value)
+    return _put(config, {key: value})
+
+
+def propose(config: RunConfig, key: str, value: Any) -> Fix | None:
+    """What would make room for a value that does not fit alone; None where nothing simple does."""
+    for also, changes in _candidates(config, key, value):
+        try:
+            return Fix(also, _put(config, {key: value, **changes}))
+        except ConfigError:
+            continue
+    return None
+
+
+def _candidates(config: RunConfig, key: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
+    model, phases = config.model, config.train.phases
+    if key == "model.n_head" and isinstance(value, int) and value > 0:
+        fitting = math.gcd(value, model.n_kv_head)
+        return [(f"sets Key/value heads to {fitting}", {"model.n_kv_head": fitting})]
+    if key == "model.n_kv_head" and isinstance(value, int) and value > 0:
+        fitting = math.ceil(model.n_head / value) * value
+        return [(f"sets Heads to {fitting}", {"model.n_head": fitting})]
+    if key == "model.head_size" and isinstance(value, int):
+        return [(f"takes {value + 1}, which is even", {key: value + 1})]
+    if key == "tokenizer.kind" and value == "bpe":
+        return [("sets Vocabulary to 2,048", {"tokenizer.vocab_size": 2048})]
+    if key == "tokenizer.vocab_size" and config.tokenizer.kind == "bpe" and isinstance(value, int):
+        return [("takes 257, the smallest", {key: 257})]
+    if key == "data.sources":
+        return [("weighs all texts by their length", {"data.weights": None})]
+    if key == "train.budget" and value is None:
+        shares = {f"train.phases.{i}.share": None for i in range(len(phases))}
+        steps = {f"train.phases.{i}.steps": max(1, round(1000 * (p.share or 1))) for i, p in enumerate(phases)}
+        return [("gives the phases 1,000 steps together", {**shares, **steps})]
+    if not key.startswith("train.phases."):
+        return []
+    number, name = int(key.split(".")[2]), key.split(".")[3]
+    mine = f"train.phases.{number}."
+    if name == "max_lr":
+        lowest = "base_lr" if phases[number].schedule == "cyclic" else "min_lr"
+        return [(f"lowers the {Phase.model_fields[lowest].title} to it", {mine + lowest: value})]
+    if name in ("base_lr", "min_lr"):
+        return [("raises the Top rate to it", {mine + "max_lr": value})]
+    if name == "share" and value is not None:
+        return [_all_shares(config, number, value)]
+    if name == "steps" and value is not None:
+        others = {f"train.phases.{i}.share": None for i in range(len(phases))}
+        each = {f"train.phases.{i}.steps": _steps(p, phases[number], value) for i, p in enumerate(phases)}
+        return [("counts every phase in steps", {**others, **each, key: value})]
+    return []
+
+
+def _steps(phase: Phase, chosen: Phase, steps: int) -> int:
+    """How long a phase is in steps where `chosen` is to have `steps`, so that their shares stay what they were."""
+    return phase.steps or max(1, round(steps * (phase.share or 1) / (chosen.share or 1)))
+
+
+def _all_shares(config: RunConfig, number: int, share: float) -> tuple[str, dict[str, Any]]:
+    """Every phase as a share of the whole, this one with `share`."""
+    phases = config.train.phases
+    shares = _rest_shared([phase.share or float(phase.steps or 0) for phase in phases], number, share)
+    changes: dict[str, Any] = {f"train.phases.{i}.share": part for i, part in enumerate(shares)}
+    changes |= {f"train.phases.{i}.steps": None for i in range(len(phases))}
+    if config.train.budget is None:
+        total = sum(phase.steps or 0 for phase in phases)
+        changes["train.budget"] = f"{total} steps"
+    return "counts every phase as a share of the whole", changes
+
+
+def _rest_shared(weights: list[float], number: int, share: float) -> list[float]:
+    """One item's share given, the others share the rest as their weights say; exactly 1 in all."""
+    rest = sum(weights) - weights[number]
+    shares = [round((1 - share) * weight / rest, 6) if rest else 0.0 for weight in weights]
+    shares[number] = share
+    last = max((i for i in range(len(weights)) if i != number), default=None)
+    if last is not None:
+        shares[last] = round(shares[last] + 1 - sum(shares), 6)
+    return shares
+
+
+def _shared(config: RunConfig, number: int, share: float) -> RunConfig:
+    if len(config.train.phases) == 1 and share != 1:
+        raise ConfigError("A single phase is the whole.", "Add another one first: + does.")
+    shares = _rest_shared([phase.share or 0.0 for phase in config.train.phases], number, share)
+    return _put(config, {f"train.phases.{i}.share": part for i, part in enumerate(shares)})
+
+
+def _put(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    table: settings.Table = config.model_dump()
+    for key, value in changes.items():
+        table = settings.put(table, key.split("."), value)
+    return settings.validate(table)
+
+
+# ---- phases -------------------------------------------------------------------------------------------------------
+
+
+def with_phase(config: RunConfig, after: int) -> RunConfig:
+    """A copy of a phase put behind it; where phases are shares, both have half of what it had."""
+    phases = list(config.train.phases)
+    if len(phases) >= MOST_PHASES:
+        raise ConfigError(f"There are {len(phases)} phases.", "A form with more is no help: write them as TOML (y).")
+    old = phases[after]
+    names = {phase.name for phase in phases}
+    name = next(f"phase {i}" for i in range(2, MOST_PHASES + 2) if f"phase {i}" not in names)
+    half = None if old.share is None else old.share / 2
+    phases[after : after + 1] = [
+        old.model_copy(update={"share": half}),
+        old.model_copy(update={"share": half, "name": name}),
+    ]
+    return settings.with_values(config, train={"phases": [phase.model_dump() for phase in phases]})
+
+
+def without_phase(config: RunConfig, number: int) -> RunConfig:
+    """One phase less; where phases are shares, the others take over what it had."""
+    phases = [phase for i, phase in enumerate(config.train.phases) if i != number]
+    if not phases:
+        raise ConfigError("A training has at least one phase.", "Change this one instead.")
+    whole = sum(phase.share or 0 for phase in phases)
+    if whole:
+        phases = [phase.model_copy(update={"share": (phase.share or 0) / whole}) for phase in phases]
+    return settings.with_values(config, train={"phases": [phase.model_dump() for phase in phases]})
+
+
+def _resized(config: RunConfig, count: int) -> RunConfig:
+    if not 1 <= count <= MOST_PHASES:
+        raise ConfigError(f"{count} phases cannot be shown.", f"Choose 1 to {MOST_PHASES}.")
+    while len(config.train.phases) < count:
+        config = with_phase(config, len(config.train.phases) - 1)
+    while len(config.train.phases) > count:
+        config = without_phase(config, len(config.train.phases) - 1)
+    return config
+
+
+# ---- presets ------------------------------------------------------------------------------------------------------
+
+
+def base_of(config: RunConfig, home: Path) -> RunConfig:
+    """The preset that a plan started from, over the defaults; the defaults where it names none that is there."""
+    try:
+        return settings.validate(settings.read_preset(config.preset, home)) if config.preset else RunConfig()
+    except TinyLMError:
+        return RunConfig()
+
+
+def from_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
+    """A preset over the defaults, with what the person chose apart from the recipe: the texts and the budget.
+
+    Chosen is what differs from the preset that the plan started from. A budget that was taken away stays away only
+    where the new preset can do without one.
+    """
+    table, old = settings.read_preset(name, home), base_of(config, home)
+    mine, theirs = ({key: getattr(data, key) for key in DATA_KEPT} for data in (config.data, old.data))
+    made = settings.with_values(settings.validate(table), data=mine if mine != theirs else {})
+    if config.train.budget == old.train.budget:
+        return made
+    try:
+        return settings.with_values(made, train={"budget": config.train.budget})
+    except ConfigError:
+        return made
+
+
+def reset(config: RunConfig, field: planning.Field, base: RunConfig, home: Path) -> RunConfig:
+    """One setting as the preset has it (its default in a phase that the preset lacks); the preset itself: all of it."""
+    if field.kind == "preset":
+        return from_preset(config, config.preset, home) if config.preset else RunConfig()
+    if field.kind == "phases":
+        phases = [phase.model_dump() for phase in base.train.phases]
+        return settings.with_values(config, train={"phases": phases})
+    value = planned(base, field)
+    try:
+        return change(config, field.key, value, home)
+    except ConfigError:
+        fix = propose(config, field.key, value)
+        if fix is None:
+            raise
+        return fix.config
+
+
+def planned(base: RunConfig, field: planning.Field) -> Any:
+    """What the preset says about a setting."""
+    parts = field.key.split(".")
+    if parts[:2] == ["train", "phases"] and len(parts) > 2 and int(parts[2]) >= len(base.train.phases):
+        return field.default
+    return planning.value_of(base, field.key)
+
+
+def differs(config: RunConfig, field: planning.Field, base: RunConfig) -> bool:
+    """Whether a setting is not as the preset has it; a list of phases differs by its length."""
+    if field.key in ("preset", "format"):
+        return False
+    if field.kind == "phases":
+        return len(config.train.phases) != len(base.train.phases)
+    return bool(planning.value_of(config, field.key) != planned(base, field))
+
+
+def difference(config: RunConfig, base: RunConfig) -> list[Difference]:
+    """Every setting that is not as the preset has it."""
+    found = []
+    for field in planning.fields(config):
+        if differs(config, field, base):
+            mine, theirs = planning.value_of(config, field.key), planned(base, field)
+            parts = field.key.split(".")
+            title = f"Phase {int(parts[2]) + 1}: {field.title}" if ".phases." in field.key else field.title
+            found.append(Difference(field.key, title, planning.shown(field, theirs), planning.shown(field, mine)))
+    return found
+
+
+def comment_of(path: Path) -> str:
+    """The first sentence of the comment that a preset file begins with."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    said: list[str] = []
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        said.append(line.lstrip("# ").strip())
+    text = " ".join(said)
+    return text.partition(". ")[0].rstrip(".") + "." if text else ""
+
+
+def is_ours(name: str) -> bool:
+    """Whether a preset of that name came with the program."""
+    return (paths.assets() / "presets" / f"{name}.toml").exists()
+
+
+def name_fault(name: str) -> str | None:
+    """Why a preset cannot have that name."""
+    allowed = all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in name)
+    if not name or not allowed or name.startswith(".") or len(name) > 64:
+        return "A name has letters, digits, `.`, `_` and `-`, at most 64, and does not start with a dot."
+    return f"{name} came with the program and stays as it is. Choose another name." if is_ours(name) else None
+
+
+def save_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
+    """Write the plan to HOME/presets/NAME.toml, whole or not at all; the plan that then starts from it.
+
+    The texts stay out: they are chosen in Data, and a recipe is for any text.
+    """
+    base = base_of(config, home)
+    told = [f"{d.title} {d.mine}" for d in difference(config, base) if not d.key.startswith("data.")]
+    as_what = f"As {config.preset or 'the defaults'}"
+    comment = f"{as_what}, but {', '.join(told[:6])}{' and more' if len(told) > 6 else ''}." if told else f"{as_what}."
+    comment = "".join(letter if letter.isprintable() else " " for letter in comment)
+    saved = config.model_copy(update={"preset": name})
+    table = saved.model_dump(exclude_none=True, mode="json", exclude={"data": set(DATA_KEPT)})
+    folder = paths.user_presets(home)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        disk.replace_durably(folder / f"{name}.toml", f"# {comment}\n\n{tomli_w.dumps(table)}".encode())
+    except OSError as error:
+        raise ConfigError(f"The preset cannot be written to {folder}: {error.strerror}.", "Make room there.") from None
+    return saved

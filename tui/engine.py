@@ -1,0 +1,195 @@
+"""What the app asks of `tinylm`. torch is imported inside, in worker threads, so that the app paints before it.
+
+Tests put a scripted engine in its place: everything that a screen does can be driven without torch.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinylm import settings
+from tinylm.config import STORIES, ModelConfig, RunConfig, SampleConfig
+from tinylm.control import Control
+from tinylm.errors import TinyLMError
+from tinylm.events import Event
+from tinylm.runs import RunFolder
+
+if TYPE_CHECKING:
+    from tinylm.rehearse import Rehearsal
+
+
+MEASURE_SECONDS = 1.0
+"""How long measuring threads may take while somebody may be waiting for the first step."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the warm-up found."""
+
+    name: str
+    device: str
+    torch: str
+    threads: int
+    tokens_per_second: dict[int, int]
+    """Of the default model, by thread count."""
+    seconds: float
+    """From the start of the warm-up until torch was loaded."""
+
+
+@dataclass(frozen=True)
+class TokenCandidate:
+    """A token that might stand at a place, as text."""
+
+    token: int
+    text: str
+    probability: float
+    """The model's own."""
+    drawn: float
+    """After temperature and filters: what it is drawn with; 0 where a filter rules it out."""
+    end: bool = False
+    """It is the end-of-text token."""
+
+
+@dataclass(frozen=True)
+class WrittenToken:
+    """A token that a model wrote."""
+
+    token: int
+    text: str
+    """The characters that became whole with it: often its own, "" where it ends inside a character."""
+    probability: float
+    bits: float
+    """The model's doubt: the entropy of its own distribution."""
+    candidates: tuple[TokenCandidate, ...]
+    end: bool = False
+    """It is the end-of-text token, which has no text."""
+
+
+class Writer:
+    """A checkpoint that is loaded and writes."""
+
+    def __init__(self, run: RunFolder, which: str) -> None:
+        """Load it; TinyLMError where that cannot be. Call it from a worker thread."""
+        from tinylm import checkpoint, load
+
+        self.run = run
+        self.path = checkpoint.find(run, which)
+        self.step = int(self.path.name.removeprefix("step-"))
+        self._model, self._tokenizer = load.load_model(run, str(self.step))
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of `text`; DataError where it has characters that the model never met."""
+        return [int(i) for i in self._tokenizer.encode(text)]
+
+    def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
+        """Go on behind the ids of `prompt`, token by token; a new text begins where it is empty."""
+        import torch
+
+        from tinylm import generate
+
+        torch.set_num_threads(1)
+        tokenizer = self._tokenizer
+        ids = [tokenizer.end_of_text, *prompt]
+        stream = tokenizer.stream()
+        for token in prompt[-4:]:  # a character that the prompt's last tokens have begun
+            stream.feed(token)
+        for chosen in generate.choose_tokens(self._model, ids, sampling, tokenizer.end_of_text, n_candidates):
+            candidates = tuple(
+                TokenCandidate(c.token, self.text_of(c.token), c.probability, c.drawn, c.token == tokenizer.end_of_text)
+                for c in chosen.candidates
+            )
+            end = chosen.token == tokenizer.end_of_text
+            text = "" if end else stream.feed(chosen.token)
+            yield WrittenToken(chosen.token, text, chosen.probability, chosen.bits, candidates, end)
+
+    def text_after(self, before: list[int], token: int) -> str:
+        """The characters that become whole with `token` behind the ids `before`; "" where it ends inside one."""
+        stream = self._tokenizer.stream()
+        for begun in before[-4:]:  # a character has at most four bytes
+            stream.feed(begun)
+        return stream.feed(token)
+
+    def text_of(self, token: int) -> str:
+        """A token alone, as text."""
+        return "<|endoftext|>" if token == self._tokenizer.end_of_text else self._tokenizer.decode([token])
+
+
+class Engine:
+    """Trainings, rehearsals and models, for the app."""
+
+    def __init__(self) -> None:
+        self._ready = threading.Event()
+        """torch is loaded and threads are measured, or it turned out that this cannot be."""
+        self._threads: tuple[ModelConfig, int] | None = None
+        """The model for which threads were measured, and the best count."""
+
+    def warm_up(self, home: Path, config: RunConfig) -> Machine:
+        """Load torch and measure threads; beside it, make the built-in stories where they are what will be read.
+
+        ImportError where torch cannot be loaded.
+        """
+        began = time.perf_counter()
+        beside = None
+        if config.data.sources == [STORIES]:
+            beside = threading.Thread(target=_prepare, args=(config, home), name="stories", daemon=True)
+            beside.start()
+        try:
+            import torch
+
+            from tinylm import device, examine
+
+            loaded = time.perf_counter() - began
+            if beside:
+                beside.join()  # two busy threads would make a bad measurement
+            threads, speeds = examine.threads(config.model, MEASURE_SECONDS)
+            self._threads = (config.model, threads)
+        finally:
+            self._ready.set()
+        chosen = device.choose_device("auto")
+        return Machine(device.machine_name(chosen), chosen.type, str(torch.__version__), threads, speeds, loaded)
+
+    def train(self, config: RunConfig, home: Path, name: str | None, control: Control) -> Iterator[Event]:
+        """The events of a new training."""
+        self._ready.wait()
+        from tinylm import train
+
+        if config.train.threads == "auto" and self._threads and self._threads[0] == config.model:
+            config = settings.with_values(config, train={"threads": self._threads[1]})
+        yield from train.train(config, home, name, control)
+
+    def resume(self, run: RunFolder, control: Control) -> Iterator[Event]:
+        """The events of a training that goes on."""
+        self._ready.wait()
+        from tinylm import train
+
+        config = run.config()
+        yield from train.resume(settings.resumed(config, config), run, control)
+
+    def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Rehearsal:
+        """A few real steps; tinylm.rehearse.Cancelled where `cancelled` says so in between."""
+        self._ready.wait()
+        import torch
+
+        from tinylm import rehearse
+
+        if self._threads:
+            torch.set_num_threads(self._threads[1])
+        return rehearse.rehearse(config, home, cancelled)
+
+    def writer(self, run: RunFolder, which: str) -> Writer:
+        """A checkpoint (`latest`, `best` or a step), loaded."""
+        return Writer(run, which)
+
+
+def _prepare(config: RunConfig, home: Path) -> None:
+    """Prepare the texts of a plan, into the cache; what goes wrong is said by the training that meets it again."""
+    from tinylm import prepare
+
+    with suppress(TinyLMError, OSError):
+        prepare.prepare(config, home)

@@ -1,0 +1,52 @@
+"""Which characters a terminal can show: braille, quarter blocks, or plain ASCII."""
+
+from __future__ import annotations
+
+import locale
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """The signs of one kind of terminal; every state has a word beside its sign."""
+
+    name: str
+    training: str
+    paused: str
+    done: str
+    failed: str
+    warning: str
+    diamond: str
+    arrow: str
+    up: str
+    bar: str
+    """From empty to full, for bars inside a cell."""
+    checked: str
+    unchecked: str
+    ellipsis: str
+    dot: str
+
+
+_UNICODE = {
+    "training": "●", "paused": "◐", "done": "✓", "failed": "✗", "warning": "!", "diamond": "◆", "arrow": "▸", "up": "▲",
+    "bar": " ▏▎▍▌▋▊▉█", "checked": "[x]", "unchecked": "[ ]", "ellipsis": "…", "dot": "·",
+}  # fmt: skip
+
+BRAILLE = Glyphs("braille", **_UNICODE)
+BLOCKS = Glyphs("blocks", **_UNICODE)
+ASCII = Glyphs(
+    "ascii", training="*", paused="=", done="+", failed="x", warning="!", diamond="o", arrow=">", up="^",
+    bar=" .:-=+*%#", checked="[x]", unchecked="[ ]", ellipsis="...", dot="-",
+)  # fmt: skip
+
+ALL = {glyphs.name: glyphs for glyphs in (BRAILLE, BLOCKS, ASCII)}
+
+
+def suited(environment: Mapping[str, str] = os.environ, encoding: str | None = None) -> Glyphs:
+    """What this terminal shows, as far as it says: ASCII on the Linux console, dumb terminals and other encodings."""
+    encoding = encoding or locale.getpreferredencoding(False)
+    if environment.get("TERM") in ("linux", "dumb") or encoding.lower().replace("-", "") != "utf8":
+        return ASCII
+    return BRAILLE

@@ -1,0 +1,80 @@
+"""What a screen shows of a run: a fold over its events, with its numbers in arrays that charts can read.
+
+Opening an old run, following a running one and testing a chart are the same operation.
+"""
+
+from __future__ import annotations
+
+from tinylm import events
+from tinylm.events import Event
+from tinylm.runs import RunState
+from tui.series import Series
+
+KEPT_STEPS = 256
+"""Steps that stay as events: the speed of the last minute is read from them."""
+
+
+class History:
+    """A run as far as its events tell."""
+
+    def __init__(self) -> None:
+        self.state = RunState()
+        """All but the steps, of which it has the last KEPT_STEPS."""
+        self.step = Series()
+        """The number of each step; the other series have a value for each, at the same index."""
+        self.loss, self.lr, self.grad_norm = Series(), Series(), Series()
+        self.speed, self.param_norm, self.norm_ratio = Series(), Series(), Series()
+        self.seconds, self.tokens = Series(), Series()
+        self.samples: list[events.Sampled] = []
+        self.checkpoints: list[events.CheckpointSaved] = []
+        self.log: list[tuple[float, Event]] = []
+        """All that is worth a line, with the run's seconds when it came."""
+        self.version = 0
+        """Grows with each event: who draws can see whether something is new."""
+
+    def apply(self, event: Event) -> None:
+        """Take in the next event."""
+        self.version += 1
+        if isinstance(event, events.RunStarted) and event.resumed_from is not None:
+            self._back_to(event.resumed_from)  # what came after the checkpoint is done again
+        self.state.apply(event)
+        if isinstance(event, events.StepDone):
+            self._step(event)
+            return
+        if isinstance(event, events.Sampled):
+            self.samples.append(event)
+        elif isinstance(event, events.CheckpointSaved):
+            self.checkpoints.append(event)
+        elif isinstance(event, events.Rescued):
+            self._back_to(event.back_to)
+        self.log.append((self.state.seconds, event))
+
+    def _step(self, event: events.StepDone) -> None:
+        if len(self.step) and event.step <= self.step.last:  # a log that was written to twice: the newer one counts
+            self._back_to(event.step - 1)
+        self.step.append(event.step)
+        for series, value in (
+            (self.loss, event.loss),
+            (self.lr, event.lr),
+            (self.grad_norm, event.grad_norm),
+            (self.speed, event.tokens_per_second),
+            (self.param_norm, event.param_norm),
+            (self.norm_ratio, event.norm_ratio),
+            (self.seconds, event.seconds),
+            (self.tokens, event.tokens),
+        ):
+            series.append(float("nan") if value is None else value)
+        if len(self.state.steps) >= 2 * KEPT_STEPS:
+            del self.state.steps[:-KEPT_STEPS]
+
+    def _back_to(self, step: int) -> None:
+        """Forget what came after `step`."""
+        kept = self.step.index_after(step)
+        self.state.go_back(step)
+        for series in (
+            self.step, self.loss, self.lr, self.grad_norm, self.speed,
+            self.param_norm, self.norm_ratio, self.seconds, self.tokens,
+        ):  # fmt: skip
+            series.truncate(kept)
+        self.samples = [sample for sample in self.samples if sample.step <= step]
+        self.checkpoints = [saved for saved in self.checkpoints if saved.step <= step]

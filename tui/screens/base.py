@@ -1,0 +1,81 @@
+"""What all screens share: the bar with their names and the pulse, one sentence, the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from tui.widgets.top import Sentence, TopBar
+
+if TYPE_CHECKING:
+    from tui.app import StudioApp
+
+
+class StudioScreen(Screen[None]):
+    """A screen of the studio.
+
+    A subclass gives `body` and may give `tick`, which the app calls four times a second while the screen is shown,
+    and `sentence`, the line above the footer that says what is going on and whether the person has to do something.
+    """
+
+    MODE = ""
+    """Its name among the app's modes."""
+
+    whole = False
+    """All widgets are there."""
+
+    @property
+    def studio(self) -> StudioApp:
+        """The app."""
+        return cast("StudioApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Bar, body, sentence, keys."""
+        yield TopBar(self.MODE)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Sentence()
+        yield Footer(compact=True)
+
+    def body(self) -> ComposeResult:
+        """What stands between bar and sentence."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Bring what is shown up to date; called by the app's timer while the screen is shown, so it must be quick."""
+
+    def sentence(self) -> str:
+        """What is going on, in one sentence."""
+        return ""
+
+    def refresh_all(self) -> None:
+        """Bar, body and sentence; called by the app's timer."""
+        if not (self.whole and self.is_running and self.query(TopBar)):
+            return  # being put together, or being taken down
+        self.query_one(TopBar).show(self.studio)
+        self.tick()
+        self.query_one(Sentence).say(self.sentence())
+
+    def on_mount(self) -> None:
+        """Children of containers come later than this; only then can they be asked for."""
+        self.call_after_refresh(self._put_together)
+
+    def _put_together(self) -> None:
+        self.whole = True
+        self.refresh_all()
+
+    def when_whole(self, act: Callable[[], None]) -> None:
+        """Do something as soon as all widgets are there."""
+        if self.whole:
+            act()
+        else:
+            self.set_timer(0.02, lambda: self.when_whole(act))
+
+    def on_screen_resume(self) -> None:
+        """Be up to date at once, not at the next tick."""
+        self.call_after_refresh(self.refresh_all)

@@ -1,0 +1,341 @@
+"""Home: what the program is for, how long one has, one obvious key; painted before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from tinylm import runs, settings
+from tinylm.config import STORIES, Budget, RunConfig
+from tinylm.console import printable
+from tinylm.errors import TinyLMError
+from tui import reading
+from tui.glyphs import ASCII, Glyphs
+from tui.screens.base import StudioScreen
+
+TITLE = ("▀█▀ ▀█▀ █▄ █ █ █ █   █▄ ▄█", " █   █  █ ▀█ ▀▄▀ █   █ ▀ █", " ▀  ▀▀▀ ▀  ▀  ▀  ▀▀▀ ▀   ▀")
+TITLE_ASCII = ("", "t i n y l m", "-----------")
+
+MUTED = "$foreground 60%"
+"""$text-muted is white in Content: its contrast is only worked out in style sheets."""
+
+LENGTHS = {"2m": "2 min", "15m": "15 min", "1h": "1 hour"}
+"""Budgets that one may choose from here, and what people call them."""
+
+WELCOME = "Train a language model from nothing, on this machine, then talk to it."
+
+STEPS = (
+    ("It reads.", "The text is cut into tokens, pieces of words; a part is kept aside as a test."),
+    ("It learns.", "Noise at first; a minute later words, then sentences. You watch the loss fall."),
+    ("It writes.", "Press 4 at any time, also while it learns, and talk to what is there so far."),
+)
+
+
+def length(config: RunConfig) -> str:
+    """How long a plan is, in words."""
+    train = config.train
+    if train.budget is None:
+        steps = sum(phase.steps or 0 for phase in train.phases)
+        return f"{steps:,} steps"
+    if train.budget in LENGTHS:
+        return LENGTHS[train.budget]
+    budget = Budget.parse(train.budget)
+    if budget.kind == "time":
+        minutes = budget.amount / 60
+        return f"{minutes:g} min" if minutes < 120 else f"{minutes / 60:g} hours"
+    return f"{budget.amount:,.0f} steps" if budget.kind == "steps" else f"{budget.amount:g} passes"
+
+
+def texts(config: RunConfig) -> str:
+    """What a plan learns from, in words."""
+    names = ["built-in stories" if source == STORIES else Path(source).name for source in config.data.sources]
+    told = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    return printable(told)
+
+
+def offer(config: RunConfig) -> str:
+    """What Enter does: the texts, the size of the model, the time."""
+    vocabulary = reading.expected_vocabulary(config, None)
+    parts = [texts(config)]
+    if vocabulary is not None:
+        weights = reading.price(config.model, vocabulary).total
+        parts.append(f"{weights / 1e6:.1f} M weights" if weights >= 1e5 else f"{weights:,} weights")
+    return ", ".join([*parts, length(config)])
+
+
+class Lengths(Static):
+    """How long one has: a few choices, the chosen one in brackets; each can be clicked."""
+
+    @dataclass
+    class Chosen(Message):
+        """A length was clicked."""
+
+        budget: str
+
+    def show(self, config: RunConfig) -> None:
+        """Put the brackets round what the plan says."""
+        parts = [Content("How long do you have? ")]
+        for budget, name in LENGTHS.items():
+            parts.append(self._choice(budget, name, budget == config.train.budget))
+        if config.train.budget not in LENGTHS:
+            parts.append(Content.styled(f"( {length(config)} )", "bold $text-accent"))
+        self.update(Content(" ").join(parts))
+
+    def _choice(self, budget: str, name: str, chosen: bool) -> Content:
+        label = f"( {name} )" if chosen else f"  {name}  "
+        linked = Content.from_markup(f"[@click=screen.length('{budget}')]$label[/]", label=label)
+        return linked.stylize("bold $text-accent" if chosen else MUTED)
+
+
+class Way(Static, can_focus=True):
+    """Something one can do from here: a label like a button's, its key, and what it comes to."""
+
+    DEFAULT_CSS = """
+    Way { height: auto; min-height: 1; padding: 0 1; width: 100%; }
+    Way:hover { background: $boost; }
+    Way:focus { background: $accent 25%; }
+    """
+    LABEL, KEY = 21, 6
+    """Cells of label and key."""
+
+    def __init__(self, label: str, key: str, action: str, **names: str) -> None:
+        """`action` is what Enter and a click do."""
+        super().__init__(markup=False, **names)  # type: ignore[arg-type]
+        self.label, self.key, self.action = label, key, action
+        self._detail = ""
+        self._glyphs = ASCII
+
+    def show(self, detail: str, glyphs: Glyphs, label: str | None = None) -> None:
+        """Say what it comes to."""
+        new = (detail, glyphs, label or self.label)
+        if new != (self._detail, self._glyphs, self.label):
+            self._detail, self._glyphs, self.label = new
+            self._write()
+
+    def _write(self) -> None:
+        if not self.size.width:
+            return
+        sign = self._glyphs.arrow if self.has_focus else " "
+        tone = "bold $text-accent" if self.has_focus else "bold"
+        head = Content.assemble(
+            f"{sign} ",
+            (f"{f'[ {self.label} ]':<{self.LABEL}}", tone),
+            (f"{self.key:<{self.KEY}}", "$text-accent"),
+        )
+        indent = head.cell_length
+        lines = textwrap.wrap(self._detail, max(12, self.size.width - indent))
+        if len(lines) > 1 and self.screen.has_class("-narrow"):
+            lines = [lines[0] + self._glyphs.ellipsis]
+        detail = f"\n{' ' * indent}".join(lines)
+        self.update(head + Content.styled(detail, MUTED))
+
+    def on_resize(self) -> None:
+        """Wrap it anew."""
+        self._write()
+
+    def watch_has_focus(self, focused: bool) -> None:
+        """The arrow stands at the marked one."""
+        super().watch_has_focus(focused)
+        self._write()
+
+    async def on_click(self, event: events.Click) -> None:
+        """As Enter."""
+        event.stop()
+        await self.run_action(self.action)
+
+
+class HomeScreen(StudioScreen):
+    """What the program is for, and Enter."""
+
+    MODE = "home"
+    HELP = """
+# Home
+
+**Enter** trains a model at once, on the built-in stories or on the texts that are chosen, for as long as you say with
+**left** and **right**. **Up** and **down** go to the other ways; a click works everywhere.
+
+Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** comes back here.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "Start", id="home.take", tooltip="Do what is marked: train at once, and watch"),
+        Binding("left", "shorter", "Time", key_display="← →", id="home.shorter", tooltip="Less time"),
+        Binding("right", "longer", "Time", show=False, id="home.longer", tooltip="More time"),
+        Binding("d", "app.go('data')", "My own text", id="home.data", tooltip="Choose texts"),
+        Binding("2", "app.go('plan')", "Plan it", id="home.plan", tooltip="Settings and rehearsal"),
+        Binding("5", "app.go('runs')", "Runs", id="home.runs", tooltip="All runs of this home"),
+        Binding("up", "app.focus_previous", "Up", show=False, id="home.up", tooltip="The way above"),
+        Binding("down", "app.focus_next", "Down", show=False, id="home.down", tooltip="The way below"),
+    ]
+    CSS = """
+    HomeScreen {
+        #body { align: center middle; }
+        #home-pane { width: 100%; height: 100%; max-width: 104; max-height: 34; padding: 0 2; }
+        #home-title { color: $text-primary; text-style: bold; width: auto; height: 3; }
+        #home-name { width: 1fr; height: 3; padding: 0 2; color: $text-muted; content-align: left bottom; }
+        #home-head { height: 3; padding: 0 1; margin-bottom: 1; }
+        #home-welcome { padding: 0 1; text-style: bold; margin-bottom: 1; }
+        #home-lengths { padding: 0 1; margin-bottom: 1; }
+        #home-machine { height: auto; margin-top: 1; }
+        #home-steps { display: none; height: auto; margin-top: 1; padding: 1 2; }
+        &.-high #home-steps { display: block; }
+        &.-high #home-pane { padding: 1 2; }
+        &.-high #home-head, &.-high #home-welcome, &.-high #home-lengths { margin-bottom: 2; }
+        &.-short #home-head { display: none; }
+        &.-short #home-welcome { margin-bottom: 0; }
+        &.-short #home-lengths { margin-bottom: 0; }
+        &.-short #home-machine { border: none; padding: 0 1; }
+        &.-narrow #home-pane { padding: 0; }
+    }
+    """
+    home_name: ClassVar[str | None] = None
+    """What to call the folder where everything lies; None: its path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: object = None
+
+    def body(self) -> ComposeResult:
+        """Title, welcome, the choice of a length, ways to go, the machine."""
+        with Vertical(id="home-pane", classes="pane") as pane:
+            pane.border_title = "Welcome"
+            pane.border_subtitle = "? help"
+            with Horizontal(id="home-head"):
+                yield Static(id="home-title", markup=False)
+                yield Static("s t u d i o", id="home-name", markup=False)
+            yield Static(WELCOME, id="home-welcome", markup=False)
+            yield Lengths(id="home-lengths")
+            yield Way("Try it now", "Enter", "screen.start", id="home-try")
+            yield Way("Use my own text", "d", "app.go('data')", id="home-data")
+            yield Way("Plan it", "2", "app.go('plan')", id="home-plan")
+            yield Way("Open a run", "5", "app.go('runs')", id="home-runs")
+            with Vertical(id="home-machine", classes="pane") as machine:
+                machine.border_title = "this machine"
+                yield Static(id="home-found", markup=False)
+            yield Static(id="home-steps", markup=False)
+
+    def on_mount(self) -> None:
+        """Enter starts."""
+        self.query_one("#home-try").focus()
+        self.studio.draft_changed.subscribe(self, lambda _: self._show())
+        steps = [
+            Content.styled(f"{number}  {head:<12}", "bold $text-accent") + Content(text)
+            for number, (head, text) in enumerate(STEPS, 1)
+        ]
+        self.query_one("#home-steps", Static).update(Content("\n").join(steps))
+        self._show()
+
+    def on_screen_resume(self) -> None:
+        """Runs may have come, room on the disk may have gone."""
+        super().on_screen_resume()
+        self._show()
+
+    def tick(self) -> None:
+        """What the warm-up found, and other signs."""
+        training = self.studio.training
+        state = (self.studio.machine, self.studio.glyphs.name, training is not None and training.running)
+        if state != self._shown:
+            self._shown = state
+            self._show()
+
+    def _show(self) -> None:
+        studio, glyphs = self.studio, self.studio.glyphs
+        title = TITLE_ASCII if glyphs is ASCII else TITLE
+        self.query_one("#home-title", Static).update("\n".join(title))
+        self.query_one(Lengths).show(studio.draft)
+        if studio.training and studio.training.running:
+            self.query_one("#home-try", Way).show(f"{studio.training.name} is training", glyphs, "Watch it learn")
+        else:
+            self.query_one("#home-try", Way).show(offer(studio.draft), glyphs, "Try it now")
+        self.query_one("#home-data", Way).show("files and folders, any language", glyphs)
+        self.query_one("#home-plan", Way).show("size, speed and settings, rehearsed first", glyphs)
+        self.query_one("#home-runs", Way).show(self._runs(), glyphs)
+        self.query_one("#home-found", Static).update(self._machine())
+
+    def _runs(self) -> str:
+        count = len(runs.list_runs(self.studio.home))
+        return "none yet" if not count else f"{count} run{'s' * (count != 1)} in this home"
+
+    def _machine(self) -> Content:
+        """Two or three lines: the machine, its threads as measured, the folder and the room on its disk."""
+        machine = self.studio.machine
+        dot = f" {self.studio.glyphs.dot} "
+        if machine is None:
+            lines = ["Loading torch and measuring this machine ...", "Nothing has to wait for it."]
+        else:
+            device = "no GPU" if machine.device == "cpu" else f"trains on {machine.device}"
+            lines = [f"{printable(machine.name)}{dot}{device}"]
+            speeds = machine.tokens_per_second
+            threads = "1 thread" if machine.threads == 1 else f"{machine.threads} threads"
+            if machine.threads in speeds:
+                threads += f", {speeds[machine.threads]:,} tokens/s"
+            if len(speeds) > 1:
+                threads += f", the fastest of {', '.join(map(str, sorted(speeds)))}"
+            lines.append(f"{threads}{dot}torch {machine.torch}")
+        place = self.home_name or str(self.studio.home).replace(str(Path.home()), "~", 1)
+        lines.append(f"Everything is kept in {printable(place)}{dot}{self._free()} free")
+        return Content("\n".join(lines))
+
+    def _free(self) -> str:
+        """Room on the disk of the home, which need not be there yet."""
+        place = self.studio.home
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        try:
+            return f"{shutil.disk_usage(place).free / 1e9:,.0f} GB"
+        except OSError:
+            return "unknown room"
+
+    def sentence(self) -> str:
+        """What Enter does."""
+        training = self.studio.training
+        if training and training.running:
+            return "Enter shows the training. It goes on whatever you look at."
+        return f"Enter trains a model on {texts(self.studio.draft)}. It has never seen a letter."
+
+    # ---- keys -----------------------------------------------------------------------------------------------------
+
+    async def action_take(self) -> None:
+        """Do what is marked; where nothing is, the obvious."""
+        marked = self.focused if isinstance(self.focused, Way) else self.query_one("#home-try", Way)
+        await self.run_action(marked.action)
+
+    def action_start(self) -> None:
+        """Train, or show what is training."""
+        training = self.studio.training
+        if training and training.running:
+            self.studio.action_go("train")
+        else:
+            self.studio.start_training()
+
+    def action_shorter(self) -> None:
+        """Less time."""
+        self._next_length(-1)
+
+    def action_longer(self) -> None:
+        """More time."""
+        self._next_length(1)
+
+    def _next_length(self, by: int) -> None:
+        budgets, current = list(LENGTHS), self.studio.draft.train.budget
+        if current in budgets:
+            self.action_length(budgets[(budgets.index(current) + by) % len(budgets)])
+        else:
+            self.action_length(budgets[0 if by > 0 else -1])
+
+    def action_length(self, budget: str) -> None:
+        """Take this much time."""
+        try:
+            self.studio.set_draft(settings.with_values(self.studio.draft, train={"budget": budget}))
+        except TinyLMError as error:
+            self.studio.fault(error)

@@ -1,0 +1,385 @@
+"""Plan: every setting of the next training, what a few real steps say about it, and Enter."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Static
+
+from tinylm import settings
+from tinylm.config import RunConfig
+from tinylm.console import printable
+from tinylm.errors import TinyLMError
+from tui import drafting, meaning, planning
+from tui.screens.base import StudioScreen
+from tui.screens.plan_pages import DifferencePage, FindPage, PresetPage, TomlPage
+from tui.turns import Turns
+from tui.widgets.dialogs import Ask, AskText, Choice
+from tui.widgets.form import ConfigForm
+from tui.widgets.rehearsal import Doing, Outcome, RehearsalPane, State, clock, steps_told, wrapped
+
+WAIT = 0.7
+"""Seconds without a change before a rehearsal begins."""
+
+UNDONE_AT_MOST = 100
+
+
+class PlanScreen(StudioScreen):
+    """The form on the left, the rehearsal on the right, and why below."""
+
+    MODE = "plan"
+    HELP = """
+# Plan
+
+Every setting of the next training. *How long do you have?* comes first, then what matters most, then all others by
+group: a heading opens with Enter, Space or →.
+
+- **↑ ↓** another field, **← →** the next sensible value, **type** to write one: Enter takes it, Esc leaves it
+- **Space** edits the value as it is, **Backspace** takes the preset's, **ctrl+z** takes the last change back
+- **/** finds a field by its name, title or help; **D** shows what is not as in the preset
+- **+** and **-** add a phase behind the marked one, or take it away
+- **y** is the whole plan as TOML; **ctrl+s** saves it as a preset of your own, **ctrl+o** loads one
+- **e** explains the marked field at length
+- **Enter** trains
+
+A setting that differs from its preset has a ◆. Loading a preset keeps the texts and the budget where you chose them
+yourself, and replaces the rest; a preset that you save has all settings but the texts.
+
+The **rehearsal** does a few real steps after each change and leaves nothing behind: how fast it is here, how much
+memory and disk it takes, how many steps fit. **t** does it again. It rests while a run trains.
+
+Digits are typed into fields that take numbers; F2 to F6 go to the other screens from anywhere.
+"""
+    DEFAULT_CSS = """
+    PlanScreen #plan { height: 1fr; }
+    PlanScreen ConfigForm { width: 42; }
+    PlanScreen RehearsalPane { width: 1fr; }
+    PlanScreen #why { height: 5; scrollbar-size-vertical: 1; }
+    PlanScreen #why-text { height: auto; }
+    PlanScreen.-explain #why { height: 50%; }
+    PlanScreen.-wide ConfigForm { width: 98; }
+    PlanScreen.-explain #schedule { display: none; }
+    PlanScreen.-explain #numbers { max-height: 100%; }
+    PlanScreen.-high.-explain #schedule { display: block; }
+    PlanScreen.-high #why { height: 6; }
+    PlanScreen.-high.-explain #why { height: 12; }
+    PlanScreen.-narrow #plan { layout: vertical; }
+    PlanScreen.-narrow ConfigForm { width: 1fr; height: 1fr; }
+    PlanScreen.-narrow RehearsalPane { height: auto; }
+    PlanScreen.-narrow #schedule { height: 8; }
+    PlanScreen.-short #why { display: none; }
+    PlanScreen.-short.-explain #why { display: block; }
+    PlanScreen.-short #schedule { display: none; }
+    PlanScreen.-short.-narrow #numbers { height: 2; max-height: 2; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "train", "Train", id="plan.train", tooltip="Train this plan"),
+        Binding("space", "edit", "Edit", id="plan.edit", tooltip="Type the marked value; a switch is switched"),
+        Binding("slash", "find", "Find", key_display="/", id="plan.find", tooltip="Find a setting"),
+        Binding("D", "difference", "Changes", id="plan.difference", tooltip="What is not as in the preset"),
+        Binding("y", "toml", "TOML", id="plan.toml", tooltip="The whole plan as a file, to read and change"),
+        Binding("ctrl+o", "load", "Presets", show=False, id="plan.load", tooltip="Load a preset"),
+        Binding("ctrl+s", "save", "Save preset", show=False, id="plan.save", tooltip="Save a preset of your own"),
+        Binding("t", "rehearse", "Rehearse", show=False, id="plan.rehearse", tooltip="A few real steps again"),
+        Binding("e", "explain", "Explain", show=False, id="plan.explain", tooltip="The marked field at length"),
+        Binding("backspace,delete", "reset", "Reset", show=False, id="plan.reset", tooltip="As in the preset"),
+        Binding("ctrl+z,u", "undo", "Undo", show=False, id="plan.undo", tooltip="Take the last change back"),
+        Binding("plus", "add_phase", "Add phase", show=False, id="plan.add_phase", tooltip="A phase more"),
+        Binding("minus", "remove_phase", "Remove phase", show=False, id="plan.remove_phase", tooltip="A phase less"),
+        Binding("escape", "back", "Back", show=False, id="plan.back", tooltip="Close the long explanation"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turns = Turns(WAIT)
+        self._outcome: Outcome | None = None
+        self._ended: list[tuple[threading.Event, Outcome]] = []
+        """What rehearsals told, from their threads; `tick` takes it in."""
+        self._insisted = False
+        """Somebody asked for a rehearsal: it is made also before the machine is known."""
+        self._refused = ""
+        self._earlier: list[RunConfig] = []
+        self._presets: dict[str, RunConfig] = {}
+        """Ours, for what they use."""
+
+    def body(self) -> ComposeResult:
+        """Form, rehearsal, why."""
+        with Horizontal(id="plan"):
+            yield ConfigForm(self.studio.draft, self.studio.home, id="form")
+            yield RehearsalPane()
+        with VerticalScroll(id="why", classes="pane", can_focus=False):
+            yield Static("", id="why-text", markup=False)
+
+    def on_mount(self) -> None:
+        """Follow the plan: Data changes it too."""
+        self.studio.draft_changed.subscribe(self, self._draft_changed)
+        self.query_one("#why").border_title = "Why"
+        self.form.rows.focus()
+        for name in filter(drafting.is_ours, settings.presets(self.studio.home)):
+            self._presets[name] = drafting.base_of(RunConfig(preset=name), self.studio.home)
+
+    @property
+    def form(self) -> ConfigForm:
+        """The form."""
+        return self.query_one(ConfigForm)
+
+    @property
+    def state(self) -> State:
+        """What the rehearsal shows."""
+        training = self.studio.training
+        doing: Doing = ""
+        if training and training.running:
+            doing = "training"
+        elif self.studio.machine is None and not self._insisted:
+            doing = "loading"
+        elif self._turns.running:
+            doing = "rehearsing"
+        elif self._turns.waiting:
+            doing = "waiting"
+        return State(self.studio.draft, self._outcome, doing, training.name if training and doing == "training" else "")
+
+    # ---- the plan -------------------------------------------------------------------------------------------------
+
+    def _draft_changed(self, config: RunConfig) -> None:
+        if config != self.form.config:
+            self.form.show(config)
+        self._refused = ""
+        self._turns.ask(time.monotonic())
+        self._show()
+
+    def on_config_form_planned(self, event: ConfigForm.Planned) -> None:
+        """The person changed it here."""
+        self._change(event.config)
+
+    def on_config_form_marked(self) -> None:
+        """Another field: another why."""
+        self._show()
+
+    def _change(self, config: RunConfig) -> None:
+        if config != self.studio.draft:
+            self._earlier = [*self._earlier[-UNDONE_AT_MOST:], self.studio.draft]
+            self.studio.set_draft(config)
+
+    # ---- showing --------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Take in what a rehearsal told, begin one that is due, and show it."""
+        now, state = time.monotonic(), self.state
+        while self._ended:
+            ticket, outcome = self._ended.pop(0)
+            if self._turns.over(ticket):
+                self._outcome, self._insisted = outcome, False
+                if outcome.error and not isinstance(outcome.error, TinyLMError):
+                    self.studio.fault(outcome.error)
+        if state.doing == "training":
+            self._turns.call_off()
+        elif state.doing != "loading":
+            settled = self._outcome is not None and self._outcome.fits(self.studio.draft)
+            if not (settled or self._turns.running or self._turns.waiting):
+                self._turns.ask(now, at_once=True)
+            ticket_now = self._turns.begin(now)
+            if ticket_now is not None:
+                self._begin(ticket_now)
+        self._show()
+
+    def _begin(self, ticket: threading.Event) -> None:
+        config, home, engine = self.studio.draft, self.studio.home, self.studio.engine
+
+        def work() -> None:
+            try:
+                outcome = Outcome(config, rehearsal=engine.rehearse(config, home, ticket.is_set))
+                there = next(folder for folder in (home, *home.parents) if folder.is_dir())
+                outcome = Outcome(config, outcome.rehearsal, free_disk_mb=shutil.disk_usage(there).free / 1e6)
+            except Exception as error:  # also Cancelled, which nobody reads: its ticket counts no more
+                outcome = Outcome(config, error=error)
+            self._ended.append((ticket, outcome))
+
+        # No worker: leaving the app would wait for it, and reading a large text cannot be called off.
+        threading.Thread(target=work, name="rehearsal", daemon=True).start()
+
+    def _show(self) -> None:
+        if not self.is_mounted:
+            return
+        signs = self.studio.glyphs
+        self.form.show_signs(signs)
+        short = self.has_class("-short") and self.has_class("-narrow")
+        self.query_one(RehearsalPane).show(self.state, signs, short)
+        why = self.query_one("#why")
+        room = why.content_size
+        if room.width:
+            everything = self.has_class("-explain")
+            told = self._why()
+            text = "\n".join(told) if everything else wrapped(told, room.width, room.height)
+            static = self.query_one("#why-text", Static)
+            if text != static.content:
+                static.update(printable(text))
+
+    def _why(self) -> list[str]:
+        form = self.form
+        if form.field is None:
+            section = form.rows.row.section
+            return [f"{section.title}: {', '.join(label for label, _ in section.rows)}."]
+        key = form.field.key
+        presets = {name: planning.value_of(preset, key) for name, preset in self._presets.items() if key != "preset"}
+        return meaning.explained(form.field, form.config, form.larger(), presets)
+
+    def sentence(self) -> str:
+        """Whether the plan can be trained, and what is in the way."""
+        signs, state = self.studio.glyphs, self.state
+        if self.form.editing:
+            return "Enter takes it, Esc leaves it as it was."
+        if self._refused:
+            return f"{signs.failed} {self._refused}"
+        if state.doing == "training":
+            return f"{state.training} is training. What you change here is for the next run."
+        if state.fault:
+            return f"{signs.failed} {state.fault.message} {state.fault.hint}"
+        if state.fresh and state.rehearsal and not self._turns.waiting:
+            found = state.rehearsal
+            return f"{signs.done} About {steps_told(found.steps)} in {clock(found.seconds)}. Enter trains."
+        if state.doing == "loading":
+            return f"Loading torch{signs.ellipsis} The plan can be made meanwhile; Enter trains."
+        return f"Rehearsing a few real steps{signs.ellipsis} Enter trains without waiting for it."
+
+    # ---- keys -----------------------------------------------------------------------------------------------------
+
+    def action_train(self) -> None:
+        """Train the plan, unless the rehearsal found that it cannot be trained."""
+        if not self.form.finish(take=True):
+            self._refused = f"{self.form.fault} Mend it first."
+            return
+        fault = self.state.fault
+        if fault is not None:
+            self._refused = f"Not started: {fault.message} {fault.hint}"
+            self.refresh_all()
+            self.app.bell()
+            return
+        self._change(self.form.config)
+        self._turns.call_off()
+        self.studio.start_training()
+
+    def action_edit(self) -> None:
+        """Type the marked value."""
+        self.form.rows.focus()
+        self.form.edit()
+
+    def action_reset(self) -> None:
+        """The marked field as the preset has it."""
+        self.form.reset()
+
+    def action_undo(self) -> None:
+        """Take the last change back."""
+        if self._earlier:
+            self.studio.set_draft(self._earlier.pop())
+        else:
+            self.notify("Nothing was changed here.")
+
+    def action_add_phase(self) -> None:
+        """A phase more, behind the marked one."""
+        self.form.add_phase()
+
+    def action_remove_phase(self) -> None:
+        """The marked phase away, else the last."""
+        self.form.remove_phase()
+
+    def action_field(self, key: str) -> None:
+        """Go to a field, by its dotted name."""
+        self.form.jump(key)
+        self._show()
+
+    def action_find(self) -> None:
+        """Find a field."""
+        self.app.push_screen(FindPage(self.studio.draft), self._go_to)
+
+    def action_difference(self) -> None:
+        """What is not as in the preset."""
+        self.app.push_screen(DifferencePage(self.studio.draft, self.form.base), self._go_to)
+
+    def _go_to(self, key: str | None) -> None:
+        if key is not None:
+            self.action_field(key)
+
+    def action_toml(self) -> None:
+        """The whole plan as TOML."""
+        self.app.push_screen(TomlPage(self.studio.draft), lambda config: self._change(config) if config else None)
+
+    def action_load(self) -> None:
+        """Choose a preset."""
+        self.app.push_screen(PresetPage(self.studio.home, self.studio.draft.preset), self._load)
+
+    def _load(self, name: str | None) -> None:
+        if name is not None:
+            try:
+                self._change(drafting.from_preset(self.studio.draft, name, self.studio.home))
+            except TinyLMError as error:
+                self.studio.fault(error)
+
+    def action_save(self) -> None:
+        """Save the plan as a preset."""
+        own = self.studio.draft.preset
+        name = "" if drafting.is_ours(own) else own
+        self.app.push_screen(
+            AskText(
+                "Save as a preset", "A name; it can then be chosen here and with --preset.", name, drafting.name_fault
+            ),
+            self._named,
+        )
+
+    def _named(self, name: str | None) -> None:
+        if name is None:
+            return
+        if name not in settings.presets(self.studio.home):
+            self._save(name)
+            return
+        choices = [Choice("r", "Replace it"), Choice("k", "Keep it as it is")]
+        self.app.push_screen(
+            Ask(f"Replace {name}?", "You have a preset of that name.", choices, back="keep it"),
+            lambda answer: self._save(name) if answer == "r" else None,
+        )
+
+    def _save(self, name: str) -> None:
+        try:
+            saved = drafting.save_preset(self.studio.draft, name, self.studio.home)
+        except TinyLMError as error:
+            self.studio.fault(error)
+            return
+        self._change(saved)
+        self.form.show(saved, reread=True)
+        self.notify(f"Saved as {name}: --preset {name} trains it too.", markup=False)
+
+    def action_rehearse(self) -> None:
+        """A few real steps again."""
+        if self.state.doing == "training":
+            self.notify(f"{self.state.training} is training: a rehearsal would measure wrongly.", markup=False)
+            return
+        self._insisted = True
+        self._turns.ask(time.monotonic(), at_once=True)
+        self.tick()
+
+    def action_explain(self) -> None:
+        """The marked field at length, or short again."""
+        self.toggle_class("-explain")
+        self.call_after_refresh(self._show)
+
+    def action_back(self) -> None:
+        """Close the long explanation."""
+        self.remove_class("-explain")
+        self.call_after_refresh(self._show)
+
+    def on_resize(self) -> None:
+        """Other room for words."""
+        self.call_after_refresh(self._show)
+
+    def on_screen_suspend(self) -> None:
+        """Nobody looks: no steps are made for it."""
+        self._turns.call_off()
+
+    def on_unmount(self) -> None:
+        """Let a rehearsal go that still runs, or leaving would wait for it."""
+        self._turns.call_off()

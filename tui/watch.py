@@ -1,0 +1,96 @@
+"""A run that the app looks at: where its events come from, and what they have told so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from tinylm import events
+from tinylm.console import left
+from tinylm.errors import TinyLMError
+from tinylm.runs import RunFolder
+from tui.glyphs import Glyphs
+from tui.history import History
+from tui.trainer import Follower, Source, Trainer
+
+Status = Literal["starting", "training", "paused", "finished", "stopped", "failed", "interrupted"]
+
+
+class Watch:
+    """A training of this app (`own`), or a run whose folder is read."""
+
+    def __init__(self, source: Source, name: str, run: RunFolder | None = None) -> None:
+        self.source = source
+        self.history = History()
+        self.name = name
+        self.run = run
+        """Known from the start for a run that is opened, from its first event on for a new one."""
+        self.locked = False
+        """Another process trains it; looked at now and then."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it is trained by this app, which can then pause and stop it."""
+        return isinstance(self.source, Trainer)
+
+    @property
+    def trainer(self) -> Trainer | None:
+        """The thread that trains it, where it is ours."""
+        return self.source if isinstance(self.source, Trainer) else None
+
+    @property
+    def running(self) -> bool:
+        """Whether somebody is training it now."""
+        return self.trainer.running if self.trainer else self.locked
+
+    @property
+    def error(self) -> TinyLMError | BaseException | None:
+        """What ended our training, where it did not end by itself."""
+        return self.trainer.error if self.trainer else None
+
+    def poll(self) -> bool:
+        """Take in what has come; whether there was something."""
+        if isinstance(self.source, Follower) and self.source.rewound.is_set():
+            self.source.rewound.clear()
+            self.history = History()
+        news = self.source.drain()
+        for event in news:
+            self.history.apply(event)
+            if isinstance(event, events.RunStarted) and self.run is None:
+                self.run, self.name = RunFolder(Path(event.dir)), event.run
+        return bool(news)
+
+    @property
+    def status(self) -> Status:
+        """Its state in a word."""
+        state = self.history.state
+        if state.failed or self.error is not None:
+            return "failed"
+        if state.finished:
+            return "stopped" if state.finished.reason == "stopped" else "finished"
+        if not self.running and not self.own:
+            return "interrupted"
+        if not state.steps:
+            return "starting"
+        return "paused" if state.paused else "training"
+
+    def pulse(self, glyphs: Glyphs, room: int = 80) -> str:
+        """What the header of every screen says of it: `● stories 73% 0:32 left`, the name cut to fit into `room`."""
+        status, state = self.status, self.history.state
+        sign = {
+            "starting": glyphs.training,
+            "training": glyphs.training,
+            "paused": glyphs.paused,
+            "finished": glyphs.done,
+            "stopped": glyphs.paused,
+            "failed": glyphs.failed,
+            "interrupted": glyphs.failed,
+        }[status]
+        told: str = status
+        if status == "training":
+            told = f"{state.fraction:.0%} {left(state)} left"
+        elif status == "paused":
+            told = f"{state.fraction:.0%} paused"
+        longest = max(0, room - len(sign) - len(told) - 2)
+        name = self.name if len(self.name) <= longest else self.name[: longest - len(glyphs.ellipsis)] + glyphs.ellipsis
+        return f"{sign} {name} {told}"
