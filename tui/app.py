@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -28,6 +29,7 @@ from tinylm.runs import RunFolder
 from tui import glyphs
 from tui.commands import StudioCommands
 from tui.engine import Engine, Machine
+from tui.pace import Pace
 from tui.preferences import Preferences
 from tui.screens.base import StudioScreen
 from tui.screens.home import HomeScreen
@@ -48,7 +50,7 @@ STUCK_SECONDS = 2.0
 """How long the app may take to close once all is saved; where its terminal has gone, Textual waits for it for ever."""
 
 TICKS_A_SECOND = 4
-"""How often the shown screen is brought up to date; more of it costs the training more than it shows."""
+"""How often events are taken in, and the shown screen brought up to date where `tui.pace` lets it."""
 
 
 def _data() -> Screen[None]:
@@ -130,8 +132,8 @@ class StudioApp(App[int]):
         self.engine = engine or Engine()
         self.training: Watch | None = None
         """The training of this app, running or over."""
-        self.ui_seconds = 0.0
-        """What bringing screens up to date has cost so far."""
+        self.pace = Pace()
+        """How often the shown screen may be drawn."""
         self.shown: Watch | None = None
         """What Train shows: `training`, or a run that was opened."""
         self.machine: Machine | None = None
@@ -187,7 +189,6 @@ class StudioApp(App[int]):
 
     def _tick(self) -> None:
         """Take in what the runs tell, and bring the shown screen up to date."""
-        began = time.perf_counter()
         self._ticks += 1
         for watch in (self.training, self.shown if self.shown is not self.training else None):
             if watch is None:
@@ -199,12 +200,17 @@ class StudioApp(App[int]):
         if training and not training.running and self._told_end is not training and not training.poll():
             self._told_end = training
             self._ended(training)
-        with suppress(ScreenStackError):  # the app is being closed
-            if isinstance(self.screen, StudioScreen):
-                self.screen.refresh_all()
-        if self._ticks % TICKS_A_SECOND == 0:
+        if self.pace.allows(training is not None and training.running and training.status != "paused"):
+            with suppress(ScreenStackError):  # the app is being closed
+                if isinstance(self.screen, StudioScreen):
+                    self.screen.refresh_all()
             self._name_terminal()
-        self.ui_seconds += time.perf_counter() - began
+
+    async def on_event(self, event: events.Event) -> None:
+        """What a person does is answered at once."""
+        if isinstance(event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp):
+            self.pace.hurry()
+        await super().on_event(event)
 
     def _ended(self, watch: Watch) -> None:
         """Tell somebody who may be looking elsewhere."""

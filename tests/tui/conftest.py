@@ -17,6 +17,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     """No animations, and a terminal that can show everything."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none", raising=False)
+    monkeypatch.setattr("tui.pace.SHARE", 1.0)  # nothing trains here
     monkeypatch.setattr("locale.getpreferredencoding", lambda _=False: "UTF-8")
 
 
