@@ -297,6 +297,17 @@ def _take(prepared: Path, run: RunFolder) -> None:
             shutil.copyfile(source, target)
 
 
+def out_of_memory(error: BaseException, place: torch.device) -> RunError | None:
+    """What a person can do where `error` says that memory has run out; None where it says something else."""
+    told = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    if not told:
+        return None
+    return RunError(
+        f"The memory of the {'machine' if place.type == 'cpu' else place.type.upper() + ' device'} ran out.",
+        "Halve train.batch_size and double train.accumulation_steps: the steps stay the same and need half of it.",
+    )
+
+
 def refused(error: OSError, place: Path) -> RunError:
     """What an operating system's refusal means for a person."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -94,6 +94,7 @@ class Training:
         except BaseException as error:
             if isinstance(error, OSError):
                 error = session.refused(error, self.parts.run.path)
+            error = session.out_of_memory(error, self.parts.device) or error
             if isinstance(error, TinyLMError):
                 failed = events.Failed(error.title, error.message, error.hint)
             else:

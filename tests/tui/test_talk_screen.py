@@ -383,7 +383,7 @@ def test_two_panes_at_80_columns_follow_their_ends(talk: Callable[..., None]) ->
         await written(pilot, screen)
         for pane in screen.panes.shown:
             assert pane.max_scroll_y > 0
-            assert pane.is_vertical_scroll_end
+            await asyncio.to_thread(until, lambda pane=pane: pane.is_vertical_scroll_end)
             assert len(str(pane.border_subtitle)) < pane.size.width
 
     talk(drive)

@@ -173,11 +173,11 @@ Everything that was trained in this home, also by `--train` in another terminal.
             self.app.call_from_thread(self.studio.fault, error)
             return
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._listed, found)
+            self.app.call_from_thread(self._listed, found, began)
 
-    def _listed(self, found: list[Entry]) -> None:
-        """Show what a worker found."""
-        if self.shelving:  # a run is on its way elsewhere: the list is made anew when it is there
+    def _listed(self, found: list[Entry], began: float) -> None:
+        """Show what a worker found that `began` to look then."""
+        if self.shelving or began < self.shelved_at:  # a run went elsewhere meanwhile: the list is made anew
             return
         if found == self._entries:
             self.look.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Shelving(StudioScreen):
         """Letters of the marked runs, by folder."""
         self.seek: Path | None = None
         """Where the cursor goes once the list has it."""
-        self.shelving = False
+        self.shelving, self.shelved_at = False, 0.0
         """A thread is at work on the folders."""
         self._binned: list[Path] = []
 
@@ -124,5 +125,5 @@ class Shelving(StudioScreen):
         self.run_worker(act, thread=True, group="runs-shelf", exit_on_error=False)
 
     def _shelved(self) -> None:
-        self.shelving = False
+        self.shelving, self.shelved_at = False, time.monotonic()
         self.reload()
