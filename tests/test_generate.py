@@ -276,7 +276,7 @@ def test_candidates_are_the_models_own_likeliest() -> None:
 
 def test_entropy_is_in_bits() -> None:
     class Even(Scripted):
-        def next_logits(self, ids: Tensor, cache: object) -> Tensor:  # noqa: ARG002
+        def next_logits(self, ids: Tensor, cache: object) -> Tensor:
             scores = torch.full((1, self.vocab_size), -torch.inf)
             scores[0, :8] = 3.0
             return scores
@@ -364,7 +364,7 @@ class Scripted(Transformer):
 
     script: list[int]
 
-    def next_logits(self, ids: Tensor, cache: object) -> Tensor:  # noqa: ARG002
+    def next_logits(self, ids: Tensor, cache: object) -> Tensor:
         scores = torch.zeros(1, self.vocab_size)
         scores[0, self.script.pop(0) if self.script else BYTES.end_of_text] = 50.0
         return scores

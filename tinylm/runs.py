@@ -288,7 +288,7 @@ class RunState:
     @property
     def fraction(self) -> float:
         """How much of the plan is done, from 0 to 1: by time where the budget is a time, else by steps."""
-        if self.finished:
+        if self.finished and self.finished.reason != "stopped":
             return 1.0
         if not self.plan or not self.steps:
             return 0.0

@@ -29,6 +29,8 @@ class History:
         self.checkpoints: list[events.CheckpointSaved] = []
         self.log: list[tuple[float, Event]] = []
         """All that is worth a line, with the run's seconds when it came."""
+        self._at_checkpoint: list[tuple[int, int, int, int]] = []
+        """For each checkpoint its step, and how many evaluations, samples and lines there were before it."""
         self.version = 0
         """Grows with each event: who draws can see whether something is new."""
 
@@ -36,7 +38,7 @@ class History:
         """Take in the next event."""
         self.version += 1
         if isinstance(event, events.RunStarted) and event.resumed_from is not None:
-            self._back_to(event.resumed_from)  # what came after the checkpoint is done again
+            self._resumed(event.resumed_from)
         self.state.apply(event)
         if isinstance(event, events.StepDone):
             self._step(event)
@@ -44,6 +46,7 @@ class History:
         if isinstance(event, events.Sampled):
             self.samples.append(event)
         elif isinstance(event, events.CheckpointSaved):
+            self._at_checkpoint.append((event.step, len(self.state.evals), len(self.samples), len(self.log)))
             self.checkpoints.append(event)
         elif isinstance(event, events.Rescued):
             self._back_to(event.back_to)
@@ -66,6 +69,19 @@ class History:
             series.append(float("nan") if value is None else value)
         if len(self.state.steps) >= 2 * KEPT_STEPS:
             del self.state.steps[:-KEPT_STEPS]
+
+    def _resumed(self, step: int) -> None:
+        """Forget what came after the checkpoint of `step`, as the log does: a stop measures and writes once more there.
+
+        The last checkpoint that was told is the one that a resumed run begins with: it was saved before.
+        """
+        self._back_to(step)
+        there = [told for told in self._at_checkpoint[:-1] if told[0] == step]
+        if there:
+            _, evals, samples, lines = there[-1]
+            del self.state.evals[evals:], self.samples[samples:], self.log[lines:]
+            self.state.go_back(step)
+            self.state.sample = self.samples[-1] if self.samples else None
 
     def _back_to(self, step: int) -> None:
         """Forget what came after `step`."""

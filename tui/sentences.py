@@ -47,7 +47,7 @@ def of(watch: Watch | None, torch_loaded: bool = True) -> str:
         case "training":
             told = learning(history)
         case "paused":
-            told = f"Paused at step {_step(history):,}; all stays in memory. Space goes on, 4 talks to it meanwhile."
+            told = f"Paused at step {_step(history):,}, all of it in memory. Space goes on, 4 talks to it."
         case "finished":
             return finished(history)
         case "stopped":

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
-from tinylm import settings
+from tinylm import events, settings
 from tinylm.errors import RunError
 from tui.app import StudioApp
 from tui.commands import StudioCommands
@@ -247,15 +247,18 @@ def test_damaged_preferences_are_no_fault(make_app, home: Path):
 
 
 def test_a_resumed_run_shows_what_it_had_learnt_and_nothing_twice(make_app, home):
-    run = scripts.write_run(home, "old", [*scripts.training(130), scripts.finished(130, "stopped")])
-    again = [replace(scripts.opening()[0], resumed_from=120), *(scripts.step(n) for n in range(121, 141))]
+    saved = events.CheckpointSaved(130, "checkpoints/step-00000130", False, 40.0)
+    closing = [saved, scripts.evaluation(130), events.Sampled(130, "", "Stopped."), scripts.finished(130, "stopped")]
+    run = scripts.write_run(home, "old", [*scripts.training(130), *closing])
+    again = [saved, replace(scripts.opening()[0], resumed_from=130), *(scripts.step(n) for n in range(131, 141))]
     app: StudioApp = make_app(ScriptedEngine(again, endless=True))
 
     async def act(pilot: Pilot[int]) -> None:
         app.resume_training(run)
         await until(pilot, lambda: app.shown and len(app.shown.history.step) == 140)
         assert list(app.shown.history.step.values) == list(range(1, 141))
-        assert [told.step for told in app.shown.history.state.evals] == [20, 40, 60, 80, 100, 120]
+        assert [told.step for told in app.shown.history.state.evals] == [20, 40, 60, 80, 100, 120], "as the log"
+        assert [told.step for told in app.shown.history.samples] == [40, 80, 120]
         assert app.shown.status == "training"
         app.training.trainer.control.stop.set()
 
