@@ -170,6 +170,8 @@ class ScriptedEngine:
         for event in self.told or training(directory=str(run.path), run=run.name):
             if isinstance(event, events.StepDone):
                 last = event.step
+            if isinstance(event, events.CheckpointSaved):
+                (run.path / event.path).mkdir(parents=True, exist_ok=True)
             yield replace(event, dir=str(run.path), run=run.name) if isinstance(event, events.RunStarted) else event
             if control.stop.is_set() or control.leave.is_set():
                 break

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import OptionList
+from textual.widgets._footer import FooterKey
 
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
@@ -16,7 +18,7 @@ from tinylm.errors import RunError
 from tui.app import StudioApp
 from tui.commands import StudioCommands
 from tui.widgets.dialogs import Ask
-from tui.widgets.top import TopBar
+from tui.widgets.top import TABS, TopBar
 
 Act = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -261,5 +263,53 @@ def test_a_resumed_run_shows_what_it_had_learnt_and_nothing_twice(make_app, home
         assert [told.step for told in app.shown.history.samples] == [40, 80, 120]
         assert app.shown.status == "training"
         app.training.trainer.control.stop.set()
+
+    drive(app, act)
+
+
+async def click(pilot: Pilot[int], description: str) -> None:
+    """Click on a key of the footer."""
+    await until(pilot, lambda: any(key.description == description for key in pilot.app.screen.query(FooterKey)))
+    key = next(key for key in pilot.app.screen.query(FooterKey) if key.description == description)
+    await pilot.click(key)
+    await pilot.pause()
+
+
+async def tab(pilot: Pilot[int], mode: str) -> None:
+    """Click on a name in the bar."""
+    bar = pilot.app.screen.query_one(TopBar)
+    title = f"{[m for m, _ in TABS].index(mode) + 1} {mode.capitalize()}"
+    await pilot.click(bar, offset=(str(bar.visual).index(title) + 1, 0))
+    await until(pilot, lambda: pilot.app.current_mode == mode)
+
+
+def test_a_mouse_is_enough(make_app, home):
+    """Start, talk, pause, go on, stop, resume, mark two runs, all without a key."""
+    scripts.write_run(home, "old", [*scripts.training(120), scripts.finished(120)])
+    engine = ScriptedEngine(endless=True)
+    app: StudioApp = make_app(engine, mode="home")
+
+    async def act(pilot: Pilot[int]) -> None:
+        await click(pilot, "Start")
+        await until(pilot, lambda: app.shown and len(app.shown.history.step) == 200)
+        await tab(pilot, "talk")
+        await click(pilot, "Write")
+        await until(pilot, lambda: "the fox" in str(app.screen.query_one("Transcript Static").visual))
+        await tab(pilot, "train")
+        await click(pilot, "Pause")
+        await until(pilot, lambda: app.shown.status == "paused")
+        await click(pilot, "Continue")
+        await until(pilot, lambda: app.shown.status == "training")
+        await click(pilot, "Stop")
+        await until(pilot, lambda: isinstance(app.screen, Ask))
+        await pilot.click(app.screen.query_one(OptionList), offset=(2, 0))
+        await until(pilot, lambda: app.shown.status == "stopped")
+        await click(pilot, "Resume")
+        await until(pilot, lambda: len(engine.controls) == 2)
+        engine.controls[1].stop.set()
+        await tab(pilot, "runs")
+        await until(pilot, lambda: len(app.screen.table.entries) == 2)
+        await click(pilot, "Mark")
+        assert len(app.screen.marks) == 1
 
     drive(app, act)
