@@ -1,8 +1,14 @@
 """How many steps fit into a time: plain arithmetic on made-up seconds."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from tinylm.config import RunConfig
+from tinylm.length import Length
 from tinylm.pace import PLAN_AGAIN_AT, Pace
+from tinylm.schedule import plan
 
 
 def test_steps_that_are_left() -> None:
@@ -97,3 +103,22 @@ def test_costly_evaluations_and_samples_are_rarer() -> None:
     evaluations, samples = pace.intervals(1000, 20, 10)
     assert evaluations == 200  # 20 s in each 200 s: a tenth
     assert samples == 400
+
+
+def test_a_plan_that_misses_its_time_is_noticed() -> None:
+    elapsed = 60.0
+    config = RunConfig()
+    parts: Any = SimpleNamespace(elapsed=lambda: elapsed, config=config, state=SimpleNamespace(step=100))
+    length = Length.__new__(Length)
+    length._parts, length._planned_at, length.eval_interval, length.sample_interval = parts, 50.0, 1000, 1000
+    length.plan = plan(config.train.phases, 140)
+    length.pace = Pace(budget=100.0, step=1.0)
+    assert not length.misses(), "40 steps in 40 s fit"
+    length.pace = Pace(budget=100.0, step=0.5)
+    assert length.misses(), "80 steps would fit: it would end after 80 s of 100"
+    length.pace = Pace(budget=100.0, step=2.0)
+    assert length.misses(), "20 would fit"
+    length._planned_at = 59.0
+    assert not length.misses(), "a plan stands for a while"
+    length.pace, length._planned_at = Pace(budget=None, step=2.0), 50.0
+    assert not length.misses(), "no time budget, nothing to miss"

@@ -13,6 +13,11 @@ SAMPLE_TOKEN_SECONDS = 2e-3
 """What a token of a sample takes on a slow CPU: a first guess, for planning."""
 
 
+SETTLE, MISS, FEW = 0.02, 0.15, 5
+"""A plan stands for this share of the time at least; then it is made anew where it is off by this share of the steps
+that are left, and by more than a few."""
+
+
 class Length:
     """The plan of a run, and whether it is fulfilled."""
 
@@ -23,6 +28,7 @@ class Length:
         ConfigError where the budget is too short for the phases.
         """
         self._parts, train = parts, parts.config.train
+        self._planned_at = parts.elapsed()
         self._budget = Budget.parse(train.budget) if train.budget else None
         # Guesses from the rehearsal, until it has been timed; a forward pass is a third of a step.
         window = parts.step_seconds / (train.batch_size * train.accumulation_steps) / 3
@@ -65,11 +71,26 @@ class Length:
         last = min(self.plan.steps, stop_at or self.plan.steps)
         return step >= last or (step > 0 and self.pace.over(self._parts.elapsed()))
 
+    def _fitting(self) -> int:
+        """How many more steps fit at the speed of late."""
+        seconds = self._parts.config.train.checkpoint_seconds
+        return self.pace.steps_left(self._parts.elapsed(), self.eval_interval, self.sample_interval, seconds)
+
+    def misses(self) -> bool:
+        """Whether the plan of a time budget would end far from its time, since the machine has changed its speed.
+
+        The first steps after a start are slow, and a plan made from them would end a run long before its time.
+        """
+        if self.pace.budget is None or self._parts.elapsed() - self._planned_at < SETTLE * self.pace.budget:
+            return False
+        planned, fitting = self.plan.steps - self._parts.state.step, self._fitting()
+        return abs(fitting - planned) > max(FEW, MISS * max(fitting, planned))
+
     def plan_again(self) -> bool:
         """Fit the plan to the speed that was measured; false where it fits already."""
         parts, train = self._parts, self._parts.config.train
-        left = self.pace.steps_left(parts.elapsed(), self.eval_interval, self.sample_interval, train.checkpoint_seconds)
-        new = schedule.replan(self.plan, train.phases, parts.state.step, parts.state.step + max(1, left))
+        self._planned_at = parts.elapsed()
+        new = schedule.replan(self.plan, train.phases, parts.state.step, parts.state.step + max(1, self._fitting()))
         if abs(new.steps - self.plan.steps) <= 0.005 * self.plan.steps:
             return False
         self.plan = new

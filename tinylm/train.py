@@ -133,7 +133,7 @@ class Training:
             self._step(state.step + 1)
             if self.parts.elapsed() - self.told_at >= REPORT_SECONDS:
                 yield from self._report()
-            if self.pace.due(self.parts.elapsed()):
+            if self.pace.due(self.parts.elapsed()) or self.length.misses():
                 yield from self._report()
                 if self.length.plan_again():
                     yield self.length.planned()
