@@ -88,9 +88,9 @@ def test_moving_makes_no_widgets(home: Path) -> None:
     drive(home, script)
 
 
-def test_typing_begins_to_edit_and_enter_takes_it(home: Path) -> None:
+def test_space_begins_to_edit_and_enter_takes_it(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("down", "down", "1", "2")
+        await pilot.press("down", "down", "space", "1", "2")
         assert form.editing
         assert form.query_one(Input).value == "12"
         await pilot.press("enter")
@@ -105,9 +105,9 @@ def test_typing_begins_to_edit_and_enter_takes_it(home: Path) -> None:
 
 def test_escape_gives_up_and_backspace_takes_the_presets(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("down", "down", "9", "escape")
+        await pilot.press("down", "down", "space", "9", "escape")
         assert form.config.model.n_layer == 3
-        await pilot.press("9", "enter")
+        await pilot.press("space", "9", "enter")
         assert form.config.model.n_layer == 9
         await pilot.press("backspace")
         assert form.config.model.n_layer == 3
@@ -130,7 +130,7 @@ def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Pat
 def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         told = form.query_one(".form-fault", Static)
-        await pilot.press("down", "down", "2", "0", "0")
+        await pilot.press("down", "down", "space", "2", "0", "0")
         await pilot.pause()
         assert told.display
         assert str(told.content) == "model.n_layer is 200, but must be less than or equal to 96."
@@ -148,7 +148,7 @@ def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(h
 def test_what_fits_only_together_says_so_and_enter_takes_both(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         form.jump("model.n_head")
-        await pilot.press("6")
+        await pilot.press("space", "6")
         await pilot.pause()
         told = "model.n_head=6 is no multiple of model.n_kv_head=4. Enter also sets Key/value heads to 2."
         assert form.fault == told
@@ -173,10 +173,10 @@ def test_the_same_arrow_again_takes_what_has_to_go_with_it(home: Path) -> None:
 
 def test_going_elsewhere_takes_what_fits_and_leaves_what_does_not(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("down", "down", "5", "down")
+        await pilot.press("down", "down", "space", "5", "down")
         assert form.field is not None
         assert form.field.key == "model.n_embd"
-        await pilot.press("7", "tab")
+        await pilot.press("space", "7", "tab")
         await pilot.pause()
         assert not form.editing
 

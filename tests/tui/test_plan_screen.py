@@ -404,7 +404,7 @@ def test_how_it_looks_wide_with_two_phases(snap_compare: Any, home: Path) -> Non
 
 
 def test_how_a_fault_looks_while_typing(snap_compare: Any, home: Path) -> None:
-    keys = ("down", "down", "down", "down", "6")
+    keys = ("down", "down", "down", "down", "space", "6")
     assert snap_compare(make(home), terminal_size=(80, 24), run_before=_pressing(*keys))
 
 

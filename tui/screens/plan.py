@@ -40,8 +40,9 @@ class PlanScreen(StudioScreen):
 Every setting of the next training. *How long do you have?* comes first, then what matters most, then all others by
 group: a heading opens with Enter, Space or →.
 
-- **↑ ↓** another field, **← →** the next sensible value, **type** to write one: Enter takes it, Esc leaves it
-- **Space** edits the value as it is, **Backspace** takes the preset's, **ctrl+z** takes the last change back
+- **↑ ↓** another field, **← →** the next sensible value
+- **Space** types a value: Enter takes it, Esc leaves it as it was; a text begins with its first letter
+- **Backspace** takes the preset's, **ctrl+z** takes the last change back
 - **/** finds a field by its name, title or help; **D** shows what is not as in the preset
 - **+** and **-** add a phase behind the marked one, or take it away
 - **y** is the whole plan as TOML; **ctrl+s** saves it as a preset of your own, **ctrl+o** loads one
@@ -53,8 +54,6 @@ yourself, and replaces the rest; a preset that you save has all settings but the
 
 The **rehearsal** does a few real steps after each change and leaves nothing behind: how fast it is here, how much
 memory and disk it takes, how many steps fit. **t** does it again. It rests while a run trains.
-
-Digits are typed into fields that take numbers; F2 to F6 go to the other screens from anywhere.
 """
     DEFAULT_CSS = """
     PlanScreen #plan { height: 1fr; }

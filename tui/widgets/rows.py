@@ -269,8 +269,8 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
                 event.prevent_default()
                 self.toggle(self.row.section)
             return
-        begins = field.kind in ("text", "texts") or (letter or " ") in ".0123456789"
-        if field.typed and letter and event.is_printable and letter not in " /?" and begins:
+        # Digits show screens here as everywhere; a number is typed after Space.
+        if field.kind in ("text", "texts") and letter and event.is_printable and letter not in " /?0123456789":
             event.stop()
             event.prevent_default()
             self.form.edit(letter)
