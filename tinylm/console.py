@@ -5,6 +5,7 @@ import sys
 import time
 import unicodedata
 from itertools import pairwise
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tinylm import card, events
+from tinylm import card, events, paths
 from tinylm.config import RunConfig
 from tinylm.events import Event
 from tinylm.runs import RunState
@@ -197,6 +198,7 @@ def summary(state: RunState) -> str:
     assert started
     assert finished
     baselines = data.baselines if data else {}
+    where = paths.flag(Path(started.dir).parent.parent)  # HOME/runs/NAME
     lines = [
         f"Trained {finished.step:,} steps on {finished.tokens:,} tokens in {duration(finished.seconds)}"
         f" ({finished.tokens_per_second:,.0f} tokens per second).",
@@ -208,9 +210,9 @@ def summary(state: RunState) -> str:
     if finished.reason == "early_stop" and finished.best_step is not None:
         lines.append(f"It ended early: nothing was better than step {finished.best_step:,}, whose checkpoint is kept.")
     if finished.reason == "stopped":
-        lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}")
+        lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}{where}")
     lines.append(f"The run is in {started.dir}")
-    lines.append(f'Talk to it: tinylm-studio --generate "" --run {started.run}')
+    lines.append(f'Talk to it: tinylm-studio --generate "" --run {started.run}{where}')
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """The only place that knows directories: the user's home for runs and caches, and our own assets."""
 
 import os
+import shlex
 from pathlib import Path
 
 import platformdirs
@@ -15,6 +16,11 @@ def home(override: str | os.PathLike[str] | None = None) -> Path:
     """
     chosen = override or os.environ.get("TINYLM_HOME")
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path(APP_NAME, appauthor=False)
+
+
+def flag(home: Path) -> str:
+    """What finds this home from a new shell: " --home DIR" behind a command, nothing where it is the usual one."""
+    return "" if home == platformdirs.user_data_path(APP_NAME, appauthor=False) else f" --home {shlex.quote(str(home))}"
 
 
 def runs(home: Path) -> Path:

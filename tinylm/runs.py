@@ -77,14 +77,16 @@ class RunFolder:
         return lock
 
     def is_locked(self) -> bool:
-        """Whether a trainer is at work here."""
-        if not (self.path / ".lock").exists():
-            return False
+        """Whether a trainer is at work here; where the folder may only be read, that cannot be known: no."""
         lock = FileLock(self.path / ".lock")
         try:
+            if not (self.path / ".lock").exists():
+                return False
             lock.acquire(timeout=0)
         except Timeout:
             return True
+        except OSError:
+            return False
         lock.release()
         return False
 

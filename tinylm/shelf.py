@@ -198,11 +198,7 @@ def _entry(run: RunFolder, note: dict[str, Any]) -> Entry:
 
 
 def _status(run: RunFolder, told: Told, damaged: bool) -> str:
-    try:
-        locked = run.is_locked()
-    except OSError:  # a folder that may only be read
-        locked = False
-    if locked:
+    if run.is_locked():
         return "paused" if told.paused else "training"
     if damaged:
         return "damaged"

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.signal import Signal
 
@@ -33,6 +35,7 @@ from tui.pace import Pace
 from tui.preferences import Preferences
 from tui.screens.base import StudioScreen
 from tui.screens.home import HomeScreen
+from tui.steerless import Steerless
 from tui.trainer import Follower, Trainer
 from tui.widgets.dialogs import Ask, Choice
 
@@ -150,8 +153,10 @@ class StudioApp(App[int]):
         """A sentence for the shell, once the app is gone."""
         self._first, self._show = mode, show
         self._told_end: Watch | None = None
+        self._leaving = False
         self._ticks = 0
         self._terminal_title = ""
+        self._steerless = Steerless()
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
@@ -206,6 +211,10 @@ class StudioApp(App[int]):
                     self.screen.refresh_all()
             self._name_terminal()
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What each line passes before it is drawn."""
+        return [*super().get_line_filters(), self._steerless]
+
     async def on_event(self, event: events.Event) -> None:
         """What a person does is answered at once."""
         if isinstance(event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp):
@@ -236,6 +245,11 @@ class StudioApp(App[int]):
         """The training, in a few words, for the header of every screen."""
         watch = self.training if self.training and self.training.running else self.shown or self.training
         return watch.pulse(self.glyphs, room) if watch else "idle"
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A screen that was still being put together when the person left misses its widgets: that is no fault."""
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """Our own fault: the command line puts the traceback into the log and says one sentence."""
@@ -285,14 +299,21 @@ class StudioApp(App[int]):
         """Show a run in Train: our own, or as its folder tells it, also while another process trains it."""
         if self.shown and self.shown is not self.training:
             self.shown.source.close()
-        if self.training and self.training.run and self.training.run.path == run.path:
-            self.shown = self.training
-        else:
+        ours = self.training if self.training and self.training.run and self.training.run.path == run.path else None
+        if ours and (ours.running or not run.is_locked()):
+            self.shown = ours
+        else:  # also a run of ours that somebody else goes on with
             from tui.watch import Watch
 
             self.shown = Watch(Follower(run), run.name, run)
             self.shown.locked = run.is_locked()
         self.action_go("train")
+
+    def moved(self, old: RunFolder, new: RunFolder) -> None:
+        """A run was renamed: what shows it goes along."""
+        for watch in (self.training, self.shown):
+            if watch is not None and watch.run == old:
+                watch.move(new)
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
@@ -356,7 +377,10 @@ class StudioApp(App[int]):
         self.leave(128 + number)
 
     def leave(self, code: int) -> None:
-        """End the app, a training within its step and with a checkpoint."""
+        """End the app, a training within its step and with a checkpoint; being asked once more changes nothing."""
+        if self._leaving:
+            return
+        self._leaving = True
         watch = self.training if self.training and self.training.running else None
         trainer = watch.trainer if watch else None
         if trainer:
@@ -374,12 +398,13 @@ class StudioApp(App[int]):
         self._in_thread(wait, "leave")
 
     def _left(self, watch: Watch | None, code: int) -> None:
-        if watch:
-            watch.poll()
+        while watch and watch.poll():
+            pass  # the last of many events tells where it is saved
         if watch and watch.run is not None and watch.history.checkpoints:
             step = watch.history.checkpoints[-1].step
             self.farewell = (
-                f"{watch.name} is saved at step {step:,}. Go on: tinylm-studio --train --resume --run {watch.name}, "
+                f"{watch.name} is saved at step {step:,}. Go on: tinylm-studio --train --resume --run {watch.name}"
+                f"{paths.flag(self.home)}, "
                 "or open the app and press r in Runs."
             )
         self.exit(return_code=code)

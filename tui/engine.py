@@ -155,8 +155,10 @@ class Engine:
         return Machine(device.machine_name(chosen), chosen.type, str(torch.__version__), threads, speeds, loaded)
 
     def train(self, config: RunConfig, home: Path, name: str | None, control: Control) -> Iterator[Event]:
-        """The events of a new training."""
+        """The events of a new training; none where somebody has left before it could be set up."""
         self._ready.wait()
+        if control.leave.is_set():
+            return
         from tinylm import train
 
         if config.train.threads == "auto" and self._threads and self._threads[0] == config.model:
@@ -164,8 +166,10 @@ class Engine:
         yield from train.train(config, home, name, control)
 
     def resume(self, run: RunFolder, control: Control) -> Iterator[Event]:
-        """The events of a training that goes on."""
+        """The events of a training that goes on; none where somebody has left before it could be set up."""
         self._ready.wait()
+        if control.leave.is_set():
+            return
         from tinylm import train
 
         config = run.config()

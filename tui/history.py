@@ -37,8 +37,11 @@ class History:
     def apply(self, event: Event) -> None:
         """Take in the next event."""
         self.version += 1
-        if isinstance(event, events.RunStarted) and event.resumed_from is not None:
-            self._resumed(event.resumed_from)
+        if isinstance(event, events.RunStarted):
+            if event.resumed_from is not None:
+                self._resumed(event.resumed_from)
+            else:  # also where nothing was saved of what was told so far: the run begins anew, as its log does
+                vars(self).update(vars(History()), version=self.version)
         self.state.apply(event)
         if isinstance(event, events.StepDone):
             self._step(event)

@@ -53,7 +53,7 @@ def of(watch: Watch | None, torch_loaded: bool = True) -> str:
         case "stopped":
             where = f"{_step(history):,}{_of_steps(history)}"
             return f"Stopped and saved at step {where}. r goes on exactly there, 4 talks to it."
-        case "interrupted" if not history.version:
+        case "interrupted" if watch.reading:
             return "Reading what happened in it."
         case "interrupted":
             saved = state.checkpoint

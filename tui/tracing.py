@@ -16,6 +16,7 @@ from tinylm.runs import RunFolder
 from tui import compare
 from tui.compare import Trace
 from tui.history import History
+from tui.trainer import stands_before
 
 KEPT = 12
 """Logs that stay in memory, besides those that are asked for."""
@@ -29,6 +30,8 @@ class _Log:
     """A log as far as it was read."""
 
     place: int = 0
+    last: bytes = b""
+    """The line before that place."""
     history: History = field(default_factory=History)
     trace: Trace | None = None
 
@@ -48,8 +51,9 @@ class Traces:
             while len(self._logs) > KEPT:
                 self._logs.popitem(last=False)
             with suppress(OSError):  # not there yet, gone, closed to us: the list says so
-                if run.events_file.stat().st_size < log.place:  # it was cut back, since the run was resumed
-                    log = self._logs[run.path] = _Log()
+                with run.events_file.open("rb") as file:
+                    if not stands_before(file, log.place, log.last):  # it was cut back, since the run was resumed
+                        log = self._logs[run.path] = _Log()
                 if not self._read_on(run, log, cancelled):
                     return None
             if log.trace is None or log.trace.name != name:
@@ -65,7 +69,7 @@ class Traces:
                     break  # it is still being written
                 if number % LOOK == 0 and cancelled():
                     return False
-                log.place += len(line)
+                log.place, log.last = log.place + len(line), line
                 log.trace = None
                 try:
                     event = events.from_json(line)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from tinylm import events
 from tinylm.control import Control
@@ -30,8 +31,8 @@ LOOK_SECONDS = 0.25
 class Source(Protocol):
     """Events as they come."""
 
-    def drain(self) -> list[Event]:
-        """What has come since the last call, at most MOST_AT_ONCE."""
+    def drain(self) -> list[Event | None]:
+        """What has come since the last call, at most MOST_AT_ONCE; None: what was told before is to be forgotten."""
         ...
 
     def close(self) -> None:
@@ -43,11 +44,11 @@ class Source(Protocol):
 class _Queue:
     """Events between two threads: appending and taking out of a deque are atomic."""
 
-    waiting: deque[Event] = field(default_factory=deque)
+    waiting: deque[Event | None] = field(default_factory=deque)
 
-    def drain(self) -> list[Event]:
-        """What has come since the last call, at most MOST_AT_ONCE."""
-        taken: list[Event] = []
+    def drain(self) -> list[Event | None]:
+        """What has come since the last call, at most MOST_AT_ONCE; None: what was told before is to be forgotten."""
+        taken: list[Event | None] = []
         while self.waiting and len(taken) < MOST_AT_ONCE:
             taken.append(self.waiting.popleft())
         return taken
@@ -74,6 +75,7 @@ class Trainer(_Queue):
             for event in self._begin(self.control):
                 self.waiting.append(event)
         except BaseException as error:  # the outer edge of this thread: the app shows it
+            _let_go(error)
             self.error = error
 
     @property
@@ -96,8 +98,10 @@ class Follower(_Queue):
     def __init__(self, run: RunFolder) -> None:
         super().__init__()
         self.run = run
-        self.rewound = threading.Event()
-        """The log was cut back, since the run was resumed: what was shown of it is to be forgotten."""
+        self.read = threading.Event()
+        """All that stood in the log was read; it may still wait in the queue."""
+        self._last = b""
+        """The line that was read last."""
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
         self._thread.start()
@@ -110,24 +114,23 @@ class Follower(_Queue):
         place = 0
         while not self._closed.is_set():
             place = self._read(self.run.events_file, place)
+            self.read.set()
             self._closed.wait(LOOK_SECONDS)
 
     def _read(self, path: Path, place: int) -> int:
         """Queue the whole lines behind `place`; returns where they end."""
         try:
-            size = path.stat().st_size
-            if size < place:
-                self.waiting.clear()
-                self.rewound.set()
-                place = 0
-            if size == place:
+            if path.stat().st_size == place:
                 return place
             with path.open("rb") as file:
+                if not stands_before(file, place, self._last):
+                    self.waiting.append(None)
+                    place, self._last = 0, b""
                 file.seek(place)
                 for line in file:
                     if not line.endswith(b"\n") or self._closed.is_set():
                         break  # a line that is still being written
-                    place += len(line)
+                    place, self._last = place + len(line), line
                     self._put(line)
         except OSError:
             return place  # gone, or not readable just now: look again
@@ -143,3 +146,16 @@ class Follower(_Queue):
         while len(self.waiting) > 4 * MOST_AT_ONCE and not self._closed.is_set():
             time.sleep(0.01)  # the screen is busy: no need to hold a whole log in memory
         self.waiting.append(event)
+
+
+def stands_before(file: BinaryIO, place: int, line: bytes) -> bool:
+    """Whether `line` still ends at `place`: a log that was cut back, as its run was resumed, may be longer by now."""
+    file.seek(max(0, place - len(line)))
+    return file.read(len(line)) == line
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Let go what the functions that failed had in hand, a model for one: the error is kept as long as it is shown."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

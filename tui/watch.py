@@ -28,6 +28,12 @@ class Watch:
         self.locked = False
         """Another process trains it; looked at now and then."""
 
+    def move(self, run: RunFolder) -> None:
+        """The run's folder has another name now."""
+        self.run, self.name = run, run.name
+        if isinstance(self.source, Follower):
+            self.source.run = run
+
     @property
     def own(self) -> bool:
         """Whether it is trained by this app, which can then pause and stop it."""
@@ -44,17 +50,23 @@ class Watch:
         return self.trainer.running if self.trainer else self.locked
 
     @property
+    def reading(self) -> bool:
+        """Whether a log is still being read for the first time: what is known so far is no end."""
+        source = self.source
+        return isinstance(source, Follower) and not (source.read.is_set() and not source.waiting)
+
+    @property
     def error(self) -> TinyLMError | BaseException | None:
         """What ended our training, where it did not end by itself."""
         return self.trainer.error if self.trainer else None
 
     def poll(self) -> bool:
         """Take in what has come; whether there was something."""
-        if isinstance(self.source, Follower) and self.source.rewound.is_set():
-            self.source.rewound.clear()
-            self.history = History()
         news = self.source.drain()
         for event in news:
+            if event is None:
+                self.history = History()
+                continue
             self.history.apply(event)
             if isinstance(event, events.RunStarted) and self.run is None:
                 self.run, self.name = RunFolder(Path(event.dir)), event.run
@@ -84,9 +96,9 @@ class Watch:
             "finished": glyphs.done,
             "stopped": glyphs.paused,
             "failed": glyphs.failed,
-            "interrupted": glyphs.failed,
+            "interrupted": glyphs.training if self.reading else glyphs.failed,
         }[status]
-        told: str = status
+        told: str = "reading" if status == "interrupted" and self.reading else status
         if status == "training":
             told = f"{state.fraction:.0%} {left(state)} left"
         elif status == "paused":

@@ -3,21 +3,26 @@
 import asyncio
 import json
 import time
+import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 from textual.widgets._footer import FooterKey
 
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
 from tinylm import events, settings
+from tinylm.config import RunConfig
+from tinylm.control import Control
 from tinylm.errors import RunError
 from tui.app import StudioApp
 from tui.commands import StudioCommands
-from tui.widgets.dialogs import Ask
+from tui.engine import Engine
+from tui.widgets.dialogs import Ask, AskText
 from tui.widgets.top import TABS, TopBar
 
 Act = Callable[[Pilot[int]], Awaitable[None]]
@@ -313,3 +318,125 @@ def test_a_mouse_is_enough(make_app, home):
         assert len(app.screen.marks) == 1
 
     drive(app, act)
+
+
+def test_a_run_of_ours_that_somebody_else_goes_on_with_is_followed(make_app, home):
+    app: StudioApp = make_app(ScriptedEngine([*scripts.training(40), scripts.finished(40, "stopped")]))
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.start_training()
+        await until(pilot, lambda: app.shown and app.shown.status == "stopped")
+        assert app.training is not None
+        assert app.training.run is not None
+        run = app.training.run
+        app.open_run(run)
+        assert app.shown is app.training
+        run.events_file.write_text("".join(events.to_json(event) + "\n" for event in scripts.training(60)))
+        with run.lock():
+            app.open_run(run)
+            await until(pilot, lambda: app.shown and app.shown.status == "training")
+            assert app.shown.history.step.last == 60
+            assert not app.shown.own
+
+    drive(app, act)
+
+
+def test_a_run_whose_lock_cannot_be_looked_at_is_shown(make_app, home):
+    run = scripts.write_run(home, "copied", [*scripts.training(20), scripts.finished(20)])
+    (run.path / ".lock").mkdir()
+    app: StudioApp = make_app()
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.open_run(run)
+        await until(pilot, lambda: app.shown and app.shown.status == "finished")
+
+    drive(app, act)
+
+
+def test_a_run_that_is_renamed_while_it_is_shown_keeps_being_shown(make_app, home):
+    run = scripts.write_run(home, "old", scripts.training(20))
+    engine = ScriptedEngine(endless=True)
+    app: StudioApp = make_app(engine, mode="runs")
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.open_run(run)
+        await until(pilot, lambda: app.shown and len(app.shown.history.step) == 20)
+        app.action_go("runs")
+        await until(pilot, lambda: app.screen.entry)
+        await pilot.press("N")
+        await until(pilot, lambda: isinstance(app.screen, AskText))
+        app.screen.query_one(Input).value = "new"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.shown and app.shown.name == "new")
+        app.action_go("train")
+        await until(pilot, lambda: app.current_mode == "train")
+        with (home / "runs" / "new" / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(events.to_json(scripts.step(21)) + "\n")
+        await until(pilot, lambda: len(app.shown.history.step) == 21)
+        await pilot.press("r")
+        await until(pilot, lambda: engine.resumed)
+        assert engine.resumed[0].path == home / "runs" / "new"
+        engine.controls[0].stop.set()
+
+    drive(app, act)
+
+
+def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, home, monkeypatch):
+    monkeypatch.setattr("tui.trainer.MOST_AT_ONCE", 5)
+    engine = ScriptedEngine(endless=True)
+    app: StudioApp = make_app(engine)
+    left = []
+
+    async def act(pilot: Pilot[int]) -> None:
+        monkeypatch.setattr(app, "_left", lambda *told: (left.append(told), StudioApp._left(app, *told)))
+        app.start_training()
+        await until(pilot, lambda: engine.controls)
+        app.leave(0)
+        app._signalled(15)
+        await until(pilot, lambda: app.farewell)
+        await pilot.pause(0.1)
+
+    assert drive(app, act).return_code == 0
+    assert len(left) == 1
+    assert app.training is not None
+    assert not app.training.poll(), "all was taken in"
+    assert f"is saved at step {app.training.history.step.last:,.0f}." in app.farewell
+
+
+def test_what_is_drawn_cannot_steer_the_terminal(make_app):
+    evil = "a\x1b]0;owned\x07\x1b[31mb\x9b31mc"
+    app: StudioApp = make_app(mode="talk")
+
+    async def act(pilot: Pilot[int]) -> None:
+        await until(pilot, lambda: app.screen.query("#editor"))
+        app.screen._edit(evil)
+        app.fault(RunError(f"{evil} cannot be read.", "Look at it."))
+        app.push_screen(AskText(evil, evil, evil))
+        for screen in (app.screen, app.screen_stack[-1]):
+            await pilot.pause(0.1)
+            drawn = "".join(strip.text for strip in screen._compositor.render_strips())
+            assert "31mb" in drawn
+            assert not [character for character in drawn if unicodedata.category(character) == "Cc"]
+
+    drive(app, act)
+
+
+@pytest.mark.parametrize("mode", ["data", "plan", "train", "talk", "runs", "home"])
+def test_leaving_while_a_screen_is_put_together_is_no_fault(make_app, mode):
+    app: StudioApp = make_app(mode="train" if mode == "home" else "home")
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.action_go(mode)
+        app.exit(0)
+
+    drive(app, act)
+    assert app.crash is None
+
+
+def test_who_leaves_before_a_training_is_set_up_leaves_nothing_behind(home):
+    control = Control()
+    control.leave.set()
+    engine = Engine()
+    engine._ready.set()
+    assert list(engine.train(RunConfig(), home, None, control)) == []
+    assert not (home / "runs").exists()

@@ -16,6 +16,7 @@ from tinylm.events import Event
 from tui import compare
 from tui.compare import Trace
 from tui.history import History
+from tui.tracing import Traces
 
 
 def traced(told: Sequence[Event], config: RunConfig | None = None, name: str = "a") -> Trace:
@@ -223,3 +224,16 @@ def test_sizes(number: float, text: str) -> None:
 
 def test_places_on_an_axis() -> None:
     assert [compare.along(axis, 4000) for axis in compare.AXES] == ["4.0 k tokens", "step 4,000", "1:06:40"]
+
+
+def test_a_log_that_was_cut_back_and_has_grown_since_is_read_anew(home):
+    """Going on with a run that broke off cuts its log back, and it may be longer when it is looked at again."""
+    run = scripts.write_run(home, "one", scripts.training(60))
+    traces = Traces()
+    assert traces.load(run, "one") is not None
+    told = [*scripts.opening(), *(scripts.step(n, loss=3.0) for n in range(1, 101))]
+    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in told), encoding="utf-8")
+    traces.load(run, "one")
+    (log,) = traces._logs.values()
+    assert list(log.history.step.values) == list(range(1, 101))
+    assert set(log.history.loss.values) == {3.0}

@@ -133,7 +133,8 @@ def test_a_followed_run_says_that_it_cannot_be_paused() -> None:
     assert told.startswith("Trained elsewhere: no pausing here.")
 
 
-def test_a_run_whose_log_is_still_being_read() -> None:
+def test_a_run_whose_log_is_still_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, "reading", True)
     assert sentences.of(followed([], locked=False)).startswith("Reading")
 
 

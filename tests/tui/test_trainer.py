@@ -1,7 +1,12 @@
 """The queue between a training's thread and the screen, and the log of a run that others write."""
 
+import gc
 import threading
 import time
+import traceback
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.tui import scripts
@@ -9,15 +14,16 @@ from tinylm import events
 from tinylm.control import Control
 from tinylm.errors import RunError
 from tinylm.events import Event
+from tui import glyphs, sentences
 from tui import trainer as trainers
 from tui.history import History
 from tui.trainer import Follower, Source, Trainer
 from tui.watch import Watch
 
 
-def wait_for(source: Source, count: int, seconds: float = 5.0) -> list[Event]:
+def wait_for(source: Source, count: int, seconds: float = 5.0) -> list[Event | None]:
     """At least `count` events, or what came within `seconds`."""
-    taken: list[Event] = []
+    taken: list[Event | None] = []
     end = time.monotonic() + seconds
     while len(taken) < count and time.monotonic() < end:
         taken += source.drain()
@@ -125,6 +131,20 @@ def test_a_rescue_forgets_what_came_after_the_checkpoint():
     assert history.log[-1][1].kind == "rescued"
 
 
+def test_a_run_of_which_nothing_was_saved_begins_anew():
+    history = History()
+    for event in [*scripts.training(50), scripts.failed()]:
+        history.apply(event)
+    version = history.version
+    for event in scripts.opening():
+        history.apply(event)
+    assert not len(history.step)
+    assert not history.samples
+    assert not history.state.evals
+    assert [event for _, event in history.log] == scripts.opening()
+    assert history.version > version
+
+
 def test_the_state_of_a_run_in_a_word(home: Path):
     def status(told: list[Event], locked: bool = False) -> str:
         watch = Watch(Follower(scripts.write_run(home, f"r{next(numbers)}", told)), "r")
@@ -145,3 +165,75 @@ def test_the_state_of_a_run_in_a_word(home: Path):
     assert status([*scripts.training(20), scripts.finished(20, "stopped")]) == "stopped"
     assert status([*scripts.training(20), scripts.failed()]) == "failed"
     assert threading.active_count() < 30
+
+
+def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait for what a thread brings about."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.005)
+
+
+def test_a_log_that_was_cut_back_and_is_longer_by_now_is_read_anew(home: Path):
+    """Going on with a stopped run cuts a few lines off and writes more of them at once."""
+    saved = events.CheckpointSaved(40, "checkpoints/step-00000040", False, 12.0)
+    closing = [saved, scripts.evaluation(40), events.Sampled(40, "", "Stopped."), scripts.finished(40, "stopped")]
+    run = scripts.write_run(home, "other", [*scripts.training(40), *closing])
+    watch = Watch(Follower(run), run.name, run)
+    watch.locked = True
+    until(lambda: watch.poll() and watch.status == "stopped")
+
+    again = [replace(scripts.opening()[0], resumed_from=40), *scripts.opening()[1:]]
+    told = [*scripts.training(40), saved, *again, *(scripts.step(n) for n in range(41, 45))]
+    lines = "".join(events.to_json(event) + "\n" for event in told)
+    assert len(lines) > run.events_file.stat().st_size
+    run.events_file.write_text(lines, encoding="utf-8")
+    until(lambda: watch.poll() and watch.history.step.last == 44)
+    assert watch.status == "training"
+    assert list(watch.history.step.values) == list(range(1, 45))
+    watch.source.close()
+
+
+def test_a_log_that_is_still_being_read_has_not_broken_off(home: Path, monkeypatch):
+    monkeypatch.setattr(trainers, "MOST_AT_ONCE", 100)
+    run = scripts.write_run(home, "long", [*scripts.training(400), scripts.finished(400)])
+    watch = Watch(Follower(run), run.name, run)
+    until(watch.poll)
+    seen = set()
+    while watch.status != "finished":
+        seen.add((watch.reading, sentences.of(watch), watch.pulse(glyphs.ASCII).rpartition(" ")[2]))
+        watch.poll()
+        time.sleep(0.005)
+    assert seen == {(True, "Reading what happened in it.", "reading")}
+    assert not watch.reading
+    watch.source.close()
+
+    empty = scripts.write_run(home, "empty", [])
+    watch = Watch(Follower(empty), empty.name, empty)
+    until(lambda: not watch.reading)
+    assert sentences.of(watch).endswith("Nothing was saved: r starts it over.")
+    watch.source.close()
+
+
+def test_an_error_keeps_nothing_of_a_training_but_its_words():
+    class Model:
+        """Something large."""
+
+    alive: list[weakref.ref[Model]] = []
+
+    def breaks(_control: Control):
+        model = Model()
+        alive.append(weakref.ref(model))
+        yield scripts.step(1)
+        try:
+            raise ValueError("no room")
+        except ValueError as error:
+            raise RunError("It broke.", "Mend it.") from error
+
+    trainer = Trainer(breaks)
+    trainer.start()
+    assert trainer.join(5)
+    assert "breaks" in "".join(traceback.format_exception(trainer.error))
+    gc.collect()
+    assert alive[0]() is None

@@ -55,7 +55,7 @@ class StudioScreen(Screen[None]):
 
     def refresh_all(self) -> None:
         """Bar, body and sentence; called by the app's timer."""
-        if not (self.whole and self.is_running and self.query(TopBar)):
+        if not (self.whole and self.is_running and self.is_attached and self.query(TopBar)):
             return  # being put together, or being taken down
         self.query_one(TopBar).show(self.studio)
         self.tick()

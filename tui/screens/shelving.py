@@ -84,6 +84,7 @@ class Shelving(StudioScreen):
     def _renamed(self, old: Path, new: Path) -> None:
         if old in self.marks:
             self.marks[new] = self.marks.pop(old)
+        self.studio.moved(RunFolder(old), RunFolder(new))
         self.seek = new
 
     def action_bin(self) -> None:

@@ -245,6 +245,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
             case "resume":
                 training = self.studio.training
                 over = status in ("stopped", "interrupted", "failed") and watch is not None and watch.run is not None
+                over = over and watch is not None and not watch.reading
                 return over and not (watch and watch.running) and not (training and training.running)
             case "talk":  # while the app's own key does it, and says no more than Enter
                 return status not in (None, "finished") and not self._never_began
