@@ -49,6 +49,6 @@ class Scale:
         """A baseline, which is given in bits per byte."""
         return bpb if self.unit == "bits" else bpb / self.bits_in_a_nat
 
-    def held_out(self, evaluation: events.EvalDone) -> float | None:
-        """The held-out loss of an evaluation."""
+    def held_out(self, evaluation: events.EvalDone | events.Finished) -> float | None:
+        """The held-out loss of an evaluation, or of the whole text at the end."""
         return evaluation.val_bpb if self.unit == "bits" else evaluation.val_loss

@@ -133,12 +133,18 @@ class Writing:
         return Writing(self.source, self.prompt, sampling, self.ids, self.tokens[: self.kept], self.forced, self.kept)
 
     def branched(self, at: int, candidate: TokenCandidate, sampling: SampleConfig) -> Writing:
-        """Another version of it that has `candidate` at the place `at`, and everything before as it is."""
+        """Another version of it that has `candidate` at the place `at`, and everything before as it is.
+
+        The checkpoint that wrote it goes on, also where `latest` has become another one, as long as it is kept.
+        """
         there = self.tokens[at]
+        source = self.source
+        if self.step is not None and self.step in saved_steps(source.run):
+            source = Source(source.run, str(self.step))
         forced = replace(
             there, token=candidate.token, text=candidate.text, probability=candidate.probability, end=candidate.end
         )
-        return Writing(self.source, self.prompt, sampling, self.ids, self.tokens[:at], forced, at + 1)
+        return Writing(source, self.prompt, sampling, self.ids, self.tokens[:at], forced, at + 1)
 
 
 class Talker:

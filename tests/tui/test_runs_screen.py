@@ -554,3 +554,13 @@ def test_picture_of_an_empty_home(make_app: MakeApp, snap_compare: Any) -> None:
         await until(pilot, lambda: "There is no run" in str(pilot.app.screen.query_one(Sentence).content))
 
     assert snap_compare(make_app(mode="runs"), terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.usefixtures("five")
+def test_on_a_small_terminal_it_says_that_curves_need_room(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        await pilot.press("space", "down", "space")
+        await pilot.pause()
+        assert sentence(pilot) == "Their curves need more room: 80 x 24 at least."
+
+    drive(make_app(mode="runs"), work, size=(60, 18))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -117,11 +118,12 @@ class DifferencePage(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Fill it."""
-        for table in self.query(DataTable[Content]):
+        for table in self.query(DataTable[Text]):
             table.add_columns("setting", self._preset, "mine")
             for one in self._found:
                 cells = (one.title, one.theirs, one.mine)
-                table.add_row(*(Content(printable(cell)) for cell in cells), key=one.key)
+                # Text and not Content: a table knows how wide it is
+                table.add_row(*(Text(printable(cell)) for cell in cells), key=one.key)
             table.focus()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:

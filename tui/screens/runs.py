@@ -256,6 +256,8 @@ Everything that was trained in this home, also by `--train` in another terminal.
         if self._chosen.fault:
             return printable(f"The filter: {self._chosen.fault}.")
         compared = self._compared()
+        if compared and not self.look.display:
+            return "Their curves need more room: 80 x 24 at least."
         if compared:
             traces = list(self.look.traces.values())
             return compare.verdict(traces).sentence if len(traces) == len(compared) else "Reading their logs ..."

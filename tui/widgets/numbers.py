@@ -61,6 +61,9 @@ def figures(history: History, scale: Scale, at: int | None = None, going: bool =
     step = int(history.step.values[index])
     evals = [e for e in state.evals if e.val_loss is not None and e.step <= (step if at is not None else math.inf)]
     held_out = scale.held_out(evals[-1]) if evals else None
+    gap_to = held_out
+    if at is None and state.finished and state.finished.val_loss is not None:
+        held_out = scale.held_out(state.finished)  # all of the text, where an evaluation looks at a part
     best = min(evals, key=lambda e: e.val_loss or math.inf) if evals else None
     train_loss = evals[-1].train_loss if evals else None
     speeds = history.speed.values[max(0, index + 1 - SPEED_STEPS) : index + 1]
@@ -80,7 +83,7 @@ def figures(history: History, scale: Scale, at: int | None = None, going: bool =
         held_out=held_out,
         best=scale.held_out(best) if best else None,
         best_step=best.step if best else None,
-        gap=held_out - scale.of(train_loss) if held_out is not None and train_loss is not None else None,
+        gap=gap_to - scale.of(train_loss) if gap_to is not None and train_loss is not None else None,
         perplexity=_perplexity(evals[-1].val_loss if evals else loss),
         nearest=_nearest(history, scale, held_out),
         seconds=seconds,

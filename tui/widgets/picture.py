@@ -317,9 +317,12 @@ def _decimals(step: float) -> int:
 
 
 def value_at(curve: Curve, x: float) -> tuple[float, float] | None:
-    """The curve's value nearest to `x`, with its own x; None where it has none near by."""
+    """The line's value nearest to `x`, with its own x; of points the last one up to there. None where there is none."""
     if not len(curve.xs):
         return None
+    if curve.style == "points":
+        last = int(np.searchsorted(curve.xs, x, side="right")) - 1
+        return (float(curve.xs[last]), float(curve.ys[last])) if last >= 0 else None
     right = int(np.searchsorted(curve.xs, x))
     near = min((i for i in (right - 1, right) if 0 <= i < len(curve.xs)), key=lambda i: abs(curve.xs[i] - x))
     y = float(curve.ys[near])
