@@ -147,7 +147,7 @@ def test_one_thread_is_one_thread() -> None:
 def test_progress() -> None:
     state = state_of(event for event in recorded() if not isinstance(event, events.Finished))
     told = console.progress(state)
-    assert told.startswith("Step 40 of 40 (100%), loss 0.200, held-out 1.500 bits per byte, 31,23")
+    assert told.startswith("Step 40 of 40 (100%), loss 0.200 nats per token, held-out 1.500 bits per byte, 31,23")
     assert told.endswith(" left.")
 
 

@@ -142,7 +142,7 @@ class Live:
             f"{left(state)} left",
         )
         numbers = Text.assemble(
-            ("loss ", "dim"), f"{_number(last.loss, '.3f')} ", (spark(losses(state), 24), "cyan"),
+            ("loss ", "dim"), _number(last.loss, ".3f"), (" nats/token ", "dim"), (spark(losses(state), 24), "cyan"),
             ("   held out ", "dim"), (f"{_number(state.evals[-1].val_bpb if state.evals else None, '.3f')}", "bold"),
             (" bits/byte", "dim"), f"   {last.tokens_per_second:,.0f}", (" tokens/s", "dim"),
         )  # fmt: skip
@@ -187,8 +187,8 @@ def progress(state: RunState) -> str:
     held_out = f"held-out {_number(state.evals[-1].val_bpb, '.3f')} bits per byte, " if state.evals else ""
     steps = state.plan.steps if state.plan else last.step
     return (
-        f"Step {last.step:,} of {steps:,} ({state.fraction:.0%}), loss {_number(last.loss, '.3f')}, {held_out}"
-        f"{last.tokens_per_second:,.0f} tokens per second, {left(state)} left."
+        f"Step {last.step:,} of {steps:,} ({state.fraction:.0%}), loss {_number(last.loss, '.3f')} nats per token, "
+        f"{held_out}{last.tokens_per_second:,.0f} tokens per second, {left(state)} left."
     )
 
 

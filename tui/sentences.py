@@ -32,7 +32,7 @@ PATIENCE = 3
 """Evaluations without a better one after which the sentence warns."""
 
 RECENT_SECONDS = 20.0
-"""How long a warning stays in the sentence, by the run's own clock."""
+"""How long a warning, or good news, stays in the sentence, by the run's own clock."""
 
 
 def of(watch: Watch | None, torch_loaded: bool = True) -> str:
@@ -157,20 +157,20 @@ def ranking(bpb: float, baselines: dict[str, float]) -> str:
 
 
 def passed(history: History) -> str | None:
-    """The hardest of the simpler means that one of the last two evaluations was the first to beat."""
-    state = history.state
-    told = [evaluation.val_bpb for evaluation in state.evals if evaluation.val_bpb is not None]
-    baselines = state.data.baselines if state.data else {}
-    for newest in (len(told) - 1, len(told) - 2):
-        if newest < 0:
-            break
-        before = min(told[:newest], default=math.inf)
-        beaten = [
-            (baselines[key], BASELINES[key]) for key in BASELINES if told[newest] < baselines.get(key, 0) <= before
-        ]
-        if beaten:
-            return min(beaten)[1]
-    return None
+    """The hardest of the simpler means that an evaluation of late was the first to beat."""
+    baselines = history.state.data.baselines if history.state.data else {}
+    told = [
+        (seconds, event.val_bpb)
+        for seconds, event in history.log
+        if isinstance(event, events.EvalDone) and event.val_bpb is not None
+    ]
+    late = [number for number, (seconds, _) in enumerate(told) if history.state.seconds - seconds <= RECENT_SECONDS]
+    if not late:
+        return None
+    before = min((bpb for _, bpb in told[: late[0]]), default=math.inf)
+    now = min(bpb for _, bpb in told[late[0] :])
+    beaten = [(baselines[key], BASELINES[key]) for key in BASELINES if now < baselines.get(key, 0) <= before]
+    return min(beaten)[1] if beaten else None
 
 
 def since_best(history: History) -> int:

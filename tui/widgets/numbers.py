@@ -34,6 +34,8 @@ class Figures:
     step: int
     steps: int | None
     fraction: float
+    timed: bool
+    """A time ends it: of the steps there will be as many as fit."""
     loss: float | None
     held_out: float | None
     best: float | None
@@ -41,6 +43,7 @@ class Figures:
     gap: float | None
     """Held-out loss less the loss on training text, of the same evaluation."""
     perplexity: float | None
+    """Of the held-out text, per token."""
     nearest: tuple[str, float] | None
     """The simpler means that is nearest to the held-out loss, and its own."""
     seconds: float
@@ -60,12 +63,13 @@ def figures(history: History, scale: Scale, at: int | None = None, going: bool =
     index = count - 1 if at is None else min(max(history.step.index_after(at) - 1, 0), count - 1)
     step = int(history.step.values[index])
     evals = [e for e in state.evals if e.val_loss is not None and e.step <= (step if at is not None else math.inf)]
-    held_out = scale.held_out(evals[-1]) if evals else None
-    gap_to = held_out
-    if at is None and state.finished and state.finished.val_loss is not None:
-        held_out = scale.held_out(state.finished)  # all of the text, where an evaluation looks at a part
+    last = evals[-1] if evals else None
+    gap_to = scale.held_out(last) if last else None
+    # At the end all of the text is read, where an evaluation looks at a part.
+    whole = state.finished if at is None and state.finished and state.finished.val_loss is not None else last
+    held_out = scale.held_out(whole) if whole else None
     best = min(evals, key=lambda e: e.val_loss or math.inf) if evals else None
-    train_loss = evals[-1].train_loss if evals else None
+    train_loss = last.train_loss if last else None
     speeds = history.speed.values[max(0, index + 1 - SPEED_STEPS) : index + 1]
     speed = float(np.nanmean(speeds)) if np.isfinite(speeds).any() else None
     tokens = float(history.tokens.values[index])
@@ -79,12 +83,13 @@ def figures(history: History, scale: Scale, at: int | None = None, going: bool =
         step=step,
         steps=steps,
         fraction=state.fraction if at is None else min(1.0, step / steps) if steps else 0.0,
+        timed=bool(state.plan and state.plan.seconds),
         loss=scale.of(loss) if math.isfinite(loss) else None,
         held_out=held_out,
         best=scale.held_out(best) if best else None,
         best_step=best.step if best else None,
         gap=gap_to - scale.of(train_loss) if gap_to is not None and train_loss is not None else None,
-        perplexity=_perplexity(evals[-1].val_loss if evals else loss),
+        perplexity=_perplexity(whole.val_loss if whole else None),
         nearest=_nearest(history, scale, held_out),
         seconds=seconds,
         left=left(state) if going and at is None and not state.finished else None,
@@ -259,7 +264,7 @@ def _rows(figures: Figures, usage: Usage | None, glyphs: Glyphs, width: int) -> 
     pace = f"{figures.steps_per_second:.3g} steps/s" if figures.steps_per_second else ""
     rows += [
         *([(5, Content(""))] if wide else []),
-        row(0, "step", f"{figures.step:,}{of_steps}"),
+        row(0, "step", f"{figures.step:,}{of_steps}", "as many as fit" if figures.timed else ""),
         (1, Content.assemble((filled, "$primary on $panel-lighten-1"), f" {percent}")),
         *([row(0, "left", figures.left, f"elapsed {elapsed}")] if figures.left else []),
         *([] if wide and figures.left else [row(5 if figures.left else 0, "elapsed", elapsed)]),
