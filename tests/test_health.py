@@ -312,7 +312,7 @@ def test_a_run_whose_last_steps_are_told_at_its_end_is_rescued_too(
 def test_a_rescue_counts_bad_steps_anew_and_rescues_on() -> None:
     """Also from a checkpoint that a stop made between bad steps."""
     state, before = TrainState(step=5, bad_steps=2), TrainState(step=9, rescues=1, lr_scale=0.5, bad_steps=3)
-    told = health.rescued(state, 9, before)
+    told = health.rescued(state, health.Diverging(9, "the loss was no number"), before)
     assert (state.bad_steps, state.rescues, state.lr_scale) == (0, 2, 0.25)
     assert (told.step, told.back_to, told.rescue, told.lr_scale) == (9, 5, 2, 0.25)
 
@@ -320,12 +320,77 @@ def test_a_rescue_counts_bad_steps_anew_and_rescues_on() -> None:
 def test_fp16_may_feel_for_its_scale() -> None:
     state = TrainState()
     for step in range(1, 21):
-        assert health.stepped(state, step, finite=False, precision="fp16") is None
+        assert health.stepped(state, step, math.nan, finite=False, precision="fp16") is None
     assert health.may_be_saved(state, "fp16")
     with pytest.raises(health.Diverging) as caught:
-        health.stepped(state, 21, finite=False, precision="fp16")
+        health.stepped(state, 21, math.nan, finite=False, precision="fp16")
     assert caught.value.step == 21
-    assert health.stepped(TrainState(bad_steps=2), 3, finite=True, precision="fp32") is None
+    assert health.stepped(TrainState(bad_steps=2), 3, 2.0, finite=True, precision="fp32") is None
+
+
+def calm(steps: int) -> TrainState:
+    """A training whose loss has been 3 nats, more or less, for so many steps."""
+    state = TrainState()
+    for step in range(1, steps + 1):
+        health.stepped(state, step, 3 + 0.05 * math.sin(step), finite=True, precision="fp32")
+    return state
+
+
+def test_a_loss_that_stays_high_is_a_divergence() -> None:
+    state = calm(60)
+    for step in range(61, 61 + health.SPIKE_STEPS):
+        health.stepped(state, step, 5.0, finite=True, precision="fp32")
+        assert not health.may_be_saved(state, "fp32"), "what may be diverging is nothing to go back to"
+    with pytest.raises(health.Diverging, match=r"far above 3\.\d\d nats for 50 steps") as caught:
+        health.stepped(state, 61 + health.SPIKE_STEPS, 5.0, finite=True, precision="fp32")
+    assert caught.value.step == 61 + health.SPIKE_STEPS
+
+
+def test_what_is_no_lasting_spike_is_none() -> None:
+    state = calm(60)
+    for step in range(61, 400):  # high, but again and again not
+        health.stepped(state, step, 3.0 if step % 50 == 0 else 5.0, finite=True, precision="fp32")
+    assert state.calm_loss == pytest.approx(3.0, abs=0.05), "spikes are kept out of the mean"
+    state = calm(60)
+    for step in range(61, 400):
+        health.stepped(state, step, 3.3, finite=True, precision="fp32")
+    assert state.calm_loss == pytest.approx(3.3, abs=0.05), "a little more is no spike"
+    state = calm(60)
+    health.new_phase(state)
+    for step in range(61, 400):
+        health.stepped(state, step, 5.0, finite=True, precision="fp32")
+    assert state.calm_loss == pytest.approx(5.0), "another phase has losses of its own"
+    state = calm(10)
+    for step in range(11, 400):
+        health.stepped(state, step, 9.0, finite=True, precision="fp32")
+    assert state.high_steps == 0, "ten steps are no measure"
+
+
+@pytest.mark.usefixtures("each_step")
+def test_a_run_whose_loss_stays_high_is_rescued(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "SPIKE_STEPS", 3)
+    monkeypatch.setattr(health, "CALM_STEPS", 4)
+    step_, forward, now = Training._step, Transformer.forward, {"high": False}
+
+    def watched(self: Training, step: int) -> None:
+        now["high"] = step >= 9 and not self.state.rescues
+        step_(self, step)
+        now["high"] = False
+
+    def raised(self: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
+        loss: Tensor = forward(self, ids, targets)
+        return loss + 20 if now["high"] else loss
+
+    monkeypatch.setattr(Training, "_step", watched)
+    monkeypatch.setattr(Transformer, "forward", raised)
+    told = list(train(config_of(tiny_config, eval_interval=100), home, "run"))
+    [rescued] = [event for event in told if isinstance(event, Rescued)]
+    assert (rescued.step, rescued.back_to, rescued.lr_scale) == (12, 5, 0.5), "step 10 was saved amid the spike"
+    assert "far above" in rescued.message
+    assert [event["step"] for event in of(runs.open_run(home, "run"), StepDone)] == list(range(1, 21))
+    assert isinstance(told[-1], Finished)
 
 
 def test_the_command_line_exits_with_3(

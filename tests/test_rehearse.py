@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm import checkpoint, events, prepare, rehearse, schedule
+from tinylm import checkpoint, events, memory, prepare, rehearse, schedule
 from tinylm.config import RunConfig
 from tinylm.data import Batches, Corpus
 from tinylm.errors import ConfigError, DataError, RunError
@@ -144,7 +144,7 @@ def test_no_more_is_run_than_fits(
     needed = rehearsed(config, home).memory_mb
     assert max(clock.rows) == 64
     clock.rows.clear()
-    monkeypatch.setattr(rehearse, "free_memory", lambda _: needed / 2 * 1e6)
+    monkeypatch.setattr(memory, "free", lambda _: needed / 2 * 1e6)
     told = rehearsed(config, home)
     assert 1 < max(clock.rows) < 32
     assert told.memory_mb == pytest.approx(needed, rel=0.01)
@@ -154,7 +154,7 @@ def test_no_more_is_run_than_fits(
 def test_a_model_larger_than_the_memory_is_refused(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rehearse, "free_memory", lambda _: 24e9)
+    monkeypatch.setattr(memory, "free", lambda _: 24e9)
     with pytest.raises(ConfigError, match=r"71,747 million parameters needs 1,148.0 GB .* 24.0 GB are free"):
         rehearsed(tiny_config(model={"n_embd": 8192, "n_layer": 89}), home)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -797,3 +798,21 @@ def test_memory_that_runs_out_is_told_with_a_way_out(
         told.extend(train(tiny_config(train={"checkpoint_interval": 3}), home, "run"))
     assert (told[-1].kind, told[-1].message) == ("failed", "The memory of the machine ran out.")
     assert checkpoint.find(runs.open_run(home, "run")).name == "step-00000003", "what was saved stays"
+
+
+def test_time_in_which_the_program_was_stopped_does_not_count(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after Ctrl-Z and fg, or where nobody took the events."""
+    monkeypatch.setattr(engine, "SLEEP_SECONDS", 0.3)
+    told = []
+    for event in train(tiny_config(train={"checkpoint_interval": 2}), home, "run"):
+        told.append(event)
+        if isinstance(event, StepDone) and event.step == 10:
+            time.sleep(1.0)
+    steps = [event for event in told if isinstance(event, StepDone)]
+    assert [event.step for event in steps] == list(range(1, 21))
+    assert all(first.seconds <= second.seconds for first, second in pairwise(steps)), "the clock went back"
+    assert steps[-1].seconds - steps[0].seconds < 0.9
+    [warning] = [event for event in told if isinstance(event, Warned)]
+    assert "1 s" in warning.message

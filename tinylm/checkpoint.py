@@ -57,6 +57,14 @@ class TrainState:
     """Where it ran; elsewhere, what was measured is measured again."""
     bad_steps: int = 0
     """How many steps in a row were not applied because loss or gradient were not finite."""
+    calm_loss: float = 0.0
+    """Mean loss of late, in nats per token, and its variance, over so many steps that were no spike."""
+    calm_variance: float = 0.0
+    calm_steps: int = 0
+    high_steps: int = 0
+    """How many steps in a row had a loss far above it."""
+    micro_batch: int = 0
+    """Windows in one pass, where memory had run out with `train.batch_size` of them; 0: it never has."""
     loss_scale: float = 1.0
     """What the loss is multiplied with before the backward pass, in fp16."""
     rescues: int = 0

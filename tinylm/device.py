@@ -1,5 +1,6 @@
 """What this machine computes with: device, precision and threads, decided once and said in words."""
 
+import gc
 import os
 import platform
 import resource
@@ -105,6 +106,15 @@ def machine_name(device: torch.device) -> str:
             found = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
         name = found[0] if found else name
     return f"{name}, {cores()} cores"
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what is held for later."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 def peak_memory_mb(device: torch.device) -> float:

@@ -20,6 +20,12 @@ BAD_STEPS = 2
 BAD_STEPS_FP16 = 20
 """The same in fp16, which feels for its loss scale that way."""
 
+SPIKE_SIGMAS, SPIKE_NATS, SPIKE_STEPS = 6.0, 0.5, 50
+"""A loss this many deviations, and so many nats, above the mean of late is a spike; one that lasts so many steps is no
+chance any more. The mean is over the last CALM_STEPS or so that were no spike, and needs as many to be trusted."""
+
+CALM_STEPS = 50
+
 MAX_RESCUES = 3
 
 SLOWER = 0.5
@@ -33,19 +39,24 @@ RISES = 2
 
 
 class Diverging(Exception):  # noqa: N818  # no end yet: the training is rescued
-    """Too many steps in a row had no finite loss or gradient; the last of them was `step`."""
+    """The training has gone astray, as was seen at `step`; `what` says by what."""
 
-    def __init__(self, step: int) -> None:
-        super().__init__(step)
-        self.step = step
+    def __init__(self, step: int, what: str) -> None:
+        super().__init__(step, what)
+        self.step, self.what = step, what
 
 
-def stepped(state: TrainState, step: int, finite: bool, precision: Precision) -> Warned | None:
-    """Take in a step; a first bad one is worth a warning, and Diverging is raised after too many in a row."""
+def stepped(state: TrainState, step: int, loss: float, finite: bool, precision: Precision) -> Warned | None:
+    """Take in a step; `finite`: its loss and gradient are.
+
+    A first bad one is worth a warning. Diverging is raised after too many in a row, or where the loss stays high.
+    """
     state.bad_steps = 0 if finite else state.bad_steps + 1
     allowed = BAD_STEPS_FP16 if precision == "fp16" else BAD_STEPS
     if state.bad_steps > allowed:
-        raise Diverging(step)
+        raise Diverging(step, "the loss or the gradient was not a finite number once too often")
+    if finite and _spikes(state, loss) > SPIKE_STEPS:
+        raise Diverging(step, f"the loss had been far above {state.calm_loss:.2f} nats for {SPIKE_STEPS} steps")
     if state.bad_steps != 1 or precision == "fp16":
         return None
     return Warned(
@@ -55,23 +66,43 @@ def stepped(state: TrainState, step: int, finite: bool, precision: Precision) ->
     )
 
 
+def _spikes(state: TrainState, loss: float) -> int:
+    """Take in a loss; how many in a row are high."""
+    above = loss - state.calm_loss
+    limit = max(SPIKE_NATS, SPIKE_SIGMAS * math.sqrt(state.calm_variance))
+    if state.calm_steps >= CALM_STEPS and above > limit:
+        state.high_steps += 1
+        return state.high_steps
+    state.high_steps, state.calm_steps = 0, state.calm_steps + 1
+    weight = 1 / min(state.calm_steps, CALM_STEPS)  # a plain mean at first, then one that forgets
+    state.calm_loss += weight * above
+    state.calm_variance = (1 - weight) * (state.calm_variance + weight * above**2)
+    return 0
+
+
+def new_phase(state: TrainState) -> None:
+    """A phase has begun, maybe with other text or other rates: the losses before say nothing of its own."""
+    state.calm_steps, state.calm_loss, state.calm_variance, state.high_steps = 0, 0.0, 0.0, 0
+
+
 def may_be_saved(state: TrainState, precision: Precision) -> bool:
-    """Whether a checkpoint of now is one to go back to: not while steps are left out, but where it measured best."""
-    return state.bad_steps == 0 or precision == "fp16" or state.best_step == state.step
+    """Whether a checkpoint of now is one to go back to: not while steps go wrong, but where it measured best."""
+    calm = (state.bad_steps == 0 or precision == "fp16") and state.high_steps == 0
+    return calm or state.best_step == state.step
 
 
-def rescued(state: TrainState, step: int, before: TrainState) -> Rescued:
-    """Slow a training down that is back at a checkpoint (`state`) after it had diverged at `step` (`before`)."""
-    state.rescues, state.lr_scale, state.bad_steps = before.rescues + 1, before.lr_scale * SLOWER, 0
+def rescued(state: TrainState, found: Diverging, before: TrainState) -> Rescued:
+    """Slow a training down that is back at a checkpoint (`state`) after it had diverged (`before`)."""
+    state.rescues, state.lr_scale = before.rescues + 1, before.lr_scale * SLOWER
+    state.bad_steps, state.high_steps = 0, 0
     place = f"to step {state.step:,}" if state.step else "to the beginning"
     return Rescued(
-        step=step,
+        step=found.step,
         back_to=state.step,
         rescue=state.rescues,
         lr_scale=state.lr_scale,
-        message=f"At step {step:,} the loss or the gradient was not a finite number once too often. The run went back "
-        f"{place} and goes on with {state.lr_scale:g} times the learning rate "
-        f"(rescue {state.rescues} of {MAX_RESCUES}).",
+        message=f"At step {found.step:,} {found.what}. The run went back {place} and goes on with "
+        f"{state.lr_scale:g} times the learning rate (rescue {state.rescues} of {MAX_RESCUES}).",
     )
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from tinylm import device, optim, prepare, schedule, session, settings
+from tinylm import device, memory, optim, prepare, schedule, session, settings
 from tinylm.config import Budget, RunConfig
 from tinylm.data import Batches, Corpus, HeldOut, mix
 from tinylm.errors import ConfigError
@@ -119,8 +119,8 @@ def _rehearsed(
     total = _fixed_steps(config, batches[0].stream.tokens / tokens_per_step)
     if total is not None:
         _laid(config, total)  # a run that is too short for its phases is refused before the work begins
-    free = free_memory(place)
-    _refuse_giants(config, corpus.tokenizer.vocab_size, free)
+    free = memory.free(place)
+    memory.refuse_giants(config.model, corpus.tokenizer.vocab_size, free)
     model = Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(train.seed)).to(place)
     stage = _Stage(config, place, model, batches[0], check)
     building = time.perf_counter() - began
@@ -276,31 +276,6 @@ class _Stage:
 def _size(tensors: Iterable[Tensor]) -> int:
     """Bytes of the tensors together."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-
-def free_memory(place: torch.device) -> float | None:
-    """Bytes that are free for a training on this device; None where the system does not say."""
-    if place.type == "cuda":
-        ours = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
-        return float(torch.cuda.mem_get_info(place)[0] + ours)
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, StopIteration):
-        return None
-
-
-def _refuse_giants(config: RunConfig, vocab_size: int, free: float | None) -> None:
-    """ConfigError where the weights, their gradients and the optimizer's state alone are larger than the memory."""
-    with torch.device("meta"):
-        parameters = Transformer(config.model, vocab_size).n_parameters()
-    needed = 4 * parameters * torch.float32.itemsize
-    if free is not None and needed > free:
-        raise ConfigError(
-            f"A model of {parameters / 1e6:,.0f} million parameters needs {needed / 1e9:,.1f} GB to train, "
-            f"and {free / 1e9:,.1f} GB are free.",
-            "Make it smaller: fewer layers (model.n_layer) or less width (model.n_embd).",
-        )
 
 
 # --- the whole run ---------------------------------------------------------------------------------------------

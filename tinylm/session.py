@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from filelock import BaseFileLock
 
-from tinylm import __version__, checkpoint, device, events, prepare, runs, settings
+from tinylm import __version__, checkpoint, device, events, memory, prepare, runs, settings
 from tinylm.checkpoint import Checkpoint, TrainState
 from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
@@ -189,6 +189,7 @@ def _session(
     precision = device.choose_precision(train.precision, place)
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
+    memory.refuse_too_large(config, corpus.tokenizer.vocab_size, memory.free(place))
     model = _first_model(config, corpus).to(place)
     optimizer = Optimizer(model, train)
     batches = [

@@ -24,7 +24,7 @@ from tinylm.control import Control
 from tinylm.data import mix
 from tinylm.errors import RunError, TinyLMError
 from tinylm.evaluate import UNMEASURED
-from tinylm.events import Event
+from tinylm.events import Event, Warned
 from tinylm.length import Length
 from tinylm.measure import Measure
 from tinylm.runs import RunFolder
@@ -32,6 +32,9 @@ from tinylm.session import Session
 
 REPORT_SECONDS = 0.1
 """How often losses are fetched from the device and told: the only regular host sync."""
+
+SLEEP_SECONDS = 5.0
+"""So long between two steps, with hardly any work, is no training."""
 
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
 """fp16: the loss scale doubles in 2,000 good steps, as torch's GradScaler does, but smoothly; a bad step halves it."""
@@ -76,7 +79,10 @@ class Training:
         self.pace = self.length.pace
         self.untold: list[tuple[int, str, float, Tensor]] = []
         """Steps whose numbers are still on the device: step, phase, lr, and (loss, norms, ratio)."""
+        self.warnings: list[Warned] = []
+        """What happened in steps that are still to be told."""
         self.told_at = self.saved_at = parts.elapsed()
+        self._seen = time.perf_counter(), time.process_time()
         self.saved_step = parts.resumed_from
         self.trained_seconds, self.trained_steps = 0.0, 0
         health.reopened(self.state, self.config.train)
@@ -121,9 +127,9 @@ class Training:
             try:
                 yield from self._training()
                 break
-            except health.Diverging as found:
-                step = found.step
-            yield from self._rescue(step)
+            except health.Diverging as diverging:
+                found = diverging
+            yield from self._rescue(found)
         yield from self._closing()
 
     def _training(self) -> Iterator[Event]:
@@ -131,6 +137,7 @@ class Training:
         state, control, patience = self.state, self.control, self.config.train.patience
         while not (self.length.is_reached() or control.ending or health.out_of_patience(state, patience)):
             self._step(state.step + 1)
+            self._take_sleep_off()
             if self.parts.elapsed() - self.told_at >= REPORT_SECONDS:
                 yield from self._report()
             if self.pace.due(self.parts.elapsed()) or self.length.misses():
@@ -206,6 +213,23 @@ class Training:
         card.write(self.parts.run, self.config, self.parts.corpus.layout.baselines, finished)
         yield finished
 
+    def _take_sleep_off(self) -> None:
+        """Take the time off the clock in which this process was stopped (Ctrl-Z) or nobody took its events."""
+        now, worked = time.perf_counter(), time.process_time()
+        passed, busy = now - self._seen[0], worked - self._seen[1]
+        self._seen = now, worked
+        if passed < SLEEP_SECONDS or busy > 0.05 * passed:
+            return
+        self.parts.began += passed - busy
+        self.told_at, self.saved_at = (min(at, self.parts.elapsed()) for at in (self.told_at, self.saved_at))
+        self.warnings.append(
+            events.Warned(
+                title="It was stopped from outside",
+                message=f"For {passed:,.0f} s the system gave this program no time.",
+                hint="They do not count: the budget is as long as it was.",
+            )
+        )
+
     # ---- one step ---------------------------------------------------------------------------------------------
 
     def _step(self, step: int) -> None:
@@ -214,19 +238,8 @@ class Training:
         number = self.length.plan.index(step)
         phase = self.length.plan.phases[number]
         lr = self.length.plan.lr(step) * self.state.lr_scale
-        if self.config.model.dropout or self.config.model.attention_dropout:
-            torch.manual_seed(mix(config.seed, _DROPOUT, step))
-
         ids, targets = self.parts.batches[number].draw(step - phase.first)  # (batch * accumulation, T)
-        loss = torch.zeros((), device=self.parts.device)
-        for some_ids, some_targets in zip(
-            torch.split(ids, config.batch_size), torch.split(targets, config.batch_size), strict=True
-        ):
-            with device.autocast(self.parts.precision, self.parts.device):
-                part = self.parts.forward(some_ids, some_targets) / config.accumulation_steps
-            torch.autograd.backward(part * self.loss_scale)
-            loss += part.detach()
-
+        loss = self._backward(step, ids, targets)
         grads = [weight.grad for weight in self.weights if weight.grad is not None]
         if self.parts.precision == "fp16":
             torch._foreach_div_(grads, self.loss_scale)
@@ -245,8 +258,47 @@ class Training:
         self.state.step = step
         self.state.tokens += self.parts.tokens_per_step
 
+    def _backward(self, step: int, ids: Tensor, targets: Tensor) -> Tensor:
+        """Forward and backward in passes that fit into the memory; the mean loss, on the device.
+
+        Where the memory runs out, the weights are as they were: smaller passes begin the step anew, down to one window.
+        """
+        config, state = self.config, self.state
+        while True:
+            if config.model.dropout or config.model.attention_dropout:
+                torch.manual_seed(mix(config.train.seed, _DROPOUT, step))
+            rows = state.micro_batch or config.train.batch_size
+            try:
+                return self._passes(ids, targets, rows)
+            except (MemoryError, RuntimeError) as error:  # torch's own is a RuntimeError
+                if rows == 1 or session.out_of_memory(error, self.parts.device) is None:
+                    raise
+            # Here and not in the handler, where the traceback still holds what the pass had in hand.
+            self.parts.optimizer.zero_grad()
+            device.release_memory(self.parts.device)
+            state.micro_batch = (rows + 1) // 2
+            self.warnings.append(
+                events.Warned(
+                    title="The memory ran out",
+                    message=f"{rows} windows at once were too many at step {step:,}; from here on {state.micro_batch} "
+                    "are, and the step adds them up to what it was.",
+                    hint="It is a little slower so. train.batch_size and train.accumulation_steps set it beforehand.",
+                )
+            )
+
+    def _passes(self, ids: Tensor, targets: Tensor, rows: int) -> Tensor:
+        loss = torch.zeros((), device=self.parts.device)
+        for some_ids, some_targets in zip(torch.split(ids, rows), torch.split(targets, rows), strict=True):
+            with device.autocast(self.parts.precision, self.parts.device):
+                part = self.parts.forward(some_ids, some_targets) * (len(some_ids) / len(ids))
+            torch.autograd.backward(part * self.loss_scale)
+            loss += part.detach()
+        return loss
+
     def _report(self) -> Iterator[Event]:
         """Tell the steps that are not told yet: the host waits for the device here."""
+        while self.warnings:
+            yield self.warnings.pop(0)
         if not self.untold:
             return
         told = torch.stack([numbers for *_, numbers in self.untold]).tolist()
@@ -271,22 +323,24 @@ class Training:
                 tokens_per_second=round(self.parts.tokens_per_step / max(each, 1e-9), 1),
                 seconds=round(self.told_at + i * each, 4),
             )
-            warning = health.stepped(self.state, step, finite, self.parts.precision)
+            if step == self.length.plan.phases[self.length.plan.index(step)].first:
+                health.new_phase(self.state)
+            warning = health.stepped(self.state, step, loss, finite, self.parts.precision)
             if warning:
                 yield warning
         self.told_at = self.parts.elapsed()
 
-    def _rescue(self, step: int) -> Iterator[Event]:
-        """Go back from `step`, where the training diverged, and on with a lower rate; saved at once, so that it holds.
+    def _rescue(self, found: health.Diverging) -> Iterator[Event]:
+        """Go back from where the training diverged, and on with a lower rate; saved at once, so that it holds.
 
         The log is cut back with the rest, so that no step stands twice; the time that was lost is not given back.
         """
         state, before = self.state, replace(self.state)
-        health.check_rescuable(state, step)
+        health.check_rescuable(state, found.step)
         notes = self.parts.rewind()
         self.loss_scale.fill_(state.loss_scale)
         self.untold.clear()
-        yield health.rescued(state, step, before)
+        yield health.rescued(state, found, before)
         for note in notes:
             yield events.Note(note)
         if self.pace.budget is not None:
@@ -352,4 +406,5 @@ class Training:
         while self.control.pause.is_set() and not self.control.ending:
             time.sleep(0.02)
         self.parts.began += time.perf_counter() - start
+        self._seen = time.perf_counter(), time.process_time()
         yield events.Paused(self.state.step, paused=False)
