@@ -109,6 +109,30 @@ def test_a_file_in_the_place_of_a_run_is_refused_too(home: Path) -> None:
         runs.create(home, "a")
 
 
+def test_what_a_killed_set_up_left_does_not_take_the_name(home: Path) -> None:
+    left = runs.create(home, "a")
+    (left.path / "data").mkdir()
+    (left.path / "data" / "tokens.bin").write_bytes(b"half")
+    with pytest.raises(RunError, match="already"):
+        runs.create(home, "a")  # never locked: it may be somebody's own folder
+    lock = left.lock()
+    with pytest.raises(RunError, match="already"):
+        runs.create(home, "a")  # it is being set up
+    lock.release()
+    assert runs.check_free(home, "a") == left.path
+    assert list(runs.create(home, "a").path.iterdir()) == []
+
+
+def test_what_has_lost_its_configuration_is_no_left_over(home: Path) -> None:
+    run = made(home, "a")
+    run.lock().release()
+    run.checkpoints.mkdir()
+    run.config_file.unlink()
+    with pytest.raises(RunError, match="already"):
+        runs.create(home, "a")
+    assert run.checkpoints.exists()
+
+
 def test_listing_by_name_and_the_newest_by_time(home: Path) -> None:
     for name, age in (("b", 10), ("c", 30), ("a", 20)):
         made(home, name, age)

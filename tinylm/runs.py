@@ -145,7 +145,7 @@ def fresh_name(home: Path, sources: Sequence[str]) -> str:
 def check_free(home: Path, name: str) -> Path:
     """Where a new run called `name` will lie; RunError where the name cannot be used or is taken."""
     path = paths.runs(home) / check_name(name)
-    if path.exists():
+    if path.exists() and not _left_behind(RunFolder(path)):
         raise RunError(
             f"There is already a run named {name}.", "Add --resume to go on with it, or choose another --run."
         )
@@ -153,10 +153,23 @@ def check_free(home: Path, name: str) -> Path:
 
 
 def create(home: Path, name: str) -> RunFolder:
-    """Make the folder of a new run; RunError where the name is taken."""
+    """Make the folder of a new run, still unlocked; RunError where the name is taken."""
     run = RunFolder(check_free(home, name))
+    if run.path.exists():
+        aside = run.path.with_name(f".left-{name}-{os.getpid()}")
+        run.path.rename(aside)
+        if not _left_behind(RunFolder(aside)):  # somebody else has begun in the meantime: put it back
+            aside.rename(run.path)
+            check_free(home, name)
+        shutil.rmtree(aside)
     run.path.mkdir(parents=True)
     return run
+
+
+def _left_behind(run: RunFolder) -> bool:
+    """Whether a set-up that was killed left this folder: it was locked once, and never became a run."""
+    began = run.config_file.exists() or run.checkpoints.exists()
+    return (run.path / ".lock").is_file() and not began and not run.is_locked()
 
 
 def open_run(home: Path, name: str | None = None) -> RunFolder:
