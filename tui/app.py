@@ -32,12 +32,13 @@ from tui import glyphs
 from tui.commands import StudioCommands
 from tui.engine import Engine, Machine
 from tui.pace import Pace
+from tui.plain import Plain
 from tui.preferences import Preferences
 from tui.screens.base import StudioScreen
 from tui.screens.home import HomeScreen
 from tui.steerless import Steerless
 from tui.trainer import Follower, Trainer
-from tui.widgets.dialogs import Ask, Choice
+from tui.widgets.dialogs import Leave
 
 if TYPE_CHECKING:
     from tinylm.control import Control
@@ -110,9 +111,19 @@ class StudioApp(App[int]):
         Binding("4,f5", "go('talk')", "Talk", show=False, id="app.talk", tooltip="Let a model write"),
         Binding("5,f6", "go('runs')", "Runs", show=False, id="app.runs", tooltip="All runs of this home"),
         Binding("h", "go('home')", "Home", show=False, id="app.home", tooltip="The first screen"),
-        Binding("question_mark,f1", "help", "Help", show=False, id="app.help", tooltip="All keys of this screen"),
+        Binding(
+            "question_mark,f1", "show_help_panel", "Help", show=False, id="app.help", tooltip="All keys of this screen"
+        ),
         Binding("G", "next_glyphs", "Glyphs", show=False, id="app.glyphs", tooltip="Braille, blocks or ASCII"),
-        Binding("ctrl+q", "quit", "Quit", show=False, id="app.quit", tooltip="Leave; a training is saved first"),
+        Binding(
+            "ctrl+q",
+            "quit",
+            "Quit",
+            show=False,
+            priority=True,
+            id="app.quit",
+            tooltip="Leave; a training is saved first",
+        ),
     ]
 
     def __init__(
@@ -156,7 +167,7 @@ class StudioApp(App[int]):
         self._leaving = False
         self._ticks = 0
         self._terminal_title = ""
-        self._steerless = Steerless()
+        self._steerless, self._plain = Steerless(), Plain()
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
@@ -165,9 +176,7 @@ class StudioApp(App[int]):
         preferences = Preferences.load(self.home)
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
-        if preferences.glyphs in glyphs.ALL:
-            self.glyphs = glyphs.ALL[preferences.glyphs]
-        self.set_class(self.glyphs is glyphs.ASCII, "-ascii")
+        self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
         self.switch_mode(self._first or ("runs" if runs.list_runs(self.home) else "home"))
         self.call_after_refresh(self._painted)
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
@@ -213,7 +222,8 @@ class StudioApp(App[int]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What each line passes before it is drawn."""
-        return [*super().get_line_filters(), self._steerless]
+        plain = [self._plain] if self.glyphs is glyphs.ASCII else []
+        return [*super().get_line_filters(), self._steerless, *plain]
 
     async def on_event(self, event: events.Event) -> None:
         """What a person does is answered at once."""
@@ -339,34 +349,36 @@ class StudioApp(App[int]):
         if isinstance(screen, PlanScreen):
             screen.when_whole(lambda: screen.action_field(name))
 
-    def action_help(self) -> None:
-        """All keys of this screen, or away with them."""
-        if self.screen.query("HelpPanel"):
-            self.action_hide_help_panel()
-        else:
-            self.action_show_help_panel()
+    def action_show_help_panel(self) -> None:
+        """All keys of this screen, and what it is about; Textual's palette calls it so, too."""
+        from tui.screens.help import HelpPage
+
+        if isinstance(self.screen, StudioScreen):
+            self.push_screen(HelpPage(self.screen))
 
     def action_next_glyphs(self) -> None:
         """Braille, blocks, ASCII, and round again."""
         names = list(glyphs.ALL)
-        self.glyphs = glyphs.ALL[names[(names.index(self.glyphs.name) + 1) % len(names)]]
-        self.set_class(self.glyphs is glyphs.ASCII, "-ascii")
+        self._draw_with(glyphs.ALL[names[(names.index(self.glyphs.name) + 1) % len(names)]])
+        if isinstance(self.screen, StudioScreen):
+            self.screen.redraw()
         self.notify(f"Drawing with {self.glyphs.name}.")
+
+    def _draw_with(self, signs: glyphs.Glyphs) -> None:
+        self.glyphs = signs
+        self.set_class(signs is glyphs.ASCII, "-ascii")
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as this terminal can show it."""
+        return self.glyphs.spelt(super().get_key_display(binding))
 
     async def action_quit(self) -> None:
         """Leave; where a training runs, ask, save and leave within a step."""
         if not (self.training and self.training.running):
             self.exit(0)
             return
-        self.push_screen(
-            Ask(
-                "Leave while it trains?",
-                f"{self.training.name} is training. It is saved first and can go on any day.",
-                [Choice("s", "Save and leave"), Choice("k", "Keep training, stay here")],
-                back="keep training",
-            ),
-            self._leave,
-        )
+        if not any(isinstance(screen, Leave) for screen in self.screen_stack):
+            self.push_screen(Leave(self.training), self._leave)
 
     def _leave(self, answer: str | None) -> None:
         if answer == "s":

@@ -14,11 +14,15 @@ from typing import Any
 import tomli_w
 
 from tinylm import disk, paths, settings
-from tinylm.config import Phase, RunConfig
+from tinylm.config import ModelConfig, Phase, RunConfig
 from tinylm.errors import ConfigError, TinyLMError
 from tui import planning
 
 MOST_PHASES = 9
+MOST_HEADS = 128
+"""As `ModelConfig` allows."""
+NAMED = 3
+"""Settings that a sentence names; more would be a list."""
 DATA_KEPT = ("sources", "weights")
 """What a person chooses in Data, and no preset takes away."""
 
@@ -69,7 +73,7 @@ def propose(config: RunConfig, key: str, value: Any) -> Fix | None:
 def _candidates(config: RunConfig, key: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
     model, phases = config.model, config.train.phases
     if key == "model.n_head" and isinstance(value, int) and value > 0:
-        fitting = math.gcd(value, model.n_kv_head)
+        fitting = _sharing_alike(model, value)
         return [(f"sets Key/value heads to {fitting}", {"model.n_kv_head": fitting})]
     if key == "model.n_kv_head" and isinstance(value, int) and value > 0:
         fitting = math.ceil(model.n_head / value) * value
@@ -102,6 +106,13 @@ def _candidates(config: RunConfig, key: str, value: Any) -> list[tuple[str, dict
         each = {f"train.phases.{i}.steps": _steps(p, phases[number], value) for i, p in enumerate(phases)}
         return [("counts every phase in steps", {**others, **each, key: value})]
     return []
+
+
+def _sharing_alike(model: ModelConfig, heads: int) -> int:
+    """Key/value heads of which each serves about as many heads as now, where there are so many heads."""
+    served = model.n_head / model.n_kv_head
+    fitting = [number for number in range(1, MOST_HEADS + 1) if heads % number == 0]
+    return min(fitting, key=lambda number: abs(math.log(heads / number / served)))
 
 
 def _steps(phase: Phase, chosen: Phase, steps: int) -> int:
@@ -144,6 +155,18 @@ def _put(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     for key, value in changes.items():
         table = settings.put(table, key.split("."), value)
     return settings.validate(table)
+
+
+def along(before: RunConfig, after: RunConfig, key: str) -> str:
+    """What else has another value since the setting `key` was changed, as a sentence; empty where nothing has.
+
+    A preset and the number of phases are there to change others, and need no word.
+    """
+    others = [one for one in difference(after, before) if one.key != key]
+    if not others or key in ("preset", "train.phases"):
+        return ""
+    named = ", ".join(f"{one.title} {one.mine} (was {one.theirs})" for one in others[:NAMED])
+    return f"Set with it: {named}{' and more' if len(others) > NAMED else ''}."
 
 
 # ---- phases -------------------------------------------------------------------------------------------------------

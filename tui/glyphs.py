@@ -28,6 +28,14 @@ class Glyphs:
     ellipsis: str
     dot: str
 
+    def spelt(self, text: str) -> str:
+        """Words of ours, as a help or the name of a key, with signs that this terminal shows."""
+        if self.name != "ascii":
+            return text
+        for sign, word in _SPELT.items():
+            text = text.replace(sign, word)
+        return text
+
 
 _UNICODE = {
     "training": "●", "paused": "◐", "done": "✓", "failed": "✗", "warning": "!", "diamond": "◆", "arrow": "▸", "up": "▲",
@@ -40,6 +48,9 @@ ASCII = Glyphs(
     "ascii", training="*", paused="=", done="+", failed="x", warning="!", diamond="o", arrow=">", up="^",
     bar=" .:-=+*%#", checked="[x]", unchecked="[ ]", ellipsis="...", dot="-",
 )  # fmt: skip
+
+_SPELT = {"◆": ASCII.diamond, "…": ASCII.ellipsis, "⏎": "Enter", "⌫": "Backspace", "↑": "Up", "↓": "Down",
+          "←": "Left", "→": "Right"}  # fmt: skip
 
 ALL = {glyphs.name: glyphs for glyphs in (BRAILLE, BLOCKS, ASCII)}
 

@@ -68,7 +68,7 @@ def size(config: RunConfig) -> str:
     if vocab_size is None:
         each = parameters(config.model, 1) - parameters(config.model, 0)
         return f"{parameters(config.model, 0):,} + {each:,} a character"
-    return f"{parameters(config.model, vocab_size):,}"
+    return f"{parameters(config.model, vocab_size):,} parameters"
 
 
 def tokens_per_step(config: RunConfig) -> int:
@@ -116,6 +116,7 @@ def explained(field: Field, config: RunConfig, larger: RunConfig | None, presets
     used = [f"{name} {planning.shown(field, value)}" for name, value in presets.items() if value is not None]
     told = [
         f"{field.title}: {field.help}",
+        planning.idle(config, field.key),
         effect(config, field, larger),
         f"{field.key}: {'; '.join(allowed) or 'a list'}." + (f" Presets: {', '.join(used)}." if used else ""),
         WHY.get(field.declared, ""),

@@ -241,6 +241,21 @@ def shown(field: Field, value: Any) -> str:
     return str(value)
 
 
+def told(config: RunConfig, field: Field) -> str:
+    """A setting of a plan as the form shows it: its value, or what stands in its place where it counts for nothing."""
+    if idle(config, field.key):
+        return {"char": "characters", "byte": "256 bytes"}[config.tokenizer.kind]
+    return shown(field, value_of(config, field.key))
+
+
+def idle(config: RunConfig, key: str) -> str:
+    """Why a setting counts for nothing in this plan; empty where it counts."""
+    if key != "tokenizer.vocab_size" or config.tokenizer.kind == "bpe":
+        return ""
+    pieces = "characters of the text" if config.tokenizer.kind == "char" else "256 bytes"
+    return f"The {pieces} are the vocabulary."
+
+
 def _short(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}".replace("e-0", "e-").replace("e+0", "e")
 

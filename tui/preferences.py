@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from tinylm import disk, wary
+
+_MOST_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,9 @@ class Preferences:
     def load(cls, home: Path) -> Preferences:
         """Those of a home; what cannot be read counts as nothing chosen."""
         try:
-            table = json.loads(_file(home).read_text(encoding="utf-8"))
+            table = wary.table(wary.read(_file(home), _MOST_BYTES))
             values = {name: table[name] for name in ("theme", "glyphs") if isinstance(table.get(name), str)}
-        except (OSError, ValueError, AttributeError, RecursionError):
+        except (OSError, ValueError):
             return cls()
         return cls(**values)
 
@@ -30,10 +32,7 @@ class Preferences:
         """Replace the file whole; a home that cannot be written just forgets."""
         try:
             home.mkdir(parents=True, exist_ok=True)
-            handle, making = tempfile.mkstemp(prefix=".studio-", dir=home)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(asdict(self), file)
-            Path(making).replace(_file(home))
+            disk.replace_durably(_file(home), json.dumps(asdict(self)).encode())
         except OSError:
             return
 

@@ -227,21 +227,19 @@ def cautions(config: RunConfig, n_bytes: int, found: Prepared | None) -> list[st
     """What somebody should know before training on these texts, the gravest first."""
     said: list[str] = []
     if n_bytes < MUCH_TOO_LITTLE:
-        said.append("This is far too little to learn from; the model will only recite it. Choose stories as well.")
+        said.append("Far too little text: the model will only recite it. Choose stories as well.")
     elif n_bytes < TOO_LITTLE:
-        said.append("This is too little to learn from; the model will memorise it.")
+        said.append("Too little text to learn from: the model will memorise it.")
     if found is None:
         return said
     size = found.tokenizer.vocab_size
     cost = price(config.model, size)
     if config.tokenizer.kind == "bpe" and found.train_tokens < SEEN_OFTEN_ENOUGH * size:
         times = max(1, round(found.train_tokens / size))
-        said.append(
-            f"The text is small for {size:,} tokens: each occurs {times} time{'s' * (times > 1)} on average."
-            " Take fewer, or char."
-        )
+        often = f"{times} time{'s' * (times > 1)}"
+        said.append(f"Each of the {size:,} tokens occurs {often} on average: take fewer, or char.")
     elif cost.share > 0.5:
-        said.append(f"The vocabulary takes {cost.share:.0%} of the weights; a smaller one leaves more for the layers.")
+        said.append(f"The vocabulary is {cost.share:.0%} of the weights: a smaller one leaves the layers more.")
     if config.data.val_fraction and not found.val_tokens:
         said.append("The text is too short to hold any out: memorising will not be noticed.")
     return said

@@ -118,6 +118,11 @@ class Writing:
         return self.prompt + "".join(token.text for token in self.tokens)
 
     @property
+    def all_ids(self) -> list[int]:
+        """Of the prompt, once it is read, and of what was written."""
+        return [*(self.ids or ()), *(token.token for token in self.tokens)]
+
+    @property
     def speed(self) -> float | None:
         """Tokens per second of the model's own time."""
         return self.drawn / self.seconds if self.drawn and self.seconds > 0 else None
@@ -127,6 +132,12 @@ class Writing:
         self.sampling, self.state, self.error = sampling, "waiting", None
         self.drawn, self.seconds = 0, 0.0
         self.stop = threading.Event()
+
+    def tune(self, sampling: SampleConfig) -> None:
+        """Write what is still to come by other settings; the seed stays: it is what the text is known by."""
+        sampling = sampling.model_copy(update={"seed": self.sampling.seed})
+        if sampling != self.sampling:
+            self.sampling = sampling
 
     def again(self, sampling: SampleConfig) -> Writing:
         """Another version of it: the same beginning, and what a person forced there."""
@@ -158,9 +169,13 @@ class Talker:
         self._thread = threading.Thread(target=self._work, name="talking", daemon=True)
 
     @property
+    def _going(self) -> list[Writing]:
+        return [writing for writing in self._asked if writing.busy and not writing.stop.is_set()]
+
+    @property
     def busy(self) -> bool:
         """Whether a text is being written."""
-        return any(writing.busy and not writing.stop.is_set() for writing in self._asked)
+        return bool(self._going)
 
     def ask(self, *writings: Writing) -> None:
         """Let these be written, in turn token by token; what was being written before stops and stays as it is."""
@@ -174,6 +189,11 @@ class Talker:
         """Load a checkpoint that will probably be asked for."""
         if not self.busy:
             self._put(source)
+
+    def tune(self, sampling: SampleConfig) -> None:
+        """Write on by other settings from the next token on."""
+        for writing in self._going:
+            writing.tune(sampling)
 
     def stop(self) -> None:
         """Write no further; the tokens stay."""
@@ -231,20 +251,22 @@ class Talker:
         writing.step = writer.step
         if writing.ids is None:
             writing.ids = writer.encode(writing.prompt)
-        before = writing.ids + [token.token for token in writing.tokens]
         if writing.forced is not None:
             forced = writing.forced
             writing.forced = None
-            text = "" if forced.end else writer.text_after(before, forced.token)
+            text = "" if forced.end else writer.text_after(writing.all_ids, forced.token)
             writing.tokens.append(replace(forced, text=text))
-            before.append(forced.token)
             if forced.end:
                 writing.state = "ended"
                 return
         writing.state = "writing"
-        tokens = iter(writer.write(before, writing.sampling))
+        sampling: SampleConfig | None = None
         while not writing.stop.is_set():
             began = time.perf_counter()
+            if sampling is not writing.sampling:  # at first, and whenever a person has changed it
+                sampling = writing.sampling
+                left = sampling.max_new_tokens - writing.drawn
+                tokens = iter(writer.write(writing.all_ids, sampling.model_copy(update={"max_new_tokens": left})))
             token = next(tokens, None)
             writing.seconds += time.perf_counter() - began
             if token is None:

@@ -9,6 +9,7 @@ from tinylm import events
 from tinylm.console import left
 from tinylm.errors import TinyLMError
 from tinylm.runs import RunFolder
+from tui.cutting import in_middle
 from tui.glyphs import Glyphs
 from tui.history import History
 from tui.trainer import Follower, Source, Trainer
@@ -104,5 +105,4 @@ class Watch:
         elif status == "paused":
             told = f"{state.fraction:.0%} paused"
         longest = max(0, room - len(sign) - len(told) - 2)
-        name = self.name if len(self.name) <= longest else self.name[: longest - len(glyphs.ellipsis)] + glyphs.ellipsis
-        return f"{sign} {name} {told}"
+        return f"{sign} {in_middle(self.name, longest, glyphs)} {told}"

@@ -22,7 +22,7 @@ from tinylm.errors import RunError
 from tui.app import StudioApp
 from tui.commands import StudioCommands
 from tui.engine import Engine
-from tui.widgets.dialogs import Ask, AskText
+from tui.widgets.dialogs import Ask, AskText, Leave
 from tui.widgets.top import TABS, TopBar
 
 Act = Callable[[Pilot[int]], Awaitable[None]]
@@ -440,3 +440,21 @@ def test_who_leaves_before_a_training_is_set_up_leaves_nothing_behind(home):
     engine._ready.set()
     assert list(engine.train(RunConfig(), home, None, control)) == []
     assert not (home / "runs").exists()
+
+
+def test_leaving_is_asked_once_also_out_of_a_dialog(make_app, home):
+    engine = ScriptedEngine(endless=True)
+    app: StudioApp = make_app(engine)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.start_training()
+        await until(pilot, lambda: app.training and app.training.running and engine.controls)
+        app.push_screen(AskText("A name?", "", ""))
+        await pilot.pause()
+        await pilot.press("ctrl+q", "ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, Leave))
+        assert sum(isinstance(screen, Leave) for screen in app.screen_stack) == 1
+        await pilot.press("s")
+        await until(pilot, lambda: not app.training.running)
+
+    assert drive(app, act).return_code == 0

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -212,6 +213,81 @@ def test_a_plan_changed_elsewhere_is_shown(make_app: MakeApp, config: RunConfig,
     drive(make_app(config=config, mode="data"), steps)
 
 
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A text of the person's own; the stories are not read, which would take seconds."""
+    book = tmp_path / "own.txt"
+    book.write_text(made_up_text(4, 25_000), encoding="utf-8")
+    profiled, prepared = reading.profiled, reading.prepared
+
+    def without_stories(plan: RunConfig) -> RunConfig:
+        return settings.with_values(plan, data={"sources": [str(book)], "weights": None})
+
+    monkeypatch.setattr(reading, "profiled", lambda data: profiled(data.model_copy(update={"sources": [str(book)]})))
+    monkeypatch.setattr(reading, "prepared", lambda plan, home: prepared(without_stories(plan), home))
+    return book
+
+
+async def add(pilot: Studio, screen: DataScreen, path: Path) -> None:
+    await pilot.press("a")
+    screen.query_one(PathLine).query_one(Input).value = str(path)
+    await pilot.press("enter")
+    await until(pilot, lambda: str(path) in screen.studio.draft.data.sources)
+
+
+def test_the_first_text_of_ones_own_takes_the_place_of_the_stories_and_says_so(make_app: MakeApp, own: Path) -> None:
+    async def steps(pilot: Studio, screen: DataScreen) -> None:
+        await add(pilot, screen, own)
+        assert screen.studio.draft.data.sources == [str(own)]
+        assert [row[:3] for row in rows(screen)] == ["[ ]", "[x]"]
+        await read(pilot, screen)
+        assert screen.sentence() == "The built-in stories are left out now; Space on them takes them in again."
+        await pilot.press("home", "space")
+        await pilot.pause()
+        assert screen.studio.draft.data.sources == ["stories", str(own)]
+        assert "left out" not in screen.sentence()
+
+    drive(make_app(mode="data"), steps)
+
+
+def test_stories_that_were_chosen_by_hand_stay(make_app: MakeApp, own: Path) -> None:
+    async def steps(pilot: Studio, screen: DataScreen) -> None:
+        await pilot.press("space", "space")
+        await add(pilot, screen, own)
+        assert screen.studio.draft.data.sources == ["stories", str(own)]
+
+    drive(make_app(mode="data"), steps)
+
+
+def test_the_picker_leaves_the_stories_too(make_app: MakeApp, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (own.parent / "desk").mkdir()
+    own.rename(own.parent / "desk" / own.name)
+    own.symlink_to(own.parent / "desk" / own.name)
+    monkeypatch.chdir(own.parent / "desk")
+
+    async def steps(pilot: Studio, screen: DataScreen) -> None:
+        await pilot.press("f")
+        tree = screen.query_one(SourceTree)
+        await until(pilot, lambda: len(tree.root.children) == 1)
+        await pilot.press("down", "space")
+        await pilot.pause()
+        assert screen.studio.draft.data.sources == [str(own.parent / "desk" / own.name)]
+        assert "left out now" in screen.sentence()
+
+    drive(make_app(mode="data"), steps)
+
+
+def test_a_pasted_path_is_one_to_add(make_app: MakeApp, own: Path) -> None:
+    async def steps(pilot: Studio, screen: DataScreen) -> None:
+        screen.chooser.list.post_message(events.Paste(f"'{own}'\n"))
+        await until(pilot, lambda: screen.query_one(PathLine).has_focus_within)
+        assert screen.query_one(PathLine).query_one(Input).value == str(own)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.studio.draft.data.sources == [str(own)])
+
+    drive(make_app(mode="data"), steps)
+
+
 # ---- adding -------------------------------------------------------------------------------------------------------
 
 
@@ -369,6 +445,9 @@ def test_a_text_that_cannot_be_used_is_told_and_enter_refused(
         await pilot.press("enter")
         await pilot.pause()
         assert screen.studio.current_mode == "data"
+        assert screen.sentence().startswith("No plan with this yet: odd[b].txt ")
+        assert len(screen.sentence()) <= 78
+        assert not screen.studio._notifications
         await pilot.press("home", "space", "end", "space")  # the stories instead
         await pilot.pause()
         assert screen.studio.draft.data.sources == ["stories"]
@@ -436,7 +515,7 @@ def test_tokenizer_and_held_out_part_change_the_plan_and_the_price(make_app: Mak
         assert "characters take" in facts(screen)
         await pilot.press("right_square_bracket")
         await pilot.pause()
-        assert "t changes the kind" in screen.sentence()
+        assert screen.sentence() == "The characters of the text are the vocabulary. t changes the kind."
         await pilot.press("t", "x", "X")
         await read(pilot, screen)
         assert app.draft.tokenizer.kind == "byte"
@@ -471,6 +550,8 @@ def test_the_preview_shows_the_text_and_its_tokens(make_app: MakeApp, config: Ru
         assert len(preview.excerpts) > 5
         assert preview.excerpt in tiny_text
         assert "".join(preview.pieces) == preview.excerpt
+        preview.show_tokens(["x"] * 1198)
+        assert str(preview.query_one(".heading", Static).content) == "as the model sees it: 1,198 tokens"
         first = preview.excerpt
         await pilot.press("right")
         assert preview.excerpt != first

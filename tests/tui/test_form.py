@@ -73,7 +73,7 @@ def test_arrows_move_and_change_by_notches(home: Path) -> None:
         assert form.field is not None
         assert form.field.key == "model.n_embd"
         assert lines(form)[3].split() == ["◆", "Width", "‹", "256", "›"]
-        assert form.border_subtitle == "2 not as in quick"
+        assert form.border_subtitle == "2 settings differ from quick"
 
     app = drive(home, script)
     assert (app.draft.train.budget, app.draft.model.n_embd) == ("15m", 256)
@@ -129,7 +129,7 @@ def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Pat
 
 def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        told = form.query_one(".form-fault", Static)
+        told = form.query_one(".form-told", Static)
         await pilot.press("down", "down", "space", "2", "0", "0")
         await pilot.pause()
         assert told.display
@@ -148,14 +148,72 @@ def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(h
 def test_what_fits_only_together_says_so_and_enter_takes_both(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         form.jump("model.n_head")
-        await pilot.press("space", "6")
+        await pilot.press("space", "5")
         await pilot.pause()
-        told = "model.n_head=6 is no multiple of model.n_kv_head=4. Enter also sets Key/value heads to 2."
+        told = "model.n_head=5 is no multiple of model.n_kv_head=4. Enter also sets Key/value heads to 5."
         assert form.fault == told
         await pilot.press("enter")
 
     app = drive(home, script)
-    assert (app.draft.model.n_head, app.draft.model.n_kv_head) == (6, 2)
+    assert (app.draft.model.n_head, app.draft.model.n_kv_head) == (5, 5)
+
+
+@pytest.mark.parametrize("key", ["enter", "down"])
+def test_what_was_set_together_stands_beside_the_field_until_one_goes_on(home: Path, key: str) -> None:
+    async def script(pilot: Pilot[int], form: ConfigForm) -> None:
+        box = form.query_one(".form-told", Static)
+        form.jump("model.n_head")
+        await pilot.press("space", "5", key)
+        await pilot.pause()
+        assert not form.editing
+        assert box.display
+        assert str(box.content) == "Set with it: Key/value heads 5 (was 4)."
+        assert not box.has_class("-fault")
+        await pilot.press("down")
+        await pilot.pause()
+        assert form.rows.row.id == "model.block_size"
+        assert not box.display
+
+    drive(home, script)
+
+
+def test_resetting_says_what_it_set_too_and_undoing_takes_the_word_away(home: Path) -> None:
+    async def script(pilot: Pilot[int], form: ConfigForm) -> None:
+        form.jump("model.n_head")
+        await pilot.press("space", "5", "enter", "backspace")
+        assert form.note == "Set with it: Key/value heads 4 (was 5)."
+        await pilot.press("ctrl+z")
+        await pilot.pause()
+        assert form.config.model.n_kv_head == 5
+        assert form.note == ""
+
+    drive(home, script)
+
+
+def test_what_was_offered_for_another_plan_is_not_taken(home: Path) -> None:
+    async def script(pilot: Pilot[int], form: ConfigForm) -> None:
+        await pilot.press("down", "down", "right")
+        form.jump("model.n_head")
+        await pilot.press("left", "ctrl+z")
+        await pilot.pause()
+        assert (form.config.model.n_layer, form.fault) == (3, "")
+        await pilot.press("left", "left")
+        assert (form.config.model.n_layer, form.config.model.n_head) == (3, 2)
+
+    drive(home, script)
+
+
+def test_a_vocabulary_that_is_no_choice_is_neither_stepped_nor_typed(home: Path) -> None:
+    async def script(pilot: Pilot[int], form: ConfigForm) -> None:
+        form.jump("tokenizer.vocab_size")
+        for key in ("right", "space"):
+            await pilot.press(key)
+            assert form.fault == "The characters of the text are the vocabulary. Only bpe has a size to choose."
+            assert not form.editing
+        assert any(line.split()[-4:] == ["Vocabulary", "‹", "characters", "›"] for line in lines(form))
+
+    app = drive(home, script, preset="char")
+    assert app.draft.tokenizer.vocab_size == 2048
 
 
 def test_the_same_arrow_again_takes_what_has_to_go_with_it(home: Path) -> None:

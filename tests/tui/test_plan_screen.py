@@ -108,6 +108,28 @@ def test_the_next_change_calls_a_rehearsal_off(home: Path) -> None:
     drive(app, script)
 
 
+def test_numbers_of_the_plan_before_say_so_until_the_new_ones_are_there(home: Path) -> None:
+    engine = RehearsingEngine()
+    app = make(home, engine)
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        await until(pilot, lambda: "speed   6,144 tokens/s" in numbers(screen))
+        pane = screen.query_one("#numbers", Static)
+        assert pane.border_title == "Rehearsal"
+        engine.let_go.clear()
+        await pilot.press("right")
+        await until(pilot, lambda: screen.state.doing == "rehearsing")
+        assert "speed   was 6,144 tokens/s" in numbers(screen)
+        assert "2 min   was 480 steps" in numbers(screen), "what two minutes were, not what fifteen are"
+        assert (pane.border_title, pane.border_subtitle) == ("Rehearsal of the plan before", "rehearsing…")
+        engine.let_go.set()
+        await until(pilot, lambda: "15 min  3,600 steps" in numbers(screen))
+        assert pane.border_title == "Rehearsal"
+        assert "was" not in numbers(screen)
+
+    drive(app, script)
+
+
 def test_data_changes_the_plan_too(home: Path) -> None:
     engine = RehearsingEngine()
     app = make(home, engine)
@@ -184,7 +206,7 @@ def test_a_plan_that_cannot_be_trained_is_refused_with_the_reason(home: Path) ->
         await until(pilot, lambda: screen.state.fault)
         assert str(TOO_SHORT) in numbers(screen)
         await pilot.press("enter")
-        assert screen.sentence() == f"✗ Not started: {TOO_SHORT}"
+        assert screen.sentence() == f"✗ Not started: {TOO_SHORT.message}", "its hint stands in the rehearsal"
         assert app.training is None
         engine.tell = rehearsal
         await pilot.press("down", "down", "right")
@@ -338,6 +360,61 @@ def test_one_of_ones_own_is_replaced_only_when_asked(home: Path) -> None:
     drive(app, script)
 
 
+def test_what_a_key_did_here_is_said_in_the_sentence_and_not_in_a_toast(home: Path) -> None:
+    app = make(home)
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        await pilot.press("ctrl+z")
+        assert screen.sentence() == "Nothing was changed here."
+        await pilot.press("down", "down", "right", "ctrl+z")
+        assert screen.sentence() == "Layers is 3 again."
+        await pilot.press("down")
+        await pilot.pause()
+        assert "again" not in screen.sentence(), "another field is marked"
+        await pilot.press("ctrl+s", *"mine", "enter")
+        await pilot.pause()
+        assert screen.sentence() == "Saved as mine: --preset mine trains it too."
+        assert not app._notifications
+
+    drive(app, script)
+
+
+def test_the_footer_says_how_to_save_and_no_key_that_would_be_typed(home: Path) -> None:
+    app = make(home)
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        def keys() -> set[str]:
+            return {key for key, active in screen.active_bindings.items() if active.binding.show}
+
+        assert {"ctrl+s", "slash"} <= keys()
+        await pilot.press("space")
+        await pilot.pause()
+        assert "slash" not in keys()
+        await pilot.press("slash")
+        assert screen.query_one(Input).value == "/"
+
+    drive(app, script)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
+def test_a_sentence_is_as_long_as_there_is_room(home: Path, size: tuple[int, int]) -> None:
+    long = DataError("The text is too short: 120 training tokens, and a context of 256 needs 257.", "Add text.")
+
+    def refuse_at_length(_: RunConfig) -> object:
+        raise long
+
+    app = make(home, RehearsingEngine(tell=refuse_at_length))
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        assert len(screen.sentence()) <= size[0] - 2
+        await until(pilot, lambda: screen.state.fault)
+        assert len(screen.sentence()) <= size[0] - 2
+        await pilot.press("enter")
+        assert screen.sentence() == "✗ Not started: the rehearsal says why."
+
+    drive(app, script, size)
+
+
 def test_explain_shows_all_there_is_to_say(home: Path) -> None:
     app = make(home)
 
@@ -395,6 +472,23 @@ def _pressing(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
 
 def test_how_it_looks(snap_compare: Any, home: Path) -> None:
     assert snap_compare(make(home), terminal_size=(80, 24), run_before=_pressing("down", "down", "right"))
+
+
+def test_how_it_looks_while_a_change_is_rehearsed(snap_compare: Any, home: Path) -> None:
+    engine = RehearsingEngine()
+
+    async def change(pilot: Pilot[Any]) -> None:
+        await _rehearsed(pilot)
+        engine.let_go.clear()
+        screen = pilot.app.screen
+        assert isinstance(screen, PlanScreen)
+        screen.form.jump("model.n_head")
+        await pilot.press("space", "5", "enter")
+        await until(pilot, lambda: screen.state.doing == "rehearsing")
+        screen.refresh_all()
+        await pilot.pause()
+
+    assert snap_compare(make(home, engine), terminal_size=(80, 24), run_before=change)
 
 
 def test_how_it_looks_wide_with_two_phases(snap_compare: Any, home: Path) -> None:

@@ -205,7 +205,7 @@ def test_the_text_of_every_value_reads_as_that_value(name: str, home: Path) -> N
 @pytest.mark.parametrize(
     ("key", "value", "other", "becomes"),
     [
-        ("model.n_head", 6, "model.n_kv_head", 2),
+        ("model.n_head", 6, "model.n_kv_head", 6),
         ("model.n_kv_head", 3, "model.n_head", 6),
         ("model.head_size", 33, "model.head_size", 34),
         ("tokenizer.vocab_size", 100, "tokenizer.vocab_size", 257),
@@ -222,8 +222,42 @@ def test_what_does_not_fit_alone_has_a_fix(key: str, value: object, other: str, 
     assert planning.value_of(fix.config, other) == becomes
 
 
+@pytest.mark.parametrize(
+    ("heads", "shared", "wanted", "becomes"),
+    [(4, 4, 5, 5), (4, 2, 6, 3), (8, 4, 6, 3), (12, 4, 10, 5), (4, 4, 2, 2), (8, 2, 3, 1), (8, 4, 7, 7)],
+)
+def test_heads_share_keys_and_values_as_before_or_nearly_so(heads: int, shared: int, wanted: int, becomes: int) -> None:
+    config = put(RunConfig(), model__n_head=heads, model__n_kv_head=shared)
+    fix = drafting.propose(config, "model.n_head", wanted)
+    assert fix is not None
+    assert (fix.config.model.n_head, fix.config.model.n_kv_head) == (wanted, becomes)
+    assert fix.also == f"sets Key/value heads to {becomes}"
+
+
+def test_what_is_set_together_is_named(home: Path) -> None:
+    quick = preset("quick", home)
+    heads = put(quick, model__n_head=5, model__n_kv_head=5)
+    assert drafting.along(quick, heads, "model.n_head") == "Set with it: Key/value heads 5 (was 4)."
+    assert drafting.along(quick, put(quick, model__n_layer=5), "model.n_layer") == ""
+    assert drafting.along(quick, preset("seed", home), "preset") == "", "a preset is there to set others"
+    two = drafting.with_phase(quick, 0)
+    shared = drafting.change(two, "train.phases.1.share", 0.2, home)
+    assert drafting.along(two, shared, "train.phases.1.share") == "Set with it: Phase 1: Share 0.8 (was 0.5)."
+
+
 def test_what_is_out_of_bounds_has_none() -> None:
     assert drafting.propose(RunConfig(), "model.n_layer", 200) is None
+    assert drafting.propose(RunConfig(), "model.n_head", 10**12) is None
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("bpe", "2,048"), ("char", "characters"), ("byte", "256 bytes")])
+def test_a_size_that_is_no_choice_is_not_shown_as_one(kind: str, shown: str) -> None:
+    config = put(RunConfig(), tokenizer__kind=kind)
+    size = field("tokenizer.vocab_size")
+    assert planning.told(config, size) == shown
+    assert planning.told(config, field("model.n_layer")) == "4"
+    said = meaning.explained(size, config, None, {})
+    assert any("are the vocabulary" in part for part in said) is (kind != "bpe")
 
 
 def test_shares_of_phases_stay_a_whole(home: Path) -> None:
@@ -412,6 +446,36 @@ def test_numbers_are_about_the_plan_whatever_its_preset_is_called(home: Path) ->
     outcome = Outcome(quick, rehearsal=rehearsal(quick))  # type: ignore[arg-type]
     assert State(put(quick, preset="mine"), outcome).fresh
     assert not State(put(quick, train__seed=1), outcome).fresh
+
+
+def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None:
+    quick = preset("quick", home)
+    outcome = Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0)  # type: ignore[arg-type]
+    changed = State(put(quick, train__budget="15m", model__n_layer=4), outcome, "rehearsing")
+    assert told(changed).splitlines() == [
+        "speed   was 6,144 tokens/s",
+        "step    was 0.25 s on 2 threads",
+        "memory  was 310 MB of 9.8 GB free",
+        "2 min   was 480 steps, 2:00 min",
+        "reads   was 0.81 x the text",
+        "size    1,572,864 parameters",
+        "batch   1,536 tokens a step",
+        "loss    begins near 7.62 (blind)",
+        "disk    was 71 MB of 41 GB free",
+    ]
+    dim = [str(span.style) for span in pane.table(changed, 36, glyphs.ASCII).spans][1::2]
+    assert [style == pane.MUTED for style in dim] == [True] * 5 + [False] * 3 + [True]
+    assert pane.status(changed, glyphs.ASCII).startswith("rehearsing")
+    assert pane.strip(changed, glyphs.ASCII).plain.splitlines() == [
+        "rehearsing... - was 6,144 tokens/s - 480 steps, 2:00 min",
+        "1,572,864 parameters",
+    ]
+
+
+def test_a_line_that_is_too_long_loses_its_last_part_and_no_letters(home: Path) -> None:
+    seed = preset("seed", home)
+    state = State(seed, Outcome(seed, rehearsal=rehearsal(seed)))  # type: ignore[arg-type]
+    assert "length  84,000 steps" in pane.table(state, 30, glyphs.ASCII).plain.splitlines()
 
 
 def test_while_a_run_trains_the_size_is_told_and_why_there_is_no_speed(home: Path) -> None:

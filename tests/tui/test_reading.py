@@ -102,16 +102,18 @@ def test_look_counts_a_folder_and_misses_what_is_gone(tmp_path: Path) -> None:
 def test_cautions_say_the_gravest_first(tiny_config: Configured, home: Path) -> None:
     found = reading.prepared(tiny_config(), home)
     said = reading.cautions(tiny_config(), 9_000, None)
-    assert "far too little" in said[0]
+    assert "Far too little" in said[0]
     assert "memorise" in reading.cautions(tiny_config(), 15_000, None)[0]
     assert reading.cautions(tiny_config(), 30_000, None) == []
     chars = {"kind": "char"}
     narrow, wide = (tiny_config(model={"n_embd": width}, tokenizer=chars) for width in (16, 128))
-    assert "vocabulary takes 68%" in reading.cautions(narrow, 30_000, found)[0]
+    assert "vocabulary is 68%" in reading.cautions(narrow, 30_000, found)[0]
     assert reading.cautions(wide, 30_000, found) == []
     large = tiny_config(tokenizer={"vocab_size": 2000})
     grown = reading.prepared(large, home)
-    assert any("small for" in sentence for sentence in reading.cautions(large, 30_000, grown))
+    assert any("on average" in sentence for sentence in reading.cautions(large, 30_000, grown))
+    for config, n_bytes in ((large, 9_000), (large, 15_000), (narrow, 30_000)):
+        assert all(len(sentence) <= 76 for sentence in reading.cautions(config, n_bytes, grown)), "80 columns"
 
 
 def test_notches_go_up_and_down_and_stay_at_the_ends() -> None:

@@ -147,6 +147,30 @@ def test_all_runs_stand_there_with_their_states_the_newest_first(make_app: MakeA
     drive(make_app(mode="runs"), work)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
+def test_names_keep_the_end_where_they_differ(size: tuple[int, int], home: Path, make_app: MakeApp) -> None:
+    for name in ("stories-20261124-033635-wider", "stories-20261124-033117-wider"):
+        scripts.write_run(home, name, begun(scripts.training(240), "2026-11-24T03:36:35+00:00"))
+
+    async def work(pilot: Pilot[int]) -> None:
+        shown = [line.split()[0] for line in (line[MARGIN:] for line in lines(pilot)[1:3])]
+        assert len(set(shown)) == 2
+        for name in shown:
+            assert name.startswith("stories-")
+            assert "…" in name
+            assert name.endswith("-wider")
+        await pilot.press("escape")
+        said = sentence(pilot)
+        assert said.endswith("r goes on with it.")
+        if size[0] == 80:
+            assert len(said) <= 78  # what one can do is not cut away
+            await pilot.press("space", "down")
+            await read(pilot)
+            assert facts(pilot).count("-wider ") == 2
+
+    drive(make_app(mode="runs"), work, size, runs=2)
+
+
 def test_the_list_follows_the_home_and_keeps_its_place(five: Path, make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         await pilot.press("down", "down", "space")

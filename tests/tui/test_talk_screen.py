@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from tests.tui.scripts import finished, training, write_run
 from tests.tui.talk_script import PacedEngine, until
@@ -23,6 +24,7 @@ from tui.talker import Source, Writing
 from tui.widgets.pick import Pick
 from tui.widgets.prompt import Editor, Prompt
 from tui.widgets.sampling import FIELDS, Sampling, changed, notch, shown
+from tui.widgets.top import Sentence
 from tui.widgets.transcript import Transcript, Versions, visible
 from tui.widgets.why import Why, bar, percent
 
@@ -78,6 +80,11 @@ async def written(pilot: Pilot[int], screen: TalkScreen) -> None:
 def text(screen: TalkScreen, pane: str = "A") -> str:
     """What a pane shows."""
     return str({"A": screen.panes.a, "B": screen.panes.b}[pane]._text.visual)
+
+
+def drawn(screen: Screen[Any]) -> list[str]:
+    """The lines of a screen."""
+    return ["".join(segment.text for segment in strip) for strip in screen._compositor.render_strips()]
 
 
 def typed(words: str) -> list[str]:
@@ -471,6 +478,42 @@ def test_settings_change_the_next_request(talk: Callable[..., None]) -> None:
     talk(drive, engine)
 
 
+def test_settings_are_live_also_while_a_text_is_being_written(
+    talk: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = PacedEngine(free=False)
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        tune = screen.talker.tune
+        await pilot.press(*typed("ab"), "enter")
+        engine.let(2)
+        writing = screen.pane.shown
+        await asyncio.to_thread(until, lambda: len(writing.tokens) == 2)
+        await pilot.press("tab", "s")
+        tuned = []
+        monkeypatch.setattr(screen.talker, "tune", lambda sampling: (tuned.append(sampling), tune(sampling)))
+        screen.query_one(Sampling).action_notch(1)
+        screen.query_one(Sampling).action_notch(1)
+        await asyncio.to_thread(until, lambda: writing.sampling.temperature == 1)
+        assert tuned == [screen.sampling]  # after a moment's rest: not every notch on the way is meant
+        await pilot.press("up", "9", "enter")
+        assert screen.sampling.seed == 9
+        engine.let(1)
+        await asyncio.to_thread(until, lambda: len(engine.asked) == 2)
+        engine.let(100)
+        await written(pilot, screen)
+        assert len(engine.asked) == 2
+        _, before, sampling = engine.asked[1]
+        assert before == [97, 98, *(token.token for token in writing.tokens[:3])]
+        assert (sampling.temperature, sampling.max_new_tokens, sampling.seed) == (1.0, 5, 0)
+        assert (writing.state, len(writing.tokens)) == ("full", 8)
+        await pilot.press("i", "enter")
+        await written(pilot, screen)
+        assert engine.asked[2][2].seed == 9  # a seed is for the next text
+
+    talk(drive, engine)
+
+
 def test_every_setting_is_there_and_goes_by_notches() -> None:
     base = RunConfig().sample
     for name in FIELDS:
@@ -532,7 +575,10 @@ def test_no_run_leads_home(talk: Callable[..., None]) -> None:
 def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[..., None]) -> None:
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
-        assert "k chooses another checkpoint" in screen.sentence()
+        assert screen.sentence().startswith("Esc, then k chooses another checkpoint: ")
+        await pilot.press("escape")
+        assert screen.sentence().startswith("k chooses another checkpoint: ")
+        await pilot.press("i")
         assert text(screen).startswith("A fox")
         screen.studio.talk_choice = screen.sources.of("A").run, "120"
         await settle(pilot)
@@ -560,11 +606,141 @@ def test_end_of_text_has_a_sign_and_no_text(talk: Callable[..., None]) -> None:
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert text(screen).endswith("∎")
-        assert "ended it itself" in screen.sentence()
+        assert "The model ended it: 4 tokens." in screen.sentence()
         await pilot.press("escape", "y")
         assert "∎" not in pilot.app.clipboard
 
     talk(drive, PacedEngine(end_after=3))
+
+
+def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: Callable[..., None]) -> None:
+    engine = PacedEngine(end_after=3)
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        first = screen.pane.shown.text
+        engine.end_after = None
+        await pilot.press("escape")
+        assert "Enter begins a new text" in screen.sentence()
+        await pilot.press("enter")
+        await written(pilot, screen)
+        tokens = screen.pane.shown.tokens
+        lines = text(screen).split("\n")
+        assert lines[:2] == [f"{first}∎", ""]
+        assert lines[2] == "".join(token.text for token in tokens[4:])
+        await pilot.press("y")
+        assert pilot.app.clipboard == first + lines[2]  # there it stands as it is
+        await pilot.click(screen.panes.a, offset=(2 + 1, 1 + 2))  # the third line begins with the fifth token
+        assert screen.pane.at == 4
+        await settle(pilot)
+        assert "∎”" in str(screen.query_one(Why).render())  # this is what the model had before it
+        await pilot.press("left")
+        assert screen.pane.at == 3
+
+    talk(drive, engine)
+
+
+# ---- the room that there is ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
+def test_titles_keep_the_step_and_both_ends_of_a_name(
+    size: tuple[int, int], talk: Callable[..., None], home: Path
+) -> None:
+    write_run(home, "stories-20261124-033117", training(200))
+    write_run(home, "stories-20261124-033635", training(200))
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        screen.studio.talk_choice = runs.open_run(home, "stories-20261124-033117"), "latest"
+        screen.sources.pick("B", Source(runs.open_run(home, "stories-20261124-033635"), "60"))
+        await settle(pilot)
+        await ask(pilot, screen)
+        await pilot.press("escape", "equals_sign")
+        await settle(pilot)
+        await pilot.press("enter", "enter")
+        await written(pilot, screen)
+        await pilot.press("r")
+        await written(pilot, screen)
+        titles = [row for row in drawn(screen) if "A  sto" in row]
+        assert len(titles) == 1
+        a, b = titles[0].split("B  sto")
+        for title, name_end, step in ((a, "117", "latest 180"), (b, "635", "step 60")):
+            assert f"…{title.partition('…')[2]}" in title  # cut once, in the middle
+            assert name_end in title
+            assert step in title
+            assert ("2/2" in title) is (size[0] == 80)
+
+    talk(drive, size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
+def test_the_picker_has_a_line_for_each_run(size: tuple[int, int], talk: Callable[..., None], home: Path) -> None:
+    write_run(home, "stories-20261124-033635-and-a-half", training(200))
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press("escape", "k")
+        await settle(pilot)
+        options = pilot.app.screen.query_one("#pick-runs")
+        assert options.virtual_size.height == 1 + 3  # the run on Train, and three others
+        assert any("…" in row and "-half  interrupted  0." in row for row in drawn(pilot.app.screen))
+
+    talk(drive, size=size)
+
+
+# ---- the sentence --------------------------------------------------------------------------------------------------
+
+
+def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]) -> None:
+    engine = PacedEngine(free=False)
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        pilot.app.pace.allows = lambda _: False  # beside a training, the app's tick may not come for seconds
+        await pilot.press(*typed("A fox"), "enter")
+        await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
+        said = screen.query_one(Sentence)
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if "Writing with step 180" in str(said.content):
+                break
+        assert str(said.content) == "Writing with step 180. Esc stops and keeps the text."
+        await pilot.press("escape")
+        await pilot.pause()
+        assert str(said.content).startswith("Stopped.")  # also where the thread is still at its last token
+
+    talk(drive, engine)
+
+
+def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        writing = Writing(screen.sources.of("A"), "x", CONFIG.sample)
+        screen.pane.add(writing, "x")
+        assert screen.sentence() == "Loading step 180 of stories-test."
+
+    talk(drive)
+
+
+def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        assert screen.sentence() == "8 tokens, as asked. Enter writes another, Esc leads to the text."
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert screen.pane.versions.place == (2, 2)
+        await pilot.press("escape")
+        assert screen.sentence() == "8 tokens, as asked. r redoes, Enter goes on."
+        await pilot.press("r")
+        await written(pilot, screen)
+        assert screen.pane.versions.place == (3, 3)
+        await pilot.press("tab")
+        assert screen.sentence() == "8 tokens, as asked. A digit puts another token there, r redoes."
+        await pilot.press("2")
+        await written(pilot, screen)
+        assert screen.pane.versions.place == (4, 4)
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert screen.sentence().startswith("8 tokens, as asked.")  # so many more, however many there are
+
+    talk(drive)
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------------

@@ -198,6 +198,27 @@ def test_more_goes_on_behind_everything(engine: PacedEngine, talker: Talker, run
     assert len(writing.tokens) == 10
 
 
+def test_other_settings_hold_from_the_next_token_on(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    engine.free = False
+    writing = Writing(Source(run), "ab", FIVE)
+    talker.ask(writing)
+    engine.let(2)
+    until(lambda: len(writing.tokens) == 2)
+    talker.tune(SampleConfig(max_new_tokens=5, seed=7))  # a seed is for the next text
+    talker.tune(SampleConfig(max_new_tokens=4, temperature=0.1, seed=7))
+    engine.let(1000)
+    until(lambda: not writing.busy)
+    first, (step, ids, sampling) = engine.asked
+    drawn = len(ids) - 2
+    assert first == (180, [97, 98], FIVE)
+    assert drawn in (2, 3), "a third may have been in the making"
+    assert (step, ids) == (180, [97, 98, *(token.token for token in writing.tokens[:drawn])])
+    assert sampling == SampleConfig(max_new_tokens=4 - drawn, temperature=0.1)
+    assert (writing.state, len(writing.tokens)) == ("full", 4)
+    talker.tune(FIVE)  # what is written stays as it is known
+    assert writing.sampling.temperature == 0.1
+
+
 def test_split_characters_show_when_they_are_whole(run: RunFolder) -> None:
     whole = WrittenToken(2, "é", 0.5, 1.0, ())
     half = WrittenToken(1, "", 0.5, 1.0, ())

@@ -14,6 +14,7 @@ from tui.widgets.top import Sentence, TopBar
 
 if TYPE_CHECKING:
     from tui.app import StudioApp
+    from tui.glyphs import Glyphs
 
 
 class StudioScreen(Screen[None]):
@@ -28,6 +29,9 @@ class StudioScreen(Screen[None]):
 
     whole = False
     """All widgets are there."""
+
+    _signs: Glyphs | None = None
+    """What it was drawn with last."""
 
     @property
     def studio(self) -> StudioApp:
@@ -78,4 +82,18 @@ class StudioScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Be up to date at once, not at the next tick."""
+        self.redraw()
         self.call_after_refresh(self.refresh_all)
+
+    def redraw(self) -> None:
+        """Frames, bars and the names of keys anew, where the terminal is to show other signs than before."""
+        signs, self._signs = self._signs, self.studio.glyphs
+        if signs not in (None, self._signs):
+            for widget in self.query("*"):
+                widget.refresh()
+                upright, flat = widget.scrollbars_enabled  # to ask for one that is not there would make it
+                if upright:
+                    widget.vertical_scrollbar.refresh()
+                if flat:
+                    widget.horizontal_scrollbar.refresh()
+            self.refresh_bindings()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -18,12 +19,13 @@ from textual.widgets import Input
 from tinylm import settings
 from tinylm.config import RunConfig
 from tinylm.errors import ConfigError, TinyLMError
-from tui import reading
+from tui import planning, reading
+from tui.brief import brief
 from tui.glyphs import Glyphs
 from tui.reading import Prepared
 from tui.screens.base import StudioScreen
-from tui.widgets.chooser import Chooser
-from tui.widgets.facts import KINDS, ChartLines, Facts, Known, size_of, told
+from tui.widgets.chooser import NOTHING_CHOSEN, Chooser
+from tui.widgets.facts import KINDS, ChartLines, Facts, Known, counted, size_of, told
 from tui.widgets.pathline import PathLine
 from tui.widgets.preview import Preview
 from tui.widgets.sources import SourceTree
@@ -43,7 +45,8 @@ class DataScreen(StudioScreen):
 # Data
 
 Choose what the model learns from. **Space** ticks a text, **+** and **-** say how many times it is read in a pass,
-**a** adds a file or folder by its path (Tab completes), **f** shows your folders.
+**a** adds a file or folder by its path (Tab completes; a pasted path will do), **f** shows your folders. The first
+text that you add takes the place of the built-in stories; Space takes them in again.
 
 The preview shows the text as it is read, and cut into tokens as the model sees it; **left** and **right** turn its
 pages. **t** changes the kind of tokens, **[** and **]** their number, **x** how much is held out for measuring.
@@ -108,8 +111,10 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         self.known: Known | None = None
         """What has been found out about the draft's texts; None before the screen is mounted."""
         self.reader = reading.Reader(self._told)
-        self._said = ""
-        """What the last key could not do, and why."""
+        self._said: tuple[str, ...] = ()
+        """What the last key did or could not do, from the longest way to say it to the shortest."""
+        self._said_of: str | None = None
+        """The text that was marked then."""
         self._timer: Timer | None = None
         self._glyphs: Glyphs | None = None
 
@@ -148,26 +153,32 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     def on_chooser_changed(self, message: Chooser.Changed) -> None:
         """Other texts: another plan."""
         self._propose(data={"sources": message.sources, "weights": message.weights})
+        if message.left_stories and not self._said:
+            left = "The built-in stories are left out now"
+            self._say(f"{left}; Space on them takes them in again.", f"{left}.")
 
     def on_chooser_refused(self, message: Chooser.Refused) -> None:
         """Say why."""
-        self._say(message.why)
+        self._say(*message.why)
 
     def _propose(self, **groups: Mapping[str, object]) -> None:
         """A new draft; where it would not be valid the old one stays, and the reason is said."""
-        self._said = ""
+        self._said = ()
         try:
             self.studio.set_draft(settings.with_values(self.studio.draft, **groups))
         except ConfigError as error:
-            self._say(f"{error.message} {error.hint}")
+            self._say(f"{error.message} {error.hint}", error.message)
 
-    def _say(self, sentence: str) -> None:
-        self._said = sentence
+    def _say(self, *ways: str) -> None:
+        marked = self.chooser.list.marked
+        self._said, self._said_of = ways, marked.path if marked else None
         self.refresh_all()
 
     def on_option_list_option_highlighted(self) -> None:
         """What was said of another text is over."""
-        self._said = ""
+        marked = self.chooser.list.marked
+        if marked is not None and marked.path != self._said_of:
+            self._said = ()
 
     def action_choose(self) -> None:
         """Learn from the marked text, or leave it out again."""
@@ -185,6 +196,14 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         """Type a path."""
         self.add_class("-path")
         self.query_one(PathLine).open()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A path that is pasted, or a file that is drawn into the terminal, is one to add."""
+        event.stop()
+        pasted = event.text.strip().partition("\n")[0].strip("'\"")
+        if pasted:
+            self.add_class("-path")
+            self.query_one(PathLine).open(pasted)
 
     def on_path_line_given(self, message: PathLine.Given) -> None:
         """A path that exists: choose it."""
@@ -224,7 +243,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         """A larger or smaller vocabulary."""
         tokenizer = self.studio.draft.tokenizer
         if tokenizer.kind != "bpe":
-            self._say(f"The text itself says how many {tokenizer.kind}s there are; t changes the kind.")
+            self._say(f"{planning.idle(self.studio.draft, 'tokenizer.vocab_size')} t changes the kind.")
             return
         self._propose(tokenizer={"vocab_size": reading.next_vocabulary(tokenizer.vocab_size, up)})
 
@@ -256,10 +275,11 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     def action_plan(self) -> None:
         """Go on, unless these texts cannot be used."""
         if not self.chooser.anything:
-            self._say("Nothing is chosen: Space chooses a text.")
+            self._say(*NOTHING_CHOSEN)
         elif self.known is not None and self.known.fault is not None:
-            title, message, hint = told(self.known.fault)
-            self.notify(f"{message} {hint}", title=title, severity="error", markup=False)
+            title, message = self._fault(self.known)
+            self._say(f"No plan with this yet: {message}", f"No plan yet. {title}.")
+            self.app.bell()
         else:
             self.studio.action_go("plan")
 
@@ -369,20 +389,35 @@ The *lines on your chart* say what the held-out text costs without a neural netw
 
     def sentence(self) -> str:
         """What the texts are good for, or what stands in the way."""
-        known = self.known
-        if self._said or known is None:
-            return self._said
+        if self.known is None:
+            return ""
+        return brief(self.size.width - 2, *(self._said or self._standing(self.known)))
+
+    def _standing(self, known: Known) -> tuple[str, ...]:
+        """How the texts stand, from the longest way to say it to the shortest."""
+        glyphs = self.studio.glyphs
         if not self.chooser.anything:
-            return "Nothing is chosen: Space chooses a text. Until then the plan keeps what it had."
+            return NOTHING_CHOSEN
         if known.fault is not None:
-            return f"{told(known.fault)[1]} Space chooses another text."
+            title, message = self._fault(known)
+            return f"{message} Space chooses another text.", message, f"{title}."
         if known.doing:
-            names = reading.short_names(known.config.data.sources)
-            return f"{known.doing.capitalize()}: {', '.join(names.values())} {self.studio.glyphs.ellipsis}"
+            doing, sources = known.doing.capitalize(), known.config.data.sources
+            names = ", ".join(reading.short_names(sources).values())
+            return f"{doing}: {names} {glyphs.ellipsis}", f"{doing}: {counted(len(sources), 'text')} {glyphs.ellipsis}"
         if known.cautions:
-            return f"{self.studio.glyphs.warning} {known.cautions[0]}"
+            caution = f"{glyphs.warning} {known.cautions[0]}"
+            return caution, caution.partition(":")[0] + "."
         assert known.profile is not None
-        return f"{size_of(known.profile.bytes)}: enough to begin with. Enter goes on to the plan."
+        return (f"{size_of(known.profile.bytes)}: enough to begin with. Enter goes on to the plan.",)
+
+    def _fault(self, known: Known) -> tuple[str, str]:
+        """What cannot be used, and why, with names as short as on the list: the facts have them whole."""
+        assert known.fault is not None
+        title, message, _ = told(known.fault)
+        for path, name in reading.short_names(known.config.data.sources).items():
+            message = message.replace(path, name)
+        return title, message
 
 
 _LIST_ONLY = frozenset({"choose", "weight", "drop", "folders", "plan", "turn"})

@@ -17,6 +17,7 @@ from tinylm.config import RunConfig
 from tinylm.console import printable
 from tinylm.errors import TinyLMError
 from tui import drafting, meaning, planning
+from tui.brief import brief
 from tui.screens.base import StudioScreen
 from tui.screens.plan_pages import DifferencePage, FindPage, PresetPage, TomlPage
 from tui.turns import Turns
@@ -53,7 +54,8 @@ A setting that differs from its preset has a ◆. Loading a preset keeps the tex
 yourself, and replaces the rest; a preset that you save has all settings but the texts.
 
 The **rehearsal** does a few real steps after each change and leaves nothing behind: how fast it is here, how much
-memory and disk it takes, how many steps fit. **t** does it again. It rests while a run trains.
+memory and disk it takes, how many steps fit. Until it is done, what stands there *was* so with the plan before.
+**t** does it again. It rests while a run trains.
 """
     DEFAULT_CSS = """
     PlanScreen #plan { height: 1fr; }
@@ -82,9 +84,9 @@ memory and disk it takes, how many steps fit. **t** does it again. It rests whil
         Binding("space", "edit", "Edit", id="plan.edit", tooltip="Type the marked value; a switch is switched"),
         Binding("slash", "find", "Find", key_display="/", id="plan.find", tooltip="Find a setting"),
         Binding("D", "difference", "Changes", id="plan.difference", tooltip="What is not as in the preset"),
-        Binding("y", "toml", "TOML", id="plan.toml", tooltip="The whole plan as a file, to read and change"),
+        Binding("ctrl+s", "save", "Save", id="plan.save", tooltip="Save a preset of your own"),
         Binding("ctrl+o", "load", "Presets", show=False, id="plan.load", tooltip="Load a preset"),
-        Binding("ctrl+s", "save", "Save preset", show=False, id="plan.save", tooltip="Save a preset of your own"),
+        Binding("y", "toml", "TOML", show=False, id="plan.toml", tooltip="The plan as a file, to read and change"),
         Binding("t", "rehearse", "Rehearse", show=False, id="plan.rehearse", tooltip="A few real steps again"),
         Binding("e", "explain", "Explain", show=False, id="plan.explain", tooltip="The marked field at length"),
         Binding("backspace,delete", "reset", "Reset", show=False, id="plan.reset", tooltip="As in the preset"),
@@ -102,7 +104,10 @@ memory and disk it takes, how many steps fit. **t** does it again. It rests whil
         """What rehearsals told, from their threads; `tick` takes it in."""
         self._insisted = False
         """Somebody asked for a rehearsal: it is made also before the machine is known."""
-        self._refused = ""
+        self._said: tuple[str, ...] = ()
+        """What the last key did or could not do, from the longest way to say it to the shortest."""
+        self._said_of: RunConfig | None = None
+        """The plan that it is about."""
         self._earlier: list[RunConfig] = []
         self._presets: dict[str, RunConfig] = {}
         """Ours, for what they use."""
@@ -148,7 +153,6 @@ memory and disk it takes, how many steps fit. **t** does it again. It rests whil
     def _draft_changed(self, config: RunConfig) -> None:
         if config != self.form.config:
             self.form.show(config)
-        self._refused = ""
         self._turns.ask(time.monotonic())
         self._show()
 
@@ -157,8 +161,14 @@ memory and disk it takes, how many steps fit. **t** does it again. It rests whil
         self._change(event.config)
 
     def on_config_form_marked(self) -> None:
-        """Another field: another why."""
+        """Another field: another why, and what was said of the last is over."""
+        self._said = ()
         self._show()
+
+    def _say(self, *ways: str) -> None:
+        """Say it in the sentence, until the plan changes or another field is marked."""
+        self._said, self._said_of = ways, self.studio.draft
+        self.refresh_all()
 
     def _change(self, config: RunConfig) -> None:
         if config != self.studio.draft:
@@ -230,33 +240,56 @@ memory and disk it takes, how many steps fit. **t** does it again. It rests whil
 
     def sentence(self) -> str:
         """Whether the plan can be trained, and what is in the way."""
-        signs, state = self.studio.glyphs, self.state
         if self.form.editing:
             return "Enter takes it, Esc leaves it as it was."
-        if self._refused:
-            return f"{signs.failed} {self._refused}"
+        said = self._said if self._said_of is self.studio.draft else ()
+        return brief(self.size.width - 2, *(said or self._standing()))
+
+    def _standing(self) -> tuple[str, ...]:
+        """How the plan stands, from the longest way to say it to the shortest."""
+        signs, state = self.studio.glyphs, self.state
         if state.doing == "training":
-            return f"{state.training} is training. What you change here is for the next run."
+            return (
+                f"{state.training} is training. What you change here is for the next run.",
+                f"{state.training} is training; this is for the next run.",
+                "A run is training; this is for the next one.",
+            )
         if state.fault:
-            return f"{signs.failed} {state.fault.message} {state.fault.hint}"
+            return self._refusal(state.fault)
         if state.fresh and state.rehearsal and not self._turns.waiting:
             found = state.rehearsal
-            return f"{signs.done} About {steps_told(found.steps)} in {clock(found.seconds)}. Enter trains."
+            return (f"{signs.done} About {steps_told(found.steps)} in {clock(found.seconds)}. Enter trains.",)
         if state.doing == "loading":
-            return f"Loading torch{signs.ellipsis} The plan can be made meanwhile; Enter trains."
-        return f"Rehearsing a few real steps{signs.ellipsis} Enter trains without waiting for it."
+            wait = f"Loading torch{signs.ellipsis}"
+            return f"{wait} The plan can be made meanwhile; Enter trains.", f"{wait} Enter trains when it is there."
+        return (
+            f"Rehearsing a few real steps{signs.ellipsis} Enter trains without waiting for it.",
+            f"Rehearsing{signs.ellipsis} Enter trains without waiting for it.",
+        )
+
+    def _refusal(self, fault: TinyLMError, begin: str = "") -> tuple[str, ...]:
+        """Why the plan cannot be trained; the rehearsal has room for all of it."""
+        sign = self.studio.glyphs.failed
+        return (
+            f"{sign} {begin}{fault.message} {fault.hint}",
+            f"{sign} {begin}{fault.message}",
+            f"{sign} {begin or 'It cannot be trained: '}the rehearsal says why.",
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """A slash that is typed finds nothing."""
+        return not (action == "find" and self.query(ConfigForm) and self.form.editing)
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
     def action_train(self) -> None:
         """Train the plan, unless the rehearsal found that it cannot be trained."""
         if not self.form.finish(take=True):
-            self._refused = f"{self.form.fault} Mend it first."
+            self.app.bell()
             return
         fault = self.state.fault
         if fault is not None:
-            self._refused = f"Not started: {fault.message} {fault.hint}"
-            self.refresh_all()
+            self._say(*self._refusal(fault, "Not started: "))
             self.app.bell()
             return
         self._change(self.form.config)
@@ -274,10 +307,14 @@ memory and disk it takes, how many steps fit. **t** does it again. It rests whil
 
     def action_undo(self) -> None:
         """Take the last change back."""
-        if self._earlier:
-            self.studio.set_draft(self._earlier.pop())
-        else:
-            self.notify("Nothing was changed here.")
+        if not self._earlier:
+            self._say("Nothing was changed here.")
+            return
+        undone = self.studio.draft
+        self.studio.set_draft(self._earlier.pop())
+        back = drafting.difference(self.studio.draft, undone)
+        only = [f"{back[0].title} is {back[0].mine} again."] if len(back) == 1 else []
+        self._say(*only, "The plan is as it was before the last change.")
 
     def action_add_phase(self) -> None:
         """A phase more, behind the marked one."""
@@ -350,12 +387,12 @@ memory and disk it takes, how many steps fit. **t** does it again. It rests whil
             return
         self._change(saved)
         self.form.show(saved, reread=True)
-        self.notify(f"Saved as {name}: --preset {name} trains it too.", markup=False)
+        self._say(f"Saved as {name}: --preset {name} trains it too.", f"Saved as {name}.", "Saved.")
 
     def action_rehearse(self) -> None:
         """A few real steps again."""
         if self.state.doing == "training":
-            self.notify(f"{self.state.training} is training: a rehearsal would measure wrongly.", markup=False)
+            self._say("No rehearsal while a run trains: it would measure wrongly.")
             return
         self._insisted = True
         self._turns.ask(time.monotonic(), at_once=True)

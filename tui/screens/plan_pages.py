@@ -29,7 +29,6 @@ _PAGE_CSS = """
     $page { align: center middle; background: $background 60%; }
     $page .page { width: 100; max-width: 96%; height: auto; max-height: 92%; border: round $accent; padding: 0 1;
         background: $surface; border-title-color: $text; border-subtitle-color: $text-muted; }
-    .-ascii $page .page { border: ascii $accent; }
     $page OptionList { height: auto; max-height: 18; border: none; padding: 0;
         text-wrap: nowrap; text-overflow: ellipsis; }
 """
@@ -77,7 +76,7 @@ class FindPage(ModalScreen[str | None]):
         options.highlighted = 0 if found else None
 
     def _option(self, label: str, field: planning.Field) -> Option:
-        value = printable(planning.shown(field, planning.value_of(self._config, field.key)))
+        value = printable(planning.told(self._config, field))
         told = Content.assemble(f"{label:<22}", (f"{value[:16]:<18}", "bold"), (field.help, MUTED))
         return Option(told, id=field.key)
 
@@ -134,7 +133,7 @@ class DifferencePage(ModalScreen[str | None]):
 class PresetPage(ModalScreen[str | None]):
     """All presets, ours and the person's own; returns the name of the chosen one."""
 
-    CSS = _css("PresetPage")
+    CSS = _css("PresetPage", "PresetPage OptionList { text-wrap: wrap; }")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", id="presets.back")]
 
     def __init__(self, home: Path, current: str) -> None:
@@ -151,7 +150,7 @@ class PresetPage(ModalScreen[str | None]):
     def _option(self, name: str, path: Path) -> Option:
         whose = "" if drafting.is_ours(name) else "yours. "
         told = (printable(f"{whose}{drafting.comment_of(path)}"), MUTED)
-        return Option(Content.assemble((f"{name:<14} ", "bold"), told), id=name)
+        return Option(Content.assemble((name, "bold"), "\n", told), id=name)
 
     def on_mount(self) -> None:
         """Mark the one that the plan started from."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -17,6 +19,7 @@ from tinylm import shelf
 from tinylm.console import printable
 from tinylm.shelf import Entry
 from tui import compare, filtering, overlay
+from tui.cutting import in_middle
 from tui.screens.shelving import Shelving
 from tui.widgets.runcolumns import ORDERS, Order, when
 from tui.widgets.runlook import RunLook
@@ -25,6 +28,9 @@ from tui.widgets.top import Sentence
 
 LOOK_TICKS = 12
 """Ticks between two looks at the home's runs: about three seconds."""
+
+LEAST_NAME = 11
+"""Cells that the name of a run keeps in the sentence about it."""
 
 LOOK_SHARE = 0.05
 """Of the time, at most, that looking may take: hundreds of runs are looked at less often, or a training feels it."""
@@ -261,7 +267,14 @@ Everything that was trained in this home, also by `--train` in another terminal.
         if compared:
             traces = list(self.look.traces.values())
             return compare.verdict(traces).sentence if len(traces) == len(compared) else "Reading their logs ..."
-        return overlay.told(self.entry, marked=bool(self.marks)) if self.entry else "No run fits the filter."
+        return self._about(self.entry) if self.entry else "No run fits the filter."
+
+    def _about(self, entry: Entry) -> str:
+        """Its name gives way where there is no room for all: what one can do with it is said last."""
+        told = overlay.told(entry, marked=bool(self.marks))
+        room = cell_len(entry.name) + self.query_one(Sentence).content_size.width - cell_len(told)
+        short = in_middle(entry.name, max(LEAST_NAME, room), self.studio.glyphs)
+        return overlay.told(replace(entry, name=short), marked=bool(self.marks))
 
     # ---- filter ---------------------------------------------------------------------------------------------------
 
@@ -316,7 +329,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
         if entry is None or self._refused_damaged(entry):
             return
         if entry.status == "finished":
-            self.say(f"{entry.name} is finished: its plan is done. Plan a new run, or talk to this one with t.")
+            self.say(f"{entry.name} is finished. t talks to it, 2 plans a new run.")
         elif entry.status in ("training", "paused"):
             self.say(f"{entry.name} is being trained already. Enter shows it.")
         elif self.studio.training and self.studio.training.running:

@@ -25,7 +25,7 @@ from tui.widgets.panes import Panes
 from tui.widgets.pick import Pick, Picked
 from tui.widgets.prompt import Editor, Entry, Prompt
 from tui.widgets.sampling import Sampling
-from tui.widgets.transcript import Transcript
+from tui.widgets.transcript import Transcript, sign
 from tui.widgets.why import Why
 
 STREAMS_A_SECOND = 12
@@ -33,6 +33,9 @@ STREAMS_A_SECOND = 12
 
 LOOK_TICKS = 4
 """The app's ticks between looks for a newer checkpoint."""
+
+REST_SECONDS = 0.25
+"""How long the settings rest before what is being written goes on by them: the text so far is read anew for it."""
 
 
 class TalkScreen(StudioScreen):
@@ -97,6 +100,10 @@ class TalkScreen(StudioScreen):
         self._said = ""
         self._ticks = 0
         self._timer: Timer | None = None
+        self._rest: Timer | None = None
+        """Runs while the settings have not come to rest."""
+        self._states: list[str] = []
+        """What the texts were doing when this was said last."""
 
     # ---- parts ----------------------------------------------------------------------------------------------------
 
@@ -129,6 +136,7 @@ class TalkScreen(StudioScreen):
         """Frames where there is room for them."""
         self.query_one(Why).set_class(event.size.height >= 24, "pane")
         self.query_one(Sampling).set_class(event.size.height >= 40 and event.size.width >= 120, "pane")
+        self.call_after_refresh(self.refresh_all)  # titles are made for their room
 
     @property
     def pane(self) -> Transcript:
@@ -141,14 +149,17 @@ class TalkScreen(StudioScreen):
         return self.query_one(Sampling).sampling
 
     @property
+    def _typing(self) -> bool:
+        return isinstance(self.focused, Input | TextArea)
+
+    @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys; those on letters are not offered in the footer where somebody types."""
         active = super().active_bindings
-        typing = isinstance(self.focused, Input | TextArea)
         first = [key for key in ("enter", "up") if key in active]  # what is obvious stands in front
         return {
             key: told._replace(
-                binding=replace(told.binding, show=told.binding.show and not (typing and told.node is self))
+                binding=replace(told.binding, show=told.binding.show and not (self._typing and told.node is self))
             )
             for key, told in ((key, active[key]) for key in dict.fromkeys([*first, *active]))
         }
@@ -322,7 +333,7 @@ class TalkScreen(StudioScreen):
         elif self.talker.busy or self._pending is not None:
             self._pending = None
             self.talker.stop()
-            self._say("Stopped; what is written stays.")
+            self._say("")
         elif not isinstance(self.focused, Transcript):
             self.pane.focus()
         elif self.pane.cursor is not None:
@@ -360,6 +371,9 @@ class TalkScreen(StudioScreen):
     @on(Sampling.Changed)
     def _set(self) -> None:
         self._said = ""
+        if self._rest:
+            self._rest.stop()
+        self._rest = self.set_timer(REST_SECONDS, lambda: self.talker.tune(self.sampling))
 
     def _say(self, sentence: str) -> None:
         self._said = sentence
@@ -368,13 +382,16 @@ class TalkScreen(StudioScreen):
     # ---- showing --------------------------------------------------------------------------------------------------
 
     def _stream(self) -> None:
-        """Draw what has come; rest when nothing does."""
+        """Draw what has come; say it at once where a text does something else now; rest when nothing comes."""
         if not self.is_current:
             return
         for pane in self.panes.shown:
             pane.refresh_text(self._empty())
+        before, self._states = self._states, [pane.shown.state for pane in self.panes.shown if pane.shown]
         if not self.talker.busy and self._timer:
             self._timer.pause()
+            self.refresh_all()
+        elif self._states != before:
             self.refresh_all()
 
     def tick(self) -> None:
@@ -390,12 +407,13 @@ class TalkScreen(StudioScreen):
                 text, self._pending = self._pending, None
                 self._write(text)
         self._ticks += 1
+        room = self.panes.size.width // len(self.panes.shown) - 6  # corners and blanks
         for pane in self.panes.shown:
             pane.refresh_text(self._empty())
             source, step = self._now[pane.name or "A"]
             letter = self.panes.letter(pane)
-            pane.border_title = talk_words.title(letter, source, step, pane.versions.place, self.studio.glyphs)
-            pane.border_subtitle = talk_words.status(pane.shown, self.studio.glyphs, pane.size.width)
+            pane.border_title = talk_words.title(letter, source, step, pane.versions.place, self.studio.glyphs, room)
+            pane.border_subtitle = talk_words.status(pane.shown, self.studio.glyphs, room)
         self._show_why()
         error = self.panes.a.shown.error if self.panes.a.shown else None
         self.query_one(Entry).show(self.talker.busy, error if isinstance(error, DataError) else None)
@@ -406,7 +424,8 @@ class TalkScreen(StudioScreen):
         if writing is None or at is None:
             self.query_one(Why).show(None, "", "")
             return
-        before = (writing.prompt + "".join(token.text for token in writing.tokens[:at]))[-60:]
+        plain = self.studio.glyphs.name == "ascii"
+        before = (writing.prompt + "".join(sign(token, plain) for token in writing.tokens[:at]))[-60:]
         letter = f"in {pane.name}, " if self.panes.comparing else ""
         self.query_one(Why).show(writing.tokens[at], before, f"{letter}{at + 1} of {len(writing.tokens)}")
 
@@ -420,6 +439,10 @@ class TalkScreen(StudioScreen):
         """What an empty pane says."""
         return talk_words.no_run() if self._nothing else talk_words.welcome()
 
+    @property
+    def _focus(self) -> talk_words.Focus:
+        return "prompt" if self._typing else "candidates" if isinstance(self.focused, Why) else "text"
+
     def sentence(self) -> str:
         """What is going on, and what to do."""
         if self.has_class("-editing"):
@@ -430,7 +453,7 @@ class TalkScreen(StudioScreen):
             return self._said
         source, step = self._now.get(self.pane.name or "A", (None, None))
         if source is not None:
-            return talk_words.about(self.pane.shown, source, step, self.sources.trains(source))
+            return talk_words.about(self.pane.shown, step, self.sources.trains(source), self._focus)
         if self.sources.beginning:
             return talk_words.beginning(self._pending is not None)
         return talk_words.NO_RUN if self.sources.looked else "Looking for runs."

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from rich.cells import cell_len
 from textual.content import Content
 
 from tinylm.console import printable
 from tinylm.errors import DataError, TinyLMError
+from tui.brief import brief
+from tui.cutting import in_middle
 from tui.glyphs import Glyphs
 from tui.talker import Source, Writing
+
+Focus = Literal["prompt", "text", "candidates"]
+"""Where the keys go: in the prompt, letters are typed."""
+
+LEAST_NAME = 11
+"""Cells of a run's name that a pane's title keeps before it says nothing of versions."""
 
 HELP = """\
 ## Talk
@@ -33,6 +44,7 @@ candidates, settings. `/` or `i` comes back.
 before a token says that it was taken, or that the settings filtered it out.
 
 **In the settings** `Up` `Down` choose, `Left` `Right` change, digits set a number, `Backspace` takes the planned value.
+A text that is being written goes on by the changed settings at once; a new seed is for the next text.
 
 `1` to `5` choose a screen wherever no number is meant; `F2` to `F6` do always.
 """
@@ -54,29 +66,34 @@ def welcome() -> Content:
     ).stylize("dim")
 
 
-def title(letter: str, source: Source | None, step: int | None, place: tuple[int, int], glyphs: Glyphs) -> Content:
-    """Of a pane: run and checkpoint that write next, and which of its versions is shown."""
+def title(
+    letter: str, source: Source | None, step: int | None, place: tuple[int, int], glyphs: Glyphs, room: int
+) -> Content:
+    """Of a pane: run and checkpoint that write next, and which of its versions is shown; the name gives way first."""
     if source is None:
         return Content(f"{letter}no run yet")
-    told = [printable(source.run.name)]
     if source.which in ("latest", "best"):
-        told.append(f"{source.which} {step}" if step is not None else "nothing saved yet")
+        which = f"{source.which} {step}" if step is not None else "nothing saved yet"
     else:
-        told.append(f"step {step}")
+        which = f"step {step}"
+    joint = f" {glyphs.dot} "
+    name, behind = printable(source.run.name), joint + which
+    room -= len(letter) + len(behind)
+    version = ""
     if place[1] > 1:
-        told.append(f"version {place[0]} of {place[1]}")
-    return Content(letter + f" {glyphs.dot} ".join(told))
+        ways = f"{joint}version {place[0]} of {place[1]}", f"{joint}{place[0]}/{place[1]}", ""
+        version = brief(room - min(cell_len(name), LEAST_NAME), *ways)
+    return Content(letter + in_middle(name, room - len(version), glyphs) + behind + version)
 
 
-def status(writing: Writing | None, glyphs: Glyphs, width: int) -> Content:
-    """Of a pane: how much was written, how fast where there is room, by which step, with which seed."""
+def status(writing: Writing | None, glyphs: Glyphs, room: int) -> Content:
+    """Of a pane: by which step and with which seed; how much was written and how fast, where there is room."""
     if writing is None or writing.step is None:
         return Content("")
-    told = [f"{len(writing.tokens)} token{'s' if len(writing.tokens) != 1 else ''}"]
-    if writing.speed and width >= 50:
-        told.append(f"{writing.speed:,.0f} tokens/s")
-    told += [f"step {writing.step}", f"seed {writing.sampling.seed}"]
-    return Content(f" {glyphs.dot} ".join(told))
+    count = f"{len(writing.tokens)} token{'s' if len(writing.tokens) != 1 else ''}"
+    speed = [f"{writing.speed:,.0f} tokens/s"] if writing.speed else []
+    told = [f"step {writing.step}", f"seed {writing.sampling.seed}"]
+    return Content(brief(room, *map(f" {glyphs.dot} ".join, ([count, *speed, *told], [count, *told], told))))
 
 
 def beginning(asked: bool) -> str:
@@ -86,40 +103,60 @@ def beginning(asked: bool) -> str:
     return "A training begins. Ask already: the text comes with its first checkpoint."
 
 
-def about(writing: Writing | None, source: Source, step: int | None, trains: bool) -> str:
-    """The sentence on a text, or on `source` at its `step` where there is none; `trains` where it is being trained."""
+def about(writing: Writing | None, step: int | None, trains: bool, focus: Focus) -> str:
+    """The sentence on a text, or where there is none on the checkpoint at `step`, whose run somebody `trains`."""
     if writing is None:
         if step is None:
-            return _nothing_saved(source, trains)
-        return f"Enter lets {printable(source.run.name)} go on from your prompt, at step {step}."
-    count = len(writing.tokens)
-    match writing.state:
-        case "waiting":
-            return f"Waiting for the first checkpoint of {printable(writing.source.run.name)}. Esc calls it off."
-        case "loading":
-            return f"Loading step {writing.source.step()} of {printable(writing.source.run.name)}."
-        case "writing":
-            return f"Writing with step {writing.step}. Esc stops and keeps the text."
-        case "stopped":
-            return "Stopped. In the text r redoes, Enter goes on."
-        case "ended":
-            return f"The model ended it itself after {count} tokens. r redoes."
-        case "full":
-            return f"{count} tokens, as asked. In the text r redoes, Enter goes on."
-        case "failed":
-            return _fault(writing.error)
+            return _nothing_saved(trains, focus)
+        if focus == "candidates":
+            return "Nothing is written yet. / leads to the prompt."
+        return f"Enter goes on from your prompt, at step {step}."
+    if writing.busy and not writing.stop.is_set():
+        return _doing(writing)
+    if writing.state == "failed":
+        return _fault(writing.error, focus)
+    if writing.state == "ended":
+        count = len(writing.tokens)
+        return f"The model ended it: {count} token{'s' if count != 1 else ''}. {_next(focus, 'a new text')}"
+    if writing.state == "full":
+        return f"{writing.drawn} tokens, as asked. {_next(focus)}"
+    return f"Stopped. {_next(focus)}"
 
 
-def _nothing_saved(source: Source, trains: bool) -> str:
-    name = printable(source.run.name)
+def _doing(writing: Writing) -> str:
+    if writing.state == "writing":
+        return f"Writing with step {writing.step}. Esc stops and keeps the text."
+    step = writing.source.step()
+    if step is None:
+        return "Waiting for the first checkpoint. Esc calls it off."
+    return f"Loading step {step} of {printable(writing.source.run.name)}."
+
+
+def _next(focus: Focus, more: str = "") -> str:
+    """What can be done with a text that is there, by the keys that work where one is."""
+    match focus:
+        case "prompt":
+            return "Enter writes another, Esc leads to the text."
+        case "candidates":
+            return "A digit puts another token there, r redoes."
+        case "text":
+            return f"r redoes, Enter {f'begins {more}' if more else 'goes on'}."
+
+
+def _key(letter: str, focus: Focus) -> str:
+    """A letter as one gets at it: in the prompt it would be typed."""
+    return f"Esc, then {letter}" if focus == "prompt" else letter
+
+
+def _nothing_saved(trains: bool, focus: Focus) -> str:
     if trains:
-        return f"{name} has saved nothing yet. Ask already: it writes when it has."
-    return f"{name} has no checkpoint, and nothing here trains it. k chooses another."
+        return "This run has saved nothing yet. Ask already: it writes when it has."
+    return f"This run has no checkpoint, and nothing here trains it. {_key('k', focus)} chooses another."
 
 
-def _fault(error: Exception | None) -> str:
+def _fault(error: Exception | None, focus: Focus) -> str:
     if isinstance(error, DataError):
         return f"{error.message} {error.hint}"
     if isinstance(error, TinyLMError):
-        return f"k chooses another checkpoint: {error.message}"
+        return f"{_key('k', focus)} chooses another checkpoint: {error.message}"
     return f"This is our fault: {error!r}"

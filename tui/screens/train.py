@@ -50,18 +50,15 @@ Diamonds that rise while the line falls: it learns its text by heart.
 `v` puts a hair line on all charts; the sample of that moment is marked below, and the log goes there, too.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "start", "Start", key_display="Enter", id="train.start", tooltip="Train the plan"),
+        Binding("enter", "start", "Start", id="train.start", tooltip="Train the plan"),
         Binding(
             "enter",
             "to_plan",
             "To the plan",
-            key_display="Enter",
             id="train.plan",
             tooltip="Change what cannot be trained",
         ),
-        Binding(
-            "enter", "enter_talk", "Talk to it", key_display="Enter", id="train.enter-talk", tooltip="Let it write"
-        ),
+        Binding("enter", "enter_talk", "Talk to it", id="train.enter-talk", tooltip="Let it write"),
         Binding(
             "enter", "maximise", "Maximise", show=False, id="train.maximise", tooltip="One chart, as large as can be"
         ),

@@ -19,6 +19,11 @@ from tui.glyphs import ASCII, Glyphs
 from tui.reading import Found
 from tui.widgets.sources import HEAVIEST, Source, SourceList, SourceTree, same_place, ticked
 
+NOTHING_CHOSEN = (
+    "Nothing is chosen: Space chooses a text. The plan keeps what it had.",
+    "Nothing is chosen: Space chooses a text.",
+)
+
 
 class Chooser(Vertical):
     """Sources with boxes; says what was chosen, or why something could not be."""
@@ -32,14 +37,16 @@ class Chooser(Vertical):
     class Changed(Message):
         """Other texts or weights are chosen, at least one."""
 
-        def __init__(self, sources: list[str], weights: list[int] | None) -> None:
+        def __init__(self, sources: list[str], weights: list[int] | None, left_stories: bool) -> None:
+            """`left_stories`: they were only a start, and left for a text of the person's own."""
             super().__init__()
-            self.sources, self.weights = sources, weights
+            self.sources, self.weights, self.left_stories = sources, weights, left_stories
 
     class Refused(Message):
         """Something cannot be done."""
 
-        def __init__(self, why: str) -> None:
+        def __init__(self, *why: str) -> None:
+            """The reason, from the longest way to say it to the shortest."""
             super().__init__()
             self.why = why
 
@@ -57,6 +64,8 @@ class Chooser(Vertical):
         self.home = home
         self._shown: tuple[list[str], list[int] | None] | None = None
         """Sources and weights of the plan as the list has taken them in."""
+        self._chose = False
+        """Whether the person has chosen anything here; the stories are only a start until then."""
 
     def compose(self) -> ComposeResult:
         """The list, and the keys that the footer has no room for."""
@@ -129,18 +138,19 @@ class Chooser(Vertical):
 
     # ---- choosing -------------------------------------------------------------------------------------------------
 
-    def _choose(self, listed: Sequence[Source], mark: str | None = None) -> None:
+    def _choose(self, listed: Sequence[Source], mark: str | None = None, left_stories: bool = False) -> None:
+        self._chose = True
         self._show(listed, mark)
         chosen = self.list.chosen
         if not chosen:
-            self._refuse("Nothing is chosen: Space chooses a text. Until then the plan keeps what it had.")
+            self._refuse(*NOTHING_CHOSEN)
             return
         weights = [source.weight for source in chosen]
         self._shown = [source.path for source in chosen], None if set(weights) == {1} else weights
-        self.post_message(self.Changed(*self._shown))
+        self.post_message(self.Changed(*self._shown, left_stories))
 
-    def _refuse(self, why: str) -> None:
-        self.post_message(self.Refused(why))
+    def _refuse(self, *why: str) -> None:
+        self.post_message(self.Refused(*why))
 
     def toggle(self) -> None:
         """Tick the marked text, or leave it out again."""
@@ -148,7 +158,8 @@ class Chooser(Vertical):
         if source is None:
             return
         if source.gone and not source.chosen:
-            self._refuse(f"{source.path} is gone; put it back, or choose another.")
+            name = source.path.rstrip("/").rpartition("/")[2]
+            self._refuse(f"{name} is gone: put it back, or choose another.", "It is gone: put it back.")
             return
         self._choose(ticked(self.list.sources, source.path))
 
@@ -178,7 +189,7 @@ class Chooser(Vertical):
             return
         if not source.added:
             why = "is built in" if source.path == STORIES else "was used by an earlier run"
-            self._refuse(f"This text {why} and stays on the list; Space leaves it out.")
+            self._refuse(f"It {why} and stays on the list; Space leaves it out.", "It stays; Space leaves it out.")
             return
         left = [other for other in self.list.sources if other.path != source.path]
         if source.chosen:
@@ -187,10 +198,18 @@ class Chooser(Vertical):
             self._show(left)
 
     def take(self, path: str, chosen: bool | None = True) -> None:
-        """Choose the text at a path, which may be new on the list; `None` leaves it out where it was chosen."""
+        """Choose the text at a path, which may be new on the list; `None` leaves it out where it was chosen.
+
+        The first text of a person's own takes the place of the stories, where those were only what a plan begins with.
+        """
         listed = ticked(self.list.sources, path, chosen, added=True)
         place = same_place(path)
-        self._choose(listed, next(source.path for source in listed if same_place(source.path) == place))
+        taken = next(source for source in listed if same_place(source.path) == place)
+        only_stories = [source.path for source in self.list.chosen] == [STORIES]
+        left_stories = only_stories and not self._chose and taken.chosen and taken.path != STORIES
+        if left_stories:
+            listed = ticked(listed, STORIES, chosen=False)
+        self._choose(listed, taken.path, left_stories)
         self.look_up()
 
     # ---- the tree -------------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -11,6 +12,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+
+if TYPE_CHECKING:
+    from tui.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,16 @@ class Ask(ModalScreen[str | None]):
             box.border_title = self._title
             if self._text:
                 yield Static(self._text, classes="dialog-text", markup=False)
-            wide = max(len(choice.label) for choice in self._choices)
-            yield OptionList(
-                *(Option(f"{c.key}  {c.label:<{wide}}  {c.detail}".rstrip(), id=c.key) for c in self._choices),
-                markup=False,
-            )
-            yield Static(f"Enter takes the marked one, Esc: {self._back}", classes="dialog-hint", markup=False)
+            yield OptionList(*self._answers(), markup=False)
+            yield Static(self._hint(), classes="dialog-hint", markup=False)
+
+    def _answers(self) -> Iterator[Option]:
+        wide = max(len(choice.label) for choice in self._choices)
+        for choice in self._choices:
+            yield Option(f"{choice.key}  {choice.label:<{wide}}  {choice.detail}".rstrip(), id=choice.key)
+
+    def _hint(self) -> str:
+        return f"Enter takes the marked one, Esc: {self._back}"
 
     def on_mount(self) -> None:
         """Mark the obvious answer."""
@@ -62,6 +70,47 @@ class Ask(ModalScreen[str | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click gives the marked one."""
         self.dismiss(event.option.id)
+
+
+class Leave(Ask):
+    """Whether to leave a training; where it pauses or ends while the question stands, the question says so."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._told = self._state
+        super().__init__(*self._question())
+
+    @property
+    def _state(self) -> tuple[str, bool]:
+        status = self._watch.status
+        return status, self._watch.running and status not in ("finished", "stopped", "failed")
+
+    def _question(self) -> tuple[str, str, list[Choice], str]:
+        status, running = self._told
+        if running:
+            text = f"{self._watch.name} is {status}. It is saved first and can go on any day."
+            choices = [Choice("s", "Save and leave"), Choice("k", "Keep training, stay here")]
+            return "Leave while it trains?", text, choices, "keep training"
+        text = f"{self._watch.name} is over: {status}. Its run is kept."
+        return "Leave?", text, [Choice("s", "Leave"), Choice("k", "Stay here")], "stay here"
+
+    def on_mount(self) -> None:
+        """Look again and again."""
+        self.set_interval(0.25, self._look)
+
+    def _look(self) -> None:
+        """Ask what is to be asked now; the mark stays where it is."""
+        if self._state == self._told:
+            return
+        self._told = self._state
+        self._title, self._text, self._choices, self._back = self._question()
+        self.query_one(".dialog").border_title = self._title
+        self.query_one(".dialog-text", Static).update(self._text)
+        self.query_one(".dialog-hint", Static).update(self._hint())
+        answers = self.query_one(OptionList)
+        marked = answers.highlighted
+        answers.set_options(self._answers())
+        answers.highlighted = marked
 
 
 class AskText(ModalScreen[str | None]):

@@ -124,9 +124,6 @@ class Ending(Static):
     Ending.-shown { display: block; }
     Ending.-good { border: round $success; border-title-color: $text-success; }
     Ending.-bad { border: round $error; border-title-color: $text-error; }
-    .-ascii Ending { border: ascii $accent; }
-    .-ascii Ending.-good { border: ascii $success; }
-    .-ascii Ending.-bad { border: ascii $error; }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:

@@ -180,7 +180,7 @@ class Facts(VerticalScroll):
         first = self._dotted(
             size_of(profile.bytes),
             f"{amount(profile.characters)} characters",
-            f"{profile.distinct_characters} distinct",
+            f"{profile.distinct_characters:,} distinct",
             counted(profile.documents, "document"),
         )
         if found is None:
@@ -231,9 +231,9 @@ class Facts(VerticalScroll):
             return Content("its price is known once the text is read").stylize("dim")
         cost = reading.price(config.model, size)
         share = percent(round(cost.share, 2))
-        if short:
-            return Content(f"{size:,} tokens: {share} of {amount(cost.total)} weights")
         kind = {"bpe": "pieces of words", "char": "characters", "byte": "bytes"}[config.tokenizer.kind]
+        if short:
+            return Content(f"{size:,} {kind}: {share} of {amount(cost.total)} weights")
         return Content(f"{size:,} {kind} take {amount(cost.vocabulary)} of {amount(cost.total)} weights ({share})")
 
     def _lines(self, known: Known, width: int) -> list[Content]:

@@ -44,7 +44,7 @@ class FieldInput(Input):
     def action_take_and_move(self, by: int) -> None:
         """Take the value, and mark another row."""
         form = cast("ConfigForm", self.parent)
-        if form.finish(take=True):
+        if form.finish(take=True) and not form.note:  # what stands beside the row is to be read there
             form.rows.action_move(by)
 
 
@@ -55,8 +55,9 @@ class ConfigForm(Vertical):
     ConfigForm { layers: rows typed; padding: 0;
         Rows { layer: rows; }
         FieldInput { layer: typed; position: absolute; display: none; height: 1; background: $surface; }
-        .form-fault { layer: typed; position: absolute; display: none; height: auto; background: $surface;
-            color: $text-error; border-left: outer $error; padding: 0 1; }
+        .form-told { layer: typed; position: absolute; display: none; height: auto; background: $surface;
+            color: $text; border-left: outer $accent; padding: 0 1; }
+        .form-told.-fault { color: $text-error; border-left: outer $error; }
     }
     """
 
@@ -68,7 +69,7 @@ class ConfigForm(Vertical):
             self.config = config
 
     class Marked(Message):
-        """Another field is marked, or something is wrong with it now, or no more."""
+        """Another field is marked."""
 
     def __init__(self, config: RunConfig, home: Path, id: str | None = None) -> None:
         """`home` is where the person's own presets lie."""
@@ -77,14 +78,16 @@ class ConfigForm(Vertical):
         self.base, self._based_on = drafting.base_of(config, home), config.preset
         self.fault = ""
         """What is wrong with what was typed or asked for last; empty where nothing is."""
+        self.note = ""
+        """What else the last change has set; empty where nothing."""
         self._offered: tuple[str, Any, drafting.Fix] | None = None
         self._edited: Row | None = None
 
     def compose(self) -> ComposeResult:
-        """Rows, the line to type on, and the fault, which lie over the rows."""
+        """Rows, and over them the line to type on, and what there is to say about the marked row."""
         yield Rows(self)
         yield FieldInput(compact=True, select_on_focus=False)
-        yield Static("", classes="form-fault", markup=False)
+        yield Static("", classes="form-told", markup=False)
 
     def on_mount(self) -> None:
         """Show the plan."""
@@ -108,12 +111,15 @@ class ConfigForm(Vertical):
     def show(self, config: RunConfig, reread: bool = False) -> None:
         """Show this plan; with `reread`, its preset has been written anew."""
         self.config = config
+        if not self.editing:  # what was said and offered was about the plan before
+            self._tell()
         if reread or config.preset != self._based_on:
             self.base, self._based_on = drafting.base_of(config, self._home), config.preset
         self.rows.show(config, self.base)
-        count = len(drafting.difference(config, self.base))
         self.border_title = "Recipe"
-        self.border_subtitle = f"{count} not as in {config.preset or 'the defaults'}" if count else config.preset
+        count, preset = len(drafting.difference(config, self.base)), config.preset or "the defaults"
+        told = "1 setting differs" if count == 1 else f"{count} settings differ"
+        self.border_subtitle = f"{told} from {preset}" if count else config.preset
         self.settle()
 
     def show_signs(self, signs: glyphs.Glyphs) -> None:
@@ -134,8 +140,8 @@ class ConfigForm(Vertical):
         self.rows.focus()
 
     def marked(self) -> None:
-        """Another row is marked: what was wrong with the last one is over."""
-        self._wrong("")
+        """Another row is marked: what was said about the last one is over."""
+        self._tell()
         self.post_message(self.Marked())
 
     # ---- changing -------------------------------------------------------------------------------------------------
@@ -146,12 +152,15 @@ class ConfigForm(Vertical):
         if row.field is None:
             self.rows.toggle(row.section, up)
             return
+        if said := planning.idle(self.config, row.field.key):
+            self._tell(f"{said} Only bpe has a size to choose.")
+            return
         value = planning.value_of(self.config, row.field.key)
         new = notches.step(row.field, value, up, list(settings.presets(self._home)))
         if new == (len(value) if row.field.kind == "phases" else value):
             return
         if self._offered and self._offered[:2] == (row.field.key, new):
-            self._take(self._offered[2].config)
+            self._take(self._offered[2].config, row.field)
             return
         arrow = ("right" if up else "left") if self.rows.signs is glyphs.ASCII else "→" if up else "←"
         self._attempt(row.field, new, f"{arrow} again also")
@@ -173,7 +182,7 @@ class ConfigForm(Vertical):
         """The marked field as the preset has it."""
         if self.field is not None:
             field = self.field
-            self._guarded(lambda: drafting.reset(self.config, field, self.base, self._home))
+            self._guarded(lambda: drafting.reset(self.config, field, self.base, self._home), field)
 
     def add_phase(self) -> None:
         """A phase more, behind the marked one."""
@@ -191,36 +200,39 @@ class ConfigForm(Vertical):
             return int(parts[0])
         return int(parts[2]) if len(parts) > 2 and parts[1] == "phases" else len(self.config.train.phases) - 1
 
-    def _guarded(self, make: Callable[[], RunConfig]) -> None:
+    def _guarded(self, make: Callable[[], RunConfig], field: Field | None = None) -> None:
         try:
-            self._take(make())
+            self._take(make(), field)
         except TinyLMError as error:
-            self._wrong(f"{error.message} {error.hint}")
+            self._tell(f"{error.message} {error.hint}")
 
     def _attempt(self, field: Field, value: Any, how: str) -> bool:
         """Change a field, or say why not and what would go with it."""
         try:
-            self._take(drafting.change(self.config, field.key, value, self._home))
+            self._take(drafting.change(self.config, field.key, value, self._home), field)
         except TinyLMError as error:
             fix = drafting.propose(self.config, field.key, value)
             self._offered = (field.key, value, fix) if fix else None
-            self._wrong(_told(error, f"{how} {fix.also}." if fix else ""))
+            self._tell(_told(error, f"{how} {fix.also}." if fix else ""))
             return False
         return True
 
-    def _take(self, config: RunConfig) -> None:
-        self._wrong("")
-        if config != self.config:
+    def _take(self, config: RunConfig, field: Field | None) -> None:
+        """Make it the plan; what else it sets than `field`, where one was changed, is said."""
+        before = self.config
+        self._tell()
+        if config != before:
             self.show(config)
+            self._tell(note=drafting.along(before, config, field.key) if field else "")
             self.post_message(self.Planned(config))
 
-    def _wrong(self, fault: str) -> None:
+    def _tell(self, fault: str = "", note: str = "") -> None:
+        """What stands beside the marked row from now on; without a fault nothing is offered any more."""
         if not fault:
             self._offered = None
-        if fault != self.fault:
-            self.fault = fault
+        if (fault, note) != (self.fault, self.note):
+            self.fault, self.note = fault, note
             self.settle()
-            self.post_message(self.Marked())
 
     # ---- typing ---------------------------------------------------------------------------------------------------
 
@@ -230,10 +242,10 @@ class ConfigForm(Vertical):
         if row.field is None:
             self.rows.toggle(row.section)
             return
-        if not row.field.typed:
+        if not row.field.typed or planning.idle(self.config, row.field.key):
             self.step(True)
             return
-        self._wrong("")
+        self._tell()
         self._edited = row
         line = self.query_one(FieldInput)
         value = planning.value_of(self.config, row.field.key)
@@ -273,16 +285,16 @@ class ConfigForm(Vertical):
             value = planning.parse(field, text)
         except ValueError as error:
             said = str(error)
-            self._wrong(said[:1].upper() + said[1:])
+            self._tell(said[:1].upper() + said[1:])
             return None
         try:
             config = drafting.change(self.config, field.key, value, self._home)
         except TinyLMError as error:
             fix = drafting.propose(self.config, field.key, value)
             self._offered = (field.key, value, fix) if fix else None
-            self._wrong(_told(error, f"Enter also {fix.also}." if fix else ""))
+            self._tell(_told(error, f"Enter also {fix.also}." if fix else ""))
             return None
-        self._wrong("")
+        self._tell()
         return config
 
     def finish(self, take: bool) -> bool:
@@ -295,30 +307,32 @@ class ConfigForm(Vertical):
             config = self._offered[2].config
         if config is None:
             return False
-        had_focus = line.has_focus
+        had_focus, field = line.has_focus, self._edited.field
         self._edited = None
         self.rows.typing = line.display = False
         self.rows.draw_anew()
         if had_focus:
             self.rows.focus()
-        self._take(config)
+        self._take(config, field)
         return True
 
     def settle(self) -> None:
-        """Put the line to type on and the fault where the marked row is."""
+        """Put the line to type on, and what there is to say, where the marked row is."""
         if not self.is_mounted or not self.rows.rows:
             return
         rows = self.rows
         place = rows.place(rows.cursor).translate(-rows.scroll_offset)
         before = rows.value_at(rows.row)
-        line, told = self.query_one(FieldInput), self.query_one(".form-fault", Static)
+        line, told = self.query_one(FieldInput), self.query_one(".form-told", Static)
         line.styles.offset = (place.x + before, place.y)
         line.styles.width = max(8, place.width - before)
-        told.display = bool(self.fault)
-        if self.fault:
-            told.update(printable(self.fault))
+        said = self.fault or self.note
+        told.display = bool(said)
+        told.set_class(bool(self.fault), "-fault")
+        if said:
+            told.update(printable(said))
             told.styles.width = place.width
-            lines = -(-len(self.fault) // max(1, place.width - 4)) + 1
+            lines = -(-len(said) // max(1, place.width - 4)) + 1
             above = place.y + 1 + lines > rows.size.height
             told.styles.offset = (place.x, max(0, place.y - lines) if above else place.y + 1)
 

@@ -118,6 +118,8 @@ class PathLine(Vertical):
         """Which of `fitting` stands in the line, where Tab has put one there."""
         self._set = ""
         """What Tab has put there: a change of the line to it is no typing."""
+        self._refused = ""
+        """What was given last and names no text: that is said, however late its letters are looked up."""
 
     def compose(self) -> ComposeResult:
         """The line, the names, and what is wrong."""
@@ -125,9 +127,11 @@ class PathLine(Vertical):
         yield Static("", id="path-fits", markup=False)
         yield Static("", id="path-says", markup=False)
 
-    def open(self) -> None:
-        """Ready to type, with what was typed last."""
+    def open(self, path: str = "") -> None:
+        """Ready to type, with this path, or with what was typed last."""
         self.query_one(Input).focus()
+        if path:
+            self._put(path)
         self._look()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -150,7 +154,8 @@ class PathLine(Vertical):
         if message.typed == self.query_one(Input).value:
             self.fitting = message.fitting
             none = "No file or folder here begins like this." if message.typed else ""
-            self._say("" if message.fitting else none)
+            if message.typed != self._refused:
+                self._say("" if message.fitting else none)
             self._draw()
 
     def on_resize(self) -> None:
@@ -218,6 +223,7 @@ class PathLine(Vertical):
 
     def on_path_line_checked(self, message: Checked) -> None:
         """Take it, or say why not."""
+        self._refused = "" if message.fault is None else message.typed
         if message.fault is not None:
             self._say(message.fault, is_fault=True)
             return

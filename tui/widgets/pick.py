@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from tinylm import shelf
 from tinylm.console import printable
+from tui.cutting import in_middle
 from tui.talker import Source, saved_steps
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ FOLLOW: Literal["follow"] = "follow"
 
 Picked = Source | Literal["follow"]
 
+NAME, STATE = 14, 11
+"""Cells that the name of a run has at least, and its state."""
+
 
 class Pick(ModalScreen[Picked | None]):
     """Runs on the left, the checkpoints of the marked one on the right."""
@@ -33,9 +37,9 @@ class Pick(ModalScreen[Picked | None]):
     Pick { align: center middle; background: $background 60%; }
     Pick #pick { width: 92; max-width: 96%; height: 20; max-height: 96%; padding: 0 1; }
     Pick #pick { background: $surface; border: round $accent; }
-    .-ascii Pick #pick { border: ascii $accent; }
     Pick #lists { height: 1fr; }
     Pick OptionList { height: 1fr; border: none; background: $surface; padding: 0; }
+    Pick OptionList { scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
     Pick OptionList:focus { border: none; }
     Pick #pick-runs { width: 1fr; margin-right: 1; }
     Pick #pick-steps { width: 18; }
@@ -60,7 +64,7 @@ class Pick(ModalScreen[Picked | None]):
             with Horizontal(id="lists"):
                 yield OptionList(id="pick-runs", markup=False)
                 yield OptionList(id="pick-steps", markup=False)
-            yield Static("Enter chooses the run, then the checkpoint; Esc goes back", id="pick-keys", markup=False)
+            yield Static("Enter chooses run, then checkpoint; Esc goes back", id="pick-keys", markup=False)
 
     def on_mount(self) -> None:
         """Read the runs beside."""
@@ -83,21 +87,38 @@ class Pick(ModalScreen[Picked | None]):
         self._entries = found
         runs = self.query_one("#pick-runs", OptionList)
         runs.loading = False
-        wide = max((len(entry.name) for entry in found), default=0)
         if self._may_follow:
             runs.add_option(Option("the run on Train, else the newest", id=FOLLOW))
-        runs.add_options(Option(self._told(entry, wide), id=f"run-{i}") for i, entry in enumerate(found))
+        runs.add_options(Option(told, id=f"run-{i}") for i, told in enumerate(self._told()))
         if not found:
             runs.add_option(Option("No run yet: train one first.", disabled=True))
         here = [i for i, entry in enumerate(found) if self._now and entry.run == self._now.run]
         runs.highlighted = here[0] + self._may_follow if here else 0
         runs.focus()
 
-    @staticmethod
-    def _told(entry: shelf.Entry, wide: int) -> str:
-        score = f"{entry.val_bpb:.2f} bits/byte" if entry.val_bpb is not None else ""
-        name = set_cell_size(printable(entry.name).replace("\n", " "), min(wide, 30))
-        return "  ".join(filter(None, (name, f"{entry.status:<11}", score)))
+    def _told(self) -> list[str]:
+        """A line for each run: name, state and score, as far as there is room."""
+        glyphs = cast("StudioApp", self.app).glyphs
+        names = [printable(entry.name).replace("\n", " ") for entry in self._entries]
+        wide = max(map(cell_len, names), default=0)
+        runs = self.query_one("#pick-runs")
+        room = runs.scrollable_content_region.width - STATE - 4  # and a gap on both sides of the state
+        unit = " bits/byte" if wide + len("0.00 bits/byte") <= room else ""
+        scores = ["" if entry.val_bpb is None else f"{entry.val_bpb:.2f}{unit}" for entry in self._entries]
+        wide = min(wide, max(NAME, room - max(map(len, scores), default=0)))
+        return [
+            f"{set_cell_size(in_middle(name, wide, glyphs), wide)}  {entry.status:<{STATE}}  {score}".rstrip()
+            for name, entry, score in zip(names, self._entries, scores, strict=True)
+        ]
+
+    def on_resize(self) -> None:
+        """Lines of another length."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        runs = self.query_one("#pick-runs", OptionList)
+        for i, told in enumerate(self._told()):
+            runs.replace_option_prompt(f"run-{i}", told)
 
     @property
     def _marked(self) -> shelf.Entry | None:

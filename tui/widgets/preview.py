@@ -82,7 +82,7 @@ class Preview(Vertical):
     def show_tokens(self, pieces: Sequence[str], waiting: str = "") -> None:
         """Show the tokens of this excerpt; `waiting` where there are none yet."""
         self.pieces = tuple(pieces)
-        heading = f"as the model sees it: {len(pieces)} tokens" if pieces else ""
+        heading = f"as the model sees it: {len(pieces):,} tokens" if pieces else ""
         self.query_one(".heading", Static).update(heading)
         self.query_one(".tokens", Static).update(bordered(pieces, self.glyphs) if pieces else waiting)
 

@@ -130,40 +130,55 @@ def steps_told(steps: int) -> str:
 
 
 Line = tuple[str, str, str]
-"""A label, what is said, and a sign: `good`, `bad` or none."""
+"""A label, what is said, and a sign: `good`, `bad`, `old` where it was measured for an earlier plan, or none."""
 
 
 def lines(state: State) -> list[Line]:
-    """What is known of the plan, line by line."""
-    config, found = state.config, state.rehearsal
-    if state.fault:
-        found = None
-    told: list[Line] = []
+    """What is known of the plan, line by line; what was measured for an earlier one says so."""
+    measured = _measured(state.outcome) if state.outcome else []
+    if not state.fresh:
+        measured = [(name, f"was {value}", "old") for name, value, _ in measured]
+    return [*measured[:-1], *_counted(state), *measured[-1:]]
+
+
+def _measured(outcome: Outcome) -> list[Line]:
+    """What only a rehearsal can tell; the disk comes last."""
+    found, budget = outcome.rehearsal, outcome.config.train.budget
+    if found is None:
+        return []
+    threads = f"{found.threads} thread{'s' * (found.threads != 1)}" if found.device == "cpu" else found.device
+    timed = budget is not None and budget.endswith(("s", "m", "h"))
+    length = planning.shown(planning.field_of(outcome.config, "train.budget"), budget) if timed else "length"
+    passes = f"{found.passes:,.0f}" if found.passes >= 10 else f"{found.passes:.2g}"
+    return [
+        ("speed", f"{found.tokens_per_second:,.0f} tokens/s", ""),
+        ("step", f"{found.step_seconds:.2g} s on {threads}", ""),
+        ("memory", *_room(found.memory_mb, found.free_memory_mb)),
+        (length, f"{steps_told(found.steps)}, {clock(found.seconds)}", ""),
+        ("reads", f"{passes} x the text", "good" if found.passes <= REPEATED else "bad"),
+        ("disk", *_room(found.disk_mb, outcome.free_disk_mb)),
+    ]
+
+
+def _room(needed: float, free: float | None) -> tuple[str, str]:
+    """What is taken of what there is, and whether that is well."""
+    if not free:
+        return amount(needed), ""
+    return f"{amount(needed)} of {amount(free)} free", "good" if needed <= TIGHT * free else "bad"
+
+
+def _counted(state: State) -> list[Line]:
+    """What follows from the settings; exact numbers in its place where this very plan was rehearsed."""
+    config, loss = state.config, meaning.first_loss(state.config)
+    found = state.rehearsal if state.fresh else None
+    told: list[Line] = [
+        ("size", f"{found.parameters:,} parameters" if found else meaning.size(config), ""),
+        ("batch", f"{meaning.tokens_per_step(config):,} tokens a step", ""),
+    ]
     if found:
-        told.append(("speed", f"{found.tokens_per_second:,.0f} tokens/s", ""))
-        threads = f"{found.threads} thread{'s' * (found.threads != 1)}" if found.device == "cpu" else found.device
-        told.append(("step", f"{found.step_seconds:.2g} s on {threads}", ""))
-        memory, free = found.memory_mb, found.free_memory_mb
-        room = f"{amount(memory)} of {amount(free)} free" if free else amount(memory)
-        told.append(("memory", room, "" if not free else "good" if memory <= TIGHT * free else "bad"))
-        budget = planning.shown(planning.field_of(config, "train.budget"), config.train.budget)
-        if config.train.budget is None or not config.train.budget.endswith(("s", "m", "h")):
-            budget = "length"
-        told.append((budget, f"{steps_told(found.steps)}, {clock(found.seconds)}", ""))
-        passes = f"{found.passes:,.0f}" if found.passes >= 10 else f"{found.passes:.2g}"
-        told.append(("reads", f"{passes} x the text", "good" if found.passes <= REPEATED else "bad"))
-    size = f"{found.parameters:,}" if found and state.fresh else meaning.size(config)
-    told.append(("size", f"{size} parameters", ""))
-    told.append(("batch", f"{meaning.tokens_per_step(config):,} tokens a step", ""))
-    loss = meaning.first_loss(config)
-    if found and state.fresh:
         told.append(("loss", f"begins at {found.loss:.2f}" + (f", blind {loss:.2f}" if loss else ""), ""))
     elif loss:
         told.append(("loss", f"begins near {loss:.2f} (blind)", ""))
-    if found:
-        disk, room_left = found.disk_mb, state.outcome.free_disk_mb if state.outcome else None
-        sign = "" if room_left is None else "good" if disk <= TIGHT * room_left else "bad"
-        told.append(("disk", f"{amount(disk)} of {amount(room_left)} free" if room_left else amount(disk), sign))
     return told
 
 
@@ -184,13 +199,12 @@ def table(state: State, width: int, signs: Glyphs) -> Content:
     """All lines, labels on the left, signs on the right; numbers of an earlier plan are dim."""
     told = lines(state)
     label = max(len(name) for name, _, _ in told) + 2
-    value_style = "$text" if state.fresh or state.doing == "training" else MUTED
     parts: list[Content] = []
     for name, value, sign in told:
-        room = max(1, width - label - 2 * bool(sign))
-        shown = value if len(value) <= room else value[: room - len(signs.ellipsis)] + signs.ellipsis
-        line = Content.assemble((f"{name:<{label}}", MUTED), (shown, value_style))
-        if sign:
+        judged = sign in ("good", "bad")
+        shown = _fitted(value, max(1, width - label - 2 * judged), signs)
+        line = Content.assemble((f"{name:<{label}}", MUTED), (shown, MUTED if sign == "old" else "$text"))
+        if judged:
             gap = " " * max(1, width - line.cell_length - 1)
             mark = (signs.done, "$text-success") if sign == "good" else (signs.warning, "bold $text-warning")
             line = Content.assemble(line, gap, mark)
@@ -201,19 +215,27 @@ def table(state: State, width: int, signs: Glyphs) -> Content:
     return Content("\n").join(parts)
 
 
+def _fitted(value: str, room: int, signs: Glyphs) -> str:
+    """A value in its room: what stands behind its last comma goes first."""
+    while len(value) > room and ", " in value:
+        value = value.rpartition(", ")[0]
+    return value if len(value) <= room else value[: room - len(signs.ellipsis)] + signs.ellipsis
+
+
 def strip(state: State, signs: Glyphs) -> Content:
     """The same in two lines, for a small terminal."""
     if said := explanation(state, signs):
         return Content.assemble((printable(said), "$text-error" if said.startswith(signs.failed) else MUTED))
-    told = {name: value for name, value, _ in lines(state)}
-    rest = [
-        value
-        for name, value in told.items()
-        if name not in ("speed", "step", "memory", "size", "batch", "loss", "disk")
-    ]
-    bad = any(sign == "bad" for _, _, sign in lines(state))
-    first = [told["speed"], *rest] if "speed" in told else [status(state, signs)]
-    second = [told["size"], *(f"{name} {told[name]}" for name in ("memory",) if name in told)]
+    told = lines(state)
+    known = {name: value for name, value, _ in told}
+    bad = any(sign == "bad" for _, _, sign in told)
+    first, second = [status(state, signs)], [known["size"]]
+    if state.rehearsal:
+        speed, _, memory, length, reads, *_ = (value for _, value, _ in told)
+        if state.fresh:
+            first, second = [speed, length, reads], [*second, f"memory {memory}"]
+        else:
+            first += [speed, length.removeprefix("was ")]
     dot = f" {signs.dot} "
     head = Content.assemble((dot.join(first), "$text" if state.fresh else MUTED), f" {signs.warning}" if bad else "")
     return Content("\n").join([head, Content.assemble((dot.join(second), MUTED))])
@@ -267,7 +289,7 @@ class RehearsalPane(Vertical):
             return
         self._shown = shown
         numbers.set_class(not short, "pane")
-        numbers.border_title = "Rehearsal"
+        numbers.border_title = "Rehearsal of the plan before" if state.rehearsal and not state.fresh else "Rehearsal"
         numbers.border_subtitle = status(state, signs)
         numbers.update(strip(state, signs) if short else table(state, width, signs))
         steps, sure = state.steps()

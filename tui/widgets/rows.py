@@ -209,7 +209,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
                 said.append(piece(count, "changed" if changed else "label"))
         else:
             differs = drafting.differs(self._config, row.field, self._base)
-            value = planning.shown(row.field, planning.value_of(self._config, row.field.key))
+            value = planning.told(self._config, row.field)
             before = self.value_at(row)
             space = room - before - 2
             if len(value) > space:
@@ -286,7 +286,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         if row.field is None:
             self.toggle(row.section)
         elif again:
-            value = planning.shown(row.field, planning.value_of(self._config, row.field.key))
+            value = planning.told(self._config, row.field)
             across = x % self.width_each - (self.value_at(row) - 2)
             if 0 <= across < 2:
                 self.form.step(False)

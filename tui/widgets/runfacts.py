@@ -12,6 +12,7 @@ from tinylm.console import duration, printable
 from tinylm.shelf import Entry
 from tui import compare
 from tui.compare import Axis, Trace, amount, size
+from tui.cutting import in_middle
 from tui.glyphs import Glyphs
 from tui.sentences import ranking
 from tui.widgets.runcolumns import state_sign
@@ -89,7 +90,8 @@ def comparison(
     parts = []
     for letter, entry in entries.items():
         bpb = "-" if entry.val_bpb is None else f"{entry.val_bpb:.3f}"
-        name = _cut(entry.name, max(8, width - 6 - len(bpb)), glyphs)
+        room = max(8, width - 6 - len(bpb))
+        name = set_cell_size(in_middle(printable(entry.name), room, glyphs), room)
         parts.append(
             Content.styled(f" {letter} ", f"bold reverse {TONES[letter]}")
             + Content(f" {name} ")

@@ -18,6 +18,7 @@ from tinylm.console import printable
 from tinylm.shelf import Entry
 from tui import compare, overlay
 from tui.compare import AXES, MEASURES, Axis, Measure, Trace
+from tui.cutting import in_middle
 from tui.tracing import Traces
 from tui.widgets import runfacts
 from tui.widgets.chart import Chart
@@ -138,7 +139,7 @@ class RunLook(Horizontal):
             facts = runfacts.comparison(self._several, traces, self._axis, glyphs, width, self._everything, brief)
         elif one is not None:
             told = self._traces.get(one.run.path)
-            about = printable(one.name)
+            about = in_middle(printable(one.name), side.outer_size.width - 6, glyphs)
             title = overlay.title(self._measure, self._bits)
             if self._measure == "loss":
                 title += f", {glyphs.diamond} held out"

@@ -23,6 +23,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tinylm.shelf import Entry
+from tui.cutting import in_middle
 from tui.glyphs import BRAILLE, Glyphs
 from tui.widgets.runcolumns import COLUMNS, MARGIN, Order, fitting, state_sign
 
@@ -208,10 +209,12 @@ class RunTable(ScrollView, can_focus=True):
         for key, width in self._columns.items():
             column = COLUMNS[key]
             text, style = column.text(entry, self._now), base
-            if key == "state":
+            if key == "name":
+                text = in_middle(text, width, self.glyphs)
+            elif key == "state":
                 text = f"{state_sign(entry.status, self.glyphs)} {text}"
                 style = base + self._tone(_TONES.get(entry.status, "bad"))
-            elif key not in ("name", "bpb", "note"):
+            elif key not in ("bpb", "note"):
                 style = base + self._tone("muted")
             segments += self._cell(text, width, column.right, style, base)
         return Strip(segments)

@@ -35,6 +35,11 @@ def visible(text: str, ascii_only: bool = False) -> str:
     return "".join(signs.get(character, character) for character in printable(text))
 
 
+def sign(token: WrittenToken, ascii_only: bool) -> str:
+    """What is drawn of a token: its text, or the sign of the end of a text."""
+    return ("#" if ascii_only else "∎") if token.end else token.text
+
+
 class Versions:
     """The versions of each prompt's text, the oldest forgotten when there are too many."""
 
@@ -177,12 +182,15 @@ class Transcript(VerticalScroll):
             self.scroll_end(animate=False)
 
     def _content(self, writing: Writing, count: int) -> Content:
-        plain = self._ascii
-        pieces = ["#" if token.end and plain else "∎" if token.end else token.text for token in writing.tokens[:count]]
-        marked = self._marked(writing.tokens[:count])
+        plain, tokens = self._ascii, writing.tokens[:count]
+        pieces = [sign(token, plain) for token in tokens]
+        marked = self._marked(tokens)
         if marked is not None and (blanks := visible(pieces[marked], plain)) != pieces[marked]:
             ends = "\n" * pieces[marked].count("\n")
             pieces[marked] = blanks + ends
+        for at, token in enumerate(tokens):
+            if token.end and (at < count - 1 or writing.busy):
+                pieces[at] += "\n\n"  # what comes behind an end is another text
         self._starts = list(accumulate(map(len, pieces), initial=len(writing.prompt)))
         content = Content(printable(writing.prompt + "".join(pieces))).stylize("bold $text-accent", 0, self._starts[0])
         if marked is not None:

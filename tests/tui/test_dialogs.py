@@ -1,0 +1,151 @@
+"""Questions: they fit on a small screen, and what they say stays true while they stand."""
+
+import pytest
+from textual.geometry import Region
+from textual.pilot import Pilot
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+
+from tests.tui.scripts import ScriptedEngine
+from tests.tui.test_app import drive, until
+from tinylm.errors import DataError
+from tui.app import StudioApp
+from tui.widgets.dialogs import Ask, AskText, Choice, Leave
+
+NAME = "a-name-that-is-longer-than-a-title-has-room-for-in-its-frame"
+
+
+def asking() -> Ask:
+    choices = [
+        Choice("p", "Pause", "stand still, all in memory; Space goes on"),
+        Choice("s", "Stop and save", "it can go on any day, from this very step"),
+        Choice("k", "Keep training"),
+    ]
+    return Ask(f"Stop {NAME}?", f"{NAME} is training. It is saved first and can go on any day.", choices)
+
+
+def asking_for_words() -> AskText:
+    return AskText(
+        f"Rename {NAME}", "Its new name", NAME, lambda _: "There is a run of that name; choose another. " * 2
+    )
+
+
+@pytest.mark.parametrize("question", [asking, asking_for_words])
+def test_they_fit_at_60_by_18(make_app, question):
+    async def act(pilot: Pilot[int]) -> None:
+        await fits(pilot, question())
+
+    drive(make_app(), act, (60, 18))
+
+
+async def fits(pilot: Pilot[int], dialog: ModalScreen[str | None]) -> None:
+    pilot.app.push_screen(dialog)
+    await until(pilot, lambda: dialog.is_current and dialog.query(".dialog-hint"))
+    if isinstance(dialog, AskText):
+        await pilot.press("enter")  # which brings up what is wrong with it
+    await pilot.pause()
+    box = dialog.query_one(".dialog")
+    assert Region(0, 0, 60, 18).contains_region(box.region)
+    assert box.max_scroll_y == 0
+    for part in dialog.query(".dialog > *"):
+        assert box.region.shrink((1, 1, 1, 1)).contains_region(part.region), part
+
+
+def test_where_even_that_is_too_much_the_answers_are_in_sight(make_app):
+    async def act(pilot: Pilot[int]) -> None:
+        pilot.app.push_screen(asking())
+        await until(pilot, lambda: isinstance(pilot.app.screen, Ask) and pilot.app.screen.query(OptionList))
+        await pilot.pause(0.1)
+        strips = pilot.app.screen._compositor.render_strips()
+        assert any("p  Pause" in strip.text for strip in strips)
+
+    drive(make_app(), act, (40, 10))
+
+
+@pytest.mark.parametrize("key", ["slash", "ctrl+o"])
+def test_the_last_line_of_a_page_can_be_seen_at_60_by_18(make_app, key):
+    async def act(pilot: Pilot[int]) -> None:
+        await pilot.press(key)
+        await until(pilot, lambda: pilot.app.screen.query(".page OptionList"))
+        await pilot.pause(0.1)
+        page = pilot.app.screen
+        answers = page.query_one(OptionList)
+        assert page.query_one(".page").content_region.contains_region(answers.region)
+        assert Region(0, 0, 60, 18).contains_region(page.query_one(".page").region)
+
+    drive(make_app(mode="plan"), act, (60, 18))
+
+
+def told(app: StudioApp) -> str:
+    dialog = app.screen
+    assert isinstance(dialog, Leave)
+    answers = dialog.query_one(OptionList)
+    words = [str(dialog.query_one(".dialog").border_title), str(dialog.query_one(".dialog-text", Static).content)]
+    return " ".join([*words, *(str(option.prompt) for option in answers.options)])
+
+
+async def asked_to_leave(pilot: Pilot[int], engine: ScriptedEngine) -> StudioApp:
+    app = pilot.app
+    assert isinstance(app, StudioApp)
+    app.start_training()
+    await until(pilot, lambda: app.shown and app.shown.history.step)
+    await pilot.press("ctrl+q")
+    await until(pilot, lambda: isinstance(app.screen, Leave) and app.screen.query_one(OptionList).options)
+    assert "is training. It is saved first" in told(app)
+    assert "Save and leave" in told(app)
+    return app
+
+
+def test_a_training_that_ends_while_one_is_asked_is_not_said_to_train(make_app):
+    engine = ScriptedEngine(endless=True)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app = await asked_to_leave(pilot, engine)
+        await pilot.press("down")
+        engine.controls[0].stop.set()
+        await until(pilot, lambda: "is over: stopped" in told(app))
+        assert "train" not in told(app).lower()
+        assert app.screen.query_one(OptionList).highlighted == 1, "the mark stays"
+        await pilot.press("s")
+
+    assert drive(make_app(engine), act).return_code == 0
+
+
+def test_staying_after_the_end_changes_nothing(make_app):
+    engine = ScriptedEngine(endless=True)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app = await asked_to_leave(pilot, engine)
+        engine.controls[0].stop.set()
+        await until(pilot, lambda: "Stay here" in told(app))
+        await pilot.press("k")
+        await until(pilot, lambda: app.screen.query("TopBar"))
+        assert app.is_running
+
+    drive(make_app(engine), act)
+
+
+def test_a_pause_is_told(make_app):
+    engine = ScriptedEngine(endless=True)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app = await asked_to_leave(pilot, engine)
+        engine.controls[0].pause.set()
+        await until(pilot, lambda: "is paused. It is saved first" in told(app))
+        await pilot.press("s")
+
+    assert drive(make_app(engine), act).return_code == 0
+
+
+def test_a_failure_is_told(make_app):
+    engine = ScriptedEngine(endless=True)
+
+    async def act(pilot: Pilot[int]) -> None:
+        app = await asked_to_leave(pilot, engine)
+        assert app.training is not None
+        assert app.training.trainer is not None
+        app.training.trainer.error = DataError("The text is gone.", "Bring it back.")
+        await until(pilot, lambda: "is over: failed" in told(app))
+        await pilot.press("s")
+
+    drive(make_app(engine), act)

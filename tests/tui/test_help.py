@@ -1,0 +1,107 @@
+"""The help: what is in it, that it can be read at every size, and how one gets out of it."""
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Markdown
+
+from tests.tui.test_app import drive, until
+from tui.app import StudioApp
+from tui.screens.help import KEYS_WIDTH, HelpPage, Keys, groups
+
+MODES = ("home", "data", "plan", "train", "talk", "runs")
+
+
+def drawn(screen: Screen[object]) -> list[str]:
+    return [strip.text for strip in screen._compositor.render_strips()]
+
+
+async def opened(pilot: Pilot[int], key: str = "f1") -> HelpPage:
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(pilot.app.screen, HelpPage))
+    await pilot.pause()
+    assert isinstance(pilot.app.screen, HelpPage)
+    return pilot.app.screen
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("f1", "escape"), ("question_mark", "question_mark"), ("f1", "f1")])
+def test_it_opens_and_closes_and_says_how(make_app, opening, closing):
+    async def act(pilot: Pilot[int]) -> None:
+        page = await opened(pilot, opening)
+        assert any("Esc or ? closes" in row for row in drawn(page))
+        await pilot.press(closing)
+        await until(pilot, lambda: pilot.app.current_mode == pilot.app.screen.MODE)
+
+    drive(make_app(mode="plan"), act)
+
+
+@pytest.mark.parametrize(
+    ("mode", "size"), [*((mode, (80, 24)) for mode in MODES), ("plan", (60, 18)), ("runs", (160, 45))]
+)
+def test_the_keys_come_first_aligned_and_none_is_cut(make_app, mode, size):
+    async def act(pilot: Pilot[int]) -> None:
+        shown = groups(pilot.app.screen)
+        page = await opened(pilot)
+        rows = drawn(page)
+        assert "Help: " in rows[page.query_one("#help").region.y]
+        assert next(iter(shown)) == "On this screen"
+        starts = set()
+        for keys, told in zip(page.query(Keys), shown.values(), strict=True):
+            assert keys.size.width >= 40, "room for words"
+            assert keys.size.height >= len(told)
+            starts.add(keys.content_region.x)
+            if page.region.contains_region(keys.region):
+                first = rows[keys.region.y][keys.region.x :]
+                assert first.startswith(told[0].keys[0])
+                assert first[KEYS_WIDTH:].strip().startswith(told[0].name)
+        assert len(starts) == 1
+
+    drive(make_app(mode=mode), act, size)
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24)])
+def test_it_scrolls_to_the_end_of_its_words(make_app, size):
+    async def act(pilot: Pilot[int]) -> None:
+        page = await opened(pilot)
+        words = page.query_one(Markdown)
+        assert words.region.y > page.query(Keys).first().region.y
+        await pilot.press("end")
+        await until(pilot, lambda: words.region.bottom <= size[1] - 1)
+        assert any(row.rstrip(" │|").endswith("trains.") for row in drawn(page))
+
+    drive(make_app(mode="plan"), act, size)
+
+
+def test_a_wide_terminal_has_keys_and_words_side_by_side(make_app):
+    async def act(pilot: Pilot[int]) -> None:
+        page = await opened(pilot)
+        words = page.query_one(Markdown)
+        assert words.region.y == page.query_one("#help-keys").region.y
+        assert words.region.x >= page.query_one("#help-keys").region.right
+
+    drive(make_app(mode="runs"), act, (160, 45))
+
+
+def test_keys_of_one_action_share_a_row_and_what_textual_does_by_itself_is_left_out(make_app):
+    async def act(pilot: Pilot[int]) -> None:
+        rows = [row for group in groups(pilot.app.screen).values() for row in group]
+        assert ["1", "f2"] in [row.keys for row in rows]
+        assert all(row.what for row in rows)
+        assert not any("super+c" in row.keys for row in rows)
+        assert [row.name for row in rows].count("Palette") == 1
+
+    drive(make_app(mode="home"), act)
+
+
+def test_the_command_of_the_palette_that_textual_calls_keys_opens_it_too(make_app):
+    app: StudioApp = make_app(mode="home")
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.action_show_help_panel()
+        await until(pilot, lambda: isinstance(app.screen, HelpPage))
+        app.action_show_help_panel()
+        await pilot.pause()
+        assert sum(isinstance(screen, HelpPage) for screen in app.screen_stack) == 1, "one is enough"
+        await pilot.press("ctrl+q")
+
+    assert drive(app, act).return_code == 0

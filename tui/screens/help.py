@@ -1,0 +1,115 @@
+"""Help: the keys of the screen it was called from, then what that screen is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Markdown, Static
+
+if TYPE_CHECKING:
+    from tui.app import StudioApp
+
+KEYS_WIDTH = 14
+"""Cells for the keys, so that all groups stand in line; more keys go on below."""
+
+
+@dataclass
+class Row:
+    """An action: the keys that do it, its name, and what it does."""
+
+    keys: list[str]
+    name: str
+    what: str
+
+
+def groups(screen: Screen[Any]) -> dict[str, list[Row]]:
+    """What a key does now on `screen`, in it where the focus is, and everywhere; first what stands in the footer, too.
+
+    Textual's own keys have no id, and are left out: how to move in a line of text needs no help. The palette's is
+    ours as well as theirs.
+    """
+    places: dict[str, dict[str, Row]] = {"On this screen": {}, "Where the cursor is": {}, "Everywhere": {}}
+    app = cast("StudioApp", screen.app)
+    for node, binding, _enabled, _tooltip in sorted(screen.active_bindings.values(), key=lambda b: not b.binding.show):
+        if not (binding.id or binding.action == "command_palette"):
+            continue
+        place = "On this screen" if node is screen else "Everywhere" if node is app else "Where the cursor is"
+        name = binding.description[:1].upper() + binding.description[1:]
+        row = places[place].setdefault(binding.action, Row([], name, binding.tooltip))
+        key = app.get_key_display(binding)
+        if key not in row.keys:
+            row.keys.append(key)
+    return {title: list(rows.values()) for title, rows in places.items() if rows}
+
+
+class Keys(Static):
+    """The keys of a group on the left, what they do on the right."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--what"}
+
+    def __init__(self, rows: list[Row]) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def render(self) -> Table:
+        """Made anew for each width and theme."""
+        key, what = (self.get_component_rich_style(f"keys--{part}") for part in ("key", "what"))
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        table.add_column(width=KEYS_WIDTH)
+        table.add_column(ratio=1)
+        for row in self._rows:
+            table.add_row(Text(" ".join(row.keys), key), Text.assemble(row.name, "  ", (row.what, what)))
+        return table
+
+
+class HelpPage(ModalScreen[None]):
+    """Stands over a screen, and over all of it where that is small; keys and words side by side where there is room."""
+
+    CSS = """
+    HelpPage { align: center middle; background: $background 60%; }
+    HelpPage #help { width: 84; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; background: $surface;
+        border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted; }
+    HelpPage #help-body { height: auto; max-height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
+    HelpPage #help-keys { height: auto; }
+    HelpPage .help-title { color: $text-primary; text-style: bold; }
+    HelpPage Keys { height: auto; margin-bottom: 1; }
+    HelpPage .keys--key { color: $text-accent; text-style: bold; }
+    HelpPage .keys--what { color: $text-muted; }
+    HelpPage #help-words { height: auto; padding: 0; margin: 0; background: $surface; }
+    HelpPage.-wide #help { width: 150; padding: 1 2; }
+    HelpPage.-wide #help-body { layout: horizontal; }
+    HelpPage.-wide #help-keys, HelpPage.-wide #help-words { width: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,f1", "dismiss", "Back", id="help.back", tooltip="Back to the screen"),
+    ]
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        """`screen` is what the help is for."""
+        super().__init__()
+        self._groups = groups(screen)
+        heading, _, self._words = cast("StudioApp", screen.app).glyphs.spelt(screen.HELP or "").strip().partition("\n")
+        self._title = heading.lstrip("# ")
+
+    def compose(self) -> ComposeResult:
+        """A box that scrolls."""
+        with Vertical(id="help") as box:
+            box.border_title = f"Help: {self._title}"
+            box.border_subtitle = "Up, Down scroll; Esc or ? closes"
+            with VerticalScroll(id="help-body"):
+                with Vertical(id="help-keys"):
+                    for title, rows in self._groups.items():
+                        yield Static(title, classes="help-title", markup=False)
+                        yield Keys(rows)
+                yield Markdown(self._words, id="help-words")
+
+    def on_mount(self) -> None:
+        """The arrows scroll at once."""
+        self.query_one("#help-body").focus()
