@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from tinylm import counting
 from tinylm.config import ModelConfig, RunConfig
 from tinylm.errors import ConfigError
-from tinylm.model import MLP_RATIO, Transformer
 
 _MEMINFO, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
@@ -42,11 +42,11 @@ def _left_in_group() -> float | None:
 
 def refuse_giants(model: ModelConfig, vocab_size: int, free_bytes: float | None) -> None:
     """ConfigError where the weights, their gradients and the optimizer's state alone are larger than the memory."""
-    parameters = _parameters(model, vocab_size)
-    needed = _state_bytes(parameters)
+    weights = counting.parameters(model, vocab_size)
+    needed = _state_bytes(weights)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
-            f"A model of {parameters / 1e6:,.0f} million parameters needs {needed / 1e9:,.1f} GB to train, "
+            f"A model of {weights / 1e6:,.0f} million parameters needs {needed / 1e9:,.1f} GB to train, "
             f"and {free_bytes / 1e9:,.1f} GB are free.",
             "Make it smaller: fewer layers (model.n_layer) or less width (model.n_embd).",
         )
@@ -55,8 +55,8 @@ def refuse_giants(model: ModelConfig, vocab_size: int, free_bytes: float | None)
 def refuse_too_large(config: RunConfig, vocab_size: int, free_bytes: float | None) -> None:
     """ConfigError where a step takes more memory than is free, by an estimate that rather says too little."""
     refuse_giants(config.model, vocab_size, free_bytes)
-    rows = config.train.batch_size
-    needed = _state_bytes(_parameters(config.model, vocab_size)) + rows * _window_bytes(config.model, vocab_size)
+    rows, weights = config.train.batch_size, counting.parameters(config.model, vocab_size)
+    needed = _state_bytes(weights) + rows * _window_bytes(config.model, vocab_size)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
             f"A step on {rows} windows at once needs at least {needed / 1e9:,.1f} GB, "
@@ -65,18 +65,13 @@ def refuse_too_large(config: RunConfig, vocab_size: int, free_bytes: float | Non
         )
 
 
-def _parameters(model: ModelConfig, vocab_size: int) -> int:
-    with torch.device("meta"):
-        return Transformer(model, vocab_size).n_parameters()
-
-
-def _state_bytes(parameters: int) -> int:
+def _state_bytes(weights: int) -> int:
     """Weights, gradients and AdamW's two means, all in fp32."""
-    return 4 * parameters * torch.float32.itemsize
+    return 4 * weights * torch.float32.itemsize
 
 
 def _window_bytes(model: ModelConfig, vocab_size: int) -> int:
     """What a window keeps for the backward pass at least, in half precision, and its scores with their gradient."""
     heads = (model.n_head + 2 * model.n_kv_head) * model.head_size
-    kept = model.n_layer * (4 * model.n_embd + heads + 3 * MLP_RATIO * model.n_embd) * torch.float16.itemsize
+    kept = model.n_layer * (4 * model.n_embd + heads + 3 * counting.MLP_RATIO * model.n_embd) * torch.float16.itemsize
     return model.block_size * (kept + 2 * vocab_size * torch.float32.itemsize)

@@ -11,9 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import ModelConfig
-
-MLP_RATIO = 4
-"""Hidden width of the feed-forward in multiples of n_embd."""
+from tinylm.counting import MLP_RATIO
 
 IGNORED = -1
 """The target that no loss is counted for: it pads windows that are shorter than a block."""
@@ -211,15 +209,3 @@ class Transformer(nn.Module):
     def n_parameters(self) -> int:
         """Weights in all, shared ones once."""
         return sum(weight.numel() for weight in self.parameters())
-
-
-def flops_per_token(model: Transformer) -> float:
-    """Floating-point operations of training on one token, forward and backward.
-
-    6 for each weight that takes part in a matrix product (2 forward, 4 backward; the embedding only looks up), plus
-    attention's 12 n_layer n_head D T, as PaLM counts (Chowdhery et al. 2022, arXiv 2204.02311, appendix B).
-    """
-    config = model.config
-    weights = sum(weight.numel() for block in model.blocks for weight in block.parameters())
-    weights += model.vocab_size * config.n_embd  # the head, also where it is the embedding's matrix
-    return 6 * weights + 12 * config.n_layer * config.n_head * config.head_size * config.block_size

@@ -9,12 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tinylm.config import Budget, ModelConfig, RunConfig
+from tinylm import counting
+from tinylm.config import Budget, RunConfig
 from tui import planning
 from tui.planning import Field
-
-MLP_RATIO = 4
-"""As in tinylm.model, which needs torch; a test holds the two together."""
 
 WHY = {
     "train.budget": "How long the training may take. The schedule is laid out to end with it, from measured speed.",
@@ -46,29 +44,13 @@ def vocabulary(config: RunConfig) -> int | None:
     return config.tokenizer.vocab_size if kind == "bpe" else 257 if kind == "byte" else None
 
 
-def parameters(model: ModelConfig, vocab_size: int) -> int:
-    """Weights of a model, exactly."""
-    return model.n_layer * _block(model) + (1 if model.tie_embeddings else 2) * vocab_size * model.n_embd
-
-
-def arithmetic(model: ModelConfig, vocab_size: int) -> int:
-    """Floating-point operations of training on one token, as `tinylm.model.flops_per_token` counts them."""
-    weights = model.n_layer * _block(model) + vocab_size * model.n_embd
-    return 6 * weights + 12 * model.n_layer * model.n_head * model.head_size * model.block_size
-
-
-def _block(model: ModelConfig) -> int:
-    attention = (2 * model.n_head + 2 * model.n_kv_head) * model.head_size * model.n_embd
-    return attention + 3 * MLP_RATIO * model.n_embd**2
-
-
 def size(config: RunConfig) -> str:
     """How large the model is, in words."""
     vocab_size = vocabulary(config)
     if vocab_size is None:
-        each = parameters(config.model, 1) - parameters(config.model, 0)
-        return f"{parameters(config.model, 0):,} + {each:,} a character"
-    return f"{parameters(config.model, vocab_size):,} parameters"
+        each = counting.parameters(config.model, 1) - counting.parameters(config.model, 0)
+        return f"{counting.parameters(config.model, 0):,} + {each:,} a character"
+    return f"{counting.parameters(config.model, vocab_size):,} parameters"
 
 
 def tokens_per_step(config: RunConfig) -> int:
@@ -97,8 +79,8 @@ def effect(config: RunConfig, field: Field, larger: RunConfig | None) -> str:
     value = planning.shown(field, planning.value_of(larger, field.key))
     before, after = vocabulary(config), vocabulary(larger)
     if before is not None and after is not None:
-        had, gets = parameters(config.model, before), parameters(larger.model, after)
-        work = arithmetic(larger.model, after) / arithmetic(config.model, before)
+        had, gets = counting.parameters(config.model, before), counting.parameters(larger.model, after)
+        work = counting.flops_per_token(larger.model, after) / counting.flops_per_token(config.model, before)
         if had != gets:
             return f"At {value}: {gets:,} parameters, now {had:,}; {work:.2g} x the arithmetic a token."
         if abs(work - 1) > 0.005 and tokens_per_step(config) == tokens_per_step(larger):

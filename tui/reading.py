@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm import runs
+from tinylm import counting, runs
 from tinylm.config import STORIES, DataConfig, ModelConfig, RunConfig
 from tinylm.errors import DataError, TinyLMError
 
@@ -30,9 +30,6 @@ SEEN_OFTEN_ENOUGH = 30
 
 MOST_FILES = 20_000
 """Files of a folder that are counted; a whole disk would take minutes, and the number says enough."""
-
-MLP_RATIO = 4
-"""Hidden width of the feed-forward in multiples of n_embd, as in `tinylm.model`, which would load torch."""
 
 
 # ---- where texts lie ----------------------------------------------------------------------------------------------
@@ -204,12 +201,8 @@ class Price:
 
 
 def price(model: ModelConfig, vocab_size: int) -> Price:
-    """The weights of a model with so many tokens, counted without building it."""
-    width = model.n_embd
-    attention = width * (model.n_head + 2 * model.n_kv_head) * model.head_size + model.n_head * model.head_size * width
-    feed_forward = 3 * MLP_RATIO * width * width
-    matrices = 1 if model.tie_embeddings else 2
-    return Price(matrices * vocab_size * width, model.n_layer * (attention + feed_forward))
+    """The weights of a model with so many tokens."""
+    return Price(counting.tables(model, vocab_size), counting.layers(model))
 
 
 def expected_vocabulary(config: RunConfig, distinct_characters: int | None) -> int | None:

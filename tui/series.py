@@ -34,7 +34,9 @@ class Series:
     def append(self, value: float) -> None:
         """Add one."""
         if self._length == len(self._values):
-            self._values = np.concatenate([self._values, np.empty_like(self._values)])
+            grown = np.empty(2 * self._length, dtype=np.float64)  # pages that nobody has written to take no memory
+            grown[: self._length] = self._values
+            self._values = grown
         self._values[self._length] = value
         self._length += 1
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.tui.scripts import ScriptedEngine
-from tinylm import schedule
+from tinylm import counting, schedule
 from tinylm.config import Budget, RunConfig
 from tui import meaning
 
@@ -43,7 +43,7 @@ def rehearsal(config: RunConfig) -> MadeUp:
         assert config.train.budget is not None
         steps = max(1, int(Budget.parse(config.train.budget).amount / seconds))
     return MadeUp(
-        parameters=meaning.parameters(config.model, meaning.vocabulary(config) or 87), tokens_per_step=tokens,
+        parameters=counting.parameters(config.model, meaning.vocabulary(config) or 87), tokens_per_step=tokens,
         step_seconds=seconds, tokens_per_second=6144.0, threads=2, device="cpu", memory_mb=310.0, free_memory_mb=9800.0,
         steps=steps, seconds=steps * seconds, passes=steps * tokens / 908_526, disk_mb=71.0,
         plan=schedule.plan(config.train.phases, steps), train_tokens=908_526, loss=7.71,

@@ -338,20 +338,6 @@ def test_names_that_no_preset_can_have(name: str) -> None:
 # ---- what it means ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["quick", "seed", "char"])
-@pytest.mark.parametrize("tied", [True, False])
-def test_counts_are_those_of_the_model(name: str, tied: bool, home: Path) -> None:
-    torch = pytest.importorskip("torch")
-    from tinylm.model import MLP_RATIO, Transformer, flops_per_token
-
-    config = put(preset(name, home), model__tie_embeddings=tied, model__n_kv_head=2)
-    with torch.device("meta"):
-        model = Transformer(config.model, 300)
-    assert meaning.MLP_RATIO == MLP_RATIO
-    assert meaning.parameters(config.model, 300) == model.n_parameters()
-    assert meaning.arithmetic(config.model, 300) == flops_per_token(model)
-
-
 def test_an_effect_is_said_in_numbers(home: Path) -> None:
     quick = preset("quick", home)
     wide = put(quick, model__n_embd=256)

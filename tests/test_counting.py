@@ -1,0 +1,25 @@
+"""Counts of a model that is not built are those of the model that is."""
+
+import pytest
+from torch import nn
+
+from tinylm import counting
+from tinylm.config import ModelConfig
+from tinylm.model import Transformer
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(
+    "changes", [{}, {"n_head": 6, "n_kv_head": 2, "n_embd": 48, "head_size": 10}, {"n_layer": 1, "qk_norm": True}]
+)
+def test_counts(changes: dict[str, object], tied: bool) -> None:
+    config = ModelConfig.model_validate({**changes, "tie_embeddings": tied})
+    model = Transformer(config, 321)
+    assert counting.parameters(config, 321) == model.n_parameters()
+    assert counting.layers(config) == sum(weight.numel() for weight in model.blocks.parameters())
+    assert counting.tables(config, 321) == (1 if tied else 2) * model.embedding.weight.numel()
+
+    matrices = sum(part.weight.numel() for part in model.modules() if isinstance(part, nn.Linear))
+    matrices += model.embedding.weight.numel() if tied else 0  # which is the head as well
+    attention = 12 * config.n_layer * config.n_head * config.head_size * config.block_size
+    assert counting.flops_per_token(config, 321) == 6 * matrices + attention
