@@ -38,6 +38,12 @@ def made_up_text(seed: int, size: int) -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("torture", "how long the tests marked `torture` go on (pytest -n0 -s -m torture FILE)")
+    group.addoption("--rounds", type=int, help="how many trainings test_kills.py kills; 200 where it is not said")
+    group.addoption("--minutes", type=float, help="how long test_soak.py trains; 1 where it is not said")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_waiting_for_the_disk() -> Iterator[None]:
     """Nothing here outlives a power cut, and a busy disk would take longer than all tests."""

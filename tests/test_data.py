@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,17 +22,21 @@ from tinylm.tokenizer import Tokenizer
 
 CPU = torch.device("cpu")
 BYTES = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
+ENDLESS = copy(BYTES)
+ENDLESS.vocab_size = 1 << 32
 Configured = Callable[..., RunConfig]
 
 
 def corpus_of(folder: Path, ids: np.ndarray, layout: Layout | None = None) -> Corpus:
-    """A corpus of given ids, one training segment unless `layout` says otherwise."""
+    """A corpus of given ids, each of which its tokenizer knows; one training segment unless `layout` says otherwise."""
     (folder / "data").mkdir(parents=True)
     ids.tofile(folder / "data" / "tokens.bin")
     layout = layout or Layout(str(ids.dtype), {"g": [Segment(0, len(ids), False, False)]}, [], 0, 0, {}, [])
     (folder / "data" / "data.json").write_text(layout.to_json(), encoding="utf-8")
     (folder / "tokenizer.json").write_text(BYTES.to_json(), encoding="utf-8")
-    return Corpus(folder, CPU)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tokenizer, "from_json", lambda _: ENDLESS)
+        return Corpus(folder, CPU)
 
 
 def counting(folder: Path, size: int, block_size: int) -> Stream:

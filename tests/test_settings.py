@@ -102,6 +102,25 @@ def test_a_broken_file_is_the_users_to_mend(tmp_path: Path, text: bytes) -> None
     assert len(str(caught.value)) < 600
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[model]\n" + "a." * 50_000 + "b = 1",
+        "[" + "a." * 50_000 + "b]\n" + "".join(f"k{i} = 1\n" for i in range(50_000)),
+        "[[ " + '"a\\"" . \'b\' .' * 9 + "c]]",
+    ],
+)
+def test_a_key_of_thousands_of_names_is_refused_at_once(text: str) -> None:
+    """The standard library takes minutes for them."""
+    with pytest.raises(ValueError, match="more than 8 names"):
+        settings.parse_toml(text)
+
+
+def test_dots_that_are_no_keys_are_no_matter() -> None:
+    dots = ".".join("abcdefghijkl")
+    assert settings.parse_toml(f'a = ["{dots}",\n  "{dots}"]\n# {dots}\n') == {"a": [dots, dots]}
+
+
 def test_a_folder_and_a_missing_file_are_the_users_to_mend(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.toml"):
         with pytest.raises(ConfigError, match=str(path)):

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import TypeAdapter
+import torch
+from pydantic import ConfigDict, TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from tinylm import disk
+from tinylm import disk, memory, wary
 from tinylm.config import FORMAT
-from tinylm.errors import CheckpointError
+from tinylm.errors import CheckpointError, RunError
 from tinylm.runs import RunFolder
 
 _ASIDE = ".old-"
@@ -33,10 +35,14 @@ _ASIDE = ".old-"
 
 MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
+_MOST_STATE_BYTES, _MOST_COUNT = 1 << 20, 2**53
+
 
 @dataclass
 class TrainState:
     """Where a run stands, besides its weights and its optimizer's state."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
 
     step: int = 0
     tokens: int = 0
@@ -180,34 +186,47 @@ def find(run: RunFolder, which: str = "latest") -> Path:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read and verify a checkpoint folder; CheckpointError says what is wrong with it."""
+    """Read and verify a checkpoint folder; CheckpointError says what is wrong, RunError that it is too large."""
     hint = "Use another one (--checkpoint STEP), or delete this folder and go on from the one before."
     try:
-        table: Any = json.loads((path / STATE).read_bytes())
+        table = wary.table(wary.read(path / STATE, _MOST_STATE_BYTES))
         if table.pop("sha256") != _sum_of(table):
             raise CheckpointError(f"{path / STATE} is not what was saved.", hint)
         sums = table["files"]
         names = set(TrainState.__dataclass_fields__)
         values = {name: value for name, value in table.items() if name in names}
-        state = TypeAdapter(TrainState).validate_json(json.dumps(values), strict=True)
+        state = TypeAdapter(TrainState).validate_json(json.dumps(values))
+        if not all(0 <= value < _MOST_COUNT for value in vars(state).values() if isinstance(value, int)):
+            raise CheckpointError(f"{path / STATE} counts what cannot be counted.", hint)
         if folder_name(state.step) != path.name:
             raise CheckpointError(f"{path / STATE} belongs to step {state.step}.", hint)
-        files = {}
-        for name in (MODEL, OPTIMIZER):
-            size = (path / name).stat().st_size
+        sizes = {name: (path / name).stat().st_size for name in (MODEL, OPTIMIZER)}
+        for name, size in sizes.items():
             if size != sums[name]["size"]:
                 raise CheckpointError(f"{path / name} has {size} bytes and should have {sums[name]['size']}.", hint)
-            files[name] = (path / name).read_bytes()
+        free = memory.free(torch.device("cpu"))
+        if free is not None and sum(sizes.values()) > free:  # no fault of the checkpoint: it is not set aside
+            raise RunError(
+                f"The checkpoint {path} has {sum(sizes.values()) / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free.",
+                "Close other programs, or use a machine with more memory.",
+            )
+        files = {}
+        for name, size in sizes.items():
+            files[name] = wary.read(path / name, size)
             if hashlib.sha256(files[name]).hexdigest() != sums[name]["sha256"]:
                 raise CheckpointError(f"{path / name} is not what was saved.", hint)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         what = f"{error}".splitlines()[0] if f"{error}" else repr(error)
         raise CheckpointError(f"The checkpoint {path} cannot be read: {what}.", hint) from None
     return Checkpoint(path, state, files)
 
 
 def newest_whole(run: RunFolder) -> tuple[Checkpoint | None, list[CheckpointError]]:
-    """The newest checkpoint that verifies, and the faults of newer ones, which are set aside as `damaged-…`."""
+    """The newest checkpoint that verifies, and the faults of newer ones, which are set aside as `damaged-…`.
+
+    Whoever asks is about to write to the run: RunError where it holds links or devices (`wary.check_folder`).
+    """
+    wary.check_folder(run.path)
     faults: list[CheckpointError] = []
     _put_back(run)
     for path in reversed(_steps(run)):
@@ -247,7 +266,7 @@ def _steps(run: RunFolder) -> list[Path]:
 def _pointed(run: RunFolder, pointer: str) -> str | None:
     """The folder that `latest` or `best` names; a name that could lead elsewhere counts as none."""
     try:
-        name = (run.checkpoints / pointer).read_text(encoding="utf-8").strip()
+        name = wary.read(run.checkpoints / pointer, 100).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    return name if len(name) == 13 and name.startswith("step-") and name[5:].isdecimal() else None
+    return name if re.fullmatch(r"step-\d{8}", name) else None

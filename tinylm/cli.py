@@ -1,12 +1,14 @@
 """The command line: flags, dispatch, exit codes. Nothing heavy is imported before the flags are read."""
 
 import argparse
+import errno
 import io
 import os
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +16,9 @@ from tinylm import __version__, paths
 from tinylm.errors import ConfigError, DivergedError, TinyLMError
 
 OUR_FAULT, USERS_TO_MEND, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+
+UNHEARD = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Our output finds no reader, no room, or no terminal any more."""
 
 EXAMPLES = """examples:
   tinylm-studio                                           the app
@@ -96,11 +101,15 @@ def main(arguments: list[str], studio: Studio | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a character shows another one
             stream.reconfigure(errors="replace")
+    code = 0
     try:
         code = _answer(arguments, studio)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has gone, which is no fault
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # else the reader of our output has gone, which is no fault
+            _complain(f"The output cannot be written: {error.strerror}. Free some room, or send it elsewhere.")
+            return code or USERS_TO_MEND
         return 0
     return code
 
@@ -131,16 +140,27 @@ def _answer(arguments: list[str], studio: Studio | None) -> int:
         return DIVERGED if isinstance(error, DivergedError) else USERS_TO_MEND
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except Exception:  # the outer edge: what gets here is our own fault
+    except PermissionError as error:
+        _complain(
+            f"{error.filename or home} cannot be used: {error.strerror}. Check its rights, or choose another --home."
+        )
+        return USERS_TO_MEND
+    except Exception as error:  # the outer edge: what gets here is our own fault
+        if isinstance(error, OSError) and error.filename is None and error.errno in UNHEARD:
+            raise
         _complain(f"Something went wrong that is our fault. The details are in {_logged(home)}.")
         return OUR_FAULT
 
 
 def _complain(sentences: str) -> None:
-    """To stderr, without anything that could steer a terminal: names of files come from strangers too."""
-    print("".join(character if character.isprintable() else "\ufffd" for character in sentences), file=sys.stderr)
+    """To stderr, on one line: names of files come from strangers too."""
+    with suppress(OSError):  # the terminal may be what has gone
+        print(_harmless(sentences.replace("\n", "\ufffd")), file=sys.stderr)
+
+
+def _harmless(text: str) -> str:
+    """`text` without what could steer a terminal; `console.printable` would load half of the program first."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
 
 
 def _logged(home: Path) -> Path | str:
@@ -150,6 +170,6 @@ def _logged(home: Path) -> Path | str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(traceback.format_exc(), encoding="utf-8")
     except OSError:
-        traceback.print_exc()
+        print(_harmless(traceback.format_exc()), file=sys.stderr)
         return "the lines above"
     return path

@@ -14,6 +14,15 @@ FORMAT = 1
 """The format number that every config.toml and state.json carries."""
 
 
+MOST_TOKENS = 200_000
+"""The largest vocabulary of BPE."""
+
+MOST_STEPS = 10**12
+"""Of a run, as of a budget."""
+
+MOST_STEP_TOKENS = 1 << 26
+"""Tokens that an optimizer step may read: twenty times what the largest trainings take, and half a GB of ids."""
+
 STORIES = "stories"
 """The name of the built-in corpus among `data.sources`."""
 
@@ -30,7 +39,8 @@ class Budget:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `90s`, `2m`, `1.5h`, `500 steps` or `3 epochs`; ValueError says what would be right."""
-        found = re.fullmatch(r"\s*((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(s|m|h|steps?|epochs?)\s*", text)
+        found = re.fullmatch(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*(s|m|h|steps?|epochs?)\s*", text)
+        text = text if len(text) <= 40 else f"{text[:37]}..."
         if not found:
             raise ValueError(f"the budget {text!r} cannot be read; write `90s`, `2m`, `1h`, `500 steps` or `3 epochs`")
         amount, unit = float(found[1]), found[2]
@@ -40,7 +50,7 @@ class Budget:
             budget = cls("steps", amount)
         else:
             budget = cls("epochs", amount)
-        if not 0 < budget.amount <= 1e12:
+        if not 0 < budget.amount <= MOST_STEPS:
             raise ValueError(f"the budget {text!r} is too {'little' if budget.amount == 0 else 'much'} to train")
         if budget.kind == "steps" and amount != int(amount):
             raise ValueError(f"the budget {text!r} has a broken number of steps; give a whole one")
@@ -136,7 +146,7 @@ class TokenizerConfig(Settings):
     vocab_size: int = Field(
         2048,
         ge=2,
-        le=200_000,
+        le=MOST_TOKENS,
         title="Vocabulary",
         description="Tokens in all, special ones included (bpe only).",
     )
@@ -205,22 +215,32 @@ class Phase(Settings):
         description="cyclic: halving triangles; cosine: warm-up, then cosine; wsd: warm-up, stay, linear decay.",
     )
     share: float | None = Field(None, gt=0, le=1, title="Share", description="Of the whole length; or give steps.")
-    steps: int | None = Field(None, ge=1, title="Steps", description="Length; scales when a budget says otherwise.")
-    base_lr: float = Field(0.0, ge=0, title="Base rate", description="Where a cyclic schedule starts and returns to.")
+    steps: int | None = Field(
+        None, ge=1, le=MOST_STEPS, title="Steps", description="Length; scales when a budget says otherwise."
+    )
+    base_lr: float = Field(
+        0.0, ge=0, le=10, title="Base rate", description="Where a cyclic schedule starts and returns to."
+    )
     max_lr: float = Field(1e-3, gt=0, le=10, title="Top rate", description="The highest learning rate.")
-    min_lr: float = Field(0.0, ge=0, title="Last rate", description="Where cosine and wsd end.")
+    min_lr: float = Field(0.0, ge=0, le=10, title="Last rate", description="Where cosine and wsd end.")
     warmup_steps: float = Field(
-        0.0, ge=0, title="Warm-up", description="Steps of linear warm-up; below 1 it is a share of the phase."
+        0.0,
+        ge=0,
+        le=MOST_STEPS,
+        title="Warm-up",
+        description="Steps of linear warm-up; below 1 it is a share of the phase.",
     )
     steps_up: float = Field(
         0.5,
         ge=0,
+        le=MOST_STEPS,
         title="Steps up",
         description="Cyclic: rising steps of a cycle; below 1 a share of the phase.",
     )
     steps_down: float = Field(
         0.5,
         ge=0,
+        le=MOST_STEPS,
         title="Steps down",
         description="Cyclic: falling steps of a cycle; wsd: decaying steps at the end; below 1 a share of the phase.",
     )
@@ -298,6 +318,7 @@ class TrainConfig(Settings):
     eval_iters: int = Field(
         20,
         ge=1,
+        le=100_000,
         title="Evaluation batches",
         description="Batches that one measurement looks at, of each kind of text.",
     )
@@ -377,7 +398,7 @@ class SampleConfig(Settings):
         title="Repetition penalty",
         description="Above 1 makes tokens already written less likely.",
     )
-    max_new_tokens: int = Field(256, ge=1, title="Length", description="Tokens to write at most.")
+    max_new_tokens: int = Field(256, ge=1, le=100_000, title="Length", description="Tokens to write at most.")
     seed: int = Field(0, ge=0, lt=2**63, title="Seed", description="The same seed writes the same text.")
 
 
@@ -391,3 +412,14 @@ class RunConfig(Settings):
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> Self:
+        tokens = self.train.batch_size * self.train.accumulation_steps * self.model.block_size
+        if tokens > MOST_STEP_TOKENS:
+            raise ValueError(
+                f"train.batch_size={self.train.batch_size}, train.accumulation_steps={self.train.accumulation_steps} "
+                f"and model.block_size={self.model.block_size} make {tokens:,} tokens a step; "
+                f"{MOST_STEP_TOKENS:,} are the most"
+            )
+        return self

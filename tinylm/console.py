@@ -115,7 +115,7 @@ class Live:
         self.state.apply(event)
         match event:
             case events.RunStarted():
-                self._console.print(Text(opening(event), style="dim"))
+                self._console.print(Text(printable(opening(event)), style="dim"))
             case events.DataPrepared():
                 self._console.print(Text(prepared(event), style="dim"))
             case events.Note():
@@ -205,7 +205,7 @@ def summary(state: RunState) -> str:
         card.verdict(finished.val_bpb, baselines),
     ]
     if state.sample:
-        written = printable(state.sample.prompt + state.sample.text).strip()
+        written = (state.sample.prompt + state.sample.text).strip()
         lines += ["", "It writes:", "", *(f"    {line}" for line in written.splitlines()), ""]
     if finished.reason == "early_stop" and finished.best_step is not None:
         lines.append(f"It ended early: nothing was better than step {finished.best_step:,}, whose checkpoint is kept.")
@@ -213,7 +213,7 @@ def summary(state: RunState) -> str:
         lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}{where}")
     lines.append(f"The run is in {started.dir}")
     lines.append(f'Talk to it: tinylm-studio --generate "" --run {started.run}{where}')
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def left(state: RunState) -> str:
@@ -224,7 +224,7 @@ def left(state: RunState) -> str:
         return duration(max(0.0, state.plan.seconds - state.steps[-1].seconds))
     last = state.steps[-1]
     recent = [step for step in state.steps[-200:] if step.seconds > last.seconds - 60]
-    if len(recent) < 2:
+    if len(recent) < 2 or last.step <= recent[0].step:
         return "?"
     each = (last.seconds - recent[0].seconds) / (last.step - recent[0].step)
     return duration(each * (state.plan.steps - last.step))

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from tinylm.errors import DataError, RunError
 from tinylm.model import IGNORED
-from tinylm.prepare import Layout, Segment
-from tinylm.tokenizer import Tokenizer
+from tinylm.prepare import Prepared, Segment
 
 
 class Corpus:
@@ -25,21 +23,11 @@ class Corpus:
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         """Open a prepared folder or a run folder (`tinylm.prepare`); RunError where its files do not fit each other."""
-        try:
-            self.layout = Layout.from_json((folder / "data" / "data.json").read_text(encoding="utf-8"))
-            self.tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
-            size = (folder / "data" / "tokens.bin").stat().st_size
-            width = int(np.dtype(self.layout.dtype).itemsize)
-            # torch computes with signed integers: the same bits, and `read` masks the sign away again.
-            self._ids = torch.from_numpy(
-                np.memmap(folder / "data" / "tokens.bin", dtype=f"int{8 * width}", mode="c", shape=(size // width,))
-            )
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"The prepared text in {folder} cannot be read: {error}.", "Restore the folder, or train again."
-            ) from None
-        if self.layout.end > len(self._ids):
-            raise RunError(f"The tokens.bin in {folder} is shorter than it was.", "Restore it, or train again.")
+        prepared = Prepared.open(folder)
+        self._folder, self.layout, self.tokenizer = folder, prepared.layout, prepared.tokenizer
+        width = prepared.ids.itemsize
+        # torch computes with signed integers: the same bits, and `read` masks the sign away again.
+        self._ids = torch.from_numpy(prepared.ids.view(f"int{8 * width}"))
         self._mask = (1 << 8 * width) - 1
         self.device = device
         if device.type == "cuda":
@@ -61,6 +49,11 @@ class Corpus:
 
     def stream(self, group: str, block_size: int) -> Stream:
         """The training ids of a group as one stream; DataError where it is too short for `block_size`."""
+        if group not in self.layout.groups:
+            raise RunError(
+                f"The data.json in {self._folder} knows no texts by the name {group!r}.",
+                "Restore it and config.toml as they were, or train again.",
+            )
         return Stream(self, self.layout.groups[group], block_size)
 
 

@@ -6,6 +6,8 @@ The console, the app, `--json`, the run folder and the tests all read this one s
 
 import json
 import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -196,18 +198,28 @@ class Failed(Event):
 
 KINDS: dict[str, type[Event]] = {event.kind: event for event in Event.__subclasses__()}
 
+MOST, LARGEST = 2**63, 1e39
+"""What whole numbers and others stay below: nothing is counted or measured beyond that."""
+
+_STEERING = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON leaves as they are, and some terminals obey."""
+
 
 def to_json(event: Event) -> str:
     """One line of JSON, without its line end; non-finite numbers become null."""
     line = json.dumps({"event": event.kind} | _plain(event), ensure_ascii=False, separators=(", ", ": "))
+    line = _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
     return line.encode("utf-8", "replace").decode("utf-8")  # a file name may hold what is no character
 
 
 def from_json(line: str | bytes) -> Event | None:
     """The event on a line, or None where its kind is unknown; keys that we do not know are skipped.
 
-    Raises ValueError where the line is no event at all: torn, not JSON, or without the keys of its kind.
+    Raises ValueError where the line is no event at all: torn, not JSON, without the keys of its kind, or with values
+    that they cannot have. What is told can be believed: nobody who folds events looks at types again.
     """
+    if line[:1] not in ("{", b"{"):
+        raise ValueError("not an event")
     try:
         table = json.loads(line)
     except RecursionError:
@@ -222,12 +234,60 @@ def from_json(line: str | bytes) -> Event | None:
     if missing:
         raise ValueError(f"a {table['event']} event without {', '.join(sorted(missing))}")
     values = {name: value for name, value in table.items() if name in names}
+    for name, fits in _FITTING[event]:
+        if not fits(values[name]):
+            raise ValueError(f"a {table['event']} event whose {name} cannot be")
     if event is Planned:
-        try:
-            values["phases"] = tuple(PhaseSpan(span["name"], span["first"], span["last"]) for span in values["phases"])
-        except (TypeError, KeyError):
-            raise ValueError("a planned event with phases that are none") from None
+        if values["steps"] < 1:
+            raise ValueError("a plan of no step")
+        values["phases"] = tuple(PhaseSpan(span["name"], span["first"], span["last"]) for span in values["phases"])
     return event(**values)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < MOST
+
+
+def _is_number(value: object) -> bool:
+    return (type(value) is float or type(value) is int) and -LARGEST < value < LARGEST  # NaN is not
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a text that can be written again: halves of surrogate pairs cannot."""
+    if type(value) is not str:
+        return False
+    try:
+        return value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+def _are_spans(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(span, dict)
+        and _is_text(span.get("name"))
+        and _is_count(span.get("first"))
+        and _is_count(span.get("last"))
+        for span in value
+    )
+
+
+_FITS: dict[Any, Callable[[object], bool]] = {
+    int: _is_count,
+    int | None: lambda value: value is None or _is_count(value),
+    float: _is_number,
+    float | None: lambda value: value is None or _is_number(value),
+    bool: lambda value: type(value) is bool,
+    str: _is_text,
+    dict[str, float]: _are_numbers,
+    tuple[PhaseSpan, ...]: _are_spans,
+}
+
+_FITTING = {event: [(field.name, _FITS[field.type]) for field in fields(event)] for event in KINDS.values()}
 
 
 def _plain(value: Any) -> Any:

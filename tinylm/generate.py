@@ -14,8 +14,11 @@ import torch
 from torch import Tensor
 
 from tinylm.config import SampleConfig
+from tinylm.errors import RunError
 from tinylm.model import KVCache, Transformer
 from tinylm.tokenizer import Tokenizer
+
+_ANOTHER = "Use another checkpoint, or train again with a lower train.phases.N.max_lr."
 
 
 def penalize(logits: Tensor, written: Tensor, penalty: float) -> Tensor:
@@ -137,6 +140,8 @@ def choose_tokens(
     generator = torch.Generator().manual_seed(settings.seed)
     for _ in range(settings.max_new_tokens):
         logits = writer.logits()
+        if not math.isfinite(float(logits.max())):  # NaN anywhere is their highest
+            raise RunError("The model knows no number for what comes next: its weights are too large.", _ANOTHER)
         drawn = next_probabilities(logits, torch.tensor(sorted(set(writer.ids))), settings)
         token = int(torch.multinomial(drawn, 1, generator=generator))
         yield _told(token, logits, drawn, n_candidates) if n_candidates else Chosen(token, math.nan, math.nan, ())

@@ -5,18 +5,20 @@ No torch here, and never a whole log: a list of many long runs is to be there at
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinylm import events
+from tinylm import events, wary
 from tinylm.runs import RunFolder
 
 PIECE = 65536
 """Bytes that are read of each end of an event log."""
 
 _STEP = b'{"event": "step"'
+
+_MOST_BYTES = 1 << 20
+"""Of a checkpoint's state.json, which has 2 KB."""
 
 
 @dataclass
@@ -36,7 +38,7 @@ def told_by(run: RunFolder) -> Told:
     """What both ends of a run's event log tell; OSError where it cannot be read."""
     told = Told()
     try:
-        with run.events_file.open("rb") as file:
+        with wary.opened(run.events_file) as file:
             size = file.seek(0, 2)
             file.seek(0)
             head = file.read(PIECE)
@@ -78,10 +80,9 @@ def _event(line: bytes) -> events.Event | None:
 def saved(run: RunFolder, pointer: str) -> dict[str, Any]:
     """The state of the checkpoint that `latest` or `best` names; empty where there is none that can be read."""
     try:
-        name = (run.checkpoints / pointer).read_text(encoding="utf-8").strip()
+        name = wary.read(run.checkpoints / pointer, 100).decode("ascii").strip()
         if not re.fullmatch(r"step-\d{8}", name):
             return {}
-        table = json.loads((run.checkpoints / name / "state.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return wary.table(wary.read(run.checkpoints / name / "state.json", _MOST_BYTES))
+    except (OSError, ValueError):
         return {}
-    return table if isinstance(table, dict) else {}

@@ -2,11 +2,12 @@
 
 import torch
 
-from tinylm import checkpoint, device
-from tinylm.errors import RunError
+from tinylm import checkpoint, device, memory, wary
+from tinylm.config import ModelConfig
+from tinylm.errors import ConfigError, RunError
 from tinylm.model import Transformer
 from tinylm.runs import RunFolder
-from tinylm.tokenizer import Tokenizer
+from tinylm.tokenizer import MOST_BYTES, Tokenizer
 
 SMALL = 20_000_000
 """Parameters below which one thread writes fastest: waking a second one takes longer than a token's share of work."""
@@ -15,7 +16,7 @@ SMALL = 20_000_000
 def load_tokenizer(run: RunFolder) -> Tokenizer:
     """The run's tokenizer; RunError where its file is missing or damaged."""
     try:
-        return Tokenizer.from_json(run.tokenizer_file.read_text(encoding="utf-8"))
+        return Tokenizer.from_json(wary.read(run.tokenizer_file, MOST_BYTES).decode())
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"The tokenizer of {run.name} cannot be read: {error}.", "Restore tokenizer.json.") from None
 
@@ -25,16 +26,40 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
     place = device.choose_device(wanted_device)
     config, tokenizer = run.config(), load_tokenizer(run)
     found = checkpoint.load(checkpoint.find(run, which))
-    with torch.device("meta"):  # shapes only: nothing is allocated before the checkpoint has shown its own
-        model = Transformer(config.model, tokenizer.vocab_size)
-    try:
-        model.load_state_dict(found.model(), assign=True)
-    except RuntimeError as error:
+    weights = found.model()
+    if {name: (weight.shape, weight.dtype) for name, weight in weights.items()} != _shapes(
+        config.model, tokenizer.vocab_size
+    ):
         raise RunError(
             f"The checkpoint {found.path.name} does not fit the config.toml of {run.name}.", "Restore that file."
-        ) from error
+        )
+    if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
+        raise RunError(f"The checkpoint {found.path.name} of {run.name} holds no numbers.", "Use another --checkpoint.")
+    _refuse_long(config.model)
+    with torch.device("meta"):
+        model = Transformer(config.model, tokenizer.vocab_size)
+    model.load_state_dict(weights, assign=True)
     model.reset_rotary()
     return model.to(place).eval(), tokenizer
+
+
+def _shapes(config: ModelConfig, vocab_size: int) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    """Shape and type of each weight; nothing is allocated, not even the positions, which no weight depends on."""
+    with torch.device("meta"):
+        model = Transformer(config.model_copy(update={"block_size": 8}), vocab_size)
+    return {name: (weight.shape, weight.dtype) for name, weight in model.state_dict().items()}
+
+
+def _refuse_long(config: ModelConfig) -> None:
+    """ConfigError where positions, keys and values of a whole context are larger than the memory."""
+    columns = config.head_size * (1 + config.n_layer * config.n_kv_head)
+    needed, free = 2 * columns * config.block_size * torch.float32.itemsize, memory.free(torch.device("cpu"))
+    if free is not None and needed > free:
+        raise ConfigError(
+            f"A context of {config.block_size:,} tokens needs {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB "
+            "are free.",
+            "Use another run, or a machine with more memory.",
+        )
 
 
 def settle_threads(model: Transformer) -> None:

@@ -9,10 +9,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tinylm import disk
+from tinylm import disk, wary
 from tinylm.errors import RunError
 
 NOTES_FORMAT = 1
+
+_MOST_BYTES = 1 << 24
 
 
 class Notes:
@@ -22,13 +24,13 @@ class Notes:
         self._file, self._damaged = home / "notes.json", False
         self._table: dict[str, Any] = {}
         try:
-            table = json.loads(self._file.read_bytes())
-            if not isinstance(table, dict) or not isinstance(table.get("runs"), dict):
+            table = wary.table(wary.read(self._file, _MOST_BYTES))
+            if not isinstance(table.get("runs"), dict):
                 raise ValueError("no notes")
             self._table = table
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError):
             self._damaged = True
 
     @property

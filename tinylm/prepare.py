@@ -16,18 +16,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from tinylm import paths
+from tinylm import disk, paths, wary
 from tinylm.config import STORIES, DataConfig, RunConfig, TokenizerConfig
 from tinylm.corpus.baselines import baselines
 from tinylm.corpus.cleaning import CLEANING_VERSION
 from tinylm.corpus.reading import Reading, Text, fingerprint, read_paths
 from tinylm.corpus.stories import STORIES_VERSION, stories
 from tinylm.errors import DataError, RunError
-from tinylm.tokenizer import Tokenizer, train_tokenizer
+from tinylm.tokenizer import MOST_BYTES, Tokenizer, train_tokenizer
 
 N_SPANS = 4
 """Into how many contiguous spans `val_placement = "spans"` divides the held-out part of a text."""
@@ -38,12 +40,24 @@ MIN_SPANS_CHARS = 100_000
 _PREPARE_VERSION = 1
 
 
+_MOST_LAYOUT_BYTES = 1 << 26
+"""Of a data.json, which has about 100 bytes for each text."""
+
+_MOST_READ = 100
+"""How many times a text is read in a pass at most (`data.weights`)."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[float, Field(ge=0, lt=1e39)]
+
+
 @dataclass(frozen=True)
 class Segment:
     """A stretch of training ids; `before` and `after` say whether held-out text lies on that side of it."""
 
-    start: int
-    end: int
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    start: Count
+    end: Count
     before: bool
     after: bool
 
@@ -52,17 +66,19 @@ class Segment:
 class Layout:
     """Where what lies in `tokens.bin`, and what there is to say about the text."""
 
-    dtype: str
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    dtype: Literal["uint16", "uint32"]
     groups: dict[str, list[Segment]]
     """Training segments by group of sources; a phase with texts of its own is a group (`group_name`).
 
     In the order of a pass: those of a text that is read several times in it (`data.weights`) stand here several times.
     """
-    held_out: list[tuple[int, int]]
+    held_out: list[tuple[Count, Count]]
     """Held-out pieces (start, end); each begins with the end-of-text token, which is context and not predicted."""
-    bytes: int
-    val_bytes: int
-    baselines: dict[str, float]
+    bytes: Count
+    val_bytes: Count
+    baselines: dict[str, Number]
     notes: list[str]
 
     def stretches(self) -> list[tuple[int, int]]:
@@ -82,18 +98,47 @@ class Layout:
     def from_json(cls, text: str) -> Layout:
         """The layout that `to_json` wrote; RunError where the text is not one."""
         try:
-            table: dict[str, Any] = json.loads(text)
-            table["groups"] = {name: [Segment(**part) for part in parts] for name, parts in table["groups"].items()}
-            table["held_out"] = [(start, end) for start, end in table["held_out"]]
-            layout = cls(**table)
+            layout = TypeAdapter(cls).validate_json(text)
             for start, end in layout.stretches():
-                if not (type(start) is int and type(end) is int and 0 <= start <= end):
-                    raise ValueError(f"no ids can lie from {start!r} to {end!r}")
-            if layout.dtype not in ("uint16", "uint32"):
-                raise ValueError(f"ids of the type {layout.dtype!r}")
+                if start > end:
+                    raise ValueError(f"no ids can lie from {start} to {end}")
+            if sum(end - start for start, end in layout.stretches()) > _MOST_READ * layout.end:
+                raise ValueError("the same ids are read over and over")
             return layout
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise RunError(f"The data.json of this run is damaged: {error}.", "Restore it, or train again.") from None
+        except ValueError as error:
+            what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            raise RunError(f"The data.json of this run is damaged: {what}.", "Restore it, or train again.") from None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared folder or a run folder, opened: its layout, its tokenizer, and its ids in a memory map."""
+
+    layout: Layout
+    tokenizer: Tokenizer
+    ids: npt.NDArray[np.unsignedinteger[Any]]
+
+    @classmethod
+    def open(cls, folder: Path) -> Prepared:
+        """Read and check its files; RunError where one is damaged, or they do not fit each other."""
+        try:
+            layout = Layout.from_json(wary.read(folder / "data" / "data.json", _MOST_LAYOUT_BYTES).decode())
+            tokenizer = Tokenizer.from_json(wary.read(folder / "tokenizer.json", MOST_BYTES).decode())
+            with wary.opened(folder / "data" / "tokens.bin") as file:
+                # "c": torch wants an array that it may write to; nobody does, and it would not reach the disk.
+                ids = np.memmap(file, dtype=layout.dtype, mode="c")
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"The prepared text in {folder} cannot be read: {error}.", "Restore the folder, or train again."
+            ) from None
+        if layout.end > len(ids):
+            raise RunError(f"The tokens.bin in {folder} is shorter than it was.", "Restore it, or train again.")
+        if int(ids[: layout.end].max(initial=0)) >= tokenizer.vocab_size:
+            raise RunError(
+                f"The tokens.bin in {folder} holds tokens that its tokenizer does not know.",
+                "Restore both, or train again.",
+            )
+        return cls(layout, tokenizer, ids)
 
 
 def group_name(sources: Sequence[str]) -> str:
@@ -120,6 +165,7 @@ def prepare(config: RunConfig, home: Path) -> Path:
     making = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
     try:
         _make(making, groups, config.data, config.tokenizer)
+        making.chmod(0o777 & ~disk.umask())  # mkdtemp makes private folders
         try:
             making.rename(folder)
         except OSError:
@@ -131,13 +177,12 @@ def prepare(config: RunConfig, home: Path) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether all that belongs into a prepared folder is there."""
+    """Whether all that belongs into a prepared folder is there, and fits."""
     try:
-        layout = Layout.from_json((folder / "data" / "data.json").read_text(encoding="utf-8"))
-        size = (folder / "data" / "tokens.bin").stat().st_size
-        return (folder / "tokenizer.json").is_file() and size >= layout.end * np.dtype(layout.dtype).itemsize
-    except (OSError, UnicodeDecodeError, RunError):
+        Prepared.open(folder)
+    except RunError:
         return False
+    return True
 
 
 def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerConfig) -> str:
@@ -248,7 +293,7 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
     measured = baselines(train, held_out)
     if floor_bytes and floor_bytes == val_bytes:
         measured["floor"] = floor_bits / floor_bytes
-    dtype = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
+    dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
     (folder / "data").mkdir()
     with (folder / "data" / "tokens.bin").open("wb") as file:
         segments, spans = _encode(file, divided, tokenizer, dtype)
@@ -262,8 +307,8 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
         baselines={name: round(value, 6) for name, value in measured.items()},
         notes=notes,
     )
-    (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
-    (folder / "data" / "data.json").write_text(layout.to_json(), encoding="utf-8")
+    disk.write_durably(folder / "tokenizer.json", tokenizer.to_json().encode())
+    disk.write_durably(folder / "data" / "data.json", layout.to_json().encode())
 
 
 def _encode(

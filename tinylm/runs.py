@@ -11,9 +11,9 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -156,20 +156,27 @@ def create(home: Path, name: str) -> RunFolder:
     """Make the folder of a new run, still unlocked; RunError where the name is taken."""
     run = RunFolder(check_free(home, name))
     if run.path.exists():
-        aside = run.path.with_name(f".left-{name}-{os.getpid()}")
+        aside = _aside(run)
         run.path.rename(aside)
         if not _left_behind(RunFolder(aside)):  # somebody else has begun in the meantime: put it back
             aside.rename(run.path)
             check_free(home, name)
-        shutil.rmtree(aside)
+    for left in run.path.parent.glob(f".left-{name}-*"):  # also by one that was killed right here
+        shutil.rmtree(left, ignore_errors=True)
     run.path.mkdir(parents=True)
     return run
 
 
 def _left_behind(run: RunFolder) -> bool:
-    """Whether a set-up that was killed left this folder: it was locked once, and never became a run."""
+    """Whether a set-up that was killed left this folder: empty, or locked once, and it never became a run."""
     began = run.config_file.exists() or run.checkpoints.exists()
-    return (run.path / ".lock").is_file() and not began and not run.is_locked()
+    locked_once = (run.path / ".lock").is_file() and not run.is_locked()
+    return not began and (locked_once or (run.path.is_dir() and not any(run.path.iterdir())))
+
+
+def _aside(run: RunFolder) -> Path:
+    """Where a folder goes that is about to be deleted: its name is free at once, whatever happens meanwhile."""
+    return run.path.with_name(f".left-{run.name}-{os.getpid()}")
 
 
 def open_run(home: Path, name: str | None = None) -> RunFolder:
@@ -203,7 +210,10 @@ def _last_change(run: RunFolder) -> float:
 
 def remove(run: RunFolder) -> None:
     """Delete a run that never came to be, with all that it holds."""
-    shutil.rmtree(run.path, ignore_errors=True)
+    aside = _aside(run)
+    with suppress(OSError):  # already gone
+        run.path.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 class Log:
@@ -211,7 +221,7 @@ class Log:
 
     def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
         """Open for appending; with `keep_bytes` cut back to that length first: a resumed run repeats nothing."""
-        self._file: BinaryIO = path.open("ab")
+        self._file = path.open("ab", buffering=0)
         if keep_bytes is not None:
             self.cut(keep_bytes)
 
@@ -220,14 +230,18 @@ class Log:
         self._file.truncate(min(keep_bytes, os.fstat(self._file.fileno()).st_size))
 
     def write(self, lines: Sequence[str]) -> None:
-        """Append lines in one write."""
-        if lines:
-            self._file.write("".join(line + "\n" for line in lines).encode("utf-8", errors="replace"))
-            self._file.flush()
+        """Append lines in one write: all of them or, where the disk refuses, none."""
+        left = memoryview("".join(line + "\n" for line in lines).encode("utf-8", errors="replace"))
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            while left:  # a disk that fills up takes a part
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._file.truncate(before)
+            raise
 
     def sync(self) -> int:
         """Bring all on the disk; returns the length of the file in bytes."""
-        self._file.flush()
         os.fsync(self._file.fileno())
         return os.fstat(self._file.fileno()).st_size
 

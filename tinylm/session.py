@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from filelock import BaseFileLock
 
-from tinylm import __version__, checkpoint, device, events, memory, prepare, runs, settings
+from tinylm import __version__, checkpoint, device, disk, events, memory, prepare, runs, settings
 from tinylm.checkpoint import Checkpoint, TrainState
 from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
@@ -137,6 +137,10 @@ def start(config: RunConfig, home: Path, name: str | None) -> Session:
         run = runs.create(home, name if name is not None else runs.fresh_name(home, config.data.sources))
         try:
             lock = run.lock()
+        except OSError:  # not a RunError: where somebody else was faster, the folder is theirs
+            runs.remove(run)
+            raise
+        try:
             _take(prepare.prepare(config, home), run)
             return _session(config, run, lock, None, began, [], fresh=True)
         except BaseException:
@@ -152,10 +156,14 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
     `config` is what `settings.resumed` gave.
     """
     began = time.perf_counter()
-    lock = run.lock()
+    try:
+        lock = run.lock()
+    except OSError as error:
+        raise refused(error, run.path, begun=True) from error
     try:
         found, faults = checkpoint.newest_whole(run)
         notes = _set_aside(faults)
+        _finish_saving(config, run, found)
         if found and found.state.machine != device.machine_name(torch.device("cpu")):
             notes.append("This is another machine than before: what was measured there is measured again.")
             config = settings.with_values(config, train={"threads": "auto"})
@@ -167,7 +175,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
         return _session(config, run, lock, found, began, notes, fresh=False)
     except OSError as error:
         lock.release()
-        raise refused(error, run.path) from error
+        raise refused(error, run.path, begun=True) from error
     except BaseException:
         lock.release()
         raise
@@ -279,6 +287,20 @@ def _first_state(precision: Precision) -> TrainState:
     return TrainState(loss_scale=2.0**16 if precision == "fp16" else 1.0)
 
 
+def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) -> None:
+    """Do what a process that was killed while it saved has left undone: pointers, pruning, half-written files.
+
+    The run may go on for long without another best one, or be at its end already.
+    """
+    for half_written in run.path.glob(f".{run.config_file.name}-*"):
+        half_written.unlink()
+    if found:
+        for pointer, step in (("latest", found.state.step), ("best", found.state.best_step)):
+            if step is not None and (run.checkpoints / checkpoint.folder_name(step)).is_dir():
+                disk.replace_durably(run.checkpoints / pointer, f"{checkpoint.folder_name(step)}\n".encode())
+        checkpoint.prune(run, config.train.keep_checkpoints)
+
+
 def _set_aside(faults: list[CheckpointError]) -> list[str]:
     """What there is to tell of checkpoints that did not verify."""
     return [f"{fault.message} It was set aside, and the one before is used." for fault in faults]
@@ -296,6 +318,10 @@ def _take(prepared: Path, run: RunFolder) -> None:
             os.link(source, target)
         except OSError:  # another file system, or one without links
             shutil.copyfile(source, target)
+            with target.open("rb") as file:
+                os.fsync(file.fileno())
+    for folder in (run.path / "data", run.path, run.path.parent):  # a checkpoint is nothing without them
+        disk.sync_folder(folder)
 
 
 def out_of_memory(error: BaseException, place: torch.device) -> RunError | None:
@@ -309,11 +335,9 @@ def out_of_memory(error: BaseException, place: torch.device) -> RunError | None:
     )
 
 
-def refused(error: OSError, place: Path) -> RunError:
-    """What an operating system's refusal means for a person."""
+def refused(error: OSError, place: Path, *, begun: bool = False) -> RunError:
+    """What an operating system's refusal means for a person; `begun`: for a run that can be resumed."""
+    way_out = "then resume the run: what was saved is kept." if begun else "or choose another --home."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunError(f"There is no room left on the disk of {place}.", "Free some, or choose another --home.")
-    return RunError(
-        f"{error.filename or place} cannot be written: {error.strerror}.",
-        "Choose another --home that you may write to.",
-    )
+        return RunError(f"There is no room left on the disk of {place}.", f"Free some, {way_out}")
+    return RunError(f"{error.filename or place} cannot be written: {error.strerror}.", f"Mend that, {way_out}")

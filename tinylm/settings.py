@@ -12,7 +12,7 @@ from typing import Any, cast
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from tinylm import paths
+from tinylm import paths, wary
 from tinylm.config import FORMAT, STORIES, Phase, RunConfig
 from tinylm.errors import ConfigError
 
@@ -21,6 +21,13 @@ Table = dict[str, Any]
 
 _DEEPEST = 8
 """Names in a dotted key at most; settings have four."""
+
+_MOST_BYTES = 1 << 20
+"""Of a configuration file; one with all settings has 3 KB."""
+
+_NAME = r"(?:[\w-]+|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*')"
+_TOO_DEEP = re.compile(rf"^[ \t]*(?:\[\[?[ \t]*)?(?:{_NAME}[ \t]*\.[ \t]*){{{_DEEPEST}}}", re.MULTILINE)
+"""A key of more names than that: the standard library takes a time for it that grows with their square."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
@@ -43,15 +50,26 @@ def validate(table: Mapping[str, Any]) -> RunConfig:
 def read_toml(path: Path) -> Table:
     """The table in a TOML file; ConfigError says why it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_toml(wary.read(path, _MOST_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"There is no configuration file {path}.", "Check the path.") from None
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.", "Check it.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"The configuration file {path} is not text.", "Give a TOML file in UTF-8.") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.", "Mend that line; every text needs quotes.") from None
+
+
+def parse_toml(text: str) -> Table:
+    """The table that `text` spells; ValueError where it is none."""
+    if deep := _TOO_DEEP.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ValueError(f"a key of more than {_DEEPEST} names (at line {line})")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def with_values(config: RunConfig, **groups: Mapping[str, object]) -> RunConfig:
@@ -65,7 +83,11 @@ def to_toml(config: RunConfig) -> str:
 
 
 def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
-    """The configuration of a run folder's config.toml, and what a newer version wrote there that we do not know."""
+    """The configuration of a run folder's config.toml, and what a newer version wrote there that we do not know.
+
+    A run folder may come from a stranger: RunError where it holds links or devices (`wary.check_folder`).
+    """
+    wary.check_folder(path.parent)
     table = read_toml(path)
     unknown: list[str] = []
     if isinstance(table.get("format"), int) and table["format"] > FORMAT:
@@ -102,8 +124,8 @@ def assign(table: Table, assignment: str) -> Table:
     if not equals or not all(names):
         raise ConfigError(f"--set {assignment} is not KEY=VALUE.", "Write for example --set model.n_layer=4.")
     try:
-        value: Any = tomllib.loads(f"value = {text.strip()}")["value"]
-    except (ValueError, RecursionError):
+        value: Any = parse_toml(f"value = {text.strip()}")["value"]
+    except ValueError:
         value = text.strip()
     if len(names) > _DEEPEST:
         raise ConfigError(f"--set {key[:60]} names nothing that there is.", _nearest(key))
@@ -218,7 +240,7 @@ def _known_part(table: Mapping[str, Any], group: type[BaseModel], prefix: str) -
 
 
 def _nearest(name: str) -> str:
-    close = difflib.get_close_matches(re.sub(r"\.\d+\.", ".N.", name), settings(), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(re.sub(r"\.\d+\.", ".N.", name[:100]), settings(), n=1, cutoff=0.5)
     return f"Did you mean {close[0]}?" if close else "The config.toml of any run lists all settings."
 
 
@@ -250,7 +272,7 @@ def _told(error: ValidationError) -> ConfigError:
     name = ".".join(place)
     if fault["type"] == "extra_forbidden":
         name = ".".join(map(str, fault["loc"]))
-        return ConfigError(f"There is no setting {name}.", _nearest(name))
+        return ConfigError(f"There is no setting {name if len(name) <= 100 else name[:97] + '...'}.", _nearest(name))
     context = fault.get("ctx", {})
     if fault["type"] == "value_error":
         return ConfigError(f"The settings do not fit: {context['error']}.", "Change one of the settings that it names.")

@@ -5,13 +5,12 @@ Nothing here loads torch or reads a whole event log (`glance.py`), so that a lis
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tinylm import events, paths, runs
+from tinylm import events, paths, runs, wary
 from tinylm.config import RunConfig
 from tinylm.errors import RunError, TinyLMError
 from tinylm.glance import Told, saved, told_by
@@ -177,7 +176,7 @@ def _entry(run: RunFolder, note: dict[str, Any]) -> Entry:
         best_step, val_bpb = max(pairs, default=(None, None))
     return Entry(
         run=run,
-        name=str(note.get("name") or run.name),
+        name=_text(note.get("name")) or run.name,
         status=status,
         data=_names(config) if config else "",
         device=_device(config, started),
@@ -192,7 +191,7 @@ def _entry(run: RunFolder, note: dict[str, Any]) -> Entry:
         tokens_per_second=_number(getattr(last, "tokens_per_second", None)),
         utc=_time(getattr(told.first.get("run_started"), "utc", None)),
         bytes=_size(run.path),
-        note=str(note.get("note") or ""),
+        note=_text(note.get("note")),
         fault=fault,
     )
 
@@ -231,20 +230,27 @@ def _device(config: RunConfig | None, started: events.Event | None) -> str | Non
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < events.MOST else None
 
 
 def _number(value: object) -> float | None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return float(value) if math.isfinite(value) else None
+    return float(value) if abs(value) < events.LARGEST else None
+
+
+def _text(value: object) -> str:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _time(value: object) -> str:
     try:
-        return value if isinstance(value, str) and datetime.fromisoformat(value).tzinfo else ""
-    except ValueError:
+        if not isinstance(value, str) or not (told := datetime.fromisoformat(value)).tzinfo:
+            return ""
+        told.astimezone()  # lists show it in the local time
+    except (ValueError, OverflowError, OSError):
         return ""
+    return value
 
 
 def _last_change(run: RunFolder) -> float:
@@ -264,7 +270,7 @@ def _length(path: Path) -> int:
 def _size(folder: Path) -> int:
     """The bytes of all files in a folder."""
     try:
-        return sum(_length(path) for path in folder.rglob("*") if not path.is_dir())
+        return sum(_length(Path(entry.path)) for entry in wary.inside(folder) if not entry.is_dir())
     except OSError:
         return 0
 

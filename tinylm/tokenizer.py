@@ -6,19 +6,18 @@ document, and text that happens to contain its name is just text.
 """
 
 import base64
-import binascii
 import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rustbpe
 import tiktoken
 
-from tinylm.config import TokenizerConfig
+from tinylm import wary
+from tinylm.config import MOST_TOKENS, TokenizerConfig
 from tinylm.errors import DataError, RunError
 
 END_OF_TEXT = "<|endoftext|>"
@@ -29,6 +28,11 @@ GPT4_SPLIT = (
 """How text is cut before merging: the pattern of GPT-4, `tiktoken`'s cl100k_base."""
 
 _FORMAT = 1
+
+MOST_BYTES = 1 << 25
+"""Of a tokenizer.json: one with every character that there is has 20 MB, one of BPE rarely 5."""
+
+_MOST_CHARACTERS = 0x110000
 _BLOCK_CHARS = 1 << 19
 
 _ENDLESS = re.compile(r"(\s{400000})")
@@ -103,12 +107,18 @@ class Tokenizer:
     def from_json(cls, text: str) -> "Tokenizer":
         """The tokenizer that `to_json` saved; RunError where the text is not one."""
         try:
-            table: Any = json.loads(text)
-            pieces = [base64.b64decode(token, validate=True) for token in table["tokens"]]
-            return cls(table["kind"], pieces)
-        except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+            table = wary.table(text)
+            kind, tokens = table["kind"], table["tokens"]
+            most = _MOST_CHARACTERS if kind == "char" else MOST_TOKENS
+            if not isinstance(tokens, list) or len(tokens) >= most:
+                raise ValueError("it has no list of tokens, or one without an end")
+            if table["special"] != {END_OF_TEXT: len(tokens)}:
+                raise ValueError("its special token does not come after all others")
+            return cls(kind, [base64.b64decode(token, validate=True) for token in tokens])
+        except (ValueError, TypeError, KeyError) as error:
+            what = f"it has no {error}" if isinstance(error, KeyError) else error
             raise RunError(
-                f"The tokenizer.json of this run is damaged: {error}.", "Restore the file, or train again."
+                f"The tokenizer.json of this run is damaged: {what}.", "Restore the file, or train again."
             ) from None
 
 

@@ -62,7 +62,7 @@ def _begun(parts: Session, control: Control | None) -> Training:
         if parts.fresh:
             runs.remove(parts.run)
         if isinstance(error, OSError):
-            raise session.refused(error, parts.run.path) from error
+            raise session.refused(error, parts.run.path, begun=not parts.fresh) from error
         raise
 
 
@@ -99,7 +99,7 @@ class Training:
             raise
         except BaseException as error:
             if isinstance(error, OSError):
-                error = session.refused(error, self.parts.run.path)
+                error = session.refused(error, self.parts.run.path, begun=self.saved_step is not None)
             error = session.out_of_memory(error, self.parts.device) or error
             if isinstance(error, TinyLMError):
                 failed = events.Failed(error.title, error.message, error.hint)

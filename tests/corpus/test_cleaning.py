@@ -288,3 +288,10 @@ def test_a_text_that_mentions_the_marker_stays_whole() -> None:
     inline = f"Title: Notes\n\nOne writes {marker} at the top.\n"
     for text in (quoted, late, inline):
         assert clean(text) == cleaning.Cleaned(text, cut_gutenberg=False, unwrapped=False)
+
+
+def test_accents_piled_on_a_letter_cost_no_time_and_nothing_else_its_form() -> None:
+    """Sorting a million of them takes the standard library an hour."""
+    pile = "a" + "\u0315\u0300" * 500_000
+    assert clean(pile).text == pile
+    assert clean("e\u0301" + "\u2501" * 900 + "e\u0301").text == "\u00e9" + "\u2501" * 900 + "\u00e9"

@@ -7,12 +7,12 @@ character but its line ends and its Unicode form, so verse, dialogue and code co
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 
 import numpy as np
 
-CLEANING_VERSION = 1
+CLEANING_VERSION = 2
 """Part of the cache key: raise it whenever the same bytes would come out as other text."""
 
 Unwrap = Literal["auto", "on", "off"]
@@ -185,13 +185,15 @@ class Cleaned:
 def clean(text: str, unwrap: Unwrap = "auto") -> Cleaned:
     r"""Line ends to \n, no byte order mark, NFC, no Gutenberg header and licence, hard wraps joined.
 
+    A text with hundreds of accents on one letter keeps its Unicode form: sorting them takes a time that grows with the
+    square of their number.
     `unwrap` is "auto" (only texts that are hard-wrapped prose, and in those only the paragraphs that are),
     "on" (every paragraph that is not indented) or "off". Cleaning a cleaned text changes nothing.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = text.lstrip("\ufeff")
-    if not unicodedata.is_normalized("NFC", text):
+    if not unicodedata.is_normalized("NFC", text) and not _piled(text):
         text = unicodedata.normalize("NFC", text)
     body = _without_gutenberg(text)
     cut = body is not None
@@ -199,6 +201,20 @@ def clean(text: str, unwrap: Unwrap = "auto") -> Cleaned:
         text = body
     joined = None if unwrap == "off" else _unwrapped(text, force=unwrap == "on")
     return Cleaned(text if joined is None else joined, cut, joined is not None)
+
+
+_MARKS = re.compile(r"[^\w\s\x00-\x7f]++")  # accents, and what else is neither letter, digit nor space
+_PILE = 500
+
+
+def _piled(text: str) -> bool:
+    """Whether there are hundreds of accents on one letter."""
+    runs = (found[0] for found in _MARKS.finditer(text) if found.end() - found.start() >= _PILE)
+    return any(
+        is_accent and len(list(pile)) >= _PILE
+        for run in runs
+        for is_accent, pile in groupby(run, lambda sign: unicodedata.combining(sign) > 0)
+    )
 
 
 # Markers as Project Gutenberg has written them since 1991; a long title takes the newer one over two lines.

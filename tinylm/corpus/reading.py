@@ -5,6 +5,7 @@ is left out and counted. Nothing here knows the built-in stories.
 """
 
 import hashlib
+import math
 import os
 import stat
 import unicodedata
@@ -16,6 +17,7 @@ from pathlib import Path
 from tinylm.corpus.cleaning import DAMAGED_UTF8, Unwrap, clean, decode, looks_like
 from tinylm.errors import DataError
 
+_MEMORY_SHARE = 4  # a text takes a few times its size while it is cleaned and counted
 _HEAD = 512  # bytes that betray a picture or a film before all of it is read
 
 
@@ -215,6 +217,11 @@ def _load(file: _File) -> bytes | None:
         with file.path.open("rb") as stream:
             head = stream.read(_HEAD)
             kind = looks_like(head)
+            size = os.fstat(stream.fileno()).st_size
+            if kind is None and size > _memory() / _MEMORY_SHARE:
+                if file.folder is None:
+                    raise _too_large(file.name, size)
+                kind = "file too large for the memory"
             if kind is None:
                 return head + stream.read()
     except OSError as error:
@@ -223,6 +230,22 @@ def _load(file: _File) -> bytes | None:
         kind = "unreadable file"
     file.leave_out(kind)
     return None
+
+
+def _memory() -> float:
+    """Bytes of memory that the machine has; endless where it does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):  # Windows
+        return math.inf
+
+
+def _too_large(name: str, size: int) -> DataError:
+    return DataError(
+        f"{name} has {size / 1e9:,.1f} GB, and the memory {_memory() / 1e9:,.1f}: a text needs {_MEMORY_SHARE} times "
+        "its size.",
+        "Give a part of it.",
+    )
 
 
 def _unreadable(name: str) -> DataError:

@@ -1,0 +1,492 @@
+"""Every file that the program reads, broken in every way: a sentence with a way out, never a traceback, never a hang.
+
+The normal suite tries a few hundred inputs. `pytest -n0 -s -m torture tests/test_fuzz.py --rounds 200` tries so many
+for each of the readers, others every time, and prints what it saw.
+"""
+
+import base64
+import json
+import random
+import re
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tests.test_cli import call, one_message
+from tests.test_hostile import contents, reforge
+from tinylm import checkpoint, console, events, generate, glance, load, runs, settings, shelf
+from tinylm.config import Budget, RunConfig, SampleConfig
+from tinylm.corpus.reading import read_paths
+from tinylm.data import Batches, Corpus
+from tinylm.errors import TinyLMError
+from tinylm.notes import Notes
+from tinylm.runs import RunFolder
+from tinylm.train import train
+from tui.preferences import Preferences
+
+QUICK_ROUNDS, TORTURE_ROUNDS = 22, 150
+"""Inputs for each reader."""
+
+MOST_SECONDS, MOST_MEGABYTES = 5.0, 400
+"""What reading one file may take, and by how much the process may grow over all inputs of a reader."""
+
+
+# ---- breaking a file ----------------------------------------------------------------------------------------------
+
+HOSTILE_NUMBERS = [0, -1, 1, 2**31, 2**63, 2**64, -(2**63), 10**400, 1e308, -1e308, 1e-320, 0.5, True]
+HOSTILE_TEXTS = [
+    "", "\0", "\x1b]0;owned\x07", "\u009b2J", "\ud800", "../../../../etc/passwd", "/dev/zero", "a" * 100_000,
+    "stories", "auto", "9" * 6000, "\u202e", "step-99999999", "{}", "NaN", "2m", "<|endoftext|>",
+]  # fmt: skip
+HOSTILE: list[Any] = [
+    *HOSTILE_NUMBERS,
+    *HOSTILE_TEXTS,
+    None,
+    [],
+    {},
+    [[]],
+    {"": {}},
+    [None] * 1000,
+    float("nan"),
+    float("inf"),
+]
+
+
+def nested(depth: int) -> Any:
+    """A list in a list, and so on."""
+    node: Any = []
+    for _ in range(depth):
+        node = [node]
+    return node
+
+
+def places(node: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value inside a JSON value."""
+    parts = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, part in parts:
+        yield (*here, key)
+        yield from places(part, (*here, key))
+
+
+def swapped(rng: random.Random, text: str) -> str:
+    """JSON with some of its values replaced, taken away or doubled; events line by line."""
+    lines = text.splitlines() if text.count("\n{") and text.startswith('{"event"') else [text]
+    chosen = rng.randrange(len(lines))
+    table = json.loads(lines[chosen])
+    for _ in range(rng.randrange(1, 4)):
+        found = list(places(table))
+        if not found:
+            break
+        way = rng.choice(found)
+        node = table
+        for key in way[:-1]:
+            node = node[key]
+        match rng.randrange(4):
+            case 0 if isinstance(node, dict):
+                del node[way[-1]]
+            case 1:
+                node[way[-1]] = [node[way[-1]]]
+            case 2:
+                node[way[-1]] = nested(rng.choice([5, 90, 200, 900]))
+            case _:
+                node[way[-1]] = rng.choice(HOSTILE)
+    lines[chosen] = json.dumps(table)
+    return "\n".join(lines) + "\n"
+
+
+def retold(rng: random.Random, text: str) -> str:
+    """TOML (or any text of lines) with a value replaced, a line doubled, or a key that nobody knows."""
+    lines = text.splitlines() or [""]
+    at = rng.randrange(len(lines))
+    key = lines[at].partition("=")[0].strip()
+    value = rng.choice(HOSTILE)
+    told = json.dumps(value) if value is not None else "1979-05-27"
+    lines[at : at + 1] = rng.choice(
+        [
+            [f"{key} = {told}"],
+            [lines[at], lines[at]],
+            [lines[at], f"{rng.choice(['warp', 'a.b.c', 'model', '__class__'])} = {told}"],
+            [f"{key} = {'[' * 3000}"],
+            [f"{key}{'.a' * 20_000} = 1"],
+            [f"[{'a.' * 20_000}b]", *(f"k{i} = 1" for i in range(200))],
+            [f"{key} = {'9' * 5000}"],
+            [],
+        ]
+    )
+    return "\n".join(lines)
+
+
+def broken(rng: random.Random, whole: bytes) -> bytes:
+    """`whole` after one of the accidents and tricks."""
+    size = len(whole)
+    at, end = sorted((rng.randrange(size + 1), rng.randrange(size + 1)))
+    text = whole.decode("utf-8", "replace")
+    match rng.randrange(14):
+        case 0:
+            return whole[:at]
+        case 1 | 2:
+            spoilt = bytearray(whole)
+            for _ in range(rng.choice([1, 1, 1, 3, 30])):
+                if spoilt:
+                    spoilt[rng.randrange(size)] ^= 1 << rng.randrange(8)
+            return bytes(spoilt)
+        case 3:
+            return whole[:at] + rng.randbytes(rng.choice([1, 8, 1000])) + whole[at:]
+        case 4:
+            return whole[:at] + whole[end:]
+        case 5:
+            return whole[:end] + whole[at:]
+        case 6:
+            return whole[:at] + bytes(end - at) + whole[end:]
+        case 7:
+            return text.encode(rng.choice(["utf-16", "utf-32", "utf-16-be", "utf-8-sig", "cp500"]), "replace")
+        case 8:
+            return rng.choice(
+                [b"", b"\0", b"null", b"[]", b"{}", b"3", b'"x"', b"\xff\xfe", b"PK\x03\x04", b"\x80\x04."]
+            )
+        case 9:
+            return rng.choice([b"[", b'{"a":', b"[model]\na=", b"{"]) * rng.choice([500, 100_000])
+        case 10:
+            return rng.choice([b" ", b"\n", b"0", b"a.", b"\x1b", b"]", b"\\u0000"]) * 300_000
+        case _:
+            try:
+                return swapped(rng, text).encode("utf-8", "surrogatepass")
+            except (ValueError, IndexError):
+                return retold(rng, text).encode("utf-8", "surrogatepass")
+
+
+# ---- what reads ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """A home with a trained run, to be broken."""
+
+    home: Path
+
+    @property
+    def run(self) -> RunFolder:
+        return RunFolder(self.home / "runs" / "one")
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.run.checkpoints / "step-00000020"
+
+
+def configured(place: Place) -> None:
+    config, _ = settings.from_run_folder(place.run.config_file)
+    settings.with_values(config, train={"threads": 1})
+    settings.to_toml(settings.absolute_sources(config))
+
+
+def given_config(place: Place) -> None:
+    settings.validate(settings.merge(RunConfig().model_dump(), settings.read_toml(place.run.config_file)))
+
+
+def preset(place: Place) -> None:
+    settings.validate(settings.merge(RunConfig().model_dump(), settings.read_preset("mine", place.home)))
+
+
+def tokenizer(place: Place) -> None:
+    found = load.load_tokenizer(place.run)
+    ids = found.encode("The fox saw 漢字 and <|endoftext|>.")
+    assert int(ids.max(initial=0)) < found.vocab_size
+    found.decode(ids.tolist())
+
+
+def log(place: Place) -> None:
+    glance.told_by(place.run)
+    state = place.run.state()
+    assert 0 <= state.fraction <= 1
+    for event in place.run.events():
+        events.to_json(event)
+    for renderer in (console.Plain(), console.Live()):
+        for event in place.run.events():
+            if not isinstance(event, events.Finished):  # it alone relies on what a whole run has told
+                renderer.event(event)
+        if isinstance(renderer, console.Live):
+            renderer._draw()
+    if state.steps:
+        console.progress(state)
+
+
+def listed(place: Place) -> None:
+    for entry in shelf.entries(place.home):
+        json.dumps(entry.as_row()).encode()
+
+
+def state_file(place: Place) -> None:
+    glance.saved(place.run, "latest")
+    checkpoint.load(place.checkpoint)
+
+
+def forged_state(place: Place) -> None:
+    reforge(place.checkpoint)
+    checkpoint.load(place.checkpoint)
+
+
+def pointer(place: Place) -> None:
+    glance.saved(place.run, "latest")
+    assert checkpoint.find(place.run, "latest") == place.checkpoint
+
+
+def written(place: Place) -> None:
+    model, tokens = load.load_model(place.run, "latest")
+    "".join(generate.write(model, tokens, "The", SampleConfig(max_new_tokens=2)))
+
+
+def forged_weights(place: Place) -> None:
+    reforge(place.checkpoint)
+    written(place)
+
+
+def prepared(place: Place) -> None:
+    corpus = Corpus(place.run.path, torch.device("cpu"))
+    config = place.run.config()
+    stream = corpus.stream(next(iter(corpus.layout.groups), ""), config.model.block_size)
+    ids, _ = Batches(stream, config.data.windows, 4, 1).draw(0)
+    assert 0 <= int(ids.min()) <= int(ids.max()) < corpus.tokenizer.vocab_size
+
+
+def noted(place: Place) -> None:
+    listed(place)
+    Notes(place.home).part("bin")
+    shelf.set_note(place.home, place.run, "looks good")
+    assert shelf.entries(place.home)[0].note == "looks good"
+
+
+def preferred(place: Place) -> None:
+    Preferences.load(place.home)
+
+
+def read_text(place: Place) -> None:
+    read_paths([place.home / "text.txt"])
+
+
+def pasted(place: Place) -> None:
+    text = (place.home / "text.toml").read_bytes().decode("utf-8", "replace")
+    for attempt in (
+        lambda: settings.validate(settings.parse_toml(text)),
+        lambda: settings.assign(RunConfig().model_dump(), text),
+        lambda: settings.validate(settings.assign(RunConfig().model_dump(), f"train.phases={text}")),
+        lambda: settings.validate(settings.put(RunConfig().model_dump(), ["data", "sources"], [text])),
+        lambda: Budget.parse(text),
+        lambda: runs.check_name(text),
+    ):
+        with suppress(TinyLMError, ValueError):  # who pastes there is told what a ValueError says
+            attempt()
+
+
+READERS: dict[str, tuple[str, Callable[[Place], None]]] = {
+    "a run's config.toml": ("runs/one/config.toml", configured),
+    "--config": ("runs/one/config.toml", given_config),
+    "a preset": ("presets/mine.toml", preset),
+    "tokenizer.json": ("runs/one/tokenizer.json", tokenizer),
+    "events.jsonl": ("runs/one/events.jsonl", log),
+    "events.jsonl in the list": ("runs/one/events.jsonl", listed),
+    "state.json": ("runs/one/checkpoints/step-00000020/state.json", state_file),
+    "state.json with a sum": ("runs/one/checkpoints/step-00000020/state.json", forged_state),
+    "latest": ("runs/one/checkpoints/latest", pointer),
+    "model.safetensors": ("runs/one/checkpoints/step-00000020/model.safetensors", written),
+    "model.safetensors with a sum": ("runs/one/checkpoints/step-00000020/model.safetensors", forged_weights),
+    "a config.toml that lies": ("runs/one/config.toml", written),
+    "a tokenizer.json that lies": ("runs/one/tokenizer.json", written),
+    "data.json": ("runs/one/data/data.json", prepared),
+    "tokens.bin": ("runs/one/data/tokens.bin", prepared),
+    "notes.json": ("notes.json", noted),
+    "studio.json": ("studio.json", preferred),
+    "a text": ("text.txt", read_text),
+    "what is pasted": ("text.toml", pasted),
+}
+
+WRITES: dict[Callable[[Place], None], str] = {
+    forged_state: re.escape(READERS["state.json"][0]),
+    forged_weights: re.escape(READERS["state.json"][0]),
+    noted: r"notes\.json",
+}
+"""What a reader may change: forgers the sums, and who writes a note the notes, of which damaged ones are kept aside."""
+
+
+# ---- trying it ----------------------------------------------------------------------------------------------------
+
+
+class Hang(BaseException):
+    """Reading took longer than it may."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise Hang in what takes longer."""
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise Hang(f"longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@dataclass
+class Tally:
+    """What came of so many inputs."""
+
+    inputs: int = 0
+    refused: int = 0
+    slowest: float = 0.0
+
+
+def tried(place: Place, whole: dict[str, bytes], file: str, read: Callable[[Place], None], data: bytes) -> bool:
+    """Read `data` in the place of a file: false where a sentence says what is wrong and how to mend it.
+
+    Afterwards all is as it was, and the reader has not changed it.
+    """
+    (place.home / file).write_bytes(data)
+    readable = True
+    try:
+        with within(MOST_SECONDS):
+            read(place)
+    except TinyLMError as error:
+        readable = False
+        assert error.message and error.hint and len(str(error)) < 2000  # noqa: PT017,PT018
+    finally:
+        found = contents(place.home)
+        changed = {name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name)}
+        for name in changed:
+            (place.home / name).unlink(missing_ok=True)
+            if name in whole:
+                (place.home / name).write_bytes(whole[name])
+    writes = WRITES.get(read, "$")
+    assert {name for name in changed if not re.match(writes, name)} <= {file}
+    assert found[file] == data or re.match(writes, file)
+    return readable
+
+
+def fuzz(place: Place, file: str, read: Callable[[Place], None], rounds: int, fixed: bool) -> Tally:
+    """Try so many broken versions of a file."""
+    tally, whole = Tally(), contents(place.home)
+
+    @hypothesis_settings(
+        max_examples=rounds, deadline=None, derandomize=fixed, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(seed=st.integers(0, 2**32), junk=st.one_of(st.none(), st.none(), st.none(), st.binary(max_size=300)))
+    def one(seed: int, junk: bytes | None) -> None:
+        data = junk if junk is not None else broken(random.Random(seed), whole[file])
+        start = time.perf_counter()
+        tally.refused += not tried(place, whole, file, read, data)
+        tally.inputs += 1
+        tally.slowest = max(tally.slowest, time.perf_counter() - start)
+
+    read(place)
+    for name, data in whole.items():
+        (place.home / name).write_bytes(data)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    one()
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown
+    assert grown < MOST_MEGABYTES * 1024, f"the process grew by {grown / 1024:.0f} MB"
+    return tally
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[..., RunConfig]) -> Path:
+    """A home with a finished run and all files that a home may have."""
+    home = tmp_path_factory.mktemp("fuzz") / "home"
+    home.mkdir()
+    list(train(tiny_config(), home, "one"))
+    shutil.rmtree(home / "cache")
+    (home / "presets").mkdir()
+    shutil.copyfile(home / "runs" / "one" / "config.toml", home / "presets" / "mine.toml")
+    shutil.copyfile(home / "runs" / "one" / "config.toml", home / "text.toml")
+    (home / "text.txt").write_text("Once upon a time, the café was empty.\n" * 50, encoding="utf-8")
+    shelf.set_note(home, RunFolder(home / "runs" / "one"), "the first")
+    Preferences("nord", "ascii").save(home)
+    return home
+
+
+@pytest.fixture
+def place(trained: Path, tmp_path: Path) -> Place:
+    """A copy of it to break."""
+    return Place(Path(shutil.copytree(trained, tmp_path / "home")))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_broken_file_is_a_sentence(name: str, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = fuzz(place, *READERS[name], QUICK_ROUNDS, fixed=True)
+    assert tally.inputs >= QUICK_ROUNDS
+    assert tally.slowest < MOST_SECONDS
+
+
+@pytest.mark.torture
+def test_thousands_of_broken_files(
+    trained: Path, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds, inputs, slowest = request.config.getoption("--rounds", None) or TORTURE_ROUNDS, 0, 0.0
+    for name, (file, read) in READERS.items():
+        place = Place(Path(shutil.copytree(trained, tmp_path / name.replace(" ", "-"))))
+        tally = fuzz(place, file, read, rounds, fixed=False)
+        inputs, slowest = inputs + tally.inputs, max(slowest, tally.slowest)
+        with capsys.disabled():
+            print(f"{name}: {tally.inputs} inputs, {tally.refused} refused, slowest {tally.slowest:.2f} s")
+    with capsys.disabled():
+        print(f"{inputs} inputs, 0 tracebacks, 0 runs damaged, slowest {slowest:.2f} s")
+    assert slowest < MOST_SECONDS
+
+
+COMMANDS = {
+    "generate from a broken config": ("runs/one/config.toml", b"[model]\nn_embd = 1e6\n", ["--generate", "hi"], 2),
+    "generate with a broken tokenizer": ("runs/one/tokenizer.json", b"{}", ["--generate", "hi"], 2),
+    "generate with no weights": (READERS["model.safetensors"][0], b"\xff" * 4096, ["--generate", "hi"], 2),
+    "resume with a broken layout": (
+        "runs/one/data/data.json", b'{"dtype": "uint16"}', ["--train", "--resume", "--steps", "30"], 2,
+    ),
+    "resume with ids that nobody knows": (
+        "runs/one/data/tokens.bin", b"\xff" * 30_000, ["--train", "--resume", "--steps", "30"], 2,
+    ),
+    "a preset out of many names": ("presets/mine.toml", b"a." * 200_000 + b"b = 1", ["--train", "--preset", "mine"], 2),
+    "a giant preset": ("presets/mine.toml", b"#" * (2 << 20), ["--train", "--preset", "mine"], 2),
+    "runs with a broken log": ("runs/one/events.jsonl", b'{"event": "step"' * 1000, ["--runs"], 0),
+    "runs with broken notes": ("notes.json", b"[" * 100_000, ["--runs"], 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "data", "arguments", "code"), COMMANDS.values(), ids=COMMANDS)
+def test_the_command_line_says_it_in_a_sentence(
+    file: str, data: bytes, arguments: list[str], code: int, place: Place
+) -> None:
+    (place.home / file).write_bytes(data)
+    before = contents(place.home)
+    with within(30):
+        said = call(*arguments, "--home", place.home)
+    assert said.code == code, said.err
+    assert "Traceback" not in said.err
+    if code:
+        one_message(said.err)
+    after = {name: data for name, data in contents(place.home).items() if not name.startswith("cache/")}
+    assert after == before
+
+
+def test_pieces_that_are_no_base64_and_ids_beyond_all_reason(place: Place) -> None:
+    table = json.loads(place.run.tokenizer_file.read_text(encoding="utf-8"))
+    for tokens in (
+        ["AA=="] * 300_000,
+        [base64.b64encode(bytes([i % 256, i // 256])).decode() for i in range(65536)] * 4,
+    ):
+        place.run.tokenizer_file.write_text(json.dumps(table | {"tokens": tokens}), encoding="utf-8")
+        with pytest.raises(TinyLMError, match=r"tokenizer\.json"):
+            load.load_tokenizer(place.run)

@@ -1,0 +1,371 @@
+"""Trainings that are killed (SIGKILL) at any instant, go on, and end as if nothing had happened.
+
+Each training is a process of its own, forked from one that has loaded torch already. It is killed by the clock, or it
+kills itself at a certain call to the disk: before the file is opened, renamed or deleted, or in the middle of a write.
+"""
+
+import json
+import multiprocessing
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tinylm import checkpoint, disk, runs, settings
+from tinylm import train as engine
+from tinylm.checkpoint import TrainState
+from tinylm.config import RunConfig
+from tinylm.errors import RunError
+from tinylm.events import DataPrepared, Note, Planned, RunStarted
+from tinylm.runs import Log, RunFolder
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+
+NAME = "run"
+STEPS, INTERVAL = 40, 3
+"""How long a training is, and after how many steps it saves at the latest."""
+
+TIMES = {"seconds", "tokens_per_second", "peak_memory_mb", "dir", "utc"}
+CHANGES = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
+"""Audit events by which files and folders change; opening one to write is another."""
+
+SETTING_UP, APPENDING, SAVING, CLOCK = "setting up", "appending", "saving", "by the clock"
+
+
+@dataclass(frozen=True)
+class Kill:
+    """When a process dies: after `at` seconds, or at its call to the disk number `at` while it is doing `kind`."""
+
+    kind: str
+    at: float
+    torn: float = 0.5
+    """How much of a write still gets through."""
+
+
+class Calls:
+    """Counts what this process changes on the disk, by what it is doing; it dies at the call that `kill` names."""
+
+    def __init__(self, kill: Kill | None) -> None:
+        self.kill, self.doing = kill, SETTING_UP
+        self.made: Counter[str] = Counter()
+        sys.addaudithook(self._hear)
+        checkpoint.save = partial(self._saving, checkpoint.save)
+        checkpoint.prune = partial(self._saving, checkpoint.prune)
+        self._write_durably, disk.write_durably = disk.write_durably, self._tearing_file
+        append = Log.write
+        Log.write = lambda log, lines: self._tearing_lines(append, log, lines)
+        os.fsync = lambda _: None
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in CHANGES or (event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+            self._call()
+
+    def _saving(self, work: Callable[..., Any], *arguments: object) -> Any:
+        before, self.doing = self.doing, SAVING
+        try:
+            return work(*arguments)
+        finally:
+            self.doing = before
+
+    def _tearing_file(self, path: Path, data: bytes) -> None:
+        self._call(lambda part: path.write_bytes(data[: int(part * len(data))]))
+        self._write_durably(path, data)
+
+    def _tearing_lines(self, append: Callable[..., None], log: Log, lines: list[str]) -> None:
+        data = "".join(line + "\n" for line in lines).encode()
+
+        def tear(part: float) -> None:
+            log._file.write(data[: int(part * len(data))])
+            log._file.flush()
+
+        self._call(tear)
+        append(log, lines)
+
+    def _call(self, tear: Callable[[float], object] | None = None) -> None:
+        self.made[self.doing] += 1
+        if self.kill and (self.doing, self.made[self.doing]) == (self.kill.kind, self.kill.at):
+            if tear:
+                tear(self.kill.torn)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+# --- what the forked processes do ----------------------------------------------------------------------------
+
+
+def a_training(kill: Kill | None, tell: Connection, home: Path, config: RunConfig) -> None:
+    """Go on with the run, or begin it where there is nothing to go on with; tells where it began, and each step."""
+    calls, step = Calls(kill), engine.Training._step
+
+    def told_step(training: engine.Training, number: int) -> None:
+        step(training, number)
+        tell.send(("step", number))
+
+    engine.Training._step = told_step  # type: ignore[method-assign]
+    tell.send(("began", time.monotonic()))
+    try:
+        run = runs.open_run(home, NAME)
+    except RunError:
+        stream = engine.train(config, home, NAME)
+    else:
+        stream = engine.resume(settings.resumed(run.config(), run.config()), run)
+    for event in stream:
+        calls.doing = APPENDING
+        if isinstance(event, RunStarted):
+            tell.send(("from", event.resumed_from or 0))
+    tell.send(("calls", calls.made))
+
+
+def a_second_save(kill: Kill | None, tell: Connection, run: RunFolder) -> None:
+    """Save step 5 again, as a run does that is stopped right after it was resumed."""
+    calls = Calls(kill)
+    put(run, 2)
+    checkpoint.prune(run, 3)
+    tell.send(("calls", calls.made))
+
+
+def put(run: RunFolder, value: int) -> None:
+    tensors = {"a": torch.full((3, 5), float(value))}
+    checkpoint.save(run, tensors, tensors, TrainState(step=5, tokens=value), True)
+
+
+# --- watching them -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended, and what it had told."""
+
+    killed: bool
+    seconds: float
+    told: dict[str, Any]
+    """The last of each kind."""
+
+
+class Forge:
+    """Forks processes from one that has loaded torch."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([__name__, "torch._dynamo"])  # which takes longer than a training
+
+    def fork(self, work: Callable[..., None], kill: Kill | None, *arguments: object) -> End:
+        """Let a process do some work, and kill it where the clock is to."""
+        told, tell = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=work, args=(kill, tell, *arguments))
+        process.start()
+        tell.close()
+        heard: dict[str, Any] = {}
+        if kill and kill.kind == CLOCK:
+            heard.update([told.recv()])
+            process.join(kill.at)
+            process.kill()
+        with told:
+            try:
+                while True:
+                    heard.update([told.recv()])
+            except EOFError:
+                ended = time.monotonic()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL), f"it failed by itself; killed {kill}"
+        return End(process.exitcode != 0, ended - heard.get("began", ended), heard)
+
+
+@pytest.fixture(scope="module")
+def forge() -> Forge:
+    return Forge()
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A training that nobody killed."""
+
+    config: RunConfig
+    seconds: float
+    calls: Counter[str]
+    portrait: dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    forge: Forge, tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    phases = [
+        {"name": "first", "schedule": "cosine", "steps": 25, "max_lr": 1e-2, "warmup_steps": 3},
+        {"name": "second", "schedule": "wsd", "steps": STEPS - 25, "max_lr": 3e-3, "warmup_steps": 2, "steps_down": 4},
+    ]
+    often = {"eval_interval": 5, "sample_interval": 7, "checkpoint_interval": INTERVAL}
+    config = tiny_config(model={"dropout": 0.2}, train={"phases": phases, **often})
+    for _ in range(2):  # the second one is as fast as those that follow
+        home = tmp_path_factory.mktemp("undisturbed")
+        end = forge.fork(a_training, None, home, config)
+    return Undisturbed(config, end.seconds, end.told["calls"], portrait(home))
+
+
+def portrait(home: Path) -> dict[str, object]:
+    """All that a home holds, by name, but times and speeds and what a resumed run says again."""
+    run = RunFolder(home / "runs" / NAME)
+    files: dict[str, object] = {}
+    for path in sorted((home / "runs").rglob("*")):
+        name = str(path.relative_to(home / "runs"))
+        if path == run.events_file:
+            assert path.read_bytes().endswith(b"\n")
+            files |= {f"{name} {number}": event for number, event in enumerate(told_by(run))}
+        elif path.name == checkpoint.STATE:
+            table = json.loads(path.read_bytes())
+            files[name] = {key: table[key] for key in table.keys() - {"seconds", "events_bytes", "sha256"}}
+        elif path == run.path / "card.md":
+            files[name] = re.sub(r"[\d,]+ seconds", "", path.read_text(encoding="utf-8"))
+        else:
+            files[name] = path.is_dir() or path.read_bytes()
+    return files
+
+
+def told_by(run: RunFolder) -> Iterator[dict[str, object]]:
+    """The log, without times and speeds; where it was resumed it introduces itself again, which does not count."""
+    again = False
+    for event in run.events():
+        if isinstance(event, RunStarted) and event.resumed_from is not None:
+            again = True
+        if not (again and isinstance(event, RunStarted | DataPrepared | Note | Planned)):
+            again = False
+            yield {"event": event.kind} | {key: it for key, it in asdict(event).items() if key not in TIMES}
+
+
+# --- the tests -----------------------------------------------------------------------------------------------
+
+
+class Story:
+    """One run that is killed at least once, until it comes to its end."""
+
+    def __init__(self, forge: Forge, undisturbed: Undisturbed, home: Path, rng: random.Random) -> None:
+        self.forge, self.undisturbed, self.home, self.rng = forge, undisturbed, home, rng
+        self.kills: list[Kill] = []
+        self.trained = 0
+        """The steps that the process before had."""
+
+    def tell(self, kind: str) -> None:
+        """Begin runs until one was killed as `kind` says; kill it some more, and let it finish."""
+        while not self.kills:
+            shutil.rmtree(self.home, ignore_errors=True)
+            self.home.mkdir()
+            self.trained = 0
+            end = self._attempt(self._kill(kind))
+        more = [
+            self._kill(self.rng.choice([CLOCK, SETTING_UP, APPENDING, SAVING])) for _ in range(self.rng.randrange(3))
+        ]
+        for kill in (*more, None):
+            if not end.killed:
+                break
+            end = self._attempt(kill)
+
+    def _attempt(self, kill: Kill | None) -> End:
+        end = self.forge.fork(a_training, kill, self.home, self.undisturbed.config)
+        if kill and end.killed:
+            self.kills.append(kill)
+        if "from" in end.told:
+            assert 0 <= self.trained - end.told["from"] <= INTERVAL, f"more than an interval was lost: {self.kills}"
+            self.trained = end.told.get("step", end.told["from"])
+        return end
+
+    def _kill(self, kind: str) -> Kill:
+        torn = self.rng.random()
+        if kind == CLOCK:
+            return Kill(kind, self.rng.uniform(0, self.undisturbed.seconds), torn)
+        return Kill(kind, self.rng.randint(1, self.undisturbed.calls[kind]), torn)
+
+
+def differences(undisturbed: Undisturbed, home: Path) -> list[str]:
+    """What is not as it is in the undisturbed home."""
+    ours, theirs = portrait(home), undisturbed.portrait
+    return [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
+
+
+def killed_and_resumed(forge: Forge, undisturbed: Undisturbed, tmp_path: Path, rounds: int) -> None:
+    kills: Counter[str] = Counter()
+    corrupt, wrong = 0, []
+    for number in range(rounds):
+        home = tmp_path / f"home-{number}"
+        story = Story(forge, undisturbed, home, random.Random(number))
+        story.tell(SAVING if number % 2 else CLOCK)
+        kills.update(kill.kind for kill in story.kills)
+        corrupt += len(list(home.rglob("damaged-*")))
+        if different := differences(undisturbed, home):
+            wrong.append(f"round {number}, {story.kills}: {different}")
+        else:
+            shutil.rmtree(home)
+    told = ", ".join(f"{times} {kind}" for kind, times in kills.most_common())
+    print(
+        f"\n{rounds} runs were killed {kills.total()} times ({told}) and resumed as often: {corrupt} corrupt, "
+        f"{rounds - len(wrong)} equal to the undisturbed run."
+    )
+    assert not wrong, "\n".join(wrong)
+
+
+def killed_once(forge: Forge, undisturbed: Undisturbed, tmp_path: Path, kind: str, calls: Iterable[int]) -> None:
+    wrong = []
+    for at in calls:
+        home = tmp_path / f"home-{at}"
+        assert forge.fork(a_training, Kill(kind, at), home, undisturbed.config).killed
+        forge.fork(a_training, None, home, undisturbed.config)
+        if different := differences(undisturbed, home):
+            wrong.append(f"call {at}: {different}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_killed_runs_end_as_the_undisturbed_one(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    killed_and_resumed(forge, undisturbed, tmp_path, 8)
+
+
+@pytest.mark.torture
+def test_many_killed_runs(
+    forge: Forge, undisturbed: Undisturbed, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    killed_and_resumed(forge, undisturbed, tmp_path, request.config.getoption("rounds") or 200)
+
+
+def test_a_set_up_that_was_killed_is_begun_anew(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    killed_once(forge, undisturbed, tmp_path, SETTING_UP, range(3, undisturbed.calls[SETTING_UP] + 1, 6))
+
+
+@pytest.mark.torture
+def test_a_set_up_is_killed_at_every_call(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    killed_once(forge, undisturbed, tmp_path, SETTING_UP, range(1, undisturbed.calls[SETTING_UP] + 1))
+
+
+def test_a_last_save_that_was_killed_is_finished(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    last = undisturbed.calls[SAVING]
+    killed_once(forge, undisturbed, tmp_path, SAVING, range(last - 16, last + 1, 4))
+
+
+def test_a_step_saved_twice_is_whole_wherever_it_is_killed(forge: Forge, home: Path) -> None:
+    for at in count(1):
+        run = runs.create(home, f"{NAME}-{at}")
+        put(run, 1)
+        end = forge.fork(a_second_save, Kill(SAVING, at), run)
+        found, faults = checkpoint.newest_whole(run)
+        assert not faults
+        assert found is not None
+        value = found.state.tokens
+        assert value in (1, 2)
+        assert torch.equal(found.model()["a"], torch.full((3, 5), float(value)))
+        put(run, 3)
+        checkpoint.prune(run, 3)
+        assert checkpoint.load(checkpoint.find(run, "best")).state.tokens == 3
+        assert sorted(path.name for path in run.checkpoints.iterdir()) == ["best", "latest", "step-00000005"]
+        if not end.killed:
+            break
+    assert at > 15, "as many calls to the disk there are at least"
