@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from tinylm import console, events
+from tinylm import console, events, runs
 from tinylm.config import RunConfig
 from tinylm.runs import RunState
 
@@ -99,9 +99,29 @@ def test_a_step_without_a_finite_loss_does_not_break_the_line(bad: float | None)
     """In the process that trains, such a loss arrives as nan; only its JSON says null."""
     state = state_of(recorded())
     state.apply(events.StepDone(41, "train", 9, bad, 1e-3, bad, 20.0, bad, 100.0, 30.0))
-    assert all(map(math.isfinite, console.losses(state)))
-    assert len(console.spark(console.losses(state), 24)) == 24
+    curve = console.Losses()
+    for loss in (3.0, bad, 2.0, None):
+        curve.add(loss)
+    assert curve.means == [3.0, 2.0]
     assert "Step 41" in console.progress(state)
+
+
+def test_the_curve_of_a_long_run_is_a_short_one() -> None:
+    curve = console.Losses()
+    for step in range(100_000):
+        curve.add(step)
+    assert console.CURVE_POINTS // 2 <= len(curve.means) < console.CURVE_POINTS
+    assert curve.means == sorted(curve.means)
+    assert curve.means[0] == pytest.approx(100_000 / len(curve.means) / 2, rel=0.05)
+    assert console.spark(curve.means, 8) == "▁▂▃▄▅▆▇█"
+
+
+def test_a_state_remembers_the_last_steps_of_a_long_run() -> None:
+    state = state_of(recorded())
+    for step in range(41, 5000):
+        state.apply(events.StepDone(step, "train", 9, 2.0, 1e-3, 1.0, 20.0, 1.0, 100.0, 30.0))
+    assert runs.KEPT_STEPS <= len(state.steps) < 2 * runs.KEPT_STEPS
+    assert [told.step for told in state.steps] == list(range(5000 - len(state.steps), 5000))
 
 
 def test_printable_lets_no_control_character_pass() -> None:

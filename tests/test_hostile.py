@@ -25,6 +25,7 @@ from tinylm import checkpoint, console, disk, events, load, memory, settings, sh
 from tinylm.config import RunConfig
 from tinylm.data import Corpus
 from tinylm.errors import RunError, TinyLMError
+from tinylm.model import Transformer
 from tinylm.runs import RunFolder
 from tinylm.tokenizer import Tokenizer
 from tinylm.train import train
@@ -293,8 +294,8 @@ def test_a_context_that_no_memory_holds(run: RunFolder, tiny_config: Callable[..
     """Its weights fit into 13 MB; keys and values of one text would take 51 GB."""
     shape = {"n_layer": 96, "n_head": 16, "n_kv_head": 16, "n_embd": 8, "head_size": 64, "block_size": 65536}
     configured(run, **shape)
-    shapes = load._shapes(run.config().model, load.load_tokenizer(run).vocab_size)
-    planted_model(run, lambda _: {name: torch.zeros(size) for name, (size, _) in shapes.items()})
+    short = Transformer(run.config().model.model_copy(update={"block_size": 8}), load.load_tokenizer(run).vocab_size)
+    planted_model(run, lambda _: short.state_dict())
 
     def read() -> None:
         with pytest.raises(TinyLMError, match="context"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tinylm import disk
 from tinylm.config import RunConfig
 from tinylm.events import Finished
 from tinylm.runs import RunFolder
@@ -32,8 +33,7 @@ def verdict(val_bpb: float | None, baselines: Mapping[str, float]) -> str:
     else:
         ranking = "not better than blind guessing yet"
     text = f"On held-out text the model needs {val_bpb:.3f} bits per byte: {ranking} ({told})."
-    if "floor" in baselines:
-        floor = baselines["floor"]
+    if floor := baselines.get("floor"):
         text += f" No model can stay below {floor:.3f} on average here; this one is {val_bpb / floor - 1:.1%} above."
     return text
 
@@ -53,7 +53,7 @@ def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], fin
         f'Talk to it: `tinylm-studio --generate "PROMPT" --run {run.name}`',
         "",
     ]
-    (run.path / "card.md").write_text("\n".join(lines), encoding="utf-8")
+    disk.replace_durably(run.path / "card.md", "\n".join(lines).encode("utf-8", "replace"))
 
 
 def _listed(names: list[str]) -> str:

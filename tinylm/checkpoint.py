@@ -25,8 +25,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from tinylm import disk, memory, wary
-from tinylm.config import FORMAT
+from tinylm import counting, disk, memory, wary
+from tinylm.config import FORMAT, ModelConfig
 from tinylm.errors import CheckpointError, RunError
 from tinylm.runs import RunFolder
 
@@ -99,6 +99,20 @@ class Checkpoint:
         """The model's weights by name."""
         return _tensors(self._files[MODEL], self.path / MODEL)
 
+    def model_of(self, config: ModelConfig, vocab_size: int) -> dict[str, Tensor]:
+        """The same, where they are as many as such a model has: to be asked before one is built; else RunError."""
+        weights = self.model()
+        plain = all(weight.dtype == torch.float32 for weight in weights.values())
+        if not plain or sum(weight.numel() for weight in weights.values()) != counting.parameters(config, vocab_size):
+            raise self.misfit()
+        return weights
+
+    def misfit(self) -> RunError:
+        """What there is to say where weights or optimizer belong to another model than the run's."""
+        return RunError(
+            f"The checkpoint {self.path} does not fit the run's config.toml.", "Restore that file as it was."
+        )
+
     def optimizer(self) -> dict[str, Tensor]:
         """The optimizer's state by name."""
         return _tensors(self._files[OPTIMIZER], self.path / OPTIMIZER)
@@ -134,6 +148,7 @@ def save(
         disk.sync_folder(making)
         aside = run.checkpoints / f"{_ASIDE}{final.name}"
         if final.exists():  # the step is saved a second time
+            shutil.rmtree(aside, ignore_errors=True)  # of a second save that was killed
             final.rename(aside)
         try:
             making.rename(final)

@@ -24,6 +24,9 @@ from tinylm.runs import RunState
 PLAIN_SECONDS = 10.0
 """Between lines of progress where there is no terminal to redraw."""
 
+CURVE_POINTS = 512
+"""Numbers at most that the curve of the loss is drawn from."""
+
 RESCUED = "The training diverged"
 """How a rescue's warning begins."""
 
@@ -45,6 +48,27 @@ class Json:
     def event(self, event: Event) -> None:
         """Print it."""
         print(events.to_json(event), flush=True)
+
+
+class Losses:
+    """The finite losses of a run, however long: when they are too many, each two become their mean."""
+
+    def __init__(self) -> None:
+        self.means: list[float] = []
+        self._each, self._sum, self._count = 1, 0.0, 0
+
+    def add(self, loss: float | None) -> None:
+        """Take in the loss of the next step."""
+        if loss is None or not math.isfinite(loss):
+            return
+        self._sum, self._count = self._sum + loss, self._count + 1
+        if self._count < self._each:
+            return
+        self.means.append(self._sum / self._each)
+        self._sum, self._count = 0.0, 0
+        if len(self.means) == CURVE_POINTS:
+            self.means = [(first + second) / 2 for first, second in zip(self.means[::2], self.means[1::2], strict=True)]
+            self._each *= 2
 
 
 class Plain:
@@ -96,6 +120,7 @@ class Live:
 
     def __init__(self) -> None:
         self.state = RunState()
+        self._losses = Losses()
         self._console = Console(stderr=True)
         self._live = RichLive(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._draw)
 
@@ -122,6 +147,8 @@ class Live:
                 self._console.print(Text(printable(event.message), style="dim"))
             case events.Warned():
                 self._console.print(Text(printable(f"{event.title}: {event.message} {event.hint}"), style="yellow"))
+            case events.StepDone():
+                self._losses.add(event.loss)
             case events.Rescued():
                 self._console.print(Text(printable(f"{RESCUED}: {event.message}"), style="yellow"))
             case events.Finished():
@@ -142,7 +169,8 @@ class Live:
             f"{left(state)} left",
         )
         numbers = Text.assemble(
-            ("loss ", "dim"), _number(last.loss, ".3f"), (" nats/token ", "dim"), (spark(losses(state), 24), "cyan"),
+            ("loss ", "dim"), _number(last.loss, ".3f"), (" nats/token ", "dim"),
+            (spark(self._losses.means, 24), "cyan"),
             ("   held out ", "dim"), (f"{_number(state.evals[-1].val_bpb if state.evals else None, '.3f')}", "bold"),
             (" bits/byte", "dim"), f"   {last.tokens_per_second:,.0f}", (" tokens/s", "dim"),
         )  # fmt: skip
@@ -235,11 +263,6 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def losses(state: RunState) -> list[float]:
-    """All losses that are finite numbers."""
-    return [step.loss for step in state.steps if step.loss is not None and math.isfinite(step.loss)]
 
 
 def spark(values: list[float], width: int) -> str:

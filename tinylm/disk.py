@@ -40,6 +40,10 @@ def sync_folder(path: Path) -> None:
 
 def umask() -> int:
     """What this process takes away from the rights of new files."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    try:  # asking means setting it for an instant, in which another thread could make a file that all may write to
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(status.partition("\nUmask:")[2].split(maxsplit=1)[0], 8)
+    except (OSError, ValueError, IndexError):
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask

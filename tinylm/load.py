@@ -26,28 +26,16 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
     place = device.choose_device(wanted_device)
     config, tokenizer = run.config(), load_tokenizer(run)
     found = checkpoint.load(checkpoint.find(run, which))
-    weights = found.model()
-    if {name: (weight.shape, weight.dtype) for name, weight in weights.items()} != _shapes(
-        config.model, tokenizer.vocab_size
-    ):
-        raise RunError(
-            f"The checkpoint {found.path.name} does not fit the config.toml of {run.name}.", "Restore that file."
-        )
+    weights = found.model_of(config.model, tokenizer.vocab_size)
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         raise RunError(f"The checkpoint {found.path.name} of {run.name} holds no numbers.", "Use another --checkpoint.")
     _refuse_long(config.model)
-    with torch.device("meta"):
-        model = Transformer(config.model, tokenizer.vocab_size)
-    model.load_state_dict(weights, assign=True)
-    model.reset_rotary()
+    model = Transformer(config.model, tokenizer.vocab_size)
+    try:
+        model.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise found.misfit() from error
     return model.to(place).eval(), tokenizer
-
-
-def _shapes(config: ModelConfig, vocab_size: int) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    """Shape and type of each weight; nothing is allocated, not even the positions, which no weight depends on."""
-    with torch.device("meta"):
-        model = Transformer(config.model_copy(update={"block_size": 8}), vocab_size)
-    return {name: (weight.shape, weight.dtype) for name, weight in model.state_dict().items()}
 
 
 def _refuse_long(config: ModelConfig) -> None:

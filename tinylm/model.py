@@ -140,14 +140,10 @@ class Transformer(nn.Module):
         # Tied: one matrix, large where tokens are read; scores are scaled down to about unit size.
         self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
         self.logit_scale = config.n_embd**-0.5 / config.embedding_std if config.tie_embeddings else 1.0
-        self.reset_rotary()
-        self._draw_weights(generator)
-
-    def reset_rotary(self) -> None:
-        """Compute the table of rotary positions, on the CPU; it is no weight and in no checkpoint."""
-        cos, sin = rotary_table(self.config.head_size, self.config.block_size, self.config.rope_theta)
-        self.register_buffer("cos", cos, persistent=False)
+        cos, sin = rotary_table(config.head_size, config.block_size, config.rope_theta)
+        self.register_buffer("cos", cos, persistent=False)  # no weight, and in no checkpoint
         self.register_buffer("sin", sin, persistent=False)
+        self._draw_weights(generator)
 
     @torch.no_grad()
     def _draw_weights(self, generator: torch.Generator | None) -> None:

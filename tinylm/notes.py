@@ -9,6 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from tinylm import disk, wary
 from tinylm.errors import RunError
 
@@ -59,6 +61,18 @@ class Notes:
                 self._file.rename(unique(self._file.parent, "notes.json.damaged"))
             table = {"format": NOTES_FORMAT, **self._table}
             disk.replace_durably(self._file, json.dumps(table, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
+
+
+@contextmanager
+def changing(home: Path) -> Iterator[Notes]:
+    """The notes, to be changed: no other program does so meanwhile, and at the end they are brought on the disk.
+
+    RunError where that is refused.
+    """
+    with telling(home / "notes.json"), FileLock(home / ".notes.lock"):
+        notes = Notes(home)
+        yield notes
+        notes.write()
 
 
 def unique(folder: Path, name: str) -> Path:

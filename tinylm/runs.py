@@ -17,12 +17,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tinylm import events, paths, settings
+from tinylm import events, paths, settings, wary
 from tinylm.config import RunConfig
 from tinylm.errors import RunError
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 """What a run may be called: no separators, no leading dot, nothing that leads out of the home."""
+
+
+KEPT_STEPS = 256
+"""Steps that a state remembers one by one, since a run can be long."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,8 @@ class RunFolder:
     def events(self) -> Iterator[events.Event]:
         """The events of the log, in order; a torn last line and kinds from a newer version are passed over."""
         try:
-            with self.events_file.open("rb") as file:
-                for line in file:
+            with wary.opened(self.events_file) as file:
+                for line in wary.lines(file):
                     try:
                         event = events.from_json(line)
                     except (ValueError, TypeError):
@@ -107,8 +111,8 @@ class RunFolder:
     def opening_bytes(self) -> int:
         """How much of the event log was told before the first step."""
         size = 0
-        with self.events_file.open("rb") as file:
-            for line in file:
+        with wary.opened(self.events_file) as file:
+            for line in wary.lines(file):
                 if line.startswith(b'{"event": "step"'):
                     break
                 size += len(line)
@@ -258,6 +262,7 @@ class RunState:
     data: events.DataPrepared | None = None
     plan: events.Planned | None = None
     steps: list[events.StepDone] = field(default_factory=list)
+    """The last of them, at least KEPT_STEPS: the speed of the last minute is read from them."""
     evals: list[events.EvalDone] = field(default_factory=list)
     best: events.EvalDone | None = None
     sample: events.Sampled | None = None
@@ -279,6 +284,8 @@ class RunState:
                 self.plan = event
             case events.StepDone():
                 self.steps.append(event)
+                if len(self.steps) >= 2 * KEPT_STEPS:
+                    del self.steps[:-KEPT_STEPS]
             case events.EvalDone():
                 self.evals.append(event)
                 if event.best:

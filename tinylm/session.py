@@ -198,6 +198,7 @@ def _session(
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
     memory.refuse_too_large(config, corpus.tokenizer.vocab_size, memory.free(place))
+    weights = found.model_of(config.model, corpus.tokenizer.vocab_size) if found else None
     model = _first_model(config, corpus).to(place)
     optimizer = Optimizer(model, train)
     batches = [
@@ -210,14 +211,12 @@ def _session(
         for number, phase in enumerate(train.phases)
     ]
     state = found.state if found else _first_state(precision)
-    if found:
+    if found and weights:
         try:
-            model.load_state_dict(found.model())
+            model.load_state_dict(weights)
             optimizer.load(found.optimizer())
         except (RuntimeError, ValueError) as error:
-            raise RunError(
-                f"The checkpoint {found.path} does not fit the run's config.toml.", "Restore that file as it was."
-            ) from error
+            raise found.misfit() from error
     else:
         notes += corpus.layout.notes
 

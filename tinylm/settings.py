@@ -22,7 +22,7 @@ Table = dict[str, Any]
 _DEEPEST = 8
 """Names in a dotted key at most; settings have four."""
 
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 20
 """Of a configuration file; one with all settings has 3 KB."""
 
 _NAME = r"(?:[\w-]+|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*')"
@@ -50,7 +50,7 @@ def validate(table: Mapping[str, Any]) -> RunConfig:
 def read_toml(path: Path) -> Table:
     """The table in a TOML file; ConfigError says why it cannot be read."""
     try:
-        return parse_toml(wary.read(path, _MOST_BYTES).decode("utf-8-sig"))
+        return parse_toml(wary.read(path, MOST_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"There is no configuration file {path}.", "Check the path.") from None
     except OSError as error:

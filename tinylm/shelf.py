@@ -14,7 +14,7 @@ from tinylm import events, paths, runs, wary
 from tinylm.config import RunConfig
 from tinylm.errors import RunError, TinyLMError
 from tinylm.glance import Told, saved, told_by
-from tinylm.notes import Notes, telling, unique
+from tinylm.notes import Notes, changing, telling, unique
 from tinylm.runs import RunFolder
 
 
@@ -87,30 +87,28 @@ def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
     The folder of a run that is being trained stays, and the name is only shown.
     """
     runs.check_name(name)
-    notes = Notes(home)
-    shown = {value.get("name") for folder, value in notes.runs.items() if folder != run.name}
-    if (name != run.name and (paths.runs(home) / name).exists()) or name in shown:
-        raise RunError(f"There is already a run named {name}.", "Choose another name.")
-    note = notes.runs.pop(run.name, {})
-    note.pop("name", None)
-    target = run
-    if name != run.name:
-        if run.is_locked():
-            note["name"] = name
-        else:
-            target = RunFolder(_moved(run.path, paths.runs(home) / name))
-    notes.put("runs", target.name, note)
-    notes.write()
+    with changing(home) as notes:
+        shown = {value.get("name") for folder, value in notes.runs.items() if folder != run.name}
+        if (name != run.name and (paths.runs(home) / name).exists()) or name in shown:
+            raise RunError(f"There is already a run named {name}.", "Choose another name.")
+        note = notes.runs.pop(run.name, {})
+        note.pop("name", None)
+        target = run
+        if name != run.name:
+            if run.is_locked():
+                note["name"] = name
+            else:
+                target = RunFolder(_moved(run.path, paths.runs(home) / name))
+        notes.put("runs", target.name, note)
     return target
 
 
 def set_note(home: Path, run: RunFolder, note: str) -> None:
     """Keep a person's note on a run; an empty one takes it away."""
-    notes = Notes(home)
-    kept = notes.runs.pop(run.name, {})
-    kept.pop("note", None)
-    notes.put("runs", run.name, kept | ({"note": note} if note else {}))
-    notes.write()
+    with changing(home) as notes:
+        kept = notes.runs.pop(run.name, {})
+        kept.pop("note", None)
+        notes.put("runs", run.name, kept | ({"note": note} if note else {}))
 
 
 def bin_folder(home: Path) -> Path:
@@ -294,8 +292,9 @@ def _moved(path: Path, target: Path) -> Path:
 
 def _carry_note(home: Path, old: tuple[str, str], new: tuple[str, str]) -> None:
     """What a person wrote on a run goes with it into the bin and back, and not to a later run of the same name."""
-    notes = Notes(home)
-    note = notes.part(old[0]).pop(old[1], None)
-    if note is not None or new[1] in notes.part(new[0]):
-        notes.put(*new, {key: value for key, value in (note or {}).items() if key != "name"})
-        notes.write()
+    known = Notes(home)
+    if old[1] not in known.part(old[0]) and new[1] not in known.part(new[0]):
+        return
+    with changing(home) as notes:
+        note = notes.part(old[0]).pop(old[1], {})
+        notes.put(*new, {key: value for key, value in note.items() if key != "name"})

@@ -17,6 +17,9 @@ from typing import Any, BinaryIO
 
 from tinylm.errors import RunError
 
+LONGEST_LINE = 1 << 20
+"""Bytes of a line of a log at most; a longer one falls to pieces, none of which can be read."""
+
 DEEPEST = 100
 """Levels of lists and tables in a JSON file at most; ours have five."""
 
@@ -37,6 +40,11 @@ def read(path: Path, most: int) -> bytes:
         if size > most:
             raise OSError(errno.EFBIG, f"it has {size:,} bytes, and {most:,} are the most that make sense", str(path))
         return file.read(size)
+
+
+def lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of an open file from where it stands, with their ends."""
+    return iter(lambda: file.readline(LONGEST_LINE), b"")
 
 
 def table(data: bytes | str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import tomli_w
 
-from tinylm import disk, paths, settings
+from tinylm import disk, paths, settings, wary
 from tinylm.config import ModelConfig, Phase, RunConfig
 from tinylm.errors import ConfigError, TinyLMError
 from tui import planning
@@ -286,7 +286,7 @@ def difference(config: RunConfig, base: RunConfig) -> list[Difference]:
 def comment_of(path: Path) -> str:
     """The first sentence of the comment that a preset file begins with."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = wary.read(path, settings.MOST_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
     said: list[str] = []

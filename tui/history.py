@@ -10,16 +10,13 @@ from tinylm.events import Event
 from tinylm.runs import RunState
 from tui.series import Series
 
-KEPT_STEPS = 256
-"""Steps that stay as events: the speed of the last minute is read from them."""
-
 
 class History:
     """A run as far as its events tell."""
 
     def __init__(self) -> None:
         self.state = RunState()
-        """All but the steps, of which it has the last KEPT_STEPS."""
+        """All but the steps, of which it has the last."""
         self.step = Series()
         """The number of each step; the other series have a value for each, at the same index."""
         self.loss, self.lr, self.grad_norm = Series(), Series(), Series()
@@ -70,8 +67,6 @@ class History:
             (self.tokens, event.tokens),
         ):
             series.append(float("nan") if value is None else value)
-        if len(self.state.steps) >= 2 * KEPT_STEPS:
-            del self.state.steps[:-KEPT_STEPS]
 
     def _resumed(self, step: int) -> None:
         """Forget what came after the checkpoint of `step`, as the log does: a stop measures and writes once more there.

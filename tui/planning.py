@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 import types
 from dataclasses import dataclass
 from functools import lru_cache
@@ -303,8 +302,8 @@ def parse(field: Field, text: str) -> Any:
         case "texts":
             if text.startswith("["):
                 try:
-                    return tomllib.loads(f"texts = {text}")["texts"]
-                except (ValueError, RecursionError):
+                    return settings.parse_toml(f"texts = {text}")["texts"]
+                except ValueError:
                     raise ValueError('Write names with ; between them, or ["a", "b"].') from None
             return [part.strip() for part in text.split(";") if part.strip()]
     return text

@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal
 
-from tinylm import runs
+from tinylm import runs, wary
 from tinylm.config import SampleConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs import RunFolder
@@ -77,7 +77,7 @@ class Source:
             return int(self.which)
         steps = saved_steps(self.run)
         with contextlib.suppress(OSError, ValueError):
-            pointer = (self.run.checkpoints / self.which).read_text(encoding="utf-8").strip()
+            pointer = wary.read(self.run.checkpoints / self.which, 100).decode("ascii").strip()
             if (step := int(pointer.removeprefix("step-"))) in steps:
                 return step
         return steps[-1] if steps else None

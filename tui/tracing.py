@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinylm import events
+from tinylm import events, wary
 from tinylm.config import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs import RunFolder
@@ -51,7 +51,7 @@ class Traces:
             while len(self._logs) > KEPT:
                 self._logs.popitem(last=False)
             with suppress(OSError):  # not there yet, gone, closed to us: the list says so
-                with run.events_file.open("rb") as file:
+                with wary.opened(run.events_file) as file:
                     if not stands_before(file, log.place, log.last):  # it was cut back, since the run was resumed
                         log = self._logs[run.path] = _Log()
                 if not self._read_on(run, log, cancelled):
@@ -62,9 +62,9 @@ class Traces:
 
     def _read_on(self, run: RunFolder, log: _Log, cancelled: Callable[[], bool]) -> bool:
         """Take in the whole lines that were added; whether it came to the end."""
-        with run.events_file.open("rb") as file:
+        with wary.opened(run.events_file) as file:
             file.seek(log.place)
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(wary.lines(file), start=1):
                 if not line.endswith(b"\n"):
                     break  # it is still being written
                 if number % LOOK == 0 and cancelled():

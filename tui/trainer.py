@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from tinylm import events
+from tinylm import events, wary
 from tinylm.control import Control
 from tinylm.events import Event
 from tinylm.runs import RunFolder
@@ -122,12 +122,12 @@ class Follower(_Queue):
         try:
             if path.stat().st_size == place:
                 return place
-            with path.open("rb") as file:
+            with wary.opened(path) as file:
                 if not stands_before(file, place, self._last):
                     self.waiting.append(None)
                     place, self._last = 0, b""
                 file.seek(place)
-                for line in file:
+                for line in wary.lines(file):
                     if not line.endswith(b"\n") or self._closed.is_set():
                         break  # a line that is still being written
                     place, self._last = place + len(line), line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -202,10 +201,10 @@ class TomlPage(ModalScreen[RunConfig | None]):
 
     def _plan(self, tell: Callable[[str], None]) -> RunConfig | None:
         try:
-            config = settings.validate(tomllib.loads(self.query_one(TextArea).text))
+            config = settings.validate(settings.parse_toml(self.query_one(TextArea).text))
         except TinyLMError as error:
             tell(f"{error.message} {error.hint}")
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             tell(f"This is not TOML yet: {error}.")
         else:
             tell("")
