@@ -124,7 +124,7 @@ class Transcript(VerticalScroll):
         """The token that is looked at; None follows the end."""
         self._drawn: tuple[object, ...] = ()
         self._follows = True
-        """Scroll to the end once more, also where somebody had scrolled away from it."""
+        """It stays at the end, whatever is added; until somebody scrolls away from there."""
         self._starts: list[int] = []
         self._text = Static("", markup=False)
 
@@ -132,10 +132,25 @@ class Transcript(VerticalScroll):
         """The text."""
         yield self._text
 
+    def on_mount(self) -> None:
+        """Lines are laid out in several goes, a scroll bar takes a column: after each of them, back to the end."""
+        self.watch(self, "virtual_size", self._stay)
+
     def on_resize(self) -> None:
         """Stay at the end where one was there: the lines break elsewhere now."""
-        if self.cursor is None:
-            self.call_after_refresh(self.scroll_end, animate=False)
+        self._stay()
+
+    def _stay(self) -> None:
+        if self.cursor is None and self._follows:
+            self.scroll_end(animate=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Somebody who scrolls up stops following, and at the end follows again."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value >= self.max_scroll_y:
+            self._follows = True
+        elif new_value < old_value:
+            self._follows = False
 
     @property
     def shown(self) -> Writing | None:
@@ -172,14 +187,12 @@ class Transcript(VerticalScroll):
         look = (writing, count, writing and writing.busy, self.cursor, self._ascii, str(empty))
         if look == self._drawn:
             return
-        follows = self.cursor is None and (self._follows or self.is_vertical_scroll_end)
-        self._drawn, self._follows = look, False
+        self._drawn = look
         if writing is None or (not count and not writing.prompt and not writing.busy):
             self._text.update(empty)
             return
         self._text.update(self._content(writing, count))
-        if follows:
-            self.scroll_end(animate=False)
+        self._stay()
 
     def _content(self, writing: Writing, count: int) -> Content:
         plain, tokens = self._ascii, writing.tokens[:count]
