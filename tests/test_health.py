@@ -412,7 +412,7 @@ def test_the_command_line_exits_with_3(
 def score_held_out(monkeypatch: pytest.MonkeyPatch, held_out: list[float], training: list[float]) -> None:
     """Let evaluations measure these losses, one at every second step."""
 
-    def scripted(self: Measure, _: object) -> tuple[Score, Score]:
+    def scripted(self: Measure, *_: object) -> tuple[Score, Score]:
         place = self._parts.state.step // 2 - 1
         return Score(training[place], 1, 1), Score(held_out[place], 1, 1)
 

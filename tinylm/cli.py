@@ -125,6 +125,7 @@ def _answer(arguments: list[str], studio: Studio | None) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         headless_mode = options.train or options.generate is not None or options.runs or options.doctor
+        headless_mode = headless_mode or options.bench not in (None, "app")
         if options.paths and (headless_mode or options.bench is not None):
             raise ConfigError(
                 f"{options.paths[0]} stands alone, and only the app takes texts like that.", "Write --data before it."

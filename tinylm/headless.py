@@ -1,6 +1,7 @@
-"""The modes without a screen: --train, --generate, --runs, --doctor."""
+"""The modes without a screen: --train, --generate, --runs, --bench, --doctor."""
 
 import argparse
+import errno
 import io
 import json
 import os
@@ -40,6 +41,10 @@ def run(options: argparse.Namespace, home: Path) -> int:
         return list_runs(options, home)
     if options.doctor:
         return doctor(options, home)
+    if options.bench is not None:
+        from tinylm import bench
+
+        return bench.run(options, home)
     raise ConfigError("Nothing is asked for.", "Write tinylm-studio --train, or open the app with tinylm-studio alone.")
 
 
@@ -70,15 +75,34 @@ def train(options: argparse.Namespace, home: Path) -> int:
         stream = engine.resume(config, folder, control)
     else:
         stream = engine.train(config, home, options.run, control)
+    unheard: OSError | None = None
     with _signals(control) as received, show:
         for event in stream:
             received.begun = True
             try:
                 show.event(event)
-            except BrokenPipeError:  # the reader is gone: save and leave quietly
-                sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
-                control.stop.set()
-    return 128 + received.number if received.number else 0
+            except OSError as error:
+                mute()
+                if error.errno != errno.EIO:  # a terminal that is gone says so by a signal, where it matters
+                    unheard = error
+                    control.stop.set()
+    if received.number:
+        return 128 + received.number
+    if unheard is not None and not isinstance(unheard, BrokenPipeError):  # else the reader has left, which is no fault
+        raise RunError(
+            f"What the training tells cannot be written: {unheard.strerror}.",
+            "The run is saved; mend that, then go on with tinylm-studio --train --resume.",
+        )
+    return 0
+
+
+def mute() -> None:
+    """Send to nowhere what cannot be written, and what would follow it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def configuration(options: argparse.Namespace, home: Path, folder: RunFolder | None) -> RunConfig:
@@ -173,7 +197,9 @@ def _signals(control: Control) -> Iterator[_Received]:
         with suppress(OSError):  # the terminal may be what is gone
             os.write(2, b"\nSaving, then measuring once more. Press Ctrl-C again to leave at once.\n")
 
-    watched = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
+    watched = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup asks for
+        watched.append(signal.SIGHUP)
     before = [signal.signal(number, ask) for number in watched]
     try:
         yield received

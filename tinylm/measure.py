@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
@@ -36,12 +35,14 @@ class Measure:
         """What the whole held-out text will take, by what windows took the last time."""
         return self._window_seconds * len(self._all.starts)
 
-    def along_the_way(self, stream: Stream) -> tuple[Score, Score]:
-        """The scores of training text out of `stream` and of held-out text."""
+    def along_the_way(self, stream: Stream, clock: Callable[[], float]) -> tuple[Score, Score]:
+        """The scores of training text out of `stream` and of held-out text; `clock` gives the run's own seconds."""
         train = self._parts.config.train
         windows = Batches(stream, "every_offset", train.batch_size, mix(train.seed, _TRAIN_WINDOWS))
         on_train = self._score(windows.draw(i) for i in range(train.eval_iters))
+        start = clock()
         held_out = self._held_out(self._some)
+        self._window_seconds = (clock() - start) / max(1, len(self._some.starts))
         self._known = self._parts.state.step, held_out
         return on_train, held_out
 
@@ -53,10 +54,8 @@ class Measure:
         return self._held_out(self._all)
 
     def _held_out(self, windows: HeldOut) -> Score:
-        config, start = self._parts.config, time.perf_counter()
-        result = self._score(windows.batches(self._parts.corpus, config.train.batch_size, config.model.block_size))
-        self._window_seconds = (time.perf_counter() - start) / max(1, len(windows.starts))
-        return result
+        config = self._parts.config
+        return self._score(windows.batches(self._parts.corpus, config.train.batch_size, config.model.block_size))
 
     def _score(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Score:
         precision = device.autocast(self._parts.precision, self._parts.device)

@@ -135,16 +135,15 @@ class Training:
     def _training(self) -> Iterator[Event]:
         """Steps and what happens between them, up to the end, all told; health.Diverging where that leads nowhere."""
         state, control, patience = self.state, self.control, self.config.train.patience
-        while not (self.length.is_reached() or control.ending or health.out_of_patience(state, patience)):
+        while not (self._is_over() or control.ending or health.out_of_patience(state, patience)):
             self._step(state.step + 1)
-            self._take_sleep_off()
-            if self.parts.elapsed() - self.told_at >= REPORT_SECONDS:
+            if self._elapsed() - self.told_at >= REPORT_SECONDS:
                 yield from self._report()
-            if self.pace.due(self.parts.elapsed()) or self.length.misses():
+            if self.pace.due(self._elapsed()) or self.length.misses():
                 yield from self._report()
                 if self.length.plan_again():
                     yield self.length.planned()
-            if self.length.is_reached():  # its evaluation, sample and checkpoint are those of the closing
+            if self._is_over():  # its evaluation, sample and checkpoint are those of the closing
                 break
             if state.step % self.length.eval_interval == 0:
                 yield from self._evaluate()
@@ -170,7 +169,7 @@ class Training:
         for note in parts.notes:
             yield events.Note(note)
         yield self.length.planned()
-        self.told_at = self.saved_at = parts.elapsed()
+        self.told_at = self.saved_at = self._elapsed()
 
     def _closing(self) -> Iterator[Event]:
         """Evaluate, sample, save, and measure the whole held-out text.
@@ -199,7 +198,7 @@ class Training:
             reason=reason,
             step=state.step,
             tokens=state.tokens,
-            seconds=round(self.parts.elapsed(), 3),
+            seconds=round(self._elapsed(), 3),
             val_loss=whole.loss,
             val_bpb=whole.bpb,
             best_val_bpb=state.best_val_bpb,
@@ -212,6 +211,16 @@ class Training:
         )
         card.write(self.parts.run, self.config, self.parts.corpus.layout.baselines, finished)
         yield finished
+
+    def _is_over(self) -> bool:
+        """Whether the plan is fulfilled, or the time is over."""
+        self._take_sleep_off()
+        return self.length.is_reached()
+
+    def _elapsed(self) -> float:
+        """Seconds since the start of the run; what was slept since the last look does not count."""
+        self._take_sleep_off()
+        return self.parts.elapsed()
 
     def _take_sleep_off(self) -> None:
         """Take the time off the clock in which this process was stopped (Ctrl-Z) or nobody took its events."""
@@ -302,7 +311,7 @@ class Training:
         if not self.untold:
             return
         told = torch.stack([numbers for *_, numbers in self.untold]).tolist()
-        now, steps = self.parts.elapsed(), len(self.untold)
+        now, steps = self._elapsed(), len(self.untold)
         each = (now - self.told_at) / steps
         self.pace.stepped(now - self.told_at, steps)
         self.trained_seconds, self.trained_steps = self.trained_seconds + now - self.told_at, self.trained_steps + steps
@@ -328,7 +337,7 @@ class Training:
             warning = health.stepped(self.state, step, loss, finite, self.parts.precision)
             if warning:
                 yield warning
-        self.told_at = self.parts.elapsed()
+        self.told_at = self._elapsed()
 
     def _rescue(self, found: health.Diverging) -> Iterator[Event]:
         """Go back from where the training diverged, and on with a lower rate; saved at once, so that it holds.
@@ -352,49 +361,49 @@ class Training:
 
     def _evaluate(self) -> Iterator[Event]:
         yield from self._report()
-        start, state = self.parts.elapsed(), self.state
+        start, state = self._elapsed(), self.state
         stream = self.parts.batches[self.length.plan.index(max(state.step, 1))].stream
-        train_score, val_score = self.measure.along_the_way(stream)
+        train_score, val_score = self.measure.along_the_way(stream, self._elapsed)
         best, state.evaluated_step = health.evaluated(state, train_score.loss, val_score), state.step
-        self.pace.evaluation, self.pace.closing_evaluation = self.parts.elapsed() - start, self.measure.closing_seconds
+        self.pace.evaluation, self.pace.closing_evaluation = self._elapsed() - start, self.measure.closing_seconds
         yield events.EvalDone(
             step=state.step,
             train_loss=train_score.loss,
             val_loss=val_score.loss,
             val_bpb=val_score.bpb,
             best=best,
-            seconds=round(self.parts.elapsed(), 3),
+            seconds=round(self._elapsed(), 3),
         )
         warning = health.risen(state, train_score.loss, val_score.loss, self.config.train.patience)
         if warning:
             yield warning
-        self.told_at = self.parts.elapsed()
+        self.told_at = self._elapsed()
 
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
-        start, settings_ = self.parts.elapsed(), self.config.sample
+        start, settings_ = self._elapsed(), self.config.sample
         text = "".join(generate.write(self.model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
         self.model.train()
-        self.pace.sample, self.state.sampled_step = self.parts.elapsed() - start, self.state.step
+        self.pace.sample, self.state.sampled_step = self._elapsed() - start, self.state.step
         yield events.Sampled(self.state.step, settings_.prompt, text)
-        self.told_at = self.parts.elapsed()
+        self.told_at = self._elapsed()
 
     def _save_due(self) -> bool:
         step, interval = self.state.step, self.config.train.checkpoint_interval
         by_step = interval is not None and step % interval == 0
-        by_time = self.parts.elapsed() - self.saved_at >= self.config.train.checkpoint_seconds
+        by_time = self._elapsed() - self.saved_at >= self.config.train.checkpoint_seconds
         by_merit = self.state.best_step == step
         return by_step or by_time or by_merit or self.control.save.is_set()
 
     def _save(self) -> Iterator[Event]:
         yield from self._report()
-        start, state, parts = self.parts.elapsed(), self.state, self.parts
+        start, state, parts = self._elapsed(), self.state, self.parts
         best = state.best_step == state.step
         state.seconds, state.loss_scale = start, float(self.loss_scale)
         state.events_bytes, state.samples_bytes = parts.events_log.sync(), parts.samples_log.sync()
         path = checkpoint.save(parts.run, self.model.state_dict(), parts.optimizer.state(), state, best)
         checkpoint.prune(parts.run, self.config.train.keep_checkpoints)
-        self.saved_at = self.told_at = parts.elapsed()
+        self.saved_at = self.told_at = self._elapsed()
         self.saved_step = state.step
         self.pace.save = self.saved_at - start
         yield events.CheckpointSaved(state.step, f"checkpoints/{path.name}", best, round(self.saved_at, 3))

@@ -160,6 +160,8 @@ class StudioApp(App[int]):
         """What made the app end, where that is our fault."""
         self.last_resort: Callable[[int], object] = lambda _code: None
         """Ends the process, where closing the app in order does not."""
+        self.deserted: Callable[[], bool] = lambda: False
+        """Whether the terminal has gone, of which not everybody is told by a signal."""
         self.farewell = ""
         """A sentence for the shell, once the app is gone."""
         self._first, self._show = mode, show
@@ -204,6 +206,8 @@ class StudioApp(App[int]):
     def _tick(self) -> None:
         """Take in what the runs tell, and bring the shown screen up to date."""
         self._ticks += 1
+        if self.deserted():
+            self.leave(128 + signal.SIGHUP)
         for watch in (self.training, self.shown if self.shown is not self.training else None):
             if watch is None:
                 continue
@@ -415,9 +419,8 @@ class StudioApp(App[int]):
         if watch and watch.run is not None and watch.history.checkpoints:
             step = watch.history.checkpoints[-1].step
             self.farewell = (
-                f"{watch.name} is saved at step {step:,}. Go on: tinylm-studio --train --resume --run {watch.name}"
-                f"{paths.flag(self.home)}, "
-                "or open the app and press r in Runs."
+                f"{watch.name} is saved at step {step:,}. Go on with r in Runs, or with: "
+                f"tinylm-studio --train --resume --run {watch.name}{paths.flag(self.home)}"
             )
         self.exit(return_code=code)
 

@@ -26,11 +26,11 @@ from fcntl import ioctl
 from pathlib import Path
 
 from tinylm import headless, runs, settings
+from tinylm.bench.rows import Row, tell
 from tinylm.config import RunConfig
-from tinylm.errors import ConfigError, RunError
+from tinylm.errors import RunError
 from tui.app import StudioApp
 
-NAMES = {"app": "training speed in the app against --train, and how late the app's keys are"}
 PAIRS, SECONDS = 10, "30s"
 COLUMNS, LINES = 160, 45
 PROBE_SECONDS = 0.01
@@ -80,12 +80,6 @@ class ProbedApp(StudioApp):
 
 def run(options: argparse.Namespace, home: Path) -> int:
     """Measure, and print a table, or JSON lines with --json; returns the exit code."""
-    if options.bench not in NAMES:
-        if not options.bench:
-            for name, meaning in NAMES.items():
-                print(f"{name}: {meaning}")
-            return 0
-        raise ConfigError(f"There is no benchmark named {options.bench!r}.", f"There is: {', '.join(NAMES)}.")
     options.time = options.time or SECONDS
     config = settings.absolute_sources(headless.configuration(options, home, None))
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
@@ -165,19 +159,13 @@ def _tell(speeds: list[tuple[float, float]], late: Lateness, as_json: bool) -> N
     app, train = (statistics.median(column) for column in zip(*speeds, strict=True))
     ratio = statistics.median(a / t for a, t in speeds)
     rows = [
-        {"name": "app.tokens_per_second", "value": round(app, 1), "unit": "tokens/s", "peer": "--train",
-         "peer_value": round(train, 1), "ratio": round(ratio, 4), "runs": len(speeds)},
-        {"name": "app.lateness_p95", "value": round(late.p95, 2), "unit": "ms", "limit": 50},
-        {"name": "app.lateness_p99.9", "value": round(late.p999, 2), "unit": "ms", "limit": 250},
-        {"name": "app.lateness_worst", "value": round(late.worst, 2), "unit": "ms"},
+        Row("app.tokens_per_second", round(app, 1), "tokens/s", peer="--train", peer_value=round(train, 1),
+            ratio=round(ratio, 4), runs=len(speeds)),
+        Row("app.lateness_p95", round(late.p95, 2), "ms"),
+        Row("app.lateness_p99.9", round(late.p999, 2), "ms"),
+        Row("app.lateness_worst", round(late.worst, 2), "ms"),
     ]  # fmt: skip
-    if as_json:
-        for row in rows:
-            print(json.dumps(row))
-        return
-    print(f"tokens per second, median of {len(speeds)}: {app:,.0f} in the app, {train:,.0f} by --train")
-    print(f"median of the pairs' ratios: {ratio:.3f} (single ones: {', '.join(f'{a / t:.3f}' for a, t in speeds)})")
-    print(f"event loop late by: p95 {late.p95:.1f} ms, p99.9 {late.p999:.1f} ms, at worst {late.worst:.1f} ms")
+    tell(rows, as_json=as_json)
 
 
 def child(home: Path, plan: Path, told: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tinylm import headless, settings
@@ -35,20 +36,32 @@ def launch(options: argparse.Namespace, home: Path) -> int:
     run = open_run(home, options.run) if options.run else None
 
     app = StudioApp(home, config, "data" if options.data else None, show=run)
-    app.last_resort = os._exit
+    app.last_resort, app.deserted = os._exit, _deserted
     with _terminal_for_the_app_alone(app.noise):
         app.run()
     code = app.return_code or 0
     if app.crash is not None:
         raise app.crash
-    if app.farewell:
-        print(app.farewell)
+    try:
+        if app.farewell:
+            print(app.farewell)
+        sys.stdout.flush()
+    except OSError:  # the terminal is what has gone
+        headless.mute()
     if threading.active_count() > 1:
         # Threads of ours are inside torch (loading it, or in what a training does after its save). All that matters is
         # on the disk, and Python would abort them noisily, so nobody waits.
-        sys.stdout.flush()
         os._exit(code)
     return code
+
+
+def _deserted() -> bool:
+    """Whether nobody is behind the terminal any more."""
+    if not hasattr(select, "poll"):  # Windows
+        return False
+    poll = select.poll()
+    poll.register(0, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 @contextmanager
@@ -63,20 +76,22 @@ def _terminal_for_the_app_alone(noise: deque[str]) -> Iterator[None]:
     kept = {number: os.dup(number) for number in (1, 2)}
     real = sys.__stdout__, sys.__stderr__
     reading, writing = os.pipe()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace", newline="") as terminal:
-        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
-        for number in kept:
-            os.dup2(writing, number)
-        os.close(writing)
-        listener = threading.Thread(target=_listen, args=(reading, noise), daemon=True)
-        listener.start()
-        try:
-            yield
-        finally:
-            for number, before in kept.items():
-                os.dup2(before, number)
-                os.close(before)
-            sys.__stdout__, sys.__stderr__ = real  # type: ignore[misc]
+    terminal = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace", newline="")
+    sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+    for number in kept:
+        os.dup2(writing, number)
+    os.close(writing)
+    listener = threading.Thread(target=_listen, args=(reading, noise), daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        for number, before in kept.items():
+            os.dup2(before, number)
+            os.close(before)
+        sys.__stdout__, sys.__stderr__ = real  # type: ignore[misc]
+        with suppress(OSError):  # it may be what has gone
+            terminal.close()
 
 
 def _listen(reading: int, noise: deque[str]) -> None:

@@ -133,7 +133,7 @@ class RunTable(ScrollView, can_focus=True):
         self.entries, self.marks, self.order, self.notice, self.glyphs = entries, dict(marks), order, notice, glyphs
         self._now = now
         self._lay_out()
-        if self.entry != before:
+        if (self.entry and self.entry.run) != (before and before.run):  # not where the same run has only gone on
             self.post_message(self.Moved(self.entry))
 
     def go_to(self, path: Path) -> None:

@@ -1,0 +1,139 @@
+"""Faults that meet the app: its terminal goes, its home is shared, sealed or oddly named.
+
+tests/test_faults.py lists all faults.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.programs import Program, obey_rights, steps
+from tests.test_faults import ODD, check_resumable, needs_rights, pasted, sealed, trained  # noqa: F401 (fixtures)
+from tests.tui import scripts
+from tests.tui.scripts import ScriptedEngine
+from tests.tui.test_app import drive, until
+from tinylm import runs, settings, shelf
+from tinylm.config import RunConfig
+from tinylm.errors import RunError
+from tinylm.notes import Notes
+from tui.app import StudioApp
+from tui.engine import Engine
+from tui.preferences import Preferences
+from tui.screens.runs import RunsScreen
+
+
+@pytest.fixture
+def endless(tiny_config: Callable[..., RunConfig]) -> RunConfig:
+    """A training that is far longer than any test."""
+    phases = [{"name": "train", "schedule": "constant", "steps": 1_000_000, "max_lr": 1e-3}]
+    return tiny_config(train={"phases": phases, "eval_interval": 100_000})
+
+
+@pytest.fixture
+def open_app(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """Open the app on a terminal of its own."""
+    opened: list[Program] = []
+
+    def start(*arguments: object, **how: object) -> Program:
+        opened.append(Program(tmp_path / f"seen-{len(opened)}", *arguments, terminal=True, **how))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield start
+    for program in opened:
+        program.close()
+
+
+@pytest.mark.parametrize("hangs_up", [True, False], ids=["with a signal", "without"])
+def test_a_terminal_that_is_closed_while_it_trains(
+    hangs_up: bool, open_app: Callable[..., Program], endless: RunConfig, home: Path, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(settings.to_toml(endless), encoding="utf-8")
+    app = open_app("--home", home, "--config", plan, hangs_up=hangs_up)
+    app.until(lambda: "Enter" in app.said)
+    app.type(b"\r")
+    app.until(lambda: runs.list_runs(home) and len(steps(runs.list_runs(home)[0])) > 5)
+    app.close_terminal()
+    assert app.ended() == 129
+    [run] = runs.list_runs(home)
+    assert run.state().finished is not None
+    check_resumable(run)
+    assert not (home / "logs").exists(), "it is no fault of ours"
+
+
+@needs_rights
+def test_a_home_that_may_only_be_read_is_shown(sealed: Path, open_app: Callable[..., Program]) -> None:  # noqa: F811
+    app = open_app("--home", sealed, prelude=obey_rights)
+    app.until(lambda: "finished" in app.said)
+    app.type(b"\x11")
+    assert app.ended() == 0
+    assert "Traceback" not in app.said
+
+
+def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
+    """Each trains a run of its own, sees the other's, and leaves it alone."""
+    old = scripts.write_run(home, "old", [*scripts.training(40), scripts.finished(40)])
+
+    async def go() -> None:
+        apps = [StudioApp(home, endless, "runs", Engine()) for _ in range(2)]
+        async with apps[0].run_test(size=(160, 45)) as one, apps[1].run_test(size=(160, 45)) as two:
+            for app, pilot in zip(apps, (one, two), strict=True):
+                app.start_training()
+                await until(pilot, lambda app=app: app.training and len(app.training.history.step), 30)
+            theirs, ours = (app.training.run for app in apps if app.training)
+            assert theirs is not None
+            assert ours is not None
+            apps[1].action_go("runs")
+            await until(two, lambda: isinstance(apps[1].screen, RunsScreen) and len(apps[1].screen.listed) == 3)
+            screen = apps[1].screen
+            assert isinstance(screen, RunsScreen)
+            states = {entry.run.name: entry.status for entry in screen.listed}
+            assert states == {theirs.name: "training", ours.name: "training", "old": "finished"}
+
+            screen.table.go_to(theirs.path)
+            await until(two, lambda: screen.entry and screen.entry.run == theirs)
+            for key, told in (("r", "is being trained already"), ("delete", "is being trained. Stop it first.")):
+                await two.press(key)
+                await two.pause(0.1)
+                assert told in screen.sentence()
+            with pytest.raises(RunError, match="another process"):  # where the list was made before they began
+                shelf.discard(home, theirs)
+            shelf.set_note(home, theirs, "hers")
+            shelf.set_note(home, old, "his")
+            await until(two, lambda: len(Notes(home).runs) == 2)
+            assert Notes(home).runs == {theirs.name: {"note": "hers"}, "old": {"note": "his"}}
+
+            apps[1].leave(0)
+            await until(two, lambda: apps[1].farewell, 20)
+            apps[1].training = None
+            apps[1].resume_training(theirs)
+            await until(two, lambda: apps[1].training and apps[1].training.status == "failed")
+            assert "another process" in str(apps[1].training and apps[1].training.error)
+            before = len(steps(theirs))
+            await until(one, lambda: len(steps(theirs)) > before)
+            apps[0].leave(0)
+            await until(one, lambda: apps[0].farewell, 20)
+
+    asyncio.run(go())
+    assert Preferences.load(home) == Preferences("textual-dark", Preferences.load(home).glyphs)
+    trained_here = [run for run in runs.list_runs(home) if run.name != "old"]
+    assert len(trained_here) == 2
+    for run in trained_here:
+        check_resumable(run)
+
+
+def test_what_the_app_says_at_the_end_can_be_pasted(tmp_path: Path) -> None:
+    app = StudioApp(tmp_path / ODD, RunConfig(), None, ScriptedEngine(endless=True))
+
+    async def act(pilot: Pilot[int]) -> None:
+        app.start_training()
+        await until(pilot, lambda: app.shown and app.shown.history.step)
+        app.leave(0)
+        await until(pilot, lambda: app.farewell)
+
+    drive(app, act)
+    arguments = pasted(app.farewell.partition("with: ")[2])
+    assert arguments == ["--train", "--resume", "--run", "stories-test", "--home", str(tmp_path / ODD)]

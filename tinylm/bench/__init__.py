@@ -1,0 +1,38 @@
+"""What `--bench` measures on this machine, one file a benchmark; the app's own lives in `tui`.
+
+Each is a function from the flags and the home to rows. Speeds are never compared across two runs: a peer, or another
+way, is measured in the same run, in alternating pairs, since machines change their speed by the minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+from tinylm.bench.rows import Row, tell
+from tinylm.errors import ConfigError
+
+BENCHMARKS: dict[str, str] = {
+    "app": "training speed in the app against --train, and how late the app's keys are",
+    "train": "training speed against this machine's own limit, and against Hugging Face transformers where installed",
+}
+"""What there is, and what it measures; but for the app's, the file of the same name has a function `measure`."""
+
+Measure = Callable[[argparse.Namespace, Path], Iterator[Row]]
+
+
+def run(options: argparse.Namespace, home: Path) -> int:
+    """Measure what `options.bench` names, rows to stdout as they come, or list what there is; returns the exit code."""
+    if not options.bench:
+        for name, meaning in BENCHMARKS.items():
+            print(f"{name:<10}{meaning}")
+        return 0
+    if options.bench not in BENCHMARKS:
+        raise ConfigError(f"There is no benchmark named {options.bench!r}.", f"There is: {', '.join(BENCHMARKS)}.")
+    if options.bench == "app":  # nothing in this package knows screens
+        raise ConfigError("This benchmark belongs to the app.", "Call it by tinylm-studio --bench app.")
+    measure: Measure = import_module(f"tinylm.bench.{options.bench}").measure
+    tell(measure(options, home), as_json=options.json)
+    return 0
