@@ -44,8 +44,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch, which: Callable[[int, TrainState], bo
         step_(self, step)
         now["bad"] = False
 
-    def spoilt(self: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
-        loss: Tensor = forward(self, ids, targets)
+    def spoilt(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
+        loss: Tensor = forward(self, ids, targets, noise)
         return loss * math.nan if now["bad"] else loss
 
     monkeypatch.setattr(Training, "_step", watched)
@@ -379,8 +379,8 @@ def test_a_run_whose_loss_stays_high_is_rescued(
         step_(self, step)
         now["high"] = False
 
-    def raised(self: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
-        loss: Tensor = forward(self, ids, targets)
+    def raised(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
+        loss: Tensor = forward(self, ids, targets, noise)
         return loss + 20 if now["high"] else loss
 
     monkeypatch.setattr(Training, "_step", watched)

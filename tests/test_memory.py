@@ -23,12 +23,12 @@ def run_out(monkeypatch: pytest.MonkeyPatch, most: int, error: Callable[[], Exce
     """Let forward passes of more than `most` windows fail; returns the sizes that were tried."""
     forward, tried = Transformer.forward, []
 
-    def limited(self: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
+    def limited(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
         if self.training and torch.is_grad_enabled():
             tried.append(len(ids))
             if len(ids) > most:
                 raise error()
-        loss: Tensor = forward(self, ids, targets)
+        loss: Tensor = forward(self, ids, targets, noise)
         return loss
 
     monkeypatch.setattr(Transformer, "forward", limited)
@@ -79,10 +79,10 @@ def test_a_resumed_run_keeps_to_what_fits(home: Path, tiny_config: Configured, m
 def test_where_not_even_one_window_fits_it_says_so(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def late(self: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
+    def late(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
         if (home / "runs" / "run" / "checkpoints" / "latest").exists():
             raise MemoryError
-        loss: Tensor = forward(self, ids, targets)
+        loss: Tensor = forward(self, ids, targets, noise)
         return loss
 
     forward = Transformer.forward
@@ -98,7 +98,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_made(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "free", lambda _: 3e6)
-    with pytest.raises(ConfigError, match=r"A step on 512 windows at once needs at least [\d.]+ GB") as caught:
+    with pytest.raises(ConfigError, match=r"A step on 64 windows at once needs at least [\d.]+ GB") as caught:
         list(train(tiny_config(train={"threads": 1, "batch_size": 512}), home, "run"))
     assert "batch_size" in caught.value.hint
     with pytest.raises(ConfigError, match=r"A model of [\d,]+ million parameters needs"):

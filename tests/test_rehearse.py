@@ -1,7 +1,7 @@
 """The rehearsal: its numbers against the run itself, what it leaves behind, and how it is called off."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -62,14 +62,14 @@ class Clock:
         """Windows of each forward pass."""
         forward, step = Transformer.forward, Optimizer.step
 
-        def slow_forward(model: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
+        def slow_forward(model: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
             self.now += self.window * len(ids)
             self.rows.append(len(ids))
-            return forward(model, ids, targets)
+            return forward(model, ids, targets, noise)
 
-        def slow_step(optimizer: Optimizer, lr: float, skip: Tensor) -> None:
+        def slow_step(optimizer: Optimizer, gradients: Sequence[Tensor], lr: float, skip: Tensor) -> None:
             self.now += self.update
-            step(optimizer, lr, skip)
+            step(optimizer, gradients, lr, skip)
 
         monkeypatch.setattr(rehearse.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(Transformer, "forward", slow_forward)
@@ -115,7 +115,7 @@ def test_what_a_forward_pass_keeps_grows_with_its_windows(home: Path, tiny_confi
     corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
     batches = Batches(corpus.stream(next(iter(corpus.layout.groups)), 32), "chunked", 16, 1)
     model = Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(1))
-    stage = rehearse._Stage(config, torch.device("cpu"), model, batches, lambda: None)
+    stage = rehearse._Stage(config, torch.device("cpu"), "fp32", model, batches, lambda: None)
     told, _ = stage.weighed(None)
     assert told == pytest.approx(stage._kept(16), rel=1e-3)
     scores = 16 * 32 * corpus.tokenizer.vocab_size * 4
@@ -258,7 +258,7 @@ def test_it_can_be_called_off_anywhere(home: Path, tiny_config: Configured) -> N
     config = tiny_config(train={"accumulation_steps": 2, "threads": 2})
     before = torch.get_num_threads()
     rehearse.rehearse(config, home, count, 2)
-    assert asked >= 3 + 2 + 2 + 4  # between the parts, weighing, probing, and each pass of two steps
+    assert asked >= 3 + 2 + 2 + 2  # between the parts, weighing, probing, and each of two steps
     for last in range(1, asked + 1):
         left = last
 

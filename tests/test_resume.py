@@ -342,7 +342,7 @@ def test_another_machine_is_said_aloud(home: Path, tiny_config: Configured, monk
     run = runs.open_run(home, "run")
     measured: list[int] = []
 
-    def one_thread(work: Callable[[], object]) -> tuple[int, dict[int, float]]:
+    def one_thread(work: Callable[[], object], *_: object) -> tuple[int, dict[int, float]]:
         work()
         measured.append(1)
         return 1, {1: 0.1}

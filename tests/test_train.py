@@ -9,7 +9,7 @@ import stat
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
 from pathlib import Path
@@ -294,20 +294,20 @@ def test_the_same_seed_gives_the_same_run(home: Path, tiny_config: Configured, s
 def test_dropout_is_new_at_each_step_and_depends_on_the_seed(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: dict[int, list[float]] = {}
+    drawn: dict[int, list[list[int]]] = {}
     forward = Transformer.forward
 
-    def watched(self: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
-        state = torch.get_rng_state()
-        drawn.setdefault(seed, []).append(torch.rand(1).item())
-        torch.set_rng_state(state)
-        return forward(self, ids, targets)
+    def watched(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
+        if noise is not None:
+            drawn.setdefault(seed, []).append(noise.tolist())
+        return forward(self, ids, targets, noise)
 
     monkeypatch.setattr(Transformer, "forward", watched)
     for seed in (1, 2):
         tell(tiny_config(model={"dropout": 0.2}, train={"seed": seed}), home, f"seed-{seed}")
-    assert len(set(drawn[1][-20:])) == 20
-    assert not set(drawn[1][-20:]) & set(drawn[2][-20:])
+    keys = {seed: {key for key, _ in told[-20:]} for seed, told in drawn.items()}
+    assert len(keys[1]) == len(keys[2]) == 20
+    assert not keys[1] & keys[2]
 
 
 def test_accumulation_equals_a_larger_batch(home: Path, tiny_config: Configured) -> None:
@@ -324,10 +324,10 @@ def test_gradients_are_clipped_after_they_are_told(
     applied: list[float] = []
     step = optim.Optimizer.step
 
-    def watched(self: optim.Optimizer, lr: float, skip: Tensor) -> None:
-        norm, _ = optim.global_norm([weight.grad for weight in self._names if weight.grad is not None])
+    def watched(self: optim.Optimizer, gradients: Sequence[Tensor], lr: float, skip: Tensor) -> None:
+        norm, _ = optim.global_norm(gradients)
         applied.append(norm.item())
-        step(self, lr, skip)
+        step(self, gradients, lr, skip)
 
     monkeypatch.setattr(optim.Optimizer, "step", watched)
     clipped = tell(tiny_config(train={"grad_clip": 0.25}), home, "clipped")
@@ -442,8 +442,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch, which: Callable[[int], bool], how: st
     """Make loss or gradient of the steps that `which` picks not finite; the rehearsal is step 0."""
     forward, calls = Transformer.forward, count()
 
-    def spoilt(self: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
-        loss = forward(self, ids, targets)
+    def spoilt(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
+        loss = forward(self, ids, targets, noise)
         if not which(next(calls)):
             return loss
         if how == "gradient":

@@ -71,6 +71,8 @@ class TrainState:
     """How many steps in a row had a loss far above it."""
     micro_batch: int = 0
     """Windows in one pass, where memory had run out with `train.batch_size` of them; 0: it never has."""
+    compiled_from: int | None = None
+    """The step behind which its passes ran compiled; None where they never did."""
     loss_scale: float = 1.0
     """What the loss is multiplied with before the backward pass, in fp16."""
     rescues: int = 0

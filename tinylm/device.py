@@ -34,7 +34,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device) -> Precision:
-    """The precision of matrix products: bf16 on GPUs that have it, fp32 elsewhere (bf16 is slower on most CPUs)."""
+    """The precision of matrix products: bf16 on GPUs that have it; fp32 elsewhere, unless measuring says otherwise."""
     if wanted in ("tf32", "fp16") and device.type == "cpu":
         raise DeviceError(f"Precision {wanted} needs a GPU.", "Use --set train.precision=fp32, or auto.")
     if wanted == "auto":
@@ -55,14 +55,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def measure_threads(work: Callable[[], object], limit: float = MEASURE_SECONDS) -> tuple[int, dict[int, float]]:
+def has_fast_bf16() -> bool:
+    """Whether this CPU multiplies bf16 by itself (AMX, AVX512-BF16, or ARM's), so that it may be the faster one."""
+    asked = (torch.cpu._is_amx_tile_supported, torch.cpu._is_avx512_bf16_supported)
+    if platform.machine() in ("x86_64", "AMD64"):
+        return any(ask() for ask in asked)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def measure_threads(
+    work: Callable[[], object], limit: float = MEASURE_SECONDS, counts: list[int] | None = None
+) -> tuple[int, dict[int, float]]:
     """The thread count at which `work` runs fastest, and the seconds that it took at each count tried.
 
     torch's own default can be ten times slower than the best on a shared machine, so it is measured: 1, 2, 4 and so on
-    up to all cores, each the best of up to three goes, within about `limit` seconds; more threads are not tried when
-    fewer have used that up twice.
+    up to all cores (or `counts`), each the best of up to three goes, within about `limit` seconds; more threads are not
+    tried when fewer have used that up twice.
     """
-    counts = sorted({max(1, cores() >> halving) for halving in range(8)})
+    counts = counts or sorted({max(1, cores() >> halving) for halving in range(8)})
     torch.set_num_threads(counts[-1])
     work()  # fills caches and the allocator
     began = time.perf_counter()
@@ -81,19 +91,6 @@ def measure_threads(work: Callable[[], object], limit: float = MEASURE_SECONDS) 
     best = min(seconds, key=lambda count: seconds[count])
     torch.set_num_threads(best)
     return best, seconds
-
-
-def compiled(
-    model: torch.nn.Module, probe: Callable[[Callable[..., torch.Tensor]], object]
-) -> tuple[Callable[..., torch.Tensor], str | None]:
-    """`model` compiled, after `probe` ran with it; where that fails, the model itself and a sentence that says why."""
-    try:
-        fast: Callable[..., torch.Tensor] = torch.compile(model, dynamic=False)
-        probe(fast)
-    except Exception as error:  # compilers fail in as many ways as there are machines, and eager code always works
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        return model, f"Compiling does not work on this machine ({reason[:200]}); the run goes on without it."
-    return fast, None
 
 
 def machine_name(device: torch.device) -> str:

@@ -1,6 +1,6 @@
 """How long a run is: its plan, made from the budget, and made again as the machine's speed shows."""
 
-from tinylm import disk, events, schedule, settings
+from tinylm import events, schedule, settings
 from tinylm.config import Budget
 from tinylm.errors import ConfigError
 from tinylm.pace import Pace
@@ -22,7 +22,7 @@ class Length:
     """The plan of a run, and whether it is fulfilled."""
 
     def __init__(self, parts: Session, eval_windows: int, held_out_windows: int) -> None:
-        """Lay the whole run out, and write the last of what `auto` chose into config.toml.
+        """Lay the whole run out, and write the intervals that `auto` chose into the configuration.
 
         `eval_windows` and `held_out_windows` are how many windows an evaluation and the whole held-out text have.
         ConfigError where the budget is too short for the phases.
@@ -48,7 +48,6 @@ class Length:
         self.sample_interval = samples if train.sample_interval == "auto" else train.sample_interval
         intervals = {"eval_interval": self.eval_interval, "sample_interval": self.sample_interval}
         parts.config = settings.with_values(parts.config, train=intervals)
-        disk.replace_durably(parts.run.config_file, settings.to_toml(parts.config).encode())
 
     def _first_total(self) -> int | None:
         """The steps of the whole run; None where the phases say it."""

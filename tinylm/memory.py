@@ -1,4 +1,4 @@
-"""How much memory is free, what a training takes at least, and what to do where that is too much."""
+"""How much memory is free, what a training takes at least, and what to do where that is too much, or was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from tinylm import counting
 from tinylm.config import ModelConfig, RunConfig
-from tinylm.errors import ConfigError
+from tinylm.errors import ConfigError, RunError
 
 _MEMINFO, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
@@ -52,10 +52,10 @@ def refuse_giants(model: ModelConfig, vocab_size: int, free_bytes: float | None)
         )
 
 
-def refuse_too_large(config: RunConfig, vocab_size: int, free_bytes: float | None) -> None:
-    """ConfigError where a step takes more memory than is free, by an estimate that rather says too little."""
+def refuse_too_large(config: RunConfig, vocab_size: int, rows: int, free_bytes: float | None) -> None:
+    """ConfigError where passes of `rows` windows take more memory than is free; the estimate rather says too little."""
     refuse_giants(config.model, vocab_size, free_bytes)
-    rows, weights = config.train.batch_size, counting.parameters(config.model, vocab_size)
+    weights = counting.parameters(config.model, vocab_size)
     needed = _state_bytes(weights) + rows * _window_bytes(config.model, vocab_size)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
@@ -75,3 +75,14 @@ def _window_bytes(model: ModelConfig, vocab_size: int) -> int:
     heads = (model.n_head + 2 * model.n_kv_head) * model.head_size
     kept = model.n_layer * (4 * model.n_embd + heads + 3 * counting.MLP_RATIO * model.n_embd) * torch.float16.itemsize
     return model.block_size * (kept + 2 * vocab_size * torch.float32.itemsize)
+
+
+def out_of_memory(error: BaseException, place: torch.device) -> RunError | None:
+    """What a person can do where `error` says that memory has run out; None where it says something else."""
+    told = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    if not told:
+        return None
+    return RunError(
+        f"The memory of the {'machine' if place.type == 'cpu' else place.type.upper() + ' device'} ran out.",
+        "Halve train.batch_size and double train.accumulation_steps: the steps stay the same and need half of it.",
+    )

@@ -5,10 +5,10 @@ One class for both, with its state as plain named tensors, so that a checkpoint 
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.adamw import adamw
 
 from tinylm.config import TrainConfig
@@ -64,18 +64,15 @@ class Optimizer:
             for weight in others
         }
 
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for weight in self._names:
-            weight.grad = None
-
     @torch.no_grad()
-    def step(self, lr: float, skip: Tensor) -> None:
-        """Move the weights along their gradients, but not where `skip` (a bool scalar on the device) says so.
+    def step(self, gradients: Sequence[Tensor], lr: float, skip: Tensor) -> None:
+        """Move the weights along their gradients, given in the order of the model's parameters.
 
-        Nothing is asked of the device here: a step that must not be applied is computed and then left out.
+        Not where `skip` (a bool scalar on the device) says so; nothing is asked of the device here: a step that must
+        not be applied is computed and then left out.
         """
-        mine = [(weight, weight.grad, kept) for weight, kept in self._remembered.items() if weight.grad is not None]
+        grads = dict(zip(self._names, gradients, strict=True))
+        mine = [(weight, grads[weight], kept) for weight, kept in self._remembered.items()]
         adamw(
             [weight for weight, _, _ in mine],
             [grad for _, grad, _ in mine],
@@ -94,14 +91,13 @@ class Optimizer:
             maximize=False,
         )
         if self._parts:
-            self._muon_step(lr, skip)
+            self._muon_step(grads, lr, skip)
 
-    def _muon_step(self, lr: float, skip: Tensor) -> None:
+    def _muon_step(self, grads: Mapping[Tensor, Tensor], lr: float, skip: Tensor) -> None:
         by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for weight, sizes in self._parts.items():
-            assert weight.grad is not None
             momentum = self._momentum[weight]
-            grad = torch.where(skip, momentum, weight.grad)  # a skipped step leaves the momentum as it is
+            grad = torch.where(skip, momentum, grads[weight])  # a skipped step leaves the momentum as it is
             momentum.lerp_(grad, 1 - MUON_MOMENTUM)
             update = grad.lerp(momentum, MUON_MOMENTUM)  # Nesterov's look ahead
             weight.mul_(torch.where(skip, 1.0, 1 - lr * self._weight_decay))
@@ -150,9 +146,6 @@ def global_norm(tensors: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.linalg.vector_norm(norms), norms.mean()
 
 
-def clip(weights: Iterable[nn.Parameter], norm: Tensor, longest: float) -> None:
+def clip(grads: Sequence[Tensor], norm: Tensor, longest: float) -> None:
     """Shorten the gradients to the length `longest` where `norm`, their global one, is above it; no host sync."""
-    factor = (longest / (norm + 1e-6)).clamp(max=1.0)
-    for weight in weights:
-        if weight.grad is not None:
-            weight.grad.mul_(factor)
+    torch._foreach_mul_(list(grads), (longest / (norm + 1e-6)).clamp(max=1.0))

@@ -17,15 +17,17 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from tinylm import device, memory, optim, prepare, schedule, session, settings
+from tinylm import device, dropout, memory, prepare, schedule, session, settings, tuning
 from tinylm.config import Budget, RunConfig
 from tinylm.data import Batches, Corpus, HeldOut, mix
+from tinylm.device import Precision
 from tinylm.errors import ConfigError
 from tinylm.length import AUTO_EVALS, AUTO_SAMPLES, SAMPLE_TOKEN_SECONDS
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
 from tinylm.pace import Pace
 from tinylm.session import REHEARSAL_TOKENS
+from tinylm.step import Stepper
 
 STEPPING_SECONDS = 1.5
 """How long steps are repeated to time them, about."""
@@ -122,7 +124,8 @@ def _rehearsed(
     free = memory.free(place)
     memory.refuse_giants(config.model, corpus.tokenizer.vocab_size, free)
     model = Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(train.seed)).to(place)
-    stage = _Stage(config, place, model, batches[0], check)
+    precision = tuning.recalled_precision(train, place, home, tuning.shape(config, corpus.tokenizer.vocab_size))
+    stage = _Stage(config, place, precision, model, batches[0], check)
     building = time.perf_counter() - began
     check()
     forward_memory, rows = stage.weighed(free)
@@ -133,7 +136,7 @@ def _rehearsed(
     plan, seconds = _course(config, pace, building, total)
     last = min(plan.steps, train.stop_at or plan.steps)
     lengths = {name: part.stream.tokens for name, part in zip(names, batches, strict=True)}
-    weights, remembered = _size(model.state_dict().values()), _size(stage.optimizer.state().values())
+    weights, remembered = _size(model.state_dict().values()), _size(stage.stepper.optimizer.state().values())
     return Rehearsal(
         parameters=model.n_parameters(),
         tokens_per_step=tokens_per_step,
@@ -160,39 +163,42 @@ class _Stage:
     """A model and its optimizer, taking steps at a rate of 0."""
 
     def __init__(
-        self, config: RunConfig, place: torch.device, model: Transformer, batches: Batches, check: Callable[[], None]
+        self,
+        config: RunConfig,
+        place: torch.device,
+        precision: Precision,
+        model: Transformer,
+        batches: Batches,
+        check: Callable[[], None],
     ) -> None:
         self._train, self._block_size = config.train, config.model.block_size
         self._place, self._model, self._batches, self._check = place, model, batches, check
-        self._precision = device.choose_precision(config.train.precision, place)
-        self._weights = list(model.parameters())
-        self.optimizer = Optimizer(model, config.train)
+        self.stepper = Stepper(config, model, Optimizer(model, config.train), precision)
 
     def weighed(self, free: float | None) -> tuple[float, int]:
-        """The bytes that one forward pass takes, and how many of its windows a timed pass should have.
+        """The bytes that a pass takes, and how many of its windows a timed step should have.
 
         What a pass keeps is a fixed part and so much a window, so two small ones tell, and none that is too large for
         the memory is run.
         """
-        batch_size, weights = self._train.batch_size, _size(self._weights)
+        in_a_pass, weights = self.stepper.rows, _size(self.stepper.weights)
         room = math.inf if free is None else MEMORY_SHARE * free - 4 * weights
         one = self._kept(1)
-        two = self._kept(2) if batch_size > 1 and 2 * one < room else 2 * one
+        two = self._kept(2) if in_a_pass > 1 and 2 * one < room else 2 * one
         each, fixed = two - one, 2 * one - two
-        fitting = max(1, int(min(batch_size, (room - fixed) / each)))
+        fitting = max(1, int(min(in_a_pass, (room - fixed) / each)))
 
         probe = min(fitting, max(1, REHEARSAL_TOKENS // self._block_size))
         window = 0.0
         for rows in (1, probe):  # the first is cold, which makes no difference where it takes long
             if window < WHOLE_STEP_SECONDS:
                 start = time.perf_counter()
-                self._passed(self._windows(0, rows))
+                self._passed(0, rows)
                 window = (time.perf_counter() - start) / rows
-                self.optimizer.zero_grad()
-        whole = batch_size * self._train.accumulation_steps
-        if fitting == batch_size and window * whole < WHOLE_STEP_SECONDS:
-            return fixed + each * batch_size, whole
-        return fixed + each * batch_size, max(1, int(min(fitting, WHOLE_STEP_SECONDS / window)))
+        whole = self._train.batch_size * self._train.accumulation_steps
+        if fitting == in_a_pass and window * whole < WHOLE_STEP_SECONDS:
+            return fixed + each * in_a_pass, whole
+        return fixed + each * in_a_pass, max(1, int(min(fitting, WHOLE_STEP_SECONDS / window)))
 
     def timed(self, rows: int, steps: int) -> tuple[float, float]:
         """The seconds of a whole step, from steps on `rows` of its windows; and the loss of the first.
@@ -206,12 +212,12 @@ class _Stage:
         began = time.perf_counter()
         for number in range(max(2, steps)):
             start = time.perf_counter()
-            told = self._passed(self._windows(number, rows))
+            found, grads = self._passed(number, rows)
             passed = time.perf_counter()
-            self._update()
+            told = self.stepper.update(0.0, found, grads).tolist()
             end = time.perf_counter()
             if number == 0:
-                loss = told
+                loss = told[0]
             if number > 0 or end - began > STEPPING_SECONDS:
                 passing.append(passed - start)
                 updating.append(end - passed)
@@ -220,36 +226,16 @@ class _Stage:
         scale = self._train.batch_size * self._train.accumulation_steps / rows
         return median(passing) * scale + median(updating), loss
 
-    def _windows(self, step: int, rows: int) -> list[tuple[Tensor, Tensor]]:
-        """The first `rows` windows of a step, in micro-batches."""
-        ids, targets = self._batches.stream.windows(self._batches.starts(step)[:rows])
-        size = self._train.batch_size
-        return list(zip(torch.split(ids, size), torch.split(targets, size), strict=True))
-
-    def _forward(self, ids: Tensor, targets: Tensor) -> Tensor:
+    def _windows(self, step: int, rows: int) -> tuple[Tensor, Tensor]:
+        """The first `rows` windows of a step."""
         self._check()
-        with device.autocast(self._precision, self._place):
-            loss: Tensor = self._model(ids, targets)
-        return loss
+        return self._batches.stream.windows(self._batches.starts(step)[:rows])
 
-    def _passed(self, parts: list[tuple[Tensor, Tensor]]) -> float:
-        """Forward and backward; the mean loss, for which the host waits."""
-        loss = torch.zeros((), device=self._place)
-        for ids, targets in parts:
-            part = self._forward(ids, targets) / len(parts)
-            torch.autograd.backward(part)
-            loss += part.detach()
-        return float(loss)
-
-    def _update(self) -> None:
-        """All that a step does after its gradients are there; the host waits for it."""
-        norm, _ = optim.global_norm([weight.grad for weight in self._weights if weight.grad is not None])
-        optim.global_norm([weight.detach() for weight in self._weights])
-        if self._train.grad_clip:
-            optim.clip(self._weights, norm, self._train.grad_clip)
-        self.optimizer.step(0.0, skip=~torch.isfinite(norm))
-        self.optimizer.zero_grad()
-        norm.item()
+    def _passed(self, step: int, rows: int) -> tuple[Tensor, list[Tensor]]:
+        """Forward and backward: the mean loss, for which the host waits, and the gradients."""
+        loss, grads = self.stepper.gradients(step, *self._windows(step, rows))
+        loss.item()
+        return loss, grads
 
     def _kept(self, rows: int) -> int:
         """Bytes that a forward pass over `rows` windows keeps for its backward pass, and of the scores' gradients.
@@ -257,7 +243,7 @@ class _Stage:
         Each storage counts once, and weights do not. The backward pass begins with two tensors as large as the scores:
         the gradients of their log-probabilities and of themselves.
         """
-        own = {weight.untyped_storage().data_ptr() for weight in self._weights}
+        own = {weight.untyped_storage().data_ptr() for weight in self.stepper.weights}
         found: dict[int, int] = {}
 
         def pack(tensor: Tensor) -> Tensor:
@@ -266,9 +252,10 @@ class _Stage:
                 found[storage.data_ptr()] = storage.nbytes()
             return tensor
 
-        [(ids, targets)] = self._windows(0, rows)
-        with saved_tensors_hooks(pack, lambda tensor: tensor):
-            self._forward(ids, targets)
+        ids, targets = self._windows(0, rows)
+        noise = dropout.key(0, 0, self._place) if self._model.config.dropout else None
+        with saved_tensors_hooks(pack, lambda tensor: tensor), device.autocast(self.stepper.precision, self._place):
+            self._model(ids, targets, noise)
         scores = ids.numel() * self._model.vocab_size * torch.float32.itemsize
         return sum(found.values()) + 2 * scores
 

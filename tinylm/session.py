@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,20 @@ from pathlib import Path
 import torch
 from filelock import BaseFileLock
 
-from tinylm import __version__, checkpoint, device, disk, events, memory, prepare, runs, settings
+from tinylm import (
+    __version__,
+    checkpoint,
+    compiling,
+    device,
+    disk,
+    dropout,
+    events,
+    memory,
+    prepare,
+    runs,
+    settings,
+    tuning,
+)
 from tinylm.checkpoint import Checkpoint, TrainState
 from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
@@ -26,11 +39,10 @@ from tinylm.errors import CheckpointError, DeviceError, RunError
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
 from tinylm.runs import Log, RunFolder
+from tinylm.step import Stepper, windows_in_a_pass
 
 REHEARSAL_TOKENS = 1024
 """Tokens in the forward and backward pass by which thread counts are compared and the first plan is made."""
-
-Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass
@@ -45,10 +57,9 @@ class Session:
     batches: list[Batches]
     """One for each phase."""
     model: Transformer
-    forward: Forward
-    """The model's loss on inputs and targets, compiled where that is on."""
-    optimizer: Optimizer
+    stepper: Stepper
     device: torch.device
+    threads: int
     precision: Precision
     state: TrainState
     resumed_from: int | None
@@ -86,9 +97,9 @@ class Session:
             device=self.device.type,
             machine=device.machine_name(self.device),
             torch=str(torch.__version__),
-            threads=torch.get_num_threads(),
+            threads=self.threads,
             precision=self.precision,
-            compiled=self.forward is not self.model,
+            compiled=self.stepper.compiled is not None,
             resumed_from=self.resumed_from,
         )
         yield events.DataPrepared(
@@ -114,12 +125,14 @@ class Session:
             state.events_bytes = self.run.opening_bytes()
             weights = _first_model(self.config, self.corpus).state_dict()
         self.model.load_state_dict(weights)
-        self.optimizer = Optimizer(self.model, self.config.train)
+        self.stepper.optimizer = Optimizer(self.model, self.config.train)
+        self.stepper.loss_scale.fill_(state.loss_scale)
         if found:
-            self.optimizer.load(found.optimizer())
+            self.stepper.optimizer.load(found.optimizer())
         self.events_log.cut(state.events_bytes)
         self.samples_log.cut(state.samples_bytes)
-        vars(self.state).update({**vars(state), "machine": self.state.machine})
+        kept = {name: getattr(self.state, name) for name in ("machine", "micro_batch", "compiled_from")}
+        vars(self.state).update({**vars(state), **kept})
         return _set_aside(faults)
 
     def close(self) -> None:
@@ -194,10 +207,10 @@ def _session(
     """Build all parts in a folder that has its texts, and take back what `found` holds."""
     train = config.train
     place = device.choose_device(train.device)
-    precision = device.choose_precision(train.precision, place)
+    device.choose_precision(train.precision, place)  # what it cannot do is said before the texts are opened
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
-    memory.refuse_too_large(config, corpus.tokenizer.vocab_size, memory.free(place))
+    memory.refuse_too_large(config, corpus.tokenizer.vocab_size, windows_in_a_pass(config, place), memory.free(place))
     weights = found.model_of(config.model, corpus.tokenizer.vocab_size) if found else None
     model = _first_model(config, corpus).to(place)
     optimizer = Optimizer(model, train)
@@ -210,7 +223,7 @@ def _session(
         )
         for number, phase in enumerate(train.phases)
     ]
-    state = found.state if found else _first_state(precision)
+    state = found.state if found else _first_state(train.precision)
     if found and weights:
         try:
             model.load_state_dict(weights)
@@ -222,35 +235,27 @@ def _session(
 
     rows = max(1, min(train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
     ids, targets = (part[:rows] for part in batches[0].draw(0))
+    home = run.path.parent.parent
+    shape = tuning.shape(config, corpus.tokenizer.vocab_size)
 
-    def rehearse(forward: Forward = model) -> None:
-        with device.autocast(precision, place):
-            loss = forward(ids, targets)
-        torch.autograd.backward(loss)
-        loss.detach().item()  # waits for a GPU
-        optimizer.zero_grad()
+    def rehearse(precision: Precision) -> None:
+        noise = dropout.key(0, 0, place) if config.model.dropout else None
+        loss, _ = compiling.eager_pass(model, list(model.parameters()), precision, 1.0, ids, targets, noise)
+        loss.item()  # waits for a GPU
 
-    if isinstance(train.threads, int):
-        threads = train.threads
-        torch.set_num_threads(threads)
-    else:
-        threads, seconds = device.measure_threads(rehearse)
-        told = ", ".join(f"{count}: {rows * config.model.block_size / s:,.0f}" for count, s in sorted(seconds.items()))
-        notes.append(f"Measured tokens per second by threads ({told}); training with {threads}.")
+    choice = tuning.choose(train, place, rehearse, home, shape)
+    if choice.note:
+        notes.append(choice.note)
+    precision = choice.precision
     start = time.perf_counter()
-    rehearse()
+    rehearse(precision)
     step_seconds = (time.perf_counter() - start) * train.batch_size * train.accumulation_steps / rows
-    forward: Forward = model
-    if train.compile == "on":
-        forward, problem = device.compiled(model, rehearse)
-        if problem:
-            notes.append(problem)
-
+    stepper = Stepper(config, model, optimizer, precision, state.loss_scale)
+    stepper.rows = state.micro_batch or stepper.rows
     resolved = {
-        "threads": threads,
+        "threads": choice.threads,
         "device": place.type,
         "precision": precision,
-        "compile": "off" if forward is model else "on",
     }
     config = settings.with_values(config, train=resolved)
     state.machine = device.machine_name(torch.device("cpu"))
@@ -261,9 +266,9 @@ def _session(
         corpus=corpus,
         batches=batches,
         model=model,
-        forward=forward,
-        optimizer=optimizer,
+        stepper=stepper,
         device=place,
+        threads=choice.threads,
         precision=precision,
         state=state,
         resumed_from=state.step if found else None,
@@ -281,7 +286,7 @@ def _first_model(config: RunConfig, corpus: Corpus) -> Transformer:
     return Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(config.train.seed))
 
 
-def _first_state(precision: Precision) -> TrainState:
+def _first_state(precision: str) -> TrainState:
     """Where a run stands before its first step."""
     return TrainState(loss_scale=2.0**16 if precision == "fp16" else 1.0)
 
@@ -321,17 +326,6 @@ def _take(prepared: Path, run: RunFolder) -> None:
                 os.fsync(file.fileno())
     for folder in (run.path / "data", run.path, run.path.parent):  # a checkpoint is nothing without them
         disk.sync_folder(folder)
-
-
-def out_of_memory(error: BaseException, place: torch.device) -> RunError | None:
-    """What a person can do where `error` says that memory has run out; None where it says something else."""
-    told = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-    if not told:
-        return None
-    return RunError(
-        f"The memory of the {'machine' if place.type == 'cpu' else place.type.upper() + ' device'} ran out.",
-        "Halve train.batch_size and double train.accumulation_steps: the steps stay the same and need half of it.",
-    )
 
 
 def refused(error: OSError, place: Path, *, begun: bool = False) -> RunError:

@@ -18,10 +18,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tinylm import card, checkpoint, device, events, generate, health, optim, runs, session, settings
+from tinylm import card, checkpoint, device, disk, events, generate, health, memory, runs, session, settings
 from tinylm.config import RunConfig
 from tinylm.control import Control
-from tinylm.data import mix
 from tinylm.errors import RunError, TinyLMError
 from tinylm.evaluate import UNMEASURED
 from tinylm.events import Event, Warned
@@ -29,18 +28,13 @@ from tinylm.length import Length
 from tinylm.measure import Measure
 from tinylm.runs import RunFolder
 from tinylm.session import Session
+from tinylm.switch import Switch
 
 REPORT_SECONDS = 0.1
 """How often losses are fetched from the device and told: the only regular host sync."""
 
 SLEEP_SECONDS = 5.0
 """So long between two steps, with hardly any work, is no training."""
-
-LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
-"""fp16: the loss scale doubles in 2,000 good steps, as torch's GradScaler does, but smoothly; a bad step halves it."""
-
-_DROPOUT = 1003
-"""What the seed is mixed with: each use of randomness has a stream of its own."""
 
 
 def train(config: RunConfig, home: Path, name: str | None = None, control: Control | None = None) -> Iterator[Event]:
@@ -72,8 +66,6 @@ class Training:
     def __init__(self, parts: Session, control: Control) -> None:
         self.parts, self.control = parts, control
         self.config, self.state, self.model = parts.config, parts.state, parts.model
-        self.weights = list(self.model.parameters())
-        self.loss_scale = torch.tensor(self.state.loss_scale, device=parts.device)
         self.measure = Measure(parts)
         self.length = Length(parts, *self.measure.windows)
         self.pace = self.length.pace
@@ -86,6 +78,8 @@ class Training:
         self.saved_step = parts.resumed_from
         self.trained_seconds, self.trained_steps = 0.0, 0
         health.reopened(self.state, self.config.train)
+        self.switch = Switch(parts, self._seconds_left())
+        disk.replace_durably(parts.run.config_file, settings.to_toml(parts.config).encode())
 
     # ---- the course of a run ----------------------------------------------------------------------------------
 
@@ -100,7 +94,7 @@ class Training:
         except BaseException as error:
             if isinstance(error, OSError):
                 error = session.refused(error, self.parts.run.path, begun=self.saved_step is not None)
-            error = session.out_of_memory(error, self.parts.device) or error
+            error = memory.out_of_memory(error, self.parts.device) or error
             if isinstance(error, TinyLMError):
                 failed = events.Failed(error.title, error.message, error.hint)
             else:
@@ -114,6 +108,7 @@ class Training:
             yield failed
             raise error
         finally:
+            self.switch.close()
             self.parts.close()
 
     def _write(self, event: Event) -> None:
@@ -143,6 +138,10 @@ class Training:
                 yield from self._report()
                 if self.length.plan_again():
                     yield self.length.planned()
+            if self.switch.is_due():
+                yield from self._report()
+                yield events.Note(self.switch.go_over())
+                self.told_at = self._elapsed()
             if self._is_over():  # its evaluation, sample and checkpoint are those of the closing
                 break
             if state.step % self.length.eval_interval == 0:
@@ -212,6 +211,13 @@ class Training:
         card.write(self.parts.run, self.config, self.parts.corpus.layout.baselines, finished)
         yield finished
 
+    def _seconds_left(self) -> float:
+        """How long the run has to go, by its budget or its speed of now."""
+        if self.pace.budget is not None:
+            return self.pace.budget - self._elapsed()
+        last = min(self.length.plan.steps, self.config.train.stop_at or self.length.plan.steps)
+        return (last - self.state.step) * self.pace.step
+
     def _is_over(self) -> bool:
         """Whether the plan is fulfilled, or the time is over."""
         self._take_sleep_off()
@@ -243,66 +249,18 @@ class Training:
 
     def _step(self, step: int) -> None:
         """One optimizer step; nothing here waits for the device."""
-        config = self.config.train
-        number = self.length.plan.index(step)
-        phase = self.length.plan.phases[number]
-        lr = self.length.plan.lr(step) * self.state.lr_scale
+        stepper, plan = self.parts.stepper, self.length.plan
+        number = plan.index(step)
+        phase = plan.phases[number]
+        lr = plan.lr(step) * self.state.lr_scale
         ids, targets = self.parts.batches[number].draw(step - phase.first)  # (batch * accumulation, T)
-        loss = self._backward(step, ids, targets)
-        grads = [weight.grad for weight in self.weights if weight.grad is not None]
-        if self.parts.precision == "fp16":
-            torch._foreach_div_(grads, self.loss_scale)
-        grad_norm, mean_grad = optim.global_norm(grads)
-        param_norm, mean_param = optim.global_norm([weight.detach() for weight in self.weights])
-        if config.grad_clip:
-            optim.clip(self.weights, grad_norm, config.grad_clip)
-        bad = ~torch.isfinite(loss + grad_norm)
-        self.parts.optimizer.step(lr, skip=bad)
-        self.parts.optimizer.zero_grad()
-        if self.parts.precision == "fp16":
-            self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
-
-        numbers = torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))
-        self.untold.append((step, phase.name, lr, numbers))
+        self.untold.append((step, phase.name, lr, stepper.take(step, lr, ids, targets)))
+        if stepper.warnings:
+            self.warnings += stepper.warnings
+            stepper.warnings.clear()
+            self.state.micro_batch = stepper.rows
         self.state.step = step
         self.state.tokens += self.parts.tokens_per_step
-
-    def _backward(self, step: int, ids: Tensor, targets: Tensor) -> Tensor:
-        """Forward and backward in passes that fit into the memory; the mean loss, on the device.
-
-        Where the memory runs out, the weights are as they were: smaller passes begin the step anew, down to one window.
-        """
-        config, state = self.config, self.state
-        while True:
-            if config.model.dropout or config.model.attention_dropout:
-                torch.manual_seed(mix(config.train.seed, _DROPOUT, step))
-            rows = state.micro_batch or config.train.batch_size
-            try:
-                return self._passes(ids, targets, rows)
-            except (MemoryError, RuntimeError) as error:  # torch's own is a RuntimeError
-                if rows == 1 or session.out_of_memory(error, self.parts.device) is None:
-                    raise
-            # Here and not in the handler, where the traceback still holds what the pass had in hand.
-            self.parts.optimizer.zero_grad()
-            device.release_memory(self.parts.device)
-            state.micro_batch = (rows + 1) // 2
-            self.warnings.append(
-                events.Warned(
-                    title="The memory ran out",
-                    message=f"{rows} windows at once were too many at step {step:,}; from here on {state.micro_batch} "
-                    "are, and the step adds them up to what it was.",
-                    hint="It is a little slower so. train.batch_size and train.accumulation_steps set it beforehand.",
-                )
-            )
-
-    def _passes(self, ids: Tensor, targets: Tensor, rows: int) -> Tensor:
-        loss = torch.zeros((), device=self.parts.device)
-        for some_ids, some_targets in zip(torch.split(ids, rows), torch.split(targets, rows), strict=True):
-            with device.autocast(self.parts.precision, self.parts.device):
-                part = self.parts.forward(some_ids, some_targets) * (len(some_ids) / len(ids))
-            torch.autograd.backward(part * self.loss_scale)
-            loss += part.detach()
-        return loss
 
     def _report(self) -> Iterator[Event]:
         """Tell the steps that are not told yet: the host waits for the device here."""
@@ -347,7 +305,6 @@ class Training:
         state, before = self.state, replace(self.state)
         health.check_rescuable(state, found.step)
         notes = self.parts.rewind()
-        self.loss_scale.fill_(state.loss_scale)
         self.untold.clear()
         yield health.rescued(state, found, before)
         for note in notes:
@@ -399,9 +356,9 @@ class Training:
         yield from self._report()
         start, state, parts = self._elapsed(), self.state, self.parts
         best = state.best_step == state.step
-        state.seconds, state.loss_scale = start, float(self.loss_scale)
+        state.seconds, state.loss_scale = start, float(parts.stepper.loss_scale)
         state.events_bytes, state.samples_bytes = parts.events_log.sync(), parts.samples_log.sync()
-        path = checkpoint.save(parts.run, self.model.state_dict(), parts.optimizer.state(), state, best)
+        path = checkpoint.save(parts.run, self.model.state_dict(), parts.stepper.optimizer.state(), state, best)
         checkpoint.prune(parts.run, self.config.train.keep_checkpoints)
         self.saved_at = self.told_at = self._elapsed()
         self.saved_step = state.step

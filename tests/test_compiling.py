@@ -1,0 +1,190 @@
+"""Compiled passes: what they compute, when a run goes over to them, and that this stays the same run."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+
+from tinylm import checkpoint, compiled, compiling, dropout, runs, settings
+from tinylm.compiled import CompiledPass
+from tinylm.compiling import FAILED, Compilation
+from tinylm.config import RunConfig, TrainConfig
+from tinylm.control import Control
+from tinylm.events import Finished, Note, RunStarted, StepDone
+from tinylm.model import Transformer
+from tinylm.train import resume, train
+
+Configured = Callable[..., RunConfig]
+
+needs_compiler = pytest.mark.skipif(
+    not any(shutil.which(name) for name in ("g++", "c++", "clang++")), reason="there is no C++ compiler"
+)
+ROWS, VOCABULARY = 4, 300
+
+
+def config_of(tiny_config: Configured, **train_settings: object) -> RunConfig:
+    return tiny_config(model={"dropout": 0.1, "qk_norm": True}, train={"compile": "on", **train_settings})
+
+
+def library_of(config: RunConfig, home: Path) -> Path:
+    return compiled.library(home, config.model, VOCABULARY, "fp32", ROWS, 1)
+
+
+@pytest.fixture(scope="session")
+def made(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library for the passes of `config_of`, made once by all processes of the tests together."""
+    config, place = config_of(tiny_config), tmp_path_factory.getbasetemp().parent / "tinylm-compiled"
+    library = library_of(config, place)
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place / "lock"):
+        if not library.exists():
+            compilation = Compilation(library, config.model, VOCABULARY, "fp32", ROWS, 1)
+            compilation.wait()
+            assert compilation.problem is None
+    return library
+
+
+@pytest.fixture
+def warm(made: Path, home: Path, tiny_config: Configured) -> Path:
+    """A home whose cache has it."""
+    library = library_of(config_of(tiny_config), home)
+    library.parent.mkdir(parents=True)
+    shutil.copy(made, library)
+    return home
+
+
+# --- what it computes ------------------------------------------------------------------------------------------
+
+
+@needs_compiler
+def test_a_compiled_pass_is_the_eager_one_and_leaves_python_free(made: Path, tiny_config: Configured) -> None:
+    torch.set_num_threads(1)
+    model = Transformer(config_of(tiny_config).model, VOCABULARY, torch.Generator().manual_seed(3))
+    weights = list(model.parameters())
+    windows = torch.randint(VOCABULARY, (ROWS, 33), generator=torch.Generator().manual_seed(4))
+    given = windows[:, :-1], windows[:, 1:], dropout.key(5, 8, windows.device)  # not contiguous, as batches are
+    wanted, wanted_grads = compiling.eager_pass(model, weights, "fp32", 1.0, *given)
+    fast = CompiledPass(made)
+    loss, grads = fast([weight.detach() for weight in weights], *given)
+    torch.testing.assert_close(loss, wanted)
+    for found, grad in zip(grads, wanted_grads, strict=True):
+        torch.testing.assert_close(found, grad, rtol=1e-4, atol=1e-6)
+    other, _ = fast([weight.detach() for weight in weights], *given[:2], dropout.key(6, 8, windows.device))
+    assert other != loss, "other masks"
+
+    plain = [weight.detach() for weight in weights]
+    beside = threading.Thread(target=lambda: [fast(plain, *given) for _ in range(300)])
+    beside.start()
+    turns = 0
+    while beside.is_alive():
+        time.sleep(0)
+        turns += 1
+    assert turns > 300, "Python's lock was held"
+
+
+# --- when --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "budget", "begun", "went_over", "left", "there", "expected"),
+    [
+        ("off", "1h", False, False, 3600, True, "never"),
+        ("on", "10s", False, False, 10, False, "before"),
+        ("on", "1h", True, False, 100, False, "beside"),  # chosen by auto when the run began
+        ("on", "1h", True, True, 100, False, "before"),
+        ("on", "90 steps", True, False, 100, False, "before"),
+        ("auto", "2m", False, False, 115, False, "beside"),
+        ("auto", "30s", False, False, 25, False, "never"),
+        ("auto", "30s", False, False, 25, True, "beside"),
+        ("auto", "500 steps", False, False, 100, False, "never"),
+        ("auto", "500 steps", False, False, 1000, False, "before"),
+        ("auto", None, False, False, 1, True, "before"),
+    ],
+)
+def test_when_a_run_is_compiled(
+    setting: str, budget: str | None, begun: bool, went_over: bool, left: float, there: bool, expected: str,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    library = tmp_path / "x.so"
+    if there:
+        library.touch()
+    plan = TrainConfig(compile=setting, budget=budget)  # type: ignore[arg-type]
+    assert compiling.when(plan, begun, went_over, left, library) == expected
+
+
+def test_what_failed_once_is_not_tried_again_unless_somebody_asks(tmp_path: Path) -> None:
+    library = tmp_path / "x.so"
+    library.with_suffix(FAILED).write_text("no compiler")
+    assert compiling.when(TrainConfig(budget="1h"), False, False, 3600, library) == "never"
+    assert compiling.when(TrainConfig(budget="1h", compile="on"), False, False, 3600, library) == "before"
+
+
+# --- in a run ----------------------------------------------------------------------------------------------------
+
+
+def losses(told: list[object]) -> list[float | None]:
+    return [event.loss for event in told if isinstance(event, StepDone)]
+
+
+@needs_compiler
+def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_config: Configured) -> None:
+    config = config_of(tiny_config)
+    whole = list(train(config, warm, "whole"))
+    [started] = [event for event in whole if isinstance(event, RunStarted)]
+    assert started.compiled
+    eager = list(train(settings.with_values(config, train={"compile": "off"}), warm, "eager"))
+    assert losses(whole) == pytest.approx(losses(eager), rel=1e-3)
+    assert losses(whole) == losses(list(train(config, warm, "again")))
+    control = Control()
+    stopped = []
+    for event in train(config, warm, "stopped", control):
+        stopped.append(event)
+        if isinstance(event, StepDone) and event.step == 7:
+            control.stop.set()
+    run = runs.open_run(warm, "stopped")
+    assert run.config().train.compile == "on"
+    list(resume(settings.resumed(run.config(), run.config()), run))
+    for name in ("again", "stopped"):
+        ends = [checkpoint.load(checkpoint.find(runs.open_run(warm, which))).model() for which in ("whole", name)]
+        assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0]), name
+
+
+@needs_compiler
+def test_a_timed_run_goes_over_beside_its_steps(warm: Path, tiny_config: Configured) -> None:
+    phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
+    config = config_of(tiny_config, compile="auto", budget="3s", phases=phases)
+    told = list(train(config, warm, "run"))
+    [started] = [event for event in told if isinstance(event, RunStarted)]
+    assert not started.compiled
+    assert [event for event in told if isinstance(event, Note) and "run compiled" in event.message]
+    state = checkpoint.load(checkpoint.find(runs.open_run(warm, "run"))).state
+    assert state.compiled_from is not None
+    assert 3 <= state.compiled_from < state.step
+
+
+def test_without_a_compiler_it_goes_on_and_says_so(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "/nowhere/c++")
+    monkeypatch.setenv("PATH", "/nowhere")
+    told = list(train(config_of(tiny_config), home, "run"))
+    assert isinstance(told[-1], Finished)
+    assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
+    assert runs.open_run(home, "run").config().train.compile == "off"
+
+
+def test_a_damaged_library_is_made_again_or_done_without(home: Path, tiny_config: Configured) -> None:
+    library = library_of(config_of(tiny_config), home)
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"no code at all")
+    told = list(train(config_of(tiny_config), home, "run"))
+    assert isinstance(told[-1], Finished)
+    assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
+    assert not library.exists(), "the next run makes it anew"

@@ -1,0 +1,189 @@
+"""Compiling a training's passes beside it: in a process of its own, into a cache that lasts.
+
+Compiling takes 15 to 90 s on two cores, and nobody should wait for that. A child process does it while the training
+takes its first steps as they are; then the training loads the library (`compiled.py`) and goes over. It computes the
+same within rounding, which the child checks; from which step on is in the run's state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from tinylm import device, dropout
+from tinylm.config import Budget, ModelConfig, TrainConfig
+from tinylm.device import Precision
+from tinylm.model import Transformer
+
+BESIDE_SECONDS, BEFORE_SECONDS = 60.0, 240.0
+"""A run pays for compiling where it has at least so long to go, while it trains already or before it begins."""
+
+FAILED = ".failed"
+"""What a library's name ends with where making it failed: a file that says why."""
+
+_LOOK_SECONDS = 1.0
+
+CLOSE = {"fp32": 1e-3, "bf16": 0.1}
+"""The precisions that are compiled, and how far a compiled pass may be from the eager one: the norm of what differs in
+a gradient, over its norm."""
+
+
+When = Literal["never", "before", "beside"]
+
+
+def when(train: TrainConfig, begun: bool, went_over: bool, seconds_left: float, library: Path) -> When:
+    """When to compile: before the first step, beside the first ones, or never.
+
+    Where the time decides how long a run is, the step from which it runs compiled may hang on time too; where steps
+    are counted, two runs alike have to stay alike to the bit, so they are compiled from the start or not at all.
+    `begun` and `went_over`: the run is resumed, and was compiled when its checkpoint was made.
+    """
+    timed = train.budget is not None and Budget.parse(train.budget).kind == "time"
+    if train.compile == "off":
+        return "never"
+    if train.compile == "on":
+        return "beside" if begun and timed and not went_over else "before"
+    if library.with_suffix(FAILED).exists():
+        return "never"
+    pays = library.exists() or seconds_left >= (BESIDE_SECONDS if timed else BEFORE_SECONDS)
+    return "never" if not pays else "beside" if timed else "before"
+
+
+class Compilation:
+    """A child process that compiles; `stop` it when the training ends before it does."""
+
+    def __init__(
+        self, library: Path, model: ModelConfig, vocab_size: int, precision: Precision, rows: int, threads: int
+    ) -> None:
+        """Begin to make `library` for passes of `rows` windows. OSError where no process can be had."""
+        self.library = library
+        asked = {"library": str(library), "model": model.model_dump(), "vocab_size": vocab_size,
+                 "precision": precision, "rows": rows, "threads": threads}  # fmt: skip
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the child
+        # A session of its own, so that Ctrl-C in the terminal is the training's alone.
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "tinylm.compiling"],
+            stdin=subprocess.PIPE, stdout=self._said, stderr=self._said, start_new_session=True,
+        )  # fmt: skip
+        assert self._child.stdin
+        with suppress(BrokenPipeError), self._child.stdin as told:
+            told.write(json.dumps(asked).encode())
+
+    def is_over(self) -> bool:
+        """Whether it is done, or has failed; nothing waits."""
+        return self._child.poll() is not None
+
+    def wait(self) -> None:
+        """Until it is over."""
+        self._child.wait()
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no library, where it is over and there is none."""
+        if self._child.returncode == 0:
+            return None
+        self._said.seek(0)
+        lines = self._said.read()[-10_000:].decode("utf-8", "replace").strip().splitlines()
+        return lines[-1][:200] if lines else f"the compiler ended with {self._child.returncode}"
+
+    def stop(self) -> None:
+        """End it where it is."""
+        self._child.kill()
+        self._child.wait()
+
+
+def eager_pass(
+    model: Callable[..., Tensor], weights: Sequence[Tensor], precision: Precision, scale: Tensor | float, *given: Any
+) -> tuple[Tensor, list[Tensor]]:
+    """The mean loss of a pass, and the gradients of `scale` times it for all weights; `given` as for a model."""
+    with device.autocast(precision, weights[0].device):
+        loss = model(*given)
+    return loss.detach(), list(torch.autograd.grad(loss * scale, weights))
+
+
+def make(asked: dict[str, Any]) -> None:
+    """Trace a pass with its gradients, compile it, check it, and put the library in its place.
+
+    RuntimeError where the compiled pass is another one.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx  # noqa: PLC0415  # the compiler: here and nowhere else
+
+    torch.set_num_threads(asked["threads"])
+    config = ModelConfig(**asked["model"])
+    model = Transformer(config, asked["vocab_size"], torch.Generator().manual_seed(0))
+    names = [name for name, _ in model.named_parameters()]
+    weights = [weight.detach() for weight in model.parameters()]
+    windows = torch.randint(
+        asked["vocab_size"], (asked["rows"], config.block_size + 1), generator=torch.Generator().manual_seed(0)
+    )
+    given = [windows[:, :-1].contiguous(), windows[:, 1:].contiguous()]
+    if config.dropout:
+        given.append(dropout.key(0, 0, windows.device))
+
+    def whole(weights: list[Tensor], given: list[Tensor]) -> list[Tensor]:
+        own = [weight.detach().requires_grad_() for weight in weights]
+
+        def called(*given: Tensor) -> Tensor:
+            return torch.func.functional_call(model, dict(zip(names, own, strict=True)), given)  # type: ignore[no-any-return]
+
+        loss, grads = eager_pass(called, own, asked["precision"], 1.0, *given)
+        return [loss, *grads]
+
+    class Traced(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.made = make_fx(whole)(weights, given)
+
+        def forward(self, weights: list[Tensor], given: list[Tensor]) -> list[Tensor]:
+            return self.made(weights, given)  # type: ignore[no-any-return]
+
+    traced = Traced()
+    with torch.no_grad():
+        exported = torch.export.export(traced, (weights, given))
+    library = Path(asked["library"])
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=library.parent) as folder:
+        package = Path(folder) / "package.pt2"
+        torch._inductor.aoti_compile_and_package(exported, package_path=str(package))
+        making = Path(folder) / library.name
+        with zipfile.ZipFile(package) as parts:
+            [code] = [name for name in parts.namelist() if name.endswith(".so")]
+            making.write_bytes(parts.read(code))
+        _check(making, whole(weights, given), weights, given, CLOSE[asked["precision"]])
+        making.replace(library)
+
+
+def _check(library: Path, expected: list[Tensor], weights: list[Tensor], given: list[Tensor], close: float) -> None:
+    from tinylm.compiled import CompiledPass  # noqa: PLC0415
+
+    loss, grads = CompiledPass(library)(weights, given[0], given[1], given[2] if len(given) > 2 else None)
+    for found, wanted in zip([loss, *grads], expected, strict=True):
+        if not torch.linalg.vector_norm(found - wanted) <= close * torch.linalg.vector_norm(wanted):
+            raise RuntimeError("the compiled pass computes something else than the eager one")
+
+
+def _die_with(parent: int) -> None:
+    """End this process when the training that it works for is gone."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
+    with tempfile.TemporaryDirectory(prefix="tinylm-compiling-") as scratch:
+        # Its intermediate files, and one compiler at a time: the training needs the other cores.
+        os.environ |= {"TORCHINDUCTOR_CACHE_DIR": scratch, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        make(json.load(sys.stdin))

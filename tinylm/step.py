@@ -1,0 +1,135 @@
+"""One optimizer step: forward and backward in passes, norms, clip, update. Nothing here waits for the device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tinylm import device, dropout, memory, optim
+from tinylm.compiled import CompiledPass
+from tinylm.compiling import eager_pass
+from tinylm.config import RunConfig
+from tinylm.data import mix
+from tinylm.device import Precision
+from tinylm.events import Warned
+from tinylm.model import Transformer
+from tinylm.optim import Optimizer
+
+PASS_TOKENS = 2048
+"""Tokens of a pass on a CPU, at most: what a pass keeps is then still in the cache when its backward pass reads it.
+
+Tried with the reference model at 56 x 256, fp32, two threads: see `--bench train`.
+"""
+
+LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
+"""fp16: the loss scale doubles in 2,000 good steps, as torch's GradScaler does, but smoothly; a bad step halves it."""
+
+_DROPOUT = 1003
+"""What the seed is mixed with: each use of randomness has a stream of its own."""
+
+
+def windows_in_a_pass(config: RunConfig, place: torch.device) -> int:
+    """How many windows go through the model at once: passes of one size, small enough for a CPU's cache."""
+    batch_size = config.train.batch_size
+    if place.type != "cpu":
+        return batch_size
+    passes = -(-batch_size * config.model.block_size // PASS_TOKENS)
+    return max(1, -(-batch_size // passes))
+
+
+class Stepper:
+    """Takes optimizer steps."""
+
+    def __init__(
+        self, config: RunConfig, model: Transformer, optimizer: Optimizer, precision: Precision, loss_scale: float = 1.0
+    ) -> None:
+        self.config, self.model, self.optimizer, self.precision = config, model, optimizer, precision
+        self.weights = list(model.parameters())
+        self.plain = [weight.detach() for weight in self.weights]
+        self.place = self.weights[0].device
+        self.compiled: CompiledPass | None = None
+        """For passes of `rows` windows, where there is one."""
+        self.rows = windows_in_a_pass(config, self.place)
+        """Windows in a pass."""
+        self.loss_scale = torch.tensor(loss_scale, device=self.place)
+        """What the loss is multiplied with before the backward pass, in fp16."""
+        self.warnings: list[Warned] = []
+        """What happened in steps; whoever tells it takes it out."""
+
+    def take(self, step: int, lr: float, ids: Tensor, targets: Tensor) -> Tensor:
+        """Learn from ids and targets (batch_size * accumulation_steps, T), the batch of the run's step `step`.
+
+        Returns four numbers (4,) on the device: loss in nats per token, gradient norm before clipping, norm of the
+        weights before the update, and the reference recipe's ratio of the two (`contract.md`: `norm_ratio`). Where
+        loss or gradient are not finite, nothing is applied.
+        """
+        return self.update(lr, *self.gradients(step, ids, targets))
+
+    def update(self, lr: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
+        """What `take` does once the gradients are there; they are used up."""
+        if self.precision == "fp16":
+            torch._foreach_div_(grads, self.loss_scale)
+        grad_norm, mean_grad = optim.global_norm(grads)
+        param_norm, mean_param = optim.global_norm(self.plain)
+        if self.config.train.grad_clip:
+            optim.clip(grads, grad_norm, self.config.train.grad_clip)
+        bad = ~torch.isfinite(loss + grad_norm)
+        self.optimizer.step(grads, lr, skip=bad)
+        if self.precision == "fp16":
+            self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
+        return torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))
+
+    def gradients(self, step: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The mean loss of all windows and its gradients, by passes that fit into the memory.
+
+        Where the memory runs out, the weights are as they were: smaller passes begin the step anew, down to one window.
+        """
+        while True:
+            rows = self.rows
+            try:
+                return self._passes(step, ids, targets)
+            except (MemoryError, RuntimeError) as error:  # torch's own is a RuntimeError
+                if rows == 1 or memory.out_of_memory(error, self.place) is None:
+                    raise
+            # Here and not in the handler, where the traceback still holds what the pass had in hand.
+            device.release_memory(self.place)
+            self.rows, self.compiled = (rows + 1) // 2, None
+            self.warnings.append(
+                Warned(
+                    title="The memory ran out",
+                    message=f"{rows} windows at once were too many at step {step:,}; from here on {self.rows} "
+                    "are, and the step adds them up to what it was.",
+                    hint="It is a little slower so. train.batch_size and train.accumulation_steps set it beforehand.",
+                )
+            )
+
+    def _passes(self, step: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+        loss = torch.zeros((), device=self.place)
+        grads: list[Tensor] = []
+        for first in range(0, len(ids), self.rows):
+            some = slice(first, first + self.rows)
+            part, new = self._pass(step, first, ids[some], targets[some])
+            share = len(ids[some]) / len(ids)
+            loss += share * part
+            if not grads:
+                grads = new
+                if share < 1:
+                    torch._foreach_mul_(grads, share)
+            else:
+                torch._foreach_add_(grads, new, alpha=share)
+        return loss, grads
+
+    def _pass(self, step: int, first: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The mean loss over the step's windows from `first` on, ids and targets (up to `rows`, T), and its gradients.
+
+        In fp16, the gradients are those of the loss times `loss_scale`.
+        """
+        model = self.config.model
+        mixed = mix(self.config.train.seed, _DROPOUT, step)
+        if model.attention_dropout:  # torch's own, inside of the attention
+            torch.manual_seed(mix(mixed, first))
+        noise = dropout.key(mixed, first, self.place) if model.dropout else None
+        if self.compiled and len(ids) == self.rows:  # a last pass may be shorter
+            return self.compiled(self.plain, ids, targets, noise)
+        scale = self.loss_scale if self.precision == "fp16" else 1.0
+        return eager_pass(self.model, self.weights, self.precision, scale, ids, targets, noise)

@@ -1,0 +1,126 @@
+"""Threads and precision: measured before a run in under three seconds, and kept for the whole of it.
+
+torch's own number of threads can be ten times slower than the best one on a shared machine, and bf16 is twice as fast
+on some processors and slower on others: neither is guessed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tinylm import device, known
+from tinylm.config import RunConfig, TrainConfig
+from tinylm.device import Precision
+from tinylm.known import Known
+
+WORTH = 1.1
+"""bf16 is taken where it is faster by this factor: it rounds, so it has to bring something."""
+
+SAME = 1.6
+"""What is remembered is believed where a pass takes as long as then, within this factor."""
+
+Rehearse = Callable[[Precision], object]
+"""A forward and backward pass in some precision."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a run computes with."""
+
+    threads: int
+    precision: Precision
+    note: str | None
+    """What was measured, for people."""
+
+
+def shape(config: RunConfig, vocab_size: int) -> str:
+    """The name under which what was measured with such a model is remembered."""
+    return f"{config.model} {vocab_size}"
+
+
+def choose(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Path, shape: str) -> Choice:
+    """Threads and precision for a run; torch's threads are set.
+
+    What the settings say is not measured. DeviceError where they ask for what the device cannot do.
+    """
+    precision, open_precisions = device.choose_precision(train.precision, place), _open_precisions(train, place)
+    if place.type != "cpu" or (isinstance(train.threads, int) and len(open_precisions) < 2):
+        if isinstance(train.threads, int):
+            torch.set_num_threads(train.threads)
+        return Choice(torch.get_num_threads(), precision, None)
+    name = _name(train, place, shape)
+    remembered = known.recall(home, name)
+    if remembered and remembered.precision in open_precisions and _still_true(remembered, rehearse):
+        told = f"{_threads(remembered.threads)} in {remembered.precision} were the fastest here before."
+        return Choice(remembered.threads, remembered.precision, told)
+    seconds = measure(rehearse, open_precisions, train.threads if isinstance(train.threads, int) else None)
+    best = fastest(seconds)
+    torch.set_num_threads(best[1])
+    known.remember(home, name, Known(best[1], best[0], seconds[best]))
+    return Choice(best[1], best[0], in_words(seconds, best))
+
+
+def recalled_precision(train: TrainConfig, place: torch.device, home: Path, shape: str) -> Precision:
+    """The precision that a run of this shape took here before, or by what is known without measuring."""
+    remembered = known.recall(home, _name(train, place, shape))
+    if remembered and remembered.precision in _open_precisions(train, place):
+        return remembered.precision
+    return device.choose_precision(train.precision, place)
+
+
+def _open_precisions(train: TrainConfig, place: torch.device) -> list[Precision]:
+    """Those among which measuring decides."""
+    if train.precision == "auto" and place.type == "cpu" and device.has_fast_bf16():
+        return ["fp32", "bf16"]
+    return [device.choose_precision(train.precision, place)]
+
+
+def _name(train: TrainConfig, place: torch.device, shape: str) -> str:
+    machine = device.machine_name(place), str(torch.__version__)
+    return known.key(*machine, shape, train.threads, _open_precisions(train, place))
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count > 1)}"
+
+
+def measure(
+    rehearse: Rehearse, precisions: list[Precision], threads: int | None = None, limit: float = device.MEASURE_SECONDS
+) -> dict[tuple[Precision, int], float]:
+    """The seconds of a pass by precision and number of threads (or for the given number alone)."""
+    seconds: dict[tuple[Precision, int], float] = {}
+    for precision in precisions:
+        counts = [threads] if threads else None
+        _, by_threads = device.measure_threads(lambda p=precision: rehearse(p), limit / len(precisions), counts)  # type: ignore[misc]
+        seconds |= {(precision, count): taken for count, taken in by_threads.items()}
+    return seconds
+
+
+def fastest(seconds: dict[tuple[Precision, int], float]) -> tuple[Precision, int]:
+    """The precision and the number of threads to take."""
+    return min(seconds, key=lambda which: seconds[which] * (WORTH if which[0] == "bf16" else 1.0))
+
+
+def in_words(seconds: dict[tuple[Precision, int], float], best: tuple[Precision, int]) -> str:
+    """What was measured, as a sentence."""
+    told = ", ".join(
+        f"{_threads(count)} {precision}: {1000 * taken:,.0f} ms" for (precision, count), taken in seconds.items()
+    )
+    return f"Measured a small pass ({told}); training with {_threads(best[1])} in {best[0]}."
+
+
+def _still_true(remembered: Known, rehearse: Rehearse) -> bool:
+    if not 1 <= remembered.threads <= device.cores():
+        return False
+    torch.set_num_threads(remembered.threads)
+    best = float("inf")
+    for _ in range(3):  # the first is cold
+        start = time.perf_counter()
+        rehearse(remembered.precision)
+        best = min(best, time.perf_counter() - start)
+    return remembered.seconds / SAME < best < remembered.seconds * SAME
