@@ -169,6 +169,17 @@ def test_a_timed_run_goes_over_beside_its_steps(warm: Path, tiny_config: Configu
     assert 3 <= state.compiled_from < state.step
 
 
+def test_a_compiler_that_is_stopped_leaves_nothing(home: Path, tiny_config: Configured) -> None:
+    library = library_of(config_of(tiny_config), home)
+    library.parent.mkdir(parents=True)
+    compilation = Compilation(library, config_of(tiny_config).model, VOCABULARY, "fp32", ROWS, 1)
+    assert not compilation.is_over()
+    assert list(library.parent.iterdir())
+    compilation.stop()
+    assert compilation.is_over()
+    assert not list(library.parent.iterdir())
+
+
 def test_without_a_compiler_it_goes_on_and_says_so(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

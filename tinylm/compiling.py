@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,9 +71,16 @@ class Compilation:
         self, library: Path, model: ModelConfig, vocab_size: int, precision: Precision, rows: int, threads: int
     ) -> None:
         """Begin to make `library` for passes of `rows` windows. OSError where no process can be had."""
-        self.library = library
-        asked = {"library": str(library), "model": model.model_dump(), "vocab_size": vocab_size,
-                 "precision": precision, "rows": rows, "threads": threads}  # fmt: skip
+        self._scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=library.parent))
+        asked = {
+            "library": str(library),
+            "scratch": str(self._scratch),
+            "model": model.model_dump(),
+            "vocab_size": vocab_size,
+            "precision": precision,
+            "rows": rows,
+            "threads": threads,
+        }
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the child
         # A session of its own, so that Ctrl-C in the terminal is the training's alone.
         self._child = subprocess.Popen(
@@ -100,9 +109,11 @@ class Compilation:
         return lines[-1][:200] if lines else f"the compiler ended with {self._child.returncode}"
 
     def stop(self) -> None:
-        """End it where it is."""
-        self._child.kill()
+        """End it where it is, and what it has called."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def eager_pass(
@@ -153,16 +164,14 @@ def make(asked: dict[str, Any]) -> None:
     traced = Traced()
     with torch.no_grad():
         exported = torch.export.export(traced, (weights, given))
-    library = Path(asked["library"])
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=library.parent) as folder:
-        package = Path(folder) / "package.pt2"
-        torch._inductor.aoti_compile_and_package(exported, package_path=str(package))
-        making = Path(folder) / library.name
-        with zipfile.ZipFile(package) as parts:
-            [code] = [name for name in parts.namelist() if name.endswith(".so")]
-            making.write_bytes(parts.read(code))
-        _check(making, whole(weights, given), weights, given, CLOSE[asked["precision"]])
-        making.replace(library)
+    library, scratch = Path(asked["library"]), Path(asked["scratch"])
+    package, making = scratch / "package.pt2", scratch / library.name
+    torch._inductor.aoti_compile_and_package(exported, package_path=str(package))
+    with zipfile.ZipFile(package) as parts:
+        [code] = [name for name in parts.namelist() if name.endswith(".so")]
+        making.write_bytes(parts.read(code))
+    _check(making, whole(weights, given), weights, given, CLOSE[asked["precision"]])
+    making.replace(library)
 
 
 def _check(library: Path, expected: list[Tensor], weights: list[Tensor], given: list[Tensor], close: float) -> None:
@@ -174,16 +183,26 @@ def _check(library: Path, expected: list[Tensor], weights: list[Tensor], given: 
             raise RuntimeError("the compiled pass computes something else than the eager one")
 
 
-def _die_with(parent: int) -> None:
-    """End this process when the training that it works for is gone."""
+def _die_with(parent: int, scratch: Path) -> None:
+    """End this process, and what it has called, when the training that it works for is gone."""
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
-    os._exit(1)
+    shutil.rmtree(scratch, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    """What the child process does: read what is asked from stdin, and make it."""
+    parent, asked = os.getppid(), json.load(sys.stdin)
+    scratch = Path(asked["scratch"])
+    threading.Thread(target=_die_with, args=(parent, scratch), daemon=True).start()
+    # All intermediate files in one place, and one compiler at a time: the training needs the other cores.
+    os.environ |= {"TORCHINDUCTOR_CACHE_DIR": str(scratch), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    try:
+        make(asked)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
-    with tempfile.TemporaryDirectory(prefix="tinylm-compiling-") as scratch:
-        # Its intermediate files, and one compiler at a time: the training needs the other cores.
-        os.environ |= {"TORCHINDUCTOR_CACHE_DIR": scratch, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-        make(json.load(sys.stdin))
+    main()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from tinylm import compiled, compiling, settings
 from tinylm.compiled import CompiledPass
 from tinylm.compiling import FAILED, Compilation
@@ -24,6 +26,7 @@ class Switch:
         self._pending = False
         # What is traced must be the same each time: no draws inside, and no scale that changes.
         possible = parts.device.type == "cpu" and parts.precision in compiling.CLOSE and not model.attention_dropout
+        possible = possible and sys.platform != "win32"  # where a process that is stopped cannot take others with it
         self._shape = (model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.stepper.rows, parts.threads)
         self._library = compiled.library(parts.run.path.parent.parent, *self._shape)
         went_over = parts.state.compiled_from is not None

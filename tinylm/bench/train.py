@@ -1,0 +1,204 @@
+"""`--bench train`: optimizer steps of the reference model, against what the machine could do and against peers.
+
+The limit is the time that the matrix products of a step take alone, forward and backward, at their own shapes and in
+the same precision: of each product the best over thread counts, layouts and pass sizes. Attention's own products are
+left out of it, and everything between the products is free. All figures are in training tokens per second, and every
+ratio is the median of alternating pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tinylm import compiled, counting, device, headless, settings
+from tinylm.bench.pairs import in_pairs, seconds
+from tinylm.bench.rows import Row
+from tinylm.compiled import CompiledPass
+from tinylm.compiling import Compilation
+from tinylm.config import ModelConfig, RunConfig
+from tinylm.device import Precision
+from tinylm.errors import ConfigError
+from tinylm.model import Transformer
+from tinylm.optim import Optimizer
+from tinylm.step import Stepper
+
+PAIRS = 5
+ROUNDS = 4
+"""How often a product is timed; the fastest counts, since a limit is what the machine can do when it is let."""
+
+PASS_TOKENS = (1024, 2048, 4096, 14336)
+"""Sizes of passes at which products are timed."""
+
+PEAK_SIZE = 2048
+"""Of the square matrices whose product tells the machine's peak."""
+
+Step = Callable[[], object]
+
+
+def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
+    """Measure the preset `seed`, or what the flags say; about four minutes, and the compiler's time the first time."""
+    if options.preset is None and options.config is None:
+        options.preset = "seed"
+    config = settings.with_values(headless.configuration(options, home, None), train={"compile": "off"})
+    place = device.choose_device(config.train.device)
+    vocab_size = {"bpe": config.tokenizer.vocab_size, "char": 100, "byte": 257}[config.tokenizer.kind]
+    tokens = config.train.batch_size * config.train.accumulation_steps * config.model.block_size
+    for precision in _precisions(config, place):
+        ours = _stepper(config, vocab_size, precision)
+        take = _taking(ours, vocab_size)
+        threads = _best_threads(config, place, ours)
+        limit = products_limit(config.model, vocab_size, precision) if place.type == "cpu" else None
+        name = f"train.{precision}"
+        eager = tokens / min(seconds(take) for _ in range(3))
+        yield Row(f"{name}.eager", eager, "tokens/s", limit=limit, ratio=eager / limit if limit else None, runs=3)
+        if place.type == "cpu" and _compile(ours, config, vocab_size, threads, home):
+            take()
+        yield from _against_plain(config, vocab_size, precision, take, tokens, limit, place)
+        yield from _against_hugging_face(config, vocab_size, precision, take, tokens)
+
+
+def _precisions(config: RunConfig, place: torch.device) -> list[Precision]:
+    if config.train.precision != "auto":
+        chosen: list[Precision] = [device.choose_precision(config.train.precision, place)]
+        return [*chosen, "bf16"] if place.type == "cpu" and device.has_fast_bf16() and chosen == ["fp32"] else chosen
+    return ["fp32", "bf16"] if place.type != "cpu" or device.has_fast_bf16() else ["fp32"]
+
+
+def _stepper(config: RunConfig, vocab_size: int, precision: Precision, **model: object) -> Stepper:
+    config = settings.with_values(config, model=model)
+    place = device.choose_device(config.train.device)
+    made = Transformer(config.model, vocab_size, torch.Generator().manual_seed(0)).to(place)
+    return Stepper(config, made, Optimizer(made, config.train), precision)
+
+
+def _taking(stepper: Stepper, vocab_size: int) -> Step:
+    """A step on made-up tokens, for which the host waits."""
+    config = stepper.config
+    rows = config.train.batch_size * config.train.accumulation_steps
+    generator = torch.Generator().manual_seed(0)
+    windows = torch.randint(vocab_size, (rows, config.model.block_size + 1), generator=generator).to(stepper.place)
+    return lambda: stepper.take(1, 1e-5, windows[:, :-1], windows[:, 1:]).tolist()
+
+
+def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> int:
+    if place.type != "cpu":
+        return torch.get_num_threads()
+    if isinstance(config.train.threads, int):
+        torch.set_num_threads(config.train.threads)
+        return config.train.threads
+    ids = torch.zeros(stepper.rows, config.model.block_size, dtype=torch.int64)
+    best, _ = device.measure_threads(lambda: stepper.gradients(1, ids, ids))
+    return best
+
+
+def _compile(stepper: Stepper, config: RunConfig, vocab_size: int, threads: int, home: Path) -> bool:
+    shape = (config.model, vocab_size, stepper.precision, stepper.rows, threads)
+    library = compiled.library(home, *shape)
+    if not library.exists():
+        print(f"Compiling for {stepper.precision} …", file=sys.stderr, flush=True)
+        library.parent.mkdir(parents=True, exist_ok=True)
+        compilation = Compilation(library, *shape)
+        compilation.wait()
+        if compilation.problem:
+            print(f"Compiling does not work here: {compilation.problem}", file=sys.stderr, flush=True)
+            return False
+    stepper.compiled = CompiledPass(library)
+    return True
+
+
+def _against_plain(
+    config: RunConfig,
+    vocab_size: int,
+    precision: Precision,
+    take: Step,
+    tokens: int,
+    limit: float | None,
+    place: torch.device,
+) -> Iterator[Row]:
+    """Against the same model as one would write it down: the whole batch at once, attention weights dropped too."""
+    plain = _stepper(config, vocab_size, "fp32", attention_dropout=config.model.dropout)
+    plain.rows = config.train.batch_size
+    other = _taking(plain, vocab_size)
+    other()
+    pairs = in_pairs(take, other, PAIRS)
+    ours, theirs = (tokens / statistics.median(taken) for taken in (pairs.ours, pairs.theirs))
+    name = f"train.{precision}"
+    yield Row(name, ours, "tokens/s", limit=limit, ratio=ours / limit if limit else None, runs=PAIRS)
+    yield Row(f"{name}.against_plain", ours, "tokens/s", peer="plain eager fp32, attention dropped too",
+              peer_value=theirs, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
+    used = ours * counting.flops_per_token(config.model, vocab_size)
+    if place.type == "cpu":
+        peak = peak_flops(precision)
+        yield Row(f"{name}.flops", used / 1e9, "GFLOP/s", limit=peak / 1e9, ratio=used / peak, runs=PAIRS)
+
+
+def _against_hugging_face(
+    config: RunConfig, vocab_size: int, precision: Precision, take: Step, tokens: int
+) -> Iterator[Row]:
+    from tinylm.bench.gemma import HuggingFace  # noqa: PLC0415  # an optional peer
+
+    try:
+        peer = HuggingFace(config, vocab_size, precision)
+    except (ImportError, ConfigError) as error:
+        print(f"Without Hugging Face transformers: {error}", file=sys.stderr, flush=True)
+        return
+    peer.take()
+    pairs = in_pairs(take, peer.take, PAIRS)
+    ours, theirs = (tokens / statistics.median(taken) for taken in (pairs.ours, pairs.theirs))
+    yield Row(f"train.{precision}.against_hugging_face", ours, "tokens/s", peer="Gemma2, compiled, without dropout",
+              peer_value=theirs, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
+
+
+def products_limit(model: ModelConfig, vocab_size: int, precision: Precision) -> float:
+    """Tokens per second if a step were its matrix products alone, each as fast as it can be here."""
+    heads = model.n_head * model.head_size
+    both = heads + 2 * model.n_kv_head * model.head_size
+    hidden = counting.MLP_RATIO * model.n_embd
+    block = [(model.n_embd, both), (heads, model.n_embd), (model.n_embd, 2 * hidden), (hidden, model.n_embd)]
+    shapes = block * model.n_layer + [(model.n_embd, vocab_size)]
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    before, best = torch.get_num_threads(), 0.0
+    for threads in sorted({1, max(1, device.cores() // 2), device.cores()}):
+        torch.set_num_threads(threads)
+        known = {shape: _product_seconds(*shape, kind) for shape in set(shapes)}
+        best = max(best, 1 / sum(known[shape] for shape in shapes))
+    torch.set_num_threads(before)
+    return best
+
+
+def _product_seconds(k: int, n: int, kind: torch.dtype) -> float:
+    """Seconds a token of y = x W, and of the gradients of x and W: x (m, k), W (k, n), each its best way."""
+    best = [float("inf")] * 3
+    for m in PASS_TOKENS:
+        x, w, y = torch.randn(m, k, dtype=kind), torch.randn(k, n, dtype=kind), torch.randn(m, n, dtype=kind)
+        turned = w.t().contiguous()  # the same matrix, its rows lying the other way
+        ways: list[tuple[Callable[[], Tensor], ...]] = [
+            (lambda: x @ w, lambda: x @ turned.t()),  # noqa: B023  # called within the same turn
+            (lambda: y @ w.t(), lambda: y @ turned),  # noqa: B023
+            (lambda: x.t() @ y, lambda: y.t() @ x),  # noqa: B023
+        ]
+        for i, both in enumerate(ways):
+            for way in both:
+                way()
+                best[i] = min(best[i], *(seconds(way) / m for _ in range(ROUNDS)))
+    return sum(best)
+
+
+def peak_flops(precision: Precision) -> float:
+    """Operations per second of a large product, the best over thread counts."""
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE, dtype=kind) for _ in range(2))
+    before, best = torch.get_num_threads(), float("inf")
+    for threads in sorted({1, device.cores()}):
+        torch.set_num_threads(threads)
+        torch.matmul(a, b)
+        best = min(best, *(seconds(lambda: torch.matmul(a, b)) for _ in range(ROUNDS)))
+    torch.set_num_threads(before)
+    return 2 * PEAK_SIZE**3 / best
