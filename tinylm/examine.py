@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 
-from tinylm import __version__, device, runs
+from tinylm import __version__, compiling, device, runs, tuning
 from tinylm.config import ModelConfig
+from tinylm.device import Precision
 from tinylm.model import Transformer
 
 ROWS, VOCABULARY = 4, 2048
@@ -26,22 +27,30 @@ class Findings:
 
 def threads(config: ModelConfig, limit: float = device.MEASURE_SECONDS) -> tuple[int, dict[int, int]]:
     """The thread count at which a model of this shape trains fastest on the CPU, and tokens per second by count."""
+    speeds = {count: speed for (_, count), speed in _speeds(config, ["fp32"], limit).items()}
+    return max(speeds, key=lambda count: speeds[count]), speeds
+
+
+def _speeds(config: ModelConfig, precisions: list[Precision], limit: float) -> dict[tuple[Precision, int], int]:
+    """Training tokens per second on the CPU, by precision and threads, of a small pass that is not compiled."""
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0))
     ids = torch.zeros(ROWS, config.block_size, dtype=torch.int64)
 
-    def work() -> None:
-        torch.autograd.backward(model(ids, ids))
-        model.zero_grad(set_to_none=True)
+    def work(precision: Precision) -> None:
+        compiling.eager_pass(model, list(model.parameters()), precision, 1.0, ids, ids)
 
-    best, seconds = device.measure_threads(work, limit)
-    return best, {count: round(ids.numel() / took) for count, took in sorted(seconds.items())}
+    seconds = tuning.measure(work, precisions, limit=limit)
+    return {which: round(ids.numel() / took) for which, took in sorted(seconds.items())}
 
 
 def examine(home: Path) -> Findings:
     """Look at this machine; takes a few seconds, since threads are measured."""
     chosen = device.choose_device("auto")
-    precision = device.choose_precision("auto", chosen)
-    best, speeds = threads(ModelConfig())
+    device.keep_memory()
+    precisions: list[Precision] = ["fp32", "bf16"] if device.has_fast_bf16() else ["fp32"]
+    speeds = _speeds(ModelConfig(), precisions, device.MEASURE_SECONDS)
+    on_cpu, best = tuning.fastest({which: 1 / speed for which, speed in speeds.items()})
+    precision = on_cpu if chosen.type == "cpu" else device.choose_precision("auto", chosen)
     compiler = next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
     there = home
     while not there.exists():
@@ -57,14 +66,14 @@ def examine(home: Path) -> Findings:
         "device_name": device.machine_name(chosen),
         "precision": precision,
         "threads": best,
-        "tokens_per_second_by_threads": speeds,
+        "tokens_per_second": {f"{count} {kind}": speed for (kind, count), speed in speeds.items()},
         "compiler": compiler,
         "home": str(home),
         "free_bytes": free,
         "runs": len(runs.list_runs(home)),
         "app": app,
     }
-    told = ", ".join(f"{count}: {speed:,}" for count, speed in speeds.items())
+    told = ", ".join(f"{tuning.threads(count)} in {kind} {speed:,}" for (kind, count), speed in speeds.items())
     why = {
         "cuda": "A CUDA GPU is there, so trainings run on it.",
         "mps": "There is no CUDA GPU; Apple's MPS is taken. It is written for and untested.",
@@ -73,12 +82,10 @@ def examine(home: Path) -> Findings:
     sentences = [
         f"tinylm-studio {__version__}, Python {platform.python_version()}, torch {torch.__version__}.",
         f"{why[chosen.type]} Device: {device.machine_name(chosen)}.",
-        f"Precision: {precision}"
-        + (", which this GPU multiplies fastest." if precision == "bf16" else ", since bf16 is slower on most CPUs.")
-        if chosen.type != "mps"
-        else f"Precision: {precision}.",
-        f"Threads: {best} are the fastest on the CPU (training tokens per second of the default model: {told}).",
-        f"Compiler: {compiler} is there, so --set train.compile=on can be tried."
+        f"Precision: {precision}, {_why(precision, chosen.type, precisions)}.",
+        f"Threads: {tuning.threads(best)} in {on_cpu} on the CPU (training tokens per second of the default model, "
+        f"not compiled: {told}). Each run measures this for its own model, or remembers it.",
+        f"Compiler: {compiler} is there, so runs that are long enough go over to compiled passes by themselves."
         if compiler
         else "Compiler: there is no C++ compiler, so train.compile stays off; nothing else needs one.",
         f"Home: {home}, {values['runs']} runs, {free / 1e9:.1f} GB free.",
@@ -87,3 +94,11 @@ def examine(home: Path) -> Findings:
         else "App: textual and plotext are not installed; --train needs neither.",
     ]
     return Findings(values, sentences)
+
+
+def _why(precision: Precision, kind: str, measured: list[Precision]) -> str:
+    if kind != "cpu":
+        return "which this GPU multiplies fastest" if precision == "bf16" else "which this device is sure to have"
+    if len(measured) < 2:
+        return "since this processor does not multiply bf16 by itself"
+    return "which is faster here as measured" if precision == "bf16" else "since bf16 is not faster here as measured"

@@ -206,6 +206,7 @@ def _session(
 ) -> Session:
     """Build all parts in a folder that has its texts, and take back what `found` holds."""
     train = config.train
+    device.keep_memory()
     place = device.choose_device(train.device)
     device.choose_precision(train.precision, place)  # what it cannot do is said before the texts are opened
     corpus = Corpus(run.path, place)

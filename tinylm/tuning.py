@@ -56,7 +56,7 @@ def choose(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Pa
     name = _name(train, place, shape)
     remembered = known.recall(home, name)
     if remembered and remembered.precision in open_precisions and _still_true(remembered, rehearse):
-        told = f"{_threads(remembered.threads)} in {remembered.precision} were the fastest here before."
+        told = f"{threads(remembered.threads)} in {remembered.precision} were the fastest here before."
         return Choice(remembered.threads, remembered.precision, told)
     seconds = measure(rehearse, open_precisions, train.threads if isinstance(train.threads, int) else None)
     best = fastest(seconds)
@@ -85,17 +85,18 @@ def _name(train: TrainConfig, place: torch.device, shape: str) -> str:
     return known.key(*machine, shape, train.threads, _open_precisions(train, place))
 
 
-def _threads(count: int) -> str:
+def threads(count: int) -> str:
+    """`1 thread`, `2 threads`."""
     return f"{count} thread{'s' * (count > 1)}"
 
 
 def measure(
-    rehearse: Rehearse, precisions: list[Precision], threads: int | None = None, limit: float = device.MEASURE_SECONDS
+    rehearse: Rehearse, precisions: list[Precision], count: int | None = None, limit: float = device.MEASURE_SECONDS
 ) -> dict[tuple[Precision, int], float]:
     """The seconds of a pass by precision and number of threads (or for the given number alone)."""
     seconds: dict[tuple[Precision, int], float] = {}
     for precision in precisions:
-        counts = [threads] if threads else None
+        counts = [count] if count else None
         _, by_threads = device.measure_threads(lambda p=precision: rehearse(p), limit / len(precisions), counts)  # type: ignore[misc]
         seconds |= {(precision, count): taken for count, taken in by_threads.items()}
     return seconds
@@ -109,9 +110,9 @@ def fastest(seconds: dict[tuple[Precision, int], float]) -> tuple[Precision, int
 def in_words(seconds: dict[tuple[Precision, int], float], best: tuple[Precision, int]) -> str:
     """What was measured, as a sentence."""
     told = ", ".join(
-        f"{_threads(count)} {precision}: {1000 * taken:,.0f} ms" for (precision, count), taken in seconds.items()
+        f"{threads(count)} {precision}: {1000 * taken:,.0f} ms" for (precision, count), taken in seconds.items()
     )
-    return f"Measured a small pass ({told}); training with {_threads(best[1])} in {best[0]}."
+    return f"Measured a small pass ({told}); training with {threads(best[1])} in {best[0]}."
 
 
 def _still_true(remembered: Known, rehearse: Rehearse) -> bool:

@@ -45,7 +45,6 @@ def gemma(model: ModelConfig, vocab_size: int) -> Any:
         bos_token_id=vocab_size - 1,
         eos_token_id=vocab_size - 1,
         use_cache=False,
-        attn_implementation="sdpa",
     )
     return Gemma2ForCausalLM(config)
 
