@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tinylm.config import ModelConfig, TrainConfig
 from tinylm.model import Transformer
-from tinylm.optim import MUON_MOMENTUM, MUON_RMS, Optimizer, clip, global_norm, orthogonalize
+from tinylm.optim import MUON_MOMENTUM, MUON_RMS, NEWTON_SCHULZ, Optimizer, clip, global_norm, orthogonalize
 
 KINDS = ["adamw", "muon"]
 GO, SKIP = torch.tensor(False), torch.tensor(True)
@@ -84,6 +84,17 @@ def test_orthogonalize_makes_singular_values_about_one(shape: tuple[int, int], b
         assert (inner - inner.diag().diag()).abs().max() < 1e-3
         torch.testing.assert_close(u @ inner @ v, after, rtol=1e-3, atol=1e-3)
         assert (inner.diag()[s > 0.02 * s[0]] > 0).all()
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 24), (16, 64), (64, 16)])
+def test_orthogonalize_is_the_plain_iteration(shape: tuple[int, int]) -> None:
+    matrices = matrix_of((3, *shape)) * torch.logspace(0, -4, shape[0])[:, None]  # singular values of all sizes
+    a, b, c = NEWTON_SCHULZ
+    for matrix, ours in zip(matrices, orthogonalize(matrices), strict=True):
+        x = matrix.double() / matrix.double().norm()
+        for _ in range(5):
+            x = a * x + (b * x @ x.mT + c * x @ x.mT @ x @ x.mT) @ x
+        torch.testing.assert_close(ours.double(), x, rtol=1e-3, atol=1e-3)
 
 
 def test_orthogonalize_treats_each_matrix_alone() -> None:

@@ -291,7 +291,9 @@ class TrainConfig(Settings):
         "auto", title="Precision", description="Of the matrix products; weights stay fp32."
     )
     compile: Literal["auto", "on", "off"] = Field(
-        "auto", title="Compile", description="Fuse the model into faster code first; needs a C++ compiler."
+        "auto",
+        title="Compile",
+        description="Fuse a pass into faster code, beside the first steps; auto: where a run is long enough to gain.",
     )
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
         "auto",

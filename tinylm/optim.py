@@ -29,17 +29,30 @@ def orthogonalize(matrices: Tensor, rounds: int = 5) -> Tensor:
     """The nearest matrices with orthonormal rows or columns, about: (n, rows, columns) to the same shape.
 
     Newton-Schulz iteration; singular values end between about 0.7 and 1.2, which serves an update as well as 1 would.
-    fp32 here: bf16 is slower on CPUs without native support for it.
+    In bf16 on CUDA, as usual; in fp32 elsewhere, where bf16 would often be slower.
     """
     a, b, c = NEWTON_SCHULZ
     tall = matrices.size(-2) > matrices.size(-1)
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(rounds):
+    if matrices.is_cuda:
+        x = x.bfloat16()
+    if x.size(-1) < 2 * x.size(-2) or matrices.is_cuda:
+        for _ in range(rounds):
+            gram = x @ x.mT
+            x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    else:
+        # A round multiplies x from the left by a polynomial of x's Gram matrix, so all rounds can be taken on that
+        # small matrix, and x is multiplied once by what they come to: half the work where x is four times as long.
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        whole = torch.eye(x.size(-2), device=x.device).expand_as(gram)
+        for _ in range(rounds):
+            factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+            factor.diagonal(dim1=-2, dim2=-1).add_(a)
+            whole, gram = factor @ whole, factor @ gram @ factor
+        x = whole @ x
     result: Tensor = x.mT if tall else x
-    return result
+    return result.to(matrices.dtype)
 
 
 class Optimizer:
