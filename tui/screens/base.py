@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
+from tui.widgets.keybar import KeyBar
 from tui.widgets.top import Sentence, TopBar
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class StudioScreen(Screen[None]):
         with Vertical(id="body"):
             yield from self.body()
         yield Sentence()
-        yield Footer(compact=True)
+        yield KeyBar()
 
     def body(self) -> ComposeResult:
         """What stands between bar and sentence."""
