@@ -99,6 +99,8 @@ class Charts:
             title += Content(f", {self.by_name[name].scale_name}")
         if view.window != "all":
             title += Content(f", {view.window}" + (" of the steps" if view.window != "last 200" else " steps"))
+        if self.by_name[name].zoom:
+            title += Content(", zoomed")
         return title.truncate(max(width - 6, 1), ellipsis=glyphs.ellipsis == "…")
 
     def _name(self, chart: Chart, title: Content) -> None:

@@ -57,7 +57,12 @@ def told(
     log: Sequence[tuple[float, Event]], at: float | None, glyphs: Glyphs, width: int
 ) -> tuple[list[Content], int | None]:
     """The lines of a log, and which of them is the first of the newest event at `at` seconds, where that is given."""
-    entries = [(seconds, event, text) for seconds, event in log[-MOST_EVENTS:] if (text := words(event, glyphs))]
+    late = log[-MOST_EVENTS:]
+    entries = [
+        (seconds, event, text)
+        for number, (seconds, event) in enumerate(late)
+        if (text := words(event, glyphs)) and not _planned_again(late, number)
+    ]
     here = max((i for i, (seconds, *_) in enumerate(entries) if at is not None and seconds <= at), default=None)
     lines: list[Content] = []
     marked = None
@@ -70,6 +75,12 @@ def told(
             lines.append(Content.assemble((clock, "bold reverse" if number == here else "$foreground 60%"), "  ", part))
             clock = " " * (TIME_WIDTH - 2)
     return lines, marked
+
+
+def _planned_again(log: Sequence[tuple[float, Event]], number: int) -> bool:
+    """A plan that the very next event replaces: a time budget is planned again and again as its speed gets known."""
+    after = log[number + 1][1] if number + 1 < len(log) else None
+    return isinstance(log[number][1], events.Planned) and isinstance(after, events.Planned)
 
 
 def _is_loud(event: Event) -> bool:
