@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from tinylm.control import Control
     from tui.watch import Watch
 
+NAMED = {name: name.capitalize() for name in ("space", "esc", "tab", "shift", "home", "end", "del", "pgup", "pgdn")}
+NAMED |= {f"f{number}": f"F{number}" for number in range(1, 13)}
+NAMED["⏎"] = "Enter"
+"""Keys that Textual writes small, or as a sign; sentences call them so, too."""
+
 LOCK_TICKS = 8
 """Ticks between looks whether somebody else still trains the run that is shown."""
 
@@ -309,6 +314,12 @@ class StudioApp(App[int]):
         trainer.start()
         self.action_go("train")
 
+    def save_first(self, run: RunFolder) -> None:
+        """Somebody waits for the first checkpoint of a run: where we train it, it is saved now, not when it is due."""
+        training = self.training
+        if training and training.run and training.run.path == run.path and training.trainer and training.running:
+            training.trainer.control.save.set()
+
     def open_run(self, run: RunFolder) -> None:
         """Show a run in Train: our own, or as its folder tells it, also while another process trains it."""
         if self.shown and self.shown is not self.training:
@@ -373,8 +384,9 @@ class StudioApp(App[int]):
         self.set_class(signs is glyphs.ASCII, "-ascii")
 
     def get_key_display(self, binding: Binding) -> str:
-        """A key as this terminal can show it."""
-        return self.glyphs.spelt(super().get_key_display(binding))
+        """A key as this terminal can show it; one that has a name is told as it stands on keyboards: Space, Esc, F2."""
+        parts = super().get_key_display(binding).split("+")
+        return self.glyphs.spelt("+".join(NAMED.get(part, part) for part in parts))
 
     async def action_quit(self) -> None:
         """Leave; where a training runs, ask, save and leave within a step."""

@@ -201,7 +201,7 @@ def test_the_palette_has_every_screen_setting_run_and_checkpoint(make_app, home)
     drive(app, act)
     missing = [name for name in settings.settings() if not any(f"({name.replace('.N.', '.0.')})" in t for t in titles)]
     assert not missing
-    for title in ("Go to Talk", "Open run old", "Talk to old at step 120", "Quit (^q)"):
+    for title in ("Go to Talk (4)", "Go to Home (h)", "Open run old", "Talk to old at step 120", "Quit (^q)"):
         assert title in titles
 
 

@@ -79,13 +79,18 @@ def test_learning_tells_what_it_has_just_passed() -> None:
 
 def test_learning_tells_the_trend() -> None:
     told = sentences.of(own(scripts.training(110)))
-    assert "Loss -" in told
+    assert "Loss down" in told
     assert "held-out follows" in told
     assert len(told) <= 78
 
 
 def test_the_first_steps() -> None:
     assert "never seen a letter" in sentences.of(own(scripts.training(5)))
+
+
+def test_a_training_that_gets_worse_from_its_first_step_on_is_no_beginning() -> None:
+    told = [*scripts.opening(), *(scripts.step(number, loss=7 * number) for number in range(1, 9))]
+    assert sentences.of(own(told)).startswith("It gets worse than it was at its first step")
 
 
 def test_held_out_rises() -> None:
@@ -100,7 +105,7 @@ def test_rescued() -> None:
     told = sentences.of(own([*scripts.training(120), rescue]))
     assert told.startswith("Rescued")
     assert "back at step 60" in told
-    assert "0.5 times" in told
+    assert "0.5 x" in told
 
 
 def test_a_step_that_was_left_out() -> None:
