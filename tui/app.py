@@ -174,16 +174,19 @@ class StudioApp(App[int]):
         self._leaving = False
         self._ticks = 0
         self._terminal_title = ""
+        self._remembered = self._begun_with = Preferences()
         self._steerless, self._plain = Steerless(), Plain()
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
         """Show the first screen; everything slow starts once it is painted."""
-        preferences = Preferences.load(self.home)
+        preferences = self._remembered = Preferences.load(self.home)
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
-        self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
+        if self.glyphs is not glyphs.ASCII:  # else this terminal shows no others, whatever was liked in another one
+            self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
+        self._begun_with = Preferences(self.theme, self.glyphs.name)
         self.switch_mode(self._first or ("runs" if runs.list_runs(self.home) else "home"))
         self.call_after_refresh(self._painted)
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
@@ -276,8 +279,11 @@ class StudioApp(App[int]):
         self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
-        """Remember the person's taste."""
-        Preferences(self.theme, self.glyphs.name).save(self.home)
+        """Remember the person's taste; what nobody changed is none: another terminal may suggest something else."""
+        before, now = self._begun_with, Preferences(self.theme, self.glyphs.name)
+        theme = now.theme if now.theme != before.theme else self._remembered.theme
+        signs = now.glyphs if now.glyphs != before.glyphs else self._remembered.glyphs
+        Preferences(theme, signs).save(self.home)
 
     # ---- the plan -------------------------------------------------------------------------------------------------
 
@@ -377,7 +383,7 @@ class StudioApp(App[int]):
         self._draw_with(glyphs.ALL[names[(names.index(self.glyphs.name) + 1) % len(names)]])
         if isinstance(self.screen, StudioScreen):
             self.screen.redraw()
-        self.notify(f"Drawing with {self.glyphs.name}.")
+            self.screen.remark(f"Drawing with {self.glyphs.name}.")
 
     def _draw_with(self, signs: glyphs.Glyphs) -> None:
         self.glyphs = signs

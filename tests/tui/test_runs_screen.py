@@ -418,7 +418,8 @@ def test_a_binned_run_comes_back(make_app: MakeApp) -> None:
         await pilot.press("down", "down", "delete")
         await listed(pilot, 4)
         assert "six-layers" not in names(pilot)
-        assert [str(toast.message) for toast in pilot.app._notifications] == ["six-layers is binned, u undoes."]
+        assert str(pilot.app.screen.query_one(Sentence).content) == "six-layers is binned, u undoes."
+        assert not pilot.app._notifications
         assert table(pilot).entry.name == "whale"  # type: ignore[union-attr]
         await pilot.press("u")
         await listed(pilot, 5)

@@ -556,6 +556,7 @@ def test_y_copies_the_numbers(make_app: MakeApp) -> None:
 
     async def test(pilot: Pilot[int], _: TrainScreen) -> None:
         await pilot.press("y")
+        assert sentence(app.screen) == "The numbers are in the clipboard."
         assert "step: 240 of 400" in app.clipboard
         assert "held-out (bits/byte): 0.5729" in app.clipboard
 

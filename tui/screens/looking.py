@@ -218,7 +218,7 @@ class LookingScreen(StudioScreen):
         figures = numbers.figures(watch.history, self._run(watch).scale, self.view.hair) if watch else None
         if watch and figures:
             self.app.copy_to_clipboard(f"{watch.name}\n{numbers.copied(figures)}")
-            self.notify("The numbers are in the clipboard.")
+            self.remark("The numbers are in the clipboard.")
 
     def look_back(self) -> bool:
         """Undo the last thing that Esc undoes here: the large chart, the hair line, the log; whether there was one."""

@@ -218,7 +218,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
 
     def on_run_look_read(self) -> None:
         """Say it at once, not with the next tick."""
-        self.query_one(Sentence).update(self.sentence(), layout=False)
+        self.tell()
 
     def _show_list(self) -> None:
         shown = self._sorted([entry for entry in self.listed if self._chosen.matches(entry)])

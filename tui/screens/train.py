@@ -362,7 +362,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         """What went wrong, to the clipboard."""
         if watch := self.studio.shown:
             self.app.copy_to_clipboard(ending.report(watch))
-            self.notify("The report is in the clipboard.")
+            self.remark("The report is in the clipboard.")
 
     def action_back(self) -> None:
         """One step back: what is looked at, then the box, then the focus."""
