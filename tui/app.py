@@ -49,6 +49,9 @@ NAMED |= {f"f{number}": f"F{number}" for number in range(1, 13)}
 NAMED["⏎"] = "Enter"
 """Keys that Textual writes small, or as a sign; sentences call them so, too."""
 
+ANSWERED = events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp | events.Resize
+"""What a person does, and waits to see what comes of it."""
+
 LOCK_TICKS = 8
 """Ticks between looks whether somebody else still trains the run that is shown."""
 
@@ -239,7 +242,7 @@ class StudioApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """What a person does is answered at once."""
-        if isinstance(event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp):
+        if isinstance(event, ANSWERED):
             self.pace.hurry()
         await super().on_event(event)
 

@@ -30,6 +30,8 @@ NOTHING = "Nothing is training. Enter starts the plan."
 
 STOPPING = "Stopping: it reads the held-out text once more, writes a sample and saves."
 
+LEAVING = "Saving, then leaving."
+
 PATIENCE = 3
 """Evaluations without a better one after which the sentence warns."""
 
@@ -50,7 +52,8 @@ def of(watch: Watch | None, torch_loaded: bool = True) -> str:
     history, status = watch.history, watch.status
     state = history.state
     if watch.ending and status in ("training", "paused"):
-        return STOPPING
+        leaving = watch.trainer is not None and watch.trainer.control.leave.is_set()
+        return LEAVING if leaving else STOPPING
     match status:
         case "starting":
             told = starting(history, torch_loaded)

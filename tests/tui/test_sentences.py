@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -98,6 +99,23 @@ def test_held_out_rises() -> None:
     assert "held-out rises since step 100 (the best)" in sentences.of(own(told))
     told += [scripts.evaluation(number, False, 2.5) for number in (120, 130)]
     assert sentences.of(own(told)).startswith("Held-out loss rises: 3 checks no better than step 100")
+
+
+def test_who_leaves_is_told_that_it_is_saved_and_who_stops_that_it_is_measured() -> None:
+    watch = own(scripts.training(40))
+    release = threading.Event()
+
+    def begin(_: Control) -> Iterator[events.Event]:
+        release.wait(10)
+        yield from ()
+
+    watch.source = trainer = Trainer(begin)
+    trainer.start()
+    trainer.control.stop.set()
+    assert sentences.of(watch) == sentences.STOPPING
+    trainer.control.leave.set()
+    assert sentences.of(watch) == sentences.LEAVING
+    release.set()
 
 
 def test_rescued() -> None:

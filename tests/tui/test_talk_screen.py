@@ -824,6 +824,11 @@ def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
         await settle(pilot)
         shown_text = "".join(segment.text for strip in screen._compositor.render_strips()[1:-2] for segment in strip)
         assert shown_text.isascii(), sorted({c for c in shown_text if not c.isascii()})
+        why = screen.query_one(Why)
+        why.show(screen.pane.shown.tokens[0], "a long beginning\n" * 8, "")
+        assert all(line.cell_length <= why.content_size.width for line in why.render().split("\n")), (
+            "a line goes on below"
+        )
 
     talk(drive)
 
