@@ -35,7 +35,7 @@ LABELS = {"tokenizer.kind": "Tokenizer"}
 GROUPS = {"model": "Model", "tokenizer": "Tokenizer", "data": "Data", "train": "Training", "sample": "Sampling"}
 
 _NOTHING = {
-    "train.budget": "the phases' own steps", "train.phases.N.sources": "as in Data", "sample.prompt": "a new text",
+    "train.budget": "set by phases", "train.phases.N.sources": "as in Data", "sample.prompt": "a new text",
     "train.phases.N.share": "-", "train.phases.N.steps": "-", "preset": "none",
 }  # fmt: skip
 """What stands where nothing is set; else `off`."""
