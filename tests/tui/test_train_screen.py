@@ -479,6 +479,27 @@ def test_a_click_on_a_sample_marks_it(make_app: MakeApp) -> None:
     drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
 
+def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
+    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+        async def click(words: str) -> None:
+            lines = [strip.text for strip in screen._compositor.render_strips()]
+            y = next(y for y, line in enumerate(lines) if words in line)
+            await pilot.click(offset=(lines[y].index(words) + 2, y))
+            await pilot.pause()
+
+        await click("m smooth")
+        assert screen.view.smoothing == 0.97
+        await click("b unit")
+        assert "nats" in str(screen.charts["loss"].border_title)
+        assert screen.view.hair is None, "no place in the chart was clicked on"
+        await click("[ earlier")
+        assert screen.view.hair == 200
+        await click("] later")
+        assert screen.view.hair == 240
+
+    drive(make_app(Script(scripts.training(240)), mode="train"), test)
+
+
 def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
         await pilot.press("plus")

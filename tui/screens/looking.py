@@ -126,6 +126,14 @@ class LookingScreen(StudioScreen):
         else:
             self._look(hair=told[max(wanted, 0)].step)
 
+    def action_earlier(self) -> None:
+        """The sample before, for the mouse."""
+        self.action_scrub(-1)
+
+    def action_later(self) -> None:
+        """The next sample, for the mouse."""
+        self.action_scrub(1)
+
     def on_sample_strip_chosen(self, message: SampleStrip.Chosen) -> None:
         """A click on a sample."""
         self._look(hair=message.sample.step)

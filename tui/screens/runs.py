@@ -227,7 +227,8 @@ Everything that was trained in this home, also by `--train` in another terminal.
         self._drawn_with = glyphs.name
         total = len(self.listed)
         count = f"{total} run{'s' * (total != 1)}" if len(shown) == total else f"{len(shown)} of {total} runs"
-        pane.border_subtitle = f"{count} {glyphs.dot} by {self._order} (o)" if total else ""
+        order = f"{count} {glyphs.dot} [@click=screen.order]by {self._order} (o)[/]"
+        pane.border_subtitle = order if total else ""
         notice = "No run fits the filter. Esc clears it." if total else "There is no run yet. Enter goes Home."
         if self._entries is None:
             notice = "Looking ..."

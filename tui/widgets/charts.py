@@ -21,6 +21,11 @@ SHORT_NAMES = {"speed": ("tokens/s",), "lr": ("rate",), "grad": ("grad norm", "g
                "ratio": ("ratio",)}  # fmt: skip
 """For charts that are narrow, the longest first."""
 
+WAYS = (
+    ("l log", "log_scale"), ("m smooth", "smoothing"), ("z window", "window"), ("b unit", "unit"), ("x axis", "axis"),
+)  # fmt: skip
+"""In the frame of the large chart: a key with what it does, and the screen's action."""
+
 CORNERS = 2
 """Cells of a chart's width that its title leaves free."""
 
@@ -132,6 +137,7 @@ def _words(name: str, value: float) -> str:
 
 
 def _keys(width: int) -> Content:
-    if width < 50:
-        return Content("")
-    return Content("l log  m smooth  z window  b unit  x axis" if width >= 60 else "m smooth  z window  b unit")
+    """How one may look, to click on, as far as there is room."""
+    ways = WAYS if width >= 60 else WAYS[1:4] if width >= 50 else ()
+    links = (Content.from_markup(f"[@click=screen.{action}]$told[/]", told=told) for told, action in ways)
+    return Content("  ").join(links)
