@@ -31,6 +31,8 @@ class RunLog(VerticalScroll):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._shown: tuple[object, ...] | None = None
+        self._marked: int | None = None
+        """The line at the hair line."""
 
     def compose(self) -> ComposeResult:
         """One text: a widget a line would cost more than it shows."""
@@ -47,10 +49,19 @@ class RunLog(VerticalScroll):
         lines, marked = told(log, at, glyphs, width)
         nothing = [Content.styled("nothing yet", "$foreground 60%")]
         self.query_one(Static).update(Content("\n").join(lines or nothing))
-        if marked is None:
+        self._marked = marked
+        self._stay()
+
+    def on_mount(self) -> None:
+        """Lines are laid out later than they are told: only then is there a place to go to."""
+        self.watch(self, "virtual_size", self._stay)
+
+    def _stay(self) -> None:
+        """At the newest line, or at the marked one."""
+        if self._marked is None:
             self.scroll_end(animate=False)
         else:
-            self.scroll_to(y=max(0, marked - 1), animate=False)
+            self.scroll_to(y=max(0, self._marked - 1), animate=False)
 
 
 def told(
