@@ -256,8 +256,7 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
         assert screen.pane.shown.state == "waiting"
         await settle(pilot)
         assert "Waiting for the first checkpoint" in screen.sentence()
-        checkpoints = app.training.history.checkpoints
-        await asyncio.to_thread(until, lambda: app.training.poll() and checkpoints)  # saved for it, before it was due
+        await asyncio.to_thread(until, lambda: app.training.history.checkpoints)  # saved for it, before it was due
         run = app.training.run
         (run.checkpoints / "step-00000040").mkdir(parents=True)
         await written(pilot, screen)
