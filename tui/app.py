@@ -44,6 +44,14 @@ if TYPE_CHECKING:
     from tinylm.control import Control
     from tui.watch import Watch
 
+NAMED = {name: name.capitalize() for name in ("space", "esc", "tab", "shift", "home", "end", "del", "pgup", "pgdn")}
+NAMED |= {f"f{number}": f"F{number}" for number in range(1, 13)}
+NAMED["⏎"] = "Enter"
+"""Keys that Textual writes small, or as a sign; sentences call them so, too."""
+
+ANSWERED = events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp | events.Resize
+"""What a person does, and waits to see what comes of it."""
+
 LOCK_TICKS = 8
 """Ticks between looks whether somebody else still trains the run that is shown."""
 
@@ -169,16 +177,19 @@ class StudioApp(App[int]):
         self._leaving = False
         self._ticks = 0
         self._terminal_title = ""
+        self._remembered = self._begun_with = Preferences()
         self._steerless, self._plain = Steerless(), Plain()
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
         """Show the first screen; everything slow starts once it is painted."""
-        preferences = Preferences.load(self.home)
+        preferences = self._remembered = Preferences.load(self.home)
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
-        self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
+        if self.glyphs is not glyphs.ASCII:  # else this terminal shows no others, whatever was liked in another one
+            self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
+        self._begun_with = Preferences(self.theme, self.glyphs.name)
         self.switch_mode(self._first or ("runs" if runs.list_runs(self.home) else "home"))
         self.call_after_refresh(self._painted)
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
@@ -231,7 +242,7 @@ class StudioApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """What a person does is answered at once."""
-        if isinstance(event, events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp):
+        if isinstance(event, ANSWERED):
             self.pace.hurry()
         await super().on_event(event)
 
@@ -271,8 +282,11 @@ class StudioApp(App[int]):
         self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
-        """Remember the person's taste."""
-        Preferences(self.theme, self.glyphs.name).save(self.home)
+        """Remember the person's taste; what nobody changed is none: another terminal may suggest something else."""
+        before, now = self._begun_with, Preferences(self.theme, self.glyphs.name)
+        theme = now.theme if now.theme != before.theme else self._remembered.theme
+        signs = now.glyphs if now.glyphs != before.glyphs else self._remembered.glyphs
+        Preferences(theme, signs).save(self.home)
 
     # ---- the plan -------------------------------------------------------------------------------------------------
 
@@ -308,6 +322,12 @@ class StudioApp(App[int]):
         self.training = self.shown = Watch(trainer, name, run)
         trainer.start()
         self.action_go("train")
+
+    def save_first(self, run: RunFolder) -> None:
+        """Somebody waits for the first checkpoint of a run: where we train it, it is saved now, not when it is due."""
+        training = self.training
+        if training and training.run and training.run.path == run.path and training.trainer and training.running:
+            training.trainer.control.save.set()
 
     def open_run(self, run: RunFolder) -> None:
         """Show a run in Train: our own, or as its folder tells it, also while another process trains it."""
@@ -366,15 +386,16 @@ class StudioApp(App[int]):
         self._draw_with(glyphs.ALL[names[(names.index(self.glyphs.name) + 1) % len(names)]])
         if isinstance(self.screen, StudioScreen):
             self.screen.redraw()
-        self.notify(f"Drawing with {self.glyphs.name}.")
+            self.screen.remark(f"Drawing with {self.glyphs.name}.")
 
     def _draw_with(self, signs: glyphs.Glyphs) -> None:
         self.glyphs = signs
         self.set_class(signs is glyphs.ASCII, "-ascii")
 
     def get_key_display(self, binding: Binding) -> str:
-        """A key as this terminal can show it."""
-        return self.glyphs.spelt(super().get_key_display(binding))
+        """A key as this terminal can show it; one that has a name is told as it stands on keyboards: Space, Esc, F2."""
+        parts = super().get_key_display(binding).split("+")
+        return self.glyphs.spelt("+".join(NAMED.get(part, part) for part in parts))
 
     async def action_quit(self) -> None:
         """Leave; where a training runs, ask, save and leave within a step."""

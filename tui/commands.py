@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tinylm import runs, settings
@@ -48,10 +47,6 @@ class StudioCommands(Provider):
     def _commands(self) -> Iterator[Command]:
         app = cast("StudioApp", self.app)
         yield from self._actions()
-        for name, title in (
-            ("home", "Home"), ("data", "Data"), ("plan", "Plan"), ("train", "Train"), ("talk", "Talk"), ("runs", "Runs")
-        ):  # fmt: skip
-            yield Command(f"Go to {title}", "Show this screen", partial(app.action_go, name), discover=True)
         for name, field in settings.settings().items():
             title = f"Setting: {field.title} ({name.replace('.N.', '.0.')})"
             yield Command(title, field.description or "", partial(app.edit_setting, name.replace(".N.", ".0.")))
@@ -64,17 +59,13 @@ class StudioCommands(Provider):
                 yield Command(title, "This checkpoint", partial(app.talk_to, run, step))
 
     def _actions(self) -> Iterator[Command]:
-        """The keys of the screen and of the app, as commands."""
+        """The keys of the screen and of the app, as commands; Textual's own, which have no id, move the focus."""
         shown: set[str] = set()
         for node, binding, enabled, _tooltip in self.screen.active_bindings.values():
-            ours = node is self.app or isinstance(node, StudioScreen)
+            ours = binding.id and (node is self.app or isinstance(node, StudioScreen))
             if ours and enabled and binding.action not in shown and binding.description:
                 shown.add(binding.action)
                 key = self.app.get_key_display(binding)
                 run = partial(self.app.run_action, binding.action, node)
-                title = self._title(binding)
+                title = f"Go to {binding.description}" if binding.action.startswith("go(") else binding.description
                 yield Command(f"{title} ({key})", binding.tooltip or binding.description, run, discover=True)
-
-    @staticmethod
-    def _title(binding: Binding) -> str:
-        return binding.description

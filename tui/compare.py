@@ -124,7 +124,8 @@ class Equal:
 
     place: float
     held_out: tuple[float | None, ...]
-    """Bits per byte of the last evaluation up to there."""
+    """Bits per byte there, or where all of them were evaluated last; between two evaluations on the line from the one
+    to the next."""
     tokens: tuple[float, ...]
     seconds: tuple[float, ...]
 
@@ -135,9 +136,14 @@ def at_equal(traces: Sequence[Trace], axis: Axis) -> Equal | None:
         return None
     place = min(float(told.loss.along(axis)[-1]) for told in traces)
 
+    # Each run is measured where its evaluations fall: none is to be judged by one that the other had left behind.
+    ends = [float(told.held_out.along(axis)[-1]) for told in traces if len(told.held_out.values)]
+    checked = min(place, *ends) if ends else place
+
     def measured(told: Trace) -> float | None:
-        seen = told.held_out.values[told.held_out.along(axis) <= place]
-        return float(seen[-1]) if len(seen) and math.isfinite(seen[-1]) else None
+        at, seen = told.held_out.along(axis), told.held_out.values
+        value = float(np.interp(checked, at, seen)) if len(seen) and at[0] <= checked else math.nan
+        return value if math.isfinite(value) else None
 
     def there(told: Trace, other: Axis) -> float:
         return float(np.interp(place, told.loss.along(axis), told.loss.along(other)))

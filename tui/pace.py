@@ -31,7 +31,7 @@ class Pace:
         self._hurry = 0
 
     def hurry(self) -> None:
-        """Somebody has pressed a key and waits for what comes of it: draw at the next two ticks."""
+        """Somebody has pressed a key, or has made the window larger, and waits for it: draw at the next two ticks."""
         self._hurry = 2
 
     def allows(self, training: bool) -> bool:

@@ -35,7 +35,7 @@ LABELS = {"tokenizer.kind": "Tokenizer"}
 GROUPS = {"model": "Model", "tokenizer": "Tokenizer", "data": "Data", "train": "Training", "sample": "Sampling"}
 
 _NOTHING = {
-    "train.budget": "by phases", "train.phases.N.sources": "as in Data", "sample.prompt": "a new text",
+    "train.budget": "set by phases", "train.phases.N.sources": "as in Data", "sample.prompt": "a new text",
     "train.phases.N.share": "-", "train.phases.N.steps": "-", "preset": "none",
 }  # fmt: skip
 """What stands where nothing is set; else `off`."""
@@ -84,8 +84,8 @@ class Field:
             return "on or off"
         said = ""
         if self.low is not None and self.high is not None:
-            said = f"{'above ' if self.low_open else ''}{_short(self.low)} {'and below' if self.high_open else 'to'} "
-            said += _short(self.high)
+            begin = f"{'above ' if self.low_open else ''}{_short(self.low)}"
+            said = f"{begin} to below {_short(self.high)}" if self.high_open else f"{begin} to {_short(self.high)}"
         elif self.low is not None:
             said = f"above {_short(self.low)}" if self.low_open else f"at least {_short(self.low)}"
         return " or ".join([said, *self.words]) if said else ""

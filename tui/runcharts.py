@@ -192,6 +192,9 @@ def lr(run: Run, view: View) -> Picture:
         phases = [(phase.first, phase.name) for phase in plan.phases[1:] if phase.first > last]
         to_come = tuple(Border(x_of(history, view.axis, first), name) for first, name in phases)
         frame = replace(frame, borders=frame.borders + to_come)
+    told = history.state.plan.phases if history.state.plan else []
+    if len(told) > 1:  # here, where they differ most, the first of them has its name, too
+        frame = replace(frame, borders=(Border(x_of(history, view.axis, told[0].first), told[0].name), *frame.borders))
     return replace(frame, curves=tuple(curves))
 
 

@@ -28,11 +28,21 @@ BASELINES = {
 
 NOTHING = "Nothing is training. Enter starts the plan."
 
+STOPPING = "Stopping: it reads the held-out text once more, writes a sample and saves."
+
+LEAVING = "Saving, then leaving."
+
 PATIENCE = 3
 """Evaluations without a better one after which the sentence warns."""
 
 RECENT_SECONDS = 20.0
 """How long a warning, or good news, stays in the sentence, by the run's own clock."""
+
+ASTRAY, ASTRAY_STEPS = 1.3, 5
+"""A training whose last steps all lie this many times above its first one learns nothing."""
+
+SAVED_SECONDS = 5.0
+"""How long it is told that a checkpoint is there which a person asked for."""
 
 
 def of(watch: Watch | None, torch_loaded: bool = True) -> str:
@@ -41,13 +51,16 @@ def of(watch: Watch | None, torch_loaded: bool = True) -> str:
         return NOTHING
     history, status = watch.history, watch.status
     state = history.state
+    if watch.ending and status in ("training", "paused"):
+        leaving = watch.trainer is not None and watch.trainer.control.leave.is_set()
+        return LEAVING if leaving else STOPPING
     match status:
         case "starting":
             told = starting(history, torch_loaded)
         case "training":
             told = learning(history)
         case "paused":
-            told = f"Paused at step {_step(history):,}, all of it in memory. Space goes on, 4 talks to it."
+            told = f"Paused at step {_step(history):,}. Space goes on, 4 talks to it as it is now, s stops."
         case "finished":
             return finished(history)
         case "stopped":
@@ -91,7 +104,7 @@ def trouble(history: History) -> str:
     state = history.state
     last = history.loss.last if len(history.loss) else 0.0
     if math.isnan(last):
-        return f"Step {_step(history):,} was left out: its loss is no finite number. The weights are as before it."
+        return f"Step {_step(history):,} was left out: its loss is no number. The weights stay as they were."
     for seconds, event in reversed(history.log):
         if state.seconds - seconds > RECENT_SECONDS:
             break
@@ -104,16 +117,33 @@ def trouble(history: History) -> str:
         saved = any(checkpoint.best for checkpoint in history.checkpoints)
         return (
             f"Held-out loss rises: {waiting} checks no better than step {state.best.step:,}"
-            f"{', which is saved' if saved else ''}. s stops here."
+            f"{' (saved)' if saved else ''}. s stops here."
         )
+    if astray(history):
+        return "It gets worse than it was at its first step: the learning rate may be too high. s stops."
     return ""
+
+
+def astray(history: History) -> bool:
+    """Whether each of the last losses is far above the first one."""
+    losses = history.loss.values
+    return len(losses) > ASTRAY_STEPS and bool(np.nanmin(losses[-ASTRAY_STEPS:]) > ASTRAY * losses[0])
+
+
+def saved(history: History, before: int) -> str | None:
+    """That a checkpoint was asked for when there were `before`, then, for a moment, that it is there; None after it."""
+    if len(history.checkpoints) <= before:
+        return "Saving a checkpoint ..."
+    newest = history.checkpoints[-1]
+    fresh = history.state.seconds - newest.seconds <= SAVED_SECONDS
+    return f"Step {newest.step:,} is saved. 4 talks to it." if fresh else None
 
 
 def rescued(event: events.Rescued) -> str:
     """After a training that went astray was taken back."""
     return (
-        f"Rescued: step {event.step:,} went astray, so it is back at step {event.back_to:,} "
-        f"with {event.lr_scale:.3g} times the learning rate."
+        f"Rescued: back at step {event.back_to:,} with {event.lr_scale:.3g} x the learning rate; "
+        f"step {event.step:,} went astray."
     )
 
 
@@ -198,9 +228,10 @@ def _passed_words(history: History) -> str:
 def _progress(history: History) -> str:
     trend = change(history)
     if trend is None:
-        return "The first steps: it has never seen a letter before."
+        return "" if passed(history) else "The first steps: it has never seen a letter before."
     steps, share = trend
-    loss = f"Loss {share:+.0%} in {steps} steps".replace("%", " %") if abs(share) >= 0.005 else "Loss hardly moves"
+    way = "down" if share < 0 else "up"
+    loss = f"Loss {way} {abs(share):.0%} in {steps} steps" if abs(share) >= 0.005 else "Loss hardly moves"
     return f"{loss}, {_held_out(history)}."
 
 

@@ -51,7 +51,7 @@ class Series:
             average.truncate(self.values)
 
     def smoothed(self, weight: float) -> Floats:
-        """The debiased exponential average over all values, `weight` being what the past counts for; 0 changes nothing.
+        """The exponential average over all values, `weight` being what the past counts for; 0 changes nothing.
 
         Computed from the first value on, so what is zoomed into is the same curve; only what is new is computed.
         Where a value is not finite the average stands still; before the first finite one it is nan. Only to be read.
@@ -63,18 +63,29 @@ class Series:
         return self._averages[weight].upto(self.values)
 
 
+YOUNG = 5
+"""A value counts for at least this, over the number of values so far: see `Average`."""
+
+
 class Average:
-    """A debiased exponential average that grows with its series (as in Adam: sum over 1 - weight^count)."""
+    """An exponential average that grows with its series, and that is without bias from its first value on.
+
+    At first each value counts for more than `1 - weight`: at step n for YOUNG / n, so that the average spans a share
+    of what there is. A loss falls fastest in its first steps, and an average that spans all of them, as Adam's
+    debiased one does, runs far above every single loss until that many steps are over again.
+    """
 
     def __init__(self, weight: float) -> None:
         assert 0 < weight < 1
         self.weight = weight
         self._values: Floats = np.empty(0, dtype=np.float64)
         self._length = 0
-        self._sum = 0.0
-        """weight-ed sum of the finite values so far, not yet debiased."""
+        self._last = math.nan
+        """The average of the finite values so far."""
         self._count = 0
         """Finite values so far."""
+        self._young = int(YOUNG / (1 - weight))
+        """As many of them count for more."""
         # Within a block the past is divided by weight^k; more steps than this would leave the range of a float.
         self._block = int(min(4096, max(1, 460 / -math.log(weight))))
 
@@ -94,10 +105,7 @@ class Average:
             return
         self._length = len(values)
         self._count = int(np.count_nonzero(np.isfinite(values)))
-        self._sum = float(self._values[self._length - 1]) * self._bias(self._count) if self._count else 0.0
-
-    def _bias(self, count: float) -> float:
-        return -math.expm1(count * math.log(self.weight))
+        self._last = float(self._values[self._length - 1]) if self._count else math.nan
 
     def _reserve(self, length: int) -> None:
         if length > len(self._values):
@@ -108,13 +116,16 @@ class Average:
     def _extend(self, chunk: Floats) -> Floats:
         finite = np.isfinite(chunk)
         numbers = chunk[finite]
-        powers = self.weight ** np.arange(1, len(numbers) + 1)
-        sums = powers * (self._sum + (1 - self.weight) * np.cumsum(numbers / powers))
-        biases = -np.expm1(np.arange(self._count + 1, self._count + len(numbers) + 1) * math.log(self.weight))
-        before = self._sum / self._bias(self._count) if self._count else math.nan
-        averages: Floats = np.concatenate([[before], sums / biases])
-        if len(numbers):
-            self._sum = float(sums[-1])
-            self._count += len(numbers)
-        at = np.cumsum(finite)
-        return np.take(averages, at)
+        averages = [np.array([self._last])]  # for what comes before the first number of the chunk
+        for value in numbers[: max(0, self._young - self._count)].tolist():
+            self._count += 1
+            share = max(1 - self.weight, min(1.0, YOUNG / self._count))
+            self._last = value if share == 1 else self._last + share * (value - self._last)
+            averages.append(np.array([self._last]))
+        late = numbers[len(averages) - 1 :]
+        if len(late):
+            powers = self.weight ** np.arange(1, len(late) + 1)
+            averages.append(powers * (self._last + (1 - self.weight) * np.cumsum(late / powers)))
+            self._last = float(averages[-1][-1])
+            self._count += len(late)
+        return np.take(np.concatenate(averages), np.cumsum(finite))

@@ -53,12 +53,13 @@ class Sources:
 
     @property
     def other(self) -> Source | None:
-        """What B may show beside A: what it had before, else the best where that is another one, else the oldest."""
+        """What B may show beside A: what it had before, else the best, the oldest or any that is another one."""
         here = self.of("A")
         if "B" in self._picked or here is None:
             return self._picked.get("B")
-        best, saved = Source(here.run, "best"), saved_steps(here.run)
-        return best if best.step() != here.step() or not saved else Source(here.run, str(saved[0]))
+        best = Source(here.run, "best")
+        found = [best, *(Source(here.run, str(step)) for step in saved_steps(here.run))]
+        return next((source for source in found if source.step() != here.step()), best)
 
     def trains(self, source: Source) -> bool:
         """Whether its run is being trained, as far as the app knows."""

@@ -294,6 +294,8 @@ class Talker:
         """One that is loaded already, else loaded now; those not used for longest go once it is there."""
         path = run.checkpoints / f"step-{step:08d}"
         key = path, _changed(path)  # a step that was saved a second time is another checkpoint
+        if not key[1]:  # it was pruned: what is loaded of it writes on as long as it is kept
+            key = next((kept for kept in self._kept if kept[0] == path), key)
         writer = self._kept.pop(key, None) or self._engine.writer(run, str(step))
         self._kept[key] = writer
         while len(self._kept) > KEPT:

@@ -51,6 +51,12 @@ class Watch:
         return self.trainer.running if self.trainer else self.locked
 
     @property
+    def ending(self) -> bool:
+        """Whether our training was asked to end, and is still at what it does last."""
+        trainer = self.trainer
+        return trainer is not None and trainer.running and trainer.control.ending
+
+    @property
     def reading(self) -> bool:
         """Whether a log is still being read for the first time: what is known so far is no end."""
         source = self.source
@@ -100,7 +106,9 @@ class Watch:
             "interrupted": glyphs.training if self.reading else glyphs.failed,
         }[status]
         told: str = "reading" if status == "interrupted" and self.reading else status
-        if status == "training":
+        if status in ("training", "paused") and self.ending:
+            told = "stopping"
+        elif status == "training":
             told = f"{state.fraction:.0%} {left(state)} left"
         elif status == "paused":
             told = f"{state.fraction:.0%} paused"

@@ -19,11 +19,13 @@ from tinylm import events, settings
 from tinylm.config import RunConfig
 from tinylm.control import Control
 from tinylm.errors import RunError
+from tui import glyphs
 from tui.app import StudioApp
 from tui.commands import StudioCommands
 from tui.engine import Engine
+from tui.preferences import Preferences
 from tui.widgets.dialogs import Ask, AskText, Leave
-from tui.widgets.top import TABS, TopBar
+from tui.widgets.top import TABS, Sentence, TopBar
 
 Act = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -201,7 +203,7 @@ def test_the_palette_has_every_screen_setting_run_and_checkpoint(make_app, home)
     drive(app, act)
     missing = [name for name in settings.settings() if not any(f"({name.replace('.N.', '.0.')})" in t for t in titles)]
     assert not missing
-    for title in ("Go to Talk", "Open run old", "Talk to old at step 120", "Quit (^q)"):
+    for title in ("Go to Talk (4)", "Go to Home (h)", "Open run old", "Talk to old at step 120", "Quit (^q)"):
         assert title in titles
 
 
@@ -241,6 +243,30 @@ def test_theme_and_glyphs_are_remembered(make_app, home):
         assert pilot.app.has_class("-ascii")
 
     drive(make_app(), look)
+
+
+def test_only_what_somebody_changed_is_remembered_and_no_terminal_is_asked_for_more_than_it_shows(
+    make_app, home, monkeypatch
+):
+    async def nothing(pilot: Pilot[int]) -> None:
+        await pilot.pause()
+
+    drive(make_app(), nothing)
+    assert Preferences.load(home) == Preferences()
+
+    async def change(pilot: Pilot[int]) -> None:
+        await pilot.press("G")
+        assert "blocks" in str(pilot.app.screen.query_one(Sentence).content)
+
+    drive(make_app(mode="plan"), change)
+    assert Preferences.load(home) == Preferences("", "blocks")
+    monkeypatch.setenv("TERM", "linux")
+
+    async def plain(pilot: Pilot[int]) -> None:
+        assert pilot.app.glyphs is glyphs.ASCII
+
+    drive(make_app(), plain)
+    assert Preferences.load(home) == Preferences("", "blocks")
 
 
 def test_damaged_preferences_are_no_fault(make_app, home: Path):

@@ -202,6 +202,12 @@ def test_ticks_are_round(low: float, high: float, most: int, found: list[float])
     assert pictures.ticks(low, high, most) == pytest.approx(found)
 
 
+def test_what_is_counted_has_no_halves_on_its_axis() -> None:
+    assert pictures.ticks(1, 17, 7) == pytest.approx([2.5, 5, 7.5, 10, 12.5, 15])
+    assert pictures.ticks(1, 17, 7, whole=True) == pytest.approx([5, 10, 15])
+    assert pictures.ticks(1, 3, 40, whole=True) == []
+
+
 def test_log_ticks_are_round() -> None:
     assert pictures.log_ticks(0.3, 40, 6) == pytest.approx([0.5, 1, 2, 5, 10, 20])
     assert pictures.log_ticks(1e-4, 1e4, 4) == pytest.approx([1e-3, 1, 1e3])
@@ -332,7 +338,7 @@ def test_scale_goes_round() -> None:
         for _ in range(3):
             await pilot.press("l")
             names.append(chart.scale_name)
-        assert names == ["log y", "log x and y", "linear"]
+        assert names == ["log y", "log x+y", "linear"]
         assert screen(chart) == linear
         chart.show(Picture(curves=(curve(),), log_y=True))
         await pilot.press("l", "l")

@@ -90,6 +90,15 @@ def test_runs_are_compared_where_the_shortest_ends() -> None:
     assert equal.seconds == (2 + 70 / 4, 2 + 70 / 4)
 
 
+def test_held_out_text_is_compared_at_one_place_wherever_the_runs_were_evaluated() -> None:
+    done = traced([*scripts.training(70), scripts.evaluation(70)])
+    longer = traced(scripts.training(100))  # evaluated at 60 and 80
+    equal = compare.at_equal([done, longer], "steps")
+    assert equal is not None
+    between = [scripts.evaluation(step).val_bpb or 0.0 for step in (60, 80)]
+    assert equal.held_out == pytest.approx((scripts.evaluation(70).val_bpb, sum(between) / 2))
+
+
 def test_nothing_is_equal_before_the_first_step_or_evaluation() -> None:
     assert compare.at_equal([traced(scripts.training(70)), traced(scripts.opening())], "steps") is None
     assert compare.at_equal([], "steps") is None

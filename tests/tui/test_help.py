@@ -82,10 +82,10 @@ def test_a_wide_terminal_has_keys_and_words_side_by_side(make_app):
     drive(make_app(mode="runs"), act, (160, 45))
 
 
-def test_keys_of_one_action_share_a_row_and_what_textual_does_by_itself_is_left_out(make_app):
+def test_keys_that_are_called_the_same_share_a_row_and_what_textual_does_by_itself_is_left_out(make_app):
     async def act(pilot: Pilot[int]) -> None:
         rows = [row for group in groups(pilot.app.screen).values() for row in group]
-        assert ["1", "f2"] in [row.keys for row in rows]
+        assert ["1", "F2"] in [row.keys for row in rows]
         assert all(row.what for row in rows)
         assert not any("super+c" in row.keys for row in rows)
         assert [row.name for row in rows].count("Palette") == 1

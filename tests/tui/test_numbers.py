@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.tui import scripts
-from tinylm.events import Event
+from tinylm.events import Event, Planned
 from tui.history import History
 from tui.scale import Scale
 from tui.widgets.numbers import Figures, figures
@@ -31,6 +31,13 @@ def test_perplexity_is_that_of_held_out_text_and_of_nothing_else() -> None:
     assert shown(steps(20)).perplexity is None
     told = [*steps(20), replace(scripts.evaluation(20), val_loss=math.log(50))]
     assert shown(told).perplexity == pytest.approx(50)
+
+
+def test_how_far_a_step_that_is_past_was_is_told_in_time_where_a_time_ends_the_run() -> None:
+    told = steps(100)  # of 400 planned, in 120 s
+    assert shown(told, at=40).fraction == pytest.approx((2 + 40 * 0.25) / 120)
+    told = [replace(event, seconds=None) if isinstance(event, Planned) else event for event in told]
+    assert shown(told, at=40).fraction == pytest.approx(0.1)
 
 
 def test_the_end_counts_all_held_out_text_the_hair_line_what_was_known_there() -> None:

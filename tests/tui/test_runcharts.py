@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tinylm.config import Phase, RunConfig, TrainConfig
 from tui import runcharts
 from tui.runcharts import Run, View
 from tui.scale import Scale
+from tui.widgets.picture import y_range
 
 PHASES = [
     Phase(name="warm", schedule="wsd", steps=200, max_lr=1e-2, warmup_steps=10, steps_down=50),
@@ -37,6 +39,12 @@ def test_bits_per_byte_where_there_are_baselines() -> None:
     assert Scale.of_run(None).name == "nats/token"
 
 
+def test_what_is_planned_does_not_set_the_range_of_what_is_looked_at() -> None:
+    picture = runcharts.lr(run(40), View())
+    low, high = y_range(replace(picture, x_range=(11.0, 30.0)))
+    assert 0.009 < low < 0.012 < high < 0.013
+
+
 def test_the_plan_that_is_still_to_come_is_the_engines() -> None:
     whole = schedule.plan(PHASES, 400)
     picture = runcharts.lr(run(), View())
@@ -46,7 +54,7 @@ def test_the_plan_that_is_still_to_come_is_the_engines() -> None:
     assert to_come.xs[0] == 140
     assert to_come.xs[-1] == 400
     assert [whole.lr(int(step)) for step in to_come.xs] == pytest.approx(to_come.ys.tolist())
-    assert [(border.x, border.label) for border in picture.borders] == [(201, "cool")]
+    assert [(border.x, border.label) for border in picture.borders] == [(1, "warm"), (201, "cool")]
 
 
 def test_a_rescue_slows_the_plan_down() -> None:

@@ -409,6 +409,24 @@ def test_renaming_says_what_cannot_be_and_keeps_cursor_and_mark(five: Path, make
 
 
 @pytest.mark.usefixtures("five")
+def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        async def click(words: str) -> None:
+            lines = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+            y = next(y for y, line in enumerate(lines) if words in line)
+            await pilot.click(offset=(lines[y].index(words) + 2, y))
+            await pilot.pause()
+
+        await click("by when (o)")
+        await click("x tokens")
+        lines = "".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+        assert "by held-out (o)" in lines
+        assert "x steps" in lines
+
+    drive(make_app(mode="runs"), work)
+
+
+@pytest.mark.usefixtures("five")
 def test_a_binned_run_comes_back(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         await pilot.press("u")
@@ -418,7 +436,8 @@ def test_a_binned_run_comes_back(make_app: MakeApp) -> None:
         await pilot.press("down", "down", "delete")
         await listed(pilot, 4)
         assert "six-layers" not in names(pilot)
-        assert [str(toast.message) for toast in pilot.app._notifications] == ["six-layers is binned, u undoes."]
+        assert str(pilot.app.screen.query_one(Sentence).content) == "six-layers is binned, u undoes."
+        assert not pilot.app._notifications
         assert table(pilot).entry.name == "whale"  # type: ignore[union-attr]
         await pilot.press("u")
         await listed(pilot, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -79,13 +80,18 @@ def test_learning_tells_what_it_has_just_passed() -> None:
 
 def test_learning_tells_the_trend() -> None:
     told = sentences.of(own(scripts.training(110)))
-    assert "Loss -" in told
+    assert "Loss down" in told
     assert "held-out follows" in told
     assert len(told) <= 78
 
 
 def test_the_first_steps() -> None:
     assert "never seen a letter" in sentences.of(own(scripts.training(5)))
+
+
+def test_a_training_that_gets_worse_from_its_first_step_on_is_no_beginning() -> None:
+    told = [*scripts.opening(), *(scripts.step(number, loss=7 * number) for number in range(1, 9))]
+    assert sentences.of(own(told)).startswith("It gets worse than it was at its first step")
 
 
 def test_held_out_rises() -> None:
@@ -95,12 +101,29 @@ def test_held_out_rises() -> None:
     assert sentences.of(own(told)).startswith("Held-out loss rises: 3 checks no better than step 100")
 
 
+def test_who_leaves_is_told_that_it_is_saved_and_who_stops_that_it_is_measured() -> None:
+    watch = own(scripts.training(40))
+    release = threading.Event()
+
+    def begin(_: Control) -> Iterator[events.Event]:
+        release.wait(10)
+        yield from ()
+
+    watch.source = trainer = Trainer(begin)
+    trainer.start()
+    trainer.control.stop.set()
+    assert sentences.of(watch) == sentences.STOPPING
+    trainer.control.leave.set()
+    assert sentences.of(watch) == sentences.LEAVING
+    release.set()
+
+
 def test_rescued() -> None:
     rescue = events.Rescued(120, 60, 1, 0.5, "At step 120 …")
     told = sentences.of(own([*scripts.training(120), rescue]))
     assert told.startswith("Rescued")
     assert "back at step 60" in told
-    assert "0.5 times" in told
+    assert "0.5 x" in told
 
 
 def test_a_step_that_was_left_out() -> None:

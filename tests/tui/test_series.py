@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tui.series import Floats, Series
+from tui.series import YOUNG, Floats, Series
 
 
 def series(values: Floats) -> Series:
@@ -19,11 +19,13 @@ def series(values: Floats) -> Series:
 
 def average(values: Floats, weight: float) -> list[float]:
     """The definition, one value after the other."""
-    total, count, found = 0.0, 0, []
+    now, count, found = math.nan, 0, []
     for value in values:
         if math.isfinite(value):
-            total, count = weight * total + (1 - weight) * value, count + 1
-        found.append(total / (1 - weight**count) if count else math.nan)
+            count += 1
+            share = min(1.0, max(1 - weight, YOUNG / count))
+            now = value if count == 1 else (1 - share) * now + share * value
+        found.append(now)
     return found
 
 
@@ -35,7 +37,7 @@ def noise(length: int) -> Floats:
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.9, 0.99, 0.999])
-def test_average_is_the_debiased_one_over_all_values_and_skips_what_is_not_finite(weight: float) -> None:
+def test_average_is_over_all_values_and_skips_what_is_not_finite(weight: float) -> None:
     values = noise(3000)
     np.testing.assert_allclose(series(values).smoothed(weight), average(values, weight), rtol=1e-9)
 
@@ -57,6 +59,22 @@ def test_average_after_a_rescue_is_that_of_what_is_left() -> None:
         rescued.append(float(value))
     left = np.concatenate([values[:1000], values[:500]])
     np.testing.assert_allclose(rescued.smoothed(0.97), average(left, 0.97), rtol=1e-9)
+
+
+def test_average_follows_a_loss_that_falls_fast_at_first() -> None:
+    steps = np.arange(1.0, 61.0)
+    losses = 1 + 8 / steps
+    above = series(losses).smoothed(0.99) - losses
+    assert above.min() >= 0
+    assert above[9:].max() < 0.4, "all that fell before would leave it 1.5 above"
+
+
+def test_average_of_a_late_stretch_is_the_plain_exponential_one() -> None:
+    values = np.random.default_rng(2).normal(3, 1, 4000)
+    late = 3.0
+    for value in values[1000:]:
+        late = 0.9 * late + 0.1 * value
+    assert series(values).smoothed(0.9)[-1] == pytest.approx(late)
 
 
 def test_nothing_is_smoothed_by_weight_0() -> None:

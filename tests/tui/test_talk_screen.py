@@ -224,12 +224,12 @@ def test_writing_on_at_the_end(talk: Callable[..., None]) -> None:
 def test_latest_follows_the_training(talk: Callable[..., None], home: Path) -> None:
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
-        assert "stories-test · latest 180" in str(screen.pane.border_title)
+        assert "stories-test · latest, step 180" in str(screen.pane.border_title)
         run = runs.open_run(home, "stories-test")
         (run.checkpoints / "step-00000240").mkdir()
         (run.checkpoints / "latest").write_text("step-00000240\n")
         await settle(pilot)
-        assert "latest 240" in str(screen.pane.border_title)
+        assert "latest, step 240" in str(screen.pane.border_title)
         assert "step 180" in str(screen.pane.border_subtitle)  # what is shown was written before
         await pilot.press("enter")
         await written(pilot, screen)
@@ -256,6 +256,7 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
         assert screen.pane.shown.state == "waiting"
         await settle(pilot)
         assert "Waiting for the first checkpoint" in screen.sentence()
+        await asyncio.to_thread(until, lambda: app.training.history.checkpoints)  # saved for it, before it was due
         run = app.training.run
         (run.checkpoints / "step-00000040").mkdir(parents=True)
         await written(pilot, screen)
@@ -264,6 +265,44 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
         engine.controls[0].stop.set()
 
     talk(drive, engine, empty=True)
+
+
+def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Callable[..., None], home: Path) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        assert "by " not in str(screen.pane.border_subtitle)
+        screen.sources.pick("A", Source(runs.open_run(home, "moby-15min")))
+        await settle(pilot)
+        assert "moby-15min" in str(screen.pane.border_title)
+        assert "by stories-test" in str(screen.pane.border_subtitle)
+
+    talk(drive)
+
+
+def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Callable[..., None], home: Path) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        run = runs.open_run(home, "stories-test")
+        (run.checkpoints / "best").write_text("step-00000060\n")
+        screen.sources.pick("A", Source(run, "60"))  # the best and the oldest in one
+        assert screen.sources.other == Source(run, "120")
+        screen.sources.pick("A", Source(run, "120"))
+        assert screen.sources.other == Source(run, "best")
+
+    talk(drive)
+
+
+def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], home: Path) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        run = runs.open_run(home, "stories-test")
+        screen.sources.pick("B", Source(run, "60"))
+        screen._ask(screen.panes.compare(Source(run, "60")))
+        await written(pilot, screen)
+        screen._stream()
+        assert "is not what was saved. Use another one." in text(screen, "B")
+        assert "is not what was saved" not in text(screen, "A")
+
+    talk(drive, PacedEngine(broken=60))
 
 
 # ---- why this token ------------------------------------------------------------------------------------------------
@@ -784,6 +823,11 @@ def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
         await settle(pilot)
         shown_text = "".join(segment.text for strip in screen._compositor.render_strips()[1:-2] for segment in strip)
         assert shown_text.isascii(), sorted({c for c in shown_text if not c.isascii()})
+        why = screen.query_one(Why)
+        why.show(screen.pane.shown.tokens[0], "a long beginning\n" * 8, "")
+        assert all(line.cell_length <= why.content_size.width for line in why.render().split("\n")), (
+            "a line goes on below"
+        )
 
     talk(drive)
 

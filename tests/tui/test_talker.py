@@ -117,6 +117,20 @@ def test_latest_follows_and_the_old_one_stays_loaded(engine: PacedEngine, talker
     assert engine.loaded == ["180", "240"]
 
 
+def test_what_is_loaded_writes_on_where_its_checkpoint_was_pruned(
+    engine: PacedEngine, talker: Talker, run: RunFolder
+) -> None:
+    def write() -> Writing:
+        writing = Writing(Source(run, "60"), "", FIVE)
+        talker.ask(writing)
+        until(lambda: not writing.busy)
+        return writing
+
+    assert write().state == "full"
+    (run.checkpoints / "step-00000060").rmdir()
+    assert (write().state, write().step, engine.loaded) == ("full", 60, ["60"])
+
+
 def test_it_waits_for_the_first_checkpoint(talker: Talker, home: Path) -> None:
     run = runs.create(home, "young")
     writing = Writing(Source(run), "", FIVE)

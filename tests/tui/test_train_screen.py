@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -14,8 +15,11 @@ from textual.widgets import Static
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
 from tinylm import events
+from tinylm.control import Control
 from tinylm.errors import DataError
 from tinylm.events import Event
+from tinylm.runs import RunFolder
+from tui import sentences
 from tui.app import StudioApp
 from tui.screens.train import TrainScreen
 from tui.widgets.chart import Chart
@@ -152,7 +156,7 @@ def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp) -> No
 
 def test_running(make_app: MakeApp) -> None:
     async def test(_: Pilot[int], screen: TrainScreen) -> None:
-        assert sentence(screen).startswith("Loss -")
+        assert sentence(screen).startswith("Loss down")
         shown = numbers(screen)
         assert all(word in shown for word in ("loss", "held-out", "best @240", "below xz", "240/400", "0:58", "6.1 k"))
         assert "bits/byte" in str(screen.charts["loss"].border_title)
@@ -334,9 +338,17 @@ def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
         await pilot.press("space")
         assert engine.controls[0].pause.is_set()
         await settled(pilot, lambda app: app.shown is not None and app.shown.status == "paused")
+        shown = screen.studio.shown
+        await settled(pilot, lambda _: shown.history.checkpoints[-1].step == 140)  # so that Talk has just this step
         assert sentence(screen).startswith("Paused at step 140")
         assert "Continue" in offered(screen)
-        assert "Pause" not in offered(screen)
+        assert not {"Pause", "Save", "Sample now"} & offered(screen)
+        await pilot.press("c", "g")
+        assert not engine.controls[0].save.is_set()
+        assert not engine.controls[0].sample.is_set()
+        await pilot.press("s")
+        assert [choice.label for choice in pilot.app.screen._choices] == ["Stop and save", "Leave it paused"]
+        await pilot.press("p")
         await pilot.press("space")
         assert not engine.controls[0].pause.is_set()
         await settled(pilot, lambda app: app.shown is not None and app.shown.status == "training")
@@ -370,9 +382,37 @@ def test_stop_asks_first(make_app: MakeApp) -> None:
     drive(app, test)
 
 
+def test_until_a_training_that_was_stopped_has_come_to_its_end_that_is_said(make_app: MakeApp) -> None:
+    class Slow(Script):
+        """Its last measuring takes as long as the test wants."""
+
+        go_on = threading.Event()
+
+        def _tell(self, run: RunFolder, control: Control) -> Iterator[Event]:
+            for event in super()._tell(run, control):
+                if isinstance(event, events.Finished):
+                    self.go_on.wait(10)
+                yield event
+
+    engine = Slow(scripts.training(140))
+
+    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+        await pilot.press("s", "s")
+        await settled(pilot)
+        assert sentence(screen) == sentences.STOPPING
+        assert not {"Pause", "Stop", "Save", "Continue"} & offered(screen)
+        assert screen.studio.pulse().endswith("stopping")
+        engine.go_on.set()
+        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "stopped")
+        assert sentence(screen).startswith("Stopped and saved at step 140")
+
+    drive(make_app(engine, mode="train"), test)
+
+
 def test_save_and_sample_now(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
         await pilot.press("c", "g")
+        assert sentence(screen).startswith(("Saving a checkpoint", "Step 145 is saved"))
         await settled(pilot, lambda app: app.shown is not None and app.shown.history.checkpoints[-1].step == 145)
         await settled(pilot, lambda app: app.shown is not None and "asked for" in app.shown.history.samples[-1].text)
         assert "A sample that was asked for." in text(screen.query_one(SampleStrip))
@@ -439,12 +479,34 @@ def test_a_click_on_a_sample_marks_it(make_app: MakeApp) -> None:
     drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
 
+def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
+    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+        async def click(words: str) -> None:
+            lines = [strip.text for strip in screen._compositor.render_strips()]
+            y = next(y for y, line in enumerate(lines) if words in line)
+            await pilot.click(offset=(lines[y].index(words) + 2, y))
+            await pilot.pause()
+
+        await click("m smooth")
+        assert screen.view.smoothing == 0.97
+        await click("b unit")
+        assert "nats" in str(screen.charts["loss"].border_title)
+        assert screen.view.hair is None, "no place in the chart was clicked on"
+        await click("[ earlier")
+        assert screen.view.hair == 200
+        await click("] later")
+        assert screen.view.hair == 240
+
+    drive(make_app(Script(scripts.training(240)), mode="train"), test)
+
+
 def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
         await pilot.press("plus")
         zooms = {chart.zoom for chart in screen.charts}
         assert len(zooms) == 1
         assert zooms != {None}
+        assert "zoomed" in str(screen.charts["loss"].border_title)
         await pilot.press("l")
         assert {chart.turns for chart in screen.charts} == {1}
         assert "log y" in str(screen.charts["loss"].border_title)
@@ -515,6 +577,7 @@ def test_y_copies_the_numbers(make_app: MakeApp) -> None:
 
     async def test(pilot: Pilot[int], _: TrainScreen) -> None:
         await pilot.press("y")
+        assert sentence(app.screen) == "The numbers are in the clipboard."
         assert "step: 240 of 400" in app.clipboard
         assert "held-out (bits/byte): 0.5729" in app.clipboard
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
+from tui.widgets.keybar import KeyBar
 from tui.widgets.top import Sentence, TopBar
 
 if TYPE_CHECKING:
     from tui.app import StudioApp
     from tui.glyphs import Glyphs
+
+
+REMARK_SECONDS = 4.0
+"""How long it is said what was done."""
 
 
 class StudioScreen(Screen[None]):
@@ -30,6 +36,9 @@ class StudioScreen(Screen[None]):
     whole = False
     """All widgets are there."""
 
+    _remark, _remarked = "", -math.inf
+    """What was done, and when."""
+
     _signs: Glyphs | None = None
     """What it was drawn with last."""
 
@@ -44,7 +53,7 @@ class StudioScreen(Screen[None]):
         with Vertical(id="body"):
             yield from self.body()
         yield Sentence()
-        yield Footer(compact=True)
+        yield KeyBar()
 
     def body(self) -> ComposeResult:
         """What stands between bar and sentence."""
@@ -63,7 +72,17 @@ class StudioScreen(Screen[None]):
             return  # being put together, or being taken down
         self.query_one(TopBar).show(self.studio)
         self.tick()
-        self.query_one(Sentence).say(self.sentence())
+        self.tell()
+
+    def remark(self, told: str) -> None:
+        """Say for a moment what was done here, before the line goes on with what is going on."""
+        self._remark, self._remarked = told, time.monotonic()
+        self.refresh_all()
+
+    def tell(self) -> None:
+        """The sentence, as it is now."""
+        fresh = time.monotonic() - self._remarked < REMARK_SECONDS
+        self.query_one(Sentence).say(self._remark if fresh else self.sentence())
 
     def on_mount(self) -> None:
         """Children of containers come later than this; only then can they be asked for."""

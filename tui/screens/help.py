@@ -16,8 +16,8 @@ from textual.widgets import Markdown, Static
 if TYPE_CHECKING:
     from tui.app import StudioApp
 
-KEYS_WIDTH = 14
-"""Cells for the keys, so that all groups stand in line; more keys go on below."""
+KEYS_WIDTH, NAMES_WIDTH = 11, 15
+"""Cells for the keys and what they are called, so that all groups stand in line; what is longer goes on below."""
 
 
 @dataclass
@@ -35,6 +35,7 @@ def groups(screen: Screen[Any]) -> dict[str, list[Row]]:
     Textual's own keys have no id, and are left out: how to move in a line of text needs no help. The palette's is
     ours as well as theirs.
     """
+    # By name: two keys that are called the same do the same, or the one does what the other undoes.
     places: dict[str, dict[str, Row]] = {"On this screen": {}, "Where the cursor is": {}, "Everywhere": {}}
     app = cast("StudioApp", screen.app)
     for node, binding, _enabled, _tooltip in sorted(screen.active_bindings.values(), key=lambda b: not b.binding.show):
@@ -42,9 +43,9 @@ def groups(screen: Screen[Any]) -> dict[str, list[Row]]:
             continue
         place = "On this screen" if node is screen else "Everywhere" if node is app else "Where the cursor is"
         name = binding.description[:1].upper() + binding.description[1:]
-        row = places[place].setdefault(binding.action, Row([], name, binding.tooltip))
+        row = places[place].setdefault(name, Row([], name, binding.tooltip))
         key = app.get_key_display(binding)
-        if key not in row.keys:
+        if key not in " ".join(row.keys).split():
             row.keys.append(key)
     return {title: list(rows.values()) for title, rows in places.items() if rows}
 
@@ -63,9 +64,10 @@ class Keys(Static):
         key, what = (self.get_component_rich_style(f"keys--{part}") for part in ("key", "what"))
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         table.add_column(width=KEYS_WIDTH)
+        table.add_column(width=NAMES_WIDTH)
         table.add_column(ratio=1)
         for row in self._rows:
-            table.add_row(Text(" ".join(row.keys), key), Text.assemble(row.name, "  ", (row.what, what)))
+            table.add_row(Text(" ".join(row.keys), key), Text(row.name), Text(row.what, what))
         return table
 
 

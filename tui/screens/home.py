@@ -24,7 +24,7 @@ from tui import reading
 from tui.glyphs import ASCII, Glyphs
 from tui.screens.base import StudioScreen
 
-TITLE = ("▀█▀ ▀█▀ █▄ █ █ █ █   █▄ ▄█", " █   █  █ ▀█ ▀▄▀ █   █ ▀ █", " ▀  ▀▀▀ ▀  ▀  ▀  ▀▀▀ ▀   ▀")
+TITLE = ("▀█▀ ▀█▀ █▄ █ █ █ █   █▄ ▄█", " █   █  █ ▀█ ▀█▀ █   █ ▀ █", " ▀  ▀▀▀ ▀  ▀  ▀  ▀▀▀ ▀   ▀")
 TITLE_ASCII = ("", "t i n y l m", "-----------")
 
 MUTED = "$foreground 60%"
@@ -169,7 +169,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "Start", id="home.take", tooltip="Do what is marked: train at once, and watch"),
-        Binding("left", "shorter", "Time", key_display="← →", id="home.shorter", tooltip="Less time"),
+        Binding("left", "shorter", "Time", key_display="← →", id="home.shorter", tooltip="Less time, or more"),
         Binding("right", "longer", "Time", show=False, id="home.longer", tooltip="More time"),
         Binding("d", "app.go('data')", "My own text", id="home.data", tooltip="Choose texts"),
         Binding("2", "app.go('plan')", "Plan it", id="home.plan", tooltip="Settings and rehearsal"),

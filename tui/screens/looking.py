@@ -126,6 +126,14 @@ class LookingScreen(StudioScreen):
         else:
             self._look(hair=told[max(wanted, 0)].step)
 
+    def action_earlier(self) -> None:
+        """The sample before, for the mouse."""
+        self.action_scrub(-1)
+
+    def action_later(self) -> None:
+        """The next sample, for the mouse."""
+        self.action_scrub(1)
+
     def on_sample_strip_chosen(self, message: SampleStrip.Chosen) -> None:
         """A click on a sample."""
         self._look(hair=message.sample.step)
@@ -218,7 +226,7 @@ class LookingScreen(StudioScreen):
         figures = numbers.figures(watch.history, self._run(watch).scale, self.view.hair) if watch else None
         if watch and figures:
             self.app.copy_to_clipboard(f"{watch.name}\n{numbers.copied(figures)}")
-            self.notify("The numbers are in the clipboard.")
+            self.remark("The numbers are in the clipboard.")
 
     def look_back(self) -> bool:
         """Undo the last thing that Esc undoes here: the large chart, the hair line, the log; whether there was one."""

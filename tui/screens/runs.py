@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
@@ -163,6 +163,18 @@ Everything that was trained in this home, also by `--train` in another terminal.
             found[next(letter for letter in LETTERS if letter not in found)] = self.entry
         return dict(sorted(found.items())) if len(found) > 1 else {}
 
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys; what the run under the cursor cannot do stands in no footer, and its key says why not."""
+        active = super().active_bindings
+        resumable = self.entry is not None and self.entry.status in ("stopped", "interrupted", "failed")
+        return {
+            key: told._replace(binding=replace(told.binding, show=told.binding.show and resumable))
+            if told.binding.action == "resume"
+            else told
+            for key, told in active.items()
+        }
+
     # ---- the list -------------------------------------------------------------------------------------------------
 
     def reload(self) -> None:
@@ -201,11 +213,12 @@ Everything that was trained in this home, also by `--train` in another terminal.
         self._show_list()
         began = when(self.entry.utc, self.clock()) if self.entry else ""
         self.look.show(self.entry, self._compared(), began)
+        self.refresh_bindings()
         self.on_run_look_read()
 
     def on_run_look_read(self) -> None:
         """Say it at once, not with the next tick."""
-        self.query_one(Sentence).update(self.sentence(), layout=False)
+        self.tell()
 
     def _show_list(self) -> None:
         shown = self._sorted([entry for entry in self.listed if self._chosen.matches(entry)])
@@ -214,7 +227,8 @@ Everything that was trained in this home, also by `--train` in another terminal.
         self._drawn_with = glyphs.name
         total = len(self.listed)
         count = f"{total} run{'s' * (total != 1)}" if len(shown) == total else f"{len(shown)} of {total} runs"
-        pane.border_subtitle = f"{count} {glyphs.dot} by {self._order} (o)" if total else ""
+        order = f"{count} {glyphs.dot} [@click=screen.order]by {self._order} (o)[/]"
+        pane.border_subtitle = order if total else ""
         notice = "No run fits the filter. Esc clears it." if total else "There is no run yet. Enter goes Home."
         if self._entries is None:
             notice = "Looking ..."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tinylm import runs, shelf
+from tinylm.console import printable
 from tinylm.errors import TinyLMError
 from tinylm.runs import RunFolder
 from tinylm.shelf import Entry
@@ -99,7 +100,7 @@ class Shelving(StudioScreen):
 
     def _bin(self, entry: Entry) -> None:
         self._binned.append(shelf.discard(self.studio.home, entry.run))
-        self.app.call_from_thread(self.notify, f"{entry.name} is binned, u undoes.", markup=False)
+        self.app.call_from_thread(self.remark, f"{printable(entry.name)} is binned, u undoes.")
 
     def action_undo(self) -> None:
         """Bring back what was binned last."""

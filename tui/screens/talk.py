@@ -229,8 +229,11 @@ class TalkScreen(StudioScreen):
 
     def _write(self, text: str) -> None:
         """Go on from a prompt in all panes."""
-        if self.sources.of("A") is not None:
+        source = self.sources.of("A")
+        if source is not None:
             self._ask(self.panes.begin(text, self.sampling))
+            if source.step() is None:
+                self.studio.save_first(source.run)
         elif self.sources.beginning:
             self._pending = text
         elif self.sources.looked:
@@ -413,7 +416,7 @@ class TalkScreen(StudioScreen):
             source, step = self._now[pane.name or "A"]
             letter = self.panes.letter(pane)
             pane.border_title = talk_words.title(letter, source, step, pane.versions.place, self.studio.glyphs, room)
-            pane.border_subtitle = talk_words.status(pane.shown, self.studio.glyphs, room)
+            pane.border_subtitle = talk_words.status(pane.shown, source, self.studio.glyphs, room)
         self._show_why()
         error = self.panes.a.shown.error if self.panes.a.shown else None
         self.query_one(Entry).show(self.talker.busy, error if isinstance(error, DataError) else None)

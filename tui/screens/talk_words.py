@@ -17,6 +17,9 @@ from tui.talker import Source, Writing
 Focus = Literal["prompt", "text", "candidates"]
 """Where the keys go: in the prompt, letters are typed."""
 
+OTHER_NAME = 24
+"""Cells of the name of a run that wrote what is shown, and is not the one that writes next."""
+
 LEAST_NAME = 11
 """Cells of a run's name that a pane's title keeps before it says nothing of versions."""
 
@@ -72,12 +75,15 @@ def title(
     """Of a pane: run and checkpoint that write next, and which of its versions is shown; the name gives way first."""
     if source is None:
         return Content(f"{letter}no run yet")
-    if source.which in ("latest", "best"):
-        which = f"{source.which} {step}" if step is not None else "nothing saved yet"
+    joint, name = f" {glyphs.dot} ", printable(source.run.name)
+    if step is None:
+        which = "nothing saved yet"
+    elif source.which in ("latest", "best"):
+        told = f"{source.which}, step {step}", f"{source.which} {step}"
+        which = brief(room - cell_len(letter + name + joint), *told)
     else:
         which = f"step {step}"
-    joint = f" {glyphs.dot} "
-    name, behind = printable(source.run.name), joint + which
+    behind = joint + which
     room -= len(letter) + len(behind)
     version = ""
     if place[1] > 1:
@@ -86,13 +92,18 @@ def title(
     return Content(letter + in_middle(name, room - len(version), glyphs) + behind + version)
 
 
-def status(writing: Writing | None, glyphs: Glyphs, room: int) -> Content:
-    """Of a pane: by which step and with which seed; how much was written and how fast, where there is room."""
+def status(writing: Writing | None, source: Source | None, glyphs: Glyphs, room: int) -> Content:
+    """Of a pane: by which step and with which seed; how much was written and how fast, where there is room.
+
+    Where the text is of another run than `source`, which writes next, that run is named first.
+    """
     if writing is None or writing.step is None:
         return Content("")
     count = f"{len(writing.tokens)} token{'s' if len(writing.tokens) != 1 else ''}"
     speed = [f"{writing.speed:,.0f} tokens/s"] if writing.speed else []
     told = [f"step {writing.step}", f"seed {writing.sampling.seed}"]
+    if source is not None and writing.source.run.path != source.run.path:
+        told.insert(0, f"by {in_middle(printable(writing.source.run.name), OTHER_NAME, glyphs)}")
     return Content(brief(room, *map(f" {glyphs.dot} ".join, ([count, *speed, *told], [count, *told], told))))
 
 

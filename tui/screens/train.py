@@ -129,6 +129,8 @@ Diamonds that rise while the line falls: it learns its text by heart.
         self._meter = Meter()
         self._put_away: Watch | None = None
         """Whose ending was read and put away."""
+        self._saving: int | None = None
+        """How many checkpoints there were when the person asked for one; None: nothing to tell of it."""
 
     def body(self) -> ComposeResult:
         """Charts, numbers, box, samples, log."""
@@ -158,8 +160,8 @@ Diamonds that rise while the line falls: it learns its text by heart.
             self._config = _config(watch)
         seen = (
             id(watch), id(watch.history) if watch else 0, watch.status if watch else "", bool(watch and watch.running),
-            self._asked_to_pause, self._config is None, self.view, self.unit, self.studio.glyphs, self.studio.draft,
-            self.charts.sizes, self._put_away,
+            self._asked_to_pause, bool(watch and watch.ending), self._config is None, self.view, self.unit,
+            self.studio.glyphs, self.studio.draft, self.charts.sizes, self._put_away,
         )  # fmt: skip
         version = watch.history.version if watch else 0
         if seen != self._seen or version != self._version:
@@ -175,7 +177,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
 
     def _take(self, watch: Watch | None) -> None:
         """Another run: look at it from the beginning."""
-        self._shown_watch, self._config, self._put_away = watch, None, None
+        self._shown_watch, self._config, self._put_away, self._saving = watch, None, None, None
         self.view = replace(self.view, hair=None)
         self.charts.whole()
 
@@ -217,6 +219,10 @@ Diamonds that rise while the line falls: it learns its text by heart.
         watch = self.studio.shown
         if watch is not None and self.view.hair is not None:
             return f"Step {self.view.hair:,}: arrows move the line, [ ] go by samples, Esc goes back to now."
+        if watch is not None and self._saving is not None and watch.status == "training" and not watch.ending:
+            if told := sentences.saved(watch.history, self._saving):
+                return told
+            self._saving = None
         return sentences.of(watch, torch_loaded=self.studio.machine is not None)
 
     # ---- what keys can do just now ------------------------------------------------------------------------------
@@ -226,7 +232,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         watch = self.studio.shown if self.is_attached else None
         if action in LOOKS and (watch is None or self._never_began):
             return False
-        ours = watch is not None and watch.own and watch.running
+        ours = watch is not None and watch.own and watch.running and not watch.ending
         status = watch.status if watch else None
         match action:
             case "start":
@@ -237,8 +243,10 @@ Diamonds that rise while the line falls: it learns its text by heart.
                 return ours and not self._asked_to_pause
             case "go_on":
                 return ours and self._asked_to_pause
-            case "stop" | "save" | "sample":
+            case "stop":
                 return ours
+            case "save" | "sample":  # while it stands still it does neither
+                return ours and not self._asked_to_pause
             case "resume":
                 training = self.studio.training
                 over = status in ("stopped", "interrupted", "failed") and watch is not None and watch.run is not None
@@ -293,8 +301,9 @@ Diamonds that rise while the line falls: it learns its text by heart.
             self.studio.action_go("talk")
 
     def action_pause(self) -> None:
-        """Stand still, all in memory."""
+        """Stand still, all in memory; saved first, so that Talk can take up just this step."""
         if control := self._control:
+            control.save.set()
             control.pause.set()
             self.refresh_all()
 
@@ -309,26 +318,30 @@ Diamonds that rise while the line falls: it learns its text by heart.
         watch = self.studio.shown
         if watch is None or not self._control:
             return
-        choices = [
-            Choice("s", "Stop and save", "goes on exactly there, any day"),
-            Choice("p", "Pause here", "weights stay in memory"),
-            Choice("k", "Keep training"),
-        ]
-        self.app.push_screen(Ask(f"Stop {watch.name}?", "", choices, back="keep training"), self._stop_as)
+        stop = Choice("s", "Stop and save", "goes on exactly there, any day")
+        if self._asked_to_pause:
+            choices, back = [stop, Choice("p", "Leave it paused")], "leave it paused"
+        else:
+            pause = Choice("p", "Pause here", "weights stay in memory")
+            choices, back = [stop, pause, Choice("k", "Keep training")], "keep training"
+        self.app.push_screen(Ask(f"Stop {watch.name}?", "", choices, back=back), self._stop_as)
 
     def _stop_as(self, answer: str | None) -> None:
         if not (control := self._control):
             return
         if answer == "s":
             control.stop.set()
-        elif answer == "p":
-            control.pause.set()
+        elif answer == "p" and not self._asked_to_pause:
+            self.action_pause()
         self.refresh_all()
 
     def action_save(self) -> None:
         """A checkpoint, now."""
-        if control := self._control:
+        watch = self.studio.shown
+        if watch and (control := self._control):
             control.save.set()
+            self._saving = len(watch.history.checkpoints)
+            self.refresh_all()
 
     def action_sample(self) -> None:
         """A sample, now."""
@@ -349,7 +362,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         """What went wrong, to the clipboard."""
         if watch := self.studio.shown:
             self.app.copy_to_clipboard(ending.report(watch))
-            self.notify("The report is in the clipboard.")
+            self.remark("The report is in the clipboard.")
 
     def action_back(self) -> None:
         """One step back: what is looked at, then the box, then the focus."""

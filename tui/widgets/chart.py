@@ -45,7 +45,7 @@ ZOOM = 2.0
 """What one press of + does."""
 LEAST = 8
 """Points that stay in view at the least."""
-SCALES = ("linear", "log y", "log x and y")
+SCALES = ("linear", "log y", "log x+y")
 
 
 class Chart(Widget, can_focus=True):
@@ -63,7 +63,7 @@ class Chart(Widget, can_focus=True):
     Chart > .chart--c { color: $text-success; }
     Chart > .chart--d { color: $text-error; }
     Chart > .chart--muted { color: $text-muted; }
-    Chart > .chart--band { color: $primary 40%; }
+    Chart > .chart--band { color: $primary 65%; }
     Chart > .chart--level { color: $foreground 25%; }
     Chart > .chart--level_name { color: $text-muted; }
     Chart > .chart--axis { color: $text-muted; }
@@ -170,7 +170,7 @@ class Chart(Widget, can_focus=True):
 
     @property
     def scale_name(self) -> str:
-        """ "linear", "log y" or "log x and y"."""
+        """One of `SCALES`."""
         picture = self.picture
         return SCALES[2 if picture.log_x else 1 if picture.log_y else 0]
 

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.geometry import Size
 
 from tui import runcharts
+from tui.brief import brief
 from tui.glyphs import Glyphs
 from tui.runcharts import MAKERS, NAMES, Run, View
 from tui.widgets.chart import Chart
@@ -16,11 +17,17 @@ from tui.widgets.numbers import short
 from tui.widgets.picture import Picture
 from tui.widgets.picture import short as rate
 
-SHORT_NAMES = {"speed": "tokens/s"}
-"""For charts that are narrow."""
+SHORT_NAMES = {"speed": ("tokens/s",), "lr": ("rate",), "grad": ("grad norm", "grad"), "param": ("param norm", "norm"),
+               "ratio": ("ratio",)}  # fmt: skip
+"""For charts that are narrow, the longest first."""
 
-NARROW = 34
-"""Cells of a chart's width below which titles are short."""
+WAYS = (
+    ("l log", "log_scale"), ("m smooth", "smoothing"), ("z window", "window"), ("b unit", "unit"), ("x axis", "axis"),
+)  # fmt: skip
+"""In the frame of the large chart: a key with what it does, and the screen's action."""
+
+CORNERS = 2
+"""Cells of a chart's width that its title leaves free."""
 
 
 class RunChart(Chart):
@@ -89,8 +96,7 @@ class Charts:
         value = runcharts.value_at(run, name, view.hair, view.smoothing)
         told = "" if value is None else f" {_words(name, value)}"
         if name != "loss":
-            short = SHORT_NAMES.get(name, NAMES[name]) if width < NARROW else NAMES[name]
-            return Content(short + told)
+            return Content(brief(width - CORNERS, *(known + told for known in (NAMES[name], *SHORT_NAMES[name]))))
         place = f" at step {view.hair:,}:" if view.hair is not None else ""
         smoothed = f", smoothed {view.smoothing:g}" if view.smoothing and view.hair is None else ""
         begin = f"loss{place}{told}" if told else "loss,"
@@ -99,7 +105,9 @@ class Charts:
             title += Content(f", {self.by_name[name].scale_name}")
         if view.window != "all":
             title += Content(f", {view.window}" + (" of the steps" if view.window != "last 200" else " steps"))
-        return title.truncate(max(width - 6, 1), ellipsis=glyphs.ellipsis == "…")
+        if self.by_name[name].zoom:
+            title += Content(", zoomed")
+        return title.truncate(max(width - CORNERS, 1), ellipsis=glyphs.ellipsis == "…")
 
     def _name(self, chart: Chart, title: Content) -> None:
         """Put it into the border, which is drawn anew then."""
@@ -129,6 +137,7 @@ def _words(name: str, value: float) -> str:
 
 
 def _keys(width: int) -> Content:
-    if width < 50:
-        return Content("")
-    return Content("l log  m smooth  z window  b unit  x axis" if width >= 60 else "m smooth  z window  b unit")
+    """How one may look, to click on, as far as there is room."""
+    ways = WAYS if width >= 60 else WAYS[1:4] if width >= 50 else ()
+    links = (Content.from_markup(f"[@click=screen.{action}]$told[/]", told=told) for told, action in ways)
+    return Content("  ").join(links)

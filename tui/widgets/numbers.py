@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tinylm.console import duration, left
+from tinylm.events import Planned
 from tui.glyphs import Glyphs
 from tui.history import History
 from tui.scale import Scale
@@ -82,7 +83,7 @@ def figures(history: History, scale: Scale, at: int | None = None, going: bool =
         unit=scale.name,
         step=step,
         steps=steps,
-        fraction=state.fraction if at is None else min(1.0, step / steps) if steps else 0.0,
+        fraction=state.fraction if at is None else _share(step, seconds, state.plan),
         timed=bool(state.plan and state.plan.seconds),
         loss=scale.of(loss) if math.isfinite(loss) else None,
         held_out=held_out,
@@ -98,6 +99,13 @@ def figures(history: History, scale: Scale, at: int | None = None, going: bool =
         passes=tokens / train_tokens if train_tokens else None,
         all_passes=steps * per_step / train_tokens if train_tokens and steps else None,
     )
+
+
+def _share(step: int, seconds: float, plan: Planned | None) -> float:
+    """How much of the run was over at a step that is past: of its time where a time ends it, else of its steps."""
+    if plan is None:
+        return 0.0
+    return min(1.0, seconds / plan.seconds if plan.seconds else step / max(plan.steps, 1))
 
 
 def _perplexity(loss: float | None) -> float | None:
@@ -254,9 +262,12 @@ def _rows(figures: Figures, usage: Usage | None, glyphs: Glyphs, width: int) -> 
     ]
     if figures.nearest and figures.held_out is not None:
         name, value = figures.nearest
-        below = f"{glyphs.done} below" if figures.held_out < value else "above"
-        name = name.removeprefix("letter ")
-        rows.append(row(2, f"{below} {name}", _number(value)) if not wide else row(2, name, _number(value), below))
+        beaten = figures.held_out < value
+        name = name.removeprefix("letter ").removesuffix(" guess")
+        if wide:
+            rows.append(row(2, name, _number(value), f"{glyphs.done} beaten" if beaten else "not beaten yet"))
+        else:
+            rows.append(row(2, f"{glyphs.done} below {name}" if beaten else f"above {name}", _number(value)))
     of_steps = f"/{figures.steps:,}" if figures.steps else ""
     percent = f"{figures.fraction:4.0%}"
     filled = bar(figures.fraction, max(1, width - len(percent) - 1), glyphs)

@@ -173,8 +173,9 @@ def y_range(picture: Picture) -> Range:
 
 
 def _head(picture: Picture) -> float:
-    """Up to where the first values lie, once there are others."""
-    lines = [curve.xs for curve in picture.curves if curve.style == "line" and len(curve.xs) > HEAD_AFTER]
+    """Up to where the first values lie, once there are others; what is only planned, and drawn muted, has none."""
+    told = [curve.xs for curve in picture.curves if curve.style == "line" and curve.role != "muted"]
+    lines = [xs for xs in told if len(xs) > HEAD_AFTER]
     return min((float(xs[HEAD - 1]) for xs in lines), default=-math.inf)
 
 
@@ -260,14 +261,16 @@ class Settled:
 # ---- numbers -----------------------------------------------------------------------------------------------------
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` round numbers from `low` to `high`, evenly apart."""
+def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
+    """At most `most` round numbers from `low` to `high`, evenly apart; `whole` ones where things are counted."""
     if not (high > low and most > 0 and math.isfinite(high - low)):
         return []
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     for factor in (1, 2, 2.5, 5, 10, 20):
         step = factor * power
+        if whole and step % 1:
+            continue
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first + 1 <= most:
             return [n * step for n in range(first, last + 1)]

@@ -21,6 +21,9 @@ GUTTER_WIDTH = 16
 """Even smaller ones have nothing but the curve."""
 ROWS_A_TICK, COLUMNS_A_TICK = 2.6, 14
 
+ALIKE = 0.05
+"""Ends of a range that differ by less than this share of them are told with more digits."""
+
 
 def render(picture: Picture, width: int, height: int, glyphs: Glyphs, palette: Mapping[str, str]) -> list[Content]:
     """The picture in `height` lines of `width` cells; `palette` has a style for each role."""
@@ -73,7 +76,8 @@ class _Drawing:
         if not (self.picture.has_values or self.picture.levels):
             return []  # an axis of nothing has no numbers
         if not self.axes:
-            return [(y, short(y, digits=2)) for y in (high, low)[: self.rows]]
+            digits = 2 if high - low > ALIKE * abs(high) else 4  # else 1k stood above 999, or 578 above 578
+            return [(y, short(y, digits=digits)) for y in (high, low)[: self.rows]]
         most = max(2, round(self.rows / ROWS_A_TICK))
         if self.picture.log_y:
             return [(y, short(y)) for y in pictures.log_ticks(low, high, most)]
@@ -129,9 +133,13 @@ class _Drawing:
         start, end = self.picture.x_format(self.x.low), " " + self.picture.x_words(self.x.high)
         grid.write(row, self.left, start + " ", "axis")
         grid.write(row, grid.width - len(end), end, "axis")
-        find = pictures.log_ticks if self.picture.log_x else pictures.ticks
+        most = self.columns // COLUMNS_A_TICK if self.picture.x_name else 0
+        if self.picture.log_x:
+            found = pictures.log_ticks(self.x.low, self.x.high, most)
+        else:
+            found = pictures.ticks(self.x.low, self.x.high, most, whole=self.picture.x_format is pictures.count)
         free = self.left + len(start) + 2
-        for x in find(self.x.low, self.x.high, self.columns // COLUMNS_A_TICK) if self.picture.x_name else []:
+        for x in found:
             text, cell = f" {self.picture.x_format(x)} ", self.x.cell(x)
             at = self.left + (cell or 0) - len(text) // 2
             if at > free and at + len(text) < grid.width - len(end) - 1:

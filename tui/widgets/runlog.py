@@ -31,6 +31,8 @@ class RunLog(VerticalScroll):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._shown: tuple[object, ...] | None = None
+        self._marked: int | None = None
+        """The line at the hair line."""
 
     def compose(self) -> ComposeResult:
         """One text: a widget a line would cost more than it shows."""
@@ -47,17 +49,31 @@ class RunLog(VerticalScroll):
         lines, marked = told(log, at, glyphs, width)
         nothing = [Content.styled("nothing yet", "$foreground 60%")]
         self.query_one(Static).update(Content("\n").join(lines or nothing))
-        if marked is None:
+        self._marked = marked
+        self._stay()
+
+    def on_mount(self) -> None:
+        """Lines are laid out later than they are told: only then is there a place to go to."""
+        self.watch(self, "virtual_size", self._stay)
+
+    def _stay(self) -> None:
+        """At the newest line, or at the marked one."""
+        if self._marked is None:
             self.scroll_end(animate=False)
         else:
-            self.scroll_to(y=max(0, marked - 1), animate=False)
+            self.scroll_to(y=max(0, self._marked - 1), animate=False)
 
 
 def told(
     log: Sequence[tuple[float, Event]], at: float | None, glyphs: Glyphs, width: int
 ) -> tuple[list[Content], int | None]:
     """The lines of a log, and which of them is the first of the newest event at `at` seconds, where that is given."""
-    entries = [(seconds, event, text) for seconds, event in log[-MOST_EVENTS:] if (text := words(event, glyphs))]
+    late = log[-MOST_EVENTS:]
+    entries = [
+        (seconds, event, text)
+        for number, (seconds, event) in enumerate(late)
+        if (text := words(event, glyphs)) and not _planned_again(late, number)
+    ]
     here = max((i for i, (seconds, *_) in enumerate(entries) if at is not None and seconds <= at), default=None)
     lines: list[Content] = []
     marked = None
@@ -70,6 +86,12 @@ def told(
             lines.append(Content.assemble((clock, "bold reverse" if number == here else "$foreground 60%"), "  ", part))
             clock = " " * (TIME_WIDTH - 2)
     return lines, marked
+
+
+def _planned_again(log: Sequence[tuple[float, Event]], number: int) -> bool:
+    """A plan that the very next event replaces: a time budget is planned again and again as its speed gets known."""
+    after = log[number + 1][1] if number + 1 < len(log) else None
+    return isinstance(log[number][1], events.Planned) and isinstance(after, events.Planned)
 
 
 def _is_loud(event: Event) -> bool:

@@ -146,15 +146,19 @@ class RunLook(Horizontal):
             if told is not None:
                 picture = overlay.one(told, self._axis, self._measure, self._bits)
             facts = runfacts.card(one, told, glyphs, self._when, width)
-        keys = (f"x {self._axis}", f"m {self._measure}", "b unit", f"l {chart.scale_name}")
+        keys = (
+            ("axis", f"x {self._axis}"), ("measure", f"m {self._measure}"), ("unit", "b unit"),
+            ("log", f"l {chart.scale_name}"),
+        )  # fmt: skip
         drawn = (*(e.run.path for e in self._wanted()), self._axis, self._measure, self._bits, len(picture.curves))
         if drawn != self._drawn:  # other runs, or another view: nothing to hold the old range for
             self._drawn = drawn
             chart.zoom = chart.hair = None
             chart.watch_zoom()
         chart.show(picture)
-        chart.border_title, chart.border_subtitle = Content(title), f" {glyphs.dot} ".join(keys)
-        side.border_title, side.border_subtitle = Content(about), hint
+        chart.border_title = Content(title)
+        chart.border_subtitle = Content(f" {glyphs.dot} ").join(_link(*key) for key in keys)
+        side.border_title, side.border_subtitle = Content(about), _link("settings", hint)
         shown = self.query_one("#runs-facts", Static)
         if shown.content != facts:  # laying out anew takes a while
             shown.update(facts)
@@ -193,3 +197,8 @@ class RunLook(Horizontal):
         """All settings, or those that differ."""
         self._everything = not self._everything
         self.draw()
+
+
+def _link(action: str, told: str) -> Content:
+    """Words in a frame that do an action of the screen when they are clicked on."""
+    return Content.from_markup(f"[@click=screen.{action}]$told[/]", told=told)

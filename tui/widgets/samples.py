@@ -82,7 +82,11 @@ class SampleStrip(Static):
         self.border_title = Content(" ".join(f"what it writes {begins}".split())).truncate(
             max(self.size.width - 22, 14), ellipsis=True
         )
-        self.border_subtitle = Content("[ ] earlier, later")
+        self.border_subtitle = Content.from_markup(
+            "[@click=screen.earlier]$before[/]  [@click=screen.later]$after[/]",
+            before="[ earlier",
+            after="] later",
+        )
         lines, self._rows = strip(
             self._samples, self._marked, self.content_size.width, self.content_size.height, self._glyphs
         )

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tinylm.console import printable
+from tinylm.errors import DataError, TinyLMError
 from tui.engine import WrittenToken
 from tui.talker import Writing
 
@@ -38,6 +39,14 @@ def visible(text: str, ascii_only: bool = False) -> str:
 def sign(token: WrittenToken, ascii_only: bool) -> str:
     """What is drawn of a token: its text, or the sign of the end of a text."""
     return ("#" if ascii_only else "∎") if token.end else token.text
+
+
+def _fault(writing: Writing | None) -> str:
+    """What kept the model from writing, where the prompt's own line does not say it, as it does of unknown letters."""
+    error = writing.error if writing else None
+    if error is None or isinstance(error, DataError):
+        return ""
+    return printable(f"{error.message} {error.hint}" if isinstance(error, TinyLMError) else repr(error))
 
 
 class Versions:
@@ -97,7 +106,7 @@ class Transcript(VerticalScroll):
 
     DEFAULT_CSS = """
     Transcript { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; }
-    Transcript > Static { height: auto; width: 1fr; }
+    Transcript > Static { height: auto; width: 1fr; max-width: 110; }  /* a longer line is hard to read */
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "step(-1)", "Token before", show=False, id="transcript.left", tooltip="One token to the left"),
@@ -184,14 +193,18 @@ class Transcript(VerticalScroll):
         """Draw what is new; `empty` is what to say where there is nothing."""
         writing = self.shown
         count = len(writing.tokens) if writing else 0
-        look = (writing, count, writing and writing.busy, self.cursor, self._ascii, str(empty))
+        fault = _fault(writing)
+        look = (writing, count, writing and writing.busy, self.cursor, self._ascii, fault, str(empty))
         if look == self._drawn:
             return
         self._drawn = look
-        if writing is None or (not count and not writing.prompt and not writing.busy):
+        if writing is None or (not count and not writing.prompt and not writing.busy and not fault):
             self._text.update(empty)
             return
-        self._text.update(self._content(writing, count))
+        content = self._content(writing, count)
+        if fault:
+            content += Content.styled(f"{chr(10) * 2 if content else ''}{fault}", "$text-error")
+        self._text.update(content)
         self._stay()
 
     def _content(self, writing: Writing, count: int) -> Content:

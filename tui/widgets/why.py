@@ -189,7 +189,8 @@ class Why(Widget, can_focus=True):
         if not before:
             place = "at the start"
         elif cell_len(before) > room:
-            place = f"after {opening}{self._glyphs.ellipsis}{before[-max(4, room - 2) :]}{closing}"
+            dots = self._glyphs.ellipsis
+            place = f"after {opening}{dots}{before[-max(4, room - 1 - len(dots)) :]}{closing}"
         else:
             place = f"after {opening}{before}{closing}"
         gap = " " * max(2, width - cell_len(place) - len(part) - cell_len(doubt))
