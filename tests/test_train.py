@@ -724,6 +724,26 @@ def test_a_pause_changes_nothing(home: Path, tiny_config: Configured, short: Tol
 
 
 @pytest.mark.usefixtures("each_step")
+def test_what_is_asked_in_a_pause_is_done_in_it(home: Path, tiny_config: Configured, short: Told) -> None:
+    control, told, end = Control(), [], 0
+    for event in train(tiny_config(model={"dropout": 0.2}), home, "asked", control):
+        told.append(event)
+        if isinstance(event, StepDone) and event.step == 7:
+            control.pause.set()
+        elif isinstance(event, Paused) and event.paused:
+            control.save.set()
+            control.sample.set()
+        elif isinstance(event, Sampled) and event.step == 7:
+            control.pause.clear()
+        elif isinstance(event, Paused):
+            end = len(told)
+    assert [type(event) for event in told[end - 4 : end]] == [Paused, CheckpointSaved, Sampled, Paused]
+    steps = [event for event in told if isinstance(event, StepDone)]
+    assert [event.loss for event in steps] == short.losses
+    assert [event.seconds for event in steps] == sorted(event.seconds for event in steps)
+
+
+@pytest.mark.usefixtures("each_step")
 def test_a_pause_can_be_ended_by_another_thread_or_a_stop(home: Path, tiny_config: Configured) -> None:
     for ending in ("pause", "stop"):
         control, told = Control(), []

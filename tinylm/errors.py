@@ -33,6 +33,12 @@ class RunError(TinyLMError):
     title = "This run cannot be used"
 
 
+class RoomError(RunError):
+    """A disk that is full, or refuses."""
+
+    title = "The disk refuses"
+
+
 class CheckpointError(TinyLMError):
     """A checkpoint that is missing or does not verify."""
 

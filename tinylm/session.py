@@ -35,7 +35,7 @@ from tinylm.checkpoint import Checkpoint, TrainState
 from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
 from tinylm.device import Precision
-from tinylm.errors import CheckpointError, DeviceError, RunError
+from tinylm.errors import CheckpointError, DeviceError, RoomError, RunError
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
 from tinylm.runs import Log, RunFolder
@@ -333,5 +333,5 @@ def refused(error: OSError, place: Path, *, begun: bool = False) -> RunError:
     """What an operating system's refusal means for a person; `begun`: for a run that can be resumed."""
     way_out = "then resume the run: what was saved is kept." if begun else "or choose another --home."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunError(f"There is no room left on the disk of {place}.", f"Free some, {way_out}")
-    return RunError(f"{error.filename or place} cannot be written: {error.strerror}.", f"Mend that, {way_out}")
+        return RoomError(f"There is no room left on the disk of {place}.", f"Free some, {way_out}")
+    return RoomError(f"{error.filename or place} cannot be written: {error.strerror}.", f"Mend that, {way_out}")

@@ -366,11 +366,26 @@ class Training:
         yield events.CheckpointSaved(state.step, f"checkpoints/{path.name}", best, round(self.saved_at, 3))
 
     def _pause(self) -> Iterator[Event]:
+        """Wait, and save or sample meanwhile where somebody asks; the clock stands still while nothing is done."""
         yield from self._report()
-        start = time.perf_counter()
+        since = time.perf_counter()
         yield events.Paused(self.state.step, paused=True)
-        while self.control.pause.is_set() and not self.control.ending:
+        control = self.control
+        while control.pause.is_set() and not control.ending:
+            if control.save.is_set() or control.sample.is_set():
+                self._take_off(since)
+                if control.save.is_set() and self.saved_step != self.state.step:
+                    yield from self._save()
+                if control.sample.is_set():
+                    yield from self._sample()
+                control.save.clear()
+                control.sample.clear()
+                since = time.perf_counter()
             time.sleep(0.02)
-        self.parts.began += time.perf_counter() - start
-        self._seen = time.perf_counter(), time.process_time()
+        self._take_off(since)
         yield events.Paused(self.state.step, paused=False)
+
+    def _take_off(self, since: float) -> None:
+        """Take off the clock what has passed since then."""
+        self.parts.began += time.perf_counter() - since
+        self._seen = time.perf_counter(), time.process_time()
