@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tinylm import decode
 from tinylm.config import ModelConfig
-from tinylm.decode import CapturedStep, CpuStep, WholeRoom, step_for
+from tinylm.decode import CapturedStep, CpuStep, Step, WholeRoom, steps_for
 from tinylm.model import KVCache, Transformer
 
 ROOM = 16
@@ -36,6 +36,10 @@ def filled(model: Transformer, ids: Tensor) -> KVCache:
     if ids.size(1):
         model.next_logits(ids, cache)
     return cache
+
+
+def step_for(model: Transformer, cache: KVCache) -> Step:
+    return steps_for(model, len(cache))(cache)
 
 
 @pytest.mark.parametrize("texts", [1, 2, 5])
@@ -82,14 +86,16 @@ def test_the_whole_room_masked_says_the_same(changes: dict[str, object]) -> None
         torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [[2, 0, 2], [1]], ids=str)
 @torch.inference_mode()
-def test_rows_that_are_taken_go_on_as_they_were() -> None:
+def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:
     model, ids = build(), some_ids(3)
     cache = filled(model, ids[:, :5])
-    expected = step_for(model, filled(model, ids[:, :5]))([4, 5, 6])[[2, 0, 2]]
-    cache.take([2, 0, 2])
-    assert len(cache) == 3
-    torch.testing.assert_close(step_for(model, cache)([6, 4, 6]), expected)
+    steps = steps_for(model, 3)
+    expected = steps(filled(model, ids[:, :5]))([4, 5, 6])[rows]
+    cache.take(rows)
+    assert len(cache) == len(rows)
+    torch.testing.assert_close(steps(cache)([4 + row for row in rows]), expected)
 
 
 @torch.inference_mode()
@@ -99,7 +105,7 @@ def test_what_cannot_be_recorded_comes_from_the_plain_model(monkeypatch: pytest.
 
     monkeypatch.setattr(decode, "CapturedStep", refused)
     model, ids = build(), some_ids(2)
-    scores = step_for(model, filled(model, ids[:, :3]), "cuda")(ids[:, 3].tolist())
+    scores = steps_for(model, 2, "cuda")(filled(model, ids[:, :3]))(ids[:, 3].tolist())
     torch.testing.assert_close(scores, model.logits(ids[:, :4])[:, -1], rtol=1e-4, atol=1e-5)
 
 

@@ -13,7 +13,7 @@ of the vocabulary instead, which takes as long as several layers of a small mode
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,6 +40,7 @@ class Writer:
         assert prompt
         self._model, self._block_size = model, model.config.block_size
         self._cache = KVCache(model.config, 1, self._block_size, model.embedding.weight)
+        self._steps: Callable[[KVCache], decode.Step] | None = None
         self._step: decode.Step | None = None
         self.ids = [list(prompt) for _ in range(texts)]
         self._unread = min(len(prompt), self._block_size)
@@ -51,7 +52,8 @@ class Writer:
         if self._cache.length + self._unread > self._block_size:
             self._cache.length, self._unread = 0, self._block_size // 2
         if self._cache.length and self._unread == 1:
-            self._step = self._step or decode.step_for(self._model, self._cache)
+            self._steps = self._steps or decode.steps_for(self._model, len(self.ids))
+            self._step = self._step or self._steps(self._cache)
             logits = self._step([ids[-1] for ids in self.ids])
         else:
             logits = self._read()
