@@ -1,5 +1,7 @@
 """Sampling: what each filter lets through, and that tokens are drawn by what is left."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +10,7 @@ from torch import Tensor
 
 from tinylm import sampling
 from tinylm.config import SampleConfig
-from tinylm.sampling import Choices, choices, keep_min_p, keep_top_k, keep_top_p, penalize
+from tinylm.sampling import Choices, choices, enough_for_top_p, keep_min_p, keep_top_k, keep_top_p, penalize
 
 LOGITS = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=20).map(torch.tensor)
 
@@ -40,7 +42,7 @@ def test_top_k_keeps_the_k_highest(logits: Tensor, data: st.DataObject) -> None:
         return
     k = data.draw(st.integers(1, len(logits) - 1))
     before = logits.clone()
-    falling, tokens = keep_top_k(logits, k)
+    [falling], [tokens] = keep_top_k(logits[None], k)
     assert torch.equal(logits, before)
     assert torch.equal(falling, falling.sort(descending=True).values)
     border = logits.sort(descending=True).values[k - 1]
@@ -50,18 +52,23 @@ def test_top_k_keeps_the_k_highest(logits: Tensor, data: st.DataObject) -> None:
 
 
 def test_top_k_hands_on_few_and_keeps_equal_ones() -> None:
-    falling, tokens = keep_top_k(torch.tensor([0.0, 3.0, 1.0, 2.0]), 2)
-    assert (falling.tolist(), tokens.tolist()) == ([3, 2], [1, 3])
-    assert likely(spread(*keep_top_k(torch.tensor([1.0, 3.0, 1.0, 0.0]), 2), 4)) == [0, 1, 2]
+    falling, tokens = keep_top_k(torch.tensor([[0.0, 3.0, 1.0, 2.0]]), 2)
+    assert (falling.tolist(), tokens.tolist()) == ([[3, 2]], [[1, 3]])
+    [falling], [tokens] = keep_top_k(torch.tensor([[1.0, 3.0, 1.0, 0.0]]), 2)
+    assert likely(spread(falling, tokens, 4)) == [0, 1, 2]
+
+
+def nucleus(logits: Tensor, p: float) -> list[int]:
+    """The tokens that top-p leaves of scores (V,)."""
+    [falling], [tokens] = enough_for_top_p(logits[None], p)
+    assert torch.equal(falling, falling.sort(descending=True).values)
+    torch.testing.assert_close(falling, logits.log_softmax(-1)[tokens])
+    return likely(spread(keep_top_p(falling[None], p)[0], tokens, len(logits)))
 
 
 @given(LOGITS, st.floats(0.001, 1.0))
 def test_top_p_keeps_the_fewest_that_reach_p(logits: Tensor, p: float) -> None:
-    falling, tokens = keep_top_p(logits, p)
-    assert torch.equal(falling, falling.sort(descending=True).values)
-    scores = spread(falling, tokens, len(logits))
-    kept = likely(scores)
-    assert torch.equal(scores[kept], logits[kept])
+    kept = nucleus(logits, p)
     probabilities = logits.double().softmax(-1)
     assert int(logits.argmax()) in kept or logits[kept].max() == logits.max()
     assert probabilities[kept].sum() >= p - 1e-4
@@ -72,23 +79,22 @@ def test_top_p_keeps_the_fewest_that_reach_p(logits: Tensor, p: float) -> None:
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9, 0.999])
-def test_top_p_looks_at_as_many_as_it_needs(p: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    logits = torch.randn(3, 400, generator=torch.Generator().manual_seed(0)) * torch.tensor([[0.1], [2.0], [9.0]])
-    falling, tokens = keep_top_p(logits, p)
+@pytest.mark.parametrize("spread_of_scores", [0.1, 2.0, 9.0])
+def test_top_p_looks_at_as_many_as_it_needs(spread_of_scores: float, p: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.randn(400, generator=torch.Generator().manual_seed(0)) * spread_of_scores
+    kept = nucleus(logits, p)
+    looked_at = enough_for_top_p(logits[None], p)[0].size(-1)
+    assert looked_at == (sampling.HEAD if len(kept) < sampling.HEAD else 400)
     monkeypatch.setattr(sampling, "HEAD", 400)
-    whole, whole_tokens = keep_top_p(logits, p)
-    for row in range(3):
-        expected = likely(spread(whole[row], whole_tokens[row], 400))
-        assert likely(spread(falling[row], tokens[row], 400)) == expected
+    assert nucleus(logits, p) == kept
 
 
 def test_top_p_on_known_numbers() -> None:
     logits = torch.tensor([0.1, 0.5, 0.3, 0.1]).log()
-    kept = {p: likely(spread(*keep_top_p(logits, p), 4)) for p in (0.4, 0.51, 0.85, 0.95, 1e-9)}
-    assert kept[0.4] == kept[1e-9] == [1]
-    assert kept[0.51] == [1, 2]
-    assert len(kept[0.85]) == 3
-    assert kept[0.95] == [0, 1, 2, 3]
+    assert nucleus(logits, 0.4) == nucleus(logits, 1e-9) == [1]
+    assert nucleus(logits, 0.51) == [1, 2]
+    assert len(nucleus(logits, 0.85)) == 3
+    assert nucleus(logits, 0.95) == [0, 1, 2, 3]
 
 
 @given(LOGITS, st.floats(0.0, 1.0))
@@ -179,13 +185,13 @@ def test_rows_are_filtered_each_by_itself() -> None:
 
 
 def test_luck_finds_its_token() -> None:
-    drawn_from = Choices(torch.tensor([[0.0, 0.25, 0.0, 0.5, 0.25, 0.0]]), None)
+    drawn_from = Choices(torch.tensor([[0.0, 0.25, 0.0, 0.5, 0.25, 0.0]]), None, [1.0])
     found = [drawn_from.draw([luck])[0] for luck in (0.0, 0.2, 0.25, 0.5, 0.74, 0.76, 1 - 2**-32)]
     assert found == [1, 1, 3, 3, 3, 4, 4]
 
 
 def test_luck_finds_the_token_of_its_place_in_each_text() -> None:
-    drawn_from = Choices(torch.tensor([[0.5, 0.5], [0.9, 0.1]]), torch.tensor([[7, 3], [2, 9]]))
+    drawn_from = Choices(torch.tensor([[0.5, 0.5], [0.9, 0.1]]), torch.tensor([[7, 3], [2, 9]]), [1.0, 1.0])
     assert drawn_from.draw([0.6, 0.6]) == [3, 2]
     assert drawn_from.draw([0.4, 0.95]) == [7, 9]
     assert drawn_from.spread(10)[1].nonzero().flatten().tolist() == [2, 9]
@@ -193,7 +199,7 @@ def test_luck_finds_the_token_of_its_place_in_each_text() -> None:
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=20).filter(any), st.integers(0, 2**32 - 1))
 def test_no_luck_draws_what_is_ruled_out(weights: list[float], bits: int) -> None:
-    token = Choices(torch.tensor([weights]), None).draw([bits / 2**32])[0]
+    token = Choices(torch.tensor([weights]), None, [1.0]).draw([bits / 2**32])[0]
     assert token < len(weights)
     assert weights[token] > 0
 
@@ -202,6 +208,24 @@ def test_even_luck_draws_by_probability() -> None:
     weights = torch.rand(1, 50, generator=torch.Generator().manual_seed(0))
     weights /= weights.sum()
     luck = [(i + 0.5) / 1000 for i in range(1000)]
-    drawn = Choices(weights.expand(1000, -1), None).draw(luck)
+    drawn = Choices(weights.expand(1000, -1), None, [1.0] * 1000).draw(luck)
     counts = torch.bincount(torch.tensor(drawn), minlength=50)
     torch.testing.assert_close(counts / 1000, weights[0], atol=1.01e-3, rtol=0)
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SampleConfig(),
+        SampleConfig(temperature=0),
+        SampleConfig(top_k=3, top_p=0.5, min_p=0.1),
+        SampleConfig(repetition_penalty=1.3),
+    ],
+    ids=["plain", "greedy", "filtered", "penalized"],
+)
+def test_what_is_no_number_is_seen(settings: SampleConfig, bad: float) -> None:
+    logits = torch.zeros(2, 20)
+    logits[1, 7] = bad
+    written = torch.ones(2, 20, dtype=torch.bool)
+    assert [math.isfinite(score) for score in choices(logits, written, settings).highest] == [True, False]

@@ -130,10 +130,10 @@ def choose_variants(
     for _ in range(settings.max_new_tokens):
         with torch.inference_mode():
             logits = writer.logits()  # (B, V)
-            if not math.isfinite(float(logits.max())):  # NaN anywhere is their highest
-                raise RunError("The model knows no number for what comes next: its weights are too large.", _ANOTHER)
             written = _written(writer.ids, logits) if penalized else None
             drawn_from = choices(logits, written, settings)
+            if not all(math.isfinite(score) for score in drawn_from.highest):
+                raise RunError("The model knows no number for what comes next: its weights are too large.", _ANOTHER)
             # 32 bits, so that even the highest of these numbers times a sum of probabilities is below that sum.
             tokens = drawn_from.draw([luck[which].getrandbits(32) / 2**32 for which in going])
             told = _told(tokens, logits, drawn_from, n_candidates) if n_candidates else _untold(tokens)

@@ -23,6 +23,8 @@ class Choices:
     """(B, n); 0 where a filter rules a token out."""
     tokens: Tensor | None
     """Which tokens they are, (B, n); None: all, in order."""
+    highest: list[float]
+    """The highest score of each text: no number where any is NaN, infinite where any is."""
 
     def spread(self, vocab_size: int) -> Tensor:
         """The probabilities of all tokens (B, V)."""
@@ -33,13 +35,13 @@ class Choices:
     def draw(self, luck: list[float]) -> list[int]:
         """The token of each text at which the sum of probabilities passes `luck`, a number in [0, 1) for each."""
         if self.probabilities.size(-1) == 1:
-            places = torch.zeros_like(self.probabilities, dtype=torch.int64)
+            places = [0] * len(luck)
         else:
-            sums = self.probabilities.cumsum(-1, dtype=torch.float64)  # (B, n)
-            heights = torch.tensor(luck, dtype=torch.float64, device=sums.device)[:, None] * sums[:, -1:]
-            places = torch.searchsorted(sums, heights, right=True)  # (B, 1)
-        tokens: list[int] = (places if self.tokens is None else self.tokens.gather(-1, places)).flatten().tolist()
-        return tokens
+            sums = self.probabilities.cumsum(-1, dtype=torch.float64).numpy()  # (B, n)
+            places = [int(row.searchsorted(part * row[-1], "right")) for row, part in zip(sums, luck, strict=True)]
+        if self.tokens is None:
+            return places
+        return [row[place] for row, place in zip(self.tokens.tolist(), places, strict=True)]
 
 
 def penalize(logits: Tensor, written: Tensor, penalty: float) -> Tensor:
@@ -53,32 +55,38 @@ def penalize(logits: Tensor, written: Tensor, penalty: float) -> Tensor:
 
 
 def keep_top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k highest of scores (..., V), 0 < k < V, in falling order, and their tokens.
+    """The k highest of scores (B, V), 0 < k < V, in falling order, and their tokens.
 
     Equal scores at the border stay: where there are such, all tokens are handed on, those below the border at -inf.
     """
     falling, tokens = scores.topk(k + 1)
-    border = falling[..., k - 1 : k]
-    if bool((falling[..., k:] == border).any()):
+    if any(last == next_ for last, next_ in falling[:, k - 1 :].tolist()):
+        border = falling[:, k - 1 : k]
         falling, tokens = scores.sort(descending=True)
         return falling.masked_fill(falling < border, -torch.inf), tokens
-    return falling[..., :k], tokens[..., :k]
+    return falling[:, :k], tokens[:, :k]
 
 
-def keep_top_p(scores: Tensor, p: float) -> tuple[Tensor, Tensor]:
-    """The likeliest tokens that together reach probability p, and perhaps more at -inf; the likeliest always stays.
+def enough_for_top_p(scores: Tensor, p: float) -> tuple[Tensor, Tensor]:
+    """The logarithms of the highest probabilities, by scores (B, V), that reach p, in falling order, and their tokens.
 
-    Scores (..., V) to those in falling order, and their tokens. Nucleus sampling, Holtzman et al. 2020, arXiv
-    1904.09751.
+    Often that is what `HEAD` tokens do, else it is all of them.
     """
-    total = scores.logsumexp(-1, keepdim=True)
-    falling, tokens = scores.topk(min(HEAD, scores.size(-1)))
-    if bool(((falling - total).exp().sum(-1) < p).any()):
-        falling, tokens = scores.sort(descending=True)
-    probabilities = (falling - total).exp()
-    beyond = probabilities.cumsum(-1) - probabilities >= p
-    beyond[..., 0] = False
-    return falling.masked_fill(beyond, -torch.inf), tokens
+    logs = scores.log_softmax(-1)
+    falling, tokens = logs.topk(min(HEAD, logs.size(-1)))
+    if min(falling.exp().sum(-1).tolist()) < p:
+        falling, tokens = logs.sort(descending=True)
+    return falling, tokens
+
+
+def keep_top_p(falling: Tensor, p: float) -> Tensor:
+    """Rule out all but the likeliest tokens that together reach probability p > 0; the likeliest always stays.
+
+    `falling` (B, n): logarithms of probabilities, falling. Nucleus sampling, Holtzman et al. 2020, arXiv 1904.09751.
+    """
+    probabilities = falling.exp()
+    before = probabilities.cumsum(-1) - probabilities
+    return falling.masked_fill(before >= p, -torch.inf)
 
 
 def keep_min_p(scores: Tensor, p: float) -> Tensor:
@@ -99,13 +107,17 @@ def choices(logits: Tensor, written: Tensor | None, settings: SampleConfig) -> C
         logits = penalize(logits, written, settings.repetition_penalty)
     if settings.temperature == 0.0:
         highest, likeliest = logits.max(-1, keepdim=True)
-        return Choices(torch.ones_like(highest), likeliest)
+        return Choices(torch.ones_like(highest), likeliest, highest[:, 0].tolist())
+    highest = logits.amax(-1, keepdim=True)
     # The highest score first made 0, so that a tiny temperature cannot overflow; below 1e-6 all are alike.
-    scores = (logits - logits.amax(-1, keepdim=True)).div_(max(settings.temperature, 1e-6))
+    scores = (logits - highest).div_(max(settings.temperature, 1e-6))
     tokens: Tensor | None = None
     if 0 < settings.top_k < scores.size(-1):
         scores, tokens = keep_top_k(scores, settings.top_k)
     if settings.top_p < 1.0:
-        scores, places = keep_top_p(scores, settings.top_p)
-        tokens = places if tokens is None else tokens.gather(-1, places)
-    return Choices(keep_min_p(scores, settings.min_p).softmax(-1), tokens)
+        if tokens is None:
+            scores, tokens = enough_for_top_p(scores, settings.top_p)
+        else:
+            scores = scores.log_softmax(-1)
+        scores = keep_top_p(scores, settings.top_p)
+    return Choices(keep_min_p(scores, settings.min_p).softmax(-1), tokens, highest[:, 0].tolist())
