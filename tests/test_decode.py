@@ -78,7 +78,7 @@ def test_the_whole_room_masked_says_the_same(changes: dict[str, object]) -> None
     """What a CUDA graph records, run without one."""
     model, ids = build(**changes), some_ids(2)
     cache = filled(model, ids[:, :3])
-    cache.keys[..., 3:], cache.values[:, :, :, 3:] = 1e3, 1e3  # nothing beyond the position is looked at
+    cache.keys[:, :, :, 3:], cache.values[:, :, :, 3:] = 1e3, 1e3  # nothing beyond the position is looked at
     whole = WholeRoom(cache)
     for place in range(3, ROOM):
         whole.position.fill_(place)

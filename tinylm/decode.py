@@ -135,9 +135,9 @@ class CpuStep:
         self._turn.view(-1).index_copy_(0, self._cells, self._products.angles[place])
         layers = zip(
             self._products.blocks,
-            self._keys[..., place].unbind(),  # (B K, D): the place of the new keys
+            self._keys[:, :, place].unbind(),  # (B K, D): the place of the new keys
             self._values[:, :, place].unbind(),
-            self._keys[..., : place + 1].unbind(),  # (B K, D, T)
+            self._keys[:, :, : place + 1].mT.unbind(),  # (B K, D, T)
             self._values[:, :, : place + 1].unbind(),  # (B K, T, D)
             strict=True,
         )
@@ -151,7 +151,7 @@ class CpuStep:
             else:
                 _product(normed, to_q, scale * self._attention_scale, self._q)
             torch.mm(self._q_heads, self._turn, out=self._query_heads)
-            new_keys.copy_(self._k_heads @ self._turn)
+            torch.mm(self._k_heads, self._turn, out=new_keys)
             new_values.copy_(self._v_heads)
             attention = torch.bmm(self._queries, keys).softmax(-1)  # (B K, H / K, T)
             torch.bmm(attention, values, out=self._mixed)
@@ -238,6 +238,6 @@ class WholeRoom(KVCache):
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Put k and v (B, K, 1, D) at `position`; returns the whole room, and a mask (1, room) of what is written."""
-        self.keys[layer].index_copy_(-1, self.position, k.mT)
+        self.keys[layer].index_copy_(-2, self.position, k)
         self.values[layer].index_copy_(-2, self.position, v)
-        return self.keys[layer].mT, self.values[layer], (self._places <= self.position)[None]
+        return self.keys[layer], self.values[layer], (self._places <= self.position)[None]

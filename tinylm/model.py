@@ -19,16 +19,12 @@ IGNORED = -1
 
 
 class KVCache:
-    """Keys and values of the tokens so far, so that each is computed once.
-
-    Keys stand on end, (n_layer, B, K, D, room), values lie, (n_layer, B, K, room, D): as one query reads them fastest.
-    """
+    """Keys and values of the tokens so far, so that each is computed once: (n_layer, B, K, room, D) each."""
 
     def __init__(self, config: ModelConfig, batch_size: int, room: int, like: Tensor) -> None:
         """Room for `room` tokens, on the device and in the type of `like`."""
-        heads = (config.n_layer, batch_size, config.n_kv_head)
-        self.keys = like.new_zeros(*heads, config.head_size, room)
-        self.values = like.new_zeros(*heads, room, config.head_size)
+        shape = (config.n_layer, batch_size, config.n_kv_head, room, config.head_size)
+        self.keys, self.values = like.new_zeros(shape), like.new_zeros(shape)
         self.length = 0
 
     def __len__(self) -> int:
@@ -45,12 +41,12 @@ class KVCache:
         The mask (T, all) says which of them each new token sees; None: all up to itself.
         """
         seen, new = self.length, k.size(2)
-        self.keys[layer, ..., seen : seen + new] = k.mT
+        self.keys[layer, :, :, seen : seen + new] = k
         self.values[layer, :, :, seen : seen + new] = v
         if not seen:
             return k, v, None
         mask = torch.ones(new, seen + new, dtype=torch.bool, device=k.device).tril(seen) if new > 1 else None
-        return self.keys[layer, ..., : seen + new].mT, self.values[layer, :, :, : seen + new], mask
+        return self.keys[layer, :, :, : seen + new], self.values[layer, :, :, : seen + new], mask
 
     def take(self, rows: list[int]) -> None:
         """Go on with these windows only, or with copies: [0, 0] makes two of the first."""
