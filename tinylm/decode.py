@@ -107,13 +107,14 @@ class CpuStep:
     def __init__(self, products: Products, cache: KVCache) -> None:
         config = products.config
         B, H, K, D = len(cache), config.n_head, config.n_kv_head, config.head_size  # noqa: N806
-        self._products, self._cache = products, cache
+        self._products, self._cache, self._alone = products, cache, B == 1
         self._keys, self._values = cache.keys.flatten(1, 2), cache.values.flatten(1, 2)  # (n_layer, B K, ...)
         self._width, self._eps, self._qk_norm = config.n_embd, config.norm_eps, config.qk_norm
         self._attention_scale = D**-0.5
 
         new = products.embedding.new_empty
         self._x, self._y = new(B, config.n_embd), new(B, config.n_embd)
+        self._x_row, self._y_row = self._x.view(-1), self._y.view(-1)
         self._q, self._k, self._v = new(B, H * D), new(B, K * D), new(B, K * D)
         self._queries, self._mixed = new(B * K, H // K, D), new(B * K, H // K, D)  # by the keys that they share
         self._gate_up = new(B, 2 * MLP_RATIO * config.n_embd)
@@ -125,24 +126,25 @@ class CpuStep:
         self._query_heads, self._mixed_rows = self._queries.view(heads), self._mixed.view(B, H * D)
 
         # Heads times this matrix, once a position's angles are in its cells, are `model.rotate` of them.
-        self._turn, cells = new(D, D).zero_(), torch.arange(D * D).view(D, D)
-        self._cells = torch.cat([cells.diagonal(offset) for offset in (0, D // 2, -D // 2)])
+        self._turn, places = new(D, D).zero_(), torch.arange(D * D).view(D, D)
+        self._cells = self._turn.view(-1)
+        self._turning = torch.cat([places.diagonal(offset) for offset in (0, D // 2, -D // 2)])
 
     def __call__(self, tokens: list[int]) -> Tensor:
         """Scores (B, V)."""
         x, y, place = self._x, self._y, self._cache.length
         torch.index_select(self._products.embedding, 0, torch.tensor(tokens), out=x)  # (B, C)
-        self._turn.view(-1).index_copy_(0, self._cells, self._products.angles[place])
+        self._cells.index_copy_(0, self._turning, self._products.angles[place])
         layers = zip(
             self._products.blocks,
-            self._keys[:, :, place].unbind(),  # (B K, D): the place of the new keys
-            self._values[:, :, place].unbind(),
-            self._keys[:, :, : place + 1].mT.unbind(),  # (B K, D, T)
-            self._values[:, :, : place + 1].unbind(),  # (B K, T, D)
+            self._keys.select(2, place).unbind(),  # (B K, D): where the new keys go
+            self._values.select(2, place).unbind(),
+            self._keys.narrow(2, 0, place + 1).mT.unbind(),  # (B K, D, T)
+            self._values.narrow(2, 0, place + 1).unbind(),  # (B K, T, D)
             strict=True,
         )
         for (to_q, to_k, to_v, out, gate_up, down), new_keys, new_values, keys, values in layers:
-            normed, scale = self._norm(x)
+            normed, scale = self._norm(x, self._x_row)
             _product(normed, to_k, scale, self._k)
             _product(normed, to_v, scale, self._v)
             if self._qk_norm:
@@ -156,25 +158,27 @@ class CpuStep:
             attention = torch.bmm(self._queries, keys).softmax(-1)  # (B K, H / K, T)
             torch.bmm(attention, values, out=self._mixed)
             torch.mm(self._mixed_rows, out, out=y)
-            normed, scale = self._norm(y)
+            normed, scale = self._norm(y, self._y_row)
             x.add_(normed, alpha=scale)
 
-            normed, scale = self._norm(x)
+            normed, scale = self._norm(x, self._x_row)
             _product(normed, gate_up, scale, self._gate_up)
             torch.mm(F.gelu(self._gate, approximate="tanh").mul_(self._up), down, out=y)
-            normed, scale = self._norm(y)
+            normed, scale = self._norm(y, self._y_row)
             x.add_(normed, alpha=scale)
         self._cache.length += 1
-        normed, scale = self._norm(x)
+        normed, scale = self._norm(x, self._x_row)
         _product(normed, self._products.head, scale * self._products.logit_scale, self._logits)
-        return self._logits.float()
+        return self._logits
 
-    def _norm(self, x: Tensor) -> tuple[Tensor, float]:
-        """norm(x) as a matrix (B, C) and a number that it is still to be multiplied by: for one text x itself."""
-        if len(x) > 1:
-            return F.rms_norm(x, (self._width,), eps=self._eps), 1.0
-        row = x.view(-1)
-        return x, (float(torch.dot(row, row)) / self._width + self._eps) ** -0.5
+    def _norm(self, x: Tensor, row: Tensor) -> tuple[Tensor, float]:
+        """norm(x) as a matrix (B, C) and a number that it is still to be multiplied by.
+
+        For one text that is x itself, whose only `row` (C,) is given too, and for several the number is 1.
+        """
+        if self._alone:
+            return x, (float(torch.dot(row, row)) / self._width + self._eps) ** -0.5
+        return F.rms_norm(x, (self._width,), eps=self._eps), 1.0
 
     def _norm_heads(self) -> None:
         head = self._q_heads.shape[1:]
