@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from tinylm import counting, load, settings
+from tinylm.bench.gemma import gemma
 from tinylm.bench.pairs import Pairs, in_pairs, seconds
 from tinylm.bench.rows import Row
 from tinylm.config import ModelConfig, SampleConfig
@@ -61,9 +62,9 @@ def rows(model: Transformer) -> Iterator[Row]:
     def one() -> object:
         return list(choose_tokens(model, prompt, greedy, NEVER))
 
-    gemma = as_gemma2(model) if find_spec("transformers") else None
-    if gemma is not None:
-        yield _difference(model, gemma, torch.tensor([prompt]))
+    gemma2 = as_gemma2(model) if find_spec("transformers") else None
+    if gemma2 is not None:
+        yield _difference(model, gemma2, torch.tensor([prompt]))
 
     pairs = _measured(one, reading(model))
     speed, limit = _speeds(pairs)
@@ -77,8 +78,8 @@ def rows(model: Transformer) -> Iterator[Row]:
     ratio, name = TEXTS * pairs.ratio, f"{TEXTS} texts at once, drawn"
     yield Row(name, together, "tokens/s", peer="one text, drawn", peer_value=alone, ratio=ratio, runs=PAIRS)
 
-    if gemma is not None:
-        theirs, peer = _best_threads(gemma, torch.tensor([prompt]))
+    if gemma2 is not None:
+        theirs, peer = _best_threads(gemma2, torch.tensor([prompt]))
         pairs = _measured(_on_threads(torch.get_num_threads(), one), theirs)
         speed, other = _speeds(pairs)
         yield Row("one text, greedy", speed, "tokens/s", peer=peer, peer_value=other, ratio=pairs.ratio, runs=PAIRS)
@@ -109,69 +110,48 @@ def reading(model: Transformer) -> Work:
 
 
 def as_gemma2(model: Transformer) -> Any:
-    """The model as transformers' Gemma2ForCausalLM, which is the same function without its soft caps.
+    """The model as transformers' Gemma2ForCausalLM, with the same weights; nothing stops its texts but their length.
 
     Its norms multiply by 1 + weight and its embedding by sqrt(n_embd): weights of 0, and an embedding divided by that.
     """
-    config = model.config
     assert model.head is not None
-    assert not config.qk_norm
-    transformers = import_module("transformers")
-    gemma = transformers.Gemma2ForCausalLM(
-        transformers.Gemma2Config(
-            vocab_size=model.vocab_size,
-            hidden_size=config.n_embd,
-            intermediate_size=MLP_RATIO * config.n_embd,
-            num_hidden_layers=config.n_layer,
-            num_attention_heads=config.n_head,
-            num_key_value_heads=config.n_kv_head,
-            head_dim=config.head_size,
-            query_pre_attn_scalar=config.head_size,
-            max_position_embeddings=config.block_size,
-            sliding_window=config.block_size,
-            layer_types=["full_attention"] * config.n_layer,
-            rms_norm_eps=config.norm_eps,
-            rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-            tie_word_embeddings=False,
-            attn_logit_softcapping=None,
-            final_logit_softcapping=None,
-            bos_token_id=None,
-            eos_token_id=None,  # nothing stops it either
-            pad_token_id=None,
-        )
-    ).eval()
-    weights = {name: torch.zeros_like(weight) for name, weight in gemma.state_dict().items() if "norm" in name}
+    config, peer = model.config, gemma(model.config, model.vocab_size).eval()
+    peer.generation_config.eos_token_id = None
+    weights = {name: torch.zeros_like(weight) for name, weight in peer.state_dict().items() if "norm" in name}
     weights["model.embed_tokens.weight"] = model.embedding.weight.detach() / config.n_embd**0.5
     weights["lm_head.weight"] = model.head.weight.detach()
     heads = [n * config.head_size for n in (config.n_head, config.n_kv_head, config.n_kv_head)]
-    for name, weight in model.blocks.state_dict().items():  # 0.attention.qkv.weight
-        layer, _, kind, _ = name.split(".")
-        parts = {
-            "qkv": (["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], heads),
-            "out": (["self_attn.o_proj"], [config.n_embd]),
-            "gate_up": (["mlp.gate_proj", "mlp.up_proj"], [MLP_RATIO * config.n_embd] * 2),
-            "down": (["mlp.down_proj"], [config.n_embd]),
-        }
-        for part, rows_ in zip(parts[kind][0], torch.split(weight, parts[kind][1]), strict=True):
-            weights[f"model.layers.{layer}.{part}.weight"] = rows_
-    gemma.load_state_dict(weights)  # strict: none is missing, none is too many
-    return gemma
+    inner = MLP_RATIO * config.n_embd
+    parts = {
+        "attention.qkv.weight": (["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], heads),
+        "attention.out.weight": (["self_attn.o_proj"], [config.n_embd]),
+        "feed_forward.gate_up.weight": (["mlp.gate_proj", "mlp.up_proj"], [inner, inner]),
+        "feed_forward.down.weight": (["mlp.down_proj"], [config.n_embd]),
+    }
+    for name, weight in model.blocks.state_dict().items():
+        layer, _, kind = name.partition(".")
+        theirs, sizes = parts[kind]
+        for their, part in zip(theirs, torch.split(weight, sizes), strict=True):
+            weights[f"model.layers.{layer}.{their}.weight"] = part
+    peer.load_state_dict(weights)  # strict: none is missing, none is too many
+    return peer
 
 
 @torch.no_grad()
-def _difference(model: Transformer, gemma: Any, ids: Tensor) -> Row:
+def _difference(model: Transformer, peer: Any, ids: Tensor) -> Row:
     """How far the two models' scores are apart at most; RuntimeError where that is more than rounding."""
-    difference = float((model.logits(ids) - gemma(ids).logits).abs().max())
+    difference = float((model.logits(ids) - peer(ids).logits).abs().max())
     if not difference < AGREE:
         raise RuntimeError(f"The peer does not compute the same: its scores are off by up to {difference:.2g}.")
     return Row("largest difference of the scores", difference, "", limit=AGREE)
 
 
-def _best_threads(gemma: Any, ids: Tensor) -> tuple[Work, str]:
+def _best_threads(peer: Any, ids: Tensor) -> tuple[Work, str]:
     """Its way to write, on one thread or on two, whichever is faster here, and what it is called."""
 
     def write() -> object:
-        return gemma.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=TOKENS, do_sample=False)
+        mask = torch.ones_like(ids)
+        return peer.generate(ids, attention_mask=mask, max_new_tokens=TOKENS, do_sample=False, use_cache=True)
 
     ways = {threads: _on_threads(threads, write) for threads in (1, 2)}
     taken = {threads: min(seconds(way) for _ in range(2)) for threads, way in ways.items()}
