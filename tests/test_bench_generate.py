@@ -32,8 +32,8 @@ def test_rows_without_a_peer(model: Transformer, monkeypatch: pytest.MonkeyPatch
     assert one.ratio is not None
     assert one.unit == several.unit == "tokens/s"
     assert one.runs == several.runs == 2
-    assert several.name == "3 texts at once, drawn"
-    assert several.peer == "one text, drawn"
+    assert several.name == "generate.3_at_once"
+    assert several.peer == "one alone, drawn too"
     assert several.peer_value is not None
     assert min(one.value, one.ratio, several.value, several.peer_value) > 0
 
@@ -46,14 +46,15 @@ def test_the_limit_reads_every_weight_that_a_token_needs_once(model: Transformer
 
 @pytest.mark.skipif(find_spec("transformers") is None, reason="needs transformers: pip install -e '.[bench]'")
 def test_the_peer_computes_the_same(model: Transformer) -> None:
-    difference, *_, against_peer = measuring.rows(model)
+    rows = list(measuring.rows(model))
+    assert len({row.name for row in rows}) == len(rows) == 4
+    difference, *_, against_peer = rows
     assert difference.value < measuring.AGREE
     assert against_peer.peer is not None
     assert against_peer.peer.startswith("transformers ")
     with torch.no_grad():
         model.head.weight.mul_(1.5)
-    rows = measuring._difference(model, measuring.as_gemma2(model), torch.tensor([[1, 2, 3]]))
-    assert rows.value < measuring.AGREE
+    assert measuring._difference(model, measuring.as_gemma2(model), torch.tensor([[1, 2, 3]])).value < measuring.AGREE
 
 
 def test_a_peer_that_computes_something_else_is_no_peer(model: Transformer) -> None:

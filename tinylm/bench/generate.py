@@ -46,7 +46,7 @@ Work = Callable[[], object]
 
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: ARG001
-    """One text against the limit, texts side by side against one, and one against the peer; takes about a minute."""
+    """One text, greedy, against the limit; several, drawn, against one; and one, greedy, against the peer: a minute."""
     config = settings.validate(settings.read_preset("seed", home)).model
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0)).eval()
     load.settle_threads(model)
@@ -68,21 +68,22 @@ def rows(model: Transformer) -> Iterator[Row]:
 
     pairs = _measured(one, reading(model))
     speed, limit = _speeds(pairs)
-    yield Row("one text, greedy", speed, "tokens/s", limit=limit, ratio=pairs.ratio, runs=PAIRS)
+    yield Row("generate.one", speed, "tokens/s", limit=limit, ratio=pairs.ratio, runs=PAIRS)
 
     pairs = _measured(
         lambda: list(choose_variants(model, prompt, drawn, range(TEXTS), NEVER)),
         lambda: list(choose_tokens(model, prompt, drawn, NEVER)),
     )
-    together, alone = TEXTS * _speeds(pairs)[0], _speeds(pairs)[1]
-    ratio, name = TEXTS * pairs.ratio, f"{TEXTS} texts at once, drawn"
-    yield Row(name, together, "tokens/s", peer="one text, drawn", peer_value=alone, ratio=ratio, runs=PAIRS)
+    each, alone = _speeds(pairs)
+    yield Row(f"generate.{TEXTS}_at_once", TEXTS * each, "tokens/s", peer="one alone, drawn too",
+              peer_value=alone, ratio=TEXTS * pairs.ratio, runs=PAIRS)  # fmt: skip
 
     if gemma2 is not None:
         theirs, peer = _best_threads(gemma2, torch.tensor([prompt]))
         pairs = _measured(_on_threads(torch.get_num_threads(), one), theirs)
         speed, other = _speeds(pairs)
-        yield Row("one text, greedy", speed, "tokens/s", peer=peer, peer_value=other, ratio=pairs.ratio, runs=PAIRS)
+        yield Row("generate.one.against_hugging_face", speed, "tokens/s", peer=peer,
+                  peer_value=other, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
 
 
 def _measured(ours: Work, theirs: Work) -> Pairs:
@@ -143,7 +144,7 @@ def _difference(model: Transformer, peer: Any, ids: Tensor) -> Row:
     difference = float((model.logits(ids) - peer(ids).logits).abs().max())
     if not difference < AGREE:
         raise RuntimeError(f"The peer does not compute the same: its scores are off by up to {difference:.2g}.")
-    return Row("largest difference of the scores", difference, "", limit=AGREE)
+    return Row("generate.scores_differ_by", difference, "", limit=AGREE)
 
 
 def _best_threads(peer: Any, ids: Tensor) -> tuple[Work, str]:
