@@ -1,7 +1,7 @@
 """One step of decoding, a new token for each text: the model's own function, in as few operations as it can be said.
 
 What bounds it: a step reads every weight once, 17 MB of them for the reference model, at whatever one core reads in a
-second; on a CPU that is three quarters of its time. The rest is what stands between the products, some microseconds an
+second; on a CPU that is some two thirds of it. The rest is what stands between the products, some microseconds an
 operation however small, since the weights that stream by push everything else out of the core's cache. So on a CPU
 
 - what a step writes into, and the views that it needs of it, are made once;
