@@ -1,4 +1,4 @@
-"""Writing: cached scores against plain ones, what each filter lets through, and text as it comes."""
+"""Writing: cached scores against plain ones, what is drawn, texts side by side, and text as it comes."""
 
 import math
 from collections import Counter
@@ -11,25 +11,13 @@ from torch import Tensor
 
 from tinylm import generate
 from tinylm.config import ModelConfig, SampleConfig
-from tinylm.generate import (
-    Chosen,
-    Writer,
-    choose_tokens,
-    keep_min_p,
-    keep_top_k,
-    keep_top_p,
-    next_probabilities,
-    penalize,
-    write,
-    write_tokens,
-)
+from tinylm.generate import Chosen, Writer, choose_tokens, choose_variants, write, write_tokens
 from tinylm.model import Transformer
+from tinylm.sampling import choices
 from tinylm.tokenizer import Tokenizer
 
 BYTES = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
 BLOCK = 16
-NONE = torch.zeros(0, dtype=torch.int64)
-LOGITS = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=20).map(torch.tensor)
 
 
 def build(seed: int = 0, vocab_size: int = 257) -> Transformer:
@@ -43,13 +31,16 @@ def build(seed: int = 0, vocab_size: int = 257) -> Transformer:
 MODEL = build()
 
 
-def likely(logits: Tensor) -> list[int]:
-    return torch.isfinite(logits).nonzero().flatten().tolist()
-
-
 @torch.no_grad()
 def plain_scores(model: Transformer, ids: list[int]) -> Tensor:
     return model.logits(torch.tensor([ids]))[0, -1]
+
+
+def probabilities(logits: Tensor, settings: SampleConfig, written: list[int] | None = None) -> Tensor:
+    """What the next token is drawn with (V,), by scores (V,) and the tokens that stand there already."""
+    flags = torch.zeros(1, len(logits), dtype=torch.bool)
+    flags[0, written or []] = True
+    return choices(logits[None], flags, settings).spread(len(logits))[0]
 
 
 # --- cached scores -------------------------------------------------------------------------------------------
@@ -60,10 +51,10 @@ def test_cached_scores_are_plain_ones(prompt: int) -> None:
     text = torch.randint(256, (BLOCK,), generator=torch.Generator().manual_seed(prompt)).tolist()
     writer = Writer(MODEL, text[:prompt])
     for length in range(prompt, BLOCK + 1):
-        torch.testing.assert_close(writer.logits(), plain_scores(MODEL, text[:length]), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(writer.logits()[0], plain_scores(MODEL, text[:length]), rtol=1e-4, atol=1e-4)
         if length < BLOCK:
-            writer.push(text[length])
-    assert writer.ids == text
+            writer.push([text[length]])
+    assert writer.ids == [text]
 
 
 @pytest.mark.parametrize("prompt", [1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
@@ -74,122 +65,31 @@ def test_past_the_block_the_last_half_is_read_anew(prompt: int) -> None:
     for length in range(prompt, 4 * BLOCK):
         if length - begin > BLOCK:
             begin = length - BLOCK // 2
-        torch.testing.assert_close(writer.logits(), plain_scores(MODEL, text[begin:length]), rtol=1e-4, atol=1e-4)
-        writer.push(text[length])
+        torch.testing.assert_close(writer.logits()[0], plain_scores(MODEL, text[begin:length]), rtol=1e-4, atol=1e-4)
+        writer.push([text[length]])
+
+
+def test_texts_side_by_side_do_not_see_each_other() -> None:
+    drawn = torch.randint(256, (4, 3 * BLOCK), generator=torch.Generator().manual_seed(2)).tolist()
+    writer, texts, begin = Writer(MODEL, [1, 2, 3], texts=4), [[1, 2, 3] for _ in drawn], 0
+    for place in range(3 * BLOCK):
+        if len(texts[0]) - begin > BLOCK:
+            begin = len(texts[0]) - BLOCK // 2
+        for scores, text in zip(writer.logits(), texts, strict=True):
+            torch.testing.assert_close(scores, plain_scores(MODEL, text[begin:]), rtol=1e-4, atol=1e-4)
+        if place in (5, 20):  # one has ended: the others go on, also across the block's border
+            del texts[1], drawn[1]
+            writer.take([row for row in range(len(texts) + 1) if row != 1])
+        writer.push([tokens[place] for tokens in drawn])
+        for text, tokens in zip(texts, drawn, strict=True):
+            text.append(tokens[place])
+        assert writer.ids == texts
 
 
 def test_a_prompt_is_not_changed() -> None:
     prompt = [1, 2, 3]
     list(write_tokens(MODEL, prompt, SampleConfig(max_new_tokens=4), stop=256))
     assert prompt == [1, 2, 3]
-
-
-# --- filters -------------------------------------------------------------------------------------------------
-
-
-@given(LOGITS, st.integers(0, 25))
-def test_top_k_keeps_the_k_highest(logits: Tensor, k: int) -> None:
-    before = logits.clone()
-    kept = keep_top_k(logits, k)
-    assert torch.equal(logits, before)
-    if k == 0 or k >= len(logits):
-        assert torch.equal(kept, logits)
-        return
-    border = logits.sort(descending=True).values[k - 1]
-    assert likely(kept) == (logits >= border).nonzero().flatten().tolist()
-    assert torch.equal(kept[likely(kept)], logits[likely(kept)])
-
-
-@given(LOGITS, st.floats(0.001, 1.0))
-def test_top_p_keeps_the_fewest_that_reach_p(logits: Tensor, p: float) -> None:
-    kept = likely(keep_top_p(logits, p))
-    probabilities = logits.double().softmax(-1)
-    assert int(logits.argmax()) in kept or logits[kept].max() == logits.max()
-    if p == 1.0:
-        assert kept == list(range(len(logits)))
-        return
-    assert probabilities[kept].sum() >= p - 1e-4
-    without_last = probabilities[kept].sum() - probabilities[kept].min()
-    assert len(kept) == 1 or without_last < p + 1e-4
-    left_out = [i for i in range(len(logits)) if i not in kept]
-    assert not left_out or logits[left_out].max() <= logits[kept].min()
-
-
-def test_top_p_on_known_numbers() -> None:
-    logits = torch.tensor([0.1, 0.5, 0.3, 0.1]).log()
-    assert likely(keep_top_p(logits, 0.4)) == [1]
-    assert likely(keep_top_p(logits, 0.51)) == [1, 2]
-    assert len(likely(keep_top_p(logits, 0.85))) == 3
-    assert likely(keep_top_p(logits, 0.95)) == [0, 1, 2, 3]
-    assert likely(keep_top_p(logits, 1e-9)) == [1]
-
-
-@given(LOGITS, st.floats(0.0, 1.0))
-def test_min_p_keeps_what_is_likely_enough(logits: Tensor, p: float) -> None:
-    kept = likely(keep_min_p(logits, p))
-    relative = (logits.double() - logits.double().max()).exp()
-    assert kept
-    for i in range(len(logits)):
-        if abs(float(relative[i]) - p) > 1e-4 * p:
-            assert (i in kept) == bool(relative[i] >= p)
-
-
-@given(LOGITS, st.floats(0.25, 4.0), st.data())
-def test_the_penalty_makes_what_was_written_less_likely(logits: Tensor, penalty: float, data: st.DataObject) -> None:
-    written = data.draw(st.sets(st.integers(0, len(logits) - 1)))
-    before = logits.clone()
-    result = penalize(logits, torch.tensor(sorted(written), dtype=torch.int64), penalty)
-    assert torch.equal(logits, before)
-    for i, score in enumerate(logits.tolist()):
-        expected = score if i not in written else score / penalty if score > 0 else score * penalty
-        assert result[i].item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
-
-
-@given(
-    LOGITS,
-    st.builds(
-        SampleConfig,
-        temperature=st.floats(0, 100),
-        top_k=st.integers(0, 30),
-        top_p=st.floats(1e-6, 1.0),
-        min_p=st.floats(0, 1),
-        repetition_penalty=st.floats(0.01, 100),
-    ),
-)
-def test_all_settings_together_give_a_distribution(logits: Tensor, settings: SampleConfig) -> None:
-    probabilities = next_probabilities(logits, torch.arange(0, len(logits), 2), settings)
-    assert probabilities.shape == logits.shape
-    assert torch.isfinite(probabilities).all()
-    assert (probabilities >= 0).all()
-    assert probabilities.sum().item() == pytest.approx(1, abs=1e-4)
-
-
-@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-46, 1e-40, 1e-20, 1e-3, 100])
-def test_any_temperature_gives_a_distribution(temperature: float) -> None:
-    probabilities = next_probabilities(torch.tensor([1.0, 3.0, 2.0]), NONE, SampleConfig(temperature=temperature))
-    assert probabilities.sum().item() == pytest.approx(1, abs=1e-5)
-    assert probabilities.argmax() == 1
-
-
-def test_temperature_divides_scores() -> None:
-    logits = torch.tensor([1.0, -2.0, 0.5])
-    for temperature in (0.5, 1.0, 3.0):
-        expected = (logits / temperature).softmax(-1)
-        torch.testing.assert_close(next_probabilities(logits, NONE, SampleConfig(temperature=temperature)), expected)
-
-
-def test_filters_apply_in_the_order_stated() -> None:
-    logits = torch.tensor([0.4, 0.3, 0.2, 0.1]).log()
-    # top-k leaves 0.4, 0.3 and 0.2, which are then 0.44, 0.33 and 0.22: top-p 0.7 needs two of them.
-    both = next_probabilities(logits, NONE, SampleConfig(temperature=1.0, top_k=3, top_p=0.7))
-    assert both.nonzero().flatten().tolist() == [0, 1]
-    # The temperature comes before top-p: flattened scores need more tokens to reach it.
-    flat = next_probabilities(logits, NONE, SampleConfig(temperature=100.0, top_p=0.7))
-    assert len(flat.nonzero()) == 3
-    # The penalty comes before everything: the likeliest is no longer that.
-    scores = torch.tensor([2.0, 1.9, -1.0])
-    greedy = next_probabilities(scores, torch.tensor([0]), SampleConfig(temperature=0, repetition_penalty=2.0))
-    assert greedy.tolist() == [0, 1, 0]
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:
@@ -206,7 +106,7 @@ def test_temperature_zero_takes_the_likeliest() -> None:
 
 def test_tokens_are_drawn_as_often_as_their_probability_says() -> None:
     settings = SampleConfig(temperature=1.5, max_new_tokens=1)
-    expected = next_probabilities(plain_scores(MODEL, [5]), NONE, settings)
+    expected = probabilities(plain_scores(MODEL, [5]), settings)
     drawn = Counter(
         token
         for seed in range(300)
@@ -231,6 +131,66 @@ def test_a_high_penalty_never_repeats() -> None:
     written = list(write_tokens(MODEL, [5], settings, stop=-1))
     assert len(set(written)) == len(written)
     assert 5 not in written
+
+
+# --- several at once -------------------------------------------------------------------------------------------
+
+
+def side_by_side(prompt: list[int], settings: SampleConfig, seeds: list[int], stop: int = -1) -> list[list[int]]:
+    texts: list[list[int]] = [[] for _ in seeds]
+    for which, chosen in choose_variants(MODEL, prompt, settings, seeds, stop):
+        texts[which].append(chosen.token)
+    return texts
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SampleConfig(max_new_tokens=3 * BLOCK),
+        SampleConfig(max_new_tokens=3 * BLOCK, temperature=2.0, top_k=20, top_p=0.8),
+        SampleConfig(max_new_tokens=BLOCK, temperature=2.0, min_p=0.02, repetition_penalty=1.4),
+    ],
+    ids=["plain", "filtered", "penalized"],
+)
+@pytest.mark.parametrize("prompt", [[5], [7, 1, 200, 3]], ids=["short", "longer"])
+def test_a_text_among_others_is_the_one_that_its_seed_gives_alone(prompt: list[int], settings: SampleConfig) -> None:
+    seeds = [3, 0, 11, 3]
+    alone = [list(write_tokens(MODEL, prompt, settings.model_copy(update={"seed": seed}), -1)) for seed in seeds]
+    assert side_by_side(prompt, settings, seeds) == alone
+    assert alone[0] == alone[3]
+    assert alone[0] != alone[1]
+
+
+def test_texts_end_each_at_its_own_stop() -> None:
+    settings, seeds = SampleConfig(max_new_tokens=40, temperature=2.0), list(range(6))
+    whole = side_by_side([5], settings, seeds)
+    stop = Counter(token for text in whole for token in set(text)).most_common(1)[0][0]
+    cut = side_by_side([5], settings, seeds, stop)
+    assert cut == [text[: text.index(stop) + 1] if stop in text else text for text in whole]
+    assert len({len(text) for text in cut}) > 2
+
+
+def test_texts_come_in_turn_and_all_together() -> None:
+    order = [which for which, _ in choose_variants(MODEL, [5], SampleConfig(max_new_tokens=3), [1, 2], stop=-1)]
+    assert order == [0, 1, 0, 1, 0, 1]
+
+
+def test_candidates_of_texts_side_by_side_are_each_its_own() -> None:
+    settings = SampleConfig(max_new_tokens=6, temperature=2.0)
+    told = list(choose_variants(MODEL, [5], settings, [1, 2], -1, 4))
+    for which, seed in enumerate([1, 2]):
+        alone = list(choose_tokens(MODEL, [5], settings.model_copy(update={"seed": seed}), -1, 4))
+        for mine, expected in zip([chosen for place, chosen in told if place == which], alone, strict=True):
+            assert mine.token == expected.token
+            assert mine.bits == pytest.approx(expected.bits, rel=1e-4)
+            assert [c.token for c in mine.candidates] == [c.token for c in expected.candidates]
+            assert [c.drawn for c in mine.candidates] == pytest.approx([c.drawn for c in expected.candidates], 1e-3)
+
+
+def test_a_shorter_text_is_the_beginning_of_a_longer_one() -> None:
+    settings = SampleConfig(max_new_tokens=60, temperature=2.0)
+    longer = list(write_tokens(MODEL, [5], settings, -1))
+    assert list(write_tokens(MODEL, [5], settings.model_copy(update={"max_new_tokens": 25}), -1)) == longer[:25]
 
 
 # --- what is seen of a choice ---------------------------------------------------------------------------------
@@ -260,7 +220,7 @@ def test_candidates_are_the_models_own_likeliest() -> None:
     for chosen in choose_tokens(MODEL, ids, settings, -1, 5):
         scores = plain_scores(MODEL, ids)
         own = scores.softmax(-1)
-        drawn = next_probabilities(scores, torch.tensor(sorted(set(ids))), settings)
+        drawn = probabilities(scores, settings, ids)
         tokens = [candidate.token for candidate in chosen.candidates]
         assert tokens[:5] == own.topk(5).indices.tolist()
         assert tokens[5:] == ([] if chosen.token in tokens[:5] else [chosen.token])

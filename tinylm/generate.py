@@ -1,106 +1,87 @@
-"""Writing text: prefill, cached decoding, and sampling as small pure functions over scores.
+"""Writing text: a prompt is read once, then each token costs one step of the model and one draw.
 
 **Past the block.** The model was trained on positions below `block_size`. When the cache is full, the last half block
 of tokens is read anew as positions 0 and up, and writing goes on from there: every score comes from positions the
 model knows, with at least half a block of context, at the price of one prefill per half block. (A rolling cache would
 be cheaper and a different function: keys would keep positions from before.)
+
+**Luck.** Each text has a generator of its own, which gives one number in [0, 1) a token; the token is the one at which
+the sum of probabilities passes that number. So a text's luck depends on its seed and nothing else: not on how many
+texts are written beside it, who looks on, or the vocabulary's size. (`torch.multinomial` draws a number for every token
+of the vocabulary instead: 0.08 ms a token for 5,000, a tenth of the reference model's step, and half of one for 16.)
 """
 
 import math
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from tinylm import decode
 from tinylm.config import SampleConfig
 from tinylm.errors import RunError
 from tinylm.model import KVCache, Transformer
+from tinylm.sampling import Choices, choices
 from tinylm.tokenizer import Tokenizer
 
 _ANOTHER = "Use another checkpoint, or train again with a lower train.phases.N.max_lr."
 
 
-def penalize(logits: Tensor, written: Tensor, penalty: float) -> Tensor:
-    """Make tokens that stand in `written` (n,) less likely: CTRL's penalty (Keskar et al. 2019, arXiv 1909.05858).
-
-    Positive scores (V,) are divided by `penalty`, negative ones multiplied; 1 changes nothing.
-    """
-    if penalty == 1.0 or not len(written):
-        return logits
-    seen = logits[written]
-    return logits.index_copy(0, written, torch.where(seen > 0, seen / penalty, seen * penalty))
-
-
-def keep_top_k(logits: Tensor, k: int) -> Tensor:
-    """Rule out all but the k highest scores (V,); 0 keeps all. Equal scores at the border stay."""
-    if not 0 < k < len(logits):
-        return logits
-    return logits.masked_fill(logits < logits.topk(k).values[-1], -torch.inf)
-
-
-def keep_top_p(logits: Tensor, p: float) -> Tensor:
-    """Rule out all but the likeliest tokens that together reach probability p; the likeliest always stays.
-
-    Nucleus sampling, Holtzman et al. 2020, arXiv 1904.09751.
-    """
-    if p >= 1.0:
-        return logits
-    ordered, places = logits.sort(descending=True)
-    probabilities = ordered.softmax(-1)
-    beyond = probabilities.cumsum(-1) - probabilities >= p
-    beyond[0] = False
-    return logits.masked_fill(torch.zeros_like(beyond).index_copy(0, places, beyond), -torch.inf)
-
-
-def keep_min_p(logits: Tensor, p: float) -> Tensor:
-    """Rule out tokens less likely than p times the likeliest one (Nguyen et al. 2024, arXiv 2407.01082)."""
-    if p <= 0.0:
-        return logits
-    probabilities = logits.softmax(-1)
-    return logits.masked_fill(probabilities < p * probabilities.max(), -torch.inf)
-
-
-def next_probabilities(logits: Tensor, written: Tensor, settings: SampleConfig) -> Tensor:
-    """From scores (V,) to the distribution (V,) that the next token is drawn from.
-
-    In this order: repetition penalty, temperature, top-k, top-p, min-p. Temperature 0 puts all on the likeliest.
-    """
-    logits = penalize(logits, written, settings.repetition_penalty)
-    if settings.temperature == 0.0:
-        return torch.zeros_like(logits).index_fill(0, logits.argmax(), 1.0)
-    # The highest score first made 0, so that a tiny temperature cannot overflow; below 1e-6 all are alike.
-    logits = (logits - logits.max()) / max(settings.temperature, 1e-6)
-    logits = keep_min_p(keep_top_p(keep_top_k(logits, settings.top_k), settings.top_p), settings.min_p)
-    return logits.softmax(-1)
-
-
 class Writer:
-    """A text that a model goes on with: scores for what may come next, token after token."""
+    """Texts of equal length that a model goes on with: scores for what may come next, token after token.
 
-    def __init__(self, model: Transformer, prompt: list[int]) -> None:
+    All begin with the same prompt, which is read once for all.
+    """
+
+    def __init__(self, model: Transformer, prompt: list[int], texts: int = 1) -> None:
         """`prompt` is not empty: a new text begins with the end-of-text token."""
         assert prompt
-        self._model = model
-        self._block_size = model.config.block_size
+        self._model, self._block_size = model, model.config.block_size
         self._cache = KVCache(model.config, 1, self._block_size, model.embedding.weight)
-        self.ids = list(prompt)
-        self._unread = self.ids[-self._block_size :]
+        self._steps: Callable[[KVCache], decode.Step] | None = None
+        self._step: decode.Step | None = None
+        self.ids = [list(prompt) for _ in range(texts)]
+        self._unread = min(len(prompt), self._block_size)
+        """So many tokens at the end of each text are not in the cache yet."""
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def logits(self) -> Tensor:
-        """Scores (V,) of the next token, fp32 on the CPU."""
-        if self._cache.length + len(self._unread) > self._block_size:
-            self._cache.length = 0
-            self._unread = self.ids[-(self._block_size // 2) :]
-        ids = torch.tensor([self._unread], device=self._model.embedding.weight.device)
-        self._unread = []
-        return self._model.next_logits(ids, self._cache)[0].cpu()
+        """Scores (B, V) of each text's next token, fp32 on the CPU, which the next call may overwrite."""
+        if self._cache.length + self._unread > self._block_size:
+            self._cache.length, self._unread = 0, self._block_size // 2
+        if self._cache.length and self._unread == 1:
+            self._steps = self._steps or decode.steps_for(self._model, len(self.ids))
+            self._step = self._step or self._steps(self._cache)
+            logits = self._step([ids[-1] for ids in self.ids])
+        else:
+            logits = self._read()
+        self._unread = 0
+        return logits.cpu()
 
-    def push(self, token: int) -> None:
-        """Put a token behind the text."""
-        self.ids.append(token)
-        self._unread.append(token)
+    def _read(self) -> Tensor:
+        """Scores (B, V) from all unread tokens at once; of texts that are still alike, one is read."""
+        texts = self.ids[: len(self._cache)]
+        ids = torch.tensor([ids[-self._unread :] for ids in texts], device=self._cache.keys.device)  # (B, T)
+        logits = self._model.next_logits(ids, self._cache)
+        if len(texts) < len(self.ids):
+            self._cache.take([0] * len(self.ids))
+            logits = logits.expand(len(self.ids), -1)
+        return logits
+
+    def push(self, tokens: list[int]) -> None:
+        """Put a token behind each text."""
+        for ids, token in zip(self.ids, tokens, strict=True):
+            ids.append(token)
+        self._unread += 1
+
+    @torch.inference_mode()
+    def take(self, rows: list[int]) -> None:
+        """Go on with these texts only."""
+        self.ids = [self.ids[row] for row in rows]
+        self._cache.take(rows)
+        self._step = None
 
 
 @dataclass(frozen=True)
@@ -127,38 +108,80 @@ class Chosen:
     """The likeliest by the model's own probability, likeliest first; the chosen one stands last if not among them."""
 
 
+def choose_variants(
+    model: Transformer,
+    prompt: list[int],
+    settings: SampleConfig,
+    seeds: Sequence[int],
+    stop: int,
+    n_candidates: int = 0,
+) -> Iterator[tuple[int, Chosen]]:
+    """Continue the ids of `prompt` once for each seed, all at once, at nearly the price of one.
+
+    Gives out which text it is (a place in `seeds`) and its next token, token by token in turn, until each has come to
+    `stop` (given out, as its last) or `settings.max_new_tokens`. A text is the one that its seed gives alone, but where
+    rounding decides: products with several rows add up in another order. The model is put into evaluation mode.
+    """
+    model.eval()
+    writer = Writer(model, prompt, len(seeds))
+    going = list(range(len(seeds)))
+    luck = [random.Random(seed) for seed in seeds]
+    penalized = settings.repetition_penalty != 1.0
+    for _ in range(settings.max_new_tokens):
+        with torch.inference_mode():
+            logits = writer.logits()  # (B, V)
+            written = _written(writer.ids, logits) if penalized else None
+            drawn_from = choices(logits, written, settings)
+            if not all(math.isfinite(score) for score in drawn_from.highest):
+                raise RunError("The model knows no number for what comes next: its weights are too large.", _ANOTHER)
+            # 32 bits, so that even the highest of these numbers times a sum of probabilities is below that sum.
+            tokens = drawn_from.draw([luck[which].getrandbits(32) / 2**32 for which in going])
+            told = _told(tokens, logits, drawn_from, n_candidates) if n_candidates else _untold(tokens)
+        yield from zip(going, told, strict=True)
+        rows = [row for row, token in enumerate(tokens) if token != stop]
+        if not rows:
+            return
+        if len(rows) < len(going):
+            writer.take(rows)
+            going = [going[row] for row in rows]
+        writer.push([tokens[row] for row in rows])
+
+
+def _written(ids: list[list[int]], logits: Tensor) -> Tensor:
+    """Which tokens stand in each text, as flags like the scores (B, V)."""
+    written = torch.zeros_like(logits, dtype=torch.bool)
+    return written.scatter_(-1, torch.tensor(ids), True)
+
+
+def _untold(tokens: list[int]) -> list[Chosen]:
+    return [Chosen(token, math.nan, math.nan, ()) for token in tokens]
+
+
+def _told(tokens: list[int], logits: Tensor, drawn_from: Choices, n_candidates: int) -> list[Chosen]:
+    """What there is to see of choices made from scores (B, V)."""
+    own = logits.softmax(-1)
+    drawn = drawn_from.spread(logits.size(-1))
+    likeliest: list[list[int]] = own.topk(min(n_candidates, logits.size(-1))).indices.tolist()
+    bits: list[float] = (torch.special.entr(own).sum(-1) / math.log(2)).tolist()
+    told = []
+    for row, (token, shown) in enumerate(zip(tokens, likeliest, strict=True)):
+        if token not in shown:
+            shown.append(token)
+        numbers = zip(shown, own[row, shown].tolist(), drawn[row, shown].tolist(), strict=True)
+        candidates = tuple(Candidate(*each) for each in numbers)
+        told.append(Chosen(token, float(own[row, token]), bits[row], candidates))
+    return told
+
+
 def choose_tokens(
     model: Transformer, prompt: list[int], settings: SampleConfig, stop: int, n_candidates: int = 0
 ) -> Iterator[Chosen]:
     """Continue the ids of `prompt` token by token, until `stop` (given out, as the last) or `settings.max_new_tokens`.
 
-    Draws from a generator of its own, seeded by `settings.seed`: the same tokens whatever `n_candidates`. The model is
-    put into evaluation mode.
+    The same `settings.seed` gives the same tokens, whatever `n_candidates`. The model is put into evaluation mode.
     """
-    model.eval()
-    writer = Writer(model, prompt)
-    generator = torch.Generator().manual_seed(settings.seed)
-    for _ in range(settings.max_new_tokens):
-        logits = writer.logits()
-        if not math.isfinite(float(logits.max())):  # NaN anywhere is their highest
-            raise RunError("The model knows no number for what comes next: its weights are too large.", _ANOTHER)
-        drawn = next_probabilities(logits, torch.tensor(sorted(set(writer.ids))), settings)
-        token = int(torch.multinomial(drawn, 1, generator=generator))
-        yield _told(token, logits, drawn, n_candidates) if n_candidates else Chosen(token, math.nan, math.nan, ())
-        if token == stop:
-            return
-        writer.push(token)
-
-
-def _told(token: int, logits: Tensor, drawn: Tensor, n_candidates: int) -> Chosen:
-    """What there is to see of a choice made from scores (V,) by the distribution `drawn` (V,)."""
-    own = logits.softmax(-1)
-    shown: list[int] = own.topk(min(n_candidates, len(own))).indices.tolist()
-    if token not in shown:
-        shown.append(token)
-    numbers = zip(shown, own[shown].tolist(), drawn[shown].tolist(), strict=True)
-    bits = float(torch.special.entr(own).sum()) / math.log(2)
-    return Chosen(token, float(own[token]), bits, tuple(Candidate(*each) for each in numbers))
+    for _, chosen in choose_variants(model, prompt, settings, [settings.seed], stop, n_candidates):
+        yield chosen
 
 
 def write_tokens(model: Transformer, prompt: list[int], settings: SampleConfig, stop: int) -> Iterator[int]:

@@ -27,12 +27,31 @@ class KVCache:
         self.keys, self.values = like.new_zeros(shape), like.new_zeros(shape)
         self.length = 0
 
-    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Put k and v (B, K, T, D) behind what is there; returns all keys and values of the layer so far."""
-        end = self.length + k.size(2)
-        self.keys[layer, :, :, self.length : end] = k
-        self.values[layer, :, :, self.length : end] = v
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+    def __len__(self) -> int:
+        """How many windows it holds."""
+        return self.keys.size(1)
+
+    def places(self, count: int) -> slice | Tensor:
+        """Where the next `count` tokens go."""
+        return slice(self.length, self.length + count)
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Put k and v (B, K, T, D) behind what is there; returns all of the layer, and the mask that they need.
+
+        The mask (T, all) says which of them each new token sees; None: all up to itself.
+        """
+        seen, new = self.length, k.size(2)
+        self.keys[layer, :, :, seen : seen + new] = k
+        self.values[layer, :, :, seen : seen + new] = v
+        if not seen:
+            return k, v, None
+        mask = torch.ones(new, seen + new, dtype=torch.bool, device=k.device).tril(seen) if new > 1 else None
+        return self.keys[layer, :, :, : seen + new], self.values[layer, :, :, : seen + new], mask
+
+    def take(self, rows: list[int]) -> None:
+        """Go on with these windows only, or with copies: [0, 0] makes two of the first."""
+        index = torch.tensor(rows, device=self.keys.device)
+        self.keys, self.values = self.keys.index_select(1, index), self.values.index_select(1, index)
 
 
 def rotary_table(head_size: int, positions: int, theta: float) -> tuple[Tensor, Tensor]:
@@ -73,10 +92,7 @@ class Attention(nn.Module):
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         mask = None
         if cache is not None:
-            seen = cache.length
-            k, v = cache.extend(self.layer, k, v)
-            if seen and T > 1:  # new token i sees all that was there, and the new ones up to itself
-                mask = torch.ones(T, seen + T, dtype=torch.bool, device=x.device).tril(seen)
+            k, v, mask = cache.extend(self.layer, k, v)
         # On CPUs bf16 is slower here than fp32: 32 ms to 20 for 8 windows of the reference model, both ways (AMX).
         with torch.autocast("cpu", enabled=False):
             if x.device.type == "cpu":
@@ -178,9 +194,9 @@ class Transformer(nn.Module):
 
     def hidden(self, ids: Tensor, cache: KVCache | None = None, noise: dropout.Key | None = None) -> Tensor:
         """What the head reads: ids (B, T) to (B, T, C). With a cache, ids follow the tokens that it holds."""
-        first = cache.length if cache is not None else 0
         T = ids.size(1)  # noqa: N806
-        cos, sin = self.cos[first : first + T], self.sin[first : first + T]  # (T, D)
+        places = cache.places(T) if cache is not None else slice(T)
+        cos, sin = self.cos[places], self.sin[places]  # (T, D)
         x = self.embedding(ids)  # (B, T, C)
         for block in self.blocks:
             x = block(x, cos, sin, cache, noise)

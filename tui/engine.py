@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,13 @@ class Writer:
 
     def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
         """Go on behind the ids of `prompt`, token by token; a new text begins where it is empty."""
+        for _, token in self.write_several(prompt, sampling, [sampling.seed], n_candidates):
+            yield token
+
+    def write_several(
+        self, prompt: list[int], sampling: SampleConfig, seeds: Sequence[int], n_candidates: int = 10
+    ) -> Iterator[tuple[int, WrittenToken]]:
+        """The text of each seed at once, at nearly the price of one: which it is, and its next token, in turn."""
         import torch
 
         from tinylm import generate
@@ -96,17 +103,20 @@ class Writer:
         torch.set_num_threads(1)
         tokenizer = self._tokenizer
         ids = [tokenizer.end_of_text, *prompt]
-        stream = tokenizer.stream()
-        for token in prompt[-4:]:  # a character that the prompt's last tokens have begun
-            stream.feed(token)
-        for chosen in generate.choose_tokens(self._model, ids, sampling, tokenizer.end_of_text, n_candidates):
+        streams = [tokenizer.stream() for _ in seeds]
+        for stream in streams:
+            for token in prompt[-4:]:  # a character that the prompt's last tokens have begun
+                stream.feed(token)
+        for which, chosen in generate.choose_variants(
+            self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates
+        ):
             candidates = tuple(
                 TokenCandidate(c.token, self.text_of(c.token), c.probability, c.drawn, c.token == tokenizer.end_of_text)
                 for c in chosen.candidates
             )
             end = chosen.token == tokenizer.end_of_text
-            text = "" if end else stream.feed(chosen.token)
-            yield WrittenToken(chosen.token, text, chosen.probability, chosen.bits, candidates, end)
+            text = "" if end else streams[which].feed(chosen.token)
+            yield which, WrittenToken(chosen.token, text, chosen.probability, chosen.bits, candidates, end)
 
     def text_after(self, before: list[int], token: int) -> str:
         """The characters that become whole with `token` behind the ids `before`; "" where it ends inside one."""

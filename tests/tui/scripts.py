@@ -123,6 +123,14 @@ class ScriptedWriter:
         """No character is ever split here."""
         return self.text_of(token)
 
+    def write_several(
+        self, prompt: list[int], sampling: SampleConfig, seeds: Sequence[int], n_candidates: int = 10
+    ) -> Iterator[tuple[int, WrittenToken]]:
+        """Each text alone, in turn."""
+        alone = [self.write(prompt, sampling.model_copy(update={"seed": seed}), n_candidates) for seed in seeds]
+        for tokens in zip(*alone, strict=True):
+            yield from enumerate(tokens)
+
     def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
         """Token after token."""
         count = len(self.WORDS)

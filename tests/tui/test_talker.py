@@ -266,3 +266,25 @@ def test_real_writer_completes_split_characters() -> None:
     assert writer.text_after([97], first) == ""
     assert writer.text_after([97, first], second) == "é"
     assert writer.text_after([], 97) == "a"
+
+
+def test_real_writer_writes_several_as_it_writes_each() -> None:
+    import torch
+
+    from tinylm.config import ModelConfig
+    from tinylm.model import Transformer
+    from tinylm.tokenizer import Tokenizer
+    from tui.engine import Writer
+
+    writer, threads = Writer.__new__(Writer), torch.get_num_threads()
+    writer._tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
+    shape = ModelConfig(n_layer=1, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=16)
+    writer._model = Transformer(shape, 257, torch.Generator().manual_seed(0))
+    sampling = SampleConfig(max_new_tokens=20, temperature=2.0)
+    texts: dict[int, str] = {0: "", 1: "", 2: ""}
+    for which, token in writer.write_several([97, 0xC3], sampling, [5, 0, 5], 2):
+        texts[which] += token.text
+    alone = "".join(token.text for token in writer.write([97, 0xC3], sampling, 2))
+    torch.set_num_threads(threads)
+    assert texts[1] == alone
+    assert texts[0] == texts[2] != texts[1]

@@ -1,0 +1,123 @@
+"""One step of decoding: on each device, for any shape and any number of texts, what the plain model says."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tinylm import decode
+from tinylm.config import ModelConfig
+from tinylm.decode import CapturedStep, CpuStep, Step, WholeRoom, steps_for
+from tinylm.model import KVCache, Transformer
+
+ROOM = 16
+VARIANTS = [
+    {},
+    {"n_kv_head": 4},
+    {"n_kv_head": 1},
+    {"qk_norm": True},
+    {"tie_embeddings": True},
+    {"head_size": 2, "n_layer": 1},
+    {"dropout": 0.5, "norm_eps": 2e-4},
+]
+
+
+def build(**changes: object) -> Transformer:
+    shape = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": ROOM}
+    return Transformer(ModelConfig(**{**shape, **changes}), 50, torch.Generator().manual_seed(0)).eval()
+
+
+def some_ids(texts: int) -> Tensor:
+    return torch.randint(50, (texts, ROOM), generator=torch.Generator().manual_seed(1))
+
+
+def filled(model: Transformer, ids: Tensor) -> KVCache:
+    """A cache that holds the ids (B, T)."""
+    cache = KVCache(model.config, len(ids), ROOM, model.embedding.weight)
+    if ids.size(1):
+        model.next_logits(ids, cache)
+    return cache
+
+
+def step_for(model: Transformer, cache: KVCache) -> Step:
+    return steps_for(model, len(cache))(cache)
+
+
+@pytest.mark.parametrize("texts", [1, 2, 5])
+@pytest.mark.parametrize("changes", VARIANTS, ids=str)
+@torch.inference_mode()
+def test_steps_on_the_cpu_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
+    model, ids = build(**changes), some_ids(texts)
+    cache = filled(model, ids[:, :3])
+    step = step_for(model, cache)
+    assert isinstance(step, CpuStep)
+    for place in range(3, ROOM):
+        scores = step(ids[:, place].tolist())
+        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
+        assert cache.length == place + 1
+    whole = filled(model, ids)
+    torch.testing.assert_close(cache.keys, whole.keys, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(cache.values, whole.values, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_cache_that_was_emptied_is_filled_anew() -> None:
+    model, ids = build(), some_ids(1)
+    cache = filled(model, ids[:, :9])
+    step = step_for(model, cache)
+    step([1])
+    cache.length = 0
+    model.next_logits(ids[:, 4:8], cache)
+    torch.testing.assert_close(
+        step([7]), model.next_logits(torch.tensor([[*ids[0, 4:8].tolist(), 7]]), filled(model, ids[:, :0]))
+    )
+
+
+@pytest.mark.parametrize("changes", VARIANTS, ids=str)
+@torch.inference_mode()
+def test_the_whole_room_masked_says_the_same(changes: dict[str, object]) -> None:
+    """What a CUDA graph records, run without one."""
+    model, ids = build(**changes), some_ids(2)
+    cache = filled(model, ids[:, :3])
+    cache.keys[:, :, :, 3:], cache.values[:, :, :, 3:] = 1e3, 1e3  # nothing beyond the position is looked at
+    whole = WholeRoom(cache)
+    for place in range(3, ROOM):
+        whole.position.fill_(place)
+        scores = model.next_logits(ids[:, place, None], whole)
+        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [[2, 0, 2], [1]], ids=str)
+@torch.inference_mode()
+def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:
+    model, ids = build(), some_ids(3)
+    cache = filled(model, ids[:, :5])
+    steps = steps_for(model, 3)
+    expected = steps(filled(model, ids[:, :5]))([4, 5, 6])[rows]
+    cache.take(rows)
+    assert len(cache) == len(rows)
+    torch.testing.assert_close(steps(cache)([4 + row for row in rows]), expected)
+
+
+@torch.inference_mode()
+def test_what_cannot_be_recorded_comes_from_the_plain_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(model: Transformer, cache: KVCache) -> CapturedStep:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(decode, "CapturedStep", refused)
+    model, ids = build(), some_ids(2)
+    scores = steps_for(model, 2, "cuda")(filled(model, ids[:, :3]))(ids[:, 3].tolist())
+    torch.testing.assert_close(scores, model.logits(ids[:, :4])[:, -1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("texts", [1, 4])
+@pytest.mark.parametrize("changes", VARIANTS, ids=str)
+@torch.inference_mode()
+def test_recorded_steps_on_cuda_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
+    model, ids = build(**changes).cuda(), some_ids(texts).cuda()
+    cache = filled(model, ids[:, :3])
+    step = step_for(model, cache)
+    assert isinstance(step, CapturedStep)
+    for place in range(3, ROOM):
+        scores = step(ids[:, place].tolist())
+        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-3, atol=1e-4)
