@@ -93,29 +93,24 @@ def test_a_compiled_pass_is_the_eager_one_and_leaves_python_free(made: Path, tin
 
 
 @pytest.mark.parametrize(
-    ("setting", "budget", "begun", "went_over", "left", "there", "expected"),
+    ("setting", "begun", "went_over", "left", "there", "expected"),
     [
-        ("off", "1h", False, False, 3600, True, "never"),
-        ("on", "10s", False, False, 10, False, "before"),
-        ("on", "1h", True, False, 100, False, "beside"),  # chosen by auto when the run began
-        ("on", "1h", True, True, 100, False, "before"),
-        ("on", "90 steps", True, False, 100, False, "before"),
-        ("auto", "2m", False, False, 115, False, "beside"),
-        ("auto", "30s", False, False, 25, False, "never"),
-        ("auto", "30s", False, False, 25, True, "beside"),
-        ("auto", "500 steps", False, False, 100, False, "never"),
-        ("auto", "500 steps", False, False, 1000, False, "before"),
-        ("auto", None, False, False, 1, True, "before"),
+        ("off", False, False, 3600, True, "never"),
+        ("on", False, False, 10, False, "before"),
+        ("on", True, False, 10, False, "beside"),  # chosen by auto when the run began
+        ("on", True, True, 10, False, "before"),
+        ("auto", False, False, 115, False, "beside"),
+        ("auto", False, False, 25, False, "never"),
+        ("auto", False, False, 25, True, "before"),
     ],
 )
 def test_when_a_run_is_compiled(
-    setting: str, budget: str | None, begun: bool, went_over: bool, left: float, there: bool, expected: str,
-    tmp_path: Path,
-) -> None:  # fmt: skip
+    setting: str, begun: bool, went_over: bool, left: float, there: bool, expected: str, tmp_path: Path
+) -> None:
     library = tmp_path / "x.so"
     if there:
         library.touch()
-    plan = TrainConfig(compile=setting, budget=budget)  # type: ignore[arg-type]
+    plan = TrainConfig(compile=setting)  # type: ignore[arg-type]
     assert compiling.when(plan, begun, went_over, left, library) == expected
 
 
@@ -156,17 +151,70 @@ def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_conf
         assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0]), name
 
 
+@pytest.fixture
+def late(warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home where the library appears a moment after somebody begins to compile."""
+    library = library_of(config_of(tiny_config), warm)
+    hidden = library.rename(library.with_suffix(".hidden"))
+
+    class Quick(Compilation):
+        problem = None
+
+        def __init__(self, *_: object) -> None:
+            self.asked = 0
+
+        def is_over(self) -> bool:
+            self.asked += 1
+            if self.asked == 5:
+                shutil.copy(hidden, library)
+            return self.asked >= 5
+
+        def wait(self) -> None:
+            shutil.copy(hidden, library)
+
+        def stop(self) -> None:
+            pass
+
+    monkeypatch.setattr("tinylm.switch.Compilation", Quick)
+    monkeypatch.setattr(compiling, "BESIDE_SECONDS", 0.0)
+    return warm
+
+
 @needs_compiler
-def test_a_timed_run_goes_over_beside_its_steps(warm: Path, tiny_config: Configured) -> None:
+def test_a_timed_run_goes_over_as_soon_as_it_can(late: Path, tiny_config: Configured) -> None:
     phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
     config = config_of(tiny_config, compile="auto", budget="3s", phases=phases)
-    told = list(train(config, warm, "run"))
+    told = list(train(config, late, "run"))
     [started] = [event for event in told if isinstance(event, RunStarted)]
     assert not started.compiled
     assert [event for event in told if isinstance(event, Note) and "run compiled" in event.message]
-    state = checkpoint.load(checkpoint.find(runs.open_run(warm, "run"))).state
+    state = checkpoint.load(checkpoint.find(runs.open_run(late, "run"))).state
     assert state.compiled_from is not None
     assert 3 <= state.compiled_from < state.step
+
+
+@needs_compiler
+def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed(
+    late: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinylm.switch.EXPECTED_SECONDS", 0.0)
+    monkeypatch.setattr("tinylm.switch.FIRST_STEPS", 9)
+    config, library = config_of(tiny_config, compile="auto"), library_of(config_of(tiny_config), late)
+    ends = []
+    for name, stops in (("whole", ()), ("before", (4,)), ("both", (4, 14))):
+        library.unlink(missing_ok=True)
+        stream, step = train(config, late, name, control := Control()), 0
+        for stop in (*stops, 10**9):
+            for event in stream:
+                step = event.step if isinstance(event, StepDone) else step
+                if step >= stop:
+                    control.stop.set()
+            run = runs.open_run(late, name)
+            stream = resume(settings.resumed(run.config(), run.config()), run, control := Control())
+        found = checkpoint.load(checkpoint.find(runs.open_run(late, name)))
+        assert (found.state.step, found.state.compiled_from) == (20, 9)
+        ends.append(found.model())
+    assert all(torch.equal(ends[0][key], end[key]) for end in ends for key in end)
 
 
 def test_a_compiler_that_is_stopped_leaves_nothing(home: Path, tiny_config: Configured) -> None:

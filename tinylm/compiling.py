@@ -26,12 +26,12 @@ import torch
 from torch import Tensor
 
 from tinylm import device, dropout
-from tinylm.config import Budget, ModelConfig, TrainConfig
+from tinylm.config import ModelConfig, TrainConfig
 from tinylm.device import Precision
 from tinylm.model import Transformer
 
-BESIDE_SECONDS, BEFORE_SECONDS = 60.0, 240.0
-"""A run pays for compiling where it has at least so long to go, while it trains already or before it begins."""
+BESIDE_SECONDS = 90.0
+"""A run pays for compiling where it has at least so long to go."""
 
 FAILED = ".failed"
 """What a library's name ends with where making it failed: a file that says why."""
@@ -49,19 +49,19 @@ When = Literal["never", "before", "beside"]
 def when(train: TrainConfig, begun: bool, went_over: bool, seconds_left: float, library: Path) -> When:
     """When to compile: before the first step, beside the first ones, or never.
 
-    Where the time decides how long a run is, the step from which it runs compiled may hang on time too; where steps
-    are counted, two runs alike have to stay alike to the bit, so they are compiled from the start or not at all.
     `begun` and `went_over`: the run is resumed, and was compiled when its checkpoint was made.
     """
-    timed = train.budget is not None and Budget.parse(train.budget).kind == "time"
     if train.compile == "off":
         return "never"
-    if train.compile == "on":
-        return "beside" if begun and timed and not went_over else "before"
+    if went_over or (train.compile == "on" and not begun):
+        return "before"
+    if train.compile == "on":  # auto, when the run began
+        return "beside"
     if library.with_suffix(FAILED).exists():
         return "never"
-    pays = library.exists() or seconds_left >= (BESIDE_SECONDS if timed else BEFORE_SECONDS)
-    return "never" if not pays else "beside" if timed else "before"
+    if library.exists():  # which takes no time
+        return "before"
+    return "beside" if seconds_left >= BESIDE_SECONDS else "never"
 
 
 class Compilation:

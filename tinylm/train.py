@@ -78,7 +78,7 @@ class Training:
         self.saved_step = parts.resumed_from
         self.trained_seconds, self.trained_steps = 0.0, 0
         health.reopened(self.state, self.config.train)
-        self.switch = Switch(parts, self._seconds_left())
+        self.switch = Switch(parts, self._seconds_left(), self.pace.step)
         disk.replace_durably(parts.run.config_file, settings.to_toml(parts.config).encode())
 
     # ---- the course of a run ----------------------------------------------------------------------------------
