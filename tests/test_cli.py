@@ -25,7 +25,7 @@ TINY = [
     for setting in (
         "model.n_layer=1", "model.n_embd=16", "model.n_head=2", "model.n_kv_head=1", "model.head_size=8",
         "model.block_size=16", "tokenizer.vocab_size=280", "train.batch_size=2", "train.eval_iters=1",
-        "train.threads=1", "sample.max_new_tokens=12",
+        "train.threads=1", "train.precision=fp32", "train.compile=off", "sample.max_new_tokens=12",
     )
     for argument in ("--set", setting)
 ]  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tinylm import dropout
 from tinylm.config import ModelConfig, RunConfig
 from tinylm.model import IGNORED, KVCache, Transformer, rotary_table, rotate
 from tinylm.settings import read_preset, validate
@@ -237,9 +238,8 @@ def test_positions_are_in_no_checkpoint() -> None:
     assert not {"cos", "sin"} & set(build().state_dict())
 
 
-@pytest.mark.parametrize("kind", ["dropout", "attention_dropout"])
-def test_dropout_is_for_training_only(kind: str) -> None:
-    model, ids = build(**{kind: 0.5}), some_ids(1, 16)
+def test_attention_dropout_is_for_training_only() -> None:
+    model, ids = build(attention_dropout=0.5), some_ids(1, 16)
     with torch.no_grad():
         model.train()
         torch.manual_seed(0)
@@ -251,6 +251,16 @@ def test_dropout_is_for_training_only(kind: str) -> None:
         model.eval()
         torch.testing.assert_close(model.logits(ids), model.logits(ids), rtol=0, atol=0)
         torch.testing.assert_close(model.logits(ids), build().eval().logits(ids))
+
+
+def test_dropout_is_for_passes_with_a_key_only() -> None:
+    model, ids = build(dropout=0.5), some_ids(1, 16)
+    one, other = (dropout.key(number, 0, ids.device) for number in (1, 2))
+    with torch.no_grad():
+        losses = [model(ids, ids, key).item() for key in (one, one, other, None)]
+        assert losses[0] == losses[1]
+        assert len(set(losses)) == 3
+        assert losses[3] == build()(ids, ids).item()
 
 
 def test_the_same_seed_makes_the_same_weights() -> None:
