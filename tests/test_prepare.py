@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,14 +13,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinylm import paths, prepare, settings
+from tinylm import paths, prepare, settings, tokens
 from tinylm.config import RunConfig
+from tinylm.corpus import holdout
+from tinylm.corpus.holdout import N_SPANS
 from tinylm.corpus.reading import Text
+from tinylm.corpus.spool import Stretch
 from tinylm.corpus.stories import Story
 from tinylm.data import Batches, Corpus
 from tinylm.errors import ConfigError, DataError, RunError
 from tinylm.events import Event, StepDone
-from tinylm.prepare import N_SPANS, Layout, Segment, hold_out
+from tinylm.layout import Layout, Segment
 from tinylm.runs import open_run
 from tinylm.tokenizer import Tokenizer
 from tinylm.train import resume, train
@@ -39,6 +42,19 @@ def written(path: Path, text: str) -> str:
     return str(path)
 
 
+@dataclass
+class Part:
+    text: str
+    held_out: bool
+    opens: bool
+    closes: bool
+
+
+def hold_out(documents: tuple[str, ...], fraction: float, placement: str) -> list[Part]:
+    pieces = holdout.hold_out(Text("t", tuple(map(Stretch.of, documents))), fraction, placement)
+    return [Part(str(piece.text), piece.held_out, piece.opens, piece.closes) for piece in pieces]
+
+
 # --- what is held out --------------------------------------------------------------------------------------
 
 
@@ -48,11 +64,11 @@ def written(path: Path, text: str) -> str:
     st.sampled_from(["tail", "spans"]),
 )
 def test_pieces_are_the_text(text: str, fraction: float, placement: str) -> None:
-    original, prepare.MIN_SPANS_CHARS = prepare.MIN_SPANS_CHARS, 10
+    original, holdout.MIN_SPANS_CHARS = holdout.MIN_SPANS_CHARS, 10
     try:
-        pieces = hold_out(Text("t", (text,)), fraction, placement)
+        pieces = hold_out((text,), fraction, placement)
     finally:
-        prepare.MIN_SPANS_CHARS = original
+        holdout.MIN_SPANS_CHARS = original
     assert "".join(piece.text for piece in pieces) == text
     assert all(piece.text for piece in pieces)
     assert [piece.opens for piece in pieces] == [True] + [False] * (len(pieces) - 1)
@@ -64,7 +80,7 @@ def test_pieces_are_the_text(text: str, fraction: float, placement: str) -> None
 @pytest.mark.parametrize("length", [10, 99, 1_115_394, 1_003_854])
 def test_the_tail_begins_where_nanogpt_cuts(length: int) -> None:
     text = "x" * length
-    first, second = hold_out(Text("t", (text,)), 0.1, "tail")
+    first, second = hold_out((text,), 0.1, "tail")
     assert not first.held_out
     assert second.held_out
     assert len(first.text) == int(length * 0.9)
@@ -72,7 +88,7 @@ def test_the_tail_begins_where_nanogpt_cuts(length: int) -> None:
 
 def test_spans_are_spread_and_begin_and_end_at_lines() -> None:
     text = "".join(f"line {i:05}\n" for i in range(20_000))
-    pieces = hold_out(Text("t", (text,)), 0.1, "spans")
+    pieces = hold_out((text,), 0.1, "spans")
     held = [piece for piece in pieces if piece.held_out]
     assert len(held) == N_SPANS
     assert [piece.held_out for piece in pieces] == [bool(i % 2) for i in range(2 * N_SPANS + 1)]
@@ -83,18 +99,18 @@ def test_spans_are_spread_and_begin_and_end_at_lines() -> None:
 
 
 def test_a_short_text_gives_its_tail_instead_of_spans() -> None:
-    pieces = hold_out(Text("t", ("line\n" * 1000,)), 0.1, "spans")
+    pieces = hold_out(("line\n" * 1000,), 0.1, "spans")
     assert [piece.held_out for piece in pieces] == [False, True]
 
 
 def test_of_many_documents_the_last_are_held_out_whole() -> None:
     documents = tuple(str(i) * 100 for i in range(10))
-    pieces = hold_out(Text("t", documents), 0.25, "spans")
+    pieces = hold_out(documents, 0.25, "spans")
     assert [piece.text for piece in pieces] == list(documents)
     assert [piece.held_out for piece in pieces] == [False] * 7 + [True] * 3
     assert all(piece.opens and piece.closes for piece in pieces)
-    assert not any(piece.held_out for piece in hold_out(Text("t", documents), 0.0, "tail"))
-    assert not hold_out(Text("t", documents), 0.5, "tail")[0].held_out
+    assert not any(piece.held_out for piece in hold_out(documents, 0.0, "tail"))
+    assert not hold_out(documents, 0.5, "tail")[0].held_out
 
 
 # --- what is written ---------------------------------------------------------------------------------------
@@ -150,7 +166,7 @@ def test_nothing_held_out(home: Path, tiny_config: Configured, tiny_text: str) -
 def test_spans_without_a_held_out_part_leave_one_whole_text(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "MIN_SPANS_CHARS", 100)
+    monkeypatch.setattr(holdout, "MIN_SPANS_CHARS", 100)
     config = tiny_config(tokenizer={"kind": "byte"}, data={"val_fraction": 0.0, "val_placement": "spans"})
     layout, _, ids = open_prepared(prepare.prepare(config, home))
     assert layout.groups == {prepare.group_name(config.data.sources): [Segment(0, len(ids), False, False)]}
@@ -260,7 +276,7 @@ def test_neighbours_of_one_weight_are_one_stretch(home: Path, tiny_config: Confi
 def test_held_out_text_stays_at_the_sides_of_each_copy(
     home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "MIN_SPANS_CHARS", 1000)
+    monkeypatch.setattr(holdout, "MIN_SPANS_CHARS", 1000)
     source = written(tmp_path / "a.txt", "".join(f"line {i:04}\n" for i in range(500)))
     data = {"sources": [source], "val_placement": "spans"}
     once = open_prepared(prepare.prepare(tiny_config(data=data), home))[0].groups[source]
@@ -378,7 +394,7 @@ def test_nothing_half_made_stays(home: Path, tiny_config: Configured, monkeypatc
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(prepare, "_encode", full)
+    monkeypatch.setattr(tokens, "write", full)
     with pytest.raises(OSError, match="No space"):
         prepare.prepare(tiny_config(), home)
     assert list((paths.cache(home) / "texts").iterdir()) == []
@@ -475,7 +491,7 @@ def test_a_damaged_layout_is_refused(text: str) -> None:
 def test_held_out_pieces_and_segments_never_overlap(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "MIN_SPANS_CHARS", 1000)
+    monkeypatch.setattr(holdout, "MIN_SPANS_CHARS", 1000)
     layout, tokenizer, ids = open_prepared(prepare.prepare(tiny_config(data={"val_placement": "spans"}), home))
     assert len(layout.held_out) == N_SPANS
     stretches = sorted([(part.start, part.end) for [*parts] in layout.groups.values() for part in parts])

@@ -1,24 +1,28 @@
 """Files and folders that people name, read into cleaned texts, and what they should hear about it.
 
 What is named outright must be readable, or it is an error with a way out; what merely lies in a named folder
-is left out and counted. Nothing here knows the built-in stories.
+is left out and counted. Nothing here knows the built-in stories. A large file is read block by block, as often as
+need be, and its cleaned text goes to a spool: the memory stays what it was, however much text there is.
 """
 
 import hashlib
-import math
 import os
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tinylm.corpus.cleaning import DAMAGED_UTF8, Unwrap, clean, decode, looks_like
+from tinylm.corpus.cleaning import Unwrap, clean
+from tinylm.corpus.encoding import DAMAGED_UTF8, Encoding, Raw, decoded, encoding_of, looks_like
+from tinylm.corpus.spool import BLOCK, Spool, Stretch
 from tinylm.errors import DataError
 
-_MEMORY_SHARE = 4  # a text takes a few times its size while it is cleaned and counted
+_DISK_SHARE = 3  # a cleaned text has about its size again, and its tokens up to twice that
 _HEAD = 512  # bytes that betray a picture or a film before all of it is read
+_WHOLE = 8 << 20  # bytes up to which a file is read into the memory, a dozen times its size while it is cleaned
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Text:
     """
 
     name: str
-    documents: tuple[str, ...]
+    documents: tuple[Stretch, ...]
     bits: tuple[float, ...] | None = None
     given: int = 0
 
@@ -44,33 +48,34 @@ class Reading:
     notes: tuple[str, ...]
 
 
-def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
+def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Reading:
     """Read files, and folders with all that is in them, in the order given; inside a folder sorted by path.
 
-    Hidden files and folders, links to folders, binaries, empty and unreadable files inside a folder are left
-    out and counted in the notes; byte-for-byte repeats are read once. Raises DataError for a path that is
-    missing, unreadable, a device or a binary, for a folder without any readable text, and if nothing is left.
+    The cleaned texts go to `spool`. Hidden files and folders, links to folders, binaries, empty and unreadable files
+    inside a folder are left out and counted in the notes; byte-for-byte repeats are read once. Raises DataError for a
+    path that is missing, unreadable, a device, a binary or larger than the disk holds, for a folder without any
+    readable text, and if nothing is left; OSError where the spool has no room.
     """
     files, folders = _walk(paths)
     said = _Said()
     texts: list[Text] = []
     seen: dict[bytes, _File] = {}  # by the hash of the raw bytes
     for file in files:
-        raw = _load(file)
+        raw, small = _raw(file, spool.room())
         if raw is None:
             continue
-        digest = hashlib.sha256(raw).digest()
+        digest = _digest(raw).digest()
         if first := seen.get(digest):
             said.repeat(file, first)
             file.keep()
             continue
-        decoded = decode(raw)
-        if decoded is None:
+        encoding = encoding_of(raw)
+        if encoding is None:
             file.leave_out("binary file")
             continue
-        text, encoding = decoded
-        cleaned = clean(text, unwrap)
-        if not cleaned.text.strip():
+        text = partial(_text, file, raw, encoding)
+        cleaned = clean("".join(text()) if small else text, unwrap)
+        if not any(block.strip() for block in cleaned.blocks()):
             if file.folder is None:
                 said.empty.append(file.name)
             else:
@@ -78,8 +83,8 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
             continue
         seen[digest] = file
         file.keep()
-        texts.append(Text(file.name, (cleaned.text,), given=file.given))
-        said.text(file.name, encoding, cleaned.cut_gutenberg, cleaned.unwrapped)
+        texts.append(Text(file.name, (spool.put(cleaned.blocks()),), given=file.given))
+        said.text(file.name, encoding.name, cleaned.cut_gutenberg, cleaned.unwrapped)
     for folder in folders:
         if not folder.kept:
             raise DataError(
@@ -94,15 +99,16 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
     return Reading(tuple(texts), (*(f.note() for f in folders if f.left_out), *said.notes()))
 
 
-def fingerprint(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
+def fingerprint(paths: Sequence[str | Path], room: float) -> list[tuple[str, str]]:
     """(path, SHA-256 of the raw bytes) of the files that read_paths would open, in its order, undecoded.
 
-    Together with the settings and CLEANING_VERSION this keys a cache of what read_paths returns. Raises
-    DataError as read_paths does for paths that are missing or cannot be read.
+    Together with the settings and CLEANING_VERSION this keys a cache of what read_paths returns. `room` is how many
+    bytes the disk has for their texts. Raises DataError as read_paths does for paths that are missing, too large or
+    cannot be read.
     """
     files, _ = _walk(paths)
-    loaded = ((file, _load(file)) for file in files)
-    return [(_shown(file.path), hashlib.sha256(raw).hexdigest()) for file, raw in loaded if raw is not None]
+    found = ((file, _raw(file, room)[0]) for file in files)
+    return [(_shown(file.path), _digest(raw).hexdigest()) for file, raw in found if raw is not None]
 
 
 # --- what lies where -----------------------------------------------------------------------------------
@@ -211,40 +217,57 @@ def _hidden(path: Path) -> bool:
     return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
 
 
-def _load(file: _File) -> bytes | None:
-    """The bytes of a file, or None where it is left out of its folder at first sight."""
+def _raw(file: _File, room: float) -> tuple[Raw | None, bool]:
+    """The bytes of a file, or None where it is left out of its folder at first sight; and whether they are few."""
     try:
         with file.path.open("rb") as stream:
             head = stream.read(_HEAD)
             kind = looks_like(head)
             size = os.fstat(stream.fileno()).st_size
-            if kind is None and size > _memory() / _MEMORY_SHARE:
+            if kind is None and _DISK_SHARE * size > room:
                 if file.folder is None:
-                    raise _too_large(file.name, size)
-                kind = "file too large for the memory"
+                    raise _too_large(file.name, size, room)
+                kind = "file too large for the disk"
             if kind is None:
-                return head + stream.read()
+                if size > _WHOLE:
+                    return partial(_blocks, file), False
+                whole = head + stream.read()
+                return lambda: iter([whole]), True
     except OSError as error:
         if file.folder is None:
             raise _unreadable(file.name) from error
         kind = "unreadable file"
     file.leave_out(kind)
-    return None
+    return None, False
 
 
-def _memory() -> float:
-    """Bytes of memory that the machine has; endless where it does not say."""
+def _blocks(file: _File) -> Iterator[bytes]:
     try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # Windows
-        return math.inf
+        with file.path.open("rb") as stream:
+            yield from iter(lambda: stream.read(BLOCK), b"")
+    except OSError as error:
+        raise _unreadable(file.name) from error
 
 
-def _too_large(name: str, size: int) -> DataError:
+def _text(file: _File, raw: Raw, encoding: Encoding) -> Iterator[str]:
+    try:
+        yield from decoded(raw, encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file.name} changed while it was read.", "Wait until it is whole, and try again.") from error
+
+
+def _digest(raw: Raw) -> "hashlib._Hash":
+    digest = hashlib.sha256()
+    for block in raw():
+        digest.update(block)
+    return digest
+
+
+def _too_large(name: str, size: int, room: float) -> DataError:
     return DataError(
-        f"{name} has {size / 1e9:,.1f} GB, and the memory {_memory() / 1e9:,.1f}: a text needs {_MEMORY_SHARE} times "
-        "its size.",
-        "Give a part of it.",
+        f"{name} has {size / 1e9:,.1f} GB, and the disk {room / 1e9:,.1f} free: a text needs {_DISK_SHARE} times its "
+        "size there.",
+        "Give a part of it, or make room.",
     )
 
 
