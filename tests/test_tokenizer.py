@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tinylm.config import TokenizerConfig
 from tinylm.errors import DataError, RunError
-from tinylm.tokenizer import END_OF_TEXT, Tokenizer, train_tokenizer
+from tinylm.tokenizer import END_OF_TEXT, Tokenizer, train_tokenizer, training_blocks
 
 ODD = "naïve \U0001f642\U0001f468‍\U0001f469‍\U0001f467 \x00\x01 \r\n\t\t  \u3000日本語 ٣ ½ ﬁ \u202e \ufffd \ufeff"
 TEXT = "The miller saw the river. The river saw the miller! 1234567 it's they'll\n\n" * 20
@@ -154,13 +154,11 @@ def test_a_text_is_cut_between_its_lines_or_words() -> None:
 
 
 def test_a_share_of_the_text_is_spread_over_it() -> None:
-    from tinylm import tokenizer as module
-
     blocks = [f"{i:03}\n" for i in range(1000)]
-    kept = list(module._some(blocks, 0.25))
+    kept = list(training_blocks(blocks, 0.25))
     assert len(kept) == pytest.approx(250, abs=1)
     assert all(b - a in (12, 16, 20) for a, b in pairwise([4 * int(block) for block in kept]))
-    assert list(module._some(blocks, 1.0)) == blocks
+    assert list(training_blocks(blocks)) == blocks
 
 
 def test_a_tokenizer_of_a_share_knows_that_share_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,11 +24,11 @@ from tinylm.corpus.baselines import baselines
 from tinylm.corpus.cleaning import CLEANING_VERSION
 from tinylm.corpus.holdout import Piece, hold_out
 from tinylm.corpus.reading import Reading, Text, fingerprint, read_paths
-from tinylm.corpus.spool import Spool
+from tinylm.corpus.spool import Spool, Stretch
 from tinylm.corpus.stories import STORIES_VERSION, stories
 from tinylm.errors import RunError
 from tinylm.layout import Layout, Prepared
-from tinylm.tokenizer import train_tokenizer
+from tinylm.tokenizer import Tokenizer, train_tokenizer
 
 MOST_TRAINED = 100_000_000
 """Bytes of text that a BPE tokenizer is trained on at most: 5,000 tokens are no better known from more, and the
@@ -119,29 +119,21 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
     """Prepare the texts of `groups` in a folder."""
     (folder / "data").mkdir()
     with ThreadPoolExecutor(1) as beside, Spool(folder) as spool:
-        divided, notes, floor = _divided(groups, data, spool)
-        pieces = [piece for parts in divided.values() for piece in parts]
+        pieces_of, notes, floor = divided(groups, data, spool)
+        pieces = [piece for parts in pieces_of.values() for piece in parts]
         train = [piece.text for piece in pieces if not piece.held_out]
         held_out = [piece.text for piece in pieces if piece.held_out]
         measuring = beside.submit(baselines, train, held_out)  # numpy and the compressors work while the tokenizer does
 
-        size, val_bytes = (sum(text.size for text in texts) for texts in (train, held_out))
-        share = min(1.0, MOST_TRAINED / max(1, size))
-        tokenizer = train_tokenizer(
-            settings, (text.blocks() for text in train), (text.blocks() for text in train + held_out), share
-        )
-        if settings.kind == "bpe" and share < 1:
-            notes.append(f"The tokenizer was trained on {MOST_TRAINED / 1e6:.0f} MB spread evenly over the text.")
-        if settings.kind == "bpe" and tokenizer.vocab_size < settings.vocab_size:
-            notes.append(
-                f"This text is so small that it yields {tokenizer.vocab_size} tokens, not {settings.vocab_size}."
-            )
+        tokenizer, more = learnt(settings, train, held_out)
+        notes += more
         dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
         with (folder / "data" / "tokens.bin").open("wb") as file:
-            segments, spans = tokens.write(file, divided, tokenizer, dtype)
+            segments, spans = tokens.write(file, pieces_of, tokenizer, dtype)
             file.flush()
             os.fsync(file.fileno())
         measured = measuring.result()
+    size, val_bytes = (sum(text.size for text in texts) for texts in (train, held_out))
     if val_bytes and floor[1] == val_bytes:
         measured["floor"] = floor[0] / val_bytes
     layout = Layout(
@@ -157,23 +149,39 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
     disk.write_durably(folder / "data" / "data.json", layout.to_json().encode())
 
 
-def _divided(
+def learnt(
+    settings: TokenizerConfig, train: Sequence[Stretch], held_out: Sequence[Stretch]
+) -> tuple[Tokenizer, list[str]]:
+    """The tokenizer for these texts, and what there is to say about it."""
+    size = sum(text.size for text in train)
+    share = min(1.0, MOST_TRAINED / max(1, size))
+    everything = (text.blocks() for text in (*train, *held_out))
+    tokenizer = train_tokenizer(settings, (text.blocks() for text in train), everything, share)
+    notes = []
+    if settings.kind == "bpe" and share < 1:
+        notes.append(f"The tokenizer was trained on {MOST_TRAINED / 1e6:.0f} MB spread evenly over the text.")
+    if settings.kind == "bpe" and tokenizer.vocab_size < settings.vocab_size:
+        notes.append(f"This text is so small that it yields {tokenizer.vocab_size} tokens, not {settings.vocab_size}.")
+    return tokenizer, notes
+
+
+def divided(
     groups: dict[str, list[str]], data: DataConfig, spool: Spool
 ) -> tuple[dict[str, list[Piece]], list[str], tuple[float, int]]:
     """The pieces of each group, what there is to say about them, and of held-out stories the exact bits, and bytes."""
     notes: list[str] = []
-    divided: dict[str, list[Piece]] = {}
+    pieces_of: dict[str, list[Piece]] = {}
     floor_bits, floor_bytes = 0.0, 0
     for name, sources in groups.items():
         reading = read(sources, data, spool)
         weights = data.weights if name == group_name(data.sources) else None
         notes += reading.notes
-        divided[name] = []
+        pieces_of[name] = []
         for text in reading.texts:
             pieces = hold_out(text, data.val_fraction, data.val_placement)
-            divided[name] += [replace(piece, weight=weights[text.given]) for piece in pieces] if weights else pieces
+            pieces_of[name] += [replace(piece, weight=weights[text.given]) for piece in pieces] if weights else pieces
             if text.bits is not None:
                 held = [(bits, piece) for bits, piece in zip(text.bits, pieces, strict=True) if piece.held_out]
                 floor_bits += sum(bits for bits, _ in held)
                 floor_bytes += sum(piece.text.size for _, piece in held)
-    return divided, notes, (floor_bits, floor_bytes)
+    return pieces_of, notes, (floor_bits, floor_bytes)

@@ -186,10 +186,20 @@ def train_tokenizer(
         return Tokenizer("char", [character.encode("utf-8") for character in sorted(characters)])
     trainer = rustbpe.Tokenizer()
     trainer.train_from_iterator(
-        _some(_blocks(train), share), vocab_size=config.vocab_size - 1, buffer_size=_BLOCKS, pattern=GPT4_SPLIT
+        training_blocks(train, share), vocab_size=config.vocab_size - 1, buffer_size=_BLOCKS, pattern=GPT4_SPLIT
     )
     ranked = sorted((rank, bytes(piece)) for piece, rank in trainer.get_mergeable_ranks())
     return Tokenizer("bpe", [piece for _, piece in ranked])
+
+
+def training_blocks(texts: Iterable[Iterable[str]], share: float = 1.0) -> Iterator[str]:
+    """What BPE learns from: blocks that have about this share of the characters, spread evenly over the texts."""
+    seen = kept = 0
+    for block in _blocks(texts):
+        if kept <= share * seen:
+            kept += len(block)
+            yield block
+        seen += len(block)
 
 
 def _blocks(texts: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -204,16 +214,6 @@ def _blocks(texts: Iterable[Iterable[str]]) -> Iterator[str]:
                 begun = begun[cut:]
         if begun:
             yield begun
-
-
-def _some(blocks: Iterable[str], share: float) -> Iterator[str]:
-    """So many of the blocks that they have about this share of the characters, spread evenly."""
-    seen = kept = 0
-    for block in blocks:
-        if kept <= share * seen:
-            kept += len(block)
-            yield block
-        seen += len(block)
 
 
 _LINE_END = re.compile(r"\n(?=\S)")
