@@ -366,3 +366,19 @@ def test_counts_of_tokens(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, np.zeros(100, dtype=np.uint16), layout)
     assert corpus.train_tokens == 80
     assert corpus.val_tokens == 18
+
+
+def test_a_batch_costs_the_same_whatever_the_size_of_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    read = Corpus.read
+
+    def counted(self: Corpus, places: torch.Tensor) -> torch.Tensor:
+        asked.append(places.numel())
+        return read(self, places)
+
+    monkeypatch.setattr(Corpus, "read", counted)
+    for size in (1000, 100_000):
+        batches = Batches(counting(tmp_path / str(size), size, 8), "chunked", 4, 1)
+        for step in (0, 7):
+            batches.draw(step)
+    assert asked == [4 * 9] * 4

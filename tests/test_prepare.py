@@ -2,10 +2,12 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +15,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import made_up_text
 from tinylm import paths, prepare, settings, tokens
-from tinylm.config import RunConfig
-from tinylm.corpus import holdout
+from tinylm.config import RunConfig, TokenizerConfig
+from tinylm.corpus import baselines, holdout
 from tinylm.corpus.holdout import N_SPANS
 from tinylm.corpus.reading import Text
-from tinylm.corpus.spool import Stretch
+from tinylm.corpus.spool import Spool, Stretch
 from tinylm.corpus.stories import Story
 from tinylm.data import Batches, Corpus
 from tinylm.errors import ConfigError, DataError, RunError
@@ -216,6 +219,61 @@ def test_a_tiny_vocabulary_is_said_aloud(home: Path, tiny_config: Configured, tm
     )
     layout, tokenizer, _ = open_prepared(prepare.prepare(config, home))
     assert any(str(tokenizer.vocab_size) in note and "5000" in note for note in layout.notes)
+
+
+def test_twice_the_text_is_twice_the_work(
+    home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte is read a fixed number of times, and each character is encoded once."""
+    read, encoded = Counter[str](), Counter[str]()
+    whole_read, whole_encode = Spool.read, Tokenizer.encode
+
+    def counted_read(self: Spool, start: int, end: int) -> bytes:
+        read[name] += end - start
+        return whole_read(self, start, end)
+
+    def counted_encode(self: Tokenizer, text: str) -> np.ndarray:
+        encoded[name] += len(text)
+        return whole_encode(self, text)
+
+    monkeypatch.setattr(Spool, "read", counted_read)
+    monkeypatch.setattr(Tokenizer, "encode", counted_encode)
+    sizes = {"small": 60_000, "large": 240_000}
+    for name, size in sizes.items():
+        text = made_up_text(1, size)[:size]
+        source = written(tmp_path / name, text)
+        prepare.prepare(tiny_config(data={"sources": [source], "val_placement": "tail"}), home)
+        assert encoded[name] == size
+    assert read["large"] < 1.1 * 4 * read["small"]
+    assert read["large"] < 5 * sizes["large"]
+
+
+def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = []
+    train_tokenizer = prepare.train_tokenizer
+
+    def noted(settings: TokenizerConfig, train: Any, alphabet: Any, share: float) -> Tokenizer:
+        shares.append(share)
+        return train_tokenizer(settings, train, alphabet, share)
+
+    monkeypatch.setattr(prepare, "train_tokenizer", noted)
+    monkeypatch.setattr(prepare, "MOST_TRAINED", 9000)
+    layout, _, _ = open_prepared(prepare.prepare(tiny_config(), home))
+    assert shares == [9000 / (layout.bytes - layout.val_bytes)]
+    assert any("tokenizer was trained on 0 MB spread evenly" in note for note in layout.notes)
+
+
+def test_what_is_compressed_has_an_end() -> None:
+    text = made_up_text(2, 40_000).replace("é", "e")
+    whole = baselines.baselines([], [Stretch.of(text)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "MOST_COMPRESSED", 10_000)
+        some = baselines.baselines([], [Stretch.of(text[:6000]), Stretch.of(text[6000:])])
+    first = baselines.baselines([], [Stretch.of(text[:10_000])])
+    assert (some["gzip"], some["xz"]) == (first["gzip"], first["xz"])
+    assert some["gzip"] > whole["gzip"]
 
 
 # --- texts read several times ------------------------------------------------------------------------------

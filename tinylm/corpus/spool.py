@@ -22,7 +22,7 @@ from typing import BinaryIO, cast
 BLOCK = 1 << 20
 """Bytes of a text that are read at a time, and characters that are written at a time."""
 
-_MARK = 1 << 16
+_MARK = 1 << 13
 """Characters after which it is noted anew at which byte they end."""
 
 
