@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from tinylm import disk, paths, tokens
 from tinylm.config import STORIES, DataConfig, RunConfig, TokenizerConfig
-from tinylm.corpus.baselines import baselines
+from tinylm.corpus.baselines import MOST_COMPRESSED, baselines
 from tinylm.corpus.cleaning import CLEANING_VERSION
 from tinylm.corpus.holdout import Piece, hold_out
 from tinylm.corpus.reading import Reading, Text, fingerprint, read_paths
@@ -134,6 +134,8 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
             os.fsync(file.fileno())
         measured = measuring.result()
     size, val_bytes = (sum(text.size for text in texts) for texts in (train, held_out))
+    if val_bytes > MOST_COMPRESSED:
+        notes.append(f"gzip and xz were asked about the first {MOST_COMPRESSED >> 20} MiB of the held-out text.")
     if val_bytes and floor[1] == val_bytes:
         measured["floor"] = floor[0] / val_bytes
     layout = Layout(

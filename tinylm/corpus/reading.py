@@ -8,7 +8,6 @@ need be, and its cleaned text goes to a spool: the memory stays what it was, how
 import hashlib
 import os
 import stat
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from tinylm.corpus.cleaning import Unwrap, clean
-from tinylm.corpus.encoding import DAMAGED_UTF8, Encoding, Raw, decoded, encoding_of, looks_like
+from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
+from tinylm.corpus.said import Said, a, counted, listed, only, shown
 from tinylm.corpus.spool import BLOCK, Spool, Stretch
 from tinylm.errors import DataError
 
@@ -57,7 +57,7 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
     readable text, and if nothing is left; OSError where the spool has no room.
     """
     files, folders = _walk(paths)
-    said = _Said()
+    said = Said()
     texts: list[Text] = []
     seen: dict[bytes, _File] = {}  # by the hash of the raw bytes
     for file in files:
@@ -66,7 +66,7 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
             continue
         digest = _digest(raw).digest()
         if first := seen.get(digest):
-            said.repeat(file, first)
+            said.repeat(file.path, file.name, (first.path, first.name))
             file.keep()
             continue
         encoding = encoding_of(raw)
@@ -88,12 +88,12 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
     for folder in folders:
         if not folder.kept:
             raise DataError(
-                f"{folder.name} holds no readable text{_only(folder.left_out)}.",
+                f"{folder.name} holds no readable text{only(folder.left_out)}.",
                 "Give a folder that holds plain text files, best in UTF-8, or name a file.",
             )
     if not texts:
         raise DataError(
-            f"{_listed(said.empty)} {'is' if len(said.empty) == 1 else 'are'} empty.",
+            f"{listed(said.empty)} {'is' if len(said.empty) == 1 else 'are'} empty.",
             "Give a file with some text in it, or use the built-in text: stories.",
         )
     return Reading(tuple(texts), (*(f.note() for f in folders if f.left_out), *said.notes()))
@@ -108,7 +108,7 @@ def fingerprint(paths: Sequence[str | Path], room: float) -> list[tuple[str, str
     """
     files, _ = _walk(paths)
     found = ((file, _raw(file, room)[0]) for file in files)
-    return [(_shown(file.path), _digest(raw).hexdigest()) for file, raw in found if raw is not None]
+    return [(shown(file.path), _digest(raw).hexdigest()) for file, raw in found if raw is not None]
 
 
 # --- what lies where -----------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ class _Folder:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def note(self) -> str:
-        return f"Left out {_counted(self.left_out)} in {self.name}."
+        return f"Left out {counted(self.left_out)} in {self.name}."
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class _File:
             self.folder.left_out[kind] += 1
             return
         raise DataError(
-            f"{self.name} looks like {_a(kind)}, not like text.",
+            f"{self.name} looks like {a(kind)}, not like text.",
             "Save its text as a plain text file, best in UTF-8, and give that.",
         )
 
@@ -154,7 +154,7 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
     folders: list[_Folder] = []
     for place, given in enumerate(paths):
         path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path.expanduser raises where there is no home
-        name = _shown(given)
+        name = shown(given)
         try:
             mode = path.stat().st_mode if os.fspath(given) else 0
         except PermissionError as error:
@@ -162,14 +162,14 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
         except (OSError, ValueError) as error:  # missing, too long, a loop of links, a NUL in the name
             raise DataError(
                 f"{name or 'A path without a name'} does not exist.",
-                f"Check the spelling (relative paths start at {_shown(Path.cwd())}), or use stories.",
+                f"Check the spelling (relative paths start at {shown(Path.cwd())}), or use stories.",
             ) from error
         if stat.S_ISDIR(mode):
             folder = _Folder(name if name.endswith("/") else f"{name}/")
             folders.append(folder)
             files += _inside(path, folder, place)
         elif stat.S_ISREG(mode):
-            files.append(_File(path, _shown(path.name), place))
+            files.append(_File(path, shown(path.name), place))
         else:
             raise DataError(
                 f"{name or 'A path without a name'} is neither a file nor a folder.",
@@ -207,7 +207,7 @@ def _inside(root: Path, folder: _Folder, place: int) -> list[_File]:
                 found.append((path.relative_to(root).parts, path))
             else:
                 folder.left_out["special file"] += 1  # a pipe would make us wait for ever
-    return [_File(path, _shown("/".join(parts)), place, folder) for parts, path in sorted(found)]
+    return [_File(path, shown("/".join(parts)), place, folder) for parts, path in sorted(found)]
 
 
 def _hidden(path: Path) -> bool:
@@ -273,85 +273,3 @@ def _too_large(name: str, size: int, room: float) -> DataError:
 
 def _unreadable(name: str) -> DataError:
     return DataError(f"{name} may not be read.", "Change its permissions, or copy it to where you may read it.")
-
-
-# --- what to say ---------------------------------------------------------------------------------------
-
-
-class _Said:
-    """Collects what was done to which file, so that a thousand files make a few sentences."""
-
-    def __init__(self) -> None:
-        self.empty: list[str] = []  # named outright
-        self._encodings: dict[str, list[str]] = {}
-        self._repeats: dict[str, list[str]] = {}  # by what they repeat
-        self._twice: list[str] = []
-        self._cut: list[str] = []
-        self._joined: list[str] = []
-
-    def repeat(self, file: _File, first: _File) -> None:
-        if file.path.resolve() == first.path.resolve():
-            self._twice.append(file.name)
-            return
-        a, b = (first.name, file.name) if first.name != file.name else (_shown(first.path), _shown(file.path))
-        self._repeats.setdefault(a, []).append(b)
-
-    def text(self, name: str, encoding: str, cut: bool, joined: bool) -> None:
-        if encoding != "UTF-8":
-            self._encodings.setdefault(encoding, []).append(name)
-        if cut:
-            self._cut.append(name)
-        if joined:
-            self._joined.append(name)
-
-    def notes(self) -> list[str]:
-        notes = []
-        if self.empty:
-            notes.append(f"{_listed(self.empty)} {_were(self.empty)} empty and left out.")
-        for encoding, names in self._encodings.items():
-            verb, it = ("is", "it was") if len(names) == 1 else ("are", "they were")
-            if encoding == DAMAGED_UTF8:
-                notes.append(f"{_listed(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd.")
-            else:
-                notes.append(f"{_listed(names)} {verb} not UTF-8; {it} read as {encoding}.")
-        for first, names in self._repeats.items():
-            verb = "repeats" if len(names) == 1 else "repeat"
-            notes.append(f"{_listed(names)} {verb} {first} and {_were(names)} read once.")
-        if self._twice:
-            notes.append(f"{_listed(self._twice)} {_were(self._twice)} given twice and read once.")
-        if self._cut:
-            notes.append(f"Cut the Project Gutenberg header and licence of {_listed(self._cut)}.")
-        if self._joined:
-            notes.append(f"Joined hard-wrapped lines in {_listed(self._joined)}.")
-        return notes
-
-
-def _shown(path: str | Path) -> str:
-    """A path for people and for JSON: U+FFFD for control characters and for bytes that are not Unicode."""
-    text = os.fspath(path).replace(os.sep, "/")
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-
-
-def _were(names: list[str]) -> str:
-    return "was" if len(names) == 1 else "were"
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-def _and(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _listed(names: list[str], most: int = 4) -> str:
-    return _and(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
-
-
-def _counted(kinds: Counter[str]) -> str:
-    """ "3 pictures and 1 hidden file": the most frequent first."""
-    return _and([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
-
-
-def _only(kinds: Counter[str]) -> str:
-    return f", only {_counted(kinds)}" if kinds else ": it is empty"
