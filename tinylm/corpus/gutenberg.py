@@ -64,8 +64,8 @@ class _Reader:
     def before(self, marker: re.Pattern[str]) -> Iterator[str]:
         """The text up to the next marker, in pieces that begin at a line, and then go on behind it."""
         while True:
-            found = marker.search(self._text, self._at)
             settled = len(self._text) - _REACH
+            found = marker.search(self._text, self._at) if self._over or settled > self._at else None
             if found and (self._over or found.start() <= settled):
                 piece, self._at = self._text[self._at : found.start()], found.end()
             else:

@@ -58,15 +58,19 @@ class Spool:
         """Append a text; OSError where the disk has no room for it."""
         first = len(self._characters) - 1
         for block in blocks:
-            parts = [block[place : place + _MARK] for place in range(0, len(block), _MARK)]
-            encoded = [part.encode() for part in parts]
-            with self._lock:
-                self._file.seek(self._bytes[-1])
-                self._file.write(b"".join(encoded))
-            for part, data in zip(parts, encoded, strict=True):
-                self._characters.append(self._characters[-1] + len(part))
-                self._bytes.append(self._bytes[-1] + len(data))
+            for place in range(0, len(block), BLOCK):
+                self._append(block[place : place + BLOCK])
         return Stretch(self, self._characters[first], self._characters[-1], self._bytes[first], self._bytes[-1])
+
+    def _append(self, text: str) -> None:
+        parts = [text[place : place + _MARK] for place in range(0, len(text), _MARK)]
+        encoded = [part.encode() for part in parts]
+        with self._lock:
+            self._file.seek(self._bytes[-1])
+            self._file.write(b"".join(encoded))
+        for part, data in zip(parts, encoded, strict=True):
+            self._characters.append(self._characters[-1] + len(part))
+            self._bytes.append(self._bytes[-1] + len(data))
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to `end`."""
