@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -226,18 +226,18 @@ def test_twice_the_text_is_twice_the_work(
 ) -> None:
     """Each byte is read a fixed number of times, and each character is encoded once."""
     read, encoded = Counter[str](), Counter[str]()
-    whole_read, whole_encode = Spool.read, Tokenizer.encode
+    whole_read, whole_encode = Spool.read, Tokenizer.encode_each
 
     def counted_read(self: Spool, start: int, end: int) -> bytes:
         read[name] += end - start
         return whole_read(self, start, end)
 
-    def counted_encode(self: Tokenizer, text: str) -> np.ndarray:
-        encoded[name] += len(text)
-        return whole_encode(self, text)
+    def counted_encode(self: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
+        encoded[name] += sum(map(len, texts))
+        return whole_encode(self, texts)
 
     monkeypatch.setattr(Spool, "read", counted_read)
-    monkeypatch.setattr(Tokenizer, "encode", counted_encode)
+    monkeypatch.setattr(Tokenizer, "encode_each", counted_encode)
     sizes = {"small": 60_000, "large": 240_000}
     for name, size in sizes.items():
         text = made_up_text(1, size)[:size]

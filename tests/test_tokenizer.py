@@ -153,6 +153,13 @@ def test_a_text_is_cut_between_its_lines_or_words() -> None:
     assert list(BPE.portions(["\n" * 50] * 4)) == ["\n" * 200], "nobody knows where a piece ends here"
 
 
+@given(st.lists(ANY_TEXT | st.just(f"a {END_OF_TEXT}"), max_size=6))
+def test_many_texts_are_encoded_as_each_alone(texts: list[str]) -> None:
+    for tokenizer in (BPE, BYTE):
+        encoded = tokenizer.encode_each(texts)
+        assert [ids.tolist() for ids in encoded] == [tokenizer.encode(text).tolist() for text in texts]
+
+
 def test_a_share_of_the_text_is_spread_over_it() -> None:
     blocks = [f"{i:03}\n" for i in range(1000)]
     kept = list(training_blocks(blocks, 0.25))

@@ -17,8 +17,12 @@ from tinylm.inorder import in_order
 from tinylm.layout import Segment
 from tinylm.tokenizer import Tokenizer
 
-_TASK = 1 << 18
+_ENOUGH = 1 << 18
 """Characters after which enough is together to be encoded by another thread."""
+
+
+_Task = list[tuple[int, str | None]]
+"""Numbers of parts, each with some of its text, or None for the end-of-text token."""
 
 
 class _Part(NamedTuple):
@@ -65,25 +69,25 @@ def _is_last(pieces: Sequence[Piece], i: int) -> bool:
 def _encode(file: BinaryIO, parts: Sequence[_Part], tokenizer: Tokenizer, dtype: str) -> list[tuple[int, int]]:
     """Write the ids of the parts one after the other; returns where each begins and ends."""
 
-    def encode(task: list[tuple[int, str | None]]) -> list[tuple[int, npt.NDArray[np.unsignedinteger[Any]]]]:
-        end_of_text = np.array([tokenizer.end_of_text])
-        return [
-            (number, (end_of_text if block is None else tokenizer.encode(block)).astype(dtype))
-            for number, block in task
-        ]
+    end_of_text = np.array([tokenizer.end_of_text])
+
+    def encode(task: _Task) -> tuple[list[int], list[int], npt.NDArray[np.unsignedinteger[Any]]]:
+        numbers, blocks = zip(*task, strict=True)
+        encoded = iter(tokenizer.encode_each([block for block in blocks if block is not None]))
+        ids = [end_of_text if block is None else next(encoded) for block in blocks]
+        return list(numbers), [len(part) for part in ids], np.concatenate(ids).astype(dtype)
 
     lengths = np.zeros(len(parts), dtype=np.int64)
-    for done in in_order(encode, _tasks(parts, tokenizer)):
-        for number, ids in done:
-            file.write(ids.tobytes())
-            lengths[number] += len(ids)
+    for numbers, counts, ids in in_order(encode, _tasks(parts, tokenizer)):
+        np.add.at(lengths, numbers, counts)
+        file.write(ids.tobytes())
     ends = np.cumsum(lengths)
     return list(zip((ends - lengths).tolist(), ends.tolist(), strict=True))
 
 
-def _tasks(parts: Sequence[_Part], tokenizer: Tokenizer) -> Iterator[list[tuple[int, str | None]]]:
-    """What there is to encode: the number of the part and some of its text, or None for the end-of-text token."""
-    task: list[tuple[int, str | None]] = []
+def _tasks(parts: Sequence[_Part], tokenizer: Tokenizer) -> Iterator[_Task]:
+    """What there is to encode, in the order in which it is written."""
+    task: _Task = []
     characters = 0
     for number, part in enumerate(parts):
         if part.before:
@@ -91,7 +95,7 @@ def _tasks(parts: Sequence[_Part], tokenizer: Tokenizer) -> Iterator[list[tuple[
         for block in tokenizer.portions(part.text.blocks()):
             task.append((number, block))
             characters += len(block)
-            if characters >= _TASK:
+            if characters >= _ENOUGH:
                 yield task
                 task, characters = [], 0
         if part.behind:
