@@ -39,9 +39,9 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def room(folder: Path) -> int:
-    """Bytes that are free where a folder lies, or will lie."""
-    return shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.is_dir())).free
+def size(folder: Path) -> int:
+    """Bytes that the disk has, full or free, where a folder lies or will lie."""
+    return shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.is_dir())).total
 
 
 def umask() -> int:

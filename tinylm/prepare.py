@@ -54,7 +54,7 @@ def prepare(config: RunConfig, home: Path) -> Path:
     """
     groups = groups_of(config)
     texts = paths.cache(home) / "texts"
-    folder = texts / _key(groups, config.data, config.tokenizer, disk.room(texts))
+    folder = texts / _key(groups, config.data, config.tokenizer, disk.size(texts))
     if _is_whole(folder):
         return folder
     shutil.rmtree(folder, ignore_errors=True)  # somebody cleared a part of the cache
@@ -82,10 +82,10 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerConfig, room: float) -> str:
-    """The content of the texts and all that decides what becomes of it, as a short hash; the disk has `room` bytes."""
+def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerConfig, disk_size: float) -> str:
+    """The content of the texts and all that decides what becomes of it, as a short hash."""
     content = {
-        name: [STORIES if source == STORIES else fingerprint([source], room) for source in sources]
+        name: [STORIES if source == STORIES else fingerprint([source], disk_size) for source in sources]
         for name, sources in groups.items()
     }
     decides: dict[str, Any] = {

@@ -140,3 +140,11 @@ def test_more_text_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_stretch_of_a_string_is_that_string() -> None:
     assert str(Stretch.of("né\n")) == "né\n"
+
+
+def test_who_still_reads_when_a_spool_is_closed_is_stopped() -> None:
+    place = Spool()
+    text = place.put(["word " * 10])
+    place.close()
+    with pytest.raises(ValueError, match="closed"):
+        baselines.baselines([text], [text])

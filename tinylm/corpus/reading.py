@@ -61,7 +61,7 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
     texts: list[Text] = []
     seen: dict[bytes, _File] = {}  # by the hash of the raw bytes
     for file in files:
-        raw, small = _raw(file, spool.room())
+        raw, small = _raw(file, spool.disk())
         if raw is None:
             continue
         digest = _digest(raw).digest()
@@ -99,15 +99,15 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
     return Reading(tuple(texts), (*(f.note() for f in folders if f.left_out), *said.notes()))
 
 
-def fingerprint(paths: Sequence[str | Path], room: float) -> list[tuple[str, str]]:
+def fingerprint(paths: Sequence[str | Path], disk: float) -> list[tuple[str, str]]:
     """(path, SHA-256 of the raw bytes) of the files that read_paths would open, in its order, undecoded.
 
-    Together with the settings and CLEANING_VERSION this keys a cache of what read_paths returns. `room` is how many
-    bytes the disk has for their texts. Raises DataError as read_paths does for paths that are missing, too large or
-    cannot be read.
+    Together with the settings and CLEANING_VERSION this keys a cache of what read_paths returns. `disk` is how many
+    bytes the disk has, full or free, on which their texts will lie. Raises DataError as read_paths does for paths that
+    are missing, too large or cannot be read.
     """
     files, _ = _walk(paths)
-    found = ((file, _raw(file, room)[0]) for file in files)
+    found = ((file, _raw(file, disk)[0]) for file in files)
     return [(shown(file.path), _digest(raw).hexdigest()) for file, raw in found if raw is not None]
 
 
@@ -217,16 +217,16 @@ def _hidden(path: Path) -> bool:
     return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
 
 
-def _raw(file: _File, room: float) -> tuple[Raw | None, bool]:
+def _raw(file: _File, disk: float) -> tuple[Raw | None, bool]:
     """The bytes of a file, or None where it is left out of its folder at first sight; and whether they are few."""
     try:
         with file.path.open("rb") as stream:
             head = stream.read(_HEAD)
             kind = looks_like(head)
             size = os.fstat(stream.fileno()).st_size
-            if kind is None and _DISK_SHARE * size > room:
+            if kind is None and _DISK_SHARE * size > disk:
                 if file.folder is None:
-                    raise _too_large(file.name, size, room)
+                    raise _too_large(file.name, size, disk)
                 kind = "file too large for the disk"
             if kind is None:
                 if size > _WHOLE:
@@ -263,11 +263,11 @@ def _digest(raw: Raw) -> "hashlib._Hash":
     return digest
 
 
-def _too_large(name: str, size: int, room: float) -> DataError:
+def _too_large(name: str, size: int, disk: float) -> DataError:
     return DataError(
-        f"{name} has {size / 1e9:,.1f} GB, and the disk {room / 1e9:,.1f} free: a text needs {_DISK_SHARE} times its "
-        "size there.",
-        "Give a part of it, or make room.",
+        f"{name} has {size / 1e9:,.1f} GB, and the disk {disk / 1e9:,.1f}: a text needs {_DISK_SHARE} times its size "
+        "there.",
+        "Give a part of it, or choose a --home on a larger disk.",
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import io
 import math
-import shutil
 import tempfile
 import threading
 from array import array
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
+
+from tinylm import disk
 
 BLOCK = 1 << 20
 """Bytes of a text that are read at a time, and characters that are written at a time."""
@@ -50,9 +51,9 @@ class Spool:
         with self._lock:
             self._file.close()
 
-    def room(self) -> float:
-        """Bytes that are free where the file lies; endless in the memory."""
-        return shutil.disk_usage(self._folder).free if self._folder else math.inf
+    def disk(self) -> float:
+        """Bytes that the disk has, full or free, where the file lies; endless in the memory."""
+        return disk.size(self._folder) if self._folder else math.inf
 
     def put(self, blocks: Iterable[str]) -> Stretch:
         """Append a text; OSError where the disk has no room for it."""
