@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from tinylm import prepare
 from tinylm.config import RunConfig
+from tinylm.corpus import holdout
 from tinylm.data import Batches, Corpus, HeldOut, Stream, mix, permute
 from tinylm.errors import DataError, RunError
+from tinylm.layout import Layout, Segment
 from tinylm.model import IGNORED
-from tinylm.prepare import Layout, Segment
 from tinylm.tokenizer import Tokenizer
 
 CPU = torch.device("cpu")
@@ -52,7 +53,7 @@ def places(home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pyt
     """Prepares a text in which every character stands once, so that an id tells its place."""
 
     def make(placement: str, size: int = 5000, **groups: object) -> Path:
-        monkeypatch.setattr(prepare, "MIN_SPANS_CHARS", 1000)
+        monkeypatch.setattr(holdout, "MIN_SPANS_CHARS", 1000)
         path = tmp_path / "places.txt"
         path.write_text("".join(map(chr, range(0x4E00, 0x4E00 + size))), encoding="utf-8")
         config = tiny_config(
@@ -365,3 +366,19 @@ def test_counts_of_tokens(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, np.zeros(100, dtype=np.uint16), layout)
     assert corpus.train_tokens == 80
     assert corpus.val_tokens == 18
+
+
+def test_a_batch_costs_the_same_whatever_the_size_of_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    read = Corpus.read
+
+    def counted(self: Corpus, places: torch.Tensor) -> torch.Tensor:
+        asked.append(places.numel())
+        return read(self, places)
+
+    monkeypatch.setattr(Corpus, "read", counted)
+    for size in (1000, 100_000):
+        batches = Batches(counting(tmp_path / str(size), size, 8), "chunked", 4, 1)
+        for step in (0, 7):
+            batches.draw(step)
+    assert asked == [4 * 9] * 4

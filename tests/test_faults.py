@@ -46,7 +46,7 @@ import pytest
 from tests import programs
 from tests.programs import Program, steps
 from tests.test_cli import ENDLESS, TINY, Said, call, left_behind, one_message
-from tinylm import card, checkpoint, disk, generate, measure, prepare, runs, session, settings, shelf
+from tinylm import card, checkpoint, disk, generate, measure, prepare, runs, session, settings, shelf, tokens
 from tinylm import train as engine
 from tinylm.config import RunConfig
 from tinylm.errors import RunError
@@ -198,7 +198,7 @@ def refusal(said: Said) -> str:
 BEFORE: dict[str, Call] = {
     "the run's folder": (runs, "create", 1),
     "preparing": (prepare, "_make", 1),
-    "tokens.bin": (prepare, "_encode", 1),
+    "tokens.bin": (tokens, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
     "config.toml": (disk, "replace_durably", 1),
     "the log's first line": (Log, "write", 1),

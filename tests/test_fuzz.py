@@ -30,6 +30,7 @@ from tests.test_hostile import contents, reforge
 from tinylm import checkpoint, console, events, generate, glance, load, runs, settings, shelf
 from tinylm.config import Budget, RunConfig, SampleConfig
 from tinylm.corpus.reading import read_paths
+from tinylm.corpus.spool import Spool
 from tinylm.data import Batches, Corpus
 from tinylm.errors import TinyLMError
 from tinylm.notes import Notes
@@ -273,7 +274,7 @@ def preferred(place: Place) -> None:
 
 
 def read_text(place: Place) -> None:
-    read_paths([place.home / "text.txt"])
+    read_paths([place.home / "text.txt"], "auto", Spool(in_memory=True))
 
 
 def pasted(place: Place) -> None:

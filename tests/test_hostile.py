@@ -335,7 +335,7 @@ def test_a_checkpoint_larger_than_the_memory_is_not_set_aside(run: RunFolder, mo
     assert contents(run.path) == before
 
 
-def test_a_text_larger_than_the_memory(home: Path, tmp_path: Path) -> None:
+def test_a_text_larger_than_the_disk(home: Path, tmp_path: Path) -> None:
     giant = tmp_path / "giant.txt"
     giant.write_text("Once upon a time")
     os.truncate(giant, 1 << 42)
@@ -343,7 +343,7 @@ def test_a_text_larger_than_the_memory(home: Path, tmp_path: Path) -> None:
     def read() -> None:
         said = call("--train", "--home", home, "--data", giant)
         assert said.code == 2
-        assert "memory" in one_message(said.err)
+        assert "the disk" in one_message(said.err)
 
     assert grown(read) < 100
 

@@ -2,10 +2,12 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +15,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinylm import paths, prepare, settings
-from tinylm.config import RunConfig
+from tests.conftest import made_up_text
+from tinylm import paths, prepare, settings, tokens
+from tinylm.config import RunConfig, TokenizerConfig
+from tinylm.corpus import baselines, holdout
+from tinylm.corpus.holdout import N_SPANS
 from tinylm.corpus.reading import Text
+from tinylm.corpus.spool import Spool, Stretch
 from tinylm.corpus.stories import Story
 from tinylm.data import Batches, Corpus
 from tinylm.errors import ConfigError, DataError, RunError
 from tinylm.events import Event, StepDone
-from tinylm.prepare import N_SPANS, Layout, Segment, hold_out
+from tinylm.layout import Layout, Segment
 from tinylm.runs import open_run
 from tinylm.tokenizer import Tokenizer
 from tinylm.train import resume, train
@@ -39,6 +45,19 @@ def written(path: Path, text: str) -> str:
     return str(path)
 
 
+@dataclass
+class Part:
+    text: str
+    held_out: bool
+    opens: bool
+    closes: bool
+
+
+def hold_out(documents: tuple[str, ...], fraction: float, placement: str) -> list[Part]:
+    pieces = holdout.hold_out(Text("t", tuple(map(Stretch.of, documents))), fraction, placement)
+    return [Part(str(piece.text), piece.held_out, piece.opens, piece.closes) for piece in pieces]
+
+
 # --- what is held out --------------------------------------------------------------------------------------
 
 
@@ -48,11 +67,11 @@ def written(path: Path, text: str) -> str:
     st.sampled_from(["tail", "spans"]),
 )
 def test_pieces_are_the_text(text: str, fraction: float, placement: str) -> None:
-    original, prepare.MIN_SPANS_CHARS = prepare.MIN_SPANS_CHARS, 10
+    original, holdout.MIN_SPANS_CHARS = holdout.MIN_SPANS_CHARS, 10
     try:
-        pieces = hold_out(Text("t", (text,)), fraction, placement)
+        pieces = hold_out((text,), fraction, placement)
     finally:
-        prepare.MIN_SPANS_CHARS = original
+        holdout.MIN_SPANS_CHARS = original
     assert "".join(piece.text for piece in pieces) == text
     assert all(piece.text for piece in pieces)
     assert [piece.opens for piece in pieces] == [True] + [False] * (len(pieces) - 1)
@@ -64,7 +83,7 @@ def test_pieces_are_the_text(text: str, fraction: float, placement: str) -> None
 @pytest.mark.parametrize("length", [10, 99, 1_115_394, 1_003_854])
 def test_the_tail_begins_where_nanogpt_cuts(length: int) -> None:
     text = "x" * length
-    first, second = hold_out(Text("t", (text,)), 0.1, "tail")
+    first, second = hold_out((text,), 0.1, "tail")
     assert not first.held_out
     assert second.held_out
     assert len(first.text) == int(length * 0.9)
@@ -72,7 +91,7 @@ def test_the_tail_begins_where_nanogpt_cuts(length: int) -> None:
 
 def test_spans_are_spread_and_begin_and_end_at_lines() -> None:
     text = "".join(f"line {i:05}\n" for i in range(20_000))
-    pieces = hold_out(Text("t", (text,)), 0.1, "spans")
+    pieces = hold_out((text,), 0.1, "spans")
     held = [piece for piece in pieces if piece.held_out]
     assert len(held) == N_SPANS
     assert [piece.held_out for piece in pieces] == [bool(i % 2) for i in range(2 * N_SPANS + 1)]
@@ -83,18 +102,18 @@ def test_spans_are_spread_and_begin_and_end_at_lines() -> None:
 
 
 def test_a_short_text_gives_its_tail_instead_of_spans() -> None:
-    pieces = hold_out(Text("t", ("line\n" * 1000,)), 0.1, "spans")
+    pieces = hold_out(("line\n" * 1000,), 0.1, "spans")
     assert [piece.held_out for piece in pieces] == [False, True]
 
 
 def test_of_many_documents_the_last_are_held_out_whole() -> None:
     documents = tuple(str(i) * 100 for i in range(10))
-    pieces = hold_out(Text("t", documents), 0.25, "spans")
+    pieces = hold_out(documents, 0.25, "spans")
     assert [piece.text for piece in pieces] == list(documents)
     assert [piece.held_out for piece in pieces] == [False] * 7 + [True] * 3
     assert all(piece.opens and piece.closes for piece in pieces)
-    assert not any(piece.held_out for piece in hold_out(Text("t", documents), 0.0, "tail"))
-    assert not hold_out(Text("t", documents), 0.5, "tail")[0].held_out
+    assert not any(piece.held_out for piece in hold_out(documents, 0.0, "tail"))
+    assert not hold_out(documents, 0.5, "tail")[0].held_out
 
 
 # --- what is written ---------------------------------------------------------------------------------------
@@ -150,7 +169,7 @@ def test_nothing_held_out(home: Path, tiny_config: Configured, tiny_text: str) -
 def test_spans_without_a_held_out_part_leave_one_whole_text(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "MIN_SPANS_CHARS", 100)
+    monkeypatch.setattr(holdout, "MIN_SPANS_CHARS", 100)
     config = tiny_config(tokenizer={"kind": "byte"}, data={"val_fraction": 0.0, "val_placement": "spans"})
     layout, _, ids = open_prepared(prepare.prepare(config, home))
     assert layout.groups == {prepare.group_name(config.data.sources): [Segment(0, len(ids), False, False)]}
@@ -200,6 +219,61 @@ def test_a_tiny_vocabulary_is_said_aloud(home: Path, tiny_config: Configured, tm
     )
     layout, tokenizer, _ = open_prepared(prepare.prepare(config, home))
     assert any(str(tokenizer.vocab_size) in note and "5000" in note for note in layout.notes)
+
+
+def test_twice_the_text_is_twice_the_work(
+    home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte is read a fixed number of times, and each character is encoded once."""
+    read, encoded = Counter[str](), Counter[str]()
+    whole_read, whole_encode = Spool.read, Tokenizer.encode_each
+
+    def counted_read(self: Spool, start: int, end: int) -> bytes:
+        read[name] += end - start
+        return whole_read(self, start, end)
+
+    def counted_encode(self: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
+        encoded[name] += sum(map(len, texts))
+        return whole_encode(self, texts)
+
+    monkeypatch.setattr(Spool, "read", counted_read)
+    monkeypatch.setattr(Tokenizer, "encode_each", counted_encode)
+    sizes = {"small": 60_000, "large": 240_000}
+    for name, size in sizes.items():
+        text = made_up_text(1, size)[:size]
+        source = written(tmp_path / name, text)
+        prepare.prepare(tiny_config(data={"sources": [source], "val_placement": "tail"}), home)
+        assert encoded[name] == size
+    assert read["large"] < 1.1 * 4 * read["small"]
+    assert read["large"] < 5 * sizes["large"]
+
+
+def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = []
+    train_tokenizer = prepare.train_tokenizer
+
+    def noted(settings: TokenizerConfig, train: Any, alphabet: Any, share: float) -> Tokenizer:
+        shares.append(share)
+        return train_tokenizer(settings, train, alphabet, share)
+
+    monkeypatch.setattr(prepare, "train_tokenizer", noted)
+    monkeypatch.setattr(prepare, "MOST_TRAINED", 9000)
+    layout, _, _ = open_prepared(prepare.prepare(tiny_config(), home))
+    assert shares == [9000 / (layout.bytes - layout.val_bytes)]
+    assert any("tokenizer was trained on 0 MB spread evenly" in note for note in layout.notes)
+
+
+def test_what_is_compressed_has_an_end() -> None:
+    text = made_up_text(2, 40_000).replace("é", "e")
+    whole = baselines.baselines([], [Stretch.of(text)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "MOST_COMPRESSED", 10_000)
+        some = baselines.baselines([], [Stretch.of(text[:6000]), Stretch.of(text[6000:])])
+    first = baselines.baselines([], [Stretch.of(text[:10_000])])
+    assert (some["gzip"], some["xz"]) == (first["gzip"], first["xz"])
+    assert some["gzip"] > whole["gzip"]
 
 
 # --- texts read several times ------------------------------------------------------------------------------
@@ -260,7 +334,7 @@ def test_neighbours_of_one_weight_are_one_stretch(home: Path, tiny_config: Confi
 def test_held_out_text_stays_at_the_sides_of_each_copy(
     home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "MIN_SPANS_CHARS", 1000)
+    monkeypatch.setattr(holdout, "MIN_SPANS_CHARS", 1000)
     source = written(tmp_path / "a.txt", "".join(f"line {i:04}\n" for i in range(500)))
     data = {"sources": [source], "val_placement": "spans"}
     once = open_prepared(prepare.prepare(tiny_config(data=data), home))[0].groups[source]
@@ -378,7 +452,7 @@ def test_nothing_half_made_stays(home: Path, tiny_config: Configured, monkeypatc
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(prepare, "_encode", full)
+    monkeypatch.setattr(tokens, "write", full)
     with pytest.raises(OSError, match="No space"):
         prepare.prepare(tiny_config(), home)
     assert list((paths.cache(home) / "texts").iterdir()) == []
@@ -475,7 +549,7 @@ def test_a_damaged_layout_is_refused(text: str) -> None:
 def test_held_out_pieces_and_segments_never_overlap(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "MIN_SPANS_CHARS", 1000)
+    monkeypatch.setattr(holdout, "MIN_SPANS_CHARS", 1000)
     layout, tokenizer, ids = open_prepared(prepare.prepare(tiny_config(data={"val_placement": "spans"}), home))
     assert len(layout.held_out) == N_SPANS
     stretches = sorted([(part.start, part.end) for [*parts] in layout.groups.values() for part in parts])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tinylm import events, glance, paths, runs, settings, shelf
+from tinylm import events, glance, paths, runs, settings, shelf, wary
 from tinylm.config import RunConfig
 from tinylm.errors import RunError
 from tinylm.runs import RunFolder
@@ -123,6 +123,20 @@ def test_a_long_log_is_not_read_whole(home: Path, monkeypatch: pytest.MonkeyPatc
     assert len(parsed) < 20
     assert (entry.step, entry.tokens, entry.seconds, entry.tokens_per_second) == (10_000, 320_000, 1000.0, 77.0)
     assert (entry.val_bpb, entry.best_step, entry.steps, entry.vocab_size) == (2.75, 9990, 1000, 300)
+
+
+def test_each_run_is_looked_at_once_however_many_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr("tinylm.wary.opened", lambda path, open_=wary.opened: opened.append(path) or open_(path))
+    counts = []
+    for many in (5, 20):
+        for number in range(many):
+            if not (home / "runs" / f"{number}").exists():
+                made(home, f"{number}", step(1))
+        opened.clear()
+        assert len(shelf.entries(home)) == many
+        counts.append(len(opened) / many)
+    assert counts[1] <= counts[0] <= 5
 
 
 def test_what_the_ends_of_a_log_do_not_tell_checkpoints_do(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tinylm.config import TokenizerConfig
 from tinylm.errors import DataError, RunError
-from tinylm.tokenizer import END_OF_TEXT, Tokenizer, train_tokenizer
+from tinylm.tokenizer import END_OF_TEXT, Tokenizer, train_tokenizer, training_blocks
 
 ODD = "naïve \U0001f642\U0001f468‍\U0001f469‍\U0001f467 \x00\x01 \r\n\t\t  \u3000日本語 ٣ ½ ﬁ \u202e \ufffd \ufeff"
 TEXT = "The miller saw the river. The river saw the miller! 1234567 it's they'll\n\n" * 20
@@ -129,6 +130,56 @@ def test_a_character_never_met_is_named() -> None:
         with pytest.raises(DataError) as caught:
             tokenizer.encode("ab" + unknown)
         assert repr(unknown) in caught.value.message
+
+
+SPACED = st.text(st.sampled_from("ab .,'!1\n\n\r\t \u3000é日"), max_size=80)
+
+
+@given(st.lists(SPACED, max_size=8))
+def test_portions_have_the_ids_of_the_whole(blocks: list[str]) -> None:
+    whole = "".join(blocks)
+    for tokenizer in (BPE, BYTE):
+        portions = list(tokenizer.portions(blocks))
+        assert "".join(portions) == whole
+        assert [i for part in portions for i in tokenizer.encode(part).tolist()] == tokenizer.encode(whole).tolist()
+
+
+def test_a_text_is_cut_between_its_lines_or_words() -> None:
+    for text in (TEXT, TEXT.replace("\n", " "), TEXT.replace("\n", "\n\n \n")):
+        blocks = [text[i : i + 100] for i in range(0, len(text), 100)]
+        portions = list(BPE.portions(blocks))
+        assert len(portions) > len(blocks) / 2
+        assert [i for part in portions for i in BPE.encode(part).tolist()] == BPE.encode(text).tolist()
+    assert list(BPE.portions(["\n" * 50] * 4)) == ["\n" * 200], "nobody knows where a piece ends here"
+
+
+@given(st.lists(ANY_TEXT | st.just(f"a {END_OF_TEXT}"), max_size=6))
+def test_many_texts_are_encoded_as_each_alone(texts: list[str]) -> None:
+    for tokenizer in (BPE, BYTE):
+        encoded = tokenizer.encode_each(texts)
+        assert [ids.tolist() for ids in encoded] == [tokenizer.encode(text).tolist() for text in texts]
+
+
+def test_a_share_of_the_text_is_spread_over_it() -> None:
+    blocks = [f"{i:03}\n" for i in range(1000)]
+    kept = list(training_blocks(blocks, 0.25))
+    assert len(kept) == pytest.approx(250, abs=1)
+    assert all(b - a in (12, 16, 20) for a, b in pairwise([4 * int(block) for block in kept]))
+    assert list(training_blocks(blocks)) == blocks
+
+
+def test_a_tokenizer_of_a_share_knows_that_share_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tinylm import tokenizer as module
+
+    monkeypatch.setattr(module, "_BLOCK_CHARS", 64)
+    text = "".join(f"{word}\n" * 32 for word in ("apple", "berry", "cherry", "grape"))
+    pieces = train_tokenizer(TokenizerConfig(vocab_size=300), [text], [], share=0.02).pieces
+    assert b"apple" in pieces
+    assert b"berry" not in pieces
+
+
+def test_half_a_character_is_replaced() -> None:
+    assert BPE.decode(BPE.encode("a\ud800b").tolist()) == "a\ufffdb"
 
 
 def damaged(**changes: object) -> str:

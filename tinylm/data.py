@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from tinylm.errors import DataError, RunError
+from tinylm.layout import Prepared, Segment
 from tinylm.model import IGNORED
-from tinylm.prepare import Prepared, Segment
 
 
 class Corpus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -36,6 +37,11 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def size(folder: Path) -> int:
+    """Bytes that the disk has, full or free, where a folder lies or will lie."""
+    return shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.is_dir())).total
 
 
 def umask() -> int:

@@ -9,6 +9,7 @@ import base64
 import codecs
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -34,6 +35,7 @@ MOST_BYTES = 1 << 25
 
 _MOST_CHARACTERS = 0x110000
 _BLOCK_CHARS = 1 << 19
+_BLOCKS = 16  # are counted at a time, by all processors
 
 _ENDLESS = re.compile(r"(\s{400000})")
 """White space that the split pattern takes as one piece; beyond a million characters its engine gives up."""
@@ -58,7 +60,9 @@ class Tokenizer:
             ranks = {piece: rank for rank, piece in enumerate(pieces)}
             if any(bytes([byte]) not in ranks for byte in range(256)):
                 raise ValueError("a BPE tokenizer without all 256 bytes")
-            self._bpe = tiktoken.Encoding("tinylm", pat_str=GPT4_SPLIT, mergeable_ranks=ranks, special_tokens={})
+            # A special token that tiktoken is never allowed to use: where it knows none it looks for one everywhere.
+            special = {END_OF_TEXT: self.end_of_text}
+            self._bpe = tiktoken.Encoding("tinylm", pat_str=GPT4_SPLIT, mergeable_ranks=ranks, special_tokens=special)
         elif kind == "char":
             points = [ord(piece.decode("utf-8")) for piece in pieces]
             self._points = np.array(points, dtype=np.uint32)
@@ -71,7 +75,7 @@ class Tokenizer:
         """The ids of `text`, shape (n_tokens,); DataError where a character tokenizer never met a character."""
         if self.kind == "bpe":
             parts = _ENDLESS.split(text) if _ENDLESS.search(text) else [text]
-            return np.array([i for part in parts for i in self._bpe.encode_ordinary(part)], dtype=np.uint32)
+            return np.concatenate([self._merged(part) for part in parts])
         if self.kind == "byte":
             return np.frombuffer(text.encode("utf-8"), dtype=np.uint8).astype(np.uint32)
         points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
@@ -84,6 +88,42 @@ class Tokenizer:
                 "Leave them out, or train with --set tokenizer.kind=bpe, which can spell everything.",
             )
         return ids.astype(np.uint32)
+
+    def encode_each(self, texts: Sequence[str]) -> list[Ids]:
+        """The ids of each text; many short ones at the price of a long one."""
+        joined = END_OF_TEXT.join(texts)
+        plain = joined.count(END_OF_TEXT) == len(texts) - 1 and not _ENDLESS.search(joined)
+        if self.kind != "bpe" or len(texts) < 2 or not plain:
+            return [self.encode(text) for text in texts]
+        ids = self._bpe.encode_to_numpy(joined, allowed_special={END_OF_TEXT})
+        ends = np.flatnonzero(ids == self.end_of_text)
+        return [part[number > 0 :] for number, part in enumerate(np.split(ids, ends))]
+
+    def _merged(self, text: str) -> Ids:
+        """The ids of BPE; other threads run meanwhile."""
+        try:
+            return self._bpe.encode_to_numpy(text, disallowed_special=())
+        except UnicodeEncodeError:  # half a character, which only this way of calling replaces
+            return np.array(self._bpe.encode_ordinary(text), dtype=np.uint32)
+
+    def portions(self, blocks: Iterable[str]) -> Iterator[str]:
+        """A text, given in blocks of any size, in others of which each can be encoded alone: the ids are the whole's.
+
+        The split pattern of BPE takes what it takes either up to the last line end of some white space, or from one
+        letter to the next space. Where a text has no such place it is not cut; its memory is that of the longest
+        stretch without one.
+        """
+        begun: list[str] = []
+        for block in blocks:
+            if begun:
+                text = "".join(begun[-2:])  # what begun[:-2] ends with was looked at before
+                at = len(text) if self.kind != "bpe" else _last_cut(text)
+                if at:
+                    yield "".join([*begun[:-2], text[:at]])
+                    begun = [text[at:]] if at < len(text) else []
+            begun.append(block)
+        if begun:
+            yield "".join(begun)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The raw bytes of ids; special tokens give none."""
@@ -138,30 +178,69 @@ class TextStream:
         return self._decoder.decode(b"", final=True)
 
 
-def train_tokenizer(config: TokenizerConfig, train: Sequence[str], alphabet: Sequence[str]) -> Tokenizer:
-    """Make a tokenizer for `train`, the training texts.
+def train_tokenizer(
+    config: TokenizerConfig, train: Iterable[Iterable[str]], alphabet: Iterable[Iterable[str]], share: float = 1.0
+) -> Tokenizer:
+    """Make a tokenizer for `train`, the training texts, each in blocks of any size.
 
     `alphabet` is all text there is, held-out text too: a character tokenizer takes its characters (and nothing else)
     from there, as nanoGPT's does, so that it can spell what it is measured on. A small text yields fewer than
-    `config.vocab_size` BPE tokens.
+    `config.vocab_size` BPE tokens. With a `share` below 1, BPE learns from that part of the text, in stretches of
+    about half a megabyte that are spread evenly over it.
     """
     if config.kind == "byte":
         return Tokenizer("byte", [bytes([byte]) for byte in range(256)])
     if config.kind == "char":
-        characters = sorted(set().union(*(set(text) for text in alphabet)))
-        return Tokenizer("char", [character.encode("utf-8") for character in characters])
+        characters: set[str] = set()
+        for text in alphabet:
+            characters.update(*map(set, text))
+        return Tokenizer("char", [character.encode("utf-8") for character in sorted(characters)])
     trainer = rustbpe.Tokenizer()
-    trainer.train_from_iterator(_blocks(train), vocab_size=config.vocab_size - 1, pattern=GPT4_SPLIT)
+    trainer.train_from_iterator(
+        training_blocks(train, share), vocab_size=config.vocab_size - 1, buffer_size=_BLOCKS, pattern=GPT4_SPLIT
+    )
     ranked = sorted((rank, bytes(piece)) for piece, rank in trainer.get_mergeable_ranks())
     return Tokenizer("bpe", [piece for _, piece in ranked])
 
 
-def _blocks(texts: Sequence[str]) -> Iterator[str]:
+def training_blocks(texts: Iterable[Iterable[str]], share: float = 1.0) -> Iterator[str]:
+    """What BPE learns from: blocks that have about this share of the characters, spread evenly over the texts."""
+    seen = kept = 0
+    for block in _blocks(texts):
+        if kept <= share * seen:
+            kept += len(block)
+            yield block
+        seen += len(block)
+
+
+def _blocks(texts: Iterable[Iterable[str]]) -> Iterator[str]:
     """The texts in blocks that end after a line, so that the split pattern finds the same pieces as in the whole."""
     for text in texts:
-        start = 0
-        while start < len(text):
-            cut = text.rfind("\n", start, start + _BLOCK_CHARS) + 1
-            end = cut if cut > start and start + _BLOCK_CHARS < len(text) else start + _BLOCK_CHARS
-            yield text[start:end]
-            start = end
+        begun = ""
+        for block in text:
+            begun += block
+            while len(begun) > _BLOCK_CHARS:
+                cut = begun.rfind("\n", 0, _BLOCK_CHARS) + 1 or _BLOCK_CHARS
+                yield begun[:cut]
+                begun = begun[cut:]
+        if begun:
+            yield begun
+
+
+_LINE_END = re.compile(r"\n(?=\S)")
+_WORD_END = re.compile(r"(?<=[A-Za-z])(?= [A-Za-z])")
+_NEAR = 1 << 14
+
+
+def _last_cut(text: str) -> int:
+    """The last place in a text at which the split pattern, in the whole of it, cuts whatever stands around; or 0.
+
+    Behind the last line end in some white space: pieces with a line end in them end there. Between a letter and a
+    space before a letter: a piece goes on behind the letter with letters only, and one with the space begins there.
+    """
+    for start in (max(0, len(text) - _NEAR), 0):
+        for edge in (_LINE_END, _WORD_END):
+            found = deque(edge.finditer(text, start), maxlen=1)
+            if found:
+                return found[0].end()
+    return 0

@@ -64,6 +64,9 @@ STUCK_SECONDS = 2.0
 TICKS_A_SECOND = 4
 """How often events are taken in, and the shown screen brought up to date where `tui.pace` lets it."""
 
+AFTER_PAINT = 0.1
+"""Seconds after the first frame before anything slow begins."""
+
 
 def _data() -> Screen[None]:
     from tui.screens.data import DataScreen
@@ -199,7 +202,8 @@ class StudioApp(App[int]):
     def _painted(self) -> None:
         if self._show is not None:
             self.open_run(self._show)
-        self._in_thread(self._warm_up, "warm-up")
+        # The frame is on its way to the terminal, and what now takes the interpreter for itself would overtake it.
+        self.set_timer(AFTER_PAINT, lambda: self._in_thread(self._warm_up, "warm-up"))
         slow = 2 if "SSH_CONNECTION" in os.environ else 1
         self.set_interval(slow / TICKS_A_SECOND, self._tick)
         gc.freeze()  # what is there now stays: no need to look through it again and again

@@ -112,7 +112,8 @@ class Prepared:
 
 def prepared(config: RunConfig, home: Path) -> Prepared:
     """The texts of a plan, from the cache or prepared now; TinyLMError where they cannot be."""
-    from tinylm.prepare import Layout, prepare
+    from tinylm.layout import Layout
+    from tinylm.prepare import prepare
     from tinylm.tokenizer import Tokenizer
 
     folder = prepare(config, home)

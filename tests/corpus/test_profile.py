@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from tinylm import prepare
 from tinylm.config import DataConfig
-from tinylm.corpus.profile import MOST_EXCERPTS, Profile, _excerpts, profile
+from tinylm.corpus import profile as module
+from tinylm.corpus.profile import MOST_EXCERPTS, Profile, profile
+from tinylm.corpus.spool import Stretch
 from tinylm.corpus.stories import Story
 from tinylm.errors import DataError
 
@@ -20,6 +22,10 @@ def told(folder: Path, *texts: str, size: int = 1200) -> Profile:
         (folder / f"{i}.txt").write_text(text, encoding="utf-8", newline="")
         sources.append(str(folder / f"{i}.txt"))
     return profile(DataConfig(sources=sources, unwrap="off"), size)
+
+
+def excerpts_of(documents: list[str], size: int) -> list[str]:
+    return module._excerpts([Stretch.of(document) for document in documents], size)
 
 
 def numbered(lines: int) -> str:
@@ -44,6 +50,12 @@ def test_repeated_lines_are_weighed_by_their_length(tmp_path: Path) -> None:
 
 def test_a_text_in_three_copies_repeats_two_thirds(tmp_path: Path) -> None:
     assert told(tmp_path, numbered(100) * 3).repeated_lines == pytest.approx(2 / 3)
+
+
+def test_more_different_lines_than_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_LINES", 500)
+    assert told(tmp_path, numbered(4000) * 2).repeated_lines == pytest.approx(1 / 2, abs=0.1)
+    assert told(tmp_path, numbered(4000)).repeated_lines == 0
 
 
 def test_the_same_is_read_as_a_run_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,21 +114,21 @@ def test_a_short_text_is_one_excerpt(tmp_path: Path) -> None:
 
 def test_short_documents_follow_each_other_in_an_excerpt() -> None:
     documents = [f"Document {i:03}." for i in range(300)]  # 13 characters each
-    excerpts = _excerpts(documents, 130)
+    excerpts = excerpts_of(documents, 130)
     assert len(excerpts) == 30
     assert excerpts[3] == "\n\n".join(documents[30:40])
 
 
 def test_a_paragraphs_indentation_is_kept() -> None:
     document = "".join(f"\n\n    indented {i:04}\nand flush {i:04}" for i in range(200))
-    excerpts = _excerpts([document], 200)
+    excerpts = excerpts_of([document], 200)
     assert any(excerpt.startswith("    indented") for excerpt in excerpts)
     assert all(excerpt.startswith(("    indented", "and flush")) for excerpt in excerpts[1:])
 
 
 @given(st.lists(st.text("ab \n", min_size=1, max_size=200), min_size=1, max_size=6), st.integers(1, 60))
 def test_any_text_has_excerpts_of_its_own_words(documents: list[str], size: int) -> None:
-    excerpts = _excerpts(documents, size)
+    excerpts = excerpts_of(documents, size)
     assert len(excerpts) <= MOST_EXCERPTS
     whole = "".join("".join(documents).split())
     for excerpt in excerpts:

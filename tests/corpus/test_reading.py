@@ -1,13 +1,18 @@
 """Files and folders, named by people: order, what is left out, what is said, what is refused."""
 
 import hashlib
+import math
 import os
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tinylm.corpus.reading import Reading, Text, fingerprint, read_paths
+from tinylm.corpus import reading as module
+from tinylm.corpus.cleaning import Unwrap
+from tinylm.corpus.reading import Reading, fingerprint
+from tinylm.corpus.spool import Spool
 from tinylm.errors import DataError
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -22,13 +27,27 @@ def put(folder: Path, files: dict[str, bytes | str]) -> Path:
     return folder
 
 
+def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
+    return module.read_paths(paths, unwrap, Spool(in_memory=True))
+
+
+def prints(paths: Sequence[str | Path]) -> object:
+    return fingerprint(paths, math.inf)
+
+
+def whole(reading: Reading) -> list[str]:
+    """The texts of files, each one document."""
+    return [str(document) for text in reading.texts for document in text.documents]
+
+
 def names(reading: Reading) -> list[str]:
     return [text.name for text in reading.texts]
 
 
 def test_one_file(tmp_path: Path) -> None:
     put(tmp_path, {"a.txt": "one\r\ntwo"})
-    assert read_paths([tmp_path / "a.txt"]) == Reading((Text("a.txt", ("one\ntwo",)),), ())
+    reading = read_paths([tmp_path / "a.txt"])
+    assert (names(reading), whole(reading), reading.notes) == (["a.txt"], ["one\ntwo"], ())
     assert read_paths([str(tmp_path / "a.txt")]).texts[0].bits is None
 
 
@@ -36,10 +55,8 @@ def test_order_is_as_given_then_by_path(tmp_path: Path) -> None:
     put(tmp_path, {"z.txt": "z", "d/b.txt": "b", "d/a/z.md": "az", "d/a/a": "aa", "d/a.txt": "a", "d/B": "B"})
     reading = read_paths([tmp_path / "z.txt", tmp_path / "d"])
     assert names(reading) == ["z.txt", "B", "a/a", "a/z.md", "a.txt", "b.txt"]
-    prints = fingerprint([tmp_path / "z.txt", tmp_path / "d"])
-    assert [digest for _, digest in prints] == [
-        hashlib.sha256(t.documents[0].encode()).hexdigest() for t in reading.texts
-    ]
+    prints = fingerprint([tmp_path / "z.txt", tmp_path / "d"], math.inf)
+    assert [digest for _, digest in prints] == [hashlib.sha256(text.encode()).hexdigest() for text in whole(reading)]
     assert prints[2][0].endswith("d/a/a")
 
 
@@ -98,7 +115,7 @@ def test_other_encodings_are_said(tmp_path: Path) -> None:
         "torn.txt is UTF-8 with damaged bytes; those were read as \ufffd.",
         "u16.txt is not UTF-8; it was read as UTF-16.",
     )
-    assert [text.documents[0][:5] for text in reading.texts] == ["plain", "“Call", "Всё с", "Hello"]
+    assert [text[:5] for text in whole(reading)] == ["plain", "“Call", "Всё с", "Hello"]
 
 
 def test_cuts_and_joins_are_said_and_unwrap_is_obeyed(tmp_path: Path) -> None:
@@ -110,8 +127,8 @@ def test_cuts_and_joins_are_said_and_unwrap_is_obeyed(tmp_path: Path) -> None:
         "Cut the Project Gutenberg header and licence of 0.txt, 1.txt, 2.txt and 3 more.",
         "Joined hard-wrapped lines in 0.txt, 1.txt, 2.txt and 3 more.",
     )
-    assert reading.texts[0].documents == (f"{paragraph.strip()}\n\nEnd 0.\n",)
-    assert textwrap.fill(paragraph, 70) in read_paths([tmp_path], unwrap="off").texts[0].documents[0]
+    assert whole(reading)[0] == f"{paragraph.strip()}\n\nEnd 0.\n"
+    assert textwrap.fill(paragraph, 70) in whole(read_paths([tmp_path], unwrap="off"))[0]
 
 
 @needs_pipes
@@ -142,7 +159,7 @@ def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(Path, "open", refuse)
     assert read_paths([tmp_path / "d"]).notes[0].startswith("Left out 1 unreadable file in ")
-    for function in (read_paths, fingerprint):
+    for function in (read_paths, prints):
         with pytest.raises(DataError, match=r"locked\.txt may not be read"):
             function([tmp_path / "d/locked.txt"])
 
@@ -185,7 +202,7 @@ def test_folders_without_text(tmp_path: Path) -> None:
 def test_nothing_and_special_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for paths in ([], [""], [tmp_path / "pipe"], ["/dev/null"]):
-        for function in (read_paths, fingerprint):
+        for function in (read_paths, prints):
             with pytest.raises(DataError):
                 function(paths)
 
@@ -204,14 +221,14 @@ def test_names_for_people_can_be_written_down(tmp_path: Path) -> None:
         pytest.skip("this file system only takes Unicode names")
     texts = read_paths([tmp_path]).texts
     assert {text.name for text in texts} == {"caf\ufffd\ufffd[31m.txt", "naïve 😀.txt"}
-    assert all(path.encode() for path, _ in fingerprint([tmp_path]))
+    assert all(path.encode() for path, _ in fingerprint([tmp_path], math.inf))
 
 
 def test_fingerprint_sees_what_decides(tmp_path: Path) -> None:
     put(tmp_path, {"a.txt": "a", "b.txt": "a", "p.png": PNG, ".h": "h"})
-    before = fingerprint([tmp_path])
+    before = fingerprint([tmp_path], math.inf)
     assert [Path(path).name for path, _ in before] == ["a.txt", "b.txt"]
     put(tmp_path, {"b.txt": "b"})
-    after = fingerprint([tmp_path])
+    after = fingerprint([tmp_path], math.inf)
     assert before[0] == after[0]
     assert before[1] != after[1]

@@ -8,8 +8,13 @@ from itertools import accumulate
 
 from tinylm import prepare
 from tinylm.config import DataConfig
+from tinylm.corpus.blocks import whole_lines
+from tinylm.corpus.spool import Spool, Stretch
 
 MOST_EXCERPTS = 40
+
+MOST_LINES = 1 << 20
+"""Different lines that are remembered, which takes about 80 MB."""
 
 _BEFORE_LINE, _BEFORE_WORD = re.compile(r"\n(?=[ \t]*\S)"), re.compile(r"\s(?=\S)")
 
@@ -36,34 +41,38 @@ def profile(data: DataConfig, size: int = 1200) -> Profile:
 
     Each text counts once, whatever its weight. DataError where a text cannot be used.
     """
-    reading = prepare.read(data.sources, data)
-    documents = [document for text in reading.texts for document in text.documents]
-    return Profile(
-        documents=len(documents),
-        characters=sum(map(len, documents)),
-        bytes=sum(len(document.encode()) for document in documents),
-        distinct_characters=len(set().union(*map(set, documents))),
-        repeated_lines=_repeated_lines(documents),
-        excerpts=tuple(_excerpts(documents, size)),
-        notes=reading.notes,
-    )
+    with Spool() as spool:
+        reading = prepare.read(data.sources, data, spool)
+        documents = [document for text in reading.texts for document in text.documents]
+        return Profile(
+            documents=len(documents),
+            characters=sum(map(len, documents)),
+            bytes=sum(document.size for document in documents),
+            distinct_characters=len(set().union(*(set(block) for text in documents for block in text.blocks()))),
+            repeated_lines=_repeated_lines(documents),
+            excerpts=tuple(_excerpts(documents, size)),
+            notes=reading.notes,
+        )
 
 
-def _repeated_lines(documents: Iterable[str]) -> float:
+def _repeated_lines(documents: Iterable[Stretch]) -> float:
+    """See `Profile`; where there are more than MOST_LINES different ones, those with certain hashes speak for all."""
     seen: set[int] = set()  # their hashes, which take less room than the lines
-    characters = repeated = 0
-    for document in documents:
-        for line in document.split("\n"):
-            bare = line.strip()
-            if bare:
-                key = hash(bare)
-                characters += len(bare)
-                repeated += len(bare) * (key in seen)
+    mask = characters = repeated = 0
+    for line in (line for text in documents for block in whole_lines(text.blocks()) for line in block.split("\n")):
+        if bare := line.strip():
+            characters += len(bare)
+            key = hash(bare)
+            if not key & mask:
+                repeated += len(bare) * (mask + 1) * (key in seen)
                 seen.add(key)
-    return repeated / max(1, characters)
+                if len(seen) > MOST_LINES:
+                    mask = 2 * mask + 1
+                    seen = {key for key in seen if not key & mask}
+    return min(1.0, repeated / max(1, characters))
 
 
-def _excerpts(documents: Sequence[str], size: int) -> list[str]:
+def _excerpts(documents: Sequence[Stretch], size: int) -> list[str]:
     """Stretches of the documents in a row, a blank line between them; as many as fit, `MOST_EXCERPTS` at most."""
     starts = list(accumulate((len(document) for document in documents), initial=0))
     count = min(MOST_EXCERPTS, max(1, starts[-1] // size))
@@ -77,13 +86,13 @@ def _excerpts(documents: Sequence[str], size: int) -> list[str]:
     return excerpts
 
 
-def _from(documents: Sequence[str], number: int, place: int, size: int) -> str:
+def _from(documents: Sequence[Stretch], number: int, place: int, size: int) -> str:
     """About `size` characters from `place` in a document on, and out of those that follow it, up to a word's end."""
     begin = _beginning(documents[number], place, size // 4)
     parts: list[str] = []
     left = size
     while left > 0 and number < len(documents):
-        parts.append(documents[number][begin : begin + left])
+        parts.append(str(documents[number].part(begin, begin + left)))
         left -= len(parts[-1])
         cut = begin + len(parts[-1]) < len(documents[number])
         number, begin = number + 1, 0
@@ -92,11 +101,12 @@ def _from(documents: Sequence[str], number: int, place: int, size: int) -> str:
     return text[:last].rstrip() if cut and last > len(text) - size // 4 else text.rstrip()
 
 
-def _beginning(document: str, place: int, reach: int) -> int:
+def _beginning(document: Stretch, place: int, reach: int) -> int:
     """The beginning of a line within `reach` characters after `place`, else of a word, else the place itself."""
     if place == 0:
         return 0
+    near = str(document.part(place - 1, place + reach))
     for edge in _BEFORE_LINE, _BEFORE_WORD:
-        if found := edge.search(document, place - 1, place + reach):
-            return found.end()
+        if found := edge.search(near):
+            return place - 1 + found.end()
     return place

@@ -1,24 +1,28 @@
 """Files and folders that people name, read into cleaned texts, and what they should hear about it.
 
 What is named outright must be readable, or it is an error with a way out; what merely lies in a named folder
-is left out and counted. Nothing here knows the built-in stories.
+is left out and counted. Nothing here knows the built-in stories. A large file is read block by block, as often as
+need be, and its cleaned text goes to a spool: the memory stays what it was, however much text there is.
 """
 
 import hashlib
-import math
 import os
 import stat
-import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tinylm.corpus.cleaning import DAMAGED_UTF8, Unwrap, clean, decode, looks_like
+from tinylm.corpus.cleaning import Unwrap, clean
+from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
+from tinylm.corpus.said import Said, a, counted, listed, only, shown
+from tinylm.corpus.spool import BLOCK, Spool, Stretch
 from tinylm.errors import DataError
 
-_MEMORY_SHARE = 4  # a text takes a few times its size while it is cleaned and counted
+_DISK_SHARE = 3  # a cleaned text has about its size again, and its tokens up to twice that
 _HEAD = 512  # bytes that betray a picture or a film before all of it is read
+_WHOLE = 8 << 20  # bytes up to which a file is read into the memory, a dozen times its size while it is cleaned
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Text:
     """
 
     name: str
-    documents: tuple[str, ...]
+    documents: tuple[Stretch, ...]
     bits: tuple[float, ...] | None = None
     given: int = 0
 
@@ -44,33 +48,34 @@ class Reading:
     notes: tuple[str, ...]
 
 
-def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
+def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Reading:
     """Read files, and folders with all that is in them, in the order given; inside a folder sorted by path.
 
-    Hidden files and folders, links to folders, binaries, empty and unreadable files inside a folder are left
-    out and counted in the notes; byte-for-byte repeats are read once. Raises DataError for a path that is
-    missing, unreadable, a device or a binary, for a folder without any readable text, and if nothing is left.
+    The cleaned texts go to `spool`. Hidden files and folders, links to folders, binaries, empty and unreadable files
+    inside a folder are left out and counted in the notes; byte-for-byte repeats are read once. Raises DataError for a
+    path that is missing, unreadable, a device, a binary or larger than the disk holds, for a folder without any
+    readable text, and if nothing is left; OSError where the spool has no room.
     """
     files, folders = _walk(paths)
-    said = _Said()
+    said = Said()
     texts: list[Text] = []
     seen: dict[bytes, _File] = {}  # by the hash of the raw bytes
     for file in files:
-        raw = _load(file)
+        raw, small = _raw(file, spool.disk())
         if raw is None:
             continue
-        digest = hashlib.sha256(raw).digest()
+        digest = _digest(raw).digest()
         if first := seen.get(digest):
-            said.repeat(file, first)
+            said.repeat(file.path, file.name, (first.path, first.name))
             file.keep()
             continue
-        decoded = decode(raw)
-        if decoded is None:
+        encoding = encoding_of(raw)
+        if encoding is None:
             file.leave_out("binary file")
             continue
-        text, encoding = decoded
-        cleaned = clean(text, unwrap)
-        if not cleaned.text.strip():
+        text = partial(_text, file, raw, encoding)
+        cleaned = clean("".join(text()) if small else text, unwrap)
+        if not any(block.strip() for block in cleaned.blocks()):
             if file.folder is None:
                 said.empty.append(file.name)
             else:
@@ -78,31 +83,32 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
             continue
         seen[digest] = file
         file.keep()
-        texts.append(Text(file.name, (cleaned.text,), given=file.given))
-        said.text(file.name, encoding, cleaned.cut_gutenberg, cleaned.unwrapped)
+        texts.append(Text(file.name, (spool.put(cleaned.blocks()),), given=file.given))
+        said.text(file.name, encoding.name, cleaned.cut_gutenberg, cleaned.unwrapped)
     for folder in folders:
         if not folder.kept:
             raise DataError(
-                f"{folder.name} holds no readable text{_only(folder.left_out)}.",
+                f"{folder.name} holds no readable text{only(folder.left_out)}.",
                 "Give a folder that holds plain text files, best in UTF-8, or name a file.",
             )
     if not texts:
         raise DataError(
-            f"{_listed(said.empty)} {'is' if len(said.empty) == 1 else 'are'} empty.",
+            f"{listed(said.empty)} {'is' if len(said.empty) == 1 else 'are'} empty.",
             "Give a file with some text in it, or use the built-in text: stories.",
         )
     return Reading(tuple(texts), (*(f.note() for f in folders if f.left_out), *said.notes()))
 
 
-def fingerprint(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
+def fingerprint(paths: Sequence[str | Path], disk: float) -> list[tuple[str, str]]:
     """(path, SHA-256 of the raw bytes) of the files that read_paths would open, in its order, undecoded.
 
-    Together with the settings and CLEANING_VERSION this keys a cache of what read_paths returns. Raises
-    DataError as read_paths does for paths that are missing or cannot be read.
+    Together with the settings and CLEANING_VERSION this keys a cache of what read_paths returns. `disk` is how many
+    bytes the disk has, full or free, on which their texts will lie. Raises DataError as read_paths does for paths that
+    are missing, too large or cannot be read.
     """
     files, _ = _walk(paths)
-    loaded = ((file, _load(file)) for file in files)
-    return [(_shown(file.path), hashlib.sha256(raw).hexdigest()) for file, raw in loaded if raw is not None]
+    found = ((file, _raw(file, disk)[0]) for file in files)
+    return [(shown(file.path), _digest(raw).hexdigest()) for file, raw in found if raw is not None]
 
 
 # --- what lies where -----------------------------------------------------------------------------------
@@ -115,7 +121,7 @@ class _Folder:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def note(self) -> str:
-        return f"Left out {_counted(self.left_out)} in {self.name}."
+        return f"Left out {counted(self.left_out)} in {self.name}."
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ class _File:
             self.folder.left_out[kind] += 1
             return
         raise DataError(
-            f"{self.name} looks like {_a(kind)}, not like text.",
+            f"{self.name} looks like {a(kind)}, not like text.",
             "Save its text as a plain text file, best in UTF-8, and give that.",
         )
 
@@ -148,7 +154,7 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
     folders: list[_Folder] = []
     for place, given in enumerate(paths):
         path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path.expanduser raises where there is no home
-        name = _shown(given)
+        name = shown(given)
         try:
             mode = path.stat().st_mode if os.fspath(given) else 0
         except PermissionError as error:
@@ -156,14 +162,14 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
         except (OSError, ValueError) as error:  # missing, too long, a loop of links, a NUL in the name
             raise DataError(
                 f"{name or 'A path without a name'} does not exist.",
-                f"Check the spelling (relative paths start at {_shown(Path.cwd())}), or use stories.",
+                f"Check the spelling (relative paths start at {shown(Path.cwd())}), or use stories.",
             ) from error
         if stat.S_ISDIR(mode):
             folder = _Folder(name if name.endswith("/") else f"{name}/")
             folders.append(folder)
             files += _inside(path, folder, place)
         elif stat.S_ISREG(mode):
-            files.append(_File(path, _shown(path.name), place))
+            files.append(_File(path, shown(path.name), place))
         else:
             raise DataError(
                 f"{name or 'A path without a name'} is neither a file nor a folder.",
@@ -201,7 +207,7 @@ def _inside(root: Path, folder: _Folder, place: int) -> list[_File]:
                 found.append((path.relative_to(root).parts, path))
             else:
                 folder.left_out["special file"] += 1  # a pipe would make us wait for ever
-    return [_File(path, _shown("/".join(parts)), place, folder) for parts, path in sorted(found)]
+    return [_File(path, shown("/".join(parts)), place, folder) for parts, path in sorted(found)]
 
 
 def _hidden(path: Path) -> bool:
@@ -211,124 +217,59 @@ def _hidden(path: Path) -> bool:
     return bool(attributes & stat.FILE_ATTRIBUTE_HIDDEN)
 
 
-def _load(file: _File) -> bytes | None:
-    """The bytes of a file, or None where it is left out of its folder at first sight."""
+def _raw(file: _File, disk: float) -> tuple[Raw | None, bool]:
+    """The bytes of a file, or None where it is left out of its folder at first sight; and whether they are few."""
     try:
         with file.path.open("rb") as stream:
             head = stream.read(_HEAD)
             kind = looks_like(head)
             size = os.fstat(stream.fileno()).st_size
-            if kind is None and size > _memory() / _MEMORY_SHARE:
+            if kind is None and _DISK_SHARE * size > disk:
                 if file.folder is None:
-                    raise _too_large(file.name, size)
-                kind = "file too large for the memory"
+                    raise _too_large(file.name, size, disk)
+                kind = "file too large for the disk"
             if kind is None:
-                return head + stream.read()
+                if size > _WHOLE:
+                    return partial(_blocks, file), False
+                whole = head + stream.read()
+                return lambda: iter([whole]), True
     except OSError as error:
         if file.folder is None:
             raise _unreadable(file.name) from error
         kind = "unreadable file"
     file.leave_out(kind)
-    return None
+    return None, False
 
 
-def _memory() -> float:
-    """Bytes of memory that the machine has; endless where it does not say."""
+def _blocks(file: _File) -> Iterator[bytes]:
     try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # Windows
-        return math.inf
+        with file.path.open("rb") as stream:
+            yield from iter(lambda: stream.read(BLOCK), b"")
+    except OSError as error:
+        raise _unreadable(file.name) from error
 
 
-def _too_large(name: str, size: int) -> DataError:
+def _text(file: _File, raw: Raw, encoding: Encoding) -> Iterator[str]:
+    try:
+        yield from decoded(raw, encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file.name} changed while it was read.", "Wait until it is whole, and try again.") from error
+
+
+def _digest(raw: Raw) -> "hashlib._Hash":
+    digest = hashlib.sha256()
+    for block in raw():
+        digest.update(block)
+    return digest
+
+
+def _too_large(name: str, size: int, disk: float) -> DataError:
     return DataError(
-        f"{name} has {size / 1e9:,.1f} GB, and the memory {_memory() / 1e9:,.1f}: a text needs {_MEMORY_SHARE} times "
-        "its size.",
-        "Give a part of it.",
+        f"{name} has {size / 1e9:,.1f} GB, and the disk {disk / 1e9:,.1f}: a text needs {_DISK_SHARE} times its size "
+        "there.",
+        "Give a part of it, or choose a --home on a larger disk.",
     )
 
 
 def _unreadable(name: str) -> DataError:
     return DataError(f"{name} may not be read.", "Change its permissions, or copy it to where you may read it.")
-
-
-# --- what to say ---------------------------------------------------------------------------------------
-
-
-class _Said:
-    """Collects what was done to which file, so that a thousand files make a few sentences."""
-
-    def __init__(self) -> None:
-        self.empty: list[str] = []  # named outright
-        self._encodings: dict[str, list[str]] = {}
-        self._repeats: dict[str, list[str]] = {}  # by what they repeat
-        self._twice: list[str] = []
-        self._cut: list[str] = []
-        self._joined: list[str] = []
-
-    def repeat(self, file: _File, first: _File) -> None:
-        if file.path.resolve() == first.path.resolve():
-            self._twice.append(file.name)
-            return
-        a, b = (first.name, file.name) if first.name != file.name else (_shown(first.path), _shown(file.path))
-        self._repeats.setdefault(a, []).append(b)
-
-    def text(self, name: str, encoding: str, cut: bool, joined: bool) -> None:
-        if encoding != "UTF-8":
-            self._encodings.setdefault(encoding, []).append(name)
-        if cut:
-            self._cut.append(name)
-        if joined:
-            self._joined.append(name)
-
-    def notes(self) -> list[str]:
-        notes = []
-        if self.empty:
-            notes.append(f"{_listed(self.empty)} {_were(self.empty)} empty and left out.")
-        for encoding, names in self._encodings.items():
-            verb, it = ("is", "it was") if len(names) == 1 else ("are", "they were")
-            if encoding == DAMAGED_UTF8:
-                notes.append(f"{_listed(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd.")
-            else:
-                notes.append(f"{_listed(names)} {verb} not UTF-8; {it} read as {encoding}.")
-        for first, names in self._repeats.items():
-            verb = "repeats" if len(names) == 1 else "repeat"
-            notes.append(f"{_listed(names)} {verb} {first} and {_were(names)} read once.")
-        if self._twice:
-            notes.append(f"{_listed(self._twice)} {_were(self._twice)} given twice and read once.")
-        if self._cut:
-            notes.append(f"Cut the Project Gutenberg header and licence of {_listed(self._cut)}.")
-        if self._joined:
-            notes.append(f"Joined hard-wrapped lines in {_listed(self._joined)}.")
-        return notes
-
-
-def _shown(path: str | Path) -> str:
-    """A path for people and for JSON: U+FFFD for control characters and for bytes that are not Unicode."""
-    text = os.fspath(path).replace(os.sep, "/")
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-
-
-def _were(names: list[str]) -> str:
-    return "was" if len(names) == 1 else "were"
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-def _and(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _listed(names: list[str], most: int = 4) -> str:
-    return _and(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
-
-
-def _counted(kinds: Counter[str]) -> str:
-    """ "3 pictures and 1 hidden file": the most frequent first."""
-    return _and([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
-
-
-def _only(kinds: Counter[str]) -> str:
-    return f", only {_counted(kinds)}" if kinds else ": it is empty"

@@ -1,0 +1,107 @@
+"""`--bench start`: how soon there is something to see, each time in a new process.
+
+The answer to --help and --version counts from the start of Python to its end. The app's first paint counts from the
+start of Python to the first characters on a terminal of its own (a pty of 160 x 45), with an empty home. The first step
+of a default training counts from the moment when torch is loaded to the arrival of the first `step` event: once with an
+empty home, in which the stories are yet to be told and made tokens of, and once with these in the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pty
+import re
+import select
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator
+from fcntl import ioctl
+from pathlib import Path
+
+from tinylm.bench.pairs import seconds
+from tinylm.bench.rows import Row
+from tinylm.errors import RunError
+
+RUNS = 5
+PATIENCE = 120.0
+"""Seconds after which nothing is expected to come any more."""
+
+COLUMNS, LINES = 160, 45
+_PROGRAM = [sys.executable, "-m", "tui"]
+_TRAIN = "import sys, torch; print('torch', flush=True); from tinylm.cli import main; sys.exit(main(sys.argv[1:]))"
+_STEERING = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
+_WRITTEN = 20
+"""Characters by which a frame is told from a blank screen."""
+
+
+def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: ARG001
+    """The rows, as they come; RunError where a process ends before it has shown anything. `home` is not touched."""
+    with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
+        place = Path(folder)
+        flags = ["--device", options.device] if options.device else []
+        yield _row("help", lambda _: seconds(lambda: _answer("--help")))
+        yield _row("version", lambda _: seconds(lambda: _answer("--version")))
+        yield _row("first_paint", lambda i: _first_paint(place / f"app-{i}"))
+        yield _row("first_step_of_all", lambda i: _first_step(place / f"train-{i}", flags))
+        yield _row("first_step", lambda _: _first_step(place / "train-0", flags))
+
+
+def _row(name: str, once: Callable[[int], float]) -> Row:
+    return Row(f"start.{name}", round(statistics.median(once(i) for i in range(RUNS)), 4), "s", runs=RUNS)
+
+
+def _answer(flag: str) -> None:
+    subprocess.run([*_PROGRAM, flag], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def _first_paint(home: Path) -> float:
+    """Seconds until the app has written something on its terminal."""
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    began = time.perf_counter()
+    command = [*_PROGRAM, "--home", str(home)]
+    child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, close_fds=True)  # noqa: S603
+    os.close(theirs)
+    drawn = b""
+    try:
+        while len(_STEERING.sub(b"", drawn).translate(None, b" \r\n\t")) < _WRITTEN:
+            drawn += _read(ours, began + PATIENCE)
+        return time.perf_counter() - began
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
+
+
+def _read(handle: int, until: float) -> bytes:
+    if not select.select([handle], [], [], max(0.0, until - time.perf_counter()))[0]:
+        raise RunError("The app shows nothing.", "Open it by hand and look.")
+    try:
+        return os.read(handle, 1 << 16)
+    except OSError as error:  # the other end is closed
+        raise RunError("The app ended before it showed anything.", "Open it by hand and look.") from error
+
+
+def _first_step(home: Path, flags: list[str]) -> float:
+    """Seconds from a loaded torch to the first step of a default training."""
+    command = [sys.executable, "-c", _TRAIN, "--train", "--json", "--home", str(home), *flags]
+    environment = {**os.environ, "GOMP_SPINCOUNT": "1000"}  # as the command line has it before torch is loaded
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)  # noqa: S603
+    loaded = 0.0
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            loaded = loaded or time.perf_counter()
+            if line.startswith(b'{"event": "step"'):
+                return time.perf_counter() - loaded
+        raise RunError("The training ended before its first step.", "Call --train by hand and look.")
+    finally:
+        child.kill()
+        child.wait()

@@ -1,0 +1,144 @@
+"""`--bench tokenize`: from files to token ids, stage by stage, and against Hugging Face `tokenizers` where installed.
+
+Without --data the text is the built-in stories. Each stage is measured alone, the whole as `prepare` does it, several
+stages at once. The limit of the tokenizer's training is counting the text's pieces alone, with the same library: every
+way of training has to find them. The peer does the same text work on the same text: it trains a byte-level BPE of the
+same size with the same split, and encodes all of the text, on all processors; all of its way is our reading of the
+files and its text work, without baselines and without writing anything. Memory is the most that this process ever
+held, before the peer comes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+from tinylm import headless, settings, tokens
+from tinylm.bench.pairs import in_pairs, seconds
+from tinylm.bench.rows import Row
+from tinylm.config import STORIES, RunConfig, TokenizerConfig
+from tinylm.corpus.baselines import baselines
+from tinylm.corpus.holdout import Piece
+from tinylm.corpus.reading import fingerprint
+from tinylm.corpus.spool import Spool, Stretch
+from tinylm.prepare import divided, groups_of, learnt, prepare
+from tinylm.tokenizer import GPT4_SPLIT, Tokenizer, training_blocks
+
+RUNS = 5
+LARGE = 50_000_000
+"""Bytes of text beyond which everything is measured once."""
+
+
+def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
+    """The rows, as they come; DataError where the text cannot be used."""
+    config = settings.absolute_sources(headless.configuration(options, home, None))
+    with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder, Spool(Path(folder)) as spool:
+        work = _Work(config, Path(folder), _pieces(config, spool))
+        yield Row("tokenize.text", round(work.megabytes, 3), "MB")
+        yield from work.stages()
+        yield Row("tokenize.peak_memory", round(_peak_megabytes(), 1), "MB")
+        if find_spec("tokenizers") and config.tokenizer.kind == "bpe":
+            yield from work.against_tokenizers()
+
+
+def _pieces(config: RunConfig, spool: Spool) -> list[Piece]:
+    groups, _, _ = divided(groups_of(config), config.data, spool)
+    return [piece for pieces in groups.values() for piece in pieces]
+
+
+def _peak_megabytes() -> float:
+    """The most memory that this process ever held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
+
+
+class _Work:
+    """What there is to do with one text, in the ways that are compared."""
+
+    def __init__(self, config: RunConfig, place: Path, pieces: list[Piece]) -> None:
+        self._config, self._place, self._pieces = config, place, pieces
+        self._train = [piece.text for piece in pieces if not piece.held_out]
+        self._held_out = [piece.text for piece in pieces if piece.held_out]
+        self._numbers = count()
+        self.megabytes = sum(piece.text.size for piece in pieces) / 1e6
+        self.runs = RUNS if self.megabytes * 1e6 < LARGE else 1
+
+    def stages(self) -> Iterator[Row]:
+        """Each stage by itself, and the whole."""
+        tokenizer = self._learn()
+        files = [path for sources in groups_of(self._config).values() for path in sources if path != STORIES]
+        stages: dict[str, Callable[[], object]] = {
+            "read": self._read,
+            "train": self._learn,
+            "encode": lambda: self._encode(tokenizer),
+            "baselines": lambda: baselines(self._train, self._held_out),
+            "total": self._prepare,
+        }
+        if files:
+            stages = {"fingerprint": lambda: fingerprint(files, float("inf"))} | stages
+        for name, work in stages.items():
+            taken = self._seconds(work)
+            limit = ratio = None
+            if name == "train" and self._config.tokenizer.kind == "bpe":
+                limit = self._seconds(lambda: self._learn(TokenizerConfig(vocab_size=257)))
+                limit, ratio = round(limit, 4), round(taken / limit, 3)
+            yield Row(f"tokenize.{name}", round(taken, 4), "s", limit=limit, ratio=ratio, runs=self.runs)
+            yield Row(f"tokenize.{name}.speed", round(self.megabytes / taken, 2), "MB/s", runs=self.runs)
+
+    def against_tokenizers(self) -> Iterator[Row]:
+        """The text work alone, and all of the way from files to ids."""
+
+        def ours() -> None:
+            self._encode(self._learn())
+
+        def their_total() -> None:
+            self._read()
+            self._theirs()
+
+        for name, mine, theirs in (("text_work", ours, self._theirs), ("files_to_ids", self._prepare, their_total)):
+            pairs = in_pairs(mine, theirs, self.runs)
+            taken, peer = (round(statistics.median(times), 4) for times in (pairs.ours, pairs.theirs))
+            ratio = round(pairs.ratio, 3)
+            yield Row(f"tokenize.{name}", taken, "s", peer="tokenizers", peer_value=peer, ratio=ratio, runs=self.runs)
+
+    def _seconds(self, work: Callable[[], object]) -> float:
+        return statistics.median(seconds(work) for _ in range(self.runs))
+
+    def _read(self) -> None:
+        with Spool(self._place) as spool:
+            _pieces(self._config, spool)
+
+    def _learn(self, config: TokenizerConfig | None = None) -> Tokenizer:
+        return learnt(config or self._config.tokenizer, self._train, self._held_out)[0]
+
+    def _encode(self, tokenizer: Tokenizer) -> None:
+        with (self._place / "tokens.bin").open("wb") as file:
+            tokens.write(file, {"": self._pieces}, tokenizer, "uint32")
+
+    def _prepare(self) -> None:
+        prepare(self._config, self._place / str(next(self._numbers)))  # a home without a cache
+
+    def _theirs(self) -> None:
+        import tokenizers  # noqa: PLC0415  # there only with the extra `bench`
+        from tokenizers import models, pre_tokenizers, trainers  # noqa: PLC0415
+
+        model = tokenizers.Tokenizer(models.BPE())
+        split = pre_tokenizers.Split(tokenizers.Regex(GPT4_SPLIT), "isolated")
+        to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        model.pre_tokenizer = pre_tokenizers.Sequence([split, to_bytes])
+        trainer = trainers.BpeTrainer(
+            vocab_size=self._config.tokenizer.vocab_size - 1,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        model.train_from_iterator(training_blocks(text.blocks() for text in self._train), trainer)
+        texts: list[Stretch] = [*self._train, *self._held_out]
+        for encoding in model.encode_batch_fast(list(training_blocks(text.blocks() for text in texts))):
+            assert encoding.ids
