@@ -272,10 +272,11 @@ def test_a_rescue_late_in_a_budget_of_time_plans_anew_and_ends_in_time(
     assert isinstance(finished, Finished)
     assert finished.reason == "budget"
     assert finished.seconds == pytest.approx(2, abs=0.6)
-    plans = [event for event in told[: told.index(rescued)] if isinstance(event, Planned)]
+    steps = [event for event in told[: told.index(rescued)] if isinstance(event, StepDone)]
+    fitting = (2 - steps[-1].seconds) / ((steps[-1].seconds - steps[-21].seconds) / 20)  # at the speed of late
     after = [event for event in told[told.index(rescued) :] if isinstance(event, Planned)]
     assert rescued.back_to == 0
-    assert after[0].steps < 0.8 * plans[-1].steps, "the steps that the lost time would have taken are still planned"
+    assert after[0].steps < 1.5 * fitting + 5, "the steps that the lost time would have taken are still planned"
     run = runs.open_run(home, "run")
     assert list(run.events())[-1] == finished
     assert [event["step"] for event in of(run, StepDone)] == list(range(1, finished.step + 1))
