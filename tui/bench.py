@@ -85,7 +85,7 @@ def run(options: argparse.Namespace, home: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
         place = Path(folder)
         plan = place / "plan.toml"
-        plan.write_text(settings.to_toml(_with_threads(config, place)), encoding="utf-8")
+        plan.write_text(settings.to_toml(_settled(config, place)), encoding="utf-8")
         speeds: list[tuple[float, float]] = []
         late: list[float] = []
         for pair in range(PAIRS):
@@ -104,14 +104,15 @@ def run(options: argparse.Namespace, home: Path) -> int:
     return 0
 
 
-def _with_threads(config: RunConfig, place: Path) -> RunConfig:
-    """The plan with a number of threads, the same for all runs, as one short training measures it; stories cached."""
-    if config.train.threads == "auto":
+def _settled(config: RunConfig, place: Path) -> RunConfig:
+    """The plan with threads and precision, the same for all runs, as one short training measures it; stories cached."""
+    if "auto" in (config.train.threads, config.train.precision):
         plan = place / "first.toml"
         short = settings.with_values(config, train={"budget": "5 steps"})
         plan.write_text(settings.to_toml(short), encoding="utf-8")
         _by_train(place, plan, "first")
-        config = settings.with_values(config, train={"threads": runs.open_run(place, "first").config().train.threads})
+        found = runs.open_run(place, "first").config().train
+        config = settings.with_values(config, train={"threads": found.threads, "precision": found.precision})
     return config
 
 
