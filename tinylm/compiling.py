@@ -126,6 +126,13 @@ def eager_pass(
     return loss.detach(), list(torch.autograd.grad(loss * scale, weights))
 
 
+def for_gpu(model: Transformer, precision: Precision) -> Callable[..., tuple[Tensor, list[Tensor]]]:
+    """Passes by torch.compile in this process, called as a `CompiledPass` is; the first call compiles, and may fail."""
+    fast: Callable[..., Tensor] = torch.compile(model, dynamic=False)
+    weights = list(model.parameters())
+    return lambda _, ids, targets, noise: eager_pass(fast, weights, precision, 1.0, ids, targets, noise)
+
+
 def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
     """GELU by its tanh approximation as x times a sigmoid, the same function: an exponential is cheaper than a tanh."""
     assert approximate == "tanh"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from tinylm import device, dropout, memory, optim
-from tinylm.compiled import CompiledPass
 from tinylm.compiling import eager_pass
 from tinylm.config import RunConfig
 from tinylm.data import mix
@@ -47,8 +48,8 @@ class Stepper:
         self.weights = list(model.parameters())
         self.plain = [weight.detach() for weight in self.weights]
         self.place = self.weights[0].device
-        self.compiled: CompiledPass | None = None
-        """For passes of `rows` windows, where there is one."""
+        self.compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
+        """For passes of `rows` windows: a `CompiledPass`, or on a GPU what is called as one."""
         self.rows = windows_in_a_pass(config, self.place)
         """Windows in a pass."""
         self.loss_scale = torch.tensor(loss_scale, device=self.place)

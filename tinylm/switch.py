@@ -33,12 +33,16 @@ class Switch:
         """
         self._parts, train, model, state = parts, parts.config.train, parts.config.model, parts.state
         self._compilation: Compilation | None = None
+        self._pending = self._timed = False
         # What is traced must be the same each time, so nothing may be drawn inside; and on Windows a process that is
         # stopped cannot take with it what it has called.
         possible = parts.device.type == "cpu" and parts.precision in compiling.CLOSE and not model.attention_dropout
         possible = possible and sys.platform != "win32"
         self._shape = (model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.stepper.rows, parts.threads)
         self._library = compiled.library(parts.run.path.parent.parent, *self._shape)
+        if parts.device.type == "cuda" and parts.precision != "fp16" and train.compile == "on":
+            parts.notes.append(self._compile_on_gpu())
+            return
         went_over = state.compiled_from is not None and state.step >= state.compiled_from
         how: compiling.When = "never"
         if possible:
@@ -83,6 +87,19 @@ class Switch:
             return f"Compiling does not work on this machine ({problem}); the run goes on without it."
         state.compiled_from = state.step if state.compiled_from is None else state.compiled_from
         return f"From step {state.step + 1:,} on its passes run compiled."
+
+    def _compile_on_gpu(self) -> str:
+        """Compile in this process: code for GPUs is made by another compiler. Where asked for, since it is unmeasured."""
+        parts, stepper = self._parts, self._parts.stepper
+        stepper.compiled = compiling.for_gpu(parts.model, parts.precision)
+        try:
+            ids, targets = parts.batches[0].draw(0)
+            stepper.gradients(1, ids, targets)
+        except Exception as error:  # compilers fail in as many ways as there are machines, and eager code always works
+            stepper.compiled = None
+            reason = (str(error).strip() or repr(error)).splitlines()[0][:200]
+            return f"Compiling does not work on this machine ({reason}); the run goes on without it."
+        return "Its passes run compiled."
 
     def close(self) -> None:
         """End what is still at work."""
