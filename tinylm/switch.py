@@ -89,7 +89,7 @@ class Switch:
         return f"From step {state.step + 1:,} on its passes run compiled."
 
     def _compile_on_gpu(self) -> str:
-        """Compile in this process: code for GPUs is made by another compiler. Where asked for, since it is unmeasured."""
+        """Compile in this process, as code for GPUs is another; only where asked for, since it is unmeasured."""
         parts, stepper = self._parts, self._parts.stepper
         stepper.compiled = compiling.for_gpu(parts.model, parts.precision)
         try:
