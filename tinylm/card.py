@@ -7,6 +7,8 @@ from tinylm.config import RunConfig
 from tinylm.events import Finished
 from tinylm.runs import RunFolder
 
+NAME = "card.md"
+
 BASELINES = {
     "blind": "blind guessing",
     "counts": "letter counts",
@@ -53,7 +55,7 @@ def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], fin
         f'Talk to it: `tinylm-studio --generate "PROMPT" --run {run.name}`',
         "",
     ]
-    disk.replace_durably(run.path / "card.md", "\n".join(lines).encode("utf-8", "replace"))
+    disk.replace_durably(run.path / NAME, "\n".join(lines).encode("utf-8", "replace"))
 
 
 def _listed(names: list[str]) -> str:

@@ -19,6 +19,7 @@ from filelock import BaseFileLock
 
 from tinylm import (
     __version__,
+    card,
     checkpoint,
     compiling,
     device,
@@ -297,8 +298,9 @@ def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) 
 
     The run may go on for long without another best one, or be at its end already.
     """
-    for half_written in run.path.glob(f".{run.config_file.name}-*"):
-        half_written.unlink()
+    for name in (run.config_file.name, card.NAME):
+        for half_written in run.path.glob(f".{name}-*"):
+            half_written.unlink()
     if found:
         for pointer, step in (("latest", found.state.step), ("best", found.state.best_step)):
             if step is not None and (run.checkpoints / checkpoint.folder_name(step)).is_dir():
