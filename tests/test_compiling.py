@@ -37,6 +37,12 @@ def library_of(config: RunConfig, home: Path) -> Path:
     return compiled.library(home, config.model, VOCABULARY, "fp32", ROWS, 1)
 
 
+def copy(library: Path, to: Path) -> None:
+    """A library with its sum."""
+    for suffix in (".so", ".sha256"):
+        shutil.copy(library.with_suffix(suffix), to.with_suffix(suffix))
+
+
 @pytest.fixture(scope="session")
 def made(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library for the passes of `config_of`, made once by all processes of the tests together."""
@@ -56,7 +62,7 @@ def warm(made: Path, home: Path, tiny_config: Configured) -> Path:
     """A home whose cache has it."""
     library = library_of(config_of(tiny_config), home)
     library.parent.mkdir(parents=True)
-    shutil.copy(made, library)
+    copy(made, library)
     return home
 
 
@@ -155,7 +161,9 @@ def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_conf
 def late(warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home where the library appears a moment after somebody begins to compile."""
     library = library_of(config_of(tiny_config), warm)
-    hidden = library.rename(library.with_suffix(".hidden"))
+    hidden = warm / "hidden.so"
+    copy(library, hidden)
+    library.unlink()
 
     class Quick(Compilation):
         problem = None
@@ -166,11 +174,11 @@ def late(warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -
         def is_over(self) -> bool:
             self.asked += 1
             if self.asked == 5:
-                shutil.copy(hidden, library)
+                copy(hidden, library)
             return self.asked >= 5
 
         def wait(self) -> None:
-            shutil.copy(hidden, library)
+            copy(hidden, library)
 
         def stop(self) -> None:
             pass
@@ -239,11 +247,15 @@ def test_without_a_compiler_it_goes_on_and_says_so(
     assert runs.open_run(home, "run").config().train.compile == "off"
 
 
-def test_a_damaged_library_is_made_again_or_done_without(home: Path, tiny_config: Configured) -> None:
-    library = library_of(config_of(tiny_config), home)
-    library.parent.mkdir(parents=True)
-    library.write_bytes(b"no code at all")
-    told = list(train(config_of(tiny_config), home, "run"))
+@needs_compiler
+@pytest.mark.parametrize("damage", ["no code at all", "shortened", "a bit turned"])
+def test_a_damaged_library_is_made_again_or_done_without(damage: str, warm: Path, tiny_config: Configured) -> None:
+    library = library_of(config_of(tiny_config), warm)
+    code = bytearray(library.read_bytes())
+    code[len(code) // 2] ^= 1
+    kinds = {"no code at all": damage.encode(), "shortened": code[: len(code) // 2], "a bit turned": code}
+    library.write_bytes(kinds[damage])
+    told = list(train(config_of(tiny_config), warm, "run"))
     assert isinstance(told[-1], Finished)
     assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
     assert not library.exists(), "the next run makes it anew"

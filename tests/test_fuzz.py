@@ -27,12 +27,13 @@ from hypothesis import strategies as st
 
 from tests.test_cli import call, one_message
 from tests.test_hostile import contents, reforge
-from tinylm import checkpoint, console, events, generate, glance, load, runs, settings, shelf
+from tinylm import checkpoint, console, events, generate, glance, known, load, runs, settings, shelf
 from tinylm.config import Budget, RunConfig, SampleConfig
 from tinylm.corpus.reading import read_paths
 from tinylm.corpus.spool import Spool
 from tinylm.data import Batches, Corpus
 from tinylm.errors import TinyLMError
+from tinylm.known import Known
 from tinylm.notes import Notes
 from tinylm.runs import RunFolder
 from tinylm.train import train
@@ -273,6 +274,10 @@ def preferred(place: Place) -> None:
     Preferences.load(place.home)
 
 
+def remembered(place: Place) -> None:
+    known.recall(place.home, "a shape")
+
+
 def read_text(place: Place) -> None:
     read_paths([place.home / "text.txt"], "auto", Spool(in_memory=True))
 
@@ -309,6 +314,7 @@ READERS: dict[str, tuple[str, Callable[[Place], None]]] = {
     "tokens.bin": ("runs/one/data/tokens.bin", prepared),
     "notes.json": ("notes.json", noted),
     "studio.json": ("studio.json", preferred),
+    "machine.json": ("cache/machine.json", remembered),
     "a text": ("text.txt", read_text),
     "what is pasted": ("text.toml", pasted),
 }
@@ -417,6 +423,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[...,
     (home / "text.txt").write_text("Once upon a time, the café was empty.\n" * 50, encoding="utf-8")
     shelf.set_note(home, RunFolder(home / "runs" / "one"), "the first")
     Preferences("nord", "ascii").save(home)
+    known.remember(home, "a shape", Known(2, "fp32", 0.1))
     return home
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch._C import _aoti
 
-from tinylm import dropout, known, paths
+from tinylm import dropout, known, paths, wary
 from tinylm.config import ModelConfig
 from tinylm.device import Precision, machine_name
 
@@ -38,11 +38,20 @@ def library(home: Path, model: ModelConfig, vocab_size: int, precision: Precisio
     return paths.cache(home) / "compiled" / f"{name}.so"
 
 
+def seal(path: Path) -> Path:
+    """Write down the SHA-256 of a library that was just made, in a file beside it: returns that."""
+    sum_ = path.with_suffix(".sha256")
+    sum_.write_text(hashlib.sha256(path.read_bytes()).hexdigest(), encoding="ascii")
+    return sum_
+
+
 class CompiledPass:
     """A loaded library: loss and gradients of one pass."""
 
     def __init__(self, path: Path) -> None:
-        """OSError where it cannot be loaded."""
+        """OSError where it cannot be loaded, or is not what was sealed: damaged code would not fail, but crash."""
+        if hashlib.sha256(path.read_bytes()).hexdigest().encode() != wary.read(path.with_suffix(".sha256"), 100):
+            raise OSError(f"{path} is not what was made")
         code = ctypes.CDLL(str(path))
         self._run = code.AOTInductorModelContainerRun
         self._container = ctypes.c_void_p()

@@ -26,7 +26,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from tinylm import device, dropout
+from tinylm import compiled, device, dropout
 from tinylm.config import ModelConfig, TrainConfig
 from tinylm.device import Precision
 from tinylm.model import Transformer
@@ -201,14 +201,14 @@ def make(asked: dict[str, Any]) -> None:
     with zipfile.ZipFile(package) as parts:
         [code] = [name for name in parts.namelist() if name.endswith(".so")]
         making.write_bytes(parts.read(code))
+    sealed = compiled.seal(making)
     _check(making, whole(weights, given), weights, given, CLOSE[asked["precision"]])
+    sealed.replace(library.with_suffix(sealed.suffix))
     making.replace(library)
 
 
 def _check(library: Path, expected: list[Tensor], weights: list[Tensor], given: list[Tensor], close: float) -> None:
-    from tinylm.compiled import CompiledPass  # noqa: PLC0415
-
-    loss, grads = CompiledPass(library)(weights, given[0], given[1], given[2] if len(given) > 2 else None)
+    loss, grads = compiled.CompiledPass(library)(weights, given[0], given[1], given[2] if len(given) > 2 else None)
     for found, wanted in zip([loss, *grads], expected, strict=True):
         if not torch.linalg.vector_norm(found - wanted) <= close * torch.linalg.vector_norm(wanted):
             raise RuntimeError("the compiled pass computes something else than the eager one")
