@@ -114,6 +114,7 @@ class Why(Widget, can_focus=True):
         if token is self._token and before == self._before:
             return
         self._token, self._before, self._mark = token, before, 0
+        self.border_subtitle = self._legend()  # the frame is drawn before what is in it
         self.refresh()
 
     def on_focus(self) -> None:
@@ -157,15 +158,11 @@ class Why(Widget, can_focus=True):
         """The candidates, in the room that there is."""
         width, height = self.content_size
         token = self._token
-        self.border_subtitle = ""
+        self.border_subtitle = self._legend()
         if token is None:
             return Content("What the model thinks at each token that it writes.").stylize("dim")
         if height <= 1:
             return self._line(token, width)
-        others = max(0.0, 1 - sum(candidate.probability for candidate in token.candidates))
-        glyphs = self._glyphs
-        legend = f"{glyphs.arrow} taken  {glyphs.failed} filtered out  others {percent(others)}"
-        self.border_subtitle = Content(legend)
         rows = [self._head(token, width)]
         if height >= LIST_ROWS:
             rows += [self._cell(number, width, full=True) for number in range(len(self.candidates))]
@@ -178,6 +175,14 @@ class Why(Widget, can_focus=True):
                 Content("").join(self._cell(number, each) for number in numbers if number < len(self.candidates))
             )
         return Content("\n").join(rows)
+
+    def _legend(self) -> Content:
+        """What the signs mean, and what all others than those that are shown have together."""
+        if self._token is None or self.content_size.height <= 1:
+            return Content("")
+        others = max(0.0, 1 - sum(candidate.probability for candidate in self.candidates))
+        glyphs = self._glyphs
+        return Content(f"{glyphs.arrow} taken  {glyphs.failed} filtered out  others {percent(others)}")
 
     def _head(self, token: WrittenToken, width: int) -> Content:
         likely = max(1, round(2**token.bits))
