@@ -34,6 +34,7 @@ class Switch:
         self._parts, train, model, state = parts, parts.config.train, parts.config.model, parts.state
         self._compilation: Compilation | None = None
         self._pending = self._timed = False
+        self._first = state.step
         # What is traced must be the same each time, so nothing may be drawn inside; and on Windows a process that is
         # stopped cannot take with it what it has called.
         possible = parts.device.type == "cpu" and parts.precision in compiling.CLOSE and not model.attention_dropout
@@ -47,12 +48,10 @@ class Switch:
         how: compiling.When = "never"
         if possible:
             how = compiling.when(train, not parts.fresh, went_over, seconds_left, self._library)
-        if how != "never" and not self._library.exists():
-            self._library.parent.mkdir(parents=True, exist_ok=True)
-            self._compilation = Compilation(self._library, *self._shape)
         self._timed = train.budget is not None and Budget.parse(train.budget).kind == "time"
         self._pending = how == "beside"
         if how == "before":
+            self._begin()
             parts.notes.append(self.go_over())
             how = "before" if parts.stepper.compiled else "never"
         elif self._pending and not self._timed and state.compiled_from is None:
@@ -60,13 +59,20 @@ class Switch:
         parts.config = settings.with_values(parts.config, train={"compile": "off" if how == "never" else "on"})
 
     def is_due(self) -> bool:
-        """Whether to go over before the next step."""
-        if not self._pending:
+        """Whether to go over before the next step. The compiler begins here, once the first steps are done."""
+        if not self._pending or self._parts.state.step - self._first < FIRST_STEPS:
             return False
+        self._begin()
         step, planned = self._parts.state.step, self._parts.state.compiled_from
         if planned is not None and not self._timed:
             return step >= planned
-        return step >= FIRST_STEPS and (self._compilation is None or self._compilation.is_over())
+        return self._compilation is None or self._compilation.is_over()
+
+    def _begin(self) -> None:
+        """Begin to compile, where that is still to be done."""
+        if self._compilation is None and not self._library.exists():
+            self._library.parent.mkdir(parents=True, exist_ok=True)
+            self._compilation = Compilation(self._library, *self._shape)
 
     def go_over(self) -> str:
         """Take the next steps by compiled passes, where that works; a sentence that says what came of it."""
