@@ -19,7 +19,7 @@ from tinylm.optim import Optimizer
 PASS_TOKENS = 2048
 """Tokens of a pass on a CPU, at most, so that what a pass keeps stays small: 41 MB of scores for the reference model.
 
-Smaller ones are no faster: its compiled passes of 512, 1,024 and 2,048 tokens took 123, 252 and 499 ms (fp32, 1 thread).
+Smaller ones are no faster: compiled passes of 512, 1,024 and 2,048 tokens took 123, 252 and 499 ms (fp32, 1 thread).
 """
 
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
