@@ -223,6 +223,7 @@ LATER: dict[str, Call] = {
     "state.json": (disk, "write_durably", 9),
     "latest": (disk, "replace_durably", 4),
     "card.md": (card, "write", 1),
+    "the first latest": (disk, "replace_durably", 2),
 }
 
 

@@ -185,6 +185,16 @@ def exists(run: RunFolder) -> bool:
     return bool(_steps(run))
 
 
+def may_exist(run: RunFolder) -> bool:
+    """Whether the run has a checkpoint, or could have one where nobody may look."""
+    try:  # glob would find nothing, and say nothing, where it may not look
+        return any(path.name.startswith("step-") for path in run.checkpoints.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 def find(run: RunFolder, which: str = "latest") -> Path:
     """The folder of a checkpoint: `latest`, `best` (where there is no best yet, the latest) or a step's number."""
     if not exists(run):

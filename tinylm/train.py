@@ -92,8 +92,9 @@ class Training:
         except (GeneratorExit, KeyboardInterrupt):
             raise
         except BaseException as error:
+            begun = self.saved_step is not None or checkpoint.may_exist(self.parts.run)  # whole, if not yet told
             if isinstance(error, OSError):
-                error = session.refused(error, self.parts.run.path, begun=self.saved_step is not None)
+                error = session.refused(error, self.parts.run.path, begun=begun)
             error = memory.out_of_memory(error, self.parts.device) or error
             if isinstance(error, TinyLMError):
                 failed = events.Failed(error.title, error.message, error.hint)
@@ -103,7 +104,7 @@ class Training:
                 )
             with suppress(OSError):  # where the disk is full, the event cannot be written either
                 self._write(failed)
-            if self.parts.fresh and self.saved_step is None and isinstance(error, RunError):
+            if self.parts.fresh and not begun and isinstance(error, RunError):
                 runs.remove(self.parts.run)  # the disk refused before anything was saved: nothing is left behind
             yield failed
             raise error
