@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from tinylm import settings
 from tinylm.config import RunConfig
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; nothing here is large enough for two
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever calls the tests under nohup: programs inherit what is ignored
 
 hypothesis_settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
 hypothesis_settings.load_profile("tests")
