@@ -1,0 +1,63 @@
+"""`--bench recipes`: every recipe on the same text, seeds in turn."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tinylm import cli
+from tinylm.bench import recipes
+
+SMALL = """
+[tokenizer]
+kind = "byte"
+
+[model]
+n_layer = 1
+n_head = 2
+n_kv_head = 2
+n_embd = 16
+head_size = 8
+block_size = 32
+
+[train]
+budget = "20 steps"
+batch_size = 4
+
+[[train.phases]]
+share = 1.0
+max_lr = {lr}
+"""
+
+
+@pytest.fixture
+def two(home: Path) -> Path:
+    """A home with two presets that differ in their rates."""
+    (home / "presets").mkdir(parents=True)
+    for name, lr in [("lively", "1e-2"), ("idle", "1e-9")]:
+        (home / "presets" / f"{name}.toml").write_text(SMALL.format(lr=lr), encoding="utf-8")
+    return home
+
+
+def test_a_recipe_that_learns_beats_one_that_does_not(
+    two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "SEEDS", 2)
+    given = ["--bench", "recipes", "--preset", "lively,idle", "--data", str(tiny_file), "--home", str(two), "--json"]
+    assert cli.main(given) == 0
+    rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert rows["recipes.lively"]["value"] < rows["recipes.idle"]["value"] - 0.1
+    assert rows["recipes.lively"]["runs"] == 2
+    assert rows["recipes.idle.tokens"]["value"] == 20 * 4 * 32
+    assert 7 < rows["recipes.idle"]["value"] < 9, "a byte costs 8 bits where nothing is known"
+    assert 0 < rows["recipes.idle.spread"]["value"] < 0.2, "seeds differ, and only a little"
+    assert rows["recipes.baseline.xz"]["unit"] == "bits/byte"
+    assert not (two / "runs").exists(), "the runs of a benchmark are no runs of the user's"
+
+
+def test_without_held_out_text_there_is_nothing_to_compare(
+    two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--bench", "recipes", "--preset", "lively", "--data", str(tiny_file), "--home", str(two)]
+    assert cli.main([*given, "--set", "data.val_fraction=0"]) == 2
+    assert "No text is held out" in capsys.readouterr().err

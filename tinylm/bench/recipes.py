@@ -1,0 +1,85 @@
+"""`--bench recipes`: which recipe learns most from a text in a given time, so that anyone can repeat what we claim.
+
+Each recipe is trained on the same text with the same held-out part and the same budget, each seed by all recipes in
+turn before the next seed. Its figure is the bits per byte of the whole held-out text at the end of the budget: bytes,
+so that vocabularies of different sizes can be compared. A budget in time counts everything from the run's start on;
+one in epochs gives all recipes the same tokens; steps are each recipe's own.
+
+    tinylm-studio --bench recipes --data FILE --time 2m                      every preset
+    tinylm-studio --bench recipes --data FILE --time 2m --preset quick,seed  these two
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from tinylm import headless, settings
+from tinylm import train as engine
+from tinylm.bench.rows import Row
+from tinylm.config import RunConfig
+from tinylm.errors import TinyLMError
+from tinylm.events import DataPrepared, Finished
+
+SEEDS = 3
+
+BASELINES = ("floor", "triples", "xz")
+"""What a model is laid beside, of what a run knows about its held-out text."""
+
+
+def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
+    """Train every recipe SEEDS times, from `--seed` (or 1) on; the rows of each when its last run is over."""
+    names = options.preset.split(",") if options.preset else list(settings.presets(home))
+    recipes = {name: _configuration(options, home, name) for name in names}
+    first = 1 if options.seed is None else options.seed
+    ended: dict[str, list[Finished]] = {name: [] for name in names}
+    known: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
+        place = Path(folder)
+        (home / "cache").mkdir(parents=True, exist_ok=True)
+        (place / "cache").symlink_to((home / "cache").absolute())  # what was compiled and measured before holds here
+        for seed in range(first, first + SEEDS):
+            for name, config in recipes.items():
+                print(f"Training {name}, seed {seed} …", file=sys.stderr, flush=True)
+                finished, baselines = _trained(settings.with_values(config, train={"seed": seed}), place)
+                ended[name].append(finished)
+                known |= baselines
+                if len(ended[name]) == SEEDS:
+                    yield from _rows(name, ended[name], known.get("floor"))
+    for baseline in BASELINES:
+        if baseline in known:
+            yield Row(f"recipes.baseline.{baseline}", known[baseline], "bits/byte")
+
+
+def _configuration(options: Namespace, home: Path, name: str) -> RunConfig:
+    return headless.configuration(Namespace(**{**vars(options), "preset": name}), home, None)
+
+
+def _trained(config: RunConfig, home: Path) -> tuple[Finished, dict[str, float]]:
+    """How a training ended, and the baselines of its held-out text; TinyLMError where there is nothing to compare."""
+    finished, baselines = None, {}
+    for event in engine.train(config, home):
+        if isinstance(event, DataPrepared):
+            baselines = event.baselines
+        elif isinstance(event, Finished):
+            finished = event
+    assert finished is not None  # a training that fails raises
+    if finished.val_bpb is None:
+        raise TinyLMError("No text is held out, so there is nothing to compare.", "Give data.val_fraction above 0.")
+    return finished, baselines
+
+
+def _rows(name: str, runs: list[Finished], floor: float | None) -> Iterator[Row]:
+    bpb = [run.val_bpb for run in runs if run.val_bpb is not None]
+    best = [run.best_val_bpb for run in runs if run.best_val_bpb is not None]
+    mean = statistics.fmean(bpb)
+    yield Row(f"recipes.{name}", mean, "bits/byte", limit=floor, ratio=mean / floor if floor else None, runs=len(runs))
+    yield Row(f"recipes.{name}.spread", max(bpb) - min(bpb), "bits/byte", runs=len(runs))
+    yield Row(f"recipes.{name}.best", statistics.fmean(best), "bits/byte", runs=len(runs))
+    yield Row(f"recipes.{name}.tokens", statistics.fmean(run.tokens for run in runs), "tokens", runs=len(runs))
+    yield Row(f"recipes.{name}.seconds", statistics.fmean(run.seconds for run in runs), "s", runs=len(runs))
