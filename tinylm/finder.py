@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -18,12 +18,7 @@ from tinylm import prepare, settings, tryout
 from tinylm.config import RunConfig
 from tinylm.events import LrFound, LrTried
 from tinylm.tryout import Cancelled
-
-LOWEST, HIGHEST = 1e-5, 1e-1
-"""The rates between which is swept."""
-
-STEPS = 60
-"""Of a whole sweep: fifteen for each power of ten, 10 s for the preset `quick` on two cores."""
+from tinylm.valley import STEPS, diverged, suggestion, swept
 
 STEP_TOKENS = 2048
 """Of a step's windows, on a CPU, so many are taken at most, or a sweep of large batches would take minutes.
@@ -37,25 +32,15 @@ LIMIT = 60.0
 SMOOTHING = 0.8
 """Share of the mean so far in the next one: it remembers about five steps, a factor of two in the rate."""
 
-LOST, LOST_AT_LEAST = 0.5, 0.1
-"""It has diverged where the smoothed loss gave back this share of what it had gained, and this share of where it began:
-a loss that has hardly begun to fall may rise by chance."""
-
-WORTH = 0.05
-"""Share of its first loss that a sweep has to gain, or there is no valley: it may have fallen by chance."""
-
-BELOW_THE_LOWEST = 3.0
-"""What is suggested is the rate of the lowest loss divided by this."""
-
 
 def find(
     config: RunConfig, home: Path, cancelled: Callable[[], bool] = lambda: False, limit: float = LIMIT
 ) -> Iterator[LrTried | LrFound]:
     """Sweep the learning rate for the run that `config` describes: an LrTried for each step, and an LrFound at the end.
 
-    The sweep is about the first phase's texts and about new weights. It ends at HIGHEST, where the loss diverges, or
-    `limit` seconds after its first step began; the same seed and threads give the same sweep. Raises Cancelled at the
-    first step after `cancelled()` is true, and TinyLMError where the run would not start either.
+    The sweep is about the first phase's texts and about new weights. It ends at the highest rate, where the loss
+    diverges, or `limit` seconds after its first step began; the same seed and threads give the same sweep. Raises
+    Cancelled at the first step after `cancelled()` is true, and TinyLMError where the run would not start either.
     """
 
     def check() -> None:
@@ -101,29 +86,7 @@ def find(
     )
 
 
-def swept() -> list[float]:
-    """The rates of a sweep, one a step: evenly apart on a logarithmic scale, each with three digits that count."""
-    return [float(f"{LOWEST * (HIGHEST / LOWEST) ** (i / (STEPS - 1)):.2e}") for i in range(STEPS)]
-
-
 def windows_of_a_step(config: RunConfig, place: torch.device) -> int:
     """How many of a step's windows are taken: all, or on a CPU as many as STEP_TOKENS allow, but one."""
     whole = config.train.batch_size * config.train.accumulation_steps
     return whole if place.type != "cpu" else min(whole, max(1, STEP_TOKENS // config.model.block_size))
-
-
-def diverged(losses: Sequence[float]) -> bool:
-    """Whether the last of the smoothed losses (nats) is so far above the lowest that no larger rate is worth trying."""
-    first, lowest = losses[0], min(losses)
-    return losses[-1] - lowest > max(LOST * (first - lowest), LOST_AT_LEAST * first)
-
-
-def suggestion(rates: Sequence[float], losses: Sequence[float]) -> float | None:
-    """A top rate for a schedule that decays, from the rates of a sweep and the smoothed loss at each (nats).
-
-    With two digits that count; None where the loss hardly fell, and there is no valley to look at.
-    """
-    if not losses or losses[0] - min(losses) < WORTH * losses[0]:
-        return None
-    lowest = rates[losses.index(min(losses))]
-    return float(f"{lowest / BELOW_THE_LOWEST:.1e}")

@@ -9,10 +9,8 @@ import numpy as np
 from tinylm import settings
 from tinylm.config import Phase, RunConfig
 from tinylm.events import LrFound, LrTried
+from tinylm.valley import HIGHEST, LOWEST
 from tui.widgets.picture import Border, Curve, Picture, short
-
-LOWEST, HIGHEST = 1e-5, 1e-1
-"""The ends of the picture while the sweep is still on its way: `tinylm.finder` has the same, and needs torch."""
 
 AIR = 0.05
 """Above and below the curve, as a share of its height."""
@@ -80,9 +78,8 @@ def told(valley: Valley, ellipsis: str) -> tuple[str, ...]:
         )
     rate, diverged_at = valley.suggestion, valley.found.diverged_at
     if rate is None:
-        why = (
-            "The loss did not fall at any rate" if diverged_at or not valley.rates else "The sweep was too slow to end"
-        )
+        slow = not diverged_at and bool(valley.rates) and valley.rates[-1] < HIGHEST
+        why = "The sweep takes too long here" if slow else "The loss did not fall at any rate"
         reached = f"; it came to {short(valley.rates[-1], digits=2)}" if valley.rates else ""
         return f"{why}{reached}: nothing to suggest. Esc closes.", f"{why}. Esc closes."
     best = min(valley.losses)
@@ -90,12 +87,12 @@ def told(valley: Valley, ellipsis: str) -> tuple[str, ...]:
     end = f" and diverges at {short(diverged_at, digits=2)}" if diverged_at else ""
     about = concerned(valley.config)
     phases = "" if len(about) == 1 == len(valley.config.train.phases) else _named(about)
-    takes = f"F takes {short(rate)}{phases}, Esc closes."
+    takes = f"F takes {short(rate)} as top rate{phases}, Esc closes."
     return (
-        f"The loss is lowest near {where}{end}; a top rate below that is steadier. {takes}",
+        f"The loss is lowest near {where}{end}, and a rate below that is steadier. {takes}",
+        f"The loss is lowest near {where}{end}. {takes}",
         f"Lowest near {where}{end}. {takes}",
-        f"Lowest near {where}. {takes}",
-        takes,
+        f"F takes {short(rate)}, Esc closes.",
     )
 
 
@@ -121,7 +118,7 @@ def _named(phases: list[int]) -> str:
 def valley_picture(valley: Valley) -> Picture:
     """The smoothed loss over the rates, with a mark at the suggestion and at the rate that the plan has now."""
     if not valley.rates:
-        return Picture(empty="the first steps")
+        return Picture(empty="no loss that is a number" if valley.found else "the first steps")
     xs, ys = np.array(valley.rates), np.array(valley.losses)
     curves = [Curve(xs, ys, role="train")]
     borders = [Border(valley.config.train.phases[0].max_lr, "now")]

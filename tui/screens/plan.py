@@ -81,6 +81,10 @@ first phase, and of all others that have the same one and the same texts; **Esc*
     PlanScreen.-short.-explain #why { display: block; }
     PlanScreen.-short #schedule { display: none; }
     PlanScreen.-short.-narrow #numbers { height: 2; max-height: 2; padding: 0 1; }
+    PlanScreen.-valley #numbers { max-height: 35%; }
+    PlanScreen.-valley #schedule, PlanScreen.-valley.-explain #schedule { display: block; }
+    PlanScreen.-short.-valley #schedule { display: block; height: 9; }
+    PlanScreen.-short.-narrow.-valley #numbers { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "train", "Train", id="plan.train", tooltip="Train this plan"),
@@ -202,6 +206,7 @@ first phase, and of all others that have the same one and the same texts; **Esc*
         if not self.is_mounted:
             return
         signs = self.studio.glyphs
+        self.set_class(self.tryouts.valley is not None, "-valley")
         self.form.show_signs(signs)
         short = self.has_class("-short") and self.has_class("-narrow")
         self.query_one(RehearsalPane).show(self.state, signs, short)
