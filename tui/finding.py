@@ -121,11 +121,11 @@ def valley_picture(valley: Valley) -> Picture:
         return Picture(empty="no loss that is a number" if valley.found else "the first steps")
     xs, ys = np.array(valley.rates), np.array(valley.losses)
     curves = [Curve(xs, ys, role="train")]
-    borders = [Border(valley.config.train.phases[0].max_lr, "now")]
+    borders = [Border(valley.config.train.phases[0].max_lr, "now", either_side=True)]
     if (rate := valley.suggestion) is not None:
         at = float(np.interp(np.log(rate), np.log(xs), ys))
         curves.append(Curve(np.array([rate]), np.array([at]), role="best", style="points"))
-        borders.append(Border(rate, f"F {short(rate)}"))
+        borders.insert(0, Border(rate, f"F {short(rate)}", either_side=True))
     air = max(AIR * float(np.ptp(ys)), 0.01)
     return Picture(
         curves=tuple(curves),

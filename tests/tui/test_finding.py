@@ -112,7 +112,7 @@ def test_the_picture_marks_the_suggestion_on_the_curve_and_the_rate_of_now() -> 
     assert line.ys.tolist() == list(valley.losses)
     assert mark.xs.tolist() == [8e-3]
     assert min(valley.losses) < mark.ys[0] < max(valley.losses)
-    assert [(border.x, border.label) for border in picture.borders] == [(1.2e-2, "now"), (8e-3, "F 8e-3")]
+    assert [(border.x, border.label) for border in picture.borders] == [(8e-3, "F 8e-3"), (1.2e-2, "now")]
     on_its_way = replace(valley, found=None)
     assert len(finding.valley_picture(on_its_way).curves) == 1
 

@@ -280,15 +280,16 @@ class _Drawing:
                     break
 
     def _name_borders(self) -> None:
-        """The name of a border to its right, or where the chart ends there to its left, as far up as there is room."""
+        """The name of a border to its right, or to its left where it may and has to, as far up as there is room."""
         for border in self.picture.borders:
-            column = self.x.cell(border.x)
+            column, size = self.x.cell(border.x), len(border.label)
             if column is None:
                 continue
-            size = len(border.label)
-            start = column + 1 if column + 1 + size <= self.columns else column - size
+            start = column + 1
+            if border.either_side and start + size > self.columns:
+                start = column - size
             stop = start + size
-            if start < 0:
+            if start < 0 or stop > self.columns:
                 continue
             free = np.flatnonzero(~self.curve[:, start:stop].any(axis=1))
             if len(free):
