@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,10 @@ from tui.widgets.rehearsal import RehearsalPane
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for a change to come to rest."""
+    """Nobody waits for a change to come to rest, and the disk has always the same room."""
     monkeypatch.setattr(plan, "WAIT", 0.0)
+    usage = type(shutil.disk_usage("/"))(100_000_000_000, 59_000_000_000, 41_000_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
 def of_preset(name: str, **train: object) -> RunConfig:
