@@ -21,11 +21,13 @@ KEYS = {
     "note": "message",
     "paused": "step paused",
     "rescued": "step back_to rescue lr_scale message",
+    "lr_tried": "step rate loss",
+    "lr_found": "step rates losses suggestion diverged_at",
     "finished": "reason step tokens seconds val_loss val_bpb best_val_bpb best_step tokens_per_second peak_memory_mb "
     "checkpoint",
     "failed": "title message hint",
 }
-"""The contract's table, and our own `note`."""
+"""The contract's table, and our own `note` and `lr_tried`."""
 
 STEP = events.StepDone(3, "train", 96, 4.25, 1e-3, 0.5, 20.0, 40.0, 1234.5, 0.75)
 ALL = [
@@ -42,6 +44,9 @@ ALL = [
     events.Warned("A", "b.", "c."),
     events.Paused(3, True),
     events.Rescued(14, 10, 1, 0.5, "It went back."),
+    events.LrTried(1, 1e-5, 7.75),
+    events.LrFound(0, (1e-5, 1e-3, 1e-1), (7.75, 4.5, 9.25), 4.2e-4, 1e-1),
+    events.LrFound(0, (), (), None, None),
     events.Finished("budget", 12, 384, 3.0, 3.5, 2.5, 2.5, 12, 1000.0, 99.0, "checkpoints/step-00000012"),
     events.Failed("A", "b.", "c."),
 ]
@@ -101,6 +106,13 @@ def test_unknown_keys_of_a_phase_are_skipped() -> None:
 def test_phases_that_are_none_are_no_event(phases: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         from_json(json.dumps(json.loads(to_json(ALL[3])) | {"phases": phases}))
+
+
+@pytest.mark.parametrize("losses", [3, None, "ab", [7.75, 4.5], [7.75, 4.5, None], [7.75, 4.5, "9"], [7.75, 4.5, True]])
+def test_losses_that_are_not_one_for_each_rate_are_no_event(losses: object) -> None:
+    [found] = [event for event in ALL if isinstance(event, events.LrFound) and event.rates]
+    with pytest.raises(ValueError, match=r"."):
+        from_json(json.dumps(json.loads(to_json(found)) | {"losses": losses}))
 
 
 @pytest.mark.parametrize("event", ALL, ids=lambda event: event.kind)

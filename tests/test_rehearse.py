@@ -16,6 +16,7 @@ from tinylm.model import Transformer
 from tinylm.optim import Optimizer
 from tinylm.rehearse import Cancelled, Rehearsal
 from tinylm.runs import open_run
+from tinylm.step import Stepper
 from tinylm.train import train
 
 Configured = Callable[..., RunConfig]
@@ -115,7 +116,8 @@ def test_what_a_forward_pass_keeps_grows_with_its_windows(home: Path, tiny_confi
     corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
     batches = Batches(corpus.stream(next(iter(corpus.layout.groups)), 32), "chunked", 16, 1)
     model = Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(1))
-    stage = rehearse._Stage(config, torch.device("cpu"), "fp32", model, batches, lambda: None)
+    stepper = Stepper(config, model, Optimizer(model, config.train), "fp32")
+    stage = rehearse._Stage(stepper, batches, lambda: None)
     told, _ = stage.weighed(None)
     assert told == pytest.approx(stage._kept(16), rel=1e-3)
     scores = 16 * 32 * corpus.tokenizer.vocab_size * 4

@@ -166,6 +166,36 @@ class Rescued(Event):
 
 
 @dataclass(frozen=True)
+class LrTried(Event):
+    """The learning-rate finder did a step at `rate`; `loss` is its smoothed loss there.
+
+    `step` counts the sweep's own steps, from 1.
+    """
+
+    kind: ClassVar[str] = "lr_tried"
+    step: int
+    rate: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class LrFound(Event):
+    """The learning-rate finder's valley: the rates that it swept, upwards, and the smoothed loss at each.
+
+    `step` is the run's step from whose weights it began (0: new ones). `suggestion` is a top rate for the schedule,
+    None where there is no valley to take it from: the loss never fell, or the sweep was too slow to come far enough.
+    `diverged_at` is the rate at which it ended early, None where it went all the way or its time was over.
+    """
+
+    kind: ClassVar[str] = "lr_found"
+    step: int
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float | None
+    diverged_at: float | None
+
+
+@dataclass(frozen=True)
 class Finished(Event):
     """The end of a run: the whole held-out text once, for the weights that `checkpoint` holds.
 
@@ -241,6 +271,10 @@ def from_json(line: str | bytes) -> Event | None:
         if values["steps"] < 1:
             raise ValueError("a plan of no step")
         values["phases"] = tuple(PhaseSpan(span["name"], span["first"], span["last"]) for span in values["phases"])
+    if event is LrFound:
+        if len(values["rates"]) != len(values["losses"]):
+            raise ValueError("a valley whose rates and losses are not as many")
+        values |= {name: tuple(values[name]) for name in ("rates", "losses")}
     return event(**values)
 
 
@@ -266,6 +300,10 @@ def _are_numbers(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_number, value.values()))
 
 
+def _is_row_of_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value))
+
+
 def _are_spans(value: object) -> bool:
     return isinstance(value, list) and all(
         isinstance(span, dict)
@@ -284,6 +322,7 @@ _FITS: dict[Any, Callable[[object], bool]] = {
     bool: lambda value: type(value) is bool,
     str: _is_text,
     dict[str, float]: _are_numbers,
+    tuple[float, ...]: _is_row_of_numbers,
     tuple[PhaseSpan, ...]: _are_spans,
 }
 

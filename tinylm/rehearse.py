@@ -17,17 +17,15 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from tinylm import device, dropout, memory, prepare, schedule, session, settings, tuning
+from tinylm import device, dropout, memory, prepare, schedule, settings, tryout
 from tinylm.config import Budget, RunConfig
-from tinylm.data import Batches, Corpus, HeldOut, mix
-from tinylm.device import Precision
+from tinylm.data import Batches, HeldOut
 from tinylm.errors import ConfigError
 from tinylm.length import AUTO_EVALS, AUTO_SAMPLES, SAMPLE_TOKEN_SECONDS
-from tinylm.model import Transformer
-from tinylm.optim import Optimizer
 from tinylm.pace import Pace
 from tinylm.session import REHEARSAL_TOKENS
 from tinylm.step import Stepper
+from tinylm.tryout import Cancelled
 
 STEPPING_SECONDS = 1.5
 """How long steps are repeated to time them, about."""
@@ -67,30 +65,14 @@ class Rehearsal:
     """Of the first step, or of the part of it that was measured, in nats per token."""
 
 
-class Cancelled(Exception):  # noqa: N818  # no fault: somebody asked for it
-    """The rehearsal was called off."""
-
-
 def rehearse(config: RunConfig, home: Path, cancelled: Callable[[], bool], steps: int = 4) -> Rehearsal:
     """Do up to `steps` steps (at least two) of the run that `config` describes, and estimate the whole.
 
-    Everything is built as the run builds it, but not compiled. Whatever `train.threads` says where it is a number
-    holds meanwhile; `auto` leaves torch's threads as they are. Raises Cancelled soon after `cancelled()` is true, and
-    TinyLMError where the run would not start either.
+    Raises Cancelled soon after `cancelled()` is true, and TinyLMError where the run would not start either.
     """
     config = settings.absolute_sources(config)
-    threads = torch.get_num_threads()
-    try:
-        if isinstance(config.train.threads, int):
-            torch.set_num_threads(config.train.threads)
-        place = device.choose_device(config.train.device)
-        # Making layers and dropping out draw from torch's global generators.
-        with torch.random.fork_rng([torch.cuda.current_device()] if place.type == "cuda" else []):
-            return _rehearsed(config, place, home, cancelled, steps)
-    except OSError as error:
-        raise session.refused(error, home) from error
-    finally:
-        torch.set_num_threads(threads)
+    with tryout.undisturbed(config, home) as place:
+        return _rehearsed(config, place, home, cancelled, steps)
 
 
 def _rehearsed(
@@ -106,26 +88,13 @@ def _rehearsed(
     folder = prepare.prepare(config, home)
     check()
     began = time.perf_counter()
-    corpus = Corpus(folder, place)
-    corpus.tokenizer.encode(config.sample.prompt)
-    names = [prepare.group_name(phase.sources or config.data.sources) for phase in train.phases]
-    batches = [
-        Batches(
-            corpus.stream(name, block_size),
-            config.data.windows,
-            train.batch_size * train.accumulation_steps,
-            mix(train.seed, number),
-        )
-        for number, name in enumerate(names)
-    ]
+    corpus, batches = tryout.texts(config, folder, place)
     total = _fixed_steps(config, batches[0].stream.tokens / tokens_per_step)
     if total is not None:
         _laid(config, total)  # a run that is too short for its phases is refused before the work begins
     free = memory.free(place)
-    memory.refuse_giants(config.model, corpus.tokenizer.vocab_size, free)
-    model = Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(train.seed)).to(place)
-    precision = tuning.recalled_precision(train, place, home, tuning.shape(config, corpus.tokenizer.vocab_size))
-    stage = _Stage(config, place, precision, model, batches[0], check)
+    stage = _Stage(tryout.stepper(config, home, place, corpus), batches[0], check)
+    model = stage.stepper.model
     building = time.perf_counter() - began
     check()
     forward_memory, rows = stage.weighed(free)
@@ -135,6 +104,7 @@ def _rehearsed(
     pace = _pace(config, step_seconds, held_out)
     plan, seconds = _course(config, pace, building, total)
     last = min(plan.steps, train.stop_at or plan.steps)
+    names = [prepare.group_name(phase.sources or config.data.sources) for phase in train.phases]
     lengths = {name: part.stream.tokens for name, part in zip(names, batches, strict=True)}
     weights, remembered = _size(model.state_dict().values()), _size(stage.stepper.optimizer.state().values())
     return Rehearsal(
@@ -162,18 +132,10 @@ def _rehearsed(
 class _Stage:
     """A model and its optimizer, taking steps at a rate of 0."""
 
-    def __init__(
-        self,
-        config: RunConfig,
-        place: torch.device,
-        precision: Precision,
-        model: Transformer,
-        batches: Batches,
-        check: Callable[[], None],
-    ) -> None:
-        self._train, self._block_size = config.train, config.model.block_size
-        self._place, self._model, self._batches, self._check = place, model, batches, check
-        self.stepper = Stepper(config, model, Optimizer(model, config.train), precision)
+    def __init__(self, stepper: Stepper, batches: Batches, check: Callable[[], None]) -> None:
+        self.stepper, self._batches, self._check = stepper, batches, check
+        self._train, self._block_size = stepper.config.train, stepper.config.model.block_size
+        self._place, self._model = stepper.place, stepper.model
 
     def weighed(self, free: float | None) -> tuple[float, int]:
         """The bytes that a pass takes, and how many of its windows a timed step should have.

@@ -122,9 +122,9 @@ class Session:
         if found:
             state, weights = found.state, found.model()
         else:
-            state = _first_state(self.precision)
+            state = first_state(self.precision)
             state.events_bytes = self.run.opening_bytes()
-            weights = _first_model(self.config, self.corpus).state_dict()
+            weights = first_model(self.config, self.corpus).state_dict()
         self.model.load_state_dict(weights)
         self.stepper.optimizer = Optimizer(self.model, self.config.train)
         self.stepper.loss_scale.fill_(state.loss_scale)
@@ -214,18 +214,10 @@ def _session(
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
     memory.refuse_too_large(config, corpus.tokenizer.vocab_size, windows_in_a_pass(config, place), memory.free(place))
     weights = found.model_of(config.model, corpus.tokenizer.vocab_size) if found else None
-    model = _first_model(config, corpus).to(place)
+    model = first_model(config, corpus).to(place)
     optimizer = Optimizer(model, train)
-    batches = [
-        Batches(
-            corpus.stream(prepare.group_name(phase.sources or config.data.sources), config.model.block_size),
-            config.data.windows,
-            train.batch_size * train.accumulation_steps,
-            mix(train.seed, number),
-        )
-        for number, phase in enumerate(train.phases)
-    ]
-    state = found.state if found else _first_state(train.precision)
+    batches = batches_of(config, corpus)
+    state = found.state if found else first_state(train.precision)
     if found and weights:
         try:
             model.load_state_dict(weights)
@@ -283,12 +275,26 @@ def _session(
     )
 
 
-def _first_model(config: RunConfig, corpus: Corpus) -> Transformer:
+def batches_of(config: RunConfig, corpus: Corpus) -> list[Batches]:
+    """The batches of each phase; DataError where its texts are too short for the model's context."""
+    train = config.train
+    return [
+        Batches(
+            corpus.stream(prepare.group_name(phase.sources or config.data.sources), config.model.block_size),
+            config.data.windows,
+            train.batch_size * train.accumulation_steps,
+            mix(train.seed, number),
+        )
+        for number, phase in enumerate(train.phases)
+    ]
+
+
+def first_model(config: RunConfig, corpus: Corpus) -> Transformer:
     """The model as its seed makes it."""
     return Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(config.train.seed))
 
 
-def _first_state(precision: str) -> TrainState:
+def first_state(precision: str) -> TrainState:
     """Where a run stands before its first step."""
     return TrainState(loss_scale=2.0**16 if precision == "fp16" else 1.0)
 

@@ -17,7 +17,7 @@ from tinylm import settings
 from tinylm.config import STORIES, ModelConfig, RunConfig, SampleConfig
 from tinylm.control import Control
 from tinylm.errors import TinyLMError
-from tinylm.events import Event
+from tinylm.events import Event, LrFound, LrTried
 from tinylm.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Engine:
         yield from train.resume(settings.resumed(config, config), run, control)
 
     def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Rehearsal:
-        """A few real steps; tinylm.rehearse.Cancelled where `cancelled` says so in between."""
+        """A few real steps; tinylm.tryout.Cancelled where `cancelled` says so in between."""
         self._ready.wait()
         import torch
 
@@ -195,6 +195,17 @@ class Engine:
         if self._threads:
             torch.set_num_threads(self._threads[1])
         return rehearse.rehearse(config, home, cancelled)
+
+    def find(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Iterator[LrTried | LrFound]:
+        """A sweep of the learning rate; tinylm.tryout.Cancelled where `cancelled` says so in between."""
+        self._ready.wait()
+        import torch
+
+        from tinylm import finder
+
+        if self._threads:
+            torch.set_num_threads(self._threads[1])
+        yield from finder.find(config, home, cancelled)
 
     def writer(self, run: RunFolder, which: str) -> Writer:
         """A checkpoint (`latest`, `best` or a step), loaded."""

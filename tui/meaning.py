@@ -27,7 +27,8 @@ WHY = {
     "train.accumulation_steps": "As a batch that many times larger, in the memory of one; each pass takes its time.",
     "train.optimizer": "Muon changes hidden matrices in all directions alike; its steps take a little longer.",
     "train.phases": "Right adds a phase like the last, left takes the last away; + and - do it at the marked phase.",
-    "train.phases.N.max_lr": "How far a step moves the weights: too high, the loss jumps; too low, it hardly falls.",
+    "train.phases.N.max_lr": "How far a step moves the weights: too high, the loss jumps; too low, it hardly falls. "
+    "F tries rates on the first batches.",
     "tokenizer.kind": "Pieces of words make a text short and its vocabulary large; characters and bytes the other way.",
     "tokenizer.vocab_size": "Each token has a row of width numbers where it is read, and one where it is predicted.",
     "train.grad_clip": "A gradient longer than this is shortened to it: one odd batch cannot throw the weights far.",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.tui.scripts import ScriptedEngine
-from tinylm import counting, schedule
+from tinylm import counting, schedule, valley
 from tinylm.config import Budget, RunConfig
+from tinylm.events import LrFound, LrTried
 from tui import meaning
 
 
@@ -50,14 +53,31 @@ def rehearsal(config: RunConfig) -> MadeUp:
     )  # fmt: skip
 
 
+def sweep(diverged_at: float | None = None, suggestion: float | None = 8e-3) -> list[LrTried | LrFound]:
+    """A sweep whose loss falls by 3 nats around 4e-3, is lowest at 2.5e-2, and then rises."""
+    rates = [rate for rate in valley.swept() if diverged_at is None or rate <= diverged_at]
+    losses = [
+        round(7.6 - 3 / (1 + (4e-3 / rate) ** 1.5) + max(0.0, 2 * math.log10(rate / 2.5e-2)), 4) for rate in rates
+    ]
+    tried = [LrTried(i + 1, rate, loss) for i, (rate, loss) in enumerate(zip(rates, losses, strict=True))]
+    return [*tried, LrFound(0, tuple(rates), tuple(losses), suggestion, diverged_at)]
+
+
 class RehearsingEngine(ScriptedEngine):
-    """Rehearses as `rehearsal` says; with `hold`, only once it is let go or called off."""
+    """Rehearses as `rehearsal` says; with `hold`, only once it is let go or called off.
+
+    A sweep tells `swept`; with `hold_at`, it waits after so many of its steps.
+    """
 
     def __init__(self, hold: bool = False, tell: Callable[[RunConfig], object] = rehearsal) -> None:
         super().__init__(endless=True)
         self.tell = tell
         self.let_go = threading.Event()
         self.called_off: list[RunConfig] = []
+        self.swept: list[LrTried | LrFound] = sweep()
+        self.hold_at: int | None = None
+        self.sweep_error: Exception | None = None
+        self.sweeps: list[RunConfig] = []
         if not hold:
             self.let_go.set()
 
@@ -69,3 +89,16 @@ class RehearsingEngine(ScriptedEngine):
                 self.called_off.append(config)
                 raise InterruptedError
         return self.tell(config)
+
+    def find(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Iterator[LrTried | LrFound]:
+        """Tell what was made up, or that it was called off."""
+        self.sweeps.append(config)
+        if self.sweep_error:
+            raise self.sweep_error
+        for number, event in enumerate(self.swept):
+            while number == self.hold_at and not cancelled():
+                time.sleep(0.005)
+            if cancelled():
+                self.called_off.append(config)
+                raise InterruptedError
+            yield event

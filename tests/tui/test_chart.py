@@ -96,6 +96,11 @@ def test_what_is_outside_is_said() -> None:
     assert "▲" not in "".join(text(Picture(curves=(curve(ys[:40]),))))  # too few values to leave any out
 
 
+def test_the_name_of_a_place_may_stand_to_its_left_and_that_of_a_beginning_may_not() -> None:
+    drawn = [text(Picture(curves=(curve(),), borders=(Border(98, "cool", side),))) for side in (False, True)]
+    assert ["cool" in "".join(lines) for lines in drawn] == [False, True]
+
+
 def test_of_two_levels_in_one_row_the_nearer_is_named() -> None:
     drawn = "".join(text(Picture(curves=(curve(),), levels=(Level(3.0, "far"), Level(2.99, "near")))))
     assert "near" in drawn

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 import time
+from functools import cached_property
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,14 +15,14 @@ from tinylm import settings
 from tinylm.config import RunConfig
 from tinylm.console import printable
 from tinylm.errors import TinyLMError
-from tui import drafting, meaning, planning
+from tui import drafting, finding, meaning, planning
 from tui.brief import brief
 from tui.screens.base import StudioScreen
 from tui.screens.plan_pages import DifferencePage, FindPage, PresetPage, TomlPage
-from tui.turns import Turns
+from tui.tryouts import Tryouts
 from tui.widgets.dialogs import Ask, AskText, Choice
 from tui.widgets.form import ConfigForm
-from tui.widgets.rehearsal import Doing, Outcome, RehearsalPane, State, clock, steps_told, wrapped
+from tui.widgets.rehearsal import Doing, RehearsalPane, State, clock, steps_told, wrapped
 
 WAIT = 0.7
 """Seconds without a change before a rehearsal begins."""
@@ -56,6 +55,10 @@ yourself, and replaces the rest; a preset that you save has all settings but the
 The **rehearsal** does a few real steps after each change and leaves nothing behind: how fast it is here, how much
 memory and disk it takes, how many steps fit. Until it is done, what stands there *was* so with the plan before.
 **t** does it again. It rests while a run trains.
+
+**F** finds a learning rate: some sixty steps on copies of the first batches, each with a higher rate, show in ten
+seconds or so where the loss falls and where it turns. **F** again takes the suggested rate over as the top rate of the
+first phase, and of all others that have the same one and the same texts; **Esc** stops it, or leaves the plan as it is.
 """
     DEFAULT_CSS = """
     PlanScreen #plan { height: 1fr; }
@@ -78,6 +81,10 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
     PlanScreen.-short.-explain #why { display: block; }
     PlanScreen.-short #schedule { display: none; }
     PlanScreen.-short.-narrow #numbers { height: 2; max-height: 2; padding: 0 1; }
+    PlanScreen.-valley #numbers { max-height: 35%; }
+    PlanScreen.-valley #schedule, PlanScreen.-valley.-explain #schedule { display: block; }
+    PlanScreen.-short.-valley #schedule { display: block; height: 9; }
+    PlanScreen.-short.-narrow.-valley #numbers { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "train", "Train", id="plan.train", tooltip="Train this plan"),
@@ -86,6 +93,7 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
         Binding("D", "difference", "Changes", id="plan.difference", tooltip="What is not as in the preset"),
         Binding("ctrl+s", "save", "Save", id="plan.save", tooltip="Save a preset of your own"),
         Binding("ctrl+o", "load", "Presets", show=False, id="plan.load", tooltip="Load a preset"),
+        Binding("F", "find_rate", "Rate", id="plan.find_rate", tooltip="Find a learning rate; again: take it over"),
         Binding("y", "toml", "TOML", show=False, id="plan.toml", tooltip="The plan as a file, to read and change"),
         Binding("t", "rehearse", "Rehearse", show=False, id="plan.rehearse", tooltip="A few real steps again"),
         Binding("e", "explain", "Explain", show=False, id="plan.explain", tooltip="The marked field at length"),
@@ -93,17 +101,13 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
         Binding("ctrl+z,u", "undo", "Undo", show=False, id="plan.undo", tooltip="Take the last change back"),
         Binding("plus", "add_phase", "Add phase", show=False, id="plan.add_phase", tooltip="A phase more"),
         Binding("minus", "remove_phase", "Remove phase", show=False, id="plan.remove_phase", tooltip="A phase less"),
-        Binding("escape", "back", "Back", show=False, id="plan.back", tooltip="Close the long explanation"),
+        Binding("escape", "back", "Back", show=False, id="plan.back", tooltip="Stop the finder, close what is open"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._turns = Turns(WAIT)
-        self._outcome: Outcome | None = None
-        self._ended: list[tuple[threading.Event, Outcome]] = []
-        """What rehearsals told, from their threads; `tick` takes it in."""
         self._insisted = False
-        """Somebody asked for a rehearsal: it is made also before the machine is known."""
+        """Somebody asked for a rehearsal or a sweep: it is made also before the machine is known."""
         self._said: tuple[str, ...] = ()
         """What the last key did or could not do, from the longest way to say it to the shortest."""
         self._said_of: RunConfig | None = None
@@ -133,6 +137,11 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
         """The form."""
         return self.query_one(ConfigForm)
 
+    @cached_property
+    def tryouts(self) -> Tryouts:
+        """Rehearsals and sweeps."""
+        return Tryouts(self.studio.engine, self.studio.home, WAIT)
+
     @property
     def state(self) -> State:
         """What the rehearsal shows."""
@@ -142,18 +151,18 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
             doing = "training"
         elif self.studio.machine is None and not self._insisted:
             doing = "loading"
-        elif self._turns.running:
-            doing = "rehearsing"
-        elif self._turns.waiting:
-            doing = "waiting"
-        return State(self.studio.draft, self._outcome, doing, training.name if training and doing == "training" else "")
+        else:
+            doing = self.tryouts.doing
+        name = training.name if training and doing == "training" else ""
+        return State(self.studio.draft, self.tryouts.outcome, doing, name, self.tryouts.valley)
 
     # ---- the plan -------------------------------------------------------------------------------------------------
 
     def _draft_changed(self, config: RunConfig) -> None:
         if config != self.form.config:
             self.form.show(config)
-        self._turns.ask(time.monotonic())
+        self.tryouts.close()
+        self.tryouts.rehearse(time.monotonic())
         self._show()
 
     def on_config_form_planned(self, event: ConfigForm.Planned) -> None:
@@ -178,44 +187,26 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
     # ---- showing --------------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Take in what a rehearsal told, begin one that is due, and show it."""
-        now, state = time.monotonic(), self.state
-        while self._ended:
-            ticket, outcome = self._ended.pop(0)
-            if self._turns.over(ticket):
-                self._outcome, self._insisted = outcome, False
-                if outcome.error and not isinstance(outcome.error, TinyLMError):
-                    self.studio.fault(outcome.error)
-        if state.doing == "training":
-            self._turns.call_off()
-        elif state.doing != "loading":
-            settled = self._outcome is not None and self._outcome.fits(self.studio.draft)
-            if not (settled or self._turns.running or self._turns.waiting):
-                self._turns.ask(now, at_once=True)
-            ticket_now = self._turns.begin(now)
-            if ticket_now is not None:
-                self._begin(ticket_now)
+        """Take in what was tried, begin what is due, and show it."""
+        failed = self.tryouts.take_in()
+        if isinstance(failed, TinyLMError):
+            if self.state.fault is not failed:  # else the rehearsal says it
+                self._say(*self._refusal(failed, "No sweep: "))
+        elif failed:
+            self.studio.fault(failed)
+        doing = self.state.doing
+        if doing == "training":
+            self.tryouts.call_off()
+        elif doing != "loading":
+            self.tryouts.begin(self.studio.draft, time.monotonic())
+        self._insisted = self._insisted and self.tryouts.doing != ""
         self._show()
-
-    def _begin(self, ticket: threading.Event) -> None:
-        config, home, engine = self.studio.draft, self.studio.home, self.studio.engine
-
-        def work() -> None:
-            try:
-                outcome = Outcome(config, rehearsal=engine.rehearse(config, home, ticket.is_set))
-                there = next(folder for folder in (home, *home.parents) if folder.is_dir())
-                outcome = Outcome(config, outcome.rehearsal, free_disk_mb=shutil.disk_usage(there).free / 1e6)
-            except Exception as error:  # also Cancelled, which nobody reads: its ticket counts no more
-                outcome = Outcome(config, error=error)
-            self._ended.append((ticket, outcome))
-
-        # No worker: leaving the app would wait for it, and reading a large text cannot be called off.
-        threading.Thread(target=work, name="rehearsal", daemon=True).start()
 
     def _show(self) -> None:
         if not self.is_mounted:
             return
         signs = self.studio.glyphs
+        self.set_class(self.tryouts.valley is not None, "-valley")
         self.form.show_signs(signs)
         short = self.has_class("-short") and self.has_class("-narrow")
         self.query_one(RehearsalPane).show(self.state, signs, short)
@@ -254,9 +245,11 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
                 f"{state.training} is training; this is for the next run.",
                 "A run is training; this is for the next one.",
             )
+        if state.valley:
+            return finding.told(state.valley, signs.ellipsis)
         if state.fault:
             return self._refusal(state.fault)
-        if state.fresh and state.rehearsal and not self._turns.waiting:
+        if state.fresh and state.rehearsal and not self.tryouts.waiting:
             found = state.rehearsal
             return (f"{signs.done} About {steps_told(found.steps)} in {clock(found.seconds)}. Enter trains.",)
         if state.doing == "loading":
@@ -293,7 +286,7 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
             self.app.bell()
             return
         self._change(self.form.config)
-        self._turns.call_off()
+        self.tryouts.call_off()
         self.studio.start_training()
 
     def action_edit(self) -> None:
@@ -395,8 +388,29 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
             self._say("No rehearsal while a run trains: it would measure wrongly.")
             return
         self._insisted = True
-        self._turns.ask(time.monotonic(), at_once=True)
+        self.tryouts.rehearse(time.monotonic(), at_once=True)
         self.tick()
+
+    def action_find_rate(self) -> None:
+        """Sweep the learning rate; once that is done, take over what it suggests."""
+        valley = self.tryouts.valley
+        if self.state.doing == "training":
+            self._say(
+                "No learning-rate finder while a run trains: it would slow it down.",
+                "No finder while a run trains: it would slow it down.",
+            )
+        elif valley and not valley.found:
+            return  # it is on its way, and the sentence says how to stop it
+        elif valley and valley.suggestion is not None:
+            before = self.studio.draft
+            self._change(finding.taken_over(before, valley.suggestion))
+            self._say(*finding.taken(before, valley.suggestion))
+        else:
+            self._insisted = True
+            self._said = ()
+            self.tryouts.sweep(self.studio.draft, time.monotonic())
+            self.tick()
+            self.tell()
 
     def action_explain(self) -> None:
         """The marked field at length, or short again."""
@@ -404,7 +418,12 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
         self.call_after_refresh(self._show)
 
     def action_back(self) -> None:
-        """Close the long explanation."""
+        """Stop a sweep or put its valley away; else close the long explanation."""
+        if self.tryouts.valley:
+            self.tryouts.close()
+            self._said = ()
+            self.refresh_all()
+            return
         self.remove_class("-explain")
         self.call_after_refresh(self._show)
 
@@ -413,9 +432,9 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
         self.call_after_refresh(self._show)
 
     def on_screen_suspend(self) -> None:
-        """Nobody looks: no steps are made for it."""
-        self._turns.call_off()
+        """Nobody looks: no steps are made."""
+        self.tryouts.call_off()
 
     def on_unmount(self) -> None:
-        """Let a rehearsal go that still runs, or leaving would wait for it."""
-        self._turns.call_off()
+        """Let go what still runs."""
+        self.tryouts.call_off()

@@ -58,6 +58,8 @@ class Border:
 
     x: float
     label: str
+    either_side: bool = False
+    """The name may stand to the left of the line too: it is that of a place, and nothing begins there."""
 
 
 def count(value: float) -> str:

@@ -280,16 +280,21 @@ class _Drawing:
                     break
 
     def _name_borders(self) -> None:
-        """The name of a border to its right, as far up as there is room."""
+        """The name of a border to its right, or to its left where it may and has to, as far up as there is room."""
         for border in self.picture.borders:
-            column = self.x.cell(border.x)
-            stop = self.columns if column is None else column + 1 + len(border.label)
-            if column is None or stop > self.columns:
+            column, size = self.x.cell(border.x), len(border.label)
+            if column is None:
                 continue
-            free = np.flatnonzero(~self.curve[:, column + 1 : stop].any(axis=1))
+            start = column + 1
+            if border.either_side and start + size > self.columns:
+                start = column - size
+            stop = start + size
+            if start < 0 or stop > self.columns:
+                continue
+            free = np.flatnonzero(~self.curve[:, start:stop].any(axis=1))
             if len(free):
-                self.grid.write(int(free[0]), self.left + column + 1, border.label, "border")
-                self.curve[free[0], column + 1 : stop] = True
+                self.grid.write(int(free[0]), self.left + start, border.label, "border")
+                self.curve[free[0], start:stop] = True
 
     def _free(self, row: int, length: int) -> int | None:
         taken = np.concatenate([[0], np.cumsum(self.curve[row])])

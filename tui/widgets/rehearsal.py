@@ -17,6 +17,7 @@ from tinylm.config import RunConfig
 from tinylm.console import printable
 from tinylm.errors import TinyLMError
 from tui import meaning, planning
+from tui.finding import Valley, valley_picture
 from tui.glyphs import Glyphs
 from tui.widgets.chart import Border, Chart, Curve, Picture
 
@@ -40,7 +41,7 @@ REPEATED = 4
 HEADROOM = 1.15
 """Above the curve, for the phases' names."""
 
-Doing = Literal["", "waiting", "loading", "rehearsing", "training"]
+Doing = Literal["", "waiting", "loading", "rehearsing", "sweeping", "training"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class State:
     doing: Doing = ""
     training: str = ""
     """The run that trains meanwhile."""
+    valley: Valley | None = None
+    """What a sweep of the learning rate tells; it stands in the place of the schedule."""
 
     @property
     def fresh(self) -> bool:
@@ -117,6 +120,8 @@ def status(state: State, signs: Glyphs) -> str:
         return "not while a run trains"
     if state.doing in ("rehearsing", "waiting"):
         return f"rehearsing{signs.ellipsis}"
+    if state.doing == "sweeping":
+        return f"finding a rate{signs.ellipsis}"
     if state.doing == "loading":
         return f"loading torch{signs.ellipsis}"
     if state.fault:
@@ -292,10 +297,15 @@ class RehearsalPane(Vertical):
         numbers.border_title = "Rehearsal of the plan before" if state.rehearsal and not state.fresh else "Rehearsal"
         numbers.border_subtitle = status(state, signs)
         numbers.update(strip(state, signs) if short else table(state, width, signs))
-        steps, sure = state.steps()
         chart = self.query_one(Chart)
-        chart.border_subtitle = steps_told(steps) if sure else f"as if {steps_told(steps)}"
-        self.picture = schedule_picture(state.config, steps)
+        if state.valley:
+            chart.border_title, chart.border_subtitle = "Loss by learning rate", "Esc closes"
+            self.picture = valley_picture(state.valley)
+        else:
+            steps, sure = state.steps()
+            chart.border_title = "Learning rate"
+            chart.border_subtitle = steps_told(steps) if sure else f"as if {steps_told(steps)}"
+            self.picture = schedule_picture(state.config, steps)
         chart.show(self.picture)
 
 
