@@ -118,6 +118,7 @@ def _rehearsed(
         )
         for number, name in enumerate(names)
     ]
+    session.weight_decays(config, batches)  # a memory of less than a step is refused here too
     total = _fixed_steps(config, batches[0].stream.tokens / tokens_per_step)
     if total is not None:
         _laid(config, total)  # a run that is too short for its phases is refused before the work begins
@@ -214,7 +215,7 @@ class _Stage:
             start = time.perf_counter()
             found, grads = self._passed(number, rows)
             passed = time.perf_counter()
-            told = self.stepper.update(0.0, found, grads).tolist()
+            told = self.stepper.update(0.0, 0.0, found, grads).tolist()
             end = time.perf_counter()
             if number == 0:
                 loss = told[0]

@@ -57,16 +57,16 @@ class Stepper:
         self.warnings: list[Warned] = []
         """What happened in steps; whoever tells it takes it out."""
 
-    def take(self, step: int, lr: float, ids: Tensor, targets: Tensor) -> Tensor:
+    def take(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor:
         """Learn from ids and targets (batch_size * accumulation_steps, T), the batch of the run's step `step`.
 
         Returns four numbers (4,) on the device: loss in nats per token, gradient norm before clipping, norm of the
         weights before the update, and the reference recipe's ratio of the two (`contract.md`: `norm_ratio`). Where
         loss or gradient are not finite, nothing is applied.
         """
-        return self.update(lr, *self.gradients(step, ids, targets))
+        return self.update(lr, weight_decay, *self.gradients(step, ids, targets))
 
-    def update(self, lr: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
+    def update(self, lr: float, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
         """What `take` does once the gradients are there; they are used up."""
         if self.precision == "fp16":
             torch._foreach_div_(grads, self.loss_scale)
@@ -75,7 +75,7 @@ class Stepper:
         if self.config.train.grad_clip:
             optim.clip(grads, grad_norm, self.config.train.grad_clip)
         bad = ~torch.isfinite(loss + grad_norm)
-        self.optimizer.step(grads, lr, skip=bad)
+        self.optimizer.step(grads, lr, weight_decay, skip=bad)
         if self.precision == "fp16":
             self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
         return torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))

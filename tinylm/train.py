@@ -253,9 +253,9 @@ class Training:
         stepper, plan = self.parts.stepper, self.length.plan
         number = plan.index(step)
         phase = plan.phases[number]
-        lr = plan.lr(step) * self.state.lr_scale
+        lr, decay = plan.lr(step) * self.state.lr_scale, self.parts.weight_decays[number]
         ids, targets = self.parts.batches[number].draw(step - phase.first)  # (batch * accumulation, T)
-        self.untold.append((step, phase.name, lr, stepper.take(step, lr, ids, targets)))
+        self.untold.append((step, phase.name, lr, stepper.take(step, lr, decay, ids, targets)))
         if stepper.warnings:
             self.warnings += stepper.warnings
             stepper.warnings.clear()
