@@ -24,7 +24,7 @@ CONTRACT = {
 
 OURS = {
     "format", "preset", "sample.prompt", "model.embedding_std", "data.weights", "train.patience",
-    "train.decay_epochs", "train.embedding_decay", "train.embedding_lr",
+    "train.average", "train.decay_epochs", "train.embedding_decay", "train.embedding_lr",
 }  # fmt: skip
 """What there is besides."""
 
@@ -75,6 +75,8 @@ def test_promised_defaults() -> None:
         ("train", "accumulation_steps", 1, 0),
         ("train", "weight_decay", 0.0, -1.0),
         ("train", "decay_epochs", 1e-3, 0.0),
+        ("train", "average", 0.0, -0.1),
+        ("train", "average", 1.0, 1.1),
         ("train", "embedding_decay", 0.0, -0.1),
         ("train", "embedding_lr", 0.0, -0.1),
         ("train", "grad_clip", 0.0, -1.0),

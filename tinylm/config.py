@@ -302,6 +302,13 @@ class TrainConfig(Settings):
         title="Embedding rate",
         description="What the learning rate is multiplied with for the embedding and the head.",
     )
+    average: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Average",
+        description="Share of the steps so far that averaged weights remember; the better ones are used. 0 is off.",
+    )
     grad_clip: float = Field(
         1.0,
         ge=0,

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from tinylm import device, dropout, memory, prepare, schedule, session, settings, tuning
+from tinylm.average import Average
 from tinylm.config import Budget, RunConfig
 from tinylm.data import Batches, Corpus, HeldOut, mix
 from tinylm.device import Precision
@@ -50,7 +51,8 @@ class Rehearsal:
     threads: int
     device: str
     memory_mb: float
-    """At its peak: weights, gradients, optimizer state, what one forward pass keeps, the gradient of its scores."""
+    """At its peak: weights, their average, gradients, optimizer state, what one forward pass keeps, the gradient of its
+    scores."""
     free_memory_mb: float | None
     """What the machine has free for it; None where that is unknown."""
     steps: int
@@ -60,7 +62,8 @@ class Rehearsal:
     passes: float
     """How often the run reads the training text."""
     disk_mb: float
-    """All checkpoints that are kept, the best, and the one being written: model and optimizer."""
+    """All checkpoints that are kept, the best, and the one being written: model and optimizer, and where weights are
+    averaged the average and what goes on training."""
     plan: schedule.Plan
     train_tokens: int
     loss: float
@@ -123,7 +126,7 @@ def _rehearsed(
     if total is not None:
         _laid(config, total)  # a run that is too short for its phases is refused before the work begins
     free = memory.free(place)
-    memory.refuse_giants(config.model, corpus.tokenizer.vocab_size, free)
+    memory.refuse_giants(config, corpus.tokenizer.vocab_size, free)
     model = Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(train.seed)).to(place)
     precision = tuning.recalled_precision(train, place, home, tuning.shape(config, corpus.tokenizer.vocab_size))
     stage = _Stage(config, place, precision, model, batches[0], check)
@@ -145,12 +148,12 @@ def _rehearsed(
         tokens_per_second=tokens_per_step / step_seconds,
         threads=torch.get_num_threads(),
         device=place.type,
-        memory_mb=(2 * weights + remembered + forward_memory) / 1e6,
+        memory_mb=((3 if train.average else 2) * weights + remembered + forward_memory) / 1e6,
         free_memory_mb=None if free is None else free / 1e6,
         steps=last,
         seconds=seconds,
         passes=last * tokens_per_step / sum(lengths.values()),
-        disk_mb=(train.keep_checkpoints + 2) * (weights + remembered) / 1e6,
+        disk_mb=(train.keep_checkpoints + 2) * ((3 if train.average else 1) * weights + remembered) / 1e6,
         plan=plan,
         train_tokens=corpus.train_tokens,
         loss=loss,
@@ -174,7 +177,8 @@ class _Stage:
     ) -> None:
         self._train, self._block_size = config.train, config.model.block_size
         self._place, self._model, self._batches, self._check = place, model, batches, check
-        self.stepper = Stepper(config, model, Optimizer(model, config.train), precision)
+        average = Average(model, config.train.average) if config.train.average else None
+        self.stepper = Stepper(config, model, Optimizer(model, config.train), precision, average=average)
 
     def weighed(self, free: float | None) -> tuple[float, int]:
         """The bytes that a pass takes, and how many of its windows a timed step should have.
@@ -215,7 +219,7 @@ class _Stage:
             start = time.perf_counter()
             found, grads = self._passed(number, rows)
             passed = time.perf_counter()
-            told = self.stepper.update(0.0, 0.0, found, grads).tolist()
+            told = self.stepper.update(number + 1, 0.0, 0.0, found, grads).tolist()
             end = time.perf_counter()
             if number == 0:
                 loss = told[0]
@@ -278,7 +282,7 @@ def _pace(config: RunConfig, step_seconds: float, held_out: int) -> Pace:
     return Pace(
         budget=budget.amount if budget and budget.kind == "time" else None,
         step=step_seconds,
-        evaluation=window * (rows + min(rows, held_out)),
+        evaluation=window * (rows + (2 if train.average else 1) * min(rows, held_out)),
         closing_evaluation=window * held_out,
         sample=SAMPLE_TOKEN_SECONDS * config.sample.max_new_tokens,
     )

@@ -33,6 +33,7 @@ from tinylm import (
     settings,
     tuning,
 )
+from tinylm.average import Average
 from tinylm.checkpoint import Checkpoint, TrainState
 from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
@@ -84,6 +85,12 @@ class Session:
         config = self.config
         return config.train.batch_size * config.train.accumulation_steps * config.model.block_size
 
+    @property
+    def model_to_use(self) -> Transformer:
+        """The model with the weights that measured better the last time: those that train, or their average."""
+        average = self.stepper.average
+        return average.model if average and self.state.averaged else self.model
+
     def elapsed(self) -> float:
         """Seconds since the start of the run, pauses and times between resumes left out."""
         return time.perf_counter() - self.began
@@ -123,7 +130,7 @@ class Session:
         """
         found, faults = checkpoint.newest_whole(self.run)
         if found:
-            state, weights = found.state, found.model()
+            state, weights = found.state, found.trained()
         else:
             state = _first_state(self.precision)
             state.events_bytes = self.run.opening_bytes()
@@ -133,6 +140,9 @@ class Session:
         self.stepper.loss_scale.fill_(state.loss_scale)
         if found:
             self.stepper.optimizer.load(found.optimizer())
+        if self.stepper.average:
+            averaged = found.average() if found else None
+            self.stepper.average.load(averaged or weights)
         self.events_log.cut(state.events_bytes)
         self.samples_log.cut(state.samples_bytes)
         kept = {name: getattr(self.state, name) for name in ("machine", "micro_batch", "compiled_from")}
@@ -216,9 +226,10 @@ def _session(
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
     memory.refuse_too_large(config, corpus.tokenizer.vocab_size, windows_in_a_pass(config, place), memory.free(place))
-    weights = found.model_of(config.model, corpus.tokenizer.vocab_size) if found else None
+    weights = found.trained_of(config.model, corpus.tokenizer.vocab_size) if found else None
     model = _first_model(config, corpus).to(place)
     optimizer = Optimizer(model, train)
+    average = Average(model, train.average) if train.average else None
     batches = [
         Batches(
             corpus.stream(prepare.group_name(phase.sources or config.data.sources), config.model.block_size),
@@ -234,6 +245,10 @@ def _session(
         try:
             model.load_state_dict(weights)
             optimizer.load(found.optimizer())
+            if average:
+                average.load(found.average() or {})
+            elif state.averaged:
+                raise found.misfit()
         except (RuntimeError, ValueError) as error:
             raise found.misfit() from error
     else:
@@ -258,7 +273,7 @@ def _session(
     start = time.perf_counter()
     rehearse(precision)
     step_seconds = (time.perf_counter() - start) * train.batch_size * train.accumulation_steps / rows
-    stepper = Stepper(config, model, optimizer, precision, state.loss_scale)
+    stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
     stepper.rows = state.micro_batch or stepper.rows
     resolved = {
         "threads": choice.threads,
