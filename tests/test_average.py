@@ -334,6 +334,26 @@ def test_a_stopped_run_ends_with_the_score_of_what_it_saved(
     assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
 
 
+def test_what_is_evaluated_at_the_end_of_a_run_that_was_saved_there_is_saved(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before its first evaluation, then resumed to end right there: that finds the average better."""
+    monkeypatch.setattr(engine, "REPORT_SECONDS", 0.0)
+    control = Control()
+    for event in train(config_of(tiny_config), home, "run", control):
+        if isinstance(event, StepDone) and event.step == 3:
+            control.stop.set()
+    run = runs.open_run(home, "run")
+    assert not checkpoint.load(checkpoint.find(run)).state.averaged
+    wanted = settings.with_values(run.config(), train={"stop_at": 3})
+    finished = list(resume(settings.resumed(run.config(), wanted), run))[-1]
+    assert isinstance(finished, Finished)
+    state = checkpoint.load(checkpoint.find(run)).state
+    assert (finished.step, state.step, state.averaged) == (3, 3, True)
+    assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
+    assert checkpoint.find(run, "best") == checkpoint.find(run)
+
+
 @pytest.mark.parametrize("choice", ["averaged", "trained"])
 def test_a_rescue_takes_both_back(choice: str, whole: Callable[[str], RunFolder]) -> None:
     run = whole(choice)
