@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm.config import ModelConfig, Phase, TrainConfig
-from tinylm.errors import ConfigError
+from tinylm.config import ModelConfig, TrainConfig
 from tinylm.model import Transformer
 from tinylm.optim import (
     MUON_MOMENTUM,
@@ -17,7 +16,6 @@ from tinylm.optim import (
     clip,
     global_norm,
     orthogonalize,
-    weight_decay,
 )
 
 KINDS = ["adamw", "muon"]
@@ -106,35 +104,6 @@ def test_factors_change_embedding_and_head_and_nothing_else(kind: str, factors: 
         take(optimizer, 1e-2, GO)
     changed = {name for name, weight in plain.named_parameters() if not torch.equal(weight, other.get_parameter(name))}
     assert changed == {"embedding.weight", "head.weight"}
-
-
-def test_weight_decay_is_told_in_passes_over_the_text() -> None:
-    """900 tokens read in steps of 30: a pass is 30 steps, and two of them at a rate of 0.01 are 1 / (0.01 * 60)."""
-    train, phase = TrainConfig(decay_epochs=2.0, weight_decay=0.1), Phase(max_lr=0.01, steps=5)
-    assert weight_decay(train, phase, 900 / 30) == pytest.approx(1 / 0.6)
-    assert weight_decay(TrainConfig(weight_decay=0.1), phase, 30) == 0.1
-
-
-def test_a_constant_update_is_averaged_over_the_memory() -> None:
-    """What is left of a weight after tau steps without an update is 1/e of it, whatever the rate."""
-    for lr in (1e-3, 1e-2):
-        decay = weight_decay(TrainConfig(decay_epochs=2.0), Phase(max_lr=lr, steps=5), 50.0)
-        model = build()
-        before = model.head.weight.detach().clone()
-        optimizer = optimizer_of(model, "adamw")
-        for weight in model.parameters():
-            weight.grad = torch.zeros_like(weight)
-        for _ in range(100):
-            take(optimizer, lr, GO, decay)
-        torch.testing.assert_close(model.head.weight.detach(), before / math.e, rtol=0.01, atol=1e-6)
-
-
-def test_a_memory_of_less_than_a_step_is_refused() -> None:
-    phase = Phase(max_lr=0.01, steps=5)
-    assert weight_decay(TrainConfig(decay_epochs=0.5), phase, 2.0) == pytest.approx(100.0)
-    with pytest.raises(ConfigError, match=r"decay_epochs=0.4 passes over the text are 0.8 steps") as caught:
-        weight_decay(TrainConfig(decay_epochs=0.4), phase, 2.0)
-    assert "0.5 or more" in caught.value.hint
 
 
 # --- Muon ----------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Measure:
 
     @property
     def windows(self) -> tuple[int, int]:
-        """How many held-out windows are measured along the way, one for all weights there are, and at the end."""
+        """How many held-out windows are measured along the way, for all weights there are, and at the end."""
         return len(self._models()) * len(self._some.starts), len(self._all.starts)
 
     @property
@@ -54,11 +54,11 @@ class Measure:
         """The scores of held-out text and of training text out of `stream`; `clock` gives the run's own seconds."""
         train, models = self._parts.config.train, self._models()
         start = clock()
-        scores = {averaged: self._held_out(self._some, model) for averaged, model in models.items()}
+        scores = {which: self._held_out(self._some, model) for which, model in models.items()}
         self._window_seconds = (clock() - start) / max(1, self.windows[0])
         self._known = self._parts.state.step, scores
-        plain, averaged = scores[False].loss, scores[True].loss if True in scores else None
-        better = plain is not None and averaged is not None and averaged < plain
+        trained, averaged = scores[False].loss, scores[True].loss if True in scores else None
+        better = trained is not None and averaged is not None and averaged < trained
         windows = Batches(stream, "every_offset", train.batch_size, mix(train.seed, _TRAIN_WINDOWS))
         on_train = self._score((windows.draw(i) for i in range(train.eval_iters)), models[better])
         return Evaluation(on_train, scores[better], better, scores.get(not better))

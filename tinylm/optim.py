@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from tinylm.config import Phase, TrainConfig
-from tinylm.errors import ConfigError
+from tinylm.config import TrainConfig
 from tinylm.model import Attention, FeedForward, Transformer
 
 ADAMW_EPS = 1e-8
@@ -25,27 +24,6 @@ MUON_RMS = 0.2
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Jordan's quintic, steep at zero: five rounds bring every singular value to about 1 (github.com/KellerJordan/Muon)."""
-
-
-def weight_decay(train: TrainConfig, phase: Phase, steps_per_epoch: float) -> float:
-    """The weight decay of a phase whose text takes `steps_per_epoch` steps to read once.
-
-    AdamW's weights are an exponential moving average of its updates, which remembers tau = 1 / (lr * weight_decay)
-    steps (Wang and Aitchison 2024, arXiv 2405.13698). Told in passes over the text, the best tau stays about the same
-    when text, batch or rate change, and where text is scarce and read often, it is far shorter than a usual decay makes
-    it (Kim et al. 2025, arXiv 2509.14786). `train.decay_epochs` is tau at the phase's highest rate; a lower rate
-    remembers for longer. ConfigError where that is less than a step: the weights would swing through zero.
-    """
-    if train.decay_epochs is None:
-        return train.weight_decay
-    tau = train.decay_epochs * steps_per_epoch
-    if tau < 1:
-        raise ConfigError(
-            f"train.decay_epochs={train.decay_epochs:g} passes over the text are {tau:.2g} steps, "
-            "and weights remember one at least.",
-            f"Give {1 / steps_per_epoch:.2g} or more, or make the steps smaller (train.batch_size).",
-        )
-    return 1 / (phase.max_lr * tau)
 
 
 def orthogonalize(matrices: Tensor, rounds: int = 5) -> Tensor:

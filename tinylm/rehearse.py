@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from tinylm import device, dropout, memory, prepare, schedule, session, settings, tuning
+from tinylm import decay, device, dropout, memory, prepare, schedule, session, settings, tuning
 from tinylm.average import Average
 from tinylm.config import Budget, RunConfig
 from tinylm.data import Batches, Corpus, HeldOut, mix
@@ -121,7 +121,7 @@ def _rehearsed(
         )
         for number, name in enumerate(names)
     ]
-    session.weight_decays(config, batches)  # a memory of less than a step is refused here too
+    decay.weight_decays(config, batches)  # a memory of less than a step is refused here too
     total = _fixed_steps(config, batches[0].stream.tokens / tokens_per_step)
     if total is not None:
         _laid(config, total)  # a run that is too short for its phases is refused before the work begins

@@ -22,12 +22,12 @@ from tinylm import (
     card,
     checkpoint,
     compiling,
+    decay,
     device,
     disk,
     dropout,
     events,
     memory,
-    optim,
     prepare,
     runs,
     settings,
@@ -239,7 +239,7 @@ def _session(
         )
         for number, phase in enumerate(train.phases)
     ]
-    decays = weight_decays(config, batches)
+    decays = decay.weight_decays(config, batches)
     state = found.state if found else _first_state(train.precision)
     if found and weights:
         try:
@@ -254,7 +254,7 @@ def _session(
     else:
         notes += corpus.layout.notes
         if train.decay_epochs is not None:
-            notes.append(_memory_told(config, decays))
+            notes.append(decay.told(config, decays))
 
     rows = max(1, min(train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
     ids, targets = (part[:rows] for part in batches[0].draw(0))
@@ -303,23 +303,6 @@ def _session(
         began=began - state.seconds,
         notes=notes,
     )
-
-
-def weight_decays(config: RunConfig, batches: list[Batches]) -> list[float]:
-    """Each phase's weight decay, which may depend on how long its text is; ConfigError where it cannot be."""
-    train = config.train
-    tokens_per_step = train.batch_size * train.accumulation_steps * config.model.block_size
-    return [
-        optim.weight_decay(train, phase, part.stream.tokens / tokens_per_step)
-        for phase, part in zip(train.phases, batches, strict=True)
-    ]
-
-
-def _memory_told(config: RunConfig, decays: list[float]) -> str:
-    """What `train.decay_epochs` comes to."""
-    told = [f"{decay:.4g} in {phase.name}" for phase, decay in zip(config.train.phases, decays, strict=True)]
-    number = f"{decays[0]:.4g}" if len(set(decays)) == 1 else ", ".join(told)
-    return f"The weights remember {config.train.decay_epochs:g} passes over the text: weight decay is {number}."
 
 
 def _first_model(config: RunConfig, corpus: Corpus) -> Transformer:

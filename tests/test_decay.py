@@ -1,5 +1,6 @@
 """Weight decay that is told in passes over the text: the number that a run makes of it, and how it trains with it."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from tinylm import checkpoint, runs, session, settings
 from tinylm import train as engine
-from tinylm.config import RunConfig
+from tinylm.config import Phase, RunConfig, TrainConfig
+from tinylm.decay import weight_decay
 from tinylm.errors import ConfigError
 from tinylm.events import Note, StepDone
 from tinylm.rehearse import rehearse
@@ -23,6 +25,28 @@ TWO_PHASES = [
 
 def of_the_end(run: RunFolder) -> list[bytes]:
     return [(checkpoint.find(run) / name).read_bytes() for name in (checkpoint.MODEL, checkpoint.OPTIMIZER)]
+
+
+def test_weight_decay_is_told_in_passes_over_the_text() -> None:
+    """900 tokens read in steps of 30: a pass is 30 steps, and two of them at a rate of 0.01 are 1 / (0.01 * 60)."""
+    train, phase = TrainConfig(decay_epochs=2.0, weight_decay=0.1), Phase(max_lr=0.01, steps=5)
+    assert weight_decay(train, phase, 900 / 30) == pytest.approx(1 / 0.6)
+    assert weight_decay(TrainConfig(weight_decay=0.1), phase, 30) == 0.1
+
+
+def test_after_as_many_steps_without_an_update_a_weight_has_fallen_to_its_eth_part() -> None:
+    """That is what a memory of tau steps means, whatever the rate: exp(-1) of it is left after tau steps."""
+    for lr in (1e-3, 1e-2):
+        decay = weight_decay(TrainConfig(decay_epochs=2.0), Phase(max_lr=lr, steps=5), 50.0)
+        assert (1 - lr * decay) ** 100 == pytest.approx(math.exp(-1), rel=0.01)
+
+
+def test_a_memory_of_less_than_a_step_is_refused() -> None:
+    phase = Phase(max_lr=0.01, steps=5)
+    assert weight_decay(TrainConfig(decay_epochs=0.5), phase, 2.0) == pytest.approx(100.0)
+    with pytest.raises(ConfigError, match=r"decay_epochs=0.4 passes over the text are 0.8 steps") as caught:
+        weight_decay(TrainConfig(decay_epochs=0.4), phase, 2.0)
+    assert "0.5 or more" in caught.value.hint
 
 
 def test_the_number_by_hand_on_a_known_stream(home: Path, tmp_path: Path, tiny_config: Configured) -> None:
