@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tinylm import checkpoint, disk, runs
-from tinylm.checkpoint import MODEL, OPTIMIZER, STATE, TrainState
+from tinylm.checkpoint import AVERAGE, MODEL, OPTIMIZER, STATE, TrainState
 from tinylm.errors import CheckpointError
 from tinylm.runs import RunFolder
 
@@ -73,6 +73,40 @@ def test_files_and_sums(run: RunFolder) -> None:
         data = (path / name).read_bytes()
         assert table["files"][name] == {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     assert (run.checkpoints / "latest").read_text(encoding="utf-8") == "step-00000500\n"
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_where_weights_are_averaged_both_are_kept(averaged: bool, run: RunFolder) -> None:
+    state = TrainState(step=500, averaged=averaged)
+    path = checkpoint.save(run, weights(1), memory(500), state, best=False, average=weights(2))
+    assert sorted(file.name for file in path.iterdir()) == [AVERAGE, MODEL, OPTIMIZER, STATE]
+    table = json.loads((path / STATE).read_text(encoding="utf-8"))
+    assert table["averaged"] == averaged
+    for name in (AVERAGE, MODEL, OPTIMIZER):
+        data = (path / name).read_bytes()
+        assert table["files"][name] == {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    found = checkpoint.load(path)
+    average = found.average()
+    assert average is not None
+    for told, expected in (
+        (found.model(), weights(2 if averaged else 1)),
+        (found.trained(), weights(1)),
+        (average, weights(2)),
+        (found.optimizer(), memory(500)),
+    ):
+        assert told.keys() == expected.keys()
+        assert all(torch.equal(told[name], value) for name, value in expected.items())
+    assert (path / MODEL).read_bytes() == (put(run, 2 if averaged else 1) / MODEL).read_bytes()
+
+
+def test_a_damaged_average_is_seen(run: RunFolder) -> None:
+    path = checkpoint.save(run, weights(1), memory(5), TrainState(step=5), best=False, average=weights(2))
+    flip(path / AVERAGE, 200)
+    with pytest.raises(CheckpointError, match=f"{AVERAGE} is not what was saved"):
+        checkpoint.load(path)
+    (path / AVERAGE).unlink()
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        checkpoint.load(path)
 
 
 def test_everything_comes_back(run: RunFolder) -> None:

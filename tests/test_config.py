@@ -22,7 +22,10 @@ CONTRACT = {
 }
 """The list in the contract, word for word."""
 
-OURS = {"format", "preset", "sample.prompt", "model.embedding_std", "data.weights", "train.patience"}
+OURS = {
+    "format", "preset", "sample.prompt", "model.embedding_std", "data.weights", "train.patience",
+    "train.average", "train.decay_epochs", "train.embedding_decay", "train.embedding_lr",
+}  # fmt: skip
 """What there is besides."""
 
 
@@ -71,6 +74,11 @@ def test_promised_defaults() -> None:
         ("train", "batch_size", 1, 0),
         ("train", "accumulation_steps", 1, 0),
         ("train", "weight_decay", 0.0, -1.0),
+        ("train", "decay_epochs", 1e-3, 0.0),
+        ("train", "average", 0.0, -0.1),
+        ("train", "average", 1.0, 1.1),
+        ("train", "embedding_decay", 0.0, -0.1),
+        ("train", "embedding_lr", 0.0, -0.1),
         ("train", "grad_clip", 0.0, -1.0),
         ("train", "threads", 1, 0),
         ("train", "eval_interval", 1, 0),

@@ -14,7 +14,7 @@ KEYS = {
     "data_prepared": "bytes tokens vocab_size train_tokens val_tokens val_bytes baselines",
     "planned": "steps seconds phases",
     "step": "step phase tokens loss lr grad_norm param_norm norm_ratio tokens_per_second seconds",
-    "eval": "step train_loss val_loss val_bpb best seconds",
+    "eval": "step train_loss val_loss val_bpb best seconds averaged other_val_loss",
     "sample": "step prompt text",
     "checkpoint": "step path best seconds",
     "warning": "title message hint",
@@ -27,7 +27,10 @@ KEYS = {
     "checkpoint",
     "failed": "title message hint",
 }
-"""The contract's table, and our own `note` and `lr_tried`."""
+"""The contract's table, and our own: `note`, `lr_tried`, and of an `eval` its last two."""
+
+ADDED = {"averaged", "other_val_loss"}
+"""Keys that logs of earlier versions lack."""
 
 STEP = events.StepDone(3, "train", 96, 4.25, 1e-3, 0.5, 20.0, 40.0, 1234.5, 0.75)
 ALL = [
@@ -49,6 +52,7 @@ ALL = [
     events.LrFound(0, (), (), None, None),
     events.Finished("budget", 12, 384, 3.0, 3.5, 2.5, 2.5, 12, 1000.0, 99.0, "checkpoints/step-00000012"),
     events.Failed("A", "b.", "c."),
+    events.EvalDone(3, 4.0, 3.5, 2.5, True, 1.0, averaged=True, other_val_loss=3.75),
 ]
 
 
@@ -115,9 +119,20 @@ def test_losses_that_are_not_one_for_each_rate_are_no_event(losses: object) -> N
         from_json(json.dumps(json.loads(to_json(found)) | {"losses": losses}))
 
 
+def test_a_log_of_an_earlier_version_is_read() -> None:
+    line = (
+        '{"event": "eval", "step": 3, "train_loss": 4.0, "val_loss": 3.5, "val_bpb": 2.5, "best": true, "seconds": 1.0}'
+    )
+    assert from_json(line) == events.EvalDone(3, 4.0, 3.5, 2.5, True, 1.0, averaged=False, other_val_loss=None)
+    with pytest.raises(ValueError, match="averaged"):
+        from_json(line.replace("}", ', "averaged": 1}'))
+
+
 @pytest.mark.parametrize("event", ALL, ids=lambda event: event.kind)
 def test_a_missing_key_is_no_event(event: Event) -> None:
     for key in KEYS[event.kind].split():
+        if key in ADDED:
+            continue
         table = json.loads(to_json(event))
         del table[key]
         with pytest.raises(ValueError, match=key):

@@ -19,7 +19,7 @@ from tinylm.config import RunConfig
 from tinylm.errors import DivergedError
 from tinylm.evaluate import Score
 from tinylm.events import CheckpointSaved, EvalDone, Event, Failed, Finished, Planned, Rescued, StepDone, Warned
-from tinylm.measure import Measure
+from tinylm.measure import Evaluation, Measure
 from tinylm.model import Transformer
 from tinylm.runs import RunFolder, RunState
 from tinylm.schedule import plan
@@ -413,9 +413,9 @@ def test_the_command_line_exits_with_3(
 def score_held_out(monkeypatch: pytest.MonkeyPatch, held_out: list[float], training: list[float]) -> None:
     """Let evaluations measure these losses, one at every second step."""
 
-    def scripted(self: Measure, *_: object) -> tuple[Score, Score]:
+    def scripted(self: Measure, *_: object) -> Evaluation:
         place = self._parts.state.step // 2 - 1
-        return Score(training[place], 1, 1), Score(held_out[place], 1, 1)
+        return Evaluation(Score(training[place], 1, 1), Score(held_out[place], 1, 1))
 
     monkeypatch.setattr(Measure, "along_the_way", scripted)
 

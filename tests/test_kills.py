@@ -39,6 +39,8 @@ NAME = "run"
 STEPS, INTERVAL = 40, 3
 """How long a training is, and after how many steps it saves at the latest."""
 
+OFTEN = {"eval_interval": 5, "sample_interval": 7, "checkpoint_interval": INTERVAL}
+
 TIMES = {"seconds", "tokens_per_second", "peak_memory_mb", "dir", "utc"}
 CHANGES = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
 """Audit events by which files and folders change; opening one to write is another."""
@@ -207,8 +209,22 @@ def undisturbed(
         {"name": "first", "schedule": "cosine", "steps": 25, "max_lr": 1e-2, "warmup_steps": 3},
         {"name": "second", "schedule": "wsd", "steps": STEPS - 25, "max_lr": 3e-3, "warmup_steps": 2, "steps_down": 4},
     ]
-    often = {"eval_interval": 5, "sample_interval": 7, "checkpoint_interval": INTERVAL}
-    config = tiny_config(model={"dropout": 0.2}, train={"phases": phases, **often})
+    return left_alone(forge, tiny_config(model={"dropout": 0.2}, train={"phases": phases, **OFTEN}), tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def averaging(
+    forge: Forge, tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    """One that averages its weights, and finds now these and now the others better."""
+    phases = [{"name": "train", "schedule": "constant", "steps": STEPS, "max_lr": 0.1}]
+    found = left_alone(forge, tiny_config(train={"phases": phases, "average": 1.0, **OFTEN}), tmp_path_factory)
+    evaluated = [line for line in found.portrait.values() if isinstance(line, dict) and line.get("event") == "eval"]
+    assert {line["averaged"] for line in evaluated} == {False, True}
+    return found
+
+
+def left_alone(forge: Forge, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     for _ in range(2):  # the second one is as fast as those that follow
         home = tmp_path_factory.mktemp("undisturbed")
         end = forge.fork(a_training, None, home, config)
@@ -328,6 +344,10 @@ def killed_once(forge: Forge, undisturbed: Undisturbed, tmp_path: Path, kind: st
 
 def test_killed_runs_end_as_the_undisturbed_one(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
     killed_and_resumed(forge, undisturbed, tmp_path, 8)
+
+
+def test_killed_runs_that_average_their_weights(forge: Forge, averaging: Undisturbed, tmp_path: Path) -> None:
+    killed_and_resumed(forge, averaging, tmp_path, 4)
 
 
 @pytest.mark.torture

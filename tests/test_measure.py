@@ -31,7 +31,7 @@ def test_what_the_end_will_take_is_known_from_the_way(parts: Session) -> None:
 def test_the_same_windows_each_time(parts: Session) -> None:
     first, again = (Measure(parts).along_the_way(parts.batches[0].stream, parts.elapsed) for _ in range(2))
     assert first == again
-    assert first[0] != first[1]
+    assert first.train != first.val
 
 
 @pytest.mark.parametrize("eval_iters", [2, 1000])
@@ -40,7 +40,7 @@ def test_what_was_measured_at_this_step_is_not_measured_again(
 ) -> None:
     parts = session.start(tiny_config(train={"eval_iters": eval_iters}), home, "run")
     measure = Measure(parts)
-    _, held_out = measure.along_the_way(parts.batches[0].stream, parts.elapsed)
+    held_out = measure.along_the_way(parts.batches[0].stream, parts.elapsed).val
     passes: list[object] = []
     losses = Transformer.losses
     monkeypatch.setattr(Transformer, "losses", lambda *given: passes.append(given) or losses(*given))

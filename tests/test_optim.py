@@ -8,10 +8,19 @@ from torch import Tensor
 
 from tinylm.config import ModelConfig, TrainConfig
 from tinylm.model import Transformer
-from tinylm.optim import MUON_MOMENTUM, MUON_RMS, NEWTON_SCHULZ, Optimizer, clip, global_norm, orthogonalize
+from tinylm.optim import (
+    MUON_MOMENTUM,
+    MUON_RMS,
+    NEWTON_SCHULZ,
+    Optimizer,
+    clip,
+    global_norm,
+    orthogonalize,
+)
 
 KINDS = ["adamw", "muon"]
 GO, SKIP = torch.tensor(False), torch.tensor(True)
+DECAY = 0.3
 
 
 def build(seed: int = 0, **changes: object) -> Transformer:
@@ -20,7 +29,7 @@ def build(seed: int = 0, **changes: object) -> Transformer:
 
 
 def optimizer_of(model: Transformer, kind: str, **changes: object) -> Optimizer:
-    return Optimizer(model, TrainConfig(**{"optimizer": kind, "weight_decay": 0.3, **changes}))
+    return Optimizer(model, TrainConfig(**{"optimizer": kind, **changes}))
 
 
 def give_gradients(model: Transformer, seed: int, size: float = 1.0) -> None:
@@ -29,9 +38,9 @@ def give_gradients(model: Transformer, seed: int, size: float = 1.0) -> None:
         weight.grad = size * torch.randn(weight.shape, generator=generator)
 
 
-def take(optimizer: Optimizer, lr: float, skip: Tensor) -> None:
+def take(optimizer: Optimizer, lr: float, skip: Tensor, decay: float = DECAY) -> None:
     """A step along the gradients that the weights have."""
-    optimizer.step([weight.grad for weight in optimizer._names if weight.grad is not None], lr, skip)
+    optimizer.step([weight.grad for weight in optimizer._names if weight.grad is not None], lr, decay, skip)
 
 
 def snapshot(model: Transformer, optimizer: Optimizer) -> dict[str, Tensor]:
@@ -50,7 +59,7 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 def test_adamw_is_torchs(tied: bool) -> None:
     ours, theirs = build(tie_embeddings=tied), build(tie_embeddings=tied)
     optimizer = optimizer_of(ours, "adamw", betas=[0.8, 0.97])
-    plain = torch.optim.AdamW(theirs.parameters(), betas=(0.8, 0.97), weight_decay=0.3, foreach=False, fused=False)
+    plain = torch.optim.AdamW(theirs.parameters(), betas=(0.8, 0.97), weight_decay=DECAY, foreach=False, fused=False)
     for step, lr in enumerate([1e-3, 3e-2, 0.0, 1e-2, 1e-2]):
         for model in (ours, theirs):
             give_gradients(model, step)
@@ -59,6 +68,42 @@ def test_adamw_is_torchs(tied: bool) -> None:
         plain.step()
     for (name, weight), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(weight, other, msg=name)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(
+    "factors", [{}, {"embedding_lr": 0.3}, {"embedding_decay": 0.0}, {"embedding_lr": 2.0, "embedding_decay": 0.25}]
+)
+def test_embedding_and_head_are_a_group_of_torchs(tied: bool, factors: dict[str, float]) -> None:
+    ours, theirs = build(tie_embeddings=tied), build(tie_embeddings=tied)
+    optimizer = optimizer_of(ours, "adamw", **factors)
+    tables = [theirs.embedding.weight] + ([] if theirs.head is None else [theirs.head.weight])
+    factor = {"embedding_lr": 1.0, "embedding_decay": 1.0} | factors
+    groups = [
+        {"params": list(theirs.blocks.parameters())},
+        {"params": tables, "weight_decay": DECAY * factor["embedding_decay"]},
+    ]
+    plain = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=DECAY, foreach=False, fused=False)
+    for step, lr in enumerate([1e-3, 3e-2, 1e-2]):
+        for model in (ours, theirs):
+            give_gradients(model, step)
+        take(optimizer, lr, GO)
+        plain.param_groups[0]["lr"], plain.param_groups[1]["lr"] = lr, lr * factor["embedding_lr"]
+        plain.step()
+    for (name, weight), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(weight, other, msg=name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("factors", [{"embedding_lr": 0.5}, {"embedding_decay": 0.5}])
+def test_factors_change_embedding_and_head_and_nothing_else(kind: str, factors: dict[str, float]) -> None:
+    plain, other = build(), build()
+    for model, changes in ((plain, {}), (other, factors)):
+        optimizer = optimizer_of(model, kind, **changes)
+        give_gradients(model, 0)
+        take(optimizer, 1e-2, GO)
+    changed = {name for name, weight in plain.named_parameters() if not torch.equal(weight, other.get_parameter(name))}
+    assert changed == {"embedding.weight", "head.weight"}
 
 
 # --- Muon ----------------------------------------------------------------------------------------------------
@@ -120,7 +165,7 @@ def plain_muon(weight: Tensor, grads: list[Tensor], lrs: list[float], heights: l
             momentum = MUON_MOMENTUM * momentum + (1 - MUON_MOMENTUM) * grad
             ahead = MUON_MOMENTUM * momentum + (1 - MUON_MOMENTUM) * grad
             change = orthogonalize(ahead[None])[0]
-            moving = moving * (1 - lr * 0.3) - lr * MUON_RMS * math.sqrt(max(moving.shape)) * change
+            moving = moving * (1 - lr * DECAY) - lr * MUON_RMS * math.sqrt(max(moving.shape)) * change
         moved.append(moving)
     return torch.cat(moved)
 
@@ -142,6 +187,26 @@ def test_muon_moves_each_stacked_matrix_for_itself() -> None:
         if name.startswith("blocks."):
             expected = plain_muon(before[name], grads[name], lrs, heights[name.split(".")[3]])
             torch.testing.assert_close(weight.detach(), expected, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_muon_is_torchs() -> None:
+    """Torch's own orthogonalises in bf16 and does not know of matrices that are stacked, so: those that stand alone."""
+    ours, theirs = build(), build()
+    optimizer = optimizer_of(ours, "muon")
+    alone = [name for name, _ in ours.named_parameters() if name.endswith(("out.weight", "down.weight"))]
+    plain = torch.optim.Muon(
+        [theirs.get_parameter(name) for name in alone], weight_decay=DECAY, adjust_lr_fn="match_rms_adamw"
+    )
+    before = {name: theirs.get_parameter(name).detach().clone() for name in alone}
+    for step, lr in enumerate([0.1, 0.02, 0.05]):
+        for model in (ours, theirs):
+            give_gradients(model, step)
+        take(optimizer, lr, GO)
+        plain.param_groups[0]["lr"] = lr
+        plain.step()
+    for name in alone:
+        moved, other = (model.get_parameter(name).detach() - before[name] for model in (ours, theirs))
+        assert torch.linalg.vector_norm(moved - other) < 0.02 * torch.linalg.vector_norm(other), name
 
 
 def test_muon_leaves_embedding_and_head_to_adamw() -> None:
@@ -201,11 +266,11 @@ def test_a_skipped_step_is_as_if_it_had_never_been(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_weight_decay_is_decoupled_and_follows_the_rate(kind: str) -> None:
     model = build()
-    optimizer = optimizer_of(model, kind, weight_decay=0.5)
+    optimizer = optimizer_of(model, kind)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
-    take(optimizer, 0.1, GO)
+    take(optimizer, 0.1, GO, decay=0.5)
     for name, weight in model.named_parameters():
         torch.testing.assert_close(weight.detach(), before[name] * 0.95, msg=name)
 

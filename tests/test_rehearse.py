@@ -68,9 +68,9 @@ class Clock:
             self.rows.append(len(ids))
             return forward(model, ids, targets, noise)
 
-        def slow_step(optimizer: Optimizer, gradients: Sequence[Tensor], lr: float, skip: Tensor) -> None:
+        def slow_step(optimizer: Optimizer, gradients: Sequence[Tensor], lr: float, decay: float, skip: Tensor) -> None:
             self.now += self.update
-            step(optimizer, gradients, lr, skip)
+            step(optimizer, gradients, lr, decay, skip)
 
         monkeypatch.setattr(rehearse.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(Transformer, "forward", slow_forward)

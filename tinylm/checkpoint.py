@@ -1,8 +1,10 @@
 """Checkpoints: written whole or not at all, verified when read, pruned.
 
 `checkpoints/step-00000500/` holds `model.safetensors`, `optimizer.safetensors` and `state.json`, which has the size
-and SHA-256 of both. The folder is made under another name, brought on the disk and renamed; `latest` and `best` are
-small files that name a folder and are replaced in the same way. No pickle anywhere.
+and SHA-256 of each. `model.safetensors` are the weights to use. Where a run averages its weights, `average.safetensors`
+holds the average; where that is what is to be used (`averaged` in `state.json`), the weights that go on training lie in
+`optimizer.safetensors`, their names ending in `.trained`. The folder is made under another name, brought on the disk
+and renamed; `latest` and `best` are small files that name a folder and are replaced likewise. No pickle anywhere.
 """
 
 from __future__ import annotations
@@ -33,7 +35,11 @@ from tinylm.runs import RunFolder
 _ASIDE = ".old-"
 """What stands before the name of a checkpoint while its step is saved a second time."""
 
-MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
+STATE = "state.json"
+
+_TRAINED = ".trained"
+"""What the names of trained weights end with among the optimizer's."""
 
 _MOST_STATE_BYTES, _MOST_COUNT = 1 << 20, 2**53
 
@@ -71,6 +77,8 @@ class TrainState:
     """How many steps in a row had a loss far above it."""
     micro_batch: int = 0
     """Windows in one pass, where memory had run out with `train.batch_size` of them; 0: it never has."""
+    averaged: bool = False
+    """The averaged weights are those to use: they were better at the last evaluation."""
     compiled_from: int | None = None
     """The step behind which its passes ran compiled; None where they never did."""
     loss_scale: float = 1.0
@@ -98,12 +106,29 @@ class Checkpoint:
     _files: Mapping[str, bytes]
 
     def model(self) -> dict[str, Tensor]:
-        """The model's weights by name."""
-        return _tensors(self._files[MODEL], self.path / MODEL)
+        """The weights to use, by name."""
+        return self._tensors(MODEL)
+
+    def trained(self) -> dict[str, Tensor]:
+        """The weights that training goes on with, which may be others."""
+        if not self.state.averaged:
+            return self.model()
+        stored = self._tensors(OPTIMIZER)
+        return {name.removesuffix(_TRAINED): stored[name] for name in stored if name.endswith(_TRAINED)}
+
+    def average(self) -> dict[str, Tensor] | None:
+        """The averaged weights; None where the run averages none."""
+        return self._tensors(AVERAGE) if AVERAGE in self._files else None
 
     def model_of(self, config: ModelConfig, vocab_size: int) -> dict[str, Tensor]:
-        """The same, where they are as many as such a model has: to be asked before one is built; else RunError."""
-        weights = self.model()
+        """The same as `model`, where they are as many as such a model has: to be asked before one is built."""
+        return self._fitting(self.model(), config, vocab_size)
+
+    def trained_of(self, config: ModelConfig, vocab_size: int) -> dict[str, Tensor]:
+        """The same as `trained`, where they are as many."""
+        return self._fitting(self.trained(), config, vocab_size)
+
+    def _fitting(self, weights: dict[str, Tensor], config: ModelConfig, vocab_size: int) -> dict[str, Tensor]:
         plain = all(weight.dtype == torch.float32 for weight in weights.values())
         if not plain or sum(weight.numel() for weight in weights.values()) != counting.parameters(config, vocab_size):
             raise self.misfit()
@@ -117,7 +142,14 @@ class Checkpoint:
 
     def optimizer(self) -> dict[str, Tensor]:
         """The optimizer's state by name."""
-        return _tensors(self._files[OPTIMIZER], self.path / OPTIMIZER)
+        return {name: value for name, value in self._tensors(OPTIMIZER).items() if not name.endswith(_TRAINED)}
+
+    def _tensors(self, name: str) -> dict[str, Tensor]:
+        try:
+            return load_tensors(self._files[name])
+        except (SafetensorError, ValueError, KeyError) as error:
+            problem = f"{self.path / name} is no safetensors file: {error}."
+            raise CheckpointError(problem, "Use another checkpoint.") from None
 
 
 def folder_name(step: int) -> str:
@@ -126,10 +158,16 @@ def folder_name(step: int) -> str:
 
 
 def save(
-    run: RunFolder, model: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], state: TrainState, best: bool
+    run: RunFolder,
+    model: Mapping[str, Tensor],
+    optimizer: Mapping[str, Tensor],
+    state: TrainState,
+    best: bool,
+    average: Mapping[str, Tensor] | None = None,
 ) -> Path:
     """Write a checkpoint of `state.step` and point `latest` (and `best`) to it; OSError where the disk refuses.
 
+    `model` are the weights that are trained, `average` theirs where it is kept; `state.averaged` says which to use.
     Killed at any instant, it leaves the checkpoints that were there and whole ones only. A step that is saved twice
     is replaced.
     """
@@ -137,10 +175,12 @@ def save(
     final = run.checkpoints / folder_name(state.step)
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=run.checkpoints))
     try:
-        files = {
-            MODEL: save_tensors({name: tensor.contiguous() for name, tensor in model.items()}, {"format": "pt"}),
-            OPTIMIZER: save_tensors({name: tensor.contiguous() for name, tensor in optimizer.items()}),
-        }
+        used, beside = model, dict(optimizer)
+        if average is not None and state.averaged:
+            used, beside = average, {**optimizer, **{f"{name}{_TRAINED}": weight for name, weight in model.items()}}
+        files = {MODEL: _packed(used, {"format": "pt"}), OPTIMIZER: _packed(beside)}
+        if average is not None:
+            files[AVERAGE] = _packed(average, {"format": "pt"})
         sums = {name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()}
         table = {"format": FORMAT, **asdict(state), "files": sums}
         table["sha256"] = _sum_of(table)
@@ -227,7 +267,8 @@ def load(path: Path) -> Checkpoint:
             raise CheckpointError(f"{path / STATE} counts what cannot be counted.", hint)
         if folder_name(state.step) != path.name:
             raise CheckpointError(f"{path / STATE} belongs to step {state.step}.", hint)
-        sizes = {name: (path / name).stat().st_size for name in (MODEL, OPTIMIZER)}
+        held = (MODEL, AVERAGE, OPTIMIZER) if AVERAGE in sums else (MODEL, OPTIMIZER)
+        sizes = {name: (path / name).stat().st_size for name in held}
         for name, size in sizes.items():
             if size != sums[name]["size"]:
                 raise CheckpointError(f"{path / name} has {size} bytes and should have {sums[name]['size']}.", hint)
@@ -274,16 +315,13 @@ def _put_back(run: RunFolder) -> None:
             aside.rename(final)
 
 
+def _packed(tensors: Mapping[str, Tensor], about: dict[str, str] | None = None) -> bytes:
+    return save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, about)
+
+
 def _sum_of(table: Mapping[str, Any]) -> str:
     """The SHA-256 of a table in one spelling."""
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
-
-
-def _tensors(data: bytes, path: Path) -> dict[str, Tensor]:
-    try:
-        return load_tensors(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is no safetensors file: {error}.", "Use another checkpoint.") from None
 
 
 def _steps(run: RunFolder) -> list[Path]:

@@ -281,6 +281,34 @@ class TrainConfig(Settings):
         (0.9, 0.95), title="Betas", description="How long AdamW remembers gradients and their squares."
     )
     weight_decay: float = Field(0.1, ge=0, title="Weight decay", description="Pull of the weights towards zero.")
+    decay_epochs: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        title="Memory",
+        description="Passes over the text that the weights remember; it takes the place of weight decay.",
+    )
+    embedding_decay: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        title="Embedding decay",
+        description="What weight decay is multiplied with for the embedding and the head.",
+    )
+    embedding_lr: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        title="Embedding rate",
+        description="What the learning rate is multiplied with for the embedding and the head.",
+    )
+    average: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Average",
+        description="Share of the steps so far that averaged weights remember; the better ones are used. 0 is off.",
+    )
     grad_clip: float = Field(
         1.0,
         ge=0,

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
 
@@ -91,7 +91,11 @@ class StepDone(Event):
 
 @dataclass(frozen=True)
 class EvalDone(Event):
-    """Loss on the same windows of training and held-out text each time."""
+    """Loss on the same windows of training and held-out text each time.
+
+    Where weights are averaged too, it is that of the better ones; `averaged` says that these are the average, and
+    `other_val_loss` is what the others have on held-out text.
+    """
 
     kind: ClassVar[str] = "eval"
     step: int
@@ -100,6 +104,8 @@ class EvalDone(Event):
     val_bpb: float | None
     best: bool
     seconds: float
+    averaged: bool = False
+    other_val_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -259,13 +265,12 @@ def from_json(line: str | bytes) -> Event | None:
     event = KINDS.get(table["event"])
     if event is None:
         return None
-    names = {field.name for field in fields(event)}
-    missing = names - table.keys()
+    missing = _NEEDED[event] - table.keys()
     if missing:
         raise ValueError(f"a {table['event']} event without {', '.join(sorted(missing))}")
-    values = {name: value for name, value in table.items() if name in names}
+    values = {field.name: table[field.name] for field in fields(event) if field.name in table}
     for name, fits in _FITTING[event]:
-        if not fits(values[name]):
+        if name in values and not fits(values[name]):
             raise ValueError(f"a {table['event']} event whose {name} cannot be")
     if event is Planned:
         if values["steps"] < 1:
@@ -325,6 +330,9 @@ _FITS: dict[Any, Callable[[object], bool]] = {
     tuple[float, ...]: _is_row_of_numbers,
     tuple[PhaseSpan, ...]: _are_spans,
 }
+
+_NEEDED = {event: {field.name for field in fields(event) if field.default is MISSING} for event in KINDS.values()}
+"""The keys of an event that every version has told; what came later has a default."""
 
 _FITTING = {event: [(field.name, _FITS[field.type]) for field in fields(event)] for event in KINDS.values()}
 

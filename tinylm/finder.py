@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from tinylm import prepare, settings, tryout
+from tinylm import decay, prepare, settings, tryout
 from tinylm.config import RunConfig
 from tinylm.events import LrFound, LrTried
 from tinylm.tryout import Cancelled
@@ -52,7 +52,8 @@ def find(
         check()
         folder = prepare.prepare(config, home)
         check()
-        corpus, (batches, *_) = tryout.texts(config, folder, place)
+        corpus, (batches, *others) = tryout.texts(config, folder, place)
+        weight_decay, *_ = decay.weight_decays(config, [batches, *others])
         stepper = tryout.stepper(config, home, place, corpus)
         windows = windows_of_a_step(config, place)
         rates: list[float] = []
@@ -63,7 +64,7 @@ def find(
         for step, rate in zip(count(1), swept(), strict=False):
             check()
             ids, targets = batches.draw(step - 1)  # (batch * accumulation, T)
-            loss, grad_norm, *_ = stepper.take(step, rate, ids[:windows], targets[:windows]).tolist()
+            loss, grad_norm, *_ = stepper.take(step, rate, weight_decay, ids[:windows], targets[:windows]).tolist()
             # In fp16 a gradient that is not finite is no news: the loss scale is still being felt for.
             if not math.isfinite(loss if stepper.precision == "fp16" else loss + grad_norm):
                 diverged_at = rate

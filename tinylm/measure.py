@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from tinylm import device
 from tinylm.data import Batches, HeldOut, Stream, mix
 from tinylm.evaluate import Score, score
+from tinylm.model import Transformer
 from tinylm.session import Session
 
 _TRAIN_WINDOWS, _HELD_OUT_WINDOWS = 1001, 1002
 """What the seed is mixed with: each use of randomness has a stream of its own."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured along the way; where weights are averaged too, of those that are better on held-out text."""
+
+    train: Score
+    val: Score
+    averaged: bool = False
+    """These are the averaged ones."""
+    other: Score | None = None
+    """What the others have on held-out text."""
 
 
 class Measure:
@@ -22,41 +36,50 @@ class Measure:
         self._parts, train = parts, parts.config.train
         self._all = HeldOut.cut(parts.corpus.layout.held_out, parts.config.model.block_size)
         self._some = self._all.some(train.eval_iters * train.batch_size, mix(train.seed, _HELD_OUT_WINDOWS))
-        self._known: tuple[int, Score] | None = None
+        self._known: tuple[int, dict[bool, Score]] | None = None
+        """At which step, and the scores of the trained (False) and the averaged weights (True)."""
         self._window_seconds = 0.0
 
     @property
     def windows(self) -> tuple[int, int]:
-        """How many held-out windows there are along the way, and at the end."""
-        return len(self._some.starts), len(self._all.starts)
+        """How many held-out windows are measured along the way, for all weights there are, and at the end."""
+        return len(self._models()) * len(self._some.starts), len(self._all.starts)
 
     @property
     def closing_seconds(self) -> float:
         """What the whole held-out text will take, by what windows took the last time."""
         return self._window_seconds * len(self._all.starts)
 
-    def along_the_way(self, stream: Stream, clock: Callable[[], float]) -> tuple[Score, Score]:
-        """The scores of training text out of `stream` and of held-out text; `clock` gives the run's own seconds."""
-        train = self._parts.config.train
-        windows = Batches(stream, "every_offset", train.batch_size, mix(train.seed, _TRAIN_WINDOWS))
-        on_train = self._score(windows.draw(i) for i in range(train.eval_iters))
+    def along_the_way(self, stream: Stream, clock: Callable[[], float]) -> Evaluation:
+        """The scores of held-out text and of training text out of `stream`; `clock` gives the run's own seconds."""
+        train, models = self._parts.config.train, self._models()
         start = clock()
-        held_out = self._held_out(self._some)
-        self._window_seconds = (clock() - start) / max(1, len(self._some.starts))
-        self._known = self._parts.state.step, held_out
-        return on_train, held_out
+        scores = {which: self._held_out(self._some, model) for which, model in models.items()}
+        self._window_seconds = (clock() - start) / max(1, self.windows[0])
+        self._known = self._parts.state.step, scores
+        trained, averaged = scores[False].loss, scores[True].loss if True in scores else None
+        better = trained is not None and averaged is not None and averaged < trained
+        windows = Batches(stream, "every_offset", train.batch_size, mix(train.seed, _TRAIN_WINDOWS))
+        on_train = self._score((windows.draw(i) for i in range(train.eval_iters)), models[better])
+        return Evaluation(on_train, scores[better], better, scores.get(not better))
 
     def at_the_end(self) -> Score:
-        """The score of the whole held-out text."""
-        some, whole = self.windows
-        if some == whole and self._known and self._known[0] == self._parts.state.step:
-            return self._known[1]
-        return self._held_out(self._all)
+        """The score of the whole held-out text, for the weights to use."""
+        state = self._parts.state
+        if len(self._some.starts) == len(self._all.starts) and self._known and self._known[0] == state.step:
+            return self._known[1][state.averaged]
+        return self._held_out(self._all, self._parts.model_to_use)
 
-    def _held_out(self, windows: HeldOut) -> Score:
+    def _models(self) -> dict[bool, Transformer]:
+        """The model that trains (False), and the one with averaged weights (True) where there is one."""
+        average = self._parts.stepper.average
+        return {False: self._parts.model} | ({True: average.model} if average else {})
+
+    def _held_out(self, windows: HeldOut, model: Transformer) -> Score:
         config = self._parts.config
-        return self._score(windows.batches(self._parts.corpus, config.train.batch_size, config.model.block_size))
+        batches = windows.batches(self._parts.corpus, config.train.batch_size, config.model.block_size)
+        return self._score(batches, model)
 
-    def _score(self, batches: Iterator[tuple[Tensor, Tensor]]) -> Score:
+    def _score(self, batches: Iterator[tuple[Tensor, Tensor]], model: Transformer) -> Score:
         precision = device.autocast(self._parts.precision, self._parts.device)
-        return score(self._parts.model, batches, self._parts.corpus.tokenizer.token_bytes, precision)
+        return score(model, batches, self._parts.corpus.tokenizer.token_bytes, precision)

@@ -40,10 +40,10 @@ def _left_in_group() -> float | None:
     return float(max(0, most - used))
 
 
-def refuse_giants(model: ModelConfig, vocab_size: int, free_bytes: float | None) -> None:
+def refuse_giants(config: RunConfig, vocab_size: int, free_bytes: float | None) -> None:
     """ConfigError where the weights, their gradients and the optimizer's state alone are larger than the memory."""
-    weights = counting.parameters(model, vocab_size)
-    needed = _state_bytes(weights)
+    weights = counting.parameters(config.model, vocab_size)
+    needed = _state_bytes(config, vocab_size)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
             f"A model of {weights / 1e6:,.0f} million parameters needs {needed / 1e9:,.1f} GB to train, "
@@ -54,9 +54,8 @@ def refuse_giants(model: ModelConfig, vocab_size: int, free_bytes: float | None)
 
 def refuse_too_large(config: RunConfig, vocab_size: int, rows: int, free_bytes: float | None) -> None:
     """ConfigError where passes of `rows` windows take more memory than is free; the estimate rather says too little."""
-    refuse_giants(config.model, vocab_size, free_bytes)
-    weights = counting.parameters(config.model, vocab_size)
-    needed = _state_bytes(weights) + rows * _window_bytes(config.model, vocab_size)
+    refuse_giants(config, vocab_size, free_bytes)
+    needed = _state_bytes(config, vocab_size) + rows * _window_bytes(config.model, vocab_size)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
             f"A step on {rows} windows at once needs at least {needed / 1e9:,.1f} GB, "
@@ -65,9 +64,10 @@ def refuse_too_large(config: RunConfig, vocab_size: int, rows: int, free_bytes: 
         )
 
 
-def _state_bytes(weights: int) -> int:
-    """Weights, gradients and AdamW's two means, all in fp32."""
-    return 4 * weights * torch.float32.itemsize
+def _state_bytes(config: RunConfig, vocab_size: int) -> int:
+    """Weights, gradients and AdamW's two means, and the average of the weights where it is kept; all in fp32."""
+    copies = 5 if config.train.average else 4
+    return copies * counting.parameters(config.model, vocab_size) * torch.float32.itemsize
 
 
 def _window_bytes(model: ModelConfig, vocab_size: int) -> int:

@@ -6,6 +6,7 @@ One class for both, with its state as plain named tensors, so that a checkpoint 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -55,16 +56,32 @@ def orthogonalize(matrices: Tensor, rounds: int = 5) -> Tensor:
     return result.to(matrices.dtype)
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Weights of AdamW's, and what learning rate and weight decay are multiplied with for them."""
+
+    weights: list[Tensor]
+    lr: float = 1.0
+    weight_decay: float = 1.0
+
+
 class Optimizer:
-    """AdamW or Muon with AdamW, by `config.optimizer`; weight decay is decoupled: lr * weight_decay each step."""
+    """AdamW or Muon with AdamW, by `config.optimizer`; weight decay is decoupled: lr * weight_decay each step.
+
+    Embedding and head are a group apart: AdamW's always, with rates of their own by `config.embedding_lr` and
+    `config.embedding_decay`. Both factors count: in a step such a weight loses lr * embedding_lr * weight_decay *
+    embedding_decay of itself, as in a parameter group of torch's.
+    """
 
     def __init__(self, model: Transformer, config: TrainConfig) -> None:
         """Take all of the model's weights; with Muon, those inside blocks are its own."""
-        self._weight_decay = config.weight_decay
         self._names: dict[Tensor, str] = {weight: name for name, weight in model.named_parameters()}
         self._parts = _matrices(model) if config.optimizer == "muon" else {}
         self._momentum = {weight: torch.zeros_like(weight) for weight in self._parts}
         others = [weight for weight in self._names if weight not in self._parts]
+        tables: list[Tensor] = [part.weight for part in (model.embedding, model.head) if part is not None]
+        hidden: list[Tensor] = [weight for weight in model.blocks.parameters() if weight not in self._parts]
+        self._groups = [_Group(hidden), _Group(tables, config.embedding_lr, config.embedding_decay)]
         # Each weight's number of steps, mean gradient and mean square. torch.optim's class would hold the same, but
         # making one imports torch's compiler, and the first step would wait for that longer than for anything else.
         self._betas = config.betas
@@ -78,42 +95,48 @@ class Optimizer:
         }
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], lr: float, skip: Tensor) -> None:
+    def step(self, gradients: Sequence[Tensor], lr: float, weight_decay: float, skip: Tensor) -> None:
         """Move the weights along their gradients, given in the order of the model's parameters.
 
         Not where `skip` (a bool scalar on the device) says so; nothing is asked of the device here: a step that must
         not be applied is computed and then left out.
         """
         grads = dict(zip(self._names, gradients, strict=True))
-        mine = [(weight, grads[weight], kept) for weight, kept in self._remembered.items()]
+        for group in self._groups:
+            self._adamw_step(group, grads, lr * group.lr, weight_decay * group.weight_decay, skip)
+        if self._parts:
+            self._muon_step(grads, lr, weight_decay, skip)
+
+    def _adamw_step(
+        self, group: _Group, grads: Mapping[Tensor, Tensor], lr: float, weight_decay: float, skip: Tensor
+    ) -> None:
+        kept = [self._remembered[weight] for weight in group.weights]
         adamw(
-            [weight for weight, _, _ in mine],
-            [grad for _, grad, _ in mine],
-            [kept["exp_avg"] for _, _, kept in mine],
-            [kept["exp_avg_sq"] for _, _, kept in mine],
+            group.weights,
+            [grads[weight] for weight in group.weights],
+            [each["exp_avg"] for each in kept],
+            [each["exp_avg_sq"] for each in kept],
             [],
-            [kept["step"] for _, _, kept in mine],
+            [each["step"] for each in kept],
             fused=True,
             found_inf=skip.float(),  # how torch's GradScaler tells fused optimizers
             amsgrad=False,
             beta1=self._betas[0],
             beta2=self._betas[1],
             lr=lr,
-            weight_decay=self._weight_decay,
+            weight_decay=weight_decay,
             eps=ADAMW_EPS,
             maximize=False,
         )
-        if self._parts:
-            self._muon_step(grads, lr, skip)
 
-    def _muon_step(self, grads: Mapping[Tensor, Tensor], lr: float, skip: Tensor) -> None:
+    def _muon_step(self, grads: Mapping[Tensor, Tensor], lr: float, weight_decay: float, skip: Tensor) -> None:
         by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for weight, sizes in self._parts.items():
             momentum = self._momentum[weight]
             grad = torch.where(skip, momentum, grads[weight])  # a skipped step leaves the momentum as it is
             momentum.lerp_(grad, 1 - MUON_MOMENTUM)
             update = grad.lerp(momentum, MUON_MOMENTUM)  # Nesterov's look ahead
-            weight.mul_(torch.where(skip, 1.0, 1 - lr * self._weight_decay))
+            weight.mul_(torch.where(skip, 1.0, 1 - lr * weight_decay))
             for part, change in zip(torch.split(weight, sizes), torch.split(update, sizes), strict=True):
                 by_shape[part.shape].append((part, change))
         for shape, pairs in by_shape.items():  # all matrices of a shape in one batched product

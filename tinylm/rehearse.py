@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from tinylm import device, dropout, memory, prepare, schedule, settings, tryout
+from tinylm import decay, device, dropout, memory, prepare, schedule, settings, tryout
 from tinylm.config import Budget, RunConfig
 from tinylm.data import Batches, HeldOut
 from tinylm.errors import ConfigError
@@ -48,7 +48,8 @@ class Rehearsal:
     threads: int
     device: str
     memory_mb: float
-    """At its peak: weights, gradients, optimizer state, what one forward pass keeps, the gradient of its scores."""
+    """At its peak: weights, their average, gradients, optimizer state, what one forward pass keeps, the gradient of its
+    scores."""
     free_memory_mb: float | None
     """What the machine has free for it; None where that is unknown."""
     steps: int
@@ -58,7 +59,8 @@ class Rehearsal:
     passes: float
     """How often the run reads the training text."""
     disk_mb: float
-    """All checkpoints that are kept, the best, and the one being written: model and optimizer."""
+    """All checkpoints that are kept, the best, and the one being written: model and optimizer, and where weights are
+    averaged the average and what goes on training."""
     plan: schedule.Plan
     train_tokens: int
     loss: float
@@ -89,6 +91,7 @@ def _rehearsed(
     check()
     began = time.perf_counter()
     corpus, batches = tryout.texts(config, folder, place)
+    decay.weight_decays(config, batches)  # a memory of less than a step is refused here too
     total = _fixed_steps(config, batches[0].stream.tokens / tokens_per_step)
     if total is not None:
         _laid(config, total)  # a run that is too short for its phases is refused before the work begins
@@ -114,12 +117,12 @@ def _rehearsed(
         tokens_per_second=tokens_per_step / step_seconds,
         threads=torch.get_num_threads(),
         device=place.type,
-        memory_mb=(2 * weights + remembered + forward_memory) / 1e6,
+        memory_mb=((3 if train.average else 2) * weights + remembered + forward_memory) / 1e6,
         free_memory_mb=None if free is None else free / 1e6,
         steps=last,
         seconds=seconds,
         passes=last * tokens_per_step / sum(lengths.values()),
-        disk_mb=(train.keep_checkpoints + 2) * (weights + remembered) / 1e6,
+        disk_mb=(train.keep_checkpoints + 2) * ((3 if train.average else 1) * weights + remembered) / 1e6,
         plan=plan,
         train_tokens=corpus.train_tokens,
         loss=loss,
@@ -176,7 +179,7 @@ class _Stage:
             start = time.perf_counter()
             found, grads = self._passed(number, rows)
             passed = time.perf_counter()
-            told = self.stepper.update(0.0, found, grads).tolist()
+            told = self.stepper.update(number + 1, 0.0, 0.0, found, grads).tolist()
             end = time.perf_counter()
             if number == 0:
                 loss = told[0]
@@ -239,7 +242,7 @@ def _pace(config: RunConfig, step_seconds: float, held_out: int) -> Pace:
     return Pace(
         budget=budget.amount if budget and budget.kind == "time" else None,
         step=step_seconds,
-        evaluation=window * (rows + min(rows, held_out)),
+        evaluation=window * (rows + (2 if train.average else 1) * min(rows, held_out)),
         closing_evaluation=window * held_out,
         sample=SAMPLE_TOKEN_SECONDS * config.sample.max_new_tokens,
     )

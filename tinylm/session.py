@@ -22,6 +22,7 @@ from tinylm import (
     card,
     checkpoint,
     compiling,
+    decay,
     device,
     disk,
     dropout,
@@ -32,6 +33,7 @@ from tinylm import (
     settings,
     tuning,
 )
+from tinylm.average import Average
 from tinylm.checkpoint import Checkpoint, TrainState
 from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
@@ -57,6 +59,8 @@ class Session:
     corpus: Corpus
     batches: list[Batches]
     """One for each phase."""
+    weight_decays: list[float]
+    """One for each phase."""
     model: Transformer
     stepper: Stepper
     device: torch.device
@@ -80,6 +84,12 @@ class Session:
         """Training tokens that one optimizer step reads."""
         config = self.config
         return config.train.batch_size * config.train.accumulation_steps * config.model.block_size
+
+    @property
+    def model_to_use(self) -> Transformer:
+        """The model with the weights that measured better the last time: those that train, or their average."""
+        average = self.stepper.average
+        return average.model if average and self.state.averaged else self.model
 
     def elapsed(self) -> float:
         """Seconds since the start of the run, pauses and times between resumes left out."""
@@ -120,7 +130,7 @@ class Session:
         """
         found, faults = checkpoint.newest_whole(self.run)
         if found:
-            state, weights = found.state, found.model()
+            state, weights = found.state, found.trained()
         else:
             state = first_state(self.precision)
             state.events_bytes = self.run.opening_bytes()
@@ -130,6 +140,9 @@ class Session:
         self.stepper.loss_scale.fill_(state.loss_scale)
         if found:
             self.stepper.optimizer.load(found.optimizer())
+        if self.stepper.average:
+            averaged = found.average() if found else None
+            self.stepper.average.load(averaged or weights)
         self.events_log.cut(state.events_bytes)
         self.samples_log.cut(state.samples_bytes)
         kept = {name: getattr(self.state, name) for name in ("machine", "micro_batch", "compiled_from")}
@@ -213,19 +226,27 @@ def _session(
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
     memory.refuse_too_large(config, corpus.tokenizer.vocab_size, windows_in_a_pass(config, place), memory.free(place))
-    weights = found.model_of(config.model, corpus.tokenizer.vocab_size) if found else None
+    weights = found.trained_of(config.model, corpus.tokenizer.vocab_size) if found else None
     model = first_model(config, corpus).to(place)
     optimizer = Optimizer(model, train)
+    average = Average(model, train.average) if train.average else None
     batches = batches_of(config, corpus)
+    decays = decay.weight_decays(config, batches)
     state = found.state if found else first_state(train.precision)
     if found and weights:
         try:
             model.load_state_dict(weights)
             optimizer.load(found.optimizer())
+            if average:
+                average.load(found.average() or {})
+            elif state.averaged:
+                raise found.misfit()
         except (RuntimeError, ValueError) as error:
             raise found.misfit() from error
     else:
         notes += corpus.layout.notes
+        if train.decay_epochs is not None:
+            notes.append(decay.told(config, decays))
 
     rows = max(1, min(train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
     ids, targets = (part[:rows] for part in batches[0].draw(0))
@@ -244,7 +265,7 @@ def _session(
     start = time.perf_counter()
     rehearse(precision)
     step_seconds = (time.perf_counter() - start) * train.batch_size * train.accumulation_steps / rows
-    stepper = Stepper(config, model, optimizer, precision, state.loss_scale)
+    stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
     stepper.rows = state.micro_batch or stepper.rows
     resolved = {
         "threads": choice.threads,
@@ -259,6 +280,7 @@ def _session(
         lock=lock,
         corpus=corpus,
         batches=batches,
+        weight_decays=decays,
         model=model,
         stepper=stepper,
         device=place,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tinylm import device, dropout, memory, optim
+from tinylm.average import Average
 from tinylm.compiling import eager_pass
 from tinylm.config import RunConfig
 from tinylm.data import mix
@@ -42,9 +43,17 @@ class Stepper:
     """Takes optimizer steps."""
 
     def __init__(
-        self, config: RunConfig, model: Transformer, optimizer: Optimizer, precision: Precision, loss_scale: float = 1.0
+        self,
+        config: RunConfig,
+        model: Transformer,
+        optimizer: Optimizer,
+        precision: Precision,
+        loss_scale: float = 1.0,
+        average: Average | None = None,
     ) -> None:
         self.config, self.model, self.optimizer, self.precision = config, model, optimizer, precision
+        self.average = average
+        """It follows the weights, where they are averaged."""
         self.weights = list(model.parameters())
         self.plain = [weight.detach() for weight in self.weights]
         self.place = self.weights[0].device
@@ -57,16 +66,16 @@ class Stepper:
         self.warnings: list[Warned] = []
         """What happened in steps; whoever tells it takes it out."""
 
-    def take(self, step: int, lr: float, ids: Tensor, targets: Tensor) -> Tensor:
+    def take(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor:
         """Learn from ids and targets (batch_size * accumulation_steps, T), the batch of the run's step `step`.
 
         Returns four numbers (4,) on the device: loss in nats per token, gradient norm before clipping, norm of the
         weights before the update, and the reference recipe's ratio of the two (`contract.md`: `norm_ratio`). Where
         loss or gradient are not finite, nothing is applied.
         """
-        return self.update(lr, *self.gradients(step, ids, targets))
+        return self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
 
-    def update(self, lr: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
+    def update(self, step: int, lr: float, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
         """What `take` does once the gradients are there; they are used up."""
         if self.precision == "fp16":
             torch._foreach_div_(grads, self.loss_scale)
@@ -75,7 +84,9 @@ class Stepper:
         if self.config.train.grad_clip:
             optim.clip(grads, grad_norm, self.config.train.grad_clip)
         bad = ~torch.isfinite(loss + grad_norm)
-        self.optimizer.step(grads, lr, skip=bad)
+        self.optimizer.step(grads, lr, weight_decay, skip=bad)
+        if self.average:
+            self.average.follow(step, skip=bad)
         if self.precision == "fp16":
             self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
         return torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))

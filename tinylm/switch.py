@@ -63,13 +63,13 @@ class Switch:
 
     def is_due(self) -> bool:
         """Whether to go over before the next step. The compiler begins here, once the first steps are done."""
-        if not self._pending or self._parts.state.step - self._first < FIRST_STEPS:
+        step = self._parts.state.step
+        planned = None if self._timed else self._parts.state.compiled_from
+        reached = planned is not None and step >= planned  # by a resumed run maybe before it has taken its first steps
+        if not self._pending or (step - self._first < FIRST_STEPS and not reached):
             return False
         self._begin()
-        step, planned = self._parts.state.step, self._parts.state.compiled_from
-        if planned is not None and not self._timed:
-            return step >= planned
-        return self._compilation is None or self._compilation.is_over()
+        return reached if planned is not None else self._compilation is None or self._compilation.is_over()
 
     def _begin(self) -> None:
         """Begin to compile, where that is still to be done."""

@@ -185,13 +185,14 @@ class Training:
             yield from self._save()
             before = replace(state)
         leaving = stopped and self.control.leave.is_set()
+        complete = state.evaluated_step == state.sampled_step == state.step
         if state.evaluated_step != state.step and not leaving:
             yield from self._evaluate()
         if state.sampled_step != state.step and not leaving:
             yield from self._sample()
         if stopped:
             vars(state).update(vars(before))
-        elif self.saved_step != state.step:
+        elif self.saved_step != state.step or not complete:
             yield from self._save()
         whole = UNMEASURED if leaving else self.measure.at_the_end()
         finished = events.Finished(
@@ -253,9 +254,9 @@ class Training:
         stepper, plan = self.parts.stepper, self.length.plan
         number = plan.index(step)
         phase = plan.phases[number]
-        lr = plan.lr(step) * self.state.lr_scale
+        lr, decay = plan.lr(step) * self.state.lr_scale, self.parts.weight_decays[number]
         ids, targets = self.parts.batches[number].draw(step - phase.first)  # (batch * accumulation, T)
-        self.untold.append((step, phase.name, lr, stepper.take(step, lr, ids, targets)))
+        self.untold.append((step, phase.name, lr, stepper.take(step, lr, decay, ids, targets)))
         if stepper.warnings:
             self.warnings += stepper.warnings
             stepper.warnings.clear()
@@ -321,27 +322,30 @@ class Training:
         yield from self._report()
         start, state = self._elapsed(), self.state
         stream = self.parts.batches[self.length.plan.index(max(state.step, 1))].stream
-        train_score, val_score = self.measure.along_the_way(stream, self._elapsed)
-        best, state.evaluated_step = health.evaluated(state, train_score.loss, val_score), state.step
+        found = self.measure.along_the_way(stream, self._elapsed)
+        best, state.evaluated_step = health.evaluated(state, found.train.loss, found.val), state.step
+        state.averaged = found.averaged
         self.pace.evaluation, self.pace.closing_evaluation = self._elapsed() - start, self.measure.closing_seconds
         yield events.EvalDone(
             step=state.step,
-            train_loss=train_score.loss,
-            val_loss=val_score.loss,
-            val_bpb=val_score.bpb,
+            train_loss=found.train.loss,
+            val_loss=found.val.loss,
+            val_bpb=found.val.bpb,
             best=best,
             seconds=round(self._elapsed(), 3),
+            averaged=found.averaged,
+            other_val_loss=found.other.loss if found.other else None,
         )
-        warning = health.risen(state, train_score.loss, val_score.loss, self.config.train.patience)
+        warning = health.risen(state, found.train.loss, found.val.loss, self.config.train.patience)
         if warning:
             yield warning
         self.told_at = self._elapsed()
 
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
-        start, settings_ = self._elapsed(), self.config.sample
-        text = "".join(generate.write(self.model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
-        self.model.train()
+        start, settings_, model = self._elapsed(), self.config.sample, self.parts.model_to_use
+        text = "".join(generate.write(model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
+        model.train()
         self.pace.sample, self.state.sampled_step = self._elapsed() - start, self.state.step
         yield events.Sampled(self.state.step, settings_.prompt, text)
         self.told_at = self._elapsed()
@@ -359,7 +363,9 @@ class Training:
         best = state.best_step == state.step
         state.seconds, state.loss_scale = start, float(parts.stepper.loss_scale)
         state.events_bytes, state.samples_bytes = parts.events_log.sync(), parts.samples_log.sync()
-        path = checkpoint.save(parts.run, self.model.state_dict(), parts.stepper.optimizer.state(), state, best)
+        average = parts.stepper.average.model.state_dict() if parts.stepper.average else None
+        remembered = parts.stepper.optimizer.state()
+        path = checkpoint.save(parts.run, self.model.state_dict(), remembered, state, best, average)
         checkpoint.prune(parts.run, self.config.train.keep_checkpoints)
         self.saved_at = self.told_at = self._elapsed()
         self.saved_step = state.step

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from tinylm import device, memory, session, tuning
+from tinylm.average import Average
 from tinylm.config import RunConfig
 from tinylm.data import Batches, Corpus
 from tinylm.optim import Optimizer
@@ -54,7 +55,9 @@ def texts(config: RunConfig, folder: Path, place: torch.device) -> tuple[Corpus,
 def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) -> Stepper:
     """The model as the run's seed makes it, its optimizer, and the precision that a run took here before."""
     vocab_size = corpus.tokenizer.vocab_size
-    memory.refuse_giants(config.model, vocab_size, memory.free(place))
+    memory.refuse_giants(config, vocab_size, memory.free(place))
     model = session.first_model(config, corpus).to(place)
     precision = tuning.recalled_precision(config.train, place, home, tuning.shape(config, vocab_size))
-    return Stepper(config, model, Optimizer(model, config.train), precision, session.first_state(precision).loss_scale)
+    average = Average(model, config.train.average) if config.train.average else None
+    scale = session.first_state(precision).loss_scale
+    return Stepper(config, model, Optimizer(model, config.train), precision, scale, average)

@@ -84,7 +84,7 @@ def _taking(stepper: Stepper, vocab_size: int) -> Step:
     rows = config.train.batch_size * config.train.accumulation_steps
     generator = torch.Generator().manual_seed(0)
     windows = torch.randint(vocab_size, (rows, config.model.block_size + 1), generator=generator).to(stepper.place)
-    return lambda: stepper.take(1, 1e-5, windows[:, :-1], windows[:, 1:]).tolist()
+    return lambda: stepper.take(1, 1e-5, 0.1, windows[:, :-1], windows[:, 1:]).tolist()
 
 
 def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> int:

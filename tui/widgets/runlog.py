@@ -115,7 +115,8 @@ def words(event: Event, glyphs: Glyphs) -> str:
             return f"Checked at step {event.step:,}: nothing is held out."
         case events.EvalDone():
             best = ", the best so far" if event.best else ""
-            return f"{glyphs.diamond} step {event.step:,}: held-out {event.val_bpb:.3f} bits per byte{best}"
+            of = " (averaged)" if event.averaged else ""
+            return f"{glyphs.diamond} step {event.step:,}: held-out {event.val_bpb:.3f} bits per byte{of}{best}"
         case events.CheckpointSaved():
             return f"Saved step {event.step:,}{' (the best)' if event.best else ''}."
         case events.Paused():
