@@ -75,7 +75,8 @@ class Stepper:
         if self.config.train.grad_clip:
             optim.clip(grads, grad_norm, self.config.train.grad_clip)
         bad = ~torch.isfinite(loss + grad_norm)
-        self.optimizer.step(grads, lr, weight_decay, skip=bad)
+        fast = self.precision == "bf16" or self.place.type == "cuda"
+        self.optimizer.step(grads, lr, weight_decay, bad, torch.bfloat16 if fast else torch.float32)
         if self.precision == "fp16":
             self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
         return torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))
