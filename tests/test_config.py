@@ -11,7 +11,7 @@ from tinylm.errors import ConfigError
 
 CONTRACT = {
     "model": "n_layer n_head n_kv_head n_embd head_size block_size dropout attention_dropout norm_eps rope_theta "
-    "qk_norm tie_embeddings",
+    "qk_norm attention_scale embedding_std zero_head tie_embeddings",
     "tokenizer": "kind vocab_size",
     "data": "sources val_fraction val_placement windows unwrap",
     "train": "batch_size accumulation_steps optimizer betas weight_decay grad_clip precision compile threads device "

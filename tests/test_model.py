@@ -18,6 +18,8 @@ VARIANTS = [
     {"n_kv_head": 4},
     {"n_kv_head": 1},
     {"qk_norm": True},
+    {"qk_norm": True, "attention_scale": 3.0},
+    {"attention_scale": 0.5},
     {"tie_embeddings": True},
     {"head_size": 2, "n_layer": 1},
     {"rope_theta": 1e5, "norm_eps": 2e-4},
@@ -66,6 +68,16 @@ def test_the_first_loss_is_about_that_of_guessing_for_any_vocabulary(vocab_size:
         assert model(ids[:, :-1], ids[:, 1:]).item() == pytest.approx(math.log(vocab_size), abs=1.0 if tied else 0.15)
 
 
+def test_a_quiet_head_scores_every_token_alike_and_learns() -> None:
+    model = build(300, zero_head=True)
+    ids = some_ids(4, 17, 300)
+    loss = model(ids[:, :-1], ids[:, 1:])
+    assert loss.item() == pytest.approx(math.log(300), abs=1e-5)
+    assert model.head is not None
+    (gradient,) = torch.autograd.grad(loss, [model.head.weight])
+    assert gradient.abs().max() > 0
+
+
 # --- a plain implementation ----------------------------------------------------------------------------------
 
 
@@ -104,7 +116,10 @@ def plain_logits(model: Transformer, ids: Tensor) -> Tensor:
                 q, k = plain_norm(q, config.norm_eps), plain_norm(k, config.norm_eps)
             q = torch.stack([plain_rope(q[t], t, config.rope_theta) for t in range(len(ids))])
             k = torch.stack([plain_rope(k[t], t, config.rope_theta) for t in range(len(ids))])
-            out = [(q[t] @ k[: t + 1].T / math.sqrt(D)).softmax(-1) @ v[: t + 1] for t in range(len(ids))]
+            out = [
+                (q[t] @ k[: t + 1].T * config.attention_scale / math.sqrt(D)).softmax(-1) @ v[: t + 1]
+                for t in range(len(ids))
+            ]
             heads.append(torch.stack(out))
         x = x + plain_norm(torch.cat(heads, -1) @ block.attention.out.weight.T, config.norm_eps)
         h = plain_norm(x, config.norm_eps)

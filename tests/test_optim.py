@@ -142,6 +142,17 @@ def test_orthogonalize_is_the_plain_iteration(shape: tuple[int, int]) -> None:
         torch.testing.assert_close(ours.double(), x, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(32, 32), (64, 16), (16, 64)])
+def test_orthogonalize_in_bf16_comes_close_to_fp32(shape: tuple[int, int]) -> None:
+    """Also where singular values lie far apart, as those of gradients do."""
+    generator = torch.Generator().manual_seed(4)
+    matrices = torch.randn(3, *shape, generator=generator) * torch.logspace(0, -3, shape[1])
+    exact, rough = orthogonalize(matrices), orthogonalize(matrices, torch.bfloat16)
+    assert rough.dtype == torch.float32
+    assert not torch.equal(exact, rough), "bf16 was not used"
+    assert float((exact - rough).norm() / exact.norm()) < 0.05
+
+
 def test_orthogonalize_treats_each_matrix_alone() -> None:
     matrices = matrix_of((4, 6, 10)) * torch.tensor([1e-3, 1.0, 10.0, 1e3]).view(4, 1, 1)
     alone = torch.cat([orthogonalize(matrix[None]) for matrix in matrices])

@@ -113,12 +113,25 @@ class ModelConfig(Settings):
         1e4, gt=1, le=1e9, title="RoPE theta", description="The slowest wavelength of the rotary positions."
     )
     qk_norm: bool = Field(False, title="QK norm", description="Normalise queries and keys; steadier at high rates.")
+    attention_scale: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        title="Sharpness",
+        description="What attention's scores are multiplied with; QK norm bounds them, and above 1 a head can look at "
+        "one token alone.",
+    )
     embedding_std: float = Field(
         1.0,
         gt=0,
         le=100,
         title="Embedding size",
         description="Spread of the first embeddings; loud ones are still heard behind many sublayers.",
+    )
+    zero_head: bool = Field(
+        False,
+        title="Quiet head",
+        description="Begin with the same score for every token, instead of random ones that must be unlearnt.",
     )
     tie_embeddings: bool = Field(
         False,

@@ -110,7 +110,7 @@ class CpuStep:
         self._products, self._cache, self._alone = products, cache, B == 1
         self._keys, self._values = cache.keys.flatten(1, 2), cache.values.flatten(1, 2)  # (n_layer, B K, ...)
         self._width, self._eps, self._qk_norm = config.n_embd, config.norm_eps, config.qk_norm
-        self._attention_scale = D**-0.5
+        self._attention_scale = config.attention_scale * D**-0.5
 
         new = products.embedding.new_empty
         self._x, self._y = new(B, config.n_embd), new(B, config.n_embd)

@@ -77,6 +77,7 @@ class Attention(nn.Module):
         self.n_head, self.n_kv_head, self.head_size = config.n_head, config.n_kv_head, config.head_size
         self.attention_dropout = config.attention_dropout
         self.qk_norm_eps = config.norm_eps if config.qk_norm else None
+        self.scale = config.attention_scale * config.head_size**-0.5
         width = (config.n_head + 2 * config.n_kv_head) * config.head_size
         self.qkv = nn.Linear(config.n_embd, width, bias=False)  # one product for all three
         self.out = nn.Linear(config.n_head * config.head_size, config.n_embd, bias=False)
@@ -104,6 +105,7 @@ class Attention(nn.Module):
                 attn_mask=mask,
                 is_causal=mask is None and T > 1,
                 dropout_p=self.attention_dropout if self.training else 0.0,
+                scale=self.scale,
                 enable_gqa=self.n_kv_head != self.n_head,
             )  # (B, H, T, D)
         out: Tensor = self.out(y.transpose(1, 2).reshape(B, T, -1))
@@ -176,8 +178,8 @@ class Transformer(nn.Module):
         """The reference recipe's initialisation: Kaiming normal (He et al. 2015, arXiv 1502.01852).
 
         Fan-in, but fan-out for the up projection and the head: with fan-in there the first loss lies a nat above
-        ln(V). A small vocabulary counts as 16 n_embd, or its head would begin with loud opinions. No output projection
-        starts at zero: the norm behind it would divide by nothing.
+        ln(V). A small vocabulary counts as 16 n_embd, or its head would begin with loud opinions. With `zero_head` it
+        begins with none. No output projection starts at zero: the norm behind it would divide by nothing.
         """
         for block in self.blocks:
             assert isinstance(block, Block)
@@ -190,7 +192,8 @@ class Transformer(nn.Module):
         nn.init.normal_(self.embedding.weight, std=self.config.embedding_std, generator=generator)
         if self.head is not None:
             fan = max(self.vocab_size, 16 * self.config.n_embd)
-            nn.init.normal_(self.head.weight, std=(2 / fan) ** 0.5, generator=generator)
+            std = 0.0 if self.config.zero_head else (2 / fan) ** 0.5
+            nn.init.normal_(self.head.weight, std=std, generator=generator)
 
     def hidden(self, ids: Tensor, cache: KVCache | None = None, noise: dropout.Key | None = None) -> Tensor:
         """What the head reads: ids (B, T) to (B, T, C). With a cache, ids follow the tokens that it holds."""

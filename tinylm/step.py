@@ -84,7 +84,8 @@ class Stepper:
         if self.config.train.grad_clip:
             optim.clip(grads, grad_norm, self.config.train.grad_clip)
         bad = ~torch.isfinite(loss + grad_norm)
-        self.optimizer.step(grads, lr, weight_decay, skip=bad)
+        fast = self.precision == "bf16" or self.place.type == "cuda"
+        self.optimizer.step(grads, lr, weight_decay, bad, torch.bfloat16 if fast else torch.float32)
         if self.average:
             self.average.follow(step, skip=bad)
         if self.precision == "fp16":
