@@ -11,7 +11,7 @@ from tinylm.errors import ConfigError
 
 CONTRACT = {
     "model": "n_layer n_head n_kv_head n_embd head_size block_size dropout attention_dropout norm_eps rope_theta "
-    "qk_norm attention_scale embedding_std zero_head tie_embeddings",
+    "qk_norm tie_embeddings",
     "tokenizer": "kind vocab_size",
     "data": "sources val_fraction val_placement windows unwrap",
     "train": "batch_size accumulation_steps optimizer betas weight_decay grad_clip precision compile threads device "
@@ -23,7 +23,7 @@ CONTRACT = {
 """The list in the contract, word for word."""
 
 OURS = {
-    "format", "preset", "sample.prompt", "model.embedding_std", "data.weights", "train.patience",
+    "format", "preset", "sample.prompt", "model.embedding_std", "model.zero_head", "model.attention_scale", "data.weights", "train.patience",
     "train.average", "train.decay_epochs", "train.embedding_decay", "train.embedding_lr",
 }  # fmt: skip
 """What there is besides."""
