@@ -53,7 +53,7 @@ def test_the_steps_are_the_runs_own(home: Path, tiny_config: Configured) -> None
     batches = session.batches_of(config, corpus)[0]
     model = session.first_model(config, corpus)
     stepper = Stepper(config, model, Optimizer(model, config.train), "fp32")
-    losses = [stepper.take(i + 1, valley.swept()[i], *batches.draw(i)).tolist()[0] for i in range(8)]
+    losses = [stepper.take(i + 1, valley.swept()[i], 0.1, *batches.draw(i)).tolist()[0] for i in range(8)]
     for i, loss in enumerate(told):
         weights = [finder.SMOOTHING ** (i - j) for j in range(i + 1)]
         mean = sum(w * x for w, x in zip(weights, losses, strict=False)) / sum(weights)
@@ -65,8 +65,8 @@ def test_it_ends_where_the_loss_diverges_and_suggests_less(
 ) -> None:
     take = Stepper.take
 
-    def breaking(self: Stepper, step: int, rate: float, *batch: torch.Tensor) -> torch.Tensor:
-        told = take(self, step, rate, *batch)
+    def breaking(self: Stepper, step: int, rate: float, decay: float, *batch: torch.Tensor) -> torch.Tensor:
+        told = take(self, step, rate, decay, *batch)
         if rate > 1e-2:
             told[0] += 300 * (rate - 1e-2)  # nats: a loss that runs away
         return told
@@ -83,8 +83,8 @@ def test_it_ends_where_the_loss_diverges_and_suggests_less(
 def test_a_loss_that_is_no_number_ends_it(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
     take = Stepper.take
 
-    def breaking(self: Stepper, step: int, rate: float, *batch: torch.Tensor) -> torch.Tensor:
-        return take(self, step, rate, *batch) * (math.nan if step == 50 else 1)
+    def breaking(self: Stepper, step: int, rate: float, decay: float, *batch: torch.Tensor) -> torch.Tensor:
+        return take(self, step, rate, decay, *batch) * (math.nan if step == 50 else 1)
 
     monkeypatch.setattr(Stepper, "take", breaking)
     tried, found = sweep(tiny_config(), home)
@@ -212,7 +212,8 @@ def test_the_benchmark_tells_the_valley_and_the_suggestion(home: Path, tiny_file
     assert [path.name for path in home.iterdir()] == ["cache"]
     other = call("--bench", "lr", "--data", tiny_file, *TINY, "--seed", "4", "--home", home)
     assert other.out.splitlines()[0].split()[:3:2] == ["lr.loss.1.00e-05", "nats"]
-    assert f"{rows[0]['value']:.3g}" not in other.out
+    told = [line.split()[1] for line in other.out.splitlines()]
+    assert told != [f"{row['value']:.3g}" for row in rows], "another seed has other losses"
 
 
 def test_the_benchmark_says_what_is_wrong_in_a_sentence(home: Path) -> None:
