@@ -49,9 +49,9 @@ def examine(home: Path) -> Findings:
     device.keep_memory()
     precisions: list[Precision] = ["fp32", "bf16"] if device.has_fast_bf16() else ["fp32"]
     speeds = _speeds(ModelConfig(), precisions, device.MEASURE_SECONDS)
-    on_cpu, best = tuning.fastest({which: 1 / speed for which, speed in speeds.items()})
+    on_cpu, best = tuning.fastest({which: 1 / speed for which, speed in speeds.items()}, to_compile=True)
     precision = on_cpu if chosen.type == "cpu" else device.choose_precision("auto", chosen)
-    compiler = next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
+    compiler = tuning.compiler()
     there = home
     while not there.exists():
         there = there.parent
