@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -68,9 +69,9 @@ class Clock:
             self.rows.append(len(ids))
             return forward(model, ids, targets, noise)
 
-        def slow_step(optimizer: Optimizer, gradients: Sequence[Tensor], lr: float, decay: float, skip: Tensor) -> None:
+        def slow_step(optimizer: Optimizer, gradients: Sequence[Tensor], *how: Any) -> None:
             self.now += self.update
-            step(optimizer, gradients, lr, decay, skip)
+            step(optimizer, gradients, *how)
 
         monkeypatch.setattr(rehearse.time, "perf_counter", lambda: self.now)
         monkeypatch.setattr(Transformer, "forward", slow_forward)

@@ -31,7 +31,7 @@ from tinylm.config import ModelConfig, TrainConfig
 from tinylm.device import Precision
 from tinylm.model import Transformer
 
-BESIDE_SECONDS = 90.0
+BESIDE_SECONDS = 60.0
 """A run pays for compiling where it has at least so long to go."""
 
 FAILED = ".failed"

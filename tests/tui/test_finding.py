@@ -211,7 +211,7 @@ def test_a_change_or_leaving_the_screen_calls_a_sweep_off(home: Path, leave: boo
         assert screen.tryouts.valley is None
         if not leave:
             await until(pilot, lambda: screen.state.fresh)
-            assert engine.rehearsed[-1].model.n_layer == 4, "the changed plan is rehearsed"
+            assert engine.rehearsed[-1].model.n_layer == 5, "the changed plan is rehearsed"
 
     drive(app, script)
 

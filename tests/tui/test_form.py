@@ -55,7 +55,7 @@ def test_on_a_small_screen_other_groups_are_closed_and_say_how_many_they_are(hom
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         shown = lines(form)
         assert shown[0].split() == "How long do you have? ‹ 2 min ›".split()
-        assert "▸ Model  8 more" in shown
+        assert "▸ Model  10 more" in shown
         await pilot.press("end")
         assert form.rows.row.label == "File"
         assert form.rows.scroll_offset.y > 0
@@ -106,13 +106,13 @@ def test_space_begins_to_edit_and_enter_takes_it(home: Path) -> None:
 def test_escape_gives_up_and_backspace_takes_the_presets(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         await pilot.press("down", "down", "space", "9", "escape")
-        assert form.config.model.n_layer == 3
+        assert form.config.model.n_layer == 4
         await pilot.press("space", "9", "enter")
         assert form.config.model.n_layer == 9
         await pilot.press("backspace")
-        assert form.config.model.n_layer == 3
+        assert form.config.model.n_layer == 4
 
-    assert drive(home, script).draft.model.n_layer == 3
+    assert drive(home, script).draft.model.n_layer == 4
 
 
 def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Path) -> None:
@@ -196,9 +196,9 @@ def test_what_was_offered_for_another_plan_is_not_taken(home: Path) -> None:
         form.jump("model.n_head")
         await pilot.press("left", "ctrl+z")
         await pilot.pause()
-        assert (form.config.model.n_layer, form.fault) == (3, "")
+        assert (form.config.model.n_layer, form.fault) == (4, "")
         await pilot.press("left", "left")
-        assert (form.config.model.n_layer, form.config.model.n_head) == (3, 2)
+        assert (form.config.model.n_layer, form.config.model.n_head) == (4, 2)
 
     drive(home, script)
 
@@ -300,7 +300,7 @@ def test_signs_are_plain_where_the_terminal_is(home: Path) -> None:
         await pilot.press("down", "down", "right")
         form.show_signs(glyphs.ASCII)
         assert all(line.isascii() for line in lines(form))
-        assert lines(form)[2].split() == ["o", "Layers", "<", "4", ">"]
+        assert lines(form)[2].split() == ["o", "Layers", "<", "5", ">"]
 
     drive(home, script)
 

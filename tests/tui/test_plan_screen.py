@@ -101,9 +101,9 @@ def test_the_next_change_calls_a_rehearsal_off(home: Path) -> None:
         await until(pilot, lambda: engine.called_off)
         assert engine.called_off == [first]
         await until(pilot, lambda: len(engine.rehearsed) == 2)
-        assert engine.rehearsed[1].model.n_layer == 4
+        assert engine.rehearsed[1].model.n_layer == 5
         engine.let_go.set()
-        await until(pilot, lambda: "1,572,864 parameters" in numbers(screen))
+        await until(pilot, lambda: "1,835,008 parameters" in numbers(screen))
 
     drive(app, script)
 
@@ -151,7 +151,7 @@ def test_before_torch_is_there_it_says_so_and_waits(home: Path, monkeypatch: pyt
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         screen.tick()
         assert "when torch is loaded" in numbers(screen)
-        assert "1,310,720 parameters" in numbers(screen), "what needs no torch is there at once"
+        assert "1,572,864 parameters" in numbers(screen), "what needs no torch is there at once"
         assert not engine.rehearsed
         app.machine = Machine("Test CPU", "cpu", "2.13.0", 2, {}, 1.0)
         await until(pilot, lambda: "tokens/s" in numbers(screen))
@@ -215,7 +215,7 @@ def test_a_plan_that_cannot_be_trained_is_refused_with_the_reason(home: Path) ->
         await until(pilot, lambda: app.training)
 
     drive(app, script)
-    assert engine.trained[0].model.n_layer == 4
+    assert engine.trained[0].model.n_layer == 5
 
 
 def test_a_fault_of_ours_is_told_and_stops_nobody(home: Path) -> None:
@@ -283,7 +283,7 @@ def test_the_difference_lists_what_is_not_as_in_the_preset_and_goes_there(home: 
         await pilot.pause()
         table = app.screen.query_one(DataTable)
         rows = [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
-        assert rows == [["Layers", "3", "4"], ["Budget", "2 min", "15 min"]]
+        assert rows == [["Layers", "4", "5"], ["Budget", "2 min", "15 min"]]
         await pilot.press("down", "enter")
         await pilot.pause()
         assert screen.form.field is not None
@@ -302,7 +302,7 @@ def test_the_plan_as_toml_is_changed_and_faults_are_told(home: Path) -> None:
         area = app.screen.query_one(TextArea)
         assert settings.validate(tomllib.loads(area.text)) == before
         fault = app.screen.query_one(".toml-fault", Static)
-        area.text = area.text.replace("n_layer = 3", "n_layer = 300")
+        area.text = area.text.replace("n_layer = 4", "n_layer = 300")
         await pilot.press("ctrl+s")
         assert "model.n_layer is 300" in str(fault.content)
         await pilot.press("escape")
@@ -331,17 +331,17 @@ def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
         await pilot.pause()
         listed = app.screen.query_one(OptionList)
         assert "mine" in str(listed.get_option_at_index(listed.option_count - 1).prompt)
-        assert "yours. As quick, but Layers 4." in str(listed.get_option("mine").prompt)
+        assert "yours. As quick, but Layers 5." in str(listed.get_option("mine").prompt)
         listed.highlighted = listed.get_option_index("seed")
         await pilot.press("enter")
         await pilot.pause()
         assert app.draft.preset == "seed"
         await pilot.press("ctrl+z")
         await pilot.pause()
-        assert (app.draft.preset, app.draft.model.n_layer) == ("mine", 4)
+        assert (app.draft.preset, app.draft.model.n_layer) == ("mine", 5)
 
     drive(app, script)
-    assert settings.read_preset("mine", home)["model"]["n_layer"] == 4
+    assert settings.read_preset("mine", home)["model"]["n_layer"] == 5
 
 
 def test_one_of_ones_own_is_replaced_only_when_asked(home: Path) -> None:
@@ -354,7 +354,7 @@ def test_one_of_ones_own_is_replaced_only_when_asked(home: Path) -> None:
         assert (home / "presets" / "mine.toml").read_text() == "[model]\nn_layer = 2\n"
         await pilot.press("ctrl+s", *"mine", "enter", "r")
         await pilot.pause()
-        assert settings.read_preset("mine", home)["model"]["n_layer"] == 3
+        assert settings.read_preset("mine", home)["model"]["n_layer"] == 4
         assert screen.form.border_subtitle == "mine", "nothing differs from the preset as it is now"
 
     drive(app, script)
@@ -367,7 +367,7 @@ def test_what_a_key_did_here_is_said_in_the_sentence_and_not_in_a_toast(home: Pa
         await pilot.press("ctrl+z")
         assert screen.sentence() == "Nothing was changed here."
         await pilot.press("down", "down", "right", "ctrl+z")
-        assert screen.sentence() == "Layers is 3 again."
+        assert screen.sentence() == "Layers is 4 again."
         await pilot.press("down")
         await pilot.pause()
         assert "again" not in screen.sentence(), "another field is marked"
@@ -424,8 +424,8 @@ def test_explain_shows_all_there_is_to_say(home: Path) -> None:
         await pilot.press("down", "down", "e")
         await pilot.pause()
         assert screen.query_one("#why").display
-        assert "Presets: char 4, quick 3, seed 3" in str(said.content)
-        assert "At 4: 1,572,864 parameters, now 1,310,720" in str(said.content)
+        assert "Presets: char 4, quick 4, seed 3" in str(said.content)
+        assert "At 5: 1,835,008 parameters, now 1,572,864" in str(said.content)
         await pilot.press("escape")
         await pilot.pause()
         assert not screen.query_one("#why").display
@@ -440,7 +440,7 @@ def test_a_small_terminal_has_the_form_and_two_lines(home: Path) -> None:
         await until(pilot, lambda: screen.state.fresh and "tokens/s" in numbers(screen))
         assert numbers(screen).splitlines() == [
             "6,144 tokens/s · 480 steps, 2:00 min · 0.81 x the text",
-            "1,310,720 parameters · memory 310 MB of 9.8 GB free",
+            "1,572,864 parameters · memory 310 MB of 9.8 GB free",
         ]
         assert screen.query_one("#numbers").size.height == 2
         assert screen.form.rows.size.height >= 9

@@ -303,7 +303,7 @@ def test_the_difference_to_the_preset_and_back(home: Path) -> None:
     mine = put(quick, model__n_layer=9, train__phases__0__max_lr=1e-3, train__budget="90s")
     found = {one.key: (one.theirs, one.mine) for one in drafting.difference(mine, quick)}
     assert found == {
-        "model.n_layer": ("3", "9"),
+        "model.n_layer": ("4", "9"),
         "train.phases.0.max_lr": ("0.012", "0.001"),
         "train.budget": ("2 min", "90 s"),
     }
@@ -342,7 +342,7 @@ def test_an_effect_is_said_in_numbers(home: Path) -> None:
     quick = preset("quick", home)
     wide = put(quick, model__n_embd=256)
     said = meaning.effect(quick, field("model.n_embd"), wide)
-    assert said == "At 256: 3,801,088 parameters, now 1,310,720; 2.8 x the arithmetic a token."
+    assert said == "At 256: 4,718,592 parameters, now 1,572,864; 2.8 x the arithmetic a token."
     batch = put(quick, train__batch_size=8)
     assert meaning.effect(quick, field("train.batch_size"), batch) == "At 8: 2,048 tokens in each step, now 1,536."
     assert meaning.effect(quick, field("train.seed"), put(quick, train__seed=1)) == ""
@@ -401,7 +401,7 @@ def test_numbers_of_a_rehearsal(home: Path) -> None:
         "memory  310 MB of 9.8 GB free      +",
         "2 min   480 steps, 2:00 min",
         "reads   0.81 x the text            +",
-        "size    1,310,720 parameters",
+        "size    1,572,864 parameters",
         "batch   1,536 tokens a step",
         "loss    begins at 7.71, blind 7.62",
         "disk    71 MB of 41 GB free        +",
@@ -437,14 +437,14 @@ def test_numbers_are_about_the_plan_whatever_its_preset_is_called(home: Path) ->
 def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None:
     quick = preset("quick", home)
     outcome = Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0)  # type: ignore[arg-type]
-    changed = State(put(quick, train__budget="15m", model__n_layer=4), outcome, "rehearsing")
+    changed = State(put(quick, train__budget="15m", model__n_layer=5), outcome, "rehearsing")
     assert told(changed).splitlines() == [
         "speed   was 6,144 tokens/s",
         "step    was 0.25 s on 2 threads",
         "memory  was 310 MB of 9.8 GB free",
         "2 min   was 480 steps, 2:00 min",
         "reads   was 0.81 x the text",
-        "size    1,572,864 parameters",
+        "size    1,835,008 parameters",
         "batch   1,536 tokens a step",
         "loss    begins near 7.62 (blind)",
         "disk    was 71 MB of 41 GB free",
@@ -454,7 +454,7 @@ def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None
     assert pane.status(changed, glyphs.ASCII).startswith("rehearsing")
     assert pane.strip(changed, glyphs.ASCII).plain.splitlines() == [
         "rehearsing... - was 6,144 tokens/s - 480 steps, 2:00 min",
-        "1,572,864 parameters",
+        "1,835,008 parameters",
     ]
 
 
@@ -467,7 +467,7 @@ def test_a_line_that_is_too_long_loses_its_last_part_and_no_letters(home: Path) 
 def test_while_a_run_trains_the_size_is_told_and_why_there_is_no_speed(home: Path) -> None:
     text = told(State(preset("quick", home), None, "training", "moby"))
     assert "moby is training" in text
-    assert "1,310,720 parameters" in text
+    assert "1,572,864 parameters" in text
     assert "tokens/s" not in text
 
 
