@@ -43,7 +43,19 @@ def test_a_recipe_that_learns_beats_one_that_does_not(
     two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipes, "SEEDS", 2)
-    given = ["--bench", "recipes", "--preset", "lively,idle", "--data", str(tiny_file), "--home", str(two), "--json"]
+    given = [
+        "--bench",
+        "recipes",
+        "--preset",
+        "lively,idle",
+        "--data",
+        str(tiny_file),
+        "--home",
+        str(two),
+        "--json",
+        "--steps",
+        "20",
+    ]
     assert cli.main(given) == 0
     rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
     assert rows["recipes.lively"]["value"] < rows["recipes.idle"]["value"] - 0.1
@@ -59,5 +71,23 @@ def test_without_held_out_text_there_is_nothing_to_compare(
     two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["--bench", "recipes", "--preset", "lively", "--data", str(tiny_file), "--home", str(two)]
-    assert cli.main([*given, "--set", "data.val_fraction=0"]) == 2
+    assert cli.main([*given, "--steps", "20", "--set", "data.val_fraction=0"]) == 2
     assert "No text is held out" in capsys.readouterr().err
+
+
+def test_without_a_budget_no_preset_takes_its_own(
+    two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "SEEDS", 1)
+    monkeypatch.setattr(recipes, "BUDGET", "1s")
+    given = ["--bench", "recipes", "--preset", "lively", "--data", str(tiny_file), "--home", str(two), "--json"]
+    assert cli.main(given) == 0
+    rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert 0 < rows["recipes.lively.seconds"]["value"] < 5
+    assert rows["recipes.lively.tokens"]["value"] != 20 * 4 * 32, "the preset's own 20 steps"
+
+
+@pytest.mark.parametrize("names", ["nothing", "lively,", ","])
+def test_a_recipe_that_is_not_there_is_refused(two: Path, capsys: pytest.CaptureFixture[str], names: str) -> None:
+    assert cli.main(["--bench", "recipes", "--preset", names, "--home", str(two)]) == 2
+    assert "There is no preset named" in capsys.readouterr().err

@@ -28,12 +28,17 @@ from tinylm.events import DataPrepared, Finished
 
 SEEDS = 3
 
+BUDGET = "2m"
+"""Where no flag gives one: presets have budgets of their own, and that of `seed` is days on a CPU."""
+
 BASELINES = ("floor", "triples", "xz")
 """What a model is laid beside, of what a run knows about its held-out text."""
 
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     """Train every recipe SEEDS times, from `--seed` (or 1) on; the rows of each when its last run is over."""
+    if not (options.time or options.steps or options.epochs):
+        options.time = BUDGET
     names = options.preset.split(",") if options.preset else list(settings.presets(home))
     recipes = {name: _configuration(options, home, name) for name in names}
     first = 1 if options.seed is None else options.seed
