@@ -15,8 +15,7 @@ from ctypes import CDLL, c_uint32
 from fcntl import ioctl
 from pathlib import Path
 
-from tinylm import cli
-from tinylm import train as engine
+from tinylm import cli, clock
 from tinylm.events import StepDone
 from tinylm.measure import Measure
 from tinylm.runs import RunFolder
@@ -44,7 +43,7 @@ def ignore_hangups() -> None:
 
 def notice_short_sleep() -> None:
     """Half a second without any work is no training."""
-    engine.SLEEP_SECONDS = 0.5
+    clock.SLEEP_SECONDS = 0.5
 
 
 def measure_for_ever() -> None:

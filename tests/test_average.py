@@ -154,7 +154,7 @@ def test_an_evaluation_is_of_the_better_weights(averaged: bool, parts: Session) 
     trained, average = parts.model, parts.stepper.average.model
     spoil(trained if averaged else average)
     measure = Measure(parts)
-    found = measure.along_the_way(parts.batches[0].stream, parts.elapsed)
+    found = measure.along_the_way(parts.batches[0].stream)
     assert found.averaged == averaged
     assert found.other is not None
     assert found.other.loss > found.val.loss  # type: ignore[operator]
@@ -162,11 +162,11 @@ def test_an_evaluation_is_of_the_better_weights(averaged: bool, parts: Session) 
     assert found.val == measure._held_out(measure._some, better)
     assert found.other == measure._held_out(measure._some, worse)
     worse.load_state_dict(better.state_dict())
-    assert measure.along_the_way(parts.batches[0].stream, parts.elapsed).train == found.train
+    assert measure.along_the_way(parts.batches[0].stream).train == found.train
 
 
 def test_where_both_are_as_good_the_trained_ones_are_used(parts: Session) -> None:
-    found = Measure(parts).along_the_way(parts.batches[0].stream, parts.elapsed)
+    found = Measure(parts).along_the_way(parts.batches[0].stream)
     assert not found.averaged
     assert found.other == found.val
 
@@ -188,7 +188,7 @@ def test_an_average_costs_the_held_out_half_again_and_planning_knows(parts: Sess
     losses = Transformer.losses
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Transformer, "losses", lambda *given: passes.append(1) or losses(*given))
-        measure.along_the_way(parts.batches[0].stream, parts.elapsed)
+        measure.along_the_way(parts.batches[0].stream)
     train = parts.config.train
     assert len(passes) == train.eval_iters + 2 * -(-some // train.batch_size)
     assert measure.closing_seconds > 0

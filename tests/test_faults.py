@@ -46,8 +46,7 @@ import pytest
 from tests import programs
 from tests.programs import Program, steps
 from tests.test_cli import ENDLESS, TINY, Said, call, left_behind, one_message
-from tinylm import card, checkpoint, disk, generate, measure, prepare, runs, session, settings, shelf, tokens
-from tinylm import train as engine
+from tinylm import card, checkpoint, clock, disk, generate, measure, prepare, runs, session, settings, shelf, tokens
 from tinylm.config import RunConfig
 from tinylm.errors import RunError
 from tinylm.events import CheckpointSaved, Failed, Finished, StepDone, Warned
@@ -590,12 +589,12 @@ def test_wherever_it_is_suspended_the_plan_keeps_its_time(
             time.sleep(0.5)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(engine, "SLEEP_SECONDS", 0.3)
+    monkeypatch.setattr(clock, "SLEEP_SECONDS", 0.3)
     monkeypatch.setattr(owner, name, suspended)
     phase = {"name": "train", "schedule": "constant", "share": 1.0}
     told = list(train(tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 10}), home, "one"))
     assert isinstance(told[-1], Finished)
-    assert 0.8 < told[-1].seconds < 1.2
+    assert 0.65 < told[-1].seconds < 1.3, "0.5 where it passed for an evaluation"
     [warning] = [event for event in told if isinstance(event, Warned) and "outside" in event.title]
     assert "they do not count" in warning.hint.lower()
 

@@ -24,12 +24,12 @@ def test_what_the_end_will_take_is_known_from_the_way(parts: Session) -> None:
     some, whole = measure.windows
     assert 0 < some < whole
     assert measure.closing_seconds == 0
-    measure.along_the_way(parts.batches[0].stream, parts.elapsed)
+    measure.along_the_way(parts.batches[0].stream)
     assert 0 < measure.closing_seconds < 60
 
 
 def test_the_same_windows_each_time(parts: Session) -> None:
-    first, again = (Measure(parts).along_the_way(parts.batches[0].stream, parts.elapsed) for _ in range(2))
+    first, again = (Measure(parts).along_the_way(parts.batches[0].stream) for _ in range(2))
     assert first == again
     assert first.train != first.val
 
@@ -40,7 +40,7 @@ def test_what_was_measured_at_this_step_is_not_measured_again(
 ) -> None:
     parts = session.start(tiny_config(train={"eval_iters": eval_iters}), home, "run")
     measure = Measure(parts)
-    held_out = measure.along_the_way(parts.batches[0].stream, parts.elapsed).val
+    held_out = measure.along_the_way(parts.batches[0].stream).val
     passes: list[object] = []
     losses = Transformer.losses
     monkeypatch.setattr(Transformer, "losses", lambda *given: passes.append(given) or losses(*given))

@@ -19,7 +19,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm import checkpoint, events, generate, optim, runs, session
+from tinylm import checkpoint, clock, events, generate, optim, runs, session
 from tinylm import train as engine
 from tinylm.config import RunConfig
 from tinylm.control import Control
@@ -824,7 +824,7 @@ def test_time_in_which_the_program_was_stopped_does_not_count(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after Ctrl-Z and fg, or where nobody took the events."""
-    monkeypatch.setattr(engine, "SLEEP_SECONDS", 0.3)
+    monkeypatch.setattr(clock, "SLEEP_SECONDS", 0.3)
     told = []
     for event in train(tiny_config(train={"checkpoint_interval": 2}), home, "run"):
         told.append(event)

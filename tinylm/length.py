@@ -28,7 +28,7 @@ class Length:
         ConfigError where the budget is too short for the phases.
         """
         self._parts, train = parts, parts.config.train
-        self._planned_at = parts.elapsed()
+        self._planned_at = parts.clock.seconds()
         self._budget = Budget.parse(train.budget) if train.budget else None
         # Guesses from the rehearsal, until it has been timed; a forward pass is a third of a step.
         window = parts.step_seconds / (train.batch_size * train.accumulation_steps) / 3
@@ -60,27 +60,27 @@ class Length:
             tokens = self._parts.batches[0].stream.tokens
             return max(1, round(budget.amount * tokens / self._parts.tokens_per_step))
         if state.plan_steps and state.budget == train.budget:
-            self.pace.due(self._parts.elapsed())  # the times that passed before the run was resumed
+            self.pace.due(self._parts.clock.seconds())  # the times that passed before the run was resumed
             return state.plan_steps
-        return max(state.step + max(1, self.pace.steps_left(self._parts.elapsed())), len(train.phases))
+        return max(state.step + max(1, self.pace.steps_left(self._parts.clock.seconds())), len(train.phases))
 
     def is_reached(self) -> bool:
         """Whether the plan is fulfilled, or the time is over."""
         step, stop_at = self._parts.state.step, self._parts.config.train.stop_at
         last = min(self.plan.steps, stop_at or self.plan.steps)
-        return step >= last or (step > 0 and self.pace.over(self._parts.elapsed()))
+        return step >= last or (step > 0 and self.pace.over(self._parts.clock.seconds()))
 
     def _fitting(self) -> int:
         """How many more steps fit at the speed of late."""
         seconds = self._parts.config.train.checkpoint_seconds
-        return self.pace.steps_left(self._parts.elapsed(), self.eval_interval, self.sample_interval, seconds)
+        return self.pace.steps_left(self._parts.clock.seconds(), self.eval_interval, self.sample_interval, seconds)
 
     def misses(self) -> bool:
         """Whether the plan of a time budget would end far from its time, since the machine has changed its speed.
 
         The first steps after a start are slow, and a plan made from them would end a run long before its time.
         """
-        if self.pace.budget is None or self._parts.elapsed() - self._planned_at < SETTLE * self.pace.budget:
+        if self.pace.budget is None or self._parts.clock.seconds() - self._planned_at < SETTLE * self.pace.budget:
             return False
         planned, fitting = self.plan.steps - self._parts.state.step, self._fitting()
         return abs(fitting - planned) > max(FEW, MISS * max(fitting, planned))
@@ -88,7 +88,7 @@ class Length:
     def plan_again(self) -> bool:
         """Fit the plan to the speed that was measured; false where it fits already."""
         parts, train = self._parts, self._parts.config.train
-        self._planned_at = parts.elapsed()
+        self._planned_at = parts.clock.seconds()
         new = schedule.replan(self.plan, train.phases, parts.state.step, parts.state.step + max(1, self._fitting()))
         if abs(new.steps - self.plan.steps) <= 0.005 * self.plan.steps:
             return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -50,12 +50,13 @@ class Measure:
         """What the whole held-out text will take, by what windows took the last time."""
         return self._window_seconds * len(self._all.starts)
 
-    def along_the_way(self, stream: Stream, clock: Callable[[], float]) -> Evaluation:
-        """The scores of held-out text and of training text out of `stream`; `clock` gives the run's own seconds."""
+    def along_the_way(self, stream: Stream) -> Evaluation:
+        """The scores of held-out text and of training text out of `stream`."""
         train, models = self._parts.config.train, self._models()
-        start = clock()
+        clock = self._parts.clock
+        start = clock.seconds()
         scores = {which: self._held_out(self._some, model) for which, model in models.items()}
-        self._window_seconds = (clock() - start) / max(1, self.windows[0])
+        self._window_seconds = (clock.seconds() - start) / max(1, self.windows[0])
         self._known = self._parts.state.step, scores
         trained, averaged = scores[False].loss, scores[True].loss if True in scores else None
         better = trained is not None and averaged is not None and averaged < trained

@@ -35,6 +35,7 @@ from tinylm import (
 )
 from tinylm.average import Average
 from tinylm.checkpoint import Checkpoint, TrainState
+from tinylm.clock import Clock
 from tinylm.config import FORMAT, RunConfig
 from tinylm.data import Batches, Corpus, mix
 from tinylm.device import Precision
@@ -74,8 +75,8 @@ class Session:
     samples_log: Log
     step_seconds: float
     """An estimate, from the rehearsal."""
-    began: float
-    """When the clock started, by time.perf_counter; a resumed run's clock goes on from what it had used."""
+    clock: Clock
+    """Where a run is resumed, it goes on from what was used."""
     notes: list[str]
     """What was chosen and found while setting up."""
 
@@ -90,10 +91,6 @@ class Session:
         """The model with the weights that measured better the last time: those that train, or their average."""
         average = self.stepper.average
         return average.model if average and self.state.averaged else self.model
-
-    def elapsed(self) -> float:
-        """Seconds since the start of the run, pauses and times between resumes left out."""
-        return time.perf_counter() - self.began
 
     def introduction(self) -> Iterator[events.Event]:
         """What a run begins with, also where it goes on: what it is, and what it learns from."""
@@ -292,7 +289,7 @@ def _session(
         events_log=Log(run.events_file, state.events_bytes),
         samples_log=Log(run.samples_file, state.samples_bytes),
         step_seconds=step_seconds,
-        began=began - state.seconds,
+        clock=Clock(began, state.seconds),
         notes=notes,
     )
 

@@ -33,9 +33,6 @@ from tinylm.switch import Switch
 REPORT_SECONDS = 0.1
 """How often losses are fetched from the device and told: the only regular host sync."""
 
-SLEEP_SECONDS = 5.0
-"""So long between two steps, with hardly any work, is no training."""
-
 
 def train(config: RunConfig, home: Path, name: str | None = None, control: Control | None = None) -> Iterator[Event]:
     """Train a new run called `name` (by default named after data and time), from text to a finished model."""
@@ -64,7 +61,7 @@ class Training:
     """One training, from its first event to its last."""
 
     def __init__(self, parts: Session, control: Control) -> None:
-        self.parts, self.control = parts, control
+        self.parts, self.control, self.clock = parts, control, parts.clock
         self.config, self.state, self.model = parts.config, parts.state, parts.model
         self.measure = Measure(parts)
         self.length = Length(parts, *self.measure.windows)
@@ -73,8 +70,7 @@ class Training:
         """Steps whose numbers are still on the device: step, phase, lr, and (loss, norms, ratio)."""
         self.warnings: list[Warned] = []
         """What happened in steps that are still to be told."""
-        self.told_at = self.saved_at = parts.elapsed()
-        self._seen = time.perf_counter(), time.process_time()
+        self.told_at = self.saved_at = self.clock.seconds()
         self.saved_step = parts.resumed_from
         self.trained_seconds, self.trained_steps = 0.0, 0
         health.reopened(self.state, self.config.train)
@@ -131,19 +127,19 @@ class Training:
     def _training(self) -> Iterator[Event]:
         """Steps and what happens between them, up to the end, all told; health.Diverging where that leads nowhere."""
         state, control, patience = self.state, self.control, self.config.train.patience
-        while not (self._is_over() or control.ending or health.out_of_patience(state, patience)):
+        while not (self.length.is_reached() or control.ending or health.out_of_patience(state, patience)):
             self._step(state.step + 1)
-            if self._elapsed() - self.told_at >= REPORT_SECONDS:
+            if self.clock.seconds() - self.told_at >= REPORT_SECONDS:
                 yield from self._report()
-            if self.pace.due(self._elapsed()) or self.length.misses():
+            if self.pace.due(self.clock.seconds()) or self.length.misses():
                 yield from self._report()
                 if self.length.plan_again():
                     yield self.length.planned()
             if self.switch.is_due():
                 yield from self._report()
                 yield events.Note(self.switch.go_over())
-                self.told_at = self._elapsed()
-            if self._is_over():  # its evaluation, sample and checkpoint are those of the closing
+                self.told_at = self.clock.seconds()
+            if self.length.is_reached():  # its evaluation, sample and checkpoint are those of the closing
                 break
             if state.step % self.length.eval_interval == 0:
                 yield from self._evaluate()
@@ -169,7 +165,7 @@ class Training:
         for note in parts.notes:
             yield events.Note(note)
         yield self.length.planned()
-        self.told_at = self.saved_at = self._elapsed()
+        self.told_at = self.saved_at = self.clock.seconds()
 
     def _closing(self) -> Iterator[Event]:
         """Evaluate, sample, save, and measure the whole held-out text.
@@ -199,7 +195,7 @@ class Training:
             reason=reason,
             step=state.step,
             tokens=state.tokens,
-            seconds=round(self._elapsed(), 3),
+            seconds=round(self.clock.seconds(), 3),
             val_loss=whole.loss,
             val_bpb=whole.bpb,
             best_val_bpb=state.best_val_bpb,
@@ -216,36 +212,9 @@ class Training:
     def _seconds_left(self) -> float:
         """How long the run has to go, by its budget or its speed of now."""
         if self.pace.budget is not None:
-            return self.pace.budget - self._elapsed()
+            return self.pace.budget - self.clock.seconds()
         last = min(self.length.plan.steps, self.config.train.stop_at or self.length.plan.steps)
         return (last - self.state.step) * self.pace.step
-
-    def _is_over(self) -> bool:
-        """Whether the plan is fulfilled, or the time is over."""
-        self._take_sleep_off()
-        return self.length.is_reached()
-
-    def _elapsed(self) -> float:
-        """Seconds since the start of the run; what was slept since the last look does not count."""
-        self._take_sleep_off()
-        return self.parts.elapsed()
-
-    def _take_sleep_off(self) -> None:
-        """Take the time off the clock in which this process was stopped (Ctrl-Z) or nobody took its events."""
-        now, worked = time.perf_counter(), time.process_time()
-        passed, busy = now - self._seen[0], worked - self._seen[1]
-        self._seen = now, worked
-        if passed < SLEEP_SECONDS or busy > 0.05 * passed:
-            return
-        self.parts.began += passed - busy
-        self.told_at, self.saved_at = (min(at, self.parts.elapsed()) for at in (self.told_at, self.saved_at))
-        self.warnings.append(
-            events.Warned(
-                title="It was stopped from outside",
-                message=f"For {passed:,.0f} s the system gave this program no time.",
-                hint="They do not count: the budget is as long as it was.",
-            )
-        )
 
     # ---- one step ---------------------------------------------------------------------------------------------
 
@@ -266,12 +235,14 @@ class Training:
 
     def _report(self) -> Iterator[Event]:
         """Tell the steps that are not told yet: the host waits for the device here."""
+        self.warnings += [_was_stopped(seconds) for seconds in self.clock.slept]
+        self.clock.slept.clear()
         while self.warnings:
             yield self.warnings.pop(0)
         if not self.untold:
             return
         told = torch.stack([numbers for *_, numbers in self.untold]).tolist()
-        now, steps = self._elapsed(), len(self.untold)
+        now, steps = self.clock.seconds(), len(self.untold)
         each = (now - self.told_at) / steps
         self.pace.stepped(now - self.told_at, steps)
         self.trained_seconds, self.trained_steps = self.trained_seconds + now - self.told_at, self.trained_steps + steps
@@ -297,7 +268,7 @@ class Training:
             warning = health.stepped(self.state, step, loss, finite, self.parts.precision)
             if warning:
                 yield warning
-        self.told_at = self._elapsed()
+        self.told_at = self.clock.seconds()
 
     def _rescue(self, found: health.Diverging) -> Iterator[Event]:
         """Go back from where the training diverged, and on with a lower rate; saved at once, so that it holds.
@@ -320,46 +291,46 @@ class Training:
 
     def _evaluate(self) -> Iterator[Event]:
         yield from self._report()
-        start, state = self._elapsed(), self.state
+        start, state = self.clock.seconds(), self.state
         stream = self.parts.batches[self.length.plan.index(max(state.step, 1))].stream
-        found = self.measure.along_the_way(stream, self._elapsed)
+        found = self.measure.along_the_way(stream)
         best, state.evaluated_step = health.evaluated(state, found.train.loss, found.val), state.step
         state.averaged = found.averaged
-        self.pace.evaluation, self.pace.closing_evaluation = self._elapsed() - start, self.measure.closing_seconds
+        self.pace.evaluation, self.pace.closing_evaluation = self.clock.seconds() - start, self.measure.closing_seconds
         yield events.EvalDone(
             step=state.step,
             train_loss=found.train.loss,
             val_loss=found.val.loss,
             val_bpb=found.val.bpb,
             best=best,
-            seconds=round(self._elapsed(), 3),
+            seconds=round(self.clock.seconds(), 3),
             averaged=found.averaged,
             other_val_loss=found.other.loss if found.other else None,
         )
         warning = health.risen(state, found.train.loss, found.val.loss, self.config.train.patience)
         if warning:
             yield warning
-        self.told_at = self._elapsed()
+        self.told_at = self.clock.seconds()
 
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
-        start, settings_, model = self._elapsed(), self.config.sample, self.parts.model_to_use
+        start, settings_, model = self.clock.seconds(), self.config.sample, self.parts.model_to_use
         text = "".join(generate.write(model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
         model.train()
-        self.pace.sample, self.state.sampled_step = self._elapsed() - start, self.state.step
+        self.pace.sample, self.state.sampled_step = self.clock.seconds() - start, self.state.step
         yield events.Sampled(self.state.step, settings_.prompt, text)
-        self.told_at = self._elapsed()
+        self.told_at = self.clock.seconds()
 
     def _save_due(self) -> bool:
         step, interval = self.state.step, self.config.train.checkpoint_interval
         by_step = interval is not None and step % interval == 0
-        by_time = self._elapsed() - self.saved_at >= self.config.train.checkpoint_seconds
+        by_time = self.clock.seconds() - self.saved_at >= self.config.train.checkpoint_seconds
         by_merit = self.state.best_step == step
         return by_step or by_time or by_merit or self.control.save.is_set()
 
     def _save(self) -> Iterator[Event]:
         yield from self._report()
-        start, state, parts = self._elapsed(), self.state, self.parts
+        start, state, parts = self.clock.seconds(), self.state, self.parts
         best = state.best_step == state.step
         state.seconds, state.loss_scale = start, float(parts.stepper.loss_scale)
         state.events_bytes, state.samples_bytes = parts.events_log.sync(), parts.samples_log.sync()
@@ -367,7 +338,7 @@ class Training:
         remembered = parts.stepper.optimizer.state()
         path = checkpoint.save(parts.run, self.model.state_dict(), remembered, state, best, average)
         checkpoint.prune(parts.run, self.config.train.keep_checkpoints)
-        self.saved_at = self.told_at = self._elapsed()
+        self.saved_at = self.told_at = self.clock.seconds()
         self.saved_step = state.step
         self.pace.save = self.saved_at - start
         yield events.CheckpointSaved(state.step, f"checkpoints/{path.name}", best, round(self.saved_at, 3))
@@ -375,24 +346,27 @@ class Training:
     def _pause(self) -> Iterator[Event]:
         """Wait, and save or sample meanwhile where somebody asks; the clock stands still while nothing is done."""
         yield from self._report()
-        since = time.perf_counter()
+        self.clock.stop()
         yield events.Paused(self.state.step, paused=True)
         control = self.control
         while control.pause.is_set() and not control.ending:
             if control.save.is_set() or control.sample.is_set():
-                self._take_off(since)
+                self.clock.go_on()
                 if control.save.is_set() and self.saved_step != self.state.step:
                     yield from self._save()
                 if control.sample.is_set():
                     yield from self._sample()
                 control.save.clear()
                 control.sample.clear()
-                since = time.perf_counter()
+                self.clock.stop()
             time.sleep(0.02)
-        self._take_off(since)
+        self.clock.go_on()
         yield events.Paused(self.state.step, paused=False)
 
-    def _take_off(self, since: float) -> None:
-        """Take off the clock what has passed since then."""
-        self.parts.began += time.perf_counter() - since
-        self._seen = time.perf_counter(), time.process_time()
+
+def _was_stopped(seconds: float) -> Warned:
+    return Warned(
+        title="It was stopped from outside",
+        message=f"For {seconds:,.0f} s the system gave this program no time.",
+        hint="They do not count: the budget is as long as it was.",
+    )
