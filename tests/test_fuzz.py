@@ -423,7 +423,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[...,
     (home / "text.txt").write_text("Once upon a time, the café was empty.\n" * 50, encoding="utf-8")
     shelf.set_note(home, RunFolder(home / "runs" / "one"), "the first")
     Preferences("nord", "ascii").save(home)
-    known.remember(home, "a shape", Known(2, "fp32", 0.1))
+    known.remember(home, "a shape", Known(2, "fp32"))
     return home
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tinylm.config import RunConfig
 from tinylm.length import Length
-from tinylm.pace import PLAN_AGAIN_AT, Pace
+from tinylm.pace import EVALUATION_SHARE, PLAN_AGAIN_AT, Pace
 from tinylm.schedule import plan
 
 
@@ -99,16 +99,17 @@ def test_intervals_by_number() -> None:
 
 
 def test_costly_evaluations_and_samples_are_rarer() -> None:
-    pace = Pace(budget=None, step=1.0, evaluation=20, sample=20)
+    pace = Pace(budget=None, step=1.0, evaluation=12, sample=12)
     evaluations, samples = pace.intervals(1000, 20, 10)
-    assert evaluations == 200  # 20 s in each 200 s: a tenth
+    assert evaluations == 12 / EVALUATION_SHARE == 200  # 12 s in each 200 s
     assert samples == 400
 
 
 def test_a_plan_that_misses_its_time_is_noticed() -> None:
     elapsed = 60.0
     config = RunConfig()
-    parts: Any = SimpleNamespace(elapsed=lambda: elapsed, config=config, state=SimpleNamespace(step=100))
+    clock = SimpleNamespace(seconds=lambda: elapsed)
+    parts: Any = SimpleNamespace(clock=clock, config=config, state=SimpleNamespace(step=100))
     length = Length.__new__(Length)
     length._parts, length._planned_at, length.eval_interval, length.sample_interval = parts, 50.0, 1000, 1000
     length.plan = plan(config.train.phases, 140)

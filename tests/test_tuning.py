@@ -1,11 +1,15 @@
 """Which threads and precision a run takes, by what was measured."""
 
 import shutil
+from pathlib import Path
 
 import pytest
+import torch
 
-from tinylm import tuning
+from tinylm import device, known, tuning
+from tinylm.config import TrainConfig
 from tinylm.device import Precision
+from tinylm.known import Known
 
 Seconds = dict[tuple[Precision, int], float]
 
@@ -38,3 +42,42 @@ def test_a_compiler_is_looked_for_by_its_usual_names(monkeypatch: pytest.MonkeyP
     assert tuning.compiler() == "clang++"
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert tuning.compiler() is None
+
+
+@pytest.mark.parametrize(
+    ("remembered", "seconds", "believed"),
+    [
+        (4, {1: 1.0, 4: 0.5}, True),
+        (4, {1: 1.0, 4: 1.4}, True),  # noise of a shared machine
+        (4, {1: 1.0, 4: 1.6}, False),  # other programs have taken the cores
+        (4, {1: 9.0}, False),  # one thread alone has used the time up
+        (2, {1: 30.0, 2: 20.0}, True),  # all is slower than it was, which says nothing about the threads
+        (1, {1: 1.0, 4: 9.0}, False),  # it may have been the best beside other work
+        (8, {1: 1.0, 8: 0.5}, False),  # more than there are
+    ],
+)
+def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
+    remembered: int, seconds: dict[int, float], believed: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "cores", lambda: 4)
+    plan, place = TrainConfig(precision="fp32"), torch.device("cpu")
+    known.remember(home, tuning._name(plan, place, "shape"), Known(remembered, "fp32"))
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(device, "measure_threads", lambda *_: (3, seconds))
+    monkeypatch.setattr(tuning, "measure", lambda *_: {("fp32", 3): 1.0})
+    choice = tuning.choose(plan, place, lambda _: None, home, "shape")
+    assert choice.threads == (remembered if believed else 3)
+
+
+def test_one_core_has_nothing_to_measure_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "cores", lambda: 1)
+    plan, place = TrainConfig(precision="fp32"), torch.device("cpu")
+    known.remember(home, tuning._name(plan, place, "shape"), Known(1, "fp32"))
+    monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("it was measured"))
+    assert tuning.choose(plan, place, lambda _: None, home, "shape").threads == 1
+
+
+def test_what_was_remembered_is_recalled_as_it_was(home: Path) -> None:
+    known.remember(home, "a shape", Known(2, "bf16"))
+    assert known.recall(home, "a shape") == Known(2, "bf16")
+    assert known.recall(home, "another") is None

@@ -29,8 +29,6 @@ class Known:
 
     threads: int
     precision: Literal["fp32", "tf32", "bf16", "fp16"]
-    seconds: float
-    """What one pass of the rehearsal took with them."""
 
 
 def key(*parts: object) -> str:
@@ -41,7 +39,7 @@ def key(*parts: object) -> str:
 def recall(home: Path, name: str) -> Known | None:
     """What is known under this key; None where nothing is, or nothing readable."""
     try:
-        return TypeAdapter(Known).validate_python(_table(home).get(name))
+        return TypeAdapter(Known).validate_json(json.dumps(_table(home).get(name)))
     except ValidationError:
         return None
 

@@ -24,6 +24,8 @@ class Length:
     def __init__(self, parts: Session, eval_windows: int, held_out_windows: int) -> None:
         """Lay the whole run out, and write the intervals that `auto` chose into the configuration.
 
+        They change with the plan: a run that goes over to compiled passes makes three times the steps.
+
         `eval_windows` and `held_out_windows` are how many windows an evaluation and the whole held-out text have.
         ConfigError where the budget is too short for the phases.
         """
@@ -43,11 +45,17 @@ class Length:
             self.plan = schedule.plan(train.phases, self._first_total())
         except ValueError as error:
             raise ConfigError(f"The run is too short: {error}.", "Give it more --steps, --time or --epochs.") from None
+        self._auto = train.eval_interval == "auto", train.sample_interval == "auto"
+        self._lay_intervals()
+
+    def _lay_intervals(self) -> None:
+        """Choose the intervals that are `auto`, for the plan and the speed of now."""
+        train = self._parts.config.train
         evals, samples = self.pace.intervals(self.plan.steps, AUTO_EVALS, AUTO_SAMPLES)
-        self.eval_interval = evals if train.eval_interval == "auto" else train.eval_interval
-        self.sample_interval = samples if train.sample_interval == "auto" else train.sample_interval
+        self.eval_interval = evals if self._auto[0] else int(train.eval_interval)
+        self.sample_interval = samples if self._auto[1] else int(train.sample_interval)
         intervals = {"eval_interval": self.eval_interval, "sample_interval": self.sample_interval}
-        parts.config = settings.with_values(parts.config, train=intervals)
+        self._parts.config = settings.with_values(self._parts.config, train=intervals)
 
     def _first_total(self) -> int | None:
         """The steps of the whole run; None where the phases say it."""
@@ -93,6 +101,7 @@ class Length:
         if abs(new.steps - self.plan.steps) <= 0.005 * self.plan.steps:
             return False
         self.plan = new
+        self._lay_intervals()
         return True
 
     def planned(self) -> events.Planned:

@@ -75,7 +75,11 @@ class Training:
         self.trained_seconds, self.trained_steps = 0.0, 0
         health.reopened(self.state, self.config.train)
         self.switch = Switch(parts, self._seconds_left(), self.pace.step)
-        disk.replace_durably(parts.run.config_file, settings.to_toml(parts.config).encode())
+        self._keep_config()
+
+    def _keep_config(self) -> None:
+        """Write down what was chosen, so that the run goes on by it when it is resumed."""
+        disk.replace_durably(self.parts.run.config_file, settings.to_toml(self.parts.config).encode())
 
     # ---- the course of a run ----------------------------------------------------------------------------------
 
@@ -134,6 +138,7 @@ class Training:
             if self.pace.due(self.clock.seconds()) or self.length.misses():
                 yield from self._report()
                 if self.length.plan_again():
+                    self._keep_config()
                     yield self.length.planned()
             if self.switch.is_due():
                 yield from self._report()
@@ -282,8 +287,8 @@ class Training:
         yield health.rescued(state, found, before)
         for note in notes:
             yield events.Note(note)
-        if self.pace.budget is not None:
-            self.length.plan_again()
+        if self.pace.budget is not None and self.length.plan_again():
+            self._keep_config()
         yield self.length.planned()
         yield from self._save()
 

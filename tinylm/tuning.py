@@ -7,7 +7,6 @@ on some processors and slower on others: neither is guessed.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +31,13 @@ SCALES = 1.1
 eager pass gains nothing by a second thread (95 ms to 94), and compiled it gains a quarter (15,500 tokens/s to 20,000).
 """
 
-SAME = 1.6
-"""What is remembered is believed where a pass takes as long as then, within this factor."""
+SPOILT = 1.5
+"""A number of threads that is remembered is believed until one thread is faster than they by this factor: then other
+programs have taken the cores. How long a pass takes says little, since it changes twofold on a machine that is shared.
+"""
+
+BELIEVE_SECONDS = 0.6
+"""What looking whether that is so may take, about."""
 
 Rehearse = Callable[[Precision], object]
 """A forward and backward pass in some precision."""
@@ -72,7 +76,7 @@ def choose(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Pa
     seconds = measure(rehearse, open_precisions, train.threads if isinstance(train.threads, int) else None)
     best = fastest(seconds, train.compile != "off")
     torch.set_num_threads(best[1])
-    known.remember(home, name, Known(best[1], best[0], seconds[best]))
+    known.remember(home, name, Known(best[1], best[0]))
     return Choice(best[1], best[0], in_words(seconds, best))
 
 
@@ -140,12 +144,13 @@ def in_words(seconds: dict[tuple[Precision, int], float], best: tuple[Precision,
 
 
 def _still_true(remembered: Known, rehearse: Rehearse) -> bool:
-    if not 1 <= remembered.threads <= device.cores():
-        return False
+    """Whether what is remembered is worth more than a new measurement.
+
+    One thread is always measured again: it may have been the best because the machine had other work then.
+    """
+    if not 1 < remembered.threads <= device.cores():
+        return remembered.threads == device.cores()
+    counts = [1, remembered.threads]
+    _, seconds = device.measure_threads(lambda: rehearse(remembered.precision), BELIEVE_SECONDS, counts)
     torch.set_num_threads(remembered.threads)
-    best = float("inf")
-    for _ in range(3):  # the first is cold
-        start = time.perf_counter()
-        rehearse(remembered.precision)
-        best = min(best, time.perf_counter() - start)
-    return remembered.seconds / SAME < best < remembered.seconds * SAME
+    return remembered.threads in seconds and seconds[remembered.threads] < SPOILT * seconds[1]
