@@ -7,17 +7,15 @@ from tinylm.clock import SLEEP_SECONDS, Clock
 
 
 class World:
-    """Time and work, as the system tells them; `between` passes between any two questions."""
+    """Time and work, as the system tells them."""
 
     def __init__(self) -> None:
-        self.now, self.worked, self.between = 100.0, 10.0, 0.0
+        self.now, self.worked = 100.0, 10.0
 
     def perf_counter(self) -> float:
-        self.now += self.between
         return self.now
 
     def process_time(self) -> float:
-        self.now += self.between
         return self.worked
 
     def work(self, seconds: float) -> None:

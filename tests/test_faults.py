@@ -594,7 +594,7 @@ def test_wherever_it_is_suspended_the_plan_keeps_its_time(
     phase = {"name": "train", "schedule": "constant", "share": 1.0}
     told = list(train(tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 10}), home, "one"))
     assert isinstance(told[-1], Finished)
-    assert 0.65 < told[-1].seconds < 1.3, "0.5 where it passed for an evaluation"
+    assert 0.65 < told[-1].seconds < 1.2, "0.5 where it passed for an evaluation"
     [warning] = [event for event in told if isinstance(event, Warned) and "outside" in event.title]
     assert "they do not count" in warning.hint.lower()
 

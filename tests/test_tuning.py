@@ -62,19 +62,30 @@ def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
     monkeypatch.setattr(device, "cores", lambda: 4)
     plan, place = TrainConfig(precision="fp32"), torch.device("cpu")
     known.remember(home, tuning._name(plan, place, "shape"), Known(remembered, "fp32"))
-    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    taken: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
     monkeypatch.setattr(device, "measure_threads", lambda *_: (3, seconds))
     monkeypatch.setattr(tuning, "measure", lambda *_: {("fp32", 3): 1.0})
     choice = tuning.choose(plan, place, lambda _: None, home, "shape")
     assert choice.threads == (remembered if believed else 3)
+    assert taken[-1] == choice.threads, "it computes with them"
 
 
-def test_one_core_has_nothing_to_measure_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "cores", lambda: 1)
-    plan, place = TrainConfig(precision="fp32"), torch.device("cpu")
-    known.remember(home, tuning._name(plan, place, "shape"), Known(1, "fp32"))
-    monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("it was measured"))
-    assert tuning.choose(plan, place, lambda _: None, home, "shape").threads == 1
+@pytest.mark.parametrize(("wanted", "cores", "remembered"), [("auto", 1, 1), (1, 4, 1), (8, 4, 8)])
+def test_where_no_other_number_is_open_nothing_is_measured_again(
+    wanted: int | str, cores: int, remembered: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one core, and where a person has set the number: then only the precision had to be measured."""
+    monkeypatch.setattr(device, "cores", lambda: cores)
+    monkeypatch.setattr(device, "has_fast_bf16", lambda: True)
+    plan, place = TrainConfig.model_validate({"threads": wanted}), torch.device("cpu")
+    known.remember(home, tuning._name(plan, place, "shape"), Known(remembered, "bf16"))
+    taken: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    for name in ("measure", "compiler"):
+        monkeypatch.setattr(tuning, name, lambda *_: pytest.fail("it was measured"))
+    choice = tuning.choose(plan, place, lambda _: None, home, "shape")
+    assert (choice.threads, choice.precision, taken) == (remembered, "bf16", [remembered])
 
 
 def test_what_was_remembered_is_recalled_as_it_was(home: Path) -> None:

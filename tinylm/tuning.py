@@ -70,7 +70,8 @@ def choose(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Pa
         return Choice(torch.get_num_threads(), precision, None)
     name = _name(train, place, shape)
     remembered = known.recall(home, name)
-    if remembered and remembered.precision in open_precisions and _still_true(remembered, rehearse):
+    if remembered and remembered.precision in open_precisions and _still_true(remembered, train, rehearse):
+        torch.set_num_threads(remembered.threads)
         told = f"{threads(remembered.threads)} in {remembered.precision} were the fastest here before."
         return Choice(remembered.threads, remembered.precision, told)
     seconds = measure(rehearse, open_precisions, train.threads if isinstance(train.threads, int) else None)
@@ -143,14 +144,15 @@ def in_words(seconds: dict[tuple[Precision, int], float], best: tuple[Precision,
     return f"Measured a small pass ({told}); training with {threads(best[1])} in {best[0]}."
 
 
-def _still_true(remembered: Known, rehearse: Rehearse) -> bool:
+def _still_true(remembered: Known, train: TrainConfig, rehearse: Rehearse) -> bool:
     """Whether what is remembered is worth more than a new measurement.
 
-    One thread is always measured again: it may have been the best because the machine had other work then.
+    One thread of several is always measured again: it may have been the best because the machine had other work then.
     """
-    if not 1 < remembered.threads <= device.cores():
-        return remembered.threads == device.cores()
-    counts = [1, remembered.threads]
-    _, seconds = device.measure_threads(lambda: rehearse(remembered.precision), BELIEVE_SECONDS, counts)
-    torch.set_num_threads(remembered.threads)
-    return remembered.threads in seconds and seconds[remembered.threads] < SPOILT * seconds[1]
+    count, cores = remembered.threads, device.cores()
+    if count == train.threads or count == cores == 1:
+        return True  # no other number is open
+    if not 1 < count <= cores:
+        return False
+    _, seconds = device.measure_threads(lambda: rehearse(remembered.precision), BELIEVE_SECONDS, [1, count])
+    return count in seconds and seconds[count] < SPOILT * seconds[1]
