@@ -356,7 +356,7 @@ class TrainConfig(Settings):
     eval_interval: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
         "auto",
         title="Evaluate every",
-        description="Steps between measurements; auto makes about 20 in a run.",
+        description="Steps between measurements; auto makes up to 20 in a run.",
     )
     eval_iters: int = Field(
         20,
