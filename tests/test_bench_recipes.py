@@ -66,6 +66,16 @@ def test_a_recipe_that_learns_beats_one_that_does_not(
     assert rows["recipes.baseline.xz"]["unit"] == "bits/byte"
     assert not (two / "runs").exists(), "the runs of a benchmark are no runs of the user's"
 
+    (file,) = (two / "results").iterdir()
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert [(run["recipe"], run["seed"]) for run in kept["runs"]] == [
+        ("lively", 1), ("idle", 1), ("lively", 2), ("idle", 2)
+    ]  # fmt: skip
+    mean = sum(run["val_bpb"] for run in kept["runs"] if run["recipe"] == "lively") / 2
+    assert mean == pytest.approx(rows["recipes.lively"]["value"])
+    assert kept["baselines"]["xz"] == rows["recipes.baseline.xz"]["value"]
+    assert {"command", "commit", "machine", "torch", "version", "utc"} < kept.keys()
+
 
 def test_without_held_out_text_there_is_nothing_to_compare(
     two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str]

@@ -38,6 +38,11 @@ def logs(home: Path) -> Path:
     return home / "logs"
 
 
+def results(home: Path) -> Path:
+    """Where benchmarks of recipes keep their runs' figures."""
+    return home / "results"
+
+
 def user_presets(home: Path) -> Path:
     """Where a person's own presets lie."""
     return home / "presets"

@@ -3,7 +3,8 @@
 Each recipe is trained on the same text with the same held-out part and the same budget, each seed by all recipes in
 turn before the next seed. Its figure is the bits per byte of the whole held-out text at the end of the budget: bytes,
 so that vocabularies of different sizes can be compared. A budget in time counts everything from the run's start on;
-one in epochs gives all recipes the same tokens; steps are each recipe's own.
+one in epochs gives all recipes the same tokens; steps are each recipe's own. Every run is kept, with the command, the
+commit and the machine, in a file of HOME/results: `assets/results` has those that our claims rest on.
 
     tinylm-studio --bench recipes --data FILE --time 2m                      every preset
     tinylm-studio --bench recipes --data FILE --time 2m --preset quick,seed  these two
@@ -12,14 +13,21 @@ one in epochs gives all recipes the same tokens; steps are each recipe's own.
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 import statistics
+import subprocess
 import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tinylm import headless, settings
+import torch
+
+from tinylm import __version__, device, disk, headless, paths, settings
 from tinylm import train as engine
 from tinylm.bench.rows import Row
 from tinylm.config import RunConfig
@@ -44,6 +52,9 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     first = 1 if options.seed is None else options.seed
     ended: dict[str, list[Finished]] = {name: [] for name in names}
     known: dict[str, float] = {}
+    runs: list[dict[str, object]] = []
+    results = {**_circumstances(), "runs": runs, "baselines": known}
+    kept = paths.results(home) / f"recipes-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
         place = Path(folder)
         (home / "cache").mkdir(parents=True, exist_ok=True)
@@ -54,11 +65,44 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
                 finished, baselines = _trained(settings.with_values(config, train={"seed": seed}), place)
                 ended[name].append(finished)
                 known |= baselines
+                told = {key: value for key, value in asdict(finished).items() if key not in ("reason", "checkpoint")}
+                runs.append({"recipe": name, "seed": seed} | told)
+                _keep(results, kept)
                 if len(ended[name]) == SEEDS:
                     yield from _rows(name, ended[name], known.get("floor"))
     for baseline in BASELINES:
         if baseline in known:
             yield Row(f"recipes.baseline.{baseline}", known[baseline], "bits/byte")
+    print(f"All runs are in {kept}.", file=sys.stderr)
+
+
+def _circumstances() -> dict[str, object]:
+    """What somebody needs to measure the same again."""
+    return {
+        "command": shlex.join(["tinylm-studio", *sys.argv[1:]]),
+        "version": __version__,
+        "commit": _commit(Path(__file__).parents[2]),
+        "machine": device.machine_name(device.choose_device("auto")),
+        "torch": str(torch.__version__),
+        "utc": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+    }
+
+
+def _commit(checkout: Path) -> str | None:
+    """The commit that a checkout is at; None where the program was installed from something else."""
+    if not (checkout / ".git").exists():
+        return None
+    try:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, capture_output=True, text=True, check=True)  # noqa: S607
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return asked.stdout.strip()
+
+
+def _keep(results: dict[str, object], file: Path) -> None:
+    """Write what there is so far, after each run: a benchmark of hours may be stopped."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    disk.replace_durably(file, (json.dumps(results, indent=1) + "\n").encode())
 
 
 def _configuration(options: Namespace, home: Path, name: str) -> RunConfig:
