@@ -26,6 +26,12 @@ MOST_STEP_TOKENS = 1 << 26
 STORIES = "stories"
 """The name of the built-in corpus among `data.sources`."""
 
+FITTED = {
+    "model": ("n_layer", "n_embd", "n_head", "n_kv_head", "dropout"),
+    "train": ("batch_size", "phases"),
+}
+"""What `train.fit` chooses; whoever sets one of them chooses all by themselves."""
+
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -349,6 +355,12 @@ class TrainConfig(Settings):
         None,
         title="Budget",
         description="`2m`, `500 steps` or `3 epochs`: sets the whole length; phases scale with it.",
+    )
+    fit: bool = Field(
+        False,
+        title="Fit",
+        description="Choose size, batch, rates and dropout by the text, the time and this machine; what stands here "
+        "is where the rule begins.",
     )
     stop_at: int | None = Field(
         None, ge=1, title="Stop at", description="End after this step; schedules stay as planned."

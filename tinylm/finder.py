@@ -52,7 +52,7 @@ def find(
         check()
         folder = prepare.prepare(config, home)
         check()
-        corpus, (batches, *others) = tryout.texts(config, folder, place)
+        config, corpus, (batches, *others) = tryout.texts(config, folder, place, home)
         weight_decay, *_ = decay.weight_decays(config, [batches, *others])
         stepper = tryout.stepper(config, home, place, corpus)
         windows = windows_of_a_step(config, place)

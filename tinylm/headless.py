@@ -119,6 +119,9 @@ def configuration(options: argparse.Namespace, home: Path, folder: RunFolder | N
     if preset is not None:
         table = settings.merge(table, settings.read_preset(str(preset), home))
     table = settings.merge(table, given)
+    chosen = [*settings.named(given), *(assignment.partition("=")[0].strip() for assignment in options.set)]
+    if "train.fit" not in chosen and any(map(settings.is_fitted, chosen)):
+        table = settings.put(table, ["train", "fit"], False)  # whoever chooses one of the numbers chooses them all
     if options.preset:
         table = settings.put(table, ["preset"], options.preset)
     if options.data:  # weights belong to the texts that they were given for

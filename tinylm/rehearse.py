@@ -41,6 +41,8 @@ MEMORY_SHARE = 0.8
 class Rehearsal:
     """What a run will take, estimated from a few of its steps."""
 
+    config: RunConfig
+    """What it would run with, where `train.fit` leaves that to the machine."""
     parameters: int
     tokens_per_step: int
     step_seconds: float
@@ -84,13 +86,13 @@ def _rehearsed(
         if cancelled():
             raise Cancelled
 
-    train, block_size = config.train, config.model.block_size
-    tokens_per_step = train.batch_size * train.accumulation_steps * block_size
     check()
     folder = prepare.prepare(config, home)
     check()
     began = time.perf_counter()
-    corpus, batches = tryout.texts(config, folder, place)
+    config, corpus, batches = tryout.texts(config, folder, place, home)
+    train, block_size = config.train, config.model.block_size
+    tokens_per_step = train.batch_size * train.accumulation_steps * block_size
     decay.weight_decays(config, batches)  # a memory of less than a step is refused here too
     total = _fixed_steps(config, batches[0].stream.tokens / tokens_per_step)
     if total is not None:
@@ -111,6 +113,7 @@ def _rehearsed(
     lengths = {name: part.stream.tokens for name, part in zip(names, batches, strict=True)}
     weights, remembered = _size(model.state_dict().values()), _size(stage.stepper.optimizer.state().values())
     return Rehearsal(
+        config=config,
         parameters=model.n_parameters(),
         tokens_per_step=tokens_per_step,
         step_seconds=step_seconds,

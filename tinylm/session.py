@@ -27,6 +27,7 @@ from tinylm import (
     disk,
     dropout,
     events,
+    fit,
     memory,
     prepare,
     runs,
@@ -216,12 +217,16 @@ def _session(
     fresh: bool,
 ) -> Session:
     """Build all parts in a folder that has its texts, and take back what `found` holds."""
-    train = config.train
     device.keep_memory()
-    place = device.choose_device(train.device)
-    device.choose_precision(train.precision, place)  # what it cannot do is said before the texts are opened
+    place = device.choose_device(config.train.device)
+    device.choose_precision(config.train.precision, place)  # what it cannot do is said before the texts are opened
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
+    home = run.path.parent.parent
+    if not found:
+        config, told = settled(config, corpus, place, home)
+        notes += told
+    train = config.train
     memory.refuse_too_large(config, corpus.tokenizer.vocab_size, windows_in_a_pass(config, place), memory.free(place))
     weights = found.trained_of(config.model, corpus.tokenizer.vocab_size) if found else None
     model = first_model(config, corpus).to(place)
@@ -245,23 +250,13 @@ def _session(
         if train.decay_epochs is not None:
             notes.append(decay.told(config, decays))
 
-    rows = max(1, min(train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
-    ids, targets = (part[:rows] for part in batches[0].draw(0))
-    home = run.path.parent.parent
-    shape = tuning.shape(config, corpus.tokenizer.vocab_size)
-
-    def rehearse(precision: Precision) -> None:
-        noise = dropout.key(0, 0, place) if config.model.dropout else None
-        loss, _ = compiling.eager_pass(model, list(model.parameters()), precision, 1.0, ids, targets, noise)
-        loss.item()  # waits for a GPU
-
-    choice = tuning.choose(train, place, rehearse, home, shape)
+    rehearse, tokens = small_pass(config, model, batches[0])
+    choice = tuning.choose(train, place, rehearse, home, tuning.shape(config, corpus.tokenizer.vocab_size))
     if choice.note:
         notes.append(choice.note)
     precision = choice.precision
-    start = time.perf_counter()
-    rehearse(precision)
-    step_seconds = (time.perf_counter() - start) * train.batch_size * train.accumulation_steps / rows
+    step_tokens = train.batch_size * train.accumulation_steps * config.model.block_size
+    step_seconds = tuning.timed(rehearse, precision) * step_tokens / tokens
     stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
     stepper.rows = state.micro_batch or stepper.rows
     resolved = {
@@ -292,6 +287,36 @@ def _session(
         clock=Clock(began, state.seconds),
         notes=notes,
     )
+
+
+def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
+    """The configuration with the numbers that `train.fit` chooses, and what there is to tell of it; else as it was.
+
+    The preset's own model is timed for that, and the threads and the precision that suit it are kept.
+    """
+    if not fit.wanted(config):
+        return (settings.with_values(config, train={"fit": False}) if config.train.fit else config), []
+    vocab_size = corpus.tokenizer.vocab_size
+    model, (batches, *_) = first_model(config, corpus).to(place), batches_of(config, corpus)
+    rehearse, tokens = small_pass(config, model, batches)
+    choice = tuning.choose(config.train, place, rehearse, home, tuning.shape(config, vocab_size))
+    seconds = tuning.timed(rehearse, choice.precision) / tokens / compiling.gain(config.train, place, choice.precision)
+    chosen = fit.fitted(config, vocab_size, batches.stream.tokens, seconds)
+    config = settings.with_values(chosen.config, train={"threads": choice.threads, "precision": choice.precision})
+    return config, [note for note in (choice.note, chosen.in_words()) if note]
+
+
+def small_pass(config: RunConfig, model: Transformer, batches: Batches) -> tuple[tuning.Rehearse, int]:
+    """A forward and backward pass of the first of a run's windows, and how many tokens it has."""
+    rows = max(1, min(config.train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
+    ids, targets = (part[:rows] for part in batches.draw(0))
+    noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
+
+    def rehearse(precision: Precision) -> None:
+        loss, _ = compiling.eager_pass(model, list(model.parameters()), precision, 1.0, ids, targets, noise)
+        loss.item()  # waits for a GPU
+
+    return rehearse, ids.numel()
 
 
 def batches_of(config: RunConfig, corpus: Corpus) -> list[Batches]:

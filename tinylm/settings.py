@@ -13,7 +13,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from tinylm import paths, wary
-from tinylm.config import FORMAT, STORIES, Phase, RunConfig
+from tinylm.config import FITTED, FORMAT, STORIES, Phase, RunConfig
 from tinylm.errors import ConfigError
 
 Table = dict[str, Any]
@@ -169,6 +169,21 @@ def settings() -> dict[str, Any]:
     return dict(walk(RunConfig, ""))
 
 
+def is_fitted(key: str) -> bool:
+    """Whether `train.fit` chooses the setting of that dotted name, or something inside it."""
+    group, _, name = key.partition(".")
+    return name.partition(".")[0] in FITTED.get(group, ())
+
+
+def named(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted names of all that a table sets; lists count as one."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from named(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
 GROWS = ("train.budget", "train.stop_at", "train.patience", "train.device", "train.threads")
 """What may differ when a run is resumed."""
 
@@ -176,7 +191,7 @@ GROWS = ("train.budget", "train.stop_at", "train.patience", "train.device", "tra
 def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
     """A run's own configuration with what `wanted` may change of it; ConfigError names what it may not.
 
-    A wanted `auto` stands for what the run chose.
+    A wanted `auto` stands for what the run chose, and so does all that a wanted `train.fit` would choose.
     """
 
     def flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -188,7 +203,9 @@ def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
 
     there = dict(flat(own.model_dump()))
     given = {
-        name: there[name] if value == "auto" else value
+        name: there[name]
+        if value == "auto" or (wanted.train.fit and (name == "train.fit" or is_fitted(name)))
+        else value
         for name, value in flat(absolute_sources(wanted).model_dump())
         if name in there
     }

@@ -45,11 +45,15 @@ def undisturbed(config: RunConfig, home: Path) -> Iterator[torch.device]:
         torch.set_num_threads(threads)
 
 
-def texts(config: RunConfig, folder: Path, place: torch.device) -> tuple[Corpus, list[Batches]]:
-    """The texts in a prepared folder and each phase's batches; TinyLMError where the run would not start either."""
+def texts(config: RunConfig, folder: Path, place: torch.device, home: Path) -> tuple[RunConfig, Corpus, list[Batches]]:
+    """What a run settles on, the texts in a prepared folder and each phase's batches.
+
+    TinyLMError where the run would not start either.
+    """
     corpus = Corpus(folder, place)
     corpus.tokenizer.encode(config.sample.prompt)
-    return corpus, session.batches_of(config, corpus)
+    config, _ = session.settled(config, corpus, place, home)
+    return config, corpus, session.batches_of(config, corpus)
 
 
 def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) -> Stepper:

@@ -7,6 +7,7 @@ on some processors and slower on others: neither is guessed.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,16 @@ def fastest(seconds: dict[tuple[Precision, int], float], to_compile: bool) -> tu
         return seconds[which] * (worth if precision == "bf16" else 1.0) * (scales if count < most else 1.0)
 
     return min(seconds, key=price)
+
+
+def timed(rehearse: Rehearse, precision: Precision) -> float:
+    """The seconds of a pass, with the threads that are set: the better of two, since the first may be cold."""
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        rehearse(precision)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def compiler() -> str | None:

@@ -53,6 +53,8 @@ def change(config: RunConfig, key: str, value: Any, home: Path) -> RunConfig:
     """The plan with one setting changed; ConfigError where that does not fit with the others."""
     if key == "preset":
         return from_preset(config, value, home)
+    if settings.is_fitted(key):  # whoever chooses one of the numbers chooses them all
+        config = _put(config, {"train.fit": False})
     if key == "train.phases" and isinstance(value, int):
         return _resized(config, value)
     if key.endswith(".share") and value is not None and config.train.phases[0].share is not None:
@@ -62,9 +64,10 @@ def change(config: RunConfig, key: str, value: Any, home: Path) -> RunConfig:
 
 def propose(config: RunConfig, key: str, value: Any) -> Fix | None:
     """What would make room for a value that does not fit alone; None where nothing simple does."""
+    fit = config.train.fit and not settings.is_fitted(key)
     for also, changes in _candidates(config, key, value):
         try:
-            return Fix(also, _put(config, {key: value, **changes}))
+            return Fix(also, _put(config, {"train.fit": fit, key: value, **changes}))
         except ConfigError:
             continue
     return None
@@ -246,12 +249,15 @@ def reset(config: RunConfig, field: planning.Field, base: RunConfig, home: Path)
         return settings.with_values(config, train={"phases": phases})
     value = planned(base, field)
     try:
-        return change(config, field.key, value, home)
+        changed = change(config, field.key, value, home)
     except ConfigError:
         fix = propose(config, field.key, value)
         if fix is None:
             raise
-        return fix.config
+        changed = fix.config
+    if settings.is_fitted(field.key) and not any(settings.is_fitted(one.key) for one in difference(changed, base)):
+        return _put(changed, {"train.fit": base.train.fit})  # all that is chosen by the rule is the preset's again
+    return changed
 
 
 def planned(base: RunConfig, field: planning.Field) -> Any:

@@ -24,8 +24,9 @@ Kind = Literal["integer", "number", "choice", "switch", "text", "texts", "number
 QUESTION = "How long do you have?"
 
 ESSENTIAL = (
-    "preset", "model.n_layer", "model.n_embd", "model.n_head", "model.block_size", "train.batch_size", "train.phases",
-    "train.phases.N.max_lr", "train.optimizer", "model.dropout", "tokenizer.kind", "tokenizer.vocab_size",
+    "preset", "train.fit", "model.n_layer", "model.n_embd", "model.n_head", "model.block_size", "train.batch_size",
+    "train.phases", "train.phases.N.max_lr", "train.optimizer", "model.dropout", "tokenizer.kind",
+    "tokenizer.vocab_size",
 )  # fmt: skip
 """What most people change, in this order; everything else stands in its group below."""
 

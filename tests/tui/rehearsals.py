@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.tui.scripts import ScriptedEngine
-from tinylm import counting, schedule, valley
+from tinylm import counting, schedule, settings, valley
 from tinylm.config import Budget, RunConfig
 from tinylm.events import LrFound, LrTried
 from tui import meaning
@@ -20,6 +20,7 @@ from tui import meaning
 class MadeUp:
     """The fields of tinylm.rehearse.Rehearsal."""
 
+    config: RunConfig
     parameters: int
     tokens_per_step: int
     step_seconds: float
@@ -46,6 +47,7 @@ def rehearsal(config: RunConfig) -> MadeUp:
         assert config.train.budget is not None
         steps = max(1, int(Budget.parse(config.train.budget).amount / seconds))
     return MadeUp(
+        config=settings.with_values(config, train={"fit": False}),
         parameters=counting.parameters(config.model, meaning.vocabulary(config) or 87), tokens_per_step=tokens,
         step_seconds=seconds, tokens_per_second=6144.0, threads=2, device="cpu", memory_mb=310.0, free_memory_mb=9800.0,
         steps=steps, seconds=steps * seconds, passes=steps * tokens / 908_526, disk_mb=71.0,

@@ -178,13 +178,22 @@ def _counted(state: State) -> list[Line]:
     found = state.rehearsal if state.fresh else None
     told: list[Line] = [
         ("size", f"{found.parameters:,} parameters" if found else meaning.size(config), ""),
-        ("batch", f"{meaning.tokens_per_step(config):,} tokens a step", ""),
+        ("batch", f"{found.tokens_per_step if found else meaning.tokens_per_step(config):,} tokens a step", ""),
     ]
+    if config.train.fit:
+        told.insert(0, ("fit", fitted(found.config) if found else "by the time and this machine", ""))
     if found:
         told.append(("loss", f"begins at {found.loss:.2f}" + (f", blind {loss:.2f}" if loss else ""), ""))
     elif loss:
         told.append(("loss", f"begins near {loss:.2f} (blind)", ""))
     return told
+
+
+def fitted(config: RunConfig) -> str:
+    """What `train.fit` chose, the most telling first."""
+    model, rate = config.model, max(phase.max_lr for phase in config.train.phases)
+    dropout = f", dropout {model.dropout:g}" if model.dropout else ""
+    return f"{model.n_layer} layers of {model.n_embd}, rate {rate:.2g}{dropout}"
 
 
 def explanation(state: State, signs: Glyphs) -> str:
@@ -305,7 +314,8 @@ class RehearsalPane(Vertical):
             steps, sure = state.steps()
             chart.border_title = "Learning rate"
             chart.border_subtitle = steps_told(steps) if sure else f"as if {steps_told(steps)}"
-            self.picture = schedule_picture(state.config, steps)
+            known = state.rehearsal if state.fresh else None
+            self.picture = schedule_picture(known.config if known else state.config, steps)
         chart.show(self.picture)
 
 
