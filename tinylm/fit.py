@@ -15,7 +15,7 @@ from tinylm.config import FITTED, Budget, ModelConfig, RunConfig
 SIZES = ((2, 64), (3, 96), (4, 128), (4, 192), (4, 256), (6, 256), (6, 384), (8, 512))
 """Layers and widths to choose from; a step up costs about twice the time a token."""
 
-LOSS = {"floor": 1.0, "size": 1.0, "size_power": 0.25, "data": 1.0, "data_power": 0.6}
+LOSS = {"floor": 1.230, "size": 10.68, "size_power": 0.3, "data": 5666.0, "data_power": 0.7}
 """Nats per token on held-out text: floor + size / N^size_power + data / D^data_power, with N the weights of all blocks
 and D the tokens read (Hoffmann et al. 2022, arXiv 2203.15556)."""
 
@@ -23,7 +23,7 @@ REPEATS = 15.0
 """What a text can be worth when it is read again and again, in passes beside the first (Muennighoff et al. 2023, arXiv
 2305.16264)."""
 
-COST_POWER = 0.75
+COST_POWER = 0.7
 """A token's time grows with its floating-point operations to this power: wide layers use a processor better."""
 
 TOKENS, WIDTH = 2e6, 128
@@ -73,10 +73,10 @@ def fitted(config: RunConfig, vocab_size: int, train_tokens: int, token_seconds:
     """The numbers for a text of `train_tokens` where a token of the preset's own model takes `token_seconds`."""
     assert config.train.budget is not None
     time = TRAINED * Budget.parse(config.train.budget).amount
-    own = _cost(config.model, vocab_size)
+    own = cost(config.model, vocab_size)
 
     def tokens(model: ModelConfig) -> float:
-        return time / (token_seconds * _cost(model, vocab_size) / own)
+        return time / (token_seconds * cost(model, vocab_size) / own)
 
     model = min((_sized(config.model, *size) for size in SIZES), key=lambda m: expected(m, tokens(m), train_tokens))
     read = tokens(model)
@@ -122,7 +122,7 @@ def _sized(model: ModelConfig, n_layer: int, n_embd: int) -> ModelConfig:
     return model.model_copy(update={"n_layer": n_layer, "n_embd": n_embd, "n_head": heads, "n_kv_head": shared})
 
 
-def _cost(model: ModelConfig, vocab_size: int) -> float:
+def cost(model: ModelConfig, vocab_size: int) -> float:
     """What a token costs, in no unit."""
     return math.pow(counting.flops_per_token(model, vocab_size), COST_POWER)
 

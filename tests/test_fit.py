@@ -1,0 +1,219 @@
+"""What a time is spent on: the rule against the runs that it came from, and where it has nothing to say."""
+
+import argparse
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tinylm import events, fit, headless, paths, session, settings
+from tinylm.cli import parser
+from tinylm.config import FITTED, RunConfig
+from tinylm.errors import ConfigError
+from tinylm.rehearse import rehearse
+from tinylm.train import train
+
+Configured = Callable[..., RunConfig]
+
+TEXT = 2_350_000
+"""Tokens of a text to train on."""
+
+
+def quick(time: str = "2m", **model: object) -> RunConfig:
+    table = settings.read_preset("quick", Path())
+    return settings.validate(settings.merge(table, {"model": model, "train": {"budget": time}}))
+
+
+def fitted(time: str, token_seconds: float = 5e-5, tokens: int = TEXT) -> RunConfig:
+    return fit.fitted(quick(time), 2048, tokens, token_seconds).config
+
+
+# ---- the rule -----------------------------------------------------------------------------------------------------
+
+
+def runs() -> list[dict[str, float]]:
+    table = json.loads((paths.assets() / "results" / "sizes.json").read_text(encoding="utf-8"))
+    found: list[dict[str, float]] = table["runs"]
+    return found
+
+
+def told(run: dict[str, float]) -> float:
+    heads = int(run["n_embd"]) // 32
+    shape = quick(n_layer=int(run["n_layer"]), n_embd=int(run["n_embd"]), n_head=heads, n_kv_head=heads).model
+    return fit.expected(shape, run["tokens"], TEXT)
+
+
+def test_the_law_tells_what_the_runs_that_it_was_fitted_to_came_to() -> None:
+    misses = [abs(told(run) - run["val_bpb"]) for run in runs()]
+    assert len(misses) >= 10
+    assert max(misses) < 0.012, "bits per byte"
+    assert sum(misses) / len(misses) < 0.005
+
+
+def test_more_time_and_a_faster_machine_are_never_spent_on_a_smaller_model() -> None:
+    for choices in (
+        [fitted(time) for time in ("5s", "20s", "1m", "2m", "10m", "1h", "10h")],
+        [fitted("2m", 1 / speed) for speed in (1e3, 1e4, 1e5, 1e6, 1e7)],
+    ):
+        sizes = [fit.SIZES.index((one.model.n_layer, one.model.n_embd)) for one in choices]
+        assert sizes == sorted(sizes)
+        assert sizes[0] == 0
+        assert sizes[-1] > 3
+        for small, large in pairwise(choices):
+            assert small.train.batch_size <= large.train.batch_size
+            assert small.train.phases[0].max_lr >= large.train.phases[0].max_lr
+
+
+def test_the_size_that_is_chosen_is_expected_to_be_the_best() -> None:
+    chosen = fit.fitted(quick("2m"), 2048, TEXT, 5e-5)
+    mine = fit.expected(chosen.config.model, chosen.tokens, TEXT)
+    for n_layer, n_embd in fit.SIZES:
+        heads = n_embd // 32
+        shape = {"n_layer": n_layer, "n_embd": n_embd, "n_head": heads, "n_kv_head": heads}
+        other = settings.with_values(chosen.config, model=shape)
+        same_time = chosen.tokens * fit.cost(chosen.config.model, 2048) / fit.cost(other.model, 2048)
+        assert fit.expected(other.model, same_time, TEXT) >= mine
+
+
+def test_a_preset_is_right_for_its_own_size_and_length() -> None:
+    config = quick("100s", n_layer=4, n_embd=128)
+    at_home = fit.TRAINED * 100 / fit.TOKENS
+    chosen = fit.fitted(config, 2048, TEXT, at_home * 4).config  # so slow that another size may be chosen
+    assert chosen.train.batch_size == round(
+        config.train.batch_size
+        * (fit.TRAINED * 100 / (at_home * 4) / fit.TOKENS * fit.cost(config.model, 2048) / fit.cost(chosen.model, 2048))
+        ** fit.BATCH_POWER
+    )
+    wide = config.model.n_embd / chosen.model.n_embd
+    assert chosen.train.phases[0].max_lr == pytest.approx(
+        config.train.phases[0].max_lr * wide**fit.RATE_POWER, rel=0.01
+    )
+
+
+def test_what_is_not_fitted_stays_as_it_was() -> None:
+    before, after = quick("1h"), fitted("1h")
+    same = {group: set(type(getattr(before, group)).model_fields) - set(names) for group, names in FITTED.items()}
+    for group, names in same.items():
+        changed = {
+            name for name in names if getattr(getattr(before, group), name) != getattr(getattr(after, group), name)
+        }
+        assert changed == ({"fit"} if group == "train" else set())
+    assert (before.data, before.tokenizer, before.sample) == (after.data, after.tokenizer, after.sample)
+    assert not after.train.fit
+
+
+def test_heads_have_their_size_and_share_keys_as_before() -> None:
+    shared = settings.with_values(quick("1h"), model={"n_head": 4, "n_kv_head": 2})
+    model = fit.fitted(shared, 2048, TEXT, 5e-5).config.model
+    assert model.n_head * model.head_size == model.n_embd > 128
+    assert model.n_head == 2 * model.n_kv_head
+
+
+def test_every_phase_is_slowed_alike_and_none_beyond_what_is_allowed() -> None:
+    two = settings.with_values(
+        quick("1s"),
+        train={
+            "phases": [
+                {"share": 0.5, "schedule": "cyclic", "base_lr": 1e-3, "max_lr": 9.0},
+                {"share": 0.5, "max_lr": 2e-3, "min_lr": 1e-3},
+            ]
+        },
+    )
+    first, second = fit.fitted(two, 2048, TEXT, 5e-5).config.train.phases
+    assert first.max_lr == 10
+    assert second.max_lr == pytest.approx(2 * second.min_lr)
+    assert second.max_lr > 2e-3
+
+
+def test_dropout_begins_where_a_text_is_read_again_and_again() -> None:
+    assert [fit.dropout(passes) for passes in (0.1, 1, fit.DROPOUT[0][0])] == [0, 0, fit.DROPOUT[0][1]]
+    amounts = [fit.dropout(passes) for passes in (4, 5, 8, 12, 20, 40, 1e6)]
+    assert amounts == sorted(amounts)
+    assert amounts[-1] == amounts[-2] == fit.DROPOUT[-1][1]
+    assert fitted("1h", tokens=100_000).model.dropout > fitted("1h", tokens=10_000_000).model.dropout == 0
+
+
+def test_it_is_said_in_a_sentence() -> None:
+    said = fit.fitted(quick("2m"), 2048, TEXT, 1e-4).in_words()
+    assert said.startswith("For 2m on this machine: 3 layers of 96, ")
+    assert "million tokens" in said
+
+
+# ---- where it is asked --------------------------------------------------------------------------------------------
+
+
+def configured(home: Path, *flags: str) -> RunConfig:
+    options: argparse.Namespace = parser().parse_args(["--train", *flags])
+    return headless.configuration(options, home, None)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--set", "model.n_layer=6"),
+        ("--set", "model.dropout=0.1"),
+        ("--set", "train.batch_size=3"),
+        ("--set", "train.phases.0.max_lr=1e-3"),
+    ],
+    ids=lambda flags: flags[1],
+)
+def test_whoever_chooses_one_number_chooses_them_all(home: Path, flags: tuple[str, ...]) -> None:
+    assert not configured(home, *flags).train.fit
+    assert configured(home, *flags, "--set", "train.fit=true").train.fit
+
+
+def test_a_file_that_has_one_of_the_numbers_chooses_them_all_too(home: Path) -> None:
+    (home / "a.toml").write_text("[train]\nphases = [{share = 1.0}]\n")
+    assert not configured(home, "--config", str(home / "a.toml")).train.fit
+    (home / "a.toml").write_text("[train]\nseed = 3\n")
+    assert configured(home, "--config", str(home / "a.toml")).train.fit
+
+
+def test_other_settings_leave_it_on(home: Path) -> None:
+    assert configured(home).train.fit
+    assert configured(home, "--set", "model.block_size=64", "--seed", "3", "--time", "5m").train.fit
+
+
+@pytest.mark.parametrize("budget", ["20 steps", "1 epochs"])
+def test_where_no_time_is_given_the_numbers_stand(home: Path, tiny_config: Configured, budget: str) -> None:
+    config = tiny_config(train={"fit": True, "budget": budget, "phases": [{"share": 1.0}]})
+    assert not fit.wanted(config)
+    list(train(config, home, "run"))
+    kept = settings.from_run_folder(home / "runs" / "run" / "config.toml")[0]
+    assert (kept.model, kept.train.batch_size, kept.train.fit) == (config.model, config.train.batch_size, False)
+
+
+def test_a_run_keeps_the_numbers_and_goes_on_by_them(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session.tuning, "timed", lambda *_: 1e-3)
+    config = tiny_config(train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]})
+    told = list(train(config, home, "run"))
+    [note] = [event.message for event in told if isinstance(event, events.Note) and event.message.startswith("For 1s")]
+    kept = settings.from_run_folder(home / "runs" / "run" / "config.toml")[0]
+    assert f"{kept.model.n_layer} layers of {kept.model.n_embd}" in note
+    assert (kept.model.n_layer, kept.model.n_embd) in fit.SIZES
+    assert not kept.train.fit
+
+    longer = settings.with_values(config, train={"budget": "2s"})
+    resumed = settings.resumed(kept, longer)
+    assert settings.with_values(resumed, train={"budget": "1s"}) == kept
+    with pytest.raises(ConfigError, match=r"train\.eval_iters"):
+        settings.resumed(kept, settings.with_values(longer, train={"eval_iters": 9}))
+    with pytest.raises(ConfigError, match=r"model\.n_layer"):
+        settings.resumed(kept, settings.with_values(longer, train={"fit": False}, model={"n_layer": 5}))
+
+
+def test_a_rehearsal_settles_on_what_the_run_would(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session.tuning, "timed", lambda *_: 1e-3)
+    config = tiny_config(train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]})
+    found = rehearse(config, home, lambda: False)
+    list(train(config, home, "run"))
+    kept = settings.from_run_folder(home / "runs" / "run" / "config.toml")[0]
+    assert found.config.model == kept.model
+    assert found.config.train.phases == kept.train.phases
+    assert found.tokens_per_step == kept.train.batch_size * kept.model.block_size
