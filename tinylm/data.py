@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tinylm import device
 from tinylm.errors import DataError, RunError
 from tinylm.layout import Prepared, Segment
 from tinylm.model import IGNORED
@@ -21,7 +22,7 @@ from tinylm.model import IGNORED
 class Corpus:
     """The prepared texts of a run: token ids in a memory map (on a GPU: in its memory), layout and tokenizer."""
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
+    def __init__(self, folder: Path, place: torch.device) -> None:
         """Open a prepared folder or a run folder (`tinylm.prepare`); RunError where its files do not fit each other."""
         prepared = Prepared.open(folder)
         self._folder, self.layout, self.tokenizer = folder, prepared.layout, prepared.tokenizer
@@ -29,9 +30,9 @@ class Corpus:
         # torch computes with signed integers: the same bits, and `read` masks the sign away again.
         self._ids = torch.from_numpy(prepared.ids.view(f"int{8 * width}"))
         self._mask = (1 << 8 * width) - 1
-        self.device = device
-        if device.type == "cuda":
-            self._ids = self._ids.to(device)
+        self.device = place
+        if place.type == "cuda":
+            self._ids = self._ids.to(place)
 
     @property
     def train_tokens(self) -> int:
@@ -135,7 +136,7 @@ class Batches:
             order = permute(places[here], self.windows_per_epoch, mix(self._seed, epoch))
             phase = mix(self._seed, epoch, 1) % self.stream.tokens
             starts[here] = (phase + order * self.stream.block_size) if self._chunked else order
-        return (starts % self.stream.tokens).to(self.stream.device)
+        return device.sent(starts % self.stream.tokens, self.stream.device)
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,8 @@ class HeldOut:
         for first in range(0, rows, batch_size):
             begin, length = starts[first : first + batch_size, None], lengths[first : first + batch_size, None]
             # Past its end a row reads its own last id again, so that nothing is read that is not there.
-            ids = corpus.read((begin + torch.minimum(offsets, length)).to(corpus.device))
-            inside = (offsets[1:] <= length).to(corpus.device)
+            ids = corpus.read(device.sent(begin + torch.minimum(offsets, length), corpus.device))
+            inside = device.sent(offsets[1:] <= length, corpus.device)
             yield ids[:, :-1], torch.where(inside, ids[:, 1:], IGNORED)
 
 

@@ -8,6 +8,8 @@ that multiplies, nothing has to be kept for a resumed run, and a step that is cu
 import torch
 from torch import Tensor
 
+from tinylm import device
+
 Key = Tensor
 """What the masks of a pass hang on: int32 (2,), a hash of seed and step, and the number of its first window."""
 
@@ -15,9 +17,9 @@ _PLACE = 0x632BE5AB
 """An odd number, so that the sublayers' masks have nothing to do with each other."""
 
 
-def key(seed_and_step: int, first_window: int, device: torch.device) -> Key:
+def key(seed_and_step: int, first_window: int, place: torch.device) -> Key:
     """The key of a pass that begins with the step's window `first_window`; of the first number, 32 bits count."""
-    return torch.tensor([_signed(seed_and_step), first_window], dtype=torch.int32, device=device)
+    return device.sent(torch.tensor([_signed(seed_and_step), first_window], dtype=torch.int32), place)
 
 
 def drop(x: Tensor, share: float, key: Key, place: int) -> Tensor:

@@ -62,6 +62,8 @@ class Measure:
         better = trained is not None and averaged is not None and averaged < trained
         windows = Batches(stream, "every_offset", train.batch_size, mix(train.seed, _TRAIN_WINDOWS))
         on_train = self._score((windows.draw(i) for i in range(train.eval_iters)), models[better])
+        if self._parts.device.type == "mps":  # which keeps what evaluating took, beside what steps take
+            device.release_memory(self._parts.device)
         return Evaluation(on_train, scores[better], better, scores.get(not better))
 
     def at_the_end(self) -> Score:

@@ -110,14 +110,15 @@ class Optimizer:
     def step(
         self,
         gradients: Sequence[Tensor],
-        lr: float,
+        lr: float | Tensor,
         weight_decay: float,
         skip: Tensor,
         products: torch.dtype = torch.float32,
     ) -> None:
         """Move the weights along their gradients, given in the order of the model's parameters.
 
-        `products` is what Muon multiplies in: bf16 where that is faster.
+        `lr` may be a scalar on the device, which a CUDA graph reads anew each time. `products` is what Muon multiplies
+        in: bf16 where that is faster.
 
         Not where `skip` (a bool scalar on the device) says so; nothing is asked of the device here: a step that must
         not be applied is computed and then left out.
@@ -129,7 +130,7 @@ class Optimizer:
             self._muon_step(grads, lr, weight_decay, skip, products)
 
     def _adamw_step(
-        self, group: _Group, grads: Mapping[Tensor, Tensor], lr: float, weight_decay: float, skip: Tensor
+        self, group: _Group, grads: Mapping[Tensor, Tensor], lr: float | Tensor, weight_decay: float, skip: Tensor
     ) -> None:
         kept = [self._remembered[weight] for weight in group.weights]
         adamw(
@@ -151,7 +152,12 @@ class Optimizer:
         )
 
     def _muon_step(
-        self, grads: Mapping[Tensor, Tensor], lr: float, weight_decay: float, skip: Tensor, products: torch.dtype
+        self,
+        grads: Mapping[Tensor, Tensor],
+        lr: float | Tensor,
+        weight_decay: float,
+        skip: Tensor,
+        products: torch.dtype,
     ) -> None:
         parts = {weight: torch.split(grads[weight], heights) for weight, heights in self._heights.items()}
         for stack in self._stacks:

@@ -29,6 +29,7 @@ from tinylm import (
     events,
     fit,
     memory,
+    parity,
     prepare,
     runs,
     settings,
@@ -135,6 +136,8 @@ class Session:
             weights = first_model(self.config, self.corpus).state_dict()
         self.model.load_state_dict(weights)
         self.stepper.optimizer = Optimizer(self.model, self.config.train)
+        if self.stepper.recorded:
+            self.stepper.recorded.forget()
         self.stepper.loss_scale.fill_(state.loss_scale)
         if found:
             self.stepper.optimizer.load(found.optimizer())
@@ -250,6 +253,7 @@ def _session(
         if train.decay_epochs is not None:
             notes.append(decay.told(config, decays))
 
+    parity.check(model, batches[0])
     rehearse, tokens = small_pass(config, model, batches[0])
     choice = tuning.choose(train, place, rehearse, home, tuning.shape(config, corpus.tokenizer.vocab_size))
     if choice.note:

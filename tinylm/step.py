@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from tinylm.device import Precision
 from tinylm.events import Warned
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
+from tinylm.recorded import Leash, RecordedStep
 
 PASS_TOKENS = 2048
 """Tokens of a pass on a CPU, at most, so that what a pass keeps stays small: 41 MB of scores for the reference model.
@@ -59,6 +60,9 @@ class Stepper:
         self.place = self.weights[0].device
         self.compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
         """For passes of `rows` windows: a `CompiledPass`, or on a GPU what is called as one."""
+        self.recorded: RecordedStep | None = None
+        """On a CUDA device: takes whole steps as one launch (`record`)."""
+        self._leash = Leash(self.place)
         self.rows = windows_in_a_pass(config, self.place)
         """Windows in a pass."""
         self.loss_scale = torch.tensor(loss_scale, device=self.place)
@@ -73,10 +77,43 @@ class Stepper:
         weights before the update, and the reference recipe's ratio of the two (`contract.md`: `norm_ratio`). Where
         loss or gradient are not finite, nothing is applied.
         """
-        return self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
+        told = self._recorded_step(step, lr, weight_decay, ids, targets)
+        if told is None:
+            told = self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
+        self._leash.stepped()
+        return told
+
+    def _recorded_step(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor | None:
+        """What `take` returns, by one launch; None where that is not how steps are taken."""
+        if self.recorded is None:
+            return None
+        if not self.recorded.is_warm:
+            return self.recorded.aside(lambda: self.update(step, lr, weight_decay, *self.gradients(step, ids, targets)))
+        try:
+            told = self.recorded.take(lr, weight_decay, ids, targets, self._keys(step, len(ids)))
+        except RuntimeError as error:  # also torch's own for memory that has run out
+            self.recorded = None
+            self.warnings.append(_not_recorded(error))
+        if self.recorded is None:  # here and not in the handler, where the traceback holds what was recorded
+            device.release_memory(self.place)
+            return None
+        return self._followed(step, told)
 
     def update(self, step: int, lr: float, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
         """What `take` does once the gradients are there; they are used up."""
+        return self._followed(step, self._applied(lr, weight_decay, loss, grads))
+
+    def record(self) -> None:
+        """From now on, take whole steps as CUDA graphs; only without attention dropout, which draws by itself."""
+        self.recorded = RecordedStep(
+            lambda lr, weight_decay, ids, targets, keys: self._applied(
+                lr, weight_decay, *self._passes(ids, targets, keys)
+            ),
+            self.place,
+        )
+
+    def _applied(self, lr: float | Tensor, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
+        """Norms, clip and the update of the weights: what `take` returns."""
         if self.precision == "fp16":
             torch._foreach_div_(grads, self.loss_scale)
         grad_norm, mean_grad = optim.global_norm(grads)
@@ -86,11 +123,15 @@ class Stepper:
         bad = ~torch.isfinite(loss + grad_norm)
         fast = self.precision == "bf16" or self.place.type == "cuda"
         self.optimizer.step(grads, lr, weight_decay, bad, torch.bfloat16 if fast else torch.float32)
-        if self.average:
-            self.average.follow(step, skip=bad)
         if self.precision == "fp16":
             self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
         return torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))
+
+    def _followed(self, step: int, told: Tensor) -> Tensor:
+        """The average takes in the new weights, where there are any; `told` is what `_applied` gave."""
+        if self.average:
+            self.average.follow(step, skip=~torch.isfinite(told[0] + told[1]))
+        return told
 
     def gradients(self, step: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The mean loss of all windows and its gradients, by passes that fit into the memory.
@@ -100,7 +141,7 @@ class Stepper:
         while True:
             rows = self.rows
             try:
-                return self._passes(step, ids, targets)
+                return self._passes(ids, targets, self._keys(step, len(ids)))
             except (MemoryError, RuntimeError) as error:  # torch's own is a RuntimeError
                 if rows == 1 or memory.out_of_memory(error, self.place) is None:
                     raise
@@ -116,12 +157,20 @@ class Stepper:
                 )
             )
 
-    def _passes(self, step: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _keys(self, step: int, windows: int) -> list[Tensor | None]:
+        """What dropout hangs on, for each pass of a step with so many windows; None where nothing is dropped."""
+        mixed = mix(self.config.train.seed, _DROPOUT, step)
+        if self.config.model.attention_dropout:  # torch's own, inside of the attention
+            torch.manual_seed(mixed)
+        drops = self.config.model.dropout > 0
+        return [dropout.key(mixed, first, self.place) if drops else None for first in range(0, windows, self.rows)]
+
+    def _passes(self, ids: Tensor, targets: Tensor, keys: Sequence[Tensor | None]) -> tuple[Tensor, list[Tensor]]:
         loss = torch.zeros((), device=self.place)
         grads: list[Tensor] = []
-        for first in range(0, len(ids), self.rows):
+        for first, key in zip(range(0, len(ids), self.rows), keys, strict=True):
             some = slice(first, first + self.rows)
-            part, new = self._pass(step, first, ids[some], targets[some])
+            part, new = self._pass(ids[some], targets[some], key)
             share = len(ids[some]) / len(ids)
             loss += share * part
             if not grads:
@@ -132,17 +181,22 @@ class Stepper:
                 torch._foreach_add_(grads, new, alpha=share)
         return loss, grads
 
-    def _pass(self, step: int, first: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The mean loss over the step's windows from `first` on, ids and targets (up to `rows`, T), and its gradients.
+    def _pass(self, ids: Tensor, targets: Tensor, key: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """The mean loss over some of a step's windows, ids and targets (up to `rows`, T), and its gradients.
 
         In fp16, the gradients are those of the loss times `loss_scale`.
         """
-        model = self.config.model
-        mixed = mix(self.config.train.seed, _DROPOUT, step)
-        if model.attention_dropout:  # torch's own, inside of the attention
-            torch.manual_seed(mix(mixed, first))
-        noise = dropout.key(mixed, first, self.place) if model.dropout else None
         if self.compiled and len(ids) == self.rows:  # a last pass may be shorter
-            return self.compiled(self.plain, ids, targets, noise)
+            return self.compiled(self.plain, ids, targets, key)
         scale = self.loss_scale if self.precision == "fp16" else 1.0
-        return eager_pass(self.model, self.weights, self.precision, scale, ids, targets, noise)
+        return eager_pass(self.model, self.weights, self.precision, scale, ids, targets, key)
+
+
+def _not_recorded(error: RuntimeError) -> Warned:
+    """What there is to tell where a CUDA graph cannot be had."""
+    reason = (str(error).strip() or repr(error)).splitlines()[0][:200]
+    return Warned(
+        title="Steps are launched one by one",
+        message=f"A step could not be recorded as one launch ({reason}), so the GPU waits for Python between kernels.",
+        hint="The run goes on, more slowly. --set train.compile=off does not try.",
+    )

@@ -44,8 +44,11 @@ class Switch:
         possible = possible and sys.platform != "win32"
         self._shape = (model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.stepper.rows, parts.threads)
         self._library = compiled.library(parts.run.path.parent.parent, *self._shape)
-        if parts.device.type == "cuda" and parts.precision != "fp16" and train.compile == "on":
-            parts.notes.append(self._compile_on_gpu())
+        if parts.device.type == "cuda":
+            if train.compile == "on" and parts.precision != "fp16":
+                parts.notes.append(self._compile_on_gpu())
+            if train.compile != "off" and not model.attention_dropout:
+                parts.stepper.record()
             return
         went_over = state.compiled_from is not None and state.step >= state.compiled_from
         how: compiling.When = "never"
