@@ -35,6 +35,9 @@ RATE_POWER = 0.75
 BATCH_POWER = 0.5
 """The step grows with the tokens of the run to this power."""
 
+BATCHES = [count << shift for shift in range(12) for count in (2, 3)]
+"""A step has 1 or as many windows as one of these: a pass that was compiled for a run serves the next one too."""
+
 DROPOUT = ((4.0, 0.0), (10.0, 0.1), (20.0, 0.3))
 """From so many passes over the text on, this much dropout; between them by interpolation in the logarithm."""
 
@@ -82,13 +85,13 @@ def fitted(config: RunConfig, vocab_size: int, train_tokens: int, token_seconds:
     read = tokens(model)
     passes = read / train_tokens
     narrower = (config.model.n_embd / model.n_embd) ** RATE_POWER
-    batch = max(1, round(config.train.batch_size * (read / TOKENS) ** BATCH_POWER))
+    batch = config.train.batch_size * (read / TOKENS) ** BATCH_POWER
     chosen = settings.with_values(
         config,
         model={**model.model_dump(include=set(FITTED["model"])), "dropout": dropout(passes)},
         train={
             "fit": False,
-            "batch_size": batch,
+            "batch_size": min([1, *BATCHES], key=lambda count: abs(math.log(count / batch))),
             "phases": [_slower(phase.model_dump(), narrower) for phase in config.train.phases],
         },
     )

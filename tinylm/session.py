@@ -304,8 +304,9 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     model, (batches, *_) = first_model(config, corpus).to(place), batches_of(config, corpus)
     rehearse, tokens = small_pass(config, model, batches)
     choice = tuning.choose(config.train, place, rehearse, home, tuning.shape(config, vocab_size))
-    seconds = tuning.timed(rehearse, choice.precision) / tokens / compiling.gain(config.train, place, choice.precision)
-    chosen = fit.fitted(config, vocab_size, batches.stream.tokens, seconds)
+    seconds = min(tuning.timed(rehearse, choice.precision) for _ in range(2))  # the first may be cold
+    gain = compiling.gain(config.train, place, choice.precision)
+    chosen = fit.fitted(config, vocab_size, batches.stream.tokens, seconds / tokens / gain)
     config = settings.with_values(chosen.config, train={"threads": choice.threads, "precision": choice.precision})
     return config, [note for note in (choice.note, chosen.in_words()) if note]
 

@@ -133,13 +133,10 @@ def fastest(seconds: dict[tuple[Precision, int], float], to_compile: bool) -> tu
 
 
 def timed(rehearse: Rehearse, precision: Precision) -> float:
-    """The seconds of a pass, with the threads that are set: the better of two, since the first may be cold."""
-    seconds = []
-    for _ in range(2):
-        start = time.perf_counter()
-        rehearse(precision)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    """The seconds of a pass, with the threads that are set."""
+    start = time.perf_counter()
+    rehearse(precision)
+    return time.perf_counter() - start
 
 
 def compiler() -> str | None:
