@@ -160,13 +160,15 @@ class Optimizer:
         products: torch.dtype,
     ) -> None:
         parts = {weight: torch.split(grads[weight], heights) for weight, heights in self._heights.items()}
+        # A product and no `torch.where`: that copies a Python number to a GPU, for which Python would wait.
+        applied = (~skip).float()
         for stack in self._stacks:
             grad = torch.stack([parts[weight][number] for weight, number in stack.places])
             grad = torch.where(skip, stack.momentum, grad)  # a skipped step leaves the momentum as it is
             stack.momentum.lerp_(grad, 1 - MUON_MOMENTUM)
             update = orthogonalize(grad.lerp_(stack.momentum, MUON_MOMENTUM), products)  # Nesterov's look ahead
-            update *= torch.where(skip, 0.0, -lr * MUON_RMS * math.sqrt(max(update.shape[1:])))
-            torch._foreach_mul_(stack.matrices, torch.where(skip, 1.0, 1 - lr * weight_decay))
+            update *= applied * (-lr * MUON_RMS * math.sqrt(max(update.shape[1:])))
+            torch._foreach_mul_(stack.matrices, 1 - applied * (lr * weight_decay))
             torch._foreach_add_(stack.matrices, update.unbind())
 
     def state(self) -> dict[str, Tensor]:

@@ -55,6 +55,17 @@ def rehearsal(config: RunConfig) -> MadeUp:
     )  # fmt: skip
 
 
+def fitted(config: RunConfig) -> MadeUp:
+    """A machine and a text for which `train.fit` chooses a wider model, larger steps, half the rates, and dropout."""
+    phases = [phase.model_copy(update={"max_lr": phase.max_lr / 2}).model_dump() for phase in config.train.phases]
+    chosen = settings.with_values(
+        config,
+        model={"n_layer": 6, "n_embd": 256, "n_head": 8, "n_kv_head": 8, "dropout": 0.1},
+        train={"fit": False, "batch_size": 12, "phases": phases},
+    )
+    return rehearsal(chosen)
+
+
 def sweep(diverged_at: float | None = None, suggestion: float | None = 8e-3) -> list[LrTried | LrFound]:
     """A sweep whose loss falls by 3 nats around 4e-3, is lowest at 2.5e-2, and then rises."""
     rates = [rate for rate in valley.swept() if diverged_at is None or rate <= diverged_at]

@@ -206,7 +206,7 @@ def test_a_change_or_leaving_the_screen_calls_a_sweep_off(home: Path, leave: boo
         if leave:
             app.action_go("data")
         else:
-            await pilot.press("down", "down", "right")
+            await pilot.press("down", "down", "down", "right")
         await until(pilot, lambda: engine.called_off)
         assert screen.tryouts.valley is None
         if not leave:

@@ -55,8 +55,9 @@ def test_on_a_small_screen_other_groups_are_closed_and_say_how_many_they_are(hom
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         shown = lines(form)
         assert shown[0].split() == "How long do you have? ‹ 2 min ›".split()
-        assert "▸ Model  10 more" in shown
         await pilot.press("end")
+        await pilot.pause()
+        assert "▸ Model  10 more" in lines(form)
         assert form.rows.row.label == "File"
         assert form.rows.scroll_offset.y > 0
         await pilot.press("enter")
@@ -68,12 +69,12 @@ def test_on_a_small_screen_other_groups_are_closed_and_say_how_many_they_are(hom
 
 def test_arrows_move_and_change_by_notches(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("right", "down", "down", "down", "right")
+        await pilot.press("right", "down", "down", "down", "down", "right")
         await pilot.pause()
         assert form.field is not None
         assert form.field.key == "model.n_embd"
-        assert lines(form)[3].split() == ["◆", "Width", "‹", "256", "›"]
-        assert form.border_subtitle == "2 settings differ from quick"
+        assert lines(form)[4].split() == ["◆", "Width", "‹", "256", "›"]
+        assert form.border_subtitle == "3 settings differ from quick", "Fit is the third"
 
     app = drive(home, script)
     assert (app.draft.train.budget, app.draft.model.n_embd) == ("15m", 256)
@@ -90,7 +91,7 @@ def test_moving_makes_no_widgets(home: Path) -> None:
 
 def test_space_begins_to_edit_and_enter_takes_it(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("down", "down", "space", "1", "2")
+        await pilot.press("down", "down", "down", "space", "1", "2")
         assert form.editing
         assert form.query_one(Input).value == "12"
         await pilot.press("enter")
@@ -105,7 +106,7 @@ def test_space_begins_to_edit_and_enter_takes_it(home: Path) -> None:
 
 def test_escape_gives_up_and_backspace_takes_the_presets(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("down", "down", "space", "9", "escape")
+        await pilot.press("down", "down", "down", "space", "9", "escape")
         assert form.config.model.n_layer == 4
         await pilot.press("space", "9", "enter")
         assert form.config.model.n_layer == 9
@@ -130,7 +131,7 @@ def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Pat
 def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         told = form.query_one(".form-told", Static)
-        await pilot.press("down", "down", "space", "2", "0", "0")
+        await pilot.press("down", "down", "down", "space", "2", "0", "0")
         await pilot.pause()
         assert told.display
         assert str(told.content) == "model.n_layer is 200, but must be less than or equal to 96."
@@ -167,7 +168,7 @@ def test_what_was_set_together_stands_beside_the_field_until_one_goes_on(home: P
         await pilot.pause()
         assert not form.editing
         assert box.display
-        assert str(box.content) == "Set with it: Key/value heads 5 (was 4)."
+        assert str(box.content) == "Set with it: Key/value heads 5 (was 4), Fit off (was on)."
         assert not box.has_class("-fault")
         await pilot.press("down")
         await pilot.pause()
@@ -181,7 +182,7 @@ def test_resetting_says_what_it_set_too_and_undoing_takes_the_word_away(home: Pa
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         form.jump("model.n_head")
         await pilot.press("space", "5", "enter", "backspace")
-        assert form.note == "Set with it: Key/value heads 4 (was 5)."
+        assert form.note == "Set with it: Key/value heads 4 (was 5), Fit on (was off)."
         await pilot.press("ctrl+z")
         await pilot.pause()
         assert form.config.model.n_kv_head == 5
@@ -192,7 +193,8 @@ def test_resetting_says_what_it_set_too_and_undoing_takes_the_word_away(home: Pa
 
 def test_what_was_offered_for_another_plan_is_not_taken(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("down", "down", "right")
+        await pilot.press("down", "down", "down", "right")
+        assert form.config.model.n_layer == 5
         form.jump("model.n_head")
         await pilot.press("left", "ctrl+z")
         await pilot.pause()
@@ -231,15 +233,45 @@ def test_the_same_arrow_again_takes_what_has_to_go_with_it(home: Path) -> None:
 
 def test_going_elsewhere_takes_what_fits_and_leaves_what_does_not(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("down", "down", "space", "5", "down")
+        form.jump("train.optimizer")
+        await pilot.press("up", "up", "up", "up", "space", *"512", "down")
         assert form.field is not None
-        assert form.field.key == "model.n_embd"
-        await pilot.press("space", "7", "tab")
+        assert form.field.key == "train.batch_size"
+        await pilot.press("space", "0", "tab")
         await pilot.pause()
         assert not form.editing
 
     app = drive(home, script)
-    assert (app.draft.model.n_layer, app.draft.model.n_embd) == (5, 128)
+    assert (app.draft.model.block_size, app.draft.train.batch_size) == (512, 6)
+
+
+@pytest.mark.parametrize("key", ["enter", "down"])
+def test_who_chooses_layers_chooses_all_and_the_presets_number_brings_fit_back(home: Path, key: str) -> None:
+    async def script(pilot: Pilot[int], form: ConfigForm) -> None:
+        box = form.query_one(".form-told", Static)
+        await pilot.press("down", "down", "down", "space", "9", key)
+        await pilot.pause()
+        assert str(box.content) == "Set with it: Fit off (was on)."
+        assert box.display
+        assert form.field is not None
+        assert form.field.key == "model.n_layer", "what stands beside the row is to be read there"
+        assert lines(form)[2].split() == ["◆", "Fit", "off"]
+        await pilot.press("backspace")
+        assert form.note == "Set with it: Fit on (was off)."
+        assert lines(form)[2].split() == ["Fit", "on"]
+
+    assert drive(home, script).draft == settings.validate(settings.read_preset("quick", home))
+
+
+def test_fit_alone_is_switched_without_a_word(home: Path) -> None:
+    async def script(pilot: Pilot[int], form: ConfigForm) -> None:
+        await pilot.press("down", "down", "space")
+        assert lines(form)[2].split() == ["◆", "Fit", "‹", "off", "›"]
+        assert (form.note, form.border_subtitle) == ("", "1 setting differs from quick")
+        await pilot.press("backspace")
+        assert lines(form)[2].split() == ["Fit", "‹", "on", "›"]
+
+    drive(home, script)
 
 
 def test_a_text_takes_every_letter(home: Path) -> None:
@@ -268,17 +300,18 @@ def test_phases_come_and_go_by_key(home: Path) -> None:
 
 def test_clicks_mark_step_edit_and_open(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.click(form.rows, offset=(5, 3))
+        await pilot.click(form.rows, offset=(5, 4))
         assert form.field is not None
         assert form.field.key == "model.n_embd"
-        arrow = lines(form)[3].index("›")
-        await pilot.click(form.rows, offset=(arrow, 3))
+        arrow = lines(form)[4].index("›")
+        await pilot.click(form.rows, offset=(arrow, 4))
         assert form.config.model.n_embd == 256
-        await pilot.click(form.rows, offset=(lines(form)[3].index("‹"), 3))
+        await pilot.click(form.rows, offset=(lines(form)[4].index("‹"), 4))
         assert form.config.model.n_embd == 128
-        await pilot.click(form.rows, offset=(lines(form)[3].index("128"), 3))
+        await pilot.click(form.rows, offset=(lines(form)[4].index("128"), 4))
         assert form.editing
-        await pilot.press("escape")
+        await pilot.press("escape", "end")
+        await pilot.pause()
         heading = next(y for y, line in enumerate(lines(form)) if "Model" in line)
         await pilot.click(form.rows, offset=(3, heading))
         assert form.rows.is_open(form.rows.row.section)
@@ -297,10 +330,10 @@ def test_the_second_column_is_clicked_where_it_is(home: Path) -> None:
 
 def test_signs_are_plain_where_the_terminal_is(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        await pilot.press("down", "down", "right")
+        await pilot.press("down", "down", "down", "right")
         form.show_signs(glyphs.ASCII)
         assert all(line.isascii() for line in lines(form))
-        assert lines(form)[2].split() == ["o", "Layers", "<", "5", ">"]
+        assert lines(form)[3].split() == ["o", "Layers", "<", "5", ">"]
 
     drive(home, script)
 

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, TextArea
 
-from tests.tui.rehearsals import RehearsingEngine, rehearsal
+from tests.tui.rehearsals import RehearsingEngine, fitted, rehearsal
 from tinylm import settings
 from tinylm.config import RunConfig
 from tinylm.errors import DataError
@@ -97,7 +97,7 @@ def test_the_next_change_calls_a_rehearsal_off(home: Path) -> None:
         await until(pilot, lambda: engine.rehearsed)
         first = engine.rehearsed[0]
         assert screen.state.doing == "rehearsing"
-        await pilot.press("down", "down", "right")
+        await pilot.press("down", "down", "down", "right")
         await until(pilot, lambda: engine.called_off)
         assert engine.called_off == [first]
         await until(pilot, lambda: len(engine.rehearsed) == 2)
@@ -181,7 +181,7 @@ def test_while_a_run_trains_there_is_no_rehearsal(home: Path) -> None:
         await until(pilot, lambda: app.current_mode == "train")
         app.action_go("plan")
         await pilot.pause()
-        await pilot.press("down", "down", "right")
+        await pilot.press("down", "down", "down", "right")
         before = len(engine.rehearsed)
         for _ in range(3):
             screen.tick()
@@ -209,7 +209,7 @@ def test_a_plan_that_cannot_be_trained_is_refused_with_the_reason(home: Path) ->
         assert screen.sentence() == f"✗ Not started: {TOO_SHORT.message}", "its hint stands in the rehearsal"
         assert app.training is None
         engine.tell = rehearsal
-        await pilot.press("down", "down", "right")
+        await pilot.press("down", "down", "down", "right")
         await until(pilot, lambda: screen.state.fresh and screen.state.rehearsal)
         await pilot.press("enter")
         await until(pilot, lambda: app.training)
@@ -255,6 +255,44 @@ def test_both_phases_are_drawn(home: Path) -> None:
     drive(app, script)
 
 
+def test_what_fit_chose_is_told_and_drawn_once_it_is_known(home: Path) -> None:
+    engine = RehearsingEngine(hold=True, tell=fitted)
+    app = make(home, engine)
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        def highest() -> float:
+            return float(max(curve.ys.max() for curve in screen.query_one(RehearsalPane).picture.curves))
+
+        await until(pilot, lambda: screen.state.doing == "rehearsing")
+        assert "fit    by text, time and machine" in numbers(screen)
+        assert highest() == pytest.approx(1.2e-2)
+        engine.let_go.set()
+        await until(pilot, lambda: "fit     6 layers of 256 at 0.006" in numbers(screen))
+        assert highest() == pytest.approx(6e-3)
+        assert app.draft.train.phases[0].max_lr == 1.2e-2, "in the plan stands where the rule begins"
+        await pilot.press("down", "down", "right")
+        await until(pilot, lambda: screen.state.fresh and not app.draft.train.fit)
+
+    drive(app, script)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (80, 23), (160, 45)])
+def test_no_line_is_cut_off_where_fit_says_one_more(home: Path, size: tuple[int, int]) -> None:
+    app = make(home, RehearsingEngine(tell=fitted))
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        await until(pilot, lambda: screen.state.fresh and "fit     6 layers" in numbers(screen))
+        await pilot.pause()
+        assert "…" not in numbers(screen)
+        box, schedule = screen.query_one("#numbers"), screen.query_one("#schedule")
+        assert box.content_size.height == len(numbers(screen).splitlines()) == 10
+        assert screen.query_one("#rehearsal").region.contains_region(box.region)
+        if schedule.display:
+            assert screen.query_one("#rehearsal").region.contains_region(schedule.region)
+
+    drive(app, script, size)
+
+
 # ---- pages --------------------------------------------------------------------------------------------------------
 
 
@@ -279,11 +317,11 @@ def test_the_difference_lists_what_is_not_as_in_the_preset_and_goes_there(home: 
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        await pilot.press("right", "down", "down", "right", "D")
+        await pilot.press("right", "down", "down", "down", "right", "D")
         await pilot.pause()
         table = app.screen.query_one(DataTable)
         rows = [[str(cell) for cell in table.get_row_at(i)] for i in range(table.row_count)]
-        assert rows == [["Layers", "4", "5"], ["Budget", "2 min", "15 min"]]
+        assert rows == [["Layers", "4", "5"], ["Budget", "2 min", "15 min"], ["Fit", "on", "off"]]
         await pilot.press("down", "enter")
         await pilot.pause()
         assert screen.form.field is not None
@@ -320,7 +358,7 @@ def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        await pilot.press("down", "down", "right", "ctrl+s", *"quick", "enter")
+        await pilot.press("down", "down", "down", "right", "ctrl+s", *"quick", "enter")
         assert "came with the program" in str(app.screen.query_one(".dialog-fault", Static).content)
         app.screen.query_one(Input).value = "mine"
         await pilot.press("enter")
@@ -331,7 +369,7 @@ def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
         await pilot.pause()
         listed = app.screen.query_one(OptionList)
         assert "mine" in str(listed.get_option_at_index(listed.option_count - 1).prompt)
-        assert "yours. As quick, but Layers 5." in str(listed.get_option("mine").prompt)
+        assert "yours. As quick, but Layers 5, Fit off." in str(listed.get_option("mine").prompt)
         listed.highlighted = listed.get_option_index("seed")
         await pilot.press("enter")
         await pilot.pause()
@@ -366,8 +404,9 @@ def test_what_a_key_did_here_is_said_in_the_sentence_and_not_in_a_toast(home: Pa
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         await pilot.press("ctrl+z")
         assert screen.sentence() == "Nothing was changed here."
-        await pilot.press("down", "down", "right", "ctrl+z")
-        assert screen.sentence() == "Layers is 4 again."
+        screen.form.jump("model.block_size")
+        await pilot.press("right", "ctrl+z")
+        assert screen.sentence() == "Context is 256 again."
         await pilot.press("down")
         await pilot.pause()
         assert "again" not in screen.sentence(), "another field is marked"
@@ -375,6 +414,19 @@ def test_what_a_key_did_here_is_said_in_the_sentence_and_not_in_a_toast(home: Pa
         await pilot.pause()
         assert screen.sentence() == "Saved as mine: --preset mine trains it too."
         assert not app._notifications
+
+    drive(app, script)
+
+
+def test_undoing_brings_fit_back_too(home: Path) -> None:
+    app = make(home)
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        await pilot.press("down", "down", "down", "right")
+        assert (app.draft.model.n_layer, app.draft.train.fit) == (5, False)
+        await pilot.press("ctrl+z")
+        assert (app.draft.model.n_layer, app.draft.train.fit) == (4, True)
+        assert screen.sentence() == "The plan is as it was before the last change."
 
     drive(app, script)
 
@@ -421,7 +473,7 @@ def test_explain_shows_all_there_is_to_say(home: Path) -> None:
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         said = screen.query_one("#why-text", Static)
         assert not screen.query_one("#why").display
-        await pilot.press("down", "down", "e")
+        await pilot.press("down", "down", "down", "e")
         await pilot.pause()
         assert screen.query_one("#why").display
         assert "Presets: char 4, quick 4, seed 3" in str(said.content)
@@ -471,7 +523,12 @@ def _pressing(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
 
 
 def test_how_it_looks(snap_compare: Any, home: Path) -> None:
-    assert snap_compare(make(home), terminal_size=(80, 24), run_before=_pressing("down", "down", "right"))
+    assert snap_compare(make(home), terminal_size=(80, 24), run_before=_pressing("down", "down", "down", "right"))
+
+
+def test_how_it_looks_when_fit_has_chosen(snap_compare: Any, home: Path) -> None:
+    app = make(home, RehearsingEngine(tell=fitted))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=_pressing("down", "down"))
 
 
 def test_how_it_looks_while_a_change_is_rehearsed(snap_compare: Any, home: Path) -> None:
@@ -493,12 +550,12 @@ def test_how_it_looks_while_a_change_is_rehearsed(snap_compare: Any, home: Path)
 
 def test_how_it_looks_wide_with_two_phases(snap_compare: Any, home: Path) -> None:
     assert snap_compare(
-        make(home, preset="seed"), terminal_size=(160, 45), run_before=_pressing("down", "down", "down")
+        make(home, preset="seed"), terminal_size=(160, 45), run_before=_pressing("down", "down", "down", "down")
     )
 
 
 def test_how_a_fault_looks_while_typing(snap_compare: Any, home: Path) -> None:
-    keys = ("down", "down", "down", "down", "space", "6")
+    keys = ("down", "down", "down", "down", "down", "space", "6")
     assert snap_compare(make(home), terminal_size=(80, 24), run_before=_pressing(*keys))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.tui.rehearsals import rehearsal
+from tests.tui.rehearsals import fitted, rehearsal
 from tinylm import settings
 from tinylm.config import Budget, RunConfig
 from tinylm.errors import ConfigError, DataError
@@ -53,7 +53,7 @@ def test_every_setting_is_in_exactly_one_section(name: str, home: Path) -> None:
 
 def test_the_question_comes_first_and_then_what_matters_most() -> None:
     labels = [label for label, _ in planning.sections(RunConfig())[0].rows]
-    assert labels[:3] == ["How long do you have?", "Preset", "Layers"]
+    assert labels[:4] == ["How long do you have?", "Preset", "Fit", "Layers"]
 
 
 def test_fields_know_their_bounds_words_and_kinds() -> None:
@@ -242,7 +242,67 @@ def test_what_is_set_together_is_named(home: Path) -> None:
     assert drafting.along(quick, preset("seed", home), "preset") == "", "a preset is there to set others"
     two = drafting.with_phase(quick, 0)
     shared = drafting.change(two, "train.phases.1.share", 0.2, home)
-    assert drafting.along(two, shared, "train.phases.1.share") == "Set with it: Phase 1: Share 0.8 (was 0.5)."
+    told = "Set with it: Fit off (was on), Phase 1: Share 0.8 (was 0.5)."
+    assert drafting.along(two, shared, "train.phases.1.share") == told
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model.n_layer", 5),
+        ("model.n_embd", 256),
+        ("model.n_head", 4),
+        ("model.n_kv_head", 2),
+        ("model.dropout", 0.1),
+        ("train.batch_size", 8),
+        ("train.phases", 2),
+        ("train.phases.0.max_lr", 1e-3),
+        ("train.phases.0.name", "mine"),
+    ],
+)
+def test_what_fit_chooses_turns_it_off_when_it_is_set_and_says_so(key: str, value: object, home: Path) -> None:
+    quick = preset("quick", home)
+    changed = drafting.change(quick, key, value, home)
+    assert not changed.train.fit
+    if key != "train.phases":  # the number of phases is there to change others, and needs no word
+        assert drafting.along(quick, changed, key) == "Set with it: Fit off (was on)."
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train.optimizer", "adamw"),
+        ("train.budget", "15m"),
+        ("train.accumulation_steps", 2),
+        ("model.block_size", 128),
+        ("model.attention_dropout", 0.1),
+        ("tokenizer.kind", "char"),
+    ],
+)
+def test_what_fit_does_not_choose_leaves_it_on(key: str, value: object, home: Path) -> None:
+    quick = preset("quick", home)
+    changed = drafting.change(quick, key, value, home)
+    assert [one.key for one in drafting.difference(changed, quick)] == [key]
+
+
+@pytest.mark.parametrize("name", ["quick", "seed"])
+def test_fit_itself_is_switched_alone(name: str, home: Path) -> None:
+    config = preset(name, home)
+    switched = drafting.change(config, "train.fit", not config.train.fit, home)
+    assert [one.key for one in drafting.difference(switched, config)] == ["train.fit"]
+    assert drafting.along(config, switched, "train.fit") == ""
+    assert drafting.reset(switched, field("train.fit"), config, home) == config
+
+
+def test_a_fix_turns_fit_off_only_where_it_is_about_what_fit_chooses(home: Path) -> None:
+    quick = preset("quick", home)
+    heads = drafting.propose(quick, "model.n_head", 5)
+    assert heads is not None
+    told = "Set with it: Key/value heads 5 (was 4), Fit off (was on)."
+    assert drafting.along(quick, heads.config, "model.n_head") == told
+    size = drafting.propose(quick, "model.head_size", 33)
+    assert size is not None
+    assert [one.key for one in drafting.difference(size.config, quick)] == ["model.head_size"]
 
 
 def test_what_is_out_of_bounds_has_none() -> None:
@@ -310,6 +370,37 @@ def test_the_difference_to_the_preset_and_back(home: Path) -> None:
     for key in found:
         mine = drafting.reset(mine, field(key), quick, home)
     assert mine == quick
+
+
+def test_the_last_of_fits_numbers_that_is_reset_brings_fit_back(home: Path) -> None:
+    quick = preset("quick", home)
+    mine = drafting.change(quick, "model.n_layer", 9, home)
+    mine = drafting.change(mine, "train.phases.0.max_lr", 1e-3, home)
+    mine = drafting.change(mine, "train.optimizer", "adamw", home)
+    mine = drafting.reset(mine, field("model.n_layer"), quick, home)
+    assert not mine.train.fit, "the rate is still one's own"
+    mine = drafting.reset(mine, field("train.phases.0.max_lr"), quick, home)
+    assert mine.train.fit
+    assert [one.key for one in drafting.difference(mine, quick)] == ["train.optimizer"]
+
+
+def test_heads_that_are_reset_together_bring_fit_back(home: Path) -> None:
+    quick = preset("quick", home)
+    mine = put(quick, model__n_head=5, model__n_kv_head=5, train__fit=False)
+    assert drafting.reset(mine, field("model.n_head"), quick, home) == quick
+
+
+def test_resetting_something_else_leaves_fit_as_it_is(home: Path) -> None:
+    quick = preset("quick", home)
+    mine = put(quick, train__fit=False, train__optimizer="adamw")
+    mine = drafting.reset(mine, field("train.optimizer"), quick, home)
+    assert [one.key for one in drafting.difference(mine, quick)] == ["train.fit"], "somebody turned it off"
+
+
+def test_a_preset_without_fit_gets_none_by_resetting(home: Path) -> None:
+    seed = preset("seed", home)
+    mine = drafting.change(seed, "model.n_layer", 9, home)
+    assert drafting.reset(mine, field("model.n_layer"), seed, home) == seed
 
 
 def test_resetting_takes_along_what_has_to_go_with_it(home: Path) -> None:
@@ -401,12 +492,60 @@ def test_numbers_of_a_rehearsal(home: Path) -> None:
         "memory  310 MB of 9.8 GB free      +",
         "2 min   480 steps, 2:00 min",
         "reads   0.81 x the text            +",
+        "fit     4 layers of 128 at 0.012",
         "size    1,572,864 parameters",
         "batch   1,536 tokens a step",
         "loss    begins at 7.71, blind 7.62",
         "disk    71 MB of 41 GB free        +",
     ]
     assert pane.status(state, glyphs.ASCII) == "measured on cpu"
+
+
+def test_without_fit_nothing_is_said_of_it(home: Path) -> None:
+    alone = put(preset("quick", home), train__fit=False)
+    state = State(alone, Outcome(alone, rehearsal=rehearsal(alone), free_disk_mb=41_000.0))  # type: ignore[arg-type]
+    assert [name for name, _, _ in pane.lines(state)] == [
+        "speed", "step", "memory", "2 min", "reads", "size", "batch", "loss", "disk",
+    ]  # fmt: skip
+
+
+def test_what_fit_chose_is_told_and_dropout_where_there_is_some_and_room(home: Path) -> None:
+    quick = preset("quick", home)
+    state = State(quick, Outcome(quick, rehearsal=fitted(quick)))  # type: ignore[arg-type]
+    told = pane.table(state, 56, glyphs.ASCII).plain.splitlines()
+    assert told[5:8] == [
+        "fit     6 layers of 256 at 0.006, dropout 0.1",
+        "size    7,340,032 parameters",
+        "batch   3,072 tokens a step",
+    ]
+    assert pane.table(state, 34, glyphs.ASCII).plain.splitlines()[5] == "fit     6 layers of 256 at 0.006"
+    two = drafting.with_phase(quick, 0)
+    rates = put(two, train__phases__0__max_lr=1e-3, train__phases__1__max_lr=2e-3)
+    assert pane.fitted(rates) == "4 layers of 128 at 0.002"
+
+
+def test_what_fit_will_choose_is_not_known_before_a_rehearsal(home: Path) -> None:
+    quick = preset("quick", home)
+    first = State(quick)
+    assert [line for line in pane.lines(first) if line[0] != "loss"] == [
+        ("fit", "by text, time and machine", ""),
+        ("size", "1,572,864 parameters", "old"),
+        ("batch", "1,536 tokens a step", "old"),
+    ]
+    outcome = Outcome(quick, rehearsal=fitted(quick))  # type: ignore[arg-type]
+    longer = {name: (value, sign) for name, value, sign in pane.lines(State(put(quick, train__budget="15m"), outcome))}
+    assert longer["fit"] == ("by text, time and machine", "")
+    assert longer["size"] == ("was 7,340,032 parameters", "old")
+    assert longer["batch"] == ("was 3,072 tokens a step", "old")
+
+
+def test_fit_has_nothing_to_say_where_the_budget_is_no_time(home: Path) -> None:
+    counted = put(preset("quick", home), train__budget="500 steps")
+    outcome = Outcome(counted, rehearsal=rehearsal(counted))  # type: ignore[arg-type]
+    for state in (State(counted), State(counted, outcome)):
+        known = {name: (value, sign) for name, value, sign in pane.lines(state)}
+        assert known["fit"] == ("needs a time as budget", "")
+        assert known["size"] == ("1,572,864 parameters", "")
 
 
 def test_too_much_memory_disk_or_repetition_has_a_warning_sign(home: Path) -> None:
@@ -437,7 +576,7 @@ def test_numbers_are_about_the_plan_whatever_its_preset_is_called(home: Path) ->
 def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None:
     quick = preset("quick", home)
     outcome = Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0)  # type: ignore[arg-type]
-    changed = State(put(quick, train__budget="15m", model__n_layer=5), outcome, "rehearsing")
+    changed = State(put(quick, train__budget="15m", train__fit=False, model__n_layer=5), outcome, "rehearsing")
     assert told(changed).splitlines() == [
         "speed   was 6,144 tokens/s",
         "step    was 0.25 s on 2 threads",

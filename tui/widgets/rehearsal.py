@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tinylm import schedule
+from tinylm import fit, schedule
 from tinylm.config import RunConfig
 from tinylm.console import printable
 from tinylm.errors import TinyLMError
@@ -135,7 +135,7 @@ def steps_told(steps: int) -> str:
 
 
 Line = tuple[str, str, str]
-"""A label, what is said, and a sign: `good`, `bad`, `old` where it was measured for an earlier plan, or none."""
+"""A label, what is said, and a sign: `good`, `bad`, `old` where this plan may come to something else, or none."""
 
 
 def lines(state: State) -> list[Line]:
@@ -173,15 +173,22 @@ def _room(needed: float, free: float | None) -> tuple[str, str]:
 
 
 def _counted(state: State) -> list[Line]:
-    """What follows from the settings; exact numbers in its place where this very plan was rehearsed."""
+    """What follows from the settings; exact numbers in its place where this very plan was rehearsed.
+
+    Where `train.fit` chooses, only a rehearsal knows size and batch: until then, what they were or where it begins.
+    """
     config, loss = state.config, meaning.first_loss(state.config)
-    found = state.rehearsal if state.fresh else None
-    told: list[Line] = [
-        ("size", f"{found.parameters:,} parameters" if found else meaning.size(config), ""),
-        ("batch", f"{found.tokens_per_step if found else meaning.tokens_per_step(config):,} tokens a step", ""),
-    ]
-    if config.train.fit:
-        told.insert(0, ("fit", fitted(found.config) if found else "by the time and this machine", ""))
+    found, chosen = state.rehearsal if state.fresh else None, fit.wanted(state.config)
+    unknown = chosen and not found
+    known = state.rehearsal if unknown else found
+    was, sign = "was " if unknown and known else "", "old" if unknown else ""
+    size = f"{known.parameters:,} parameters" if known else meaning.size(config)
+    batch = known.tokens_per_step if known else meaning.tokens_per_step(config)
+    told: list[Line] = [("size", was + size, sign), ("batch", f"{was}{batch:,} tokens a step", sign)]
+    if chosen:
+        told.insert(0, ("fit", fitted(found.config) if found else "by text, time and machine", ""))
+    elif config.train.fit:
+        told.insert(0, ("fit", "needs a time as budget", ""))
     if found:
         told.append(("loss", f"begins at {found.loss:.2f}" + (f", blind {loss:.2f}" if loss else ""), ""))
     elif loss:
@@ -190,10 +197,10 @@ def _counted(state: State) -> list[Line]:
 
 
 def fitted(config: RunConfig) -> str:
-    """What `train.fit` chose, the most telling first."""
+    """What `train.fit` chose, the most telling first: size and top rate have to fit on 80 columns."""
     model, rate = config.model, max(phase.max_lr for phase in config.train.phases)
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
-    return f"{model.n_layer} layers of {model.n_embd}, rate {rate:.2g}{dropout}"
+    return f"{model.n_layer} layers of {model.n_embd} at {rate:.2g}{dropout}"
 
 
 def explanation(state: State, signs: Glyphs) -> str:
@@ -280,7 +287,7 @@ class RehearsalPane(Vertical):
     DEFAULT_CSS = """
     RehearsalPane { height: 1fr; }
     RehearsalPane #numbers { height: auto; max-height: 75%; }
-    RehearsalPane #schedule { height: 1fr; min-height: 5; }
+    RehearsalPane #schedule { height: 1fr; min-height: 4; }
     """
 
     def __init__(self) -> None:
