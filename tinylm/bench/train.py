@@ -39,6 +39,9 @@ PASS_TOKENS = (1024, 2048, 4096, 14336)
 PEAK_SIZE = 2048
 """Of the square matrices whose product tells the machine's peak."""
 
+GPU_STEPS = 50
+"""A GPU is asked how far it is after so many steps, as a training asks it ten times a second."""
+
 Step = Callable[[], object]
 
 
@@ -49,9 +52,12 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     config = settings.with_values(headless.configuration(options, home, None), train={"compile": "off"})
     place = device.choose_device(config.train.device)
     vocab_size = {"bpe": config.tokenizer.vocab_size, "char": 100, "byte": 257}[config.tokenizer.kind]
-    tokens = config.train.batch_size * config.train.accumulation_steps * config.model.block_size
+    steps = 1 if place.type == "cpu" else GPU_STEPS
+    tokens = steps * config.train.batch_size * config.train.accumulation_steps * config.model.block_size
     for precision in _precisions(config, place):
         ours = _stepper(config, vocab_size, precision)
+        if place.type == "cuda":
+            ours.record()
         take = _taking(ours, vocab_size)
         threads = _best_threads(config, place, ours)
         limit = products_limit(config.model, vocab_size, precision) if place.type == "cpu" else None
@@ -61,7 +67,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
         if place.type == "cpu" and _compile(ours, config, vocab_size, threads, home):
             take()
         yield from _against_plain(config, vocab_size, precision, take, tokens, limit, place)
-        yield from _against_hugging_face(config, vocab_size, precision, take, tokens)
+        yield from _against_hugging_face(config, vocab_size, precision, take, tokens, steps)
 
 
 def _precisions(config: RunConfig, place: torch.device) -> list[Precision]:
@@ -79,12 +85,19 @@ def _stepper(config: RunConfig, vocab_size: int, precision: Precision, **model: 
 
 
 def _taking(stepper: Stepper, vocab_size: int) -> Step:
-    """A step on made-up tokens, for which the host waits."""
+    """A step on made-up tokens, for which the host waits; on a GPU, GPU_STEPS of them."""
     config = stepper.config
     rows = config.train.batch_size * config.train.accumulation_steps
     generator = torch.Generator().manual_seed(0)
     windows = torch.randint(vocab_size, (rows, config.model.block_size + 1), generator=generator).to(stepper.place)
-    return lambda: stepper.take(1, 1e-5, 0.1, windows[:, :-1], windows[:, 1:]).tolist()
+    steps = 1 if stepper.place.type == "cpu" else GPU_STEPS
+
+    def take() -> list[float]:
+        told = [stepper.take(1, 1e-5, 0.1, windows[:, :-1], windows[:, 1:]) for _ in range(steps)]
+        last: list[float] = told[-1].tolist()
+        return last
+
+    return take
 
 
 def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> int:
@@ -140,7 +153,7 @@ def _against_plain(
 
 
 def _against_hugging_face(
-    config: RunConfig, vocab_size: int, precision: Precision, take: Step, tokens: int
+    config: RunConfig, vocab_size: int, precision: Precision, take: Step, tokens: int, steps: int
 ) -> Iterator[Row]:
     from tinylm.bench.gemma import HuggingFace  # noqa: PLC0415  # an optional peer
 
@@ -150,7 +163,7 @@ def _against_hugging_face(
         print(f"Without Hugging Face transformers: {error}", file=sys.stderr, flush=True)
         return
     peer.take()
-    pairs = in_pairs(take, peer.take, PAIRS)
+    pairs = in_pairs(take, lambda: [peer.take() for _ in range(steps)], PAIRS)
     ours, theirs = (tokens / statistics.median(taken) for taken in (pairs.ours, pairs.theirs))
     yield Row(f"train.{precision}.against_hugging_face", ours, "tokens/s", peer="Gemma2, compiled, without dropout",
               peer_value=theirs, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
