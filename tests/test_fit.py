@@ -127,7 +127,7 @@ def test_every_phase_is_slowed_alike_and_none_beyond_what_is_allowed() -> None:
 
 def test_dropout_begins_where_a_text_is_read_again_and_again() -> None:
     assert [fit.dropout(passes) for passes in (0.1, 1, fit.DROPOUT[0][0])] == [0, 0, fit.DROPOUT[0][1]]
-    amounts = [fit.dropout(passes) for passes in (4, 5, 8, 12, 20, 40, 1e6)]
+    amounts = [fit.dropout(passes) for passes in (4, 7, 8, 12, 20, 40, 1e6)]
     assert amounts == sorted(amounts)
     assert amounts[-1] == amounts[-2] == fit.DROPOUT[-1][1]
     assert fitted("1h", tokens=100_000).model.dropout > fitted("1h", tokens=10_000_000).model.dropout == 0
