@@ -6,7 +6,7 @@ A plan is always valid: each function gives a new one that `tinylm.settings.vali
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import tomli_w
 
 from tinylm import disk, paths, settings, wary
-from tinylm.config import ModelConfig, Phase, RunConfig
+from tinylm.config import FITTED, ModelConfig, Phase, RunConfig
 from tinylm.errors import ConfigError, TinyLMError
 from tui import planning
 
@@ -53,13 +53,11 @@ def change(config: RunConfig, key: str, value: Any, home: Path) -> RunConfig:
     """The plan with one setting changed; ConfigError where that does not fit with the others."""
     if key == "preset":
         return from_preset(config, value, home)
-    if settings.is_fitted(key):  # whoever chooses one of the numbers chooses them all
-        config = _put(config, {"train.fit": False})
     if key == "train.phases" and isinstance(value, int):
         return _resized(config, value)
     if key.endswith(".share") and value is not None and config.train.phases[0].share is not None:
-        return _shared(config, int(key.split(".")[2]), value)
-    return _put(config, {key: value})
+        return by_hand(config, _shared(config, int(key.split(".")[2]), value))
+    return by_hand(config, _put(config, {key: value}))
 
 
 def propose(config: RunConfig, key: str, value: Any) -> Fix | None:
@@ -172,6 +170,29 @@ def along(before: RunConfig, after: RunConfig, key: str) -> str:
     return f"Set with it: {named}{' and more' if len(others) > NAMED else ''}."
 
 
+# ---- what Fit chooses ---------------------------------------------------------------------------------------------
+
+
+def by_hand(before: RunConfig, after: RunConfig) -> RunConfig:
+    """`after`, with Fit off where one of its numbers is not what it was: whoever chooses one chooses them all."""
+    if before.train.fit and after.train.fit and _numbers(before) != _numbers(after):
+        return _put(after, {"train.fit": False})
+    return after
+
+
+def with_numbers(config: RunConfig, chosen: RunConfig) -> RunConfig:
+    """The plan with the numbers that Fit chose for it, and nothing else: each phase keeps its texts as they stand."""
+    numbers = _numbers(chosen)
+    for own, phase in zip(config.train.phases, numbers["train"]["phases"], strict=True):
+        phase["sources"] = own.sources  # a run's are absolute paths
+    return settings.with_values(config, **numbers)
+
+
+def _numbers(config: RunConfig) -> dict[str, dict[str, Any]]:
+    """All that Fit would choose, as this plan has it."""
+    return config.model_dump(include={group: set(names) for group, names in FITTED.items()})
+
+
 # ---- phases -------------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +209,7 @@ def with_phase(config: RunConfig, after: int) -> RunConfig:
         old.model_copy(update={"share": half}),
         old.model_copy(update={"share": half, "name": name}),
     ]
-    return settings.with_values(config, train={"phases": [phase.model_dump() for phase in phases]})
+    return _phased(config, phases)
 
 
 def without_phase(config: RunConfig, number: int) -> RunConfig:
@@ -199,7 +220,13 @@ def without_phase(config: RunConfig, number: int) -> RunConfig:
     whole = sum(phase.share or 0 for phase in phases)
     if whole:
         phases = [phase.model_copy(update={"share": (phase.share or 0) / whole}) for phase in phases]
-    return settings.with_values(config, train={"phases": [phase.model_dump() for phase in phases]})
+    return _phased(config, phases)
+
+
+def _phased(config: RunConfig, phases: Sequence[Phase]) -> RunConfig:
+    """The plan with these phases instead."""
+    table = [phase.model_dump() for phase in phases]
+    return by_hand(config, settings.with_values(config, train={"phases": table}))
 
 
 def _resized(config: RunConfig, count: int) -> RunConfig:
@@ -241,23 +268,32 @@ def from_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
 
 
 def reset(config: RunConfig, field: planning.Field, base: RunConfig, home: Path) -> RunConfig:
-    """One setting as the preset has it (its default in a phase that the preset lacks); the preset itself: all of it."""
+    """One setting as the preset has it (its default in a phase that the preset lacks); the preset itself: all of it.
+
+    The last of Fit's numbers that is the preset's again brings the preset's Fit back.
+    """
     if field.kind == "preset":
         return from_preset(config, config.preset, home) if config.preset else RunConfig()
+    if not differs(config, field, base):
+        return config
+    changed = _as_planned(config, field, base, home)
+    if settings.is_fitted(field.key) and _numbers(changed) == _numbers(base):
+        return _put(changed, {"train.fit": base.train.fit})
+    return changed
+
+
+def _as_planned(config: RunConfig, field: planning.Field, base: RunConfig, home: Path) -> RunConfig:
+    """One setting as the preset has it, and what has to go with it."""
     if field.kind == "phases":
-        phases = [phase.model_dump() for phase in base.train.phases]
-        return settings.with_values(config, train={"phases": phases})
+        return _phased(config, base.train.phases)
     value = planned(base, field)
     try:
-        changed = change(config, field.key, value, home)
+        return change(config, field.key, value, home)
     except ConfigError:
         fix = propose(config, field.key, value)
         if fix is None:
             raise
-        changed = fix.config
-    if settings.is_fitted(field.key) and not any(settings.is_fitted(one.key) for one in difference(changed, base)):
-        return _put(changed, {"train.fit": base.train.fit})  # all that is chosen by the rule is the preset's again
-    return changed
+        return fix.config
 
 
 def planned(base: RunConfig, field: planning.Field) -> Any:

@@ -53,10 +53,13 @@ def concerned(config: RunConfig) -> list[int]:
 
 
 def taken_over(config: RunConfig, rate: float) -> RunConfig:
-    """The plan with this top rate in the phases that it is about; their lower rates keep their proportion to it."""
+    """The plan with this top rate in the phases that it is about; their lower rates keep their proportion to it.
+
+    Fit is off then, or it would scale the rate once more.
+    """
     about = concerned(config)
     phases = [_scaled(phase, rate) if i in about else phase for i, phase in enumerate(config.train.phases)]
-    return settings.with_values(config, train={"phases": [phase.model_dump() for phase in phases]})
+    return settings.with_values(config, train={"fit": False, "phases": [phase.model_dump() for phase in phases]})
 
 
 def _scaled(phase: Phase, rate: float) -> Phase:
@@ -97,13 +100,14 @@ def told(valley: Valley, ellipsis: str) -> tuple[str, ...]:
 
 
 def taken(config: RunConfig, rate: float) -> tuple[str, ...]:
-    """What taking a rate over has done to this plan."""
+    """What taking a rate over has done to this plan, which was as it was before."""
     about = concerned(config)
     which = "Top rate is" if len(config.train.phases) == 1 else f"Top rate{_named(about)} is"
     kept = any(config.train.phases[i].base_lr or config.train.phases[i].min_lr for i in about)
     more = " Its lower rates keep their proportion." if kept else ""
+    fit = ", and Fit is off" if config.train.fit else ""
     back = "ctrl+z takes it back."
-    return f"{which} {short(rate)} now.{more} {back}", f"{which} {short(rate)} now. {back}"
+    return f"{which} {short(rate)} now{fit}.{more} {back}", f"{which} {short(rate)} now{fit}. {back}"
 
 
 def _named(phases: list[int]) -> str:
@@ -115,13 +119,16 @@ def _named(phases: list[int]) -> str:
 # ---- as a picture -------------------------------------------------------------------------------------------------
 
 
-def valley_picture(valley: Valley) -> Picture:
-    """The smoothed loss over the rates, with a mark at the suggestion and at the rate that the plan has now."""
+def valley_picture(valley: Valley, now: float) -> Picture:
+    """The smoothed loss over the rates, with a mark at the suggestion and at the rate that the plan has now.
+
+    `now` is said by whoever knows what Fit makes of the plan's rate.
+    """
     if not valley.rates:
         return Picture(empty="no loss that is a number" if valley.found else "the first steps")
     xs, ys = np.array(valley.rates), np.array(valley.losses)
     curves = [Curve(xs, ys, role="train")]
-    borders = [Border(valley.config.train.phases[0].max_lr, "now", either_side=True)]
+    borders = [Border(now, "now", either_side=True)]
     if (rate := valley.suggestion) is not None:
         at = float(np.interp(np.log(rate), np.log(xs), ys))
         curves.append(Curve(np.array([rate]), np.array([at]), role="best", style="points"))

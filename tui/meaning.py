@@ -17,6 +17,7 @@ from tui.planning import Field
 WHY = {
     "train.budget": "How long the training may take. The schedule is laid out to end with it, from measured speed.",
     "preset": "A recipe to start from. Texts and budget that you chose stay; Backspace drops all other changes.",
+    "train.fit": "A rule fitted to measured runs. It needs a time as budget; choosing one of them by hand ends it.",
     "model.n_layer": "More blocks combine what was read in more stages; each costs time in every step.",
     "model.n_embd": "Most weights lie in matrices whose sides are widths: twice the width, up to four times the work.",
     "model.n_head": "Each looks for something else in the text before; together they cost heads times head size.",
@@ -97,8 +98,9 @@ def explained(field: Field, config: RunConfig, larger: RunConfig | None, presets
     default = planning.shown(field, field.default)
     allowed = [part for part in (field.bounds, f"default {default}" if field.kind != "phases" else "") if part]
     used = [f"{name} {planning.shown(field, value)}" for name, value in presets.items() if value is not None]
+    fit = " Fit chooses it." if planning.left_to_fit(config, field) else ""
     told = [
-        f"{field.title}: {field.help}",
+        f"{field.title}: {field.help}{fit}",
         planning.idle(config, field.key),
         effect(config, field, larger),
         f"{field.key}: {'; '.join(allowed) or 'a list'}." + (f" Presets: {', '.join(used)}." if used else ""),

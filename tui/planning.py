@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from tinylm import settings
+from tinylm import fit, settings
 from tinylm.config import Budget, RunConfig
 
 Kind = Literal["integer", "number", "choice", "switch", "text", "texts", "numbers", "budget", "preset", "phases"]
@@ -24,9 +24,8 @@ Kind = Literal["integer", "number", "choice", "switch", "text", "texts", "number
 QUESTION = "How long do you have?"
 
 ESSENTIAL = (
-    "preset", "train.fit", "model.n_layer", "model.n_embd", "model.n_head", "model.block_size", "train.batch_size",
-    "train.phases", "train.phases.N.max_lr", "train.optimizer", "model.dropout", "tokenizer.kind",
-    "tokenizer.vocab_size",
+    "preset", "train.fit", "model.n_layer", "model.n_embd", "model.block_size", "train.batch_size", "train.phases",
+    "train.phases.N.max_lr", "train.optimizer", "model.dropout", "tokenizer.kind", "tokenizer.vocab_size",
 )  # fmt: skip
 """What most people change, in this order; everything else stands in its group below."""
 
@@ -40,6 +39,9 @@ _NOTHING = {
     "train.phases.N.share": "-", "train.phases.N.steps": "-", "preset": "none",
 }  # fmt: skip
 """What stands where nothing is set; else `off`."""
+
+_RATES = ("max_lr", "min_lr", "base_lr")
+"""What Fit chooses of a phase; the rest of it stays."""
 
 
 @dataclass(frozen=True)
@@ -242,10 +244,21 @@ def shown(field: Field, value: Any) -> str:
 
 
 def told(config: RunConfig, field: Field) -> str:
-    """A setting of a plan as the form shows it: its value, or what stands in its place where it counts for nothing."""
+    """A setting of a plan as the form shows it: its value, or what stands in its place where it counts for nothing.
+
+    In parentheses where Fit chooses another.
+    """
     if idle(config, field.key):
         return {"char": "characters", "byte": "256 bytes"}[config.tokenizer.kind]
-    return shown(field, value_of(config, field.key))
+    value = shown(field, value_of(config, field.key))
+    return f"({value})" if left_to_fit(config, field) else value
+
+
+def left_to_fit(config: RunConfig, field: Field) -> bool:
+    """Whether Fit chooses the setting for this plan: what stands there is only where its rule begins."""
+    inside = field.key.startswith("train.phases")
+    chosen = settings.is_fitted(field.key) and (not inside or field.name in _RATES)
+    return chosen and fit.wanted(config)
 
 
 def idle(config: RunConfig, key: str) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.rehearsals import RehearsingEngine, sweep
-from tests.tui.test_plan_screen import TOO_SHORT, drive, make, numbers, until
+from tests.tui.rehearsals import RehearsingEngine, fitted, sweep
+from tests.tui.test_plan_screen import TOO_SHORT, drive, make, numbers, refuse, until
 from tinylm import settings
 from tinylm.config import RunConfig
 from tinylm.events import LrFound
@@ -49,7 +49,9 @@ def test_one_phase_takes_the_rate() -> None:
     config = of_preset("quick")
     taken = finding.taken_over(config, 8e-3)
     assert taken.train.phases[0].max_lr == 8e-3
-    assert taken == settings.with_values(config, train={"phases": [taken.train.phases[0].model_dump()]})
+    assert taken == settings.with_values(config, train={"fit": False, "phases": [taken.train.phases[0].model_dump()]})
+    assert finding.taken(config, 8e-3)[0] == "Top rate is 8e-3 now, and Fit is off. ctrl+z takes it back."
+    assert finding.taken(taken, 8e-3)[0] == "Top rate is 8e-3 now. ctrl+z takes it back."
 
 
 def test_phases_with_the_same_rate_take_it_and_keep_their_shape() -> None:
@@ -100,7 +102,7 @@ def test_where_nothing_was_found_it_says_why(rates: tuple[float, ...], diverged_
         assert told.startswith(why)
         assert "F takes" not in told
     assert valley.suggestion is None
-    assert finding.valley_picture(valley).has_values == bool(rates)
+    assert finding.valley_picture(valley, now=1.2e-2).has_values == bool(rates)
 
 
 # ---- as a picture -------------------------------------------------------------------------------------------------
@@ -108,7 +110,7 @@ def test_where_nothing_was_found_it_says_why(rates: tuple[float, ...], diverged_
 
 def test_the_picture_marks_the_suggestion_on_the_curve_and_the_rate_of_now() -> None:
     valley = whole(of_preset("quick"))
-    picture = finding.valley_picture(valley)
+    picture = finding.valley_picture(valley, now=1.2e-2)
     line, mark = picture.curves
     assert picture.log_x
     assert picture.x_range == (1e-5, 1e-1)
@@ -117,7 +119,7 @@ def test_the_picture_marks_the_suggestion_on_the_curve_and_the_rate_of_now() -> 
     assert min(valley.losses) < mark.ys[0] < max(valley.losses)
     assert [(border.x, border.label) for border in picture.borders] == [(8e-3, "F 8e-3"), (1.2e-2, "now")]
     on_its_way = replace(valley, found=None)
-    assert len(finding.valley_picture(on_its_way).curves) == 1
+    assert len(finding.valley_picture(on_its_way, now=1.2e-2).curves) == 1
 
 
 # ---- on the screen ------------------------------------------------------------------------------------------------
@@ -143,7 +145,7 @@ def test_f_shows_the_valley_and_f_again_takes_its_rate(home: Path) -> None:
         await pilot.press("F")
         await pilot.pause()
         assert app.draft.train.phases[0].max_lr == 8e-3
-        assert screen.sentence() == "Top rate is 8e-3 now. ctrl+z takes it back."
+        assert screen.sentence() == "Top rate is 8e-3 now, and Fit is off. ctrl+z takes it back."
         assert screen.state.valley is None
         assert screen.query_one("#schedule").border_title == "Learning rate"
         await pilot.press("ctrl+z")
@@ -152,6 +154,52 @@ def test_f_shows_the_valley_and_f_again_takes_its_rate(home: Path) -> None:
 
     drive(app, script)
     assert len(engine.sweeps) == 1
+
+
+async def _swept(pilot: Pilot[int], screen: PlanScreen) -> None:
+    await pilot.press("F")
+    await until(pilot, lambda: screen.state.valley and screen.state.valley.found)
+
+
+def _now(screen: PlanScreen) -> float:
+    return next(border.x for border in shown(screen).picture.borders if border.label == "now")
+
+
+def test_with_fit_on_the_rate_is_taken_over_for_the_model_that_fit_chose(home: Path) -> None:
+    app = make(home, RehearsingEngine(tell=fitted))
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        before = app.draft
+        await until(pilot, lambda: screen.state.fresh)
+        await _swept(pilot, screen)
+        await until(pilot, lambda: _now(screen) == pytest.approx(6e-3))
+        await pilot.press("F")
+        await pilot.pause()
+        model, train = app.draft.model, app.draft.train
+        assert (model.n_layer, model.n_embd, train.batch_size, train.phases[0].max_lr) == (6, 256, 12, 8e-3)
+        assert not train.fit, "or the rule would scale the rate again"
+        assert (train.threads, train.precision) == (before.train.threads, before.train.precision)
+        await pilot.press("ctrl+z")
+        await pilot.pause()
+        assert app.draft == before
+
+    drive(app, script)
+
+
+def test_where_nothing_was_rehearsed_the_plans_own_numbers_stay(home: Path) -> None:
+    app = make(home, RehearsingEngine(tell=refuse))
+
+    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+        before = app.draft
+        await until(pilot, lambda: screen.state.fresh)
+        await _swept(pilot, screen)
+        assert _now(screen) == 1.2e-2
+        await pilot.press("F")
+        await pilot.pause()
+        assert app.draft == finding.taken_over(before, 8e-3)
+        assert not app.draft.train.fit
+
+    drive(app, script)
 
 
 def test_the_valley_grows_and_esc_stops_it(home: Path) -> None:

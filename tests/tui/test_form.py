@@ -57,7 +57,7 @@ def test_on_a_small_screen_other_groups_are_closed_and_say_how_many_they_are(hom
         assert shown[0].split() == "How long do you have? ‹ 2 min ›".split()
         await pilot.press("end")
         await pilot.pause()
-        assert "▸ Model  10 more" in lines(form)
+        assert "▸ Model  11 more" in lines(form)
         assert form.rows.row.label == "File"
         assert form.rows.scroll_offset.y > 0
         await pilot.press("enter")
@@ -172,7 +172,7 @@ def test_what_was_set_together_stands_beside_the_field_until_one_goes_on(home: P
         assert not box.has_class("-fault")
         await pilot.press("down")
         await pilot.pause()
-        assert form.rows.row.id == "model.block_size"
+        assert form.rows.row.id == "model.n_kv_head"
         assert not box.display
 
     drive(home, script)
@@ -263,6 +263,31 @@ def test_who_chooses_layers_chooses_all_and_the_presets_number_brings_fit_back(h
     assert drive(home, script).draft == settings.validate(settings.read_preset("quick", home))
 
 
+def test_what_fit_chooses_is_dim_and_in_parentheses_until_it_is_off(home: Path) -> None:
+    async def script(pilot: Pilot[int], form: ConfigForm) -> None:
+        assert lines(form)[3].split() == ["Layers", "(4)"]
+        muted = form.rows.get_component_rich_style("rows--label").color
+        value = next(part for part in form.rows.render_line(3) if part.text == "(4)")
+        assert value.style
+        assert value.style.color == muted
+        await pilot.press("down", "down", "down")
+        value = next(part for part in form.rows.render_line(3) if part.text == "(4)")
+        assert value.style
+        assert value.style.color != muted, "the marked row is to be read"
+        await pilot.click(form.rows, offset=(lines(form)[3].index("›"), 3))
+        assert form.config.model.n_layer == 5, "the arrow is where it is drawn"
+        assert lines(form)[4].split() == ["Width", "128"]
+
+    drive(home, script)
+
+
+def test_the_first_screen_ends_with_a_group_that_says_there_is_more(home: Path) -> None:
+    async def script(_: Pilot[int], form: ConfigForm) -> None:
+        assert "▸ Model  11 more" in lines(form)
+
+    drive(home, script)
+
+
 def test_fit_alone_is_switched_without_a_word(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         await pilot.press("down", "down", "space")
@@ -286,12 +311,16 @@ def test_phases_come_and_go_by_key(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
         await pilot.press("plus", "plus")
         assert [phase.share for phase in form.config.train.phases] == [0.5, 0.25, 0.25]
+        assert not form.config.train.fit, "phases are Fit's, or one's own"
         form.jump("train.phases.0.schedule")
         await pilot.press("minus")
         assert [phase.name for phase in form.config.train.phases] == ["phase 2", "phase 3"]
         form.jump("train.phases")
         await pilot.press("left")
         assert len(form.config.train.phases) == 1
+        await pilot.press("right", "backspace")
+        assert form.config.train.phases == form.base.train.phases
+        assert form.config.train.fit
         await pilot.press("left", "minus")
         assert "at least one phase" in form.fault
 

@@ -349,6 +349,8 @@ def test_the_plan_as_toml_is_changed_and_faults_are_told(home: Path) -> None:
         await pilot.press("f9")
         await pilot.pause()
         assert app.screen is screen
+        assert not app.draft.train.fit
+        assert screen.sentence() == "Fit is off: you chose one of its numbers. ctrl+z takes it back."
 
     drive(app, script)
     assert app.draft.model.n_layer == 5
@@ -426,7 +428,9 @@ def test_undoing_brings_fit_back_too(home: Path) -> None:
         assert (app.draft.model.n_layer, app.draft.train.fit) == (5, False)
         await pilot.press("ctrl+z")
         assert (app.draft.model.n_layer, app.draft.train.fit) == (4, True)
-        assert screen.sentence() == "The plan is as it was before the last change."
+        assert screen.sentence() == "Layers is 4 again."
+        await pilot.press("up", "right", "ctrl+z")
+        assert screen.sentence() == "Fit is on again."
 
     drive(app, script)
 
@@ -555,7 +559,7 @@ def test_how_it_looks_wide_with_two_phases(snap_compare: Any, home: Path) -> Non
 
 
 def test_how_a_fault_looks_while_typing(snap_compare: Any, home: Path) -> None:
-    keys = ("down", "down", "down", "down", "down", "space", "6")
+    keys = ("slash", *"heads", "enter", "space", "6")
     assert snap_compare(make(home), terminal_size=(80, 24), run_before=_pressing(*keys))
 
 

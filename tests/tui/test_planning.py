@@ -240,7 +240,7 @@ def test_what_is_set_together_is_named(home: Path) -> None:
     assert drafting.along(quick, heads, "model.n_head") == "Set with it: Key/value heads 5 (was 4)."
     assert drafting.along(quick, put(quick, model__n_layer=5), "model.n_layer") == ""
     assert drafting.along(quick, preset("seed", home), "preset") == "", "a preset is there to set others"
-    two = drafting.with_phase(quick, 0)
+    two = put(drafting.with_phase(quick, 0), train__fit=True)
     shared = drafting.change(two, "train.phases.1.share", 0.2, home)
     told = "Set with it: Fit off (was on), Phase 1: Share 0.8 (was 0.5)."
     assert drafting.along(two, shared, "train.phases.1.share") == told
@@ -251,7 +251,7 @@ def test_what_is_set_together_is_named(home: Path) -> None:
     [
         ("model.n_layer", 5),
         ("model.n_embd", 256),
-        ("model.n_head", 4),
+        ("model.n_head", 8),
         ("model.n_kv_head", 2),
         ("model.dropout", 0.1),
         ("train.batch_size", 8),
@@ -283,6 +283,37 @@ def test_what_fit_does_not_choose_leaves_it_on(key: str, value: object, home: Pa
     quick = preset("quick", home)
     changed = drafting.change(quick, key, value, home)
     assert [one.key for one in drafting.difference(changed, quick)] == [key]
+
+
+def test_what_is_set_to_what_it_was_changes_nothing(home: Path) -> None:
+    quick = preset("quick", home)
+    assert drafting.change(quick, "model.n_layer", quick.model.n_layer, home) == quick
+
+
+def test_phases_that_come_and_go_turn_fit_off(home: Path) -> None:
+    quick = preset("quick", home)
+    two = drafting.with_phase(quick, 0)
+    assert not two.train.fit
+    assert not drafting.without_phase(put(two, train__fit=True), 0).train.fit
+
+
+def test_by_hand_is_what_changes_a_number_of_fit_while_it_is_on(home: Path) -> None:
+    quick = preset("quick", home)
+    layers, adamw = put(quick, model__n_layer=9), put(quick, train__optimizer="adamw")
+    assert drafting.by_hand(quick, layers) == put(layers, train__fit=False)
+    assert drafting.by_hand(quick, adamw) == adamw
+    off = put(quick, train__fit=False)
+    assert drafting.by_hand(off, layers) == layers, "who turns it on wants it on"
+
+
+def test_the_numbers_that_fit_chose_are_taken_and_nothing_else(home: Path) -> None:
+    quick = put(preset("quick", home), train__phases__0__sources=["./a.txt"])
+    found = fitted(put(quick, train__phases__0__sources=["/there/a.txt"])).config
+    run = put(found, train__threads=2, train__precision="bf16")
+    taken = drafting.with_numbers(quick, run)
+    assert (taken.model.n_layer, taken.train.batch_size, taken.train.phases[0].max_lr) == (6, 12, 6e-3)
+    assert taken.train.phases[0].sources == ["./a.txt"]
+    assert all(settings.is_fitted(one.key) for one in drafting.difference(taken, quick))
 
 
 @pytest.mark.parametrize("name", ["quick", "seed"])
@@ -318,6 +349,29 @@ def test_a_size_that_is_no_choice_is_not_shown_as_one(kind: str, shown: str) -> 
     assert planning.told(config, field("model.n_layer")) == "4"
     said = meaning.explained(size, config, None, {})
     assert any("are the vocabulary" in part for part in said) is (kind != "bpe")
+
+
+FIT_CHOOSES = (
+    "model.n_layer", "model.n_embd", "model.n_head", "model.n_kv_head", "model.dropout", "train.batch_size",
+    "train.phases.0.max_lr", "train.phases.0.min_lr", "train.phases.0.base_lr",
+)  # fmt: skip
+
+
+def test_what_fit_chooses_is_in_parentheses_and_said_so(home: Path) -> None:
+    quick = preset("quick", home)
+    assert {one.key for one in planning.fields(quick) if planning.left_to_fit(quick, one)} == set(FIT_CHOOSES)
+    layers = field("model.n_layer")
+    assert planning.told(quick, layers) == "(4)"
+    assert "Fit chooses it" in meaning.explained(layers, quick, None, {})[0]
+    for own in (put(quick, train__fit=False), put(quick, train__budget="500 steps")):
+        assert not any(planning.left_to_fit(own, one) for one in planning.fields(own)), "its numbers count"
+        assert planning.told(own, layers) == "4"
+        assert "Fit" not in meaning.explained(layers, own, None, {})[0]
+
+
+def test_fit_itself_is_explained(home: Path) -> None:
+    *_, last = meaning.explained(field("train.fit"), preset("quick", home), None, {})
+    assert last == "A rule fitted to measured runs. It needs a time as budget; choosing one of them by hand ends it."
 
 
 def test_shares_of_phases_stay_a_whole(home: Path) -> None:
@@ -382,6 +436,24 @@ def test_the_last_of_fits_numbers_that_is_reset_brings_fit_back(home: Path) -> N
     mine = drafting.reset(mine, field("train.phases.0.max_lr"), quick, home)
     assert mine.train.fit
     assert [one.key for one in drafting.difference(mine, quick)] == ["train.optimizer"]
+
+
+def test_phases_that_are_reset_last_bring_fit_back(home: Path) -> None:
+    quick = preset("quick", home)
+    mine = drafting.change(quick, "model.n_layer", 9, home)
+    mine = drafting.with_phase(mine, 0)
+    mine = drafting.reset(mine, field("train.phases"), quick, home)
+    assert not mine.train.fit, "the layers are still one's own"
+    two = drafting.with_phase(quick, 0)
+    assert drafting.reset(two, field("train.phases"), quick, home) == quick
+
+
+@pytest.mark.parametrize("key", ["model.n_embd", "train.batch_size", "train.phases", "train.phases.0.name"])
+@pytest.mark.parametrize("on", [False, True])
+def test_resetting_what_is_as_in_the_preset_changes_nothing(key: str, on: bool, home: Path) -> None:
+    quick = preset("quick", home)
+    for mine in (put(quick, train__fit=on), put(quick, model__n_layer=9, train__phases__0__max_lr=1e-3, train__fit=on)):
+        assert drafting.reset(mine, field(key), quick, home) == mine
 
 
 def test_heads_that_are_reset_together_bring_fit_back(home: Path) -> None:

@@ -49,6 +49,10 @@ group: a heading opens with Enter, Space or →.
 - **e** explains the marked field at length
 - **Enter** trains
 
+**Fit** is a rule, fitted to measured runs: it picks layers, width, batch, rates and dropout for your text, your time
+and this machine, beginning from the numbers in parentheses. It needs a time as budget. Choosing one of them by hand
+turns it off, **Backspace** on the last that differs turns it on again.
+
 A setting that differs from its preset has a ◆. Loading a preset keeps the texts and the budget where you chose them
 yourself, and replaces the rest; a preset that you save has all settings but the texts.
 
@@ -58,7 +62,8 @@ memory and disk it takes, how many steps fit. Until it is done, what stands ther
 
 **F** finds a learning rate: some sixty steps on copies of the first batches, each with a higher rate, show in ten
 seconds or so where the loss falls and where it turns. **F** again takes the suggested rate over as the top rate of the
-first phase, and of all others that have the same one and the same texts; **Esc** stops it, or leaves the plan as it is.
+first phase, and of all others that have the same one and the same texts, and turns Fit off with what it chose kept;
+**Esc** stops it, or leaves the plan as it is.
 """
     DEFAULT_CSS = """
     PlanScreen #plan { height: 1fr; }
@@ -306,6 +311,7 @@ first phase, and of all others that have the same one and the same texts; **Esc*
         undone = self.studio.draft
         self.studio.set_draft(self._earlier.pop())
         back = drafting.difference(self.studio.draft, undone)
+        back = [one for one in back if one.key != "train.fit"] or back  # Fit goes along with what it chooses
         only = [f"{back[0].title} is {back[0].mine} again."] if len(back) == 1 else []
         self._say(*only, "The plan is as it was before the last change.")
 
@@ -336,7 +342,13 @@ first phase, and of all others that have the same one and the same texts; **Esc*
 
     def action_toml(self) -> None:
         """The whole plan as TOML."""
-        self.app.push_screen(TomlPage(self.studio.draft), lambda config: self._change(config) if config else None)
+        self.app.push_screen(TomlPage(self.studio.draft), self._written)
+
+    def _written(self, config: RunConfig | None) -> None:
+        if config is not None:
+            self._change(drafting.by_hand(self.studio.draft, config))
+            if config != self.studio.draft:
+                self._say("Fit is off: you chose one of its numbers. ctrl+z takes it back.")
 
     def action_load(self) -> None:
         """Choose a preset."""
@@ -402,9 +414,9 @@ first phase, and of all others that have the same one and the same texts; **Esc*
         elif valley and not valley.found:
             return  # it is on its way, and the sentence says how to stop it
         elif valley and valley.suggestion is not None:
-            before = self.studio.draft
-            self._change(finding.taken_over(before, valley.suggestion))
-            self._say(*finding.taken(before, valley.suggestion))
+            swept = self.state.trained  # the sweep was about the model that Fit chose
+            self._change(finding.taken_over(swept, valley.suggestion))
+            self._say(*finding.taken(swept, valley.suggestion))
         else:
             self._insisted = True
             self._said = ()

@@ -16,7 +16,7 @@ from tinylm import fit, schedule
 from tinylm.config import RunConfig
 from tinylm.console import printable
 from tinylm.errors import TinyLMError
-from tui import meaning, planning
+from tui import drafting, meaning, planning
 from tui.finding import Valley, valley_picture
 from tui.glyphs import Glyphs
 from tui.widgets.chart import Border, Chart, Curve, Picture
@@ -85,6 +85,13 @@ class State:
     def rehearsal(self) -> Rehearsal | None:
         """The last numbers, of this plan or the one before."""
         return self.outcome.rehearsal if self.outcome else None
+
+    @property
+    def trained(self) -> RunConfig:
+        """The plan with the numbers that Fit chooses, where a rehearsal of this very plan knows them; else as it is."""
+        if self.config.train.fit and self.fresh and self.rehearsal:
+            return drafting.with_numbers(self.config, self.rehearsal.config)
+        return self.config
 
     def steps(self) -> tuple[int, bool]:
         """The whole length of the schedule, and whether that is more than an example."""
@@ -316,13 +323,12 @@ class RehearsalPane(Vertical):
         chart = self.query_one(Chart)
         if state.valley:
             chart.border_title, chart.border_subtitle = "Loss by learning rate", "Esc closes"
-            self.picture = valley_picture(state.valley)
+            self.picture = valley_picture(state.valley, state.trained.train.phases[0].max_lr)
         else:
             steps, sure = state.steps()
             chart.border_title = "Learning rate"
             chart.border_subtitle = steps_told(steps) if sure else f"as if {steps_told(steps)}"
-            known = state.rehearsal if state.fresh else None
-            self.picture = schedule_picture(known.config if known else state.config, steps)
+            self.picture = schedule_picture(state.trained, steps)
         chart.show(self.picture)
 
 

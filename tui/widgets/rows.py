@@ -210,6 +210,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         else:
             differs = drafting.differs(self._config, row.field, self._base)
             value = planning.told(self._config, row.field)
+            kind = "label" if planning.left_to_fit(self._config, row.field) and not marked else "value"
             before = self.value_at(row)
             space = room - before - 2
             if len(value) > space:
@@ -220,7 +221,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
                 piece(f"{self.signs.diamond if differs else ' '} ", "changed"),
                 piece(f"{row.label:<{before - 4}}", "plain" if differs or marked else "label"),
                 piece(left if arrows else "  ", "arrow"),
-                piece(value, "changed" if differs else "value"),
+                piece(value, "changed" if differs else kind),
                 piece(right if arrows else "  ", "arrow"),
             ]
         strip = Strip(said).adjust_cell_length(room, ground)
