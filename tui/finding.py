@@ -106,8 +106,8 @@ def taken(config: RunConfig, rate: float) -> tuple[str, ...]:
     kept = any(config.train.phases[i].base_lr or config.train.phases[i].min_lr for i in about)
     more = " Its lower rates keep their proportion." if kept else ""
     fit = ", and Fit is off" if config.train.fit else ""
-    back = "ctrl+z takes it back."
-    return f"{which} {short(rate)} now{fit}.{more} {back}", f"{which} {short(rate)} now{fit}. {back}"
+    said, back = f"{which} {short(rate)} now{fit}.", "ctrl+z takes it back."
+    return f"{said}{more} {back}", f"{said} {back}", said
 
 
 def _named(phases: list[int]) -> str:

@@ -51,6 +51,7 @@ def test_one_phase_takes_the_rate() -> None:
     assert taken.train.phases[0].max_lr == 8e-3
     assert taken == settings.with_values(config, train={"fit": False, "phases": [taken.train.phases[0].model_dump()]})
     assert finding.taken(config, 8e-3)[0] == "Top rate is 8e-3 now, and Fit is off. ctrl+z takes it back."
+    assert max(map(len, finding.taken(config, 8e-3)[2:])) <= 58, "on 60 columns"
     assert finding.taken(taken, 8e-3)[0] == "Top rate is 8e-3 now. ctrl+z takes it back."
 
 

@@ -14,6 +14,7 @@ from tinylm import settings
 from tinylm.config import Budget, RunConfig
 from tinylm.errors import ConfigError, DataError
 from tui import drafting, glyphs, meaning, notches, planning
+from tui.screens.plan import PlanScreen
 from tui.turns import Turns
 from tui.widgets import rehearsal as pane
 from tui.widgets.rehearsal import Outcome, State
@@ -371,6 +372,7 @@ def test_what_fit_chooses_is_in_parentheses_and_said_so(home: Path) -> None:
 
 def test_fit_itself_is_explained(home: Path) -> None:
     *_, last = meaning.explained(field("train.fit"), preset("quick", home), None, {})
+    assert "**Fit** is a rule" in PlanScreen.HELP
     assert last == "A rule fitted to measured runs. It needs a time as budget; choosing one of them by hand ends it."
 
 

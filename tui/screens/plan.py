@@ -348,7 +348,7 @@ first phase, and of all others that have the same one and the same texts, and tu
         if config is not None:
             self._change(drafting.by_hand(self.studio.draft, config))
             if config != self.studio.draft:
-                self._say("Fit is off: you chose one of its numbers. ctrl+z takes it back.")
+                self._say("Fit is off: you chose one of its numbers. ctrl+z takes it back.", "Fit is off.")
 
     def action_load(self) -> None:
         """Choose a preset."""
