@@ -133,10 +133,22 @@ def test_dropout_begins_where_a_text_is_read_again_and_again() -> None:
     assert fitted("1h", tokens=100_000).model.dropout > fitted("1h", tokens=10_000_000).model.dropout == 0
 
 
-def test_it_is_said_in_a_sentence() -> None:
-    said = fit.fitted(quick("2m"), 2048, TEXT, 1e-4).in_words()
-    assert said.startswith("For 2m on this machine: 3 layers of 96, ")
-    assert "million tokens" in said
+def test_what_is_lost_before_a_run_goes_at_its_speed_is_not_planned_with() -> None:
+    fast, slow = (fit.fitted(quick("2m"), 2048, TEXT, 5e-5, lost) for lost in (0.0, 25.0))
+    assert slow.tokens * fit.cost(slow.config.model, 2048) == pytest.approx(
+        (1 - 25 / (fit.TRAINED * 120)) * fast.tokens * fit.cost(fast.config.model, 2048)
+    )
+    assert fit.fitted(quick("5s"), 2048, TEXT, 5e-5, 25.0).tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("token_seconds", "told"), [(1e-4, " million tokens, "), (1e-2, ",000 tokens, "), (1e-7, " million tokens, ")]
+)
+def test_it_is_said_in_a_sentence(token_seconds: float, told: str) -> None:
+    said = fit.fitted(quick("2m"), 2048, TEXT, token_seconds).in_words()
+    assert said.startswith("For 2m on this machine: ")
+    assert told in said
+    assert "e+" not in said
 
 
 # ---- where it is asked --------------------------------------------------------------------------------------------

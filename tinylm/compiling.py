@@ -56,6 +56,10 @@ a gradient, over its norm."""
 GAIN = {"fp32": 1.4, "bf16": 2.0}
 """What a compiled pass was measured to make of an eager one's speed (4 layers of 128, 2 cores with AMX)."""
 
+LOST, LOST_EAGER = 25.0, 4.0
+"""Seconds of a run that go by before it goes at its speed, where its passes are compiled beside it and where they are
+not: what the first steps are slower, the measuring, and setting up."""
+
 When = Literal["never", "before", "beside"]
 
 
@@ -77,12 +81,13 @@ def when(train: TrainConfig, begun: bool, went_over: bool, seconds_left: float, 
     return "beside" if seconds_left >= BESIDE_SECONDS else "never"
 
 
-def gain(train: TrainConfig, place: torch.device, precision: Precision) -> float:
-    """How much faster than eager ones a run's passes are about to be, for what is planned before it is known."""
+def gain(train: TrainConfig, place: torch.device, precision: Precision) -> tuple[float, float]:
+    """What is planned with before it is known: how much faster than eager ones a run's passes are about to be, and the
+    seconds lost until then."""
     budget = Budget.parse(train.budget) if train.budget else None
     short = budget is not None and budget.kind == "time" and budget.amount < BESIDE_SECONDS
     compiled = place.type == "cpu" and precision in GAIN and tuning.compiler() is not None
-    return GAIN[precision] if compiled and train.compile != "off" and not short else 1.0
+    return (GAIN[precision], LOST) if compiled and train.compile != "off" and not short else (1.0, LOST_EAGER)
 
 
 class Compilation:

@@ -305,8 +305,8 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     rehearse, tokens = small_pass(config, model, batches)
     choice = tuning.choose(config.train, place, rehearse, home, tuning.shape(config, vocab_size))
     seconds = min(tuning.timed(rehearse, choice.precision) for _ in range(2))  # the first may be cold
-    gain = compiling.gain(config.train, place, choice.precision)
-    chosen = fit.fitted(config, vocab_size, batches.stream.tokens, seconds / tokens / gain)
+    gain, lost = compiling.gain(config.train, place, choice.precision)
+    chosen = fit.fitted(config, vocab_size, batches.stream.tokens, seconds / tokens / gain, lost)
     config = settings.with_values(chosen.config, train={"threads": choice.threads, "precision": choice.precision})
     return config, [note for note in (choice.note, chosen.in_words()) if note]
 
