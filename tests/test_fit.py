@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tinylm import events, fit, headless, paths, session, settings
+from tinylm import counting, events, fit, headless, paths, session, settings
 from tinylm.cli import parser
 from tinylm.config import FITTED, RunConfig
 from tinylm.errors import ConfigError
@@ -23,7 +23,8 @@ TEXT = 2_350_000
 
 def quick(time: str = "2m", **model: object) -> RunConfig:
     table = settings.read_preset("quick", Path())
-    return settings.validate(settings.merge(table, {"model": model, "train": {"budget": time}}))
+    changes = {"model": model, "train": {"budget": time}, "data": {"sources": ["novel.txt"]}}
+    return settings.validate(settings.merge(table, changes))
 
 
 def fitted(time: str, token_seconds: float = 5e-5, tokens: int = TEXT) -> RunConfig:
@@ -69,12 +70,22 @@ def test_more_time_and_a_faster_machine_are_never_spent_on_a_smaller_model() -> 
 def test_the_size_that_is_chosen_is_expected_to_be_the_best() -> None:
     chosen = fit.fitted(quick("2m"), 2048, TEXT, 5e-5)
     mine = fit.expected(chosen.config.model, chosen.tokens, TEXT)
-    for n_layer, n_embd in fit.SIZES:
-        heads = n_embd // 32
-        shape = {"n_layer": n_layer, "n_embd": n_embd, "n_head": heads, "n_kv_head": heads}
-        other = settings.with_values(chosen.config, model=shape)
-        same_time = chosen.tokens * fit.cost(chosen.config.model, 2048) / fit.cost(other.model, 2048)
-        assert fit.expected(other.model, same_time, TEXT) >= mine
+    for size in fit.SIZES:
+        other = fit.sized(chosen.config.model, *size)
+        same_time = chosen.tokens * fit.cost(chosen.config.model, 2048) / fit.cost(other, 2048)
+        assert fit.expected(other, same_time, TEXT) >= mine
+
+
+def test_stories_ask_for_a_larger_model_in_the_same_time() -> None:
+    novel = quick("2m")
+    stories = settings.with_values(novel, data={"sources": ["stories"]})
+    small, large = (fit.fitted(config, 2048, TEXT, 5e-5).config.model for config in (novel, stories))
+    assert counting.layers(small) < counting.layers(large)
+
+
+def test_narrow_layers_have_four_heads_too() -> None:
+    model = fit.fitted(quick("5s"), 2048, TEXT, 5e-5).config.model
+    assert (model.n_embd, model.n_head, model.n_kv_head, model.head_size) == (64, 4, 4, 32)
 
 
 def test_a_preset_is_right_for_its_own_size_and_length() -> None:

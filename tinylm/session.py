@@ -296,7 +296,7 @@ def _session(
 def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
     """The configuration with the numbers that `train.fit` chooses, and what there is to tell of it; else as it was.
 
-    The preset's own model is timed for that, and the threads and the precision that suit it are kept.
+    The preset's own model is timed for that, and the precision that suits it is kept.
     """
     if not fit.wanted(config):
         return (settings.with_values(config, train={"fit": False}) if config.train.fit else config), []
@@ -307,8 +307,10 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     seconds = min(tuning.timed(rehearse, choice.precision) for _ in range(2))  # the first may be cold
     gain, lost = compiling.gain(config.train, place, choice.precision)
     chosen = fit.fitted(config, vocab_size, batches.stream.tokens, seconds / tokens / gain, lost)
-    config = settings.with_values(chosen.config, train={"threads": choice.threads, "precision": choice.precision})
-    return config, [note for note in (choice.note, chosen.in_words()) if note]
+    same = chosen.config.model == config.model  # of another model, threads are measured again: the least ones want one
+    known = {"precision": choice.precision} | ({"threads": choice.threads} if same else {})
+    told = [chosen.in_words(), *([choice.note] if same and choice.note else [])]
+    return settings.with_values(chosen.config, train=known), told
 
 
 def small_pass(config: RunConfig, model: Transformer, batches: Batches) -> tuple[tuning.Rehearse, int]:
