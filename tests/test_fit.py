@@ -27,6 +27,10 @@ def quick(time: str = "2m", **model: object) -> RunConfig:
     return settings.validate(settings.merge(table, changes))
 
 
+def step_tokens(config: RunConfig) -> int:
+    return config.train.batch_size * config.model.block_size
+
+
 def fitted(time: str, token_seconds: float = 5e-5, tokens: int = TEXT) -> RunConfig:
     return fit.fitted(quick(time), 2048, tokens, token_seconds).config
 
@@ -63,7 +67,7 @@ def test_more_time_and_a_faster_machine_are_never_spent_on_a_smaller_model() -> 
         assert sizes[0] == 0
         assert sizes[-1] > 3
         for small, large in pairwise(choices):
-            assert small.train.batch_size <= large.train.batch_size
+            assert step_tokens(small) <= step_tokens(large)
             assert small.train.phases[0].max_lr >= large.train.phases[0].max_lr
 
 
@@ -118,6 +122,14 @@ def test_heads_have_their_size_and_share_keys_as_before() -> None:
     model = fit.fitted(shared, 2048, TEXT, 5e-5).config.model
     assert model.n_head * model.head_size == model.n_embd > 128
     assert model.n_head == 2 * model.n_kv_head
+
+
+def test_a_short_run_has_half_the_context_and_as_many_tokens_a_step() -> None:
+    short, long = (fit.fitted(quick("2m"), 2048, TEXT, 1e-4 / share) for share in (0.2, 2))
+    assert (short.config.model.block_size, long.config.model.block_size) == (128, 256)
+    assert short.tokens < fit.SHORT < long.tokens
+    step = 6 * 256 * (short.tokens / fit.TOKENS) ** fit.BATCH_POWER
+    assert step / 1.25 < step_tokens(short.config) < step * 1.25
 
 
 def test_every_phase_is_slowed_alike_and_none_beyond_what_is_allowed() -> None:
@@ -194,7 +206,7 @@ def test_a_file_that_has_one_of_the_numbers_chooses_them_all_too(home: Path) -> 
 
 def test_other_settings_leave_it_on(home: Path) -> None:
     assert configured(home).train.fit
-    assert configured(home, "--set", "model.block_size=64", "--seed", "3", "--time", "5m").train.fit
+    assert configured(home, "--set", "model.qk_norm=false", "--seed", "3", "--time", "5m").train.fit
 
 
 @pytest.mark.parametrize("budget", ["20 steps", "1 epochs"])

@@ -27,7 +27,7 @@ STORIES = "stories"
 """The name of the built-in corpus among `data.sources`."""
 
 FITTED = {
-    "model": ("n_layer", "n_embd", "n_head", "n_kv_head", "dropout"),
+    "model": ("n_layer", "n_embd", "n_head", "n_kv_head", "block_size", "dropout"),
     "train": ("batch_size", "phases"),
 }
 """What `train.fit` chooses; whoever sets one of them chooses all by themselves."""
@@ -359,8 +359,8 @@ class TrainConfig(Settings):
     fit: bool = Field(
         False,
         title="Fit",
-        description="Choose size, batch, rates and dropout by the text, the time and this machine; what stands here "
-        "is where the rule begins.",
+        description="Choose size, context, batch, rates and dropout by the text, the time and this machine; what "
+        "stands here is where the rule begins.",
     )
     stop_at: int | None = Field(
         None, ge=1, title="Stop at", description="End after this step; schedules stay as planned."

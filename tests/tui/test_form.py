@@ -233,6 +233,8 @@ def test_the_same_arrow_again_takes_what_has_to_go_with_it(home: Path) -> None:
 
 def test_going_elsewhere_takes_what_fits_and_leaves_what_does_not(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
+        form.jump("train.fit")
+        await pilot.press("right")  # off, so that nothing is set along
         form.jump("model.block_size")
         await pilot.press("space", *"512", "down")
         assert form.field is not None

@@ -275,7 +275,7 @@ def test_what_fit_chooses_turns_it_off_when_it_is_set_and_says_so(key: str, valu
         ("train.optimizer", "adamw"),
         ("train.budget", "15m"),
         ("train.accumulation_steps", 2),
-        ("model.block_size", 128),
+        ("model.qk_norm", False),
         ("model.attention_dropout", 0.1),
         ("tokenizer.kind", "char"),
     ],
@@ -353,8 +353,8 @@ def test_a_size_that_is_no_choice_is_not_shown_as_one(kind: str, shown: str) -> 
 
 
 FIT_CHOOSES = (
-    "model.n_layer", "model.n_embd", "model.n_head", "model.n_kv_head", "model.dropout", "train.batch_size",
-    "train.phases.0.max_lr", "train.phases.0.min_lr", "train.phases.0.base_lr",
+    "model.n_layer", "model.n_embd", "model.n_head", "model.n_kv_head", "model.block_size", "model.dropout",
+    "train.batch_size", "train.phases.0.max_lr", "train.phases.0.min_lr", "train.phases.0.base_lr",
 )  # fmt: skip
 
 
