@@ -1,12 +1,14 @@
 """`--bench recipes`: every recipe on the same text, seeds in turn."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tinylm import cli
 from tinylm.bench import recipes
+from tinylm.config import RunConfig
 
 SMALL = """
 [tokenizer]
@@ -95,6 +97,11 @@ def test_without_a_budget_no_preset_takes_its_own(
     rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
     assert 0 < rows["recipes.lively.seconds"]["value"] < 5
     assert rows["recipes.lively.tokens"]["value"] != 20 * 4 * 32, "the preset's own 20 steps"
+
+
+@pytest.mark.parametrize(("budget", "seeds"), [("4m", 3), ("5m", 2), ("1h", 2), ("9000 steps", 3), ("100 epochs", 3)])
+def test_long_runs_are_made_with_fewer_seeds(tiny_config: Callable[..., RunConfig], budget: str, seeds: int) -> None:
+    assert recipes._seeds([tiny_config(train={"budget": budget, "phases": [{"share": 1.0}]})]) == seeds
 
 
 @pytest.mark.parametrize("names", ["nothing", "lively,", ","])

@@ -87,11 +87,6 @@ def test_stories_ask_for_a_larger_model_in_the_same_time() -> None:
     assert counting.layers(small) < counting.layers(large)
 
 
-def test_narrow_layers_have_four_heads_too() -> None:
-    model = fit.fitted(quick("5s"), 2048, TEXT, 5e-5).config.model
-    assert (model.n_embd, model.n_head, model.n_kv_head, model.head_size) == (64, 4, 4, 32)
-
-
 def test_a_preset_is_right_for_its_own_size_and_length() -> None:
     config = quick("100s", n_layer=4, n_embd=128)
     at_home = fit.TRAINED * 100 / fit.TOKENS

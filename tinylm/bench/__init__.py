@@ -18,7 +18,7 @@ BENCHMARKS: dict[str, str] = {
     "app": "training speed in the app against --train, and how late the app's keys are",
     "generate": "writing speed against this machine's own limit, and against Hugging Face transformers where installed",
     "lr": "the loss at learning rates from 1e-5 to 0.1, and the top rate that this suggests for a training",
-    "recipes": "what presets learn from a text in a time: bits per byte of the held-out part, over three seeds",
+    "recipes": "what presets learn from a text in a time: bits per byte of the held-out part, over seeds",
     "start": "how soon the program answers, the app is there, and a training does its first step",
     "tokenize": "from texts to tokens, stage by stage, and against Hugging Face tokenizers where installed",
     "train": "training speed against this machine's own limit, and against Hugging Face transformers where installed",

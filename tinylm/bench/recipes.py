@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,11 +30,14 @@ import torch
 from tinylm import __version__, device, disk, headless, paths, settings
 from tinylm import train as engine
 from tinylm.bench.rows import Row
-from tinylm.config import RunConfig
+from tinylm.config import Budget, RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.events import DataPrepared, Finished
 
-SEEDS = 3
+SEEDS, LONG_SEEDS = 3, 2
+"""How many seeds each recipe is trained with, and how many where the budget is five minutes or more."""
+
+LONG = 300.0
 
 BUDGET = "2m"
 """Where no flag gives one: presets have budgets of their own, and that of `seed` is days on a CPU."""
@@ -44,7 +47,7 @@ BASELINES = ("floor", "triples", "xz")
 
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
-    """Train every recipe SEEDS times, from `--seed` (or 1) on; the rows of each when its last run is over."""
+    """Train every recipe with several seeds, from `--seed` (or 1) on; the rows of each when its last run is over."""
     if not (options.time or options.steps or options.epochs):
         options.time = BUDGET
     names = options.preset.split(",") if options.preset else list(settings.presets(home))
@@ -59,7 +62,8 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
         place = Path(folder)
         (home / "cache").mkdir(parents=True, exist_ok=True)
         (place / "cache").symlink_to((home / "cache").absolute())  # what was compiled and measured before holds here
-        for seed in range(first, first + SEEDS):
+        seeds = range(first, first + _seeds(recipes.values()))
+        for seed in seeds:
             for name, config in recipes.items():
                 print(f"Training {name}, seed {seed} …", file=sys.stderr, flush=True)
                 finished, baselines = _trained(settings.with_values(config, train={"seed": seed}), place)
@@ -68,7 +72,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
                 told = {key: value for key, value in asdict(finished).items() if key not in ("reason", "checkpoint")}
                 runs.append({"recipe": name, "seed": seed} | told)
                 _keep(results, kept)
-                if len(ended[name]) == SEEDS:
+                if seed == seeds[-1]:
                     yield from _rows(name, ended[name], known.get("floor"))
     for baseline in BASELINES:
         if baseline in known:
@@ -103,6 +107,11 @@ def _keep(results: dict[str, object], file: Path) -> None:
     """Write what there is so far, after each run: a benchmark of hours may be stopped."""
     file.parent.mkdir(parents=True, exist_ok=True)
     disk.replace_durably(file, (json.dumps(results, indent=1) + "\n").encode())
+
+
+def _seeds(recipes: Iterable[RunConfig]) -> int:
+    budgets = [Budget.parse(config.train.budget) for config in recipes if config.train.budget]
+    return LONG_SEEDS if any(budget.kind == "time" and budget.amount >= LONG for budget in budgets) else SEEDS
 
 
 def _configuration(options: Namespace, home: Path, name: str) -> RunConfig:

@@ -49,9 +49,9 @@ group: a heading opens with Enter, Space or →.
 - **e** explains the marked field at length
 - **Enter** trains
 
-**Fit** is a rule, fitted to measured runs: it picks layers, width, context, batch, rates and dropout for your text, your
-time and this machine, beginning from the numbers in parentheses. It needs a time as budget. Choosing one of them by
-hand turns it off, **Backspace** on the last that differs turns it on again.
+**Fit** is a rule, fitted to measured runs: it picks layers, width, context, batch, rates and dropout for your text,
+your time and this machine, beginning from the numbers in parentheses. It needs a time as budget. Choosing one of them
+by hand turns it off, **Backspace** on the last that differs turns it on again.
 
 A setting that differs from its preset has a ◆. Loading a preset keeps the texts and the budget where you chose them
 yourself, and replaces the rest; a preset that you save has all settings but the texts.
