@@ -25,7 +25,7 @@ CONTRACT = {
 OURS = {
     "format", "preset", "sample.prompt", "model.embedding_std", "model.zero_head", "model.attention_scale",
     "data.weights", "train.patience",
-    "train.average", "train.decay_epochs", "train.embedding_decay", "train.embedding_lr",
+    "train.average", "train.decay_epochs", "train.embedding_decay", "train.embedding_lr", "train.fit",
 }  # fmt: skip
 """What there is besides."""
 
