@@ -99,6 +99,19 @@ def test_without_a_budget_no_preset_takes_its_own(
     assert rows["recipes.lively.tokens"]["value"] != 20 * 4 * 32, "the preset's own 20 steps"
 
 
+def test_recipes_that_hold_out_other_parts_are_measured_on_that_of_the_first(two: Path, tiny_file: Path) -> None:
+    for name, share in (("lively", 0.3), ("idle", 0.1)):
+        with (two / "presets" / f"{name}.toml").open("a", encoding="utf-8") as file:
+            file.write(f'\n[data]\nval_fraction = {share}\nval_placement = "tail"\n')
+    options = cli.parser().parse_args(
+        ["--bench", "recipes", "--preset", "lively,idle", "--data", str(tiny_file), "--steps", "2"]
+    )
+    first, second = (recipes._configuration(options, two, name) for name in ("lively", "idle"))
+    assert first.data != second.data
+    assert recipes._on_the_same_text(second, first).data == first.data
+    assert recipes._on_the_same_text(second, first).train == second.train
+
+
 @pytest.mark.parametrize(("budget", "seeds"), [("4m", 3), ("5m", 2), ("1h", 2), ("9000 steps", 3), ("100 epochs", 3)])
 def test_long_runs_are_made_with_fewer_seeds(tiny_config: Callable[..., RunConfig], budget: str, seeds: int) -> None:
     assert recipes._seeds([tiny_config(train={"budget": budget, "phases": [{"share": 1.0}]})]) == seeds

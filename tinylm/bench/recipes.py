@@ -1,10 +1,11 @@
 """`--bench recipes`: which recipe learns most from a text in a given time, so that anyone can repeat what we claim.
 
-Each recipe is trained on the same text with the same held-out part and the same budget, each seed by all recipes in
-turn before the next seed. Its figure is the bits per byte of the whole held-out text at the end of the budget: bytes,
-so that vocabularies of different sizes can be compared. A budget in time counts everything from the run's start on;
-one in epochs gives all recipes the same tokens; steps are each recipe's own. Every run is kept, with the command, the
-commit and the machine, in a file of HOME/results: `assets/results` has those that our claims rest on.
+Each recipe is trained on the same text with the same held-out part (that of the first recipe) and the same budget, each
+seed by all recipes in turn before the next seed. Its figure is the bits per byte of the whole held-out text at the end
+of the budget: bytes, so that vocabularies of different sizes can be compared. A budget in time counts everything from
+the run's start on; one in epochs gives all recipes the same tokens; steps are each recipe's own. Every run is kept,
+with the command, the commit and the machine, in a file of HOME/results: `assets/results` has those that our claims rest
+on.
 
     tinylm-studio --bench recipes --data FILE --time 2m                      every preset
     tinylm-studio --bench recipes --data FILE --time 2m --preset quick,seed  these two
@@ -52,6 +53,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
         options.time = BUDGET
     names = options.preset.split(",") if options.preset else list(settings.presets(home))
     recipes = {name: _configuration(options, home, name) for name in names}
+    recipes = {name: _on_the_same_text(config, recipes[names[0]]) for name, config in recipes.items()}
     first = 1 if options.seed is None else options.seed
     ended: dict[str, list[Finished]] = {name: [] for name in names}
     known: dict[str, float] = {}
@@ -107,6 +109,12 @@ def _keep(results: dict[str, object], file: Path) -> None:
     """Write what there is so far, after each run: a benchmark of hours may be stopped."""
     file.parent.mkdir(parents=True, exist_ok=True)
     disk.replace_durably(file, (json.dumps(results, indent=1) + "\n").encode())
+
+
+def _on_the_same_text(config: RunConfig, first: RunConfig) -> RunConfig:
+    """A recipe with what the first one holds out: presets differ in that, and figures of two texts say nothing."""
+    split = first.data.model_dump(include={"val_fraction", "val_placement", "unwrap"})
+    return settings.with_values(config, data=split)
 
 
 def _seeds(recipes: Iterable[RunConfig]) -> int:
