@@ -11,7 +11,7 @@ import pytest
 from tinylm import counting, events, fit, headless, paths, session, settings
 from tinylm.cli import parser
 from tinylm.config import FITTED, RunConfig
-from tinylm.errors import ConfigError
+from tinylm.errors import ConfigError, TinyLMError
 from tinylm.rehearse import rehearse
 from tinylm.train import train
 
@@ -232,6 +232,19 @@ def test_a_run_keeps_the_numbers_and_goes_on_by_them(
         settings.resumed(kept, settings.with_values(longer, train={"eval_iters": 9}))
     with pytest.raises(ConfigError, match=r"model\.n_layer"):
         settings.resumed(kept, settings.with_values(longer, train={"fit": False}, model={"n_layer": 5}))
+
+
+def test_a_giant_to_begin_from_is_refused_before_it_is_built(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "first_model", lambda *_: pytest.fail("it was built"))
+    config = tiny_config(
+        model={"n_layer": 96, "n_embd": 8192},
+        train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]},
+    )
+    with pytest.raises(TinyLMError, match="GB to train"):
+        list(train(config, home, "run"))
+    assert not list((home / "runs").iterdir())
 
 
 def test_a_rehearsal_settles_on_what_the_run_would(

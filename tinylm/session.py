@@ -301,6 +301,7 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     if not fit.wanted(config):
         return (settings.with_values(config, train={"fit": False}) if config.train.fit else config), []
     vocab_size = corpus.tokenizer.vocab_size
+    memory.refuse_giants(config, vocab_size, memory.free(place))
     model, (batches, *_) = first_model(config, corpus).to(place), batches_of(config, corpus)
     rehearse, tokens = small_pass(config, model, batches)
     choice = tuning.choose(config.train, place, rehearse, home, tuning.shape(config, vocab_size))
