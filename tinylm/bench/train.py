@@ -1,9 +1,7 @@
 """`--bench train`: optimizer steps of the reference model, against what the machine could do and against peers.
 
-The limit is the time that the matrix products of a step take alone, forward and backward, at their own shapes and in
-the same precision: of each product the best over thread counts, layouts and pass sizes. Attention's own products are
-left out of it, and everything between the products is free. All figures are in training tokens per second, and every
-ratio is the median of alternating pairs.
+The limit is the time that the matrix products of a step take alone; the ceiling counts attention and the loss too
+(`limits.py`). All figures are in training tokens per second, and every ratio is the median of alternating pairs.
 """
 
 from __future__ import annotations
@@ -15,14 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from tinylm import compiled, counting, device, headless, settings
+from tinylm.bench import limits
 from tinylm.bench.pairs import in_pairs, seconds
 from tinylm.bench.rows import Row
 from tinylm.compiled import CompiledPass
 from tinylm.compiling import Compilation
-from tinylm.config import ModelConfig, RunConfig
+from tinylm.config import RunConfig
 from tinylm.device import Precision
 from tinylm.errors import ConfigError
 from tinylm.model import Transformer
@@ -30,15 +28,6 @@ from tinylm.optim import Optimizer
 from tinylm.step import Stepper
 
 PAIRS = 5
-ROUNDS = 4
-"""How often a product is timed; the fastest counts, since a limit is what the machine can do when it is let."""
-
-PASS_TOKENS = (1024, 2048, 4096, 14336)
-"""Sizes of passes at which products are timed."""
-
-PEAK_SIZE = 2048
-"""Of the square matrices whose product tells the machine's peak."""
-
 GPU_STEPS = 50
 """A GPU is asked how far it is after so many steps, as a training asks it ten times a second."""
 
@@ -60,14 +49,24 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
             ours.record()
         take = _taking(ours, vocab_size)
         threads = _best_threads(config, place, ours)
-        limit = products_limit(config.model, vocab_size, precision) if place.type == "cpu" else None
         name = f"train.{precision}"
+        alone = limits.alone(config.model, vocab_size, precision) if place.type == "cpu" else None
+        limit = alone.limit if alone else None
+        if alone:
+            yield from _parts(name, alone)
         eager = tokens / min(seconds(take) for _ in range(3))
         yield Row(f"{name}.eager", eager, "tokens/s", limit=limit, ratio=eager / limit if limit else None, runs=3)
         if place.type == "cpu" and _compile(ours, config, vocab_size, threads, home):
             take()
-        yield from _against_plain(config, vocab_size, precision, take, tokens, limit, place)
+        yield from _against_plain(config, vocab_size, precision, take, tokens, alone)
         yield from _against_hugging_face(config, vocab_size, precision, take, tokens, steps)
+
+
+def _parts(name: str, alone: limits.Alone) -> Iterator[Row]:
+    """What parts of a step take alone, and the speed that they leave to a step that adds nothing to them."""
+    for part in ("products", "attention", "loss"):
+        yield Row(f"{name}.{part}", 1e6 * getattr(alone, part), "us/token", runs=limits.ROUNDS)
+    yield Row(f"{name}.ceiling", alone.ceiling, "tokens/s", limit=alone.limit, ratio=alone.ceiling / alone.limit)
 
 
 def _precisions(config: RunConfig, place: torch.device) -> list[Precision]:
@@ -132,8 +131,7 @@ def _against_plain(
     precision: Precision,
     take: Step,
     tokens: int,
-    limit: float | None,
-    place: torch.device,
+    alone: limits.Alone | None,
 ) -> Iterator[Row]:
     """Against the same model as one would write it down: the whole batch at once, attention weights dropped too."""
     plain = _stepper(config, vocab_size, "fp32", attention_dropout=config.model.dropout)
@@ -143,12 +141,18 @@ def _against_plain(
     pairs = in_pairs(take, other, PAIRS)
     ours, theirs = (tokens / statistics.median(taken) for taken in (pairs.ours, pairs.theirs))
     name = f"train.{precision}"
-    yield Row(name, ours, "tokens/s", limit=limit, ratio=ours / limit if limit else None, runs=PAIRS)
+    if alone:
+        yield Row(name, ours, "tokens/s", limit=alone.limit, ratio=ours / alone.limit, runs=PAIRS)
+        yield Row(
+            f"{name}.under_ceiling", ours, "tokens/s", limit=alone.ceiling, ratio=ours / alone.ceiling, runs=PAIRS
+        )
+    else:
+        yield Row(name, ours, "tokens/s", runs=PAIRS)
     yield Row(f"{name}.against_plain", ours, "tokens/s", peer="plain eager fp32, attention dropped too",
               peer_value=theirs, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
     used = ours * counting.flops_per_token(config.model, vocab_size)
-    if place.type == "cpu":
-        peak = peak_flops(precision)
+    if alone:
+        peak = limits.peak_flops(precision)
         yield Row(f"{name}.flops", used / 1e9, "GFLOP/s", limit=peak / 1e9, ratio=used / peak, runs=PAIRS)
 
 
@@ -167,51 +171,3 @@ def _against_hugging_face(
     ours, theirs = (tokens / statistics.median(taken) for taken in (pairs.ours, pairs.theirs))
     yield Row(f"train.{precision}.against_hugging_face", ours, "tokens/s", peer="Gemma2, compiled, without dropout",
               peer_value=theirs, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
-
-
-def products_limit(model: ModelConfig, vocab_size: int, precision: Precision) -> float:
-    """Tokens per second if a step were its matrix products alone, each as fast as it can be here."""
-    heads = model.n_head * model.head_size
-    both = heads + 2 * model.n_kv_head * model.head_size
-    hidden = counting.MLP_RATIO * model.n_embd
-    block = [(model.n_embd, both), (heads, model.n_embd), (model.n_embd, 2 * hidden), (hidden, model.n_embd)]
-    shapes = block * model.n_layer + [(model.n_embd, vocab_size)]
-    kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    before, best = torch.get_num_threads(), 0.0
-    for threads in sorted({1, max(1, device.cores() // 2), device.cores()}):
-        torch.set_num_threads(threads)
-        known = {shape: _product_seconds(*shape, kind) for shape in set(shapes)}
-        best = max(best, 1 / sum(known[shape] for shape in shapes))
-    torch.set_num_threads(before)
-    return best
-
-
-def _product_seconds(k: int, n: int, kind: torch.dtype) -> float:
-    """Seconds a token of y = x W, and of the gradients of x and W: x (m, k), W (k, n), each its best way."""
-    best = [float("inf")] * 3
-    for m in PASS_TOKENS:
-        x, w, y = torch.randn(m, k, dtype=kind), torch.randn(k, n, dtype=kind), torch.randn(m, n, dtype=kind)
-        turned = w.t().contiguous()  # the same matrix, its rows lying the other way
-        ways: list[tuple[Callable[[], Tensor], ...]] = [
-            (lambda: x @ w, lambda: x @ turned.t()),  # noqa: B023  # called within the same turn
-            (lambda: y @ w.t(), lambda: y @ turned),  # noqa: B023
-            (lambda: x.t() @ y, lambda: y.t() @ x),  # noqa: B023
-        ]
-        for i, both in enumerate(ways):
-            for way in both:
-                way()
-                best[i] = min(best[i], *(seconds(way) / m for _ in range(ROUNDS)))
-    return sum(best)
-
-
-def peak_flops(precision: Precision) -> float:
-    """Operations per second of a large product, the best over thread counts."""
-    kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE, dtype=kind) for _ in range(2))
-    before, best = torch.get_num_threads(), float("inf")
-    for threads in sorted({1, device.cores()}):
-        torch.set_num_threads(threads)
-        torch.matmul(a, b)
-        best = min(best, *(seconds(lambda: torch.matmul(a, b)) for _ in range(ROUNDS)))
-    torch.set_num_threads(before)
-    return 2 * PEAK_SIZE**3 / best
