@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tinylm.config import RunConfig
+from tinylm.config import RunConfig, TrainConfig
 from tinylm.length import Length
-from tinylm.pace import EVALUATION_SHARE, PLAN_AGAIN_AT, Pace
+from tinylm.pace import EVALUATION_SHARE, PLAN_AGAIN_AT, Pace, affordable, window_seconds
 from tinylm.schedule import plan
 
 
@@ -123,3 +123,32 @@ def test_a_plan_that_misses_its_time_is_noticed() -> None:
     assert not length.misses(), "a plan stands for a while"
     length.pace, length._planned_at = Pace(budget=None, step=2.0), 50.0
     assert not length.misses(), "no time budget, nothing to miss"
+
+
+def timed(budget: str, **train: object) -> TrainConfig:
+    return TrainConfig(budget=budget, **{"batch_size": 10, "eval_iters": 20, "phases": [{"share": 1.0}]} | train)
+
+
+@pytest.mark.parametrize(
+    ("budget", "window", "iters"),
+    [
+        ("100s", 0.001, 20),  # all cost 0.4 s of the 3 that one evaluation may take
+        ("100s", 0.01, 15),  # 0.2 s each
+        ("100s", 10.0, 1),
+        ("100 steps", 10.0, 20),
+        ("2 epochs", 10.0, 20),
+    ],
+)
+def test_an_evaluation_looks_at_what_the_time_can_pay_for(budget: str, window: float, iters: int) -> None:
+    assert affordable(timed(budget), window) == iters
+
+
+def test_a_window_is_a_third_of_its_share_of_a_step() -> None:
+    assert window_seconds(timed("1m", accumulation_steps=2), 6.0) == pytest.approx(0.1)
+
+
+def test_held_out_text_without_end_leaves_time_to_train() -> None:
+    pace = Pace(budget=100, step=1.0, closing_evaluation=500)
+    assert (pace.steps_left(0), pace.overrun) == (80, 480)
+    assert (Pace(budget=100, step=1.0, closing_evaluation=20).overrun, Pace(None, 1.0, 0.0, 500).overrun) == (0, 0)
+    assert Pace(budget=None, step=1.0, closing_evaluation=500).closing == 500

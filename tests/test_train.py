@@ -32,6 +32,7 @@ from tinylm.events import (
     Event,
     Failed,
     Finished,
+    Note,
     Paused,
     Planned,
     RunStarted,
@@ -39,6 +40,7 @@ from tinylm.events import (
     StepDone,
     Warned,
 )
+from tinylm.measure import Measure
 from tinylm.model import Transformer
 from tinylm.pace import Pace
 from tinylm.runs import RunFolder
@@ -410,6 +412,23 @@ def test_a_budget_of_time_plans_again_and_ends(home: Path, tiny_config: Configur
     assert len(told.of(Planned)) > 1
     assert all(event.seconds == 2 for event in told.of(Planned))
     assert [event.step for event in told.of(StepDone)] == list(range(1, finished.step + 1))
+
+
+def test_a_short_time_is_not_eaten_by_measuring(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference recipe's evaluation alone is longer than many a budget, and so may all held-out text be."""
+    wide = {"eval_iters": 10_000, "batch_size": 64, "eval_interval": "auto", "phases": [{"share": 1.0}], "budget": "2s"}
+    told = tell(tiny_config(train=wide), home)
+    config = told.run.config()
+    assert config.train.eval_iters < 100, "10,000 batches of 64 windows do not fit into two seconds"
+    assert any(f"looks at {config.train.eval_iters:,} batches" in note.message for note in told.of(Note))
+    assert not any("more than the time given" in note.message for note in told.of(Note))
+
+    monkeypatch.setattr(Measure, "windows", property(lambda _: (2, 10**9)))
+    told = tell(tiny_config(train={"phases": [{"share": 1.0}], "budget": "2s"}), home, "slow")
+    assert any("more than the time given" in note.message for note in told.of(Note))
+    assert told.events[-1].step > 1, "nothing was left to train in"
 
 
 def test_planning_again_never_leads_back(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:

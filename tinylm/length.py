@@ -3,7 +3,7 @@
 from tinylm import events, schedule, settings
 from tinylm.config import Budget
 from tinylm.errors import ConfigError
-from tinylm.pace import Pace
+from tinylm.pace import Pace, window_seconds
 from tinylm.session import Session
 
 AUTO_EVALS, AUTO_SAMPLES = 20, 10
@@ -32,8 +32,8 @@ class Length:
         self._parts, train = parts, parts.config.train
         self._planned_at = parts.clock.seconds()
         self._budget = Budget.parse(train.budget) if train.budget else None
-        # Guesses from the rehearsal, until it has been timed; a forward pass is a third of a step.
-        window = parts.step_seconds / (train.batch_size * train.accumulation_steps) / 3
+        # Guesses from the rehearsal, until it has been timed.
+        window = window_seconds(train, parts.step_seconds)
         self.pace = Pace(
             budget=self._budget.amount if self._budget and self._budget.kind == "time" else None,
             step=parts.step_seconds,
@@ -41,6 +41,11 @@ class Length:
             closing_evaluation=window * held_out_windows,
             sample=SAMPLE_TOKEN_SECONDS * parts.config.sample.max_new_tokens,
         )
+        if self.pace.overrun > 0:
+            parts.notes.append(
+                "There is so much held-out text that measuring all of it at the end will take about "
+                f"{self.pace.overrun:,.0f} s more than the time given; a smaller data.val_fraction makes it less."
+            )
         try:
             self.plan = schedule.plan(train.phases, self._first_total())
         except ValueError as error:

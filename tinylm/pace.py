@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from tinylm.config import Budget, TrainConfig
+
 PLAN_AGAIN_AT = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94, 0.97)
 """Shares of the time at which the plan is made anew: other programs come and go, and so does half of the speed."""
 
@@ -10,6 +12,13 @@ EVALUATION_SHARE = 0.06
 """Of the time, at most about, that evaluations whose interval is `auto` may take; samples half of that.
 
 Twice as much gave a chart of 30 points, and `stories` in two minutes a tenth fewer steps."""
+
+ONE_EVALUATION = 0.03
+"""Of the time, at most about, that a single evaluation may take. The reference recipe looks at 8,400 windows, which on
+one slow core is longer than five minutes: a run of that time would have had one step."""
+
+CLOSING = 0.2
+"""Of the time, at most, that is set aside to measure all held-out text at the end; what is more comes on top of it."""
 
 MEMORY = 0.8
 """Weight of the past in the running average of a step's time."""
@@ -54,8 +63,14 @@ class Pace:
 
     @property
     def closing(self) -> float:
-        """What remains to do after the last step: evaluate, sample, save."""
-        return self.evaluation + self.closing_evaluation + self.sample + self.save
+        """What is set aside for what remains to do after the last step: evaluate, sample, save."""
+        most = math.inf if self.budget is None else CLOSING * self.budget
+        return self.evaluation + min(self.closing_evaluation, most) + self.sample + self.save
+
+    @property
+    def overrun(self) -> float:
+        """Seconds that measuring all held-out text takes beyond what is set aside for it."""
+        return 0.0 if self.budget is None else max(0.0, self.closing_evaluation - CLOSING * self.budget)
 
     def over(self, elapsed: float) -> bool:
         """Whether another step, and the closing after it, would end nearer beyond the budget than before it."""
@@ -73,3 +88,20 @@ class Pace:
         each = self.step + self.evaluation / eval_interval + self.sample / sample_interval
         each *= 1 + self.save / save_seconds
         return max(0, round((self.budget - elapsed - self.closing) / each))
+
+
+def window_seconds(train: TrainConfig, step: float) -> float:
+    """What a forward pass of a window takes, about, where a step takes `step` seconds: a third of its share."""
+    return step / (train.batch_size * train.accumulation_steps) / 3
+
+
+def affordable(train: TrainConfig, window: float) -> int:
+    """How many batches of both kinds of text an evaluation looks at, where a forward pass of a window takes `window` s.
+
+    Those that are set, or as many as a budget in time can pay for; one at least.
+    """
+    budget = Budget.parse(train.budget) if train.budget else None
+    if budget is None or budget.kind != "time":
+        return train.eval_iters
+    each = 2 * train.batch_size * window
+    return max(1, min(train.eval_iters, int(ONE_EVALUATION * budget.amount / each)))

@@ -22,7 +22,7 @@ from tinylm.config import Budget, RunConfig
 from tinylm.data import Batches, HeldOut
 from tinylm.errors import ConfigError
 from tinylm.length import AUTO_EVALS, AUTO_SAMPLES, SAMPLE_TOKEN_SECONDS
-from tinylm.pace import Pace
+from tinylm.pace import Pace, affordable, window_seconds
 from tinylm.session import REHEARSAL_TOKENS
 from tinylm.step import Stepper
 from tinylm.tryout import Cancelled
@@ -237,11 +237,11 @@ def _size(tensors: Iterable[Tensor]) -> int:
 
 
 def _pace(config: RunConfig, step_seconds: float, held_out: int) -> Pace:
-    """What things take, as `length.Length` guesses it: a forward pass is a third of a step."""
+    """What things take, as `length.Length` guesses it."""
     train = config.train
     budget = Budget.parse(train.budget) if train.budget else None
-    window = step_seconds / (train.batch_size * train.accumulation_steps) / 3
-    rows = train.eval_iters * train.batch_size
+    window = window_seconds(train, step_seconds)
+    rows = affordable(train, window) * train.batch_size
     return Pace(
         budget=budget.amount if budget and budget.kind == "time" else None,
         step=step_seconds,
@@ -290,4 +290,4 @@ def _course(config: RunConfig, pace: Pace, building: float, total: int | None) -
     steps = min(plan.steps, train.stop_at or plan.steps)
     evals, samples = intervals(plan.steps)
     seconds = building + steps * (pace.step + pace.evaluation / evals + pace.sample / samples) + pace.closing
-    return plan, seconds if pace.budget is None else min(seconds, pace.budget)
+    return plan, seconds if pace.budget is None else min(seconds, pace.budget) + pace.overrun

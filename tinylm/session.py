@@ -29,6 +29,7 @@ from tinylm import (
     events,
     fit,
     memory,
+    pace,
     parity,
     prepare,
     runs,
@@ -261,6 +262,11 @@ def _session(
     precision = choice.precision
     step_tokens = train.batch_size * train.accumulation_steps * config.model.block_size
     step_seconds = tuning.timed(rehearse, precision) * step_tokens / tokens
+    if not found:
+        most = pace.affordable(train, pace.window_seconds(train, step_seconds))
+        if most < train.eval_iters:
+            notes.append(f"An evaluation looks at {most:,} batches: {train.eval_iters:,} would take too much time.")
+            config = settings.with_values(config, train={"eval_iters": most})
     stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
     stepper.rows = state.micro_batch or stepper.rows
     resolved = {
