@@ -11,7 +11,7 @@ from tests.test_cli import call
 from tinylm.bench import limits, train
 from tinylm.config import ModelConfig
 
-SHAPE = ModelConfig(n_layer=3, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=8)
+SHAPE = ModelConfig(n_layer=3, n_head=2, n_kv_head=1, n_embd=16, mlp_ratio=2, head_size=8, block_size=8)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_rows_of_a_cpu(home: Path) -> None:
 def test_every_product_of_a_step_is_counted_at_its_own_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(limits, "_product", lambda k, n, _: asked.append((k, n)) or k * n)
-    block = [(16, 32), (16, 16), (16, 128), (64, 16)]  # q, k and v; out; gate and up; down
+    block = [(16, 32), (16, 16), (16, 64), (32, 16)]  # q, k and v; out; gate and up; down
     assert limits._products(SHAPE, 50, "fp32") == 3 * sum(k * n for k, n in block) + 16 * 50
     assert sorted(asked) == sorted({*block, (16, 50)})
 

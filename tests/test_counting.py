@@ -10,7 +10,13 @@ from tinylm.model import Transformer
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize(
-    "changes", [{}, {"n_head": 6, "n_kv_head": 2, "n_embd": 48, "head_size": 10}, {"n_layer": 1, "qk_norm": True}]
+    "changes",
+    [
+        {},
+        {"n_head": 6, "n_kv_head": 2, "n_embd": 48, "head_size": 10},
+        {"n_layer": 1, "qk_norm": True},
+        {"mlp_ratio": 3},
+    ],
 )
 def test_counts(changes: dict[str, object], tied: bool) -> None:
     config = ModelConfig.model_validate({**changes, "tie_embeddings": tied})

@@ -20,6 +20,7 @@ VARIANTS = [
     {"tie_embeddings": True},
     {"head_size": 2, "n_layer": 1},
     {"dropout": 0.5, "norm_eps": 2e-4},
+    {"mlp_ratio": 1},
 ]
 
 

@@ -96,6 +96,13 @@ class ModelConfig(Settings):
         description="Shared by groups of query heads; must divide n_head.",
     )
     n_embd: int = Field(128, ge=8, le=8192, title="Width", description="Numbers that stand for one token inside.")
+    mlp_ratio: int = Field(
+        4,
+        ge=1,
+        le=64,
+        title="Feed-forward",
+        description="Numbers inside of each feed-forward, in multiples of the width.",
+    )
     head_size: int = Field(32, ge=2, le=512, title="Head size", description="Width of one head; even, for RoPE.")
     block_size: int = Field(
         256, ge=8, le=65536, title="Context", description="Tokens that the model sees at once in training."
@@ -203,7 +210,7 @@ class DataConfig(Settings):
         title="Held-out place",
         description="At the end of each text, or in a few spans spread over it.",
     )
-    windows: Literal["chunked", "every_offset"] = Field(
+    windows: Literal["chunked", "every_offset", "documents"] = Field(
         "chunked",
         title="Windows",
         description="chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's.",

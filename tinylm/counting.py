@@ -2,14 +2,11 @@
 
 from tinylm.config import ModelConfig
 
-MLP_RATIO = 4
-"""Hidden width of the feed-forward in multiples of n_embd."""
-
 
 def layers(model: ModelConfig) -> int:
     """Weights of all blocks: queries, keys, values and the way out of attention; gate, up and down."""
     attention = (2 * model.n_head + 2 * model.n_kv_head) * model.head_size * model.n_embd
-    return model.n_layer * (attention + 3 * MLP_RATIO * model.n_embd**2)
+    return model.n_layer * (attention + 3 * model.mlp_ratio * model.n_embd**2)
 
 
 def tables(model: ModelConfig, vocab_size: int) -> int:

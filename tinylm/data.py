@@ -18,6 +18,9 @@ from tinylm.errors import DataError, RunError
 from tinylm.layout import Prepared, Segment
 from tinylm.model import IGNORED
 
+_BLOCK = 1 << 22
+"""Ids that are looked at at a time."""
+
 
 class Corpus:
     """The prepared texts of a run: token ids in a memory map (on a GPU: in its memory), layout and tokenizer."""
@@ -92,16 +95,29 @@ class Stream:
         if corpus.device.type == "cuda":
             self._begins, self._shift = self._begins.to(corpus.device), self._shift.to(corpus.device)
 
+    def documents(self) -> Tensor:
+        """Where documents begin in the stream, in order: at the end-of-text token before each; with 0, always."""
+        found = [torch.zeros(1, dtype=torch.int64)]
+        for first in range(0, self.tokens, _BLOCK):
+            places = torch.arange(first, min(first + _BLOCK, self.tokens), device=self.device)
+            found.append(first + torch.nonzero(self._read(places) == self._corpus.tokenizer.end_of_text)[:, 0].cpu())
+        begins = torch.cat(found)
+        # An end behind which nothing stands opens no document, and the 0 may stand there twice.
+        return begins[begins.diff(append=torch.tensor([self.tokens])) > 1]
+
     def windows(self, starts: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs and targets, each (len(starts), block_size), of the windows that begin at `starts` in the stream.
 
         The stream is a circle: what runs over its end goes on at its beginning.
         """
         offsets = torch.arange(self.block_size + 1, device=starts.device)
-        places = (starts[:, None] + offsets) % self.tokens
-        which = torch.searchsorted(self._begins, places, right=True) - 1
-        ids = self._corpus.read(places + self._shift[which])
+        ids = self._read((starts[:, None] + offsets) % self.tokens)
         return ids[:, :-1], ids[:, 1:]
+
+    def _read(self, places: Tensor) -> Tensor:
+        """The ids at `places` in the stream, any shape."""
+        which = torch.searchsorted(self._begins, places, right=True) - 1
+        return self._corpus.read(places + self._shift[which])
 
 
 class Batches:
@@ -112,15 +128,20 @@ class Batches:
 
         chunked: an epoch cuts the stream from a new phase into windows side by side and visits them in a new order,
         so each token is a target once (up to block_size - 1 tokens rest that epoch). every_offset: an epoch visits a
-        window at each offset once, in a new order.
+        window at each offset once, in a new order. documents: an epoch cuts each document from its beginning on, and
+        visits all windows in a new order; what is left in a document's last one is the beginning of the next document.
         """
         self.stream = stream
         self._chunked = placement == "chunked"
+        self._opening = _from_beginnings(stream) if placement == "documents" else None
         self._batch_size = batch_size
         self._seed = seed
-        self.windows_per_epoch = (
-            stream.tokens // stream.block_size if self._chunked else stream.tokens - stream.block_size
-        )
+        if self._opening is not None:
+            self.windows_per_epoch = len(self._opening)
+        elif self._chunked:
+            self.windows_per_epoch = stream.tokens // stream.block_size
+        else:
+            self.windows_per_epoch = stream.tokens - stream.block_size
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a step, each (batch_size, block_size)."""
@@ -134,9 +155,21 @@ class Batches:
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             here = epochs == epoch
             order = permute(places[here], self.windows_per_epoch, mix(self._seed, epoch))
-            phase = mix(self._seed, epoch, 1) % self.stream.tokens
-            starts[here] = (phase + order * self.stream.block_size) if self._chunked else order
+            if self._opening is not None:
+                starts[here] = self._opening[order]
+            elif self._chunked:
+                starts[here] = mix(self._seed, epoch, 1) % self.stream.tokens + order * self.stream.block_size
+            else:
+                starts[here] = order
         return device.sent(starts % self.stream.tokens, self.stream.device)
+
+
+def _from_beginnings(stream: Stream) -> Tensor:
+    """Where windows begin in the stream that cut each document from its beginning on."""
+    begins = stream.documents()
+    windows = -(-begins.diff(append=torch.tensor([stream.tokens])) // stream.block_size)
+    number = torch.arange(int(windows.sum())) - (windows.cumsum(0) - windows).repeat_interleave(windows)
+    return begins.repeat_interleave(windows) + number * stream.block_size
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tinylm.config import ModelConfig
-from tinylm.counting import MLP_RATIO
 from tinylm.model import Block, KVCache, Transformer
 
 Step = Callable[[list[int]], Tensor]
@@ -117,7 +116,7 @@ class CpuStep:
         self._x_row, self._y_row = self._x.view(-1), self._y.view(-1)
         self._q, self._k, self._v = new(B, H * D), new(B, K * D), new(B, K * D)
         self._queries, self._mixed = new(B * K, H // K, D), new(B * K, H // K, D)  # by the keys that they share
-        self._gate_up = new(B, 2 * MLP_RATIO * config.n_embd)
+        self._gate_up = new(B, 2 * config.mlp_ratio * config.n_embd)
         self._gate, self._up = self._gate_up.chunk(2, dim=-1)
         self._logits = new(B, len(products.embedding))
 

@@ -73,7 +73,7 @@ def _state_bytes(config: RunConfig, vocab_size: int) -> int:
 def _window_bytes(model: ModelConfig, vocab_size: int) -> int:
     """What a window keeps for the backward pass at least, in half precision, and its scores with their gradient."""
     heads = (model.n_head + 2 * model.n_kv_head) * model.head_size
-    kept = model.n_layer * (4 * model.n_embd + heads + 3 * counting.MLP_RATIO * model.n_embd) * torch.float16.itemsize
+    kept = model.n_layer * ((4 + 3 * model.mlp_ratio) * model.n_embd + heads) * torch.float16.itemsize
     return model.block_size * (kept + 2 * vocab_size * torch.float32.itemsize)
 
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from tinylm import dropout
 from tinylm.config import ModelConfig
-from tinylm.counting import MLP_RATIO
 
 IGNORED = -1
 """The target that no loss is counted for: it pads windows that are shorter than a block."""
@@ -117,8 +116,9 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gate_up = nn.Linear(config.n_embd, 2 * MLP_RATIO * config.n_embd, bias=False)  # one product for both
-        self.down = nn.Linear(MLP_RATIO * config.n_embd, config.n_embd, bias=False)
+        inside = config.mlp_ratio * config.n_embd
+        self.gate_up = nn.Linear(config.n_embd, 2 * inside, bias=False)  # one product for both
+        self.down = nn.Linear(inside, config.n_embd, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, T, C) to (B, T, C)."""

@@ -164,7 +164,7 @@ class Optimizer:
         applied = (~skip).float()
         for stack in self._stacks:
             grad = torch.stack([parts[weight][number] for weight, number in stack.places])
-            grad = torch.where(skip, stack.momentum, grad)  # a skipped step leaves the momentum as it is
+            torch.where(skip, stack.momentum, grad, out=grad)  # a skipped step leaves the momentum as it is
             stack.momentum.lerp_(grad, 1 - MUON_MOMENTUM)
             update = orthogonalize(grad.lerp_(stack.momentum, MUON_MOMENTUM), products)  # Nesterov's look ahead
             update *= applied * (-lr * MUON_RMS * math.sqrt(max(update.shape[1:])))

@@ -16,7 +16,7 @@ _POWERS = (
     "n_head", "n_kv_head", "n_embd", "head_size", "block_size", "vocab_size", "batch_size", "accumulation_steps",
     "max_new_tokens",
 )  # fmt: skip
-_ONES = ("n_layer", "threads", "keep_checkpoints", "seed", "patience", "phases")
+_ONES = ("n_layer", "mlp_ratio", "threads", "keep_checkpoints", "seed", "patience", "phases")
 _LINEAR = {
     "dropout": 0.05, "attention_dropout": 0.05, "share": 0.05, "temperature": 0.1, "top_p": 0.05,
     "repetition_penalty": 0.05,

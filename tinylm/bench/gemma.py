@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinylm import counting, device
+from tinylm import device
 from tinylm.config import ModelConfig, RunConfig
 from tinylm.device import Precision
 from tinylm.errors import ConfigError
@@ -27,7 +27,7 @@ def gemma(model: ModelConfig, vocab_size: int) -> Any:
     config = Gemma2Config(
         vocab_size=vocab_size,
         hidden_size=model.n_embd,
-        intermediate_size=counting.MLP_RATIO * model.n_embd,
+        intermediate_size=model.mlp_ratio * model.n_embd,
         num_hidden_layers=model.n_layer,
         num_attention_heads=model.n_head,
         num_key_value_heads=model.n_kv_head,

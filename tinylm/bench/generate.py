@@ -29,7 +29,6 @@ from tinylm.bench.gemma import gemma
 from tinylm.bench.pairs import Pairs, in_pairs, seconds
 from tinylm.bench.rows import Row
 from tinylm.config import ModelConfig, SampleConfig
-from tinylm.counting import MLP_RATIO
 from tinylm.generate import choose_tokens, choose_variants
 from tinylm.model import Transformer
 
@@ -122,7 +121,7 @@ def as_gemma2(model: Transformer) -> Any:
     weights["model.embed_tokens.weight"] = model.embedding.weight.detach() / config.n_embd**0.5
     weights["lm_head.weight"] = model.head.weight.detach()
     heads = [n * config.head_size for n in (config.n_head, config.n_kv_head, config.n_kv_head)]
-    inner = MLP_RATIO * config.n_embd
+    inner = config.mlp_ratio * config.n_embd
     parts = {
         "attention.qkv.weight": (["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], heads),
         "attention.out.weight": (["self_attn.o_proj"], [config.n_embd]),

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tinylm import counting, device
+from tinylm import device
 from tinylm.bench.pairs import seconds
 from tinylm.config import ModelConfig
 from tinylm.device import Precision
@@ -98,7 +98,7 @@ def _best(work: Callable[[], object]) -> float:
 def _products(model: ModelConfig, vocab_size: int, precision: Precision) -> float:
     heads = model.n_head * model.head_size
     both = heads + 2 * model.n_kv_head * model.head_size
-    hidden = counting.MLP_RATIO * model.n_embd
+    hidden = model.mlp_ratio * model.n_embd
     block = [(model.n_embd, both), (heads, model.n_embd), (model.n_embd, 2 * hidden), (hidden, model.n_embd)]
     shapes = block * model.n_layer + [(model.n_embd, vocab_size)]
     known = {shape: _product(*shape, _type(precision)) for shape in set(shapes)}
