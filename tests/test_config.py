@@ -23,8 +23,8 @@ CONTRACT = {
 """The list in the contract, word for word."""
 
 OURS = {
-    "format", "preset", "sample.prompt", "model.embedding_std", "model.zero_head", "model.attention_scale", "model.mlp_ratio",
-    "data.weights", "train.patience",
+    "format", "preset", "sample.prompt", "model.embedding_std", "model.zero_head", "model.attention_scale",
+    "model.mlp_ratio", "data.weights", "train.patience",
     "train.average", "train.decay_epochs", "train.embedding_decay", "train.embedding_lr", "train.fit",
 }  # fmt: skip
 """What there is besides."""
