@@ -66,7 +66,7 @@ def places(home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pyt
     return make
 
 
-@pytest.mark.parametrize("windows", ["chunked", "every_offset", "documents"])
+@pytest.mark.parametrize("windows", ["chunked", "every_offset"])
 @pytest.mark.parametrize("placement", ["tail", "spans"])
 def test_no_window_comes_near_held_out_text(places: Callable[..., Path], placement: str, windows: str) -> None:
     size, block_size = 5000, 16
@@ -152,50 +152,37 @@ def test_every_offset_is_visited_once_an_epoch(tmp_path: Path, batch_size: int) 
     assert torch.equal(ids + 1, targets)  # no window runs over the end of the text
 
 
-def told(folder: Path, lengths: list[int], block_size: int) -> Stream:
+# --- documents -----------------------------------------------------------------------------------------------
+
+
+def told(folder: Path, lengths: list[int]) -> Stream:
     """A stream of documents with so many bytes each, an end-of-text token before each and behind the last."""
     end = [BYTES.end_of_text]
     ids = np.concatenate([part for length in lengths for part in (end, np.arange(length))] + [end])
-    return corpus_of(folder, ids.astype(np.uint16)).stream("g", block_size)
+    return corpus_of(folder, ids.astype(np.uint16)).stream("g", 8)
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 50])
-def test_windows_by_documents_begin_where_documents_begin(tmp_path: Path, batch_size: int) -> None:
-    batches = Batches(told(tmp_path, [7, 20, 0, 3, 8], 8), "documents", batch_size, seed=4)
-    # Documents begin at 0, 8, 30 and 34, with the end-of-text token that opens each; the empty one at 29 is none.
-    expected = [0, 8, 16, 24, 30, 34, 42]
-    per_epoch = batches.windows_per_epoch
-    assert per_epoch == len(expected)
-    starts = torch.cat([batches.starts(step) for step in range(3 * per_epoch // batch_size + 1)])
-    epochs = [starts[epoch * per_epoch : (epoch + 1) * per_epoch] for epoch in range(3)]
-    assert all(epoch.sort().values.tolist() == expected for epoch in epochs)
-    assert len({tuple(epoch.tolist()) for epoch in epochs}) == 3, "each epoch has an order of its own"
-
-
-def test_windows_by_documents_read_each_token(tmp_path: Path) -> None:
-    stream = told(tmp_path, [7, 20, 3, 8], 8)
-    batches = Batches(stream, "documents", 3, seed=4)
-    read = torch.zeros(stream.tokens, dtype=torch.bool)
-    for step in range(batches.windows_per_epoch // 3 + 1):
-        starts = batches.starts(step)
-        ids, targets = batches.draw(step)
-        for i, start in enumerate(starts.tolist()):
-            assert ids[i].tolist()[1:] == targets[i].tolist()[:-1]
-            read[(torch.arange(8) + start + 1) % stream.tokens] = True
-    assert read[1:].all()
+@pytest.mark.parametrize(
+    ("lengths", "most"),
+    [
+        ([20] * 30, 21),
+        ([20] * 18 + [30, 200], 31),  # 19 of 20 are no longer than that
+        ([100], 101),
+        ([5, 0, 5, 0, 5, 5, 5, 5], 6),  # an end behind which nothing stands ends no document
+    ],
+)
+def test_how_long_documents_are(tmp_path: Path, lengths: list[int], most: int) -> None:
+    assert told(tmp_path, lengths).document() == most
 
 
 def test_a_text_without_documents_is_one(tmp_path: Path) -> None:
-    stream = corpus_of(tmp_path, np.arange(100, dtype=np.uint16)).stream("g", 8)
-    assert stream.documents().tolist() == [0]
-    starts = Batches(stream, "documents", 13, seed=1).starts(0)
-    assert starts.sort().values.tolist() == list(range(0, 100, 8))
+    assert counting(tmp_path, 100, 8).document() == 100
 
 
 # --- a pure function of (seed, step) -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("windows", ["chunked", "every_offset", "documents"])
+@pytest.mark.parametrize("windows", ["chunked", "every_offset"])
 def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path, windows: str) -> None:
     stream = counting(tmp_path, 300, 8)
     batches = Batches(stream, windows, 6, seed=9)
@@ -207,7 +194,7 @@ def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path, windows: str) ->
     assert not torch.equal(Batches(stream, windows, 6, seed=10).draw(0)[0], in_order[0])
 
 
-@pytest.mark.parametrize("windows", ["chunked", "every_offset", "documents"])
+@pytest.mark.parametrize("windows", ["chunked", "every_offset"])
 def test_larger_batches_hold_the_same_windows_in_the_same_order(tmp_path: Path, windows: str) -> None:
     stream = counting(tmp_path, 300, 8)
     twos, sixes = (Batches(stream, windows, size, seed=9) for size in (2, 6))

@@ -17,8 +17,8 @@ from tinylm.train import train
 
 Configured = Callable[..., RunConfig]
 
-TEXT = 2_350_000
-"""Tokens of a text to train on."""
+TEXT = fit.Text(tokens=2_350_000, document=500_000)
+"""Three novels."""
 
 
 def quick(time: str = "2m", **model: object) -> RunConfig:
@@ -31,8 +31,8 @@ def step_tokens(config: RunConfig) -> int:
     return config.train.batch_size * config.model.block_size
 
 
-def fitted(time: str, token_seconds: float = 5e-5, tokens: int = TEXT) -> RunConfig:
-    return fit.fitted(quick(time), 2048, tokens, token_seconds).config
+def fitted(time: str, token_seconds: float = 5e-5, tokens: int = TEXT.tokens) -> RunConfig:
+    return fit.fitted(quick(time), 2048, fit.Text(tokens, tokens), token_seconds).config
 
 
 # ---- the rule -----------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def runs() -> list[dict[str, float]]:
 def told(run: dict[str, float]) -> float:
     heads = int(run["n_embd"]) // 32
     shape = quick(n_layer=int(run["n_layer"]), n_embd=int(run["n_embd"]), n_head=heads, n_kv_head=heads).model
-    return fit.expected(shape, run["tokens"], TEXT)
+    return fit.expected(shape, run["tokens"], TEXT.tokens)
 
 
 def test_the_law_tells_what_the_runs_that_it_was_fitted_to_came_to() -> None:
@@ -73,11 +73,11 @@ def test_more_time_and_a_faster_machine_are_never_spent_on_a_smaller_model() -> 
 
 def test_the_size_that_is_chosen_is_expected_to_be_the_best() -> None:
     chosen = fit.fitted(quick("2m"), 2048, TEXT, 5e-5)
-    mine = fit.expected(chosen.config.model, chosen.tokens, TEXT)
+    mine = fit.expected(chosen.config.model, chosen.tokens, TEXT.tokens)
     for size in fit.SIZES:
         other = fit.sized(chosen.config.model, *size)
         same_time = chosen.tokens * fit.cost(chosen.config.model, 2048) / fit.cost(other, 2048)
-        assert fit.expected(other, same_time, TEXT) >= mine
+        assert fit.expected(other, same_time, TEXT.tokens) >= mine
 
 
 def test_stories_ask_for_a_larger_model_in_the_same_time() -> None:
@@ -125,6 +125,24 @@ def test_a_short_run_has_half_the_context_and_as_many_tokens_a_step() -> None:
     assert short.tokens < fit.SHORT < long.tokens
     step = 6 * 256 * (short.tokens / fit.TOKENS) ** fit.BATCH_POWER
     assert step / 1.25 < step_tokens(short.config) < step * 1.25
+
+
+@pytest.mark.parametrize(
+    ("document", "share", "block_size"),
+    [(180, 2, 192), (192, 2, 192), (193, 2, 224), (300, 2, 256), (3, 2, 32), (180, 0.2, 128), (100, 0.2, 128)],
+)
+def test_a_context_is_no_longer_than_documents_are(document: int, share: float, block_size: int) -> None:
+    found = fit.fitted(quick("2m"), 2048, fit.Text(TEXT.tokens, document), 1e-4 / share)
+    assert found.config.model.block_size == block_size
+    step = 6 * 256 * (found.tokens / fit.TOKENS) ** fit.BATCH_POWER
+    assert step / 1.25 < step_tokens(found.config) < step * 1.25
+
+
+def test_stories_have_half_the_feed_forward() -> None:
+    novel = quick("2m")
+    stories = settings.with_values(novel, data={"sources": ["stories"]})
+    ratios = [fit.fitted(config, 2048, TEXT, 5e-5).config.model.mlp_ratio for config in (novel, stories)]
+    assert ratios == [4, 2]
 
 
 def test_every_phase_is_slowed_alike_and_none_beyond_what_is_allowed() -> None:

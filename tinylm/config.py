@@ -27,7 +27,7 @@ STORIES = "stories"
 """The name of the built-in corpus among `data.sources`."""
 
 FITTED = {
-    "model": ("n_layer", "n_embd", "n_head", "n_kv_head", "block_size", "dropout"),
+    "model": ("n_layer", "n_embd", "n_head", "n_kv_head", "mlp_ratio", "block_size", "dropout"),
     "train": ("batch_size", "phases"),
 }
 """What `train.fit` chooses; whoever sets one of them chooses all by themselves."""
@@ -210,7 +210,7 @@ class DataConfig(Settings):
         title="Held-out place",
         description="At the end of each text, or in a few spans spread over it.",
     )
-    windows: Literal["chunked", "every_offset", "documents"] = Field(
+    windows: Literal["chunked", "every_offset"] = Field(
         "chunked",
         title="Windows",
         description="chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's.",

@@ -18,8 +18,8 @@ from tinylm.errors import DataError, RunError
 from tinylm.layout import Prepared, Segment
 from tinylm.model import IGNORED
 
-_BLOCK = 1 << 22
-"""Ids that are looked at at a time."""
+_LOOKED_AT = 1 << 20
+"""Ids by which it is judged how long documents are."""
 
 
 class Corpus:
@@ -95,15 +95,13 @@ class Stream:
         if corpus.device.type == "cuda":
             self._begins, self._shift = self._begins.to(corpus.device), self._shift.to(corpus.device)
 
-    def documents(self) -> Tensor:
-        """Where documents begin in the stream, in order: at the end-of-text token before each; with 0, always."""
-        found = [torch.zeros(1, dtype=torch.int64)]
-        for first in range(0, self.tokens, _BLOCK):
-            places = torch.arange(first, min(first + _BLOCK, self.tokens), device=self.device)
-            found.append(first + torch.nonzero(self._read(places) == self._corpus.tokenizer.end_of_text)[:, 0].cpu())
-        begins = torch.cat(found)
-        # An end behind which nothing stands opens no document, and the 0 may stand there twice.
-        return begins[begins.diff(append=torch.tensor([self.tokens])) > 1]
+    def document(self) -> int:
+        """Tokens that 19 of 20 documents have at most, with the end-of-text token of each; by the first of them."""
+        ids = self._read(torch.arange(min(self.tokens, _LOOKED_AT), device=self.device))
+        ends = torch.nonzero(ids == self._corpus.tokenizer.end_of_text)[:, 0].cpu()
+        lengths = ends.diff(prepend=torch.tensor([0]), append=torch.tensor([len(ids)]))
+        lengths = lengths[lengths > 1].sort().values
+        return int(lengths[(19 * len(lengths) - 1) // 20])
 
     def windows(self, starts: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs and targets, each (len(starts), block_size), of the windows that begin at `starts` in the stream.
@@ -128,20 +126,15 @@ class Batches:
 
         chunked: an epoch cuts the stream from a new phase into windows side by side and visits them in a new order,
         so each token is a target once (up to block_size - 1 tokens rest that epoch). every_offset: an epoch visits a
-        window at each offset once, in a new order. documents: an epoch cuts each document from its beginning on, and
-        visits all windows in a new order; what is left in a document's last one is the beginning of the next document.
+        window at each offset once, in a new order.
         """
         self.stream = stream
         self._chunked = placement == "chunked"
-        self._opening = _from_beginnings(stream) if placement == "documents" else None
         self._batch_size = batch_size
         self._seed = seed
-        if self._opening is not None:
-            self.windows_per_epoch = len(self._opening)
-        elif self._chunked:
-            self.windows_per_epoch = stream.tokens // stream.block_size
-        else:
-            self.windows_per_epoch = stream.tokens - stream.block_size
+        self.windows_per_epoch = (
+            stream.tokens // stream.block_size if self._chunked else stream.tokens - stream.block_size
+        )
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a step, each (batch_size, block_size)."""
@@ -155,21 +148,9 @@ class Batches:
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             here = epochs == epoch
             order = permute(places[here], self.windows_per_epoch, mix(self._seed, epoch))
-            if self._opening is not None:
-                starts[here] = self._opening[order]
-            elif self._chunked:
-                starts[here] = mix(self._seed, epoch, 1) % self.stream.tokens + order * self.stream.block_size
-            else:
-                starts[here] = order
+            phase = mix(self._seed, epoch, 1) % self.stream.tokens
+            starts[here] = (phase + order * self.stream.block_size) if self._chunked else order
         return device.sent(starts % self.stream.tokens, self.stream.device)
-
-
-def _from_beginnings(stream: Stream) -> Tensor:
-    """Where windows begin in the stream that cut each document from its beginning on."""
-    begins = stream.documents()
-    windows = -(-begins.diff(append=torch.tensor([stream.tokens])) // stream.block_size)
-    number = torch.arange(int(windows.sum())) - (windows.cumsum(0) - windows).repeat_interleave(windows)
-    return begins.repeat_interleave(windows) + number * stream.block_size
 
 
 @dataclass(frozen=True)

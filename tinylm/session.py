@@ -313,7 +313,9 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     choice = tuning.choose(config.train, place, rehearse, home, tuning.shape(config, vocab_size))
     seconds = min(tuning.timed(rehearse, choice.precision) for _ in range(2))  # the first may be cold
     gain, lost = compiling.gain(config.train, place, choice.precision)
-    chosen = fit.fitted(config, vocab_size, batches.stream.tokens, seconds / tokens / gain, lost)
+    stream = batches.stream
+    text = fit.Text(stream.tokens, stream.document())
+    chosen = fit.fitted(config, vocab_size, text, seconds / tokens / gain, lost)
     same = chosen.config.model == config.model  # of another model, threads are measured again: the least ones want one
     known = {"precision": choice.precision} | ({"threads": choice.threads} if same else {})
     told = [chosen.in_words(), *([choice.note] if same and choice.note else [])]
