@@ -152,3 +152,23 @@ def test_held_out_text_without_end_leaves_time_to_train() -> None:
     assert (pace.steps_left(0), pace.overrun) == (80, 480)
     assert (Pace(budget=100, step=1.0, closing_evaluation=20).overrun, Pace(None, 1.0, 0.0, 500).overrun) == (0, 0)
     assert Pace(budget=None, step=1.0, closing_evaluation=500).closing == 500
+
+
+@pytest.mark.parametrize("auto", [True, False])
+def test_evaluations_keep_their_distance_where_the_interval_changes(auto: bool) -> None:
+    """60 steps apart at first; at step 200 the plan becomes longer, and they are 70 apart."""
+    state = SimpleNamespace(step=0, evaluated_step=None, sampled_step=None)
+    length = Length.__new__(Length)
+    length._parts, length._auto = SimpleNamespace(state=state), (auto, auto)  # type: ignore[assignment]
+    evaluated, sampled = [], []
+    for step in range(1, 500):
+        state.step = step
+        length.eval_interval = length.sample_interval = 60 if step < 200 else 70
+        if length.evaluates():
+            state.evaluated_step = step
+            evaluated.append(step)
+        if length.samples():
+            state.sampled_step = step
+            sampled.append(step)
+    assert evaluated == sampled
+    assert evaluated == ([60, 120, 180, 250, 320, 390, 460] if auto else [60, 120, 180, 210, 280, 350, 420, 490])

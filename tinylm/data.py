@@ -18,6 +18,9 @@ from tinylm.errors import DataError, RunError
 from tinylm.layout import Prepared, Segment
 from tinylm.model import IGNORED
 
+AHEAD = 32
+"""For so many steps at once it is worked out where windows begin: for each alone it took 1.6 ms of 77 (`stories`)."""
+
 _LOOKED_AT = 1 << 20
 """Ids by which it is judged how long documents are."""
 
@@ -132,6 +135,7 @@ class Batches:
         self._chunked = placement == "chunked"
         self._batch_size = batch_size
         self._seed = seed
+        self._known: tuple[int, Tensor] | None = None
         self.windows_per_epoch = (
             stream.tokens // stream.block_size if self._chunked else stream.tokens - stream.block_size
         )
@@ -142,7 +146,14 @@ class Batches:
 
     def starts(self, step: int) -> Tensor:
         """Where the windows of a step begin in the stream, shape (batch_size,)."""
-        number = torch.arange(step * self._batch_size, (step + 1) * self._batch_size)
+        first = step - step % AHEAD
+        if self._known is None or self._known[0] != first:
+            self._known = first, self._starts_from(first)
+        return self._known[1][step - first]
+
+    def _starts_from(self, first: int) -> Tensor:
+        """Those of `AHEAD` steps from `first` on, a row each: (AHEAD, batch_size)."""
+        number = torch.arange(first * self._batch_size, (first + AHEAD) * self._batch_size)
         epochs, places = number // self.windows_per_epoch, number % self.windows_per_epoch
         starts = torch.empty_like(number)
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
@@ -150,7 +161,7 @@ class Batches:
             order = permute(places[here], self.windows_per_epoch, mix(self._seed, epoch))
             phase = mix(self._seed, epoch, 1) % self.stream.tokens
             starts[here] = (phase + order * self.stream.block_size) if self._chunked else order
-        return device.sent(starts % self.stream.tokens, self.stream.device)
+        return device.sent((starts % self.stream.tokens).view(AHEAD, -1), self.stream.device)
 
 
 @dataclass(frozen=True)

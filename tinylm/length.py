@@ -83,6 +83,19 @@ class Length:
         last = min(self.plan.steps, stop_at or self.plan.steps)
         return step >= last or (step > 0 and self.pace.over(self._parts.clock.seconds()))
 
+    def evaluates(self) -> bool:
+        """Whether an evaluation falls due after this step."""
+        return self._is_due(self._parts.state.evaluated_step, self.eval_interval, auto=self._auto[0])
+
+    def samples(self) -> bool:
+        """Whether a sample falls due after this step."""
+        return self._is_due(self._parts.state.sampled_step, self.sample_interval, auto=self._auto[1])
+
+    def _is_due(self, last: int | None, interval: int, *, auto: bool) -> bool:
+        """At multiples of the interval; an `auto` one changes with the plan, so it counts from the last time."""
+        step = self._parts.state.step
+        return step - (last or 0) >= interval if auto else step % interval == 0
+
     def _fitting(self) -> int:
         """How many more steps fit at the speed of late."""
         seconds = self._parts.config.train.checkpoint_seconds

@@ -146,9 +146,9 @@ class Training:
                 self.told_at = self.clock.seconds()
             if self.length.is_reached():  # its evaluation, sample and checkpoint are those of the closing
                 break
-            if state.step % self.length.eval_interval == 0:
+            if self.length.evaluates():
                 yield from self._evaluate()
-            if state.step % self.length.sample_interval == 0 or control.sample.is_set():
+            if self.length.samples() or control.sample.is_set():
                 control.sample.clear()
                 yield from self._sample()
             if self._save_due():
