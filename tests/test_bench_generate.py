@@ -12,7 +12,9 @@ from tinylm.bench import generate as measuring
 from tinylm.config import ModelConfig
 from tinylm.model import Transformer
 
-SHAPE = ModelConfig(n_layer=2, n_head=4, n_kv_head=2, n_embd=24, head_size=8, mlp_ratio=3, block_size=32)
+SHAPE = ModelConfig(
+    n_layer=2, n_head=4, n_kv_head=2, n_embd=24, head_size=8, mlp_ratio=3, block_size=32, rope_theta=1e5
+)
 
 
 @pytest.fixture

@@ -138,11 +138,15 @@ def test_a_context_is_no_longer_than_documents_are(document: int, share: float, 
     assert step / 1.25 < step_tokens(found.config) < step * 1.25
 
 
-def test_stories_have_half_the_feed_forward() -> None:
-    novel = quick("2m")
-    stories = settings.with_values(novel, data={"sources": ["stories"]})
-    ratios = [fit.fitted(config, 2048, TEXT, 5e-5).config.model.mlp_ratio for config in (novel, stories)]
-    assert ratios == [4, 2]
+def test_stories_have_numbers_of_their_own() -> None:
+    config = settings.with_values(quick("2m"), data={"sources": ["stories"]})
+    stories = fit.fitted(config, 2048, TEXT, 5e-5)
+    own, model, train = fit.STORIES_OWN, stories.config.model, stories.config.train
+    assert model.mlp_ratio == own.mlp_ratio != config.model.mlp_ratio
+    wide = (config.model.n_embd / model.n_embd) ** fit.RATE_POWER
+    assert train.phases[0].max_lr == pytest.approx(own.rate * wide * config.train.phases[0].max_lr, rel=0.01)
+    step = own.step * 6 * 256 * (stories.tokens / fit.TOKENS) ** fit.BATCH_POWER
+    assert step / 1.25 < step_tokens(stories.config) < step * 1.25
 
 
 def test_every_phase_is_slowed_alike_and_none_beyond_what_is_allowed() -> None:

@@ -57,7 +57,7 @@ def test_on_a_small_screen_other_groups_are_closed_and_say_how_many_they_are(hom
         assert shown[0].split() == "How long do you have? ‹ 2 min ›".split()
         await pilot.press("end")
         await pilot.pause()
-        assert "▸ Model  11 more" in lines(form)
+        assert "▸ Model  12 more" in lines(form)
         assert form.rows.row.label == "File"
         assert form.rows.scroll_offset.y > 0
         await pilot.press("enter")
@@ -285,7 +285,7 @@ def test_what_fit_chooses_is_dim_and_in_parentheses_until_it_is_off(home: Path) 
 
 def test_the_first_screen_ends_with_a_group_that_says_there_is_more(home: Path) -> None:
     async def script(_: Pilot[int], form: ConfigForm) -> None:
-        assert "▸ Model  11 more" in lines(form)
+        assert "▸ Model  12 more" in lines(form)
 
     drive(home, script)
 

@@ -353,8 +353,8 @@ def test_a_size_that_is_no_choice_is_not_shown_as_one(kind: str, shown: str) -> 
 
 
 FIT_CHOOSES = (
-    "model.n_layer", "model.n_embd", "model.n_head", "model.n_kv_head", "model.block_size", "model.dropout",
-    "train.batch_size", "train.phases.0.max_lr", "train.phases.0.min_lr", "train.phases.0.base_lr",
+    "model.n_layer", "model.n_embd", "model.n_head", "model.n_kv_head", "model.mlp_ratio", "model.block_size",
+    "model.dropout", "train.batch_size", "train.phases.0.max_lr", "train.phases.0.min_lr", "train.phases.0.base_lr",
 )  # fmt: skip
 
 
