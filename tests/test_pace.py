@@ -101,8 +101,8 @@ def test_intervals_by_number() -> None:
 def test_costly_evaluations_and_samples_are_rarer() -> None:
     pace = Pace(budget=None, step=1.0, evaluation=12, sample=12)
     evaluations, samples = pace.intervals(1000, 20, 10)
-    assert evaluations == 12 / EVALUATION_SHARE == 200  # 12 s in each 200 s
-    assert samples == 400
+    assert evaluations == 12 / EVALUATION_SHARE == 300  # 12 s in each 300 s
+    assert samples == 600
 
 
 def test_a_plan_that_misses_its_time_is_noticed() -> None:

@@ -8,10 +8,10 @@ from tinylm.config import Budget, TrainConfig
 PLAN_AGAIN_AT = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94, 0.97)
 """Shares of the time at which the plan is made anew: other programs come and go, and so does half of the speed."""
 
-EVALUATION_SHARE = 0.06
+EVALUATION_SHARE = 0.04
 """Of the time, at most about, that evaluations whose interval is `auto` may take; samples half of that.
 
-Twice as much gave a chart of 30 points, and `stories` in two minutes a tenth fewer steps."""
+Three times as much gave a chart of 30 points, and `stories` in two minutes a tenth fewer steps."""
 
 ONE_EVALUATION = 0.03
 """Of the time, at most about, that a single evaluation may take. The reference recipe looks at 8,400 windows, which on
