@@ -44,10 +44,10 @@ STORIES_OWN = Own(size=1.5, mlp_ratio=2, rate=0.75)
 
 All with 1.38 million tokens, 4 layers of 128, a context of 192, bits per byte. The feed-forward half as wide: 0.6666,
 0.6664, 0.6681 (seeds 1 to 3), for a sixth less time; as wide as usual 0.6670; with six layers 0.6631, for two fifths
-more time. Then 9e-3 instead of 1.2e-2 0.6652 (1.6e-2 0.6681). Nothing came of decaying for 0.5 or 0.3 of the
-steps (0.6670, 0.6671), no weight decay (0.6697), rope_theta 1e5 (0.6673), an attention_scale of 3 (0.6591, 0.6700,
-0.6674, seeds 1 to 3; in larger steps 0.6707), of 4 (0.6716), keys shared by two heads (0.6676). Steps 1.5 times as long take a
-twentieth less time for as many tokens; in two minutes they came to 0.6541, 0.6550, 0.6642, as long as here to 0.6547,
+more time. Then 9e-3 instead of 1.2e-2 0.6652 (1.6e-2 0.6681). Nothing came of decaying for 0.5 or 0.3 of the steps
+(0.6670, 0.6671), no weight decay (0.6697), rope_theta 1e5 (0.6673), an attention_scale of 3 (0.6591, 0.6700, 0.6674,
+seeds 1 to 3; in larger steps 0.6707), of 4 (0.6716), keys shared by two heads (0.6676). Steps 1.5 times as long take a
+twentieth less time for as many tokens; in two minutes they came to 0.6541, 0.6550, 0.6642, those of now to 0.6547,
 0.6525, 0.6609 (seeds 1 to 3, the first with nothing compiled before).
 
 With more time and a context of 256: 4 layers of 128 came to 0.651 with 1.9 million tokens, 3 of 96 to 0.662 with 2.7
