@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tinylm import settings
+from tinylm import native, settings
 from tinylm.config import RunConfig
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; nothing here is large enough for two
@@ -60,6 +60,13 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     """No test finds or touches the homes of the person who runs it."""
     monkeypatch.delenv("TINYLM_HOME", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "user-data"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
+    monkeypatch.setattr(native, "keep_in", lambda _: None)
+    monkeypatch.setattr(native, "_home", None)
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """The clock of a run, in a world whose time the test makes."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tinylm import clock
@@ -82,3 +85,10 @@ def test_it_stands_still_as_long_as_it_is_told(world: World) -> None:
     run.go_on()
     assert run.seconds() == 5
     assert not run.slept
+
+
+def test_waiting_for_a_compiler_is_work() -> None:
+    """The time of others counts once they are waited for."""
+    before = clock._worked()
+    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+    assert clock._worked() > before + 0.05

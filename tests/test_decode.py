@@ -1,12 +1,14 @@
 """One step of decoding: on each device, for any shape and any number of texts, what the plain model says."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from tinylm import decode
+from tinylm import decode, native, tuning
 from tinylm.config import ModelConfig
-from tinylm.decode import CapturedStep, CpuStep, Step, WholeRoom, steps_for
+from tinylm.decode import CapturedStep, CpuStep, NativeStep, Step, WholeRoom, steps_for
 from tinylm.model import KVCache, Transformer
 
 ROOM = 16
@@ -43,6 +45,89 @@ def filled(model: Transformer, ids: Tensor) -> KVCache:
 
 def step_for(model: Transformer, cache: KVCache) -> Step:
     return steps_for(model, len(cache))(cache)
+
+
+# ---- compiled where it runs -----------------------------------------------------------------------------------------
+
+needs_compiler = pytest.mark.skipif(tuning.compiler() is None, reason="needs a C++ compiler")
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose cache the compiled step is kept in."""
+    return tmp_path_factory.mktemp("native")
+
+
+@pytest.fixture
+def compiled(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_home", kept)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("texts", [1, 2, 5, 9, 16, 27])
+@pytest.mark.parametrize("changes", VARIANTS, ids=str)
+@torch.inference_mode()
+def test_compiled_steps_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
+    model, ids = build(**changes), some_ids(texts)
+    cache = filled(model, ids[:, :3])
+    step = step_for(model, cache)
+    assert isinstance(step, NativeStep)
+    for place in range(3, ROOM):
+        scores = step(ids[:, place].tolist())
+        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
+        assert cache.length == place + 1
+    whole = filled(model, ids)
+    torch.testing.assert_close(cache.keys, whole.keys, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(cache.values, whole.values, rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@torch.inference_mode()
+def test_what_is_no_number_is_noticed(bad: float) -> None:
+    model, ids = build(), some_ids(2)
+    model.blocks[0].feed_forward.down.weight[3, 5] = bad  # type: ignore[union-attr, index, operator]
+    scores = step_for(model, filled(model, ids[:, :3]))(ids[:, 3].tolist())
+    assert not torch.isfinite(scores).any()
+
+
+@needs_compiler
+def test_it_is_compiled_once_and_made_again_where_it_is_damaged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_home", home)
+    assert native.code() is not None
+    [library] = (home / "cache" / "compiled").glob("*.so")
+    whole, made = library.read_bytes(), library.stat().st_mtime_ns
+    native._code.cache_clear()
+    assert native.code() is not None
+    assert library.stat().st_mtime_ns == made
+    library.unlink()  # what is loaded stays as it is
+    library.write_bytes(whole[: len(whole) // 2])
+    native._code.cache_clear()
+    assert native.code() is not None
+    assert library.read_bytes() == whole
+    assert sorted(path.suffix for path in library.parent.iterdir()) == [".sha256", ".so"]
+
+
+@pytest.mark.parametrize("fault", ["no compiler", "it fails", "it makes something else", "no room"])
+def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_home", home)
+    if fault == "no compiler":
+        monkeypatch.setattr(tuning, "compiler", lambda: None)
+    elif fault == "it fails":
+        monkeypatch.setattr(native, "_FLAGS", ("--no-such-flag",))
+    elif fault == "it makes something else":
+        monkeypatch.setattr(native, "_CLOSE", -1.0)
+    else:
+        (home / "cache").write_text("a file where a folder should be")
+    model, ids = build(), some_ids(1)
+    with torch.inference_mode():
+        assert isinstance(step_for(model, filled(model, ids[:, :3])), CpuStep)
+    assert [*home.glob("cache/compiled/*")] == [], "half-made files were left"
+
+
+# ---- by torch's operations ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("texts", [1, 2, 5])

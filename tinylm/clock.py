@@ -1,5 +1,6 @@
 """The clock of a run: it counts what the run itself took, over all its starts, and nothing else."""
 
+import os
 import time
 
 SLEEP_SECONDS = 5.0
@@ -18,7 +19,7 @@ class Clock:
         """Seconds without any work that were left out, each time; to be told, and emptied, by whoever looks."""
         self._zero = began - seconds
         self._stopped_at: float | None = None
-        self._worked, self._seen = time.process_time(), time.perf_counter()
+        self._worked, self._seen = _worked(), time.perf_counter()
 
     def seconds(self) -> float:
         """What it says now; a sleep since the last look is left out.
@@ -26,7 +27,7 @@ class Clock:
         The time is read once, and last: a program may be stopped between any two calls, and whatever passes after the
         reading is the next look's.
         """
-        worked = time.process_time()
+        worked = _worked()
         now = time.perf_counter()
         passed, busy = now - self._seen, worked - self._worked
         self._worked, self._seen = worked, now
@@ -44,6 +45,12 @@ class Clock:
     def go_on(self) -> None:
         """Count again, from where it stood; nothing where it did not stand."""
         if self._stopped_at is not None:
-            self._worked, self._seen = time.process_time(), time.perf_counter()
+            self._worked, self._seen = _worked(), time.perf_counter()
             self._zero += self._seen - self._stopped_at
             self._stopped_at = None
+
+
+def _worked() -> float:
+    """Seconds of work of this program, and of others, as a compiler, that it called and waited for."""
+    others = os.times()
+    return time.process_time() + others.children_user + others.children_system

@@ -45,14 +45,19 @@ def seal(path: Path) -> Path:
     return sum_
 
 
+def opened(path: Path) -> ctypes.CDLL:
+    """A sealed library; OSError where it cannot be loaded, or is not what was sealed: damaged code would crash."""
+    if hashlib.sha256(path.read_bytes()).hexdigest().encode() != wary.read(path.with_suffix(".sha256"), 100):
+        raise OSError(f"{path} is not what was made")
+    return ctypes.CDLL(str(path))
+
+
 class CompiledPass:
     """A loaded library: loss and gradients of one pass."""
 
     def __init__(self, path: Path) -> None:
-        """OSError where it cannot be loaded, or is not what was sealed: damaged code would not fail, but crash."""
-        if hashlib.sha256(path.read_bytes()).hexdigest().encode() != wary.read(path.with_suffix(".sha256"), 100):
-            raise OSError(f"{path} is not what was made")
-        code = ctypes.CDLL(str(path))
+        """OSError where it cannot be loaded."""
+        code = opened(path)
         self._run = code.AOTInductorModelContainerRun
         self._container = ctypes.c_void_p()
         made = code.AOTInductorModelContainerCreateWithDevice(

@@ -2,7 +2,7 @@
 
 import torch
 
-from tinylm import checkpoint, device, memory, wary
+from tinylm import checkpoint, device, memory, native, wary
 from tinylm.config import ModelConfig
 from tinylm.errors import ConfigError, RunError
 from tinylm.model import Transformer
@@ -24,6 +24,7 @@ def load_tokenizer(run: RunFolder) -> Tokenizer:
 def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") -> tuple[Transformer, Tokenizer]:
     """The model of a checkpoint (`latest`, `best` or a step) and the run's tokenizer; threads are left as they are."""
     place = device.choose_device(wanted_device)
+    native.keep_in(run.path.parent.parent)
     config, tokenizer = run.config(), load_tokenizer(run)
     found = checkpoint.load(checkpoint.find(run, which))
     weights = found.model_of(config.model, tokenizer.vocab_size)

@@ -29,6 +29,7 @@ from tinylm import (
     events,
     fit,
     memory,
+    native,
     pace,
     parity,
     prepare,
@@ -227,6 +228,7 @@ def _session(
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
     home = run.path.parent.parent
+    native.keep_in(home)
     if not found:
         config, told = settled(config, corpus, place, home)
         notes += told
@@ -316,7 +318,8 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     stream = batches.stream
     text = fit.Text(stream.tokens, stream.document())
     chosen = fit.fitted(config, vocab_size, text, seconds / tokens / gain, lost)
-    same = chosen.config.model == config.model  # of another model, threads are measured again: the least ones want one
+    # Of another size, threads are measured again: the least ones want one.
+    same = all(getattr(chosen.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))
     known = {"precision": choice.precision} | ({"threads": choice.threads} if same else {})
     told = [chosen.in_words(), *([choice.note] if same and choice.note else [])]
     return settings.with_values(chosen.config, train=known), told

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinylm import counting, load, settings
+from tinylm import counting, load, native, settings
 from tinylm.bench.gemma import gemma
 from tinylm.bench.pairs import Pairs, in_pairs, seconds
 from tinylm.bench.rows import Row
@@ -44,11 +44,12 @@ AGREE = 1e-3
 Work = Callable[[], object]
 
 
-def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: ARG001
+def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: ARG001  # all of them look alike
     """One text, greedy, against the limit; several, drawn, against one; and one, greedy, against the peer: a minute."""
     config = settings.validate(settings.read_preset("seed", home)).model
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0)).eval()
     load.settle_threads(model)
+    native.keep_in(home)
     yield from rows(model)
 
 

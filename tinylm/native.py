@@ -1,0 +1,173 @@
+"""`decode.cpp` as machine code: compiled where it runs, in half a second, and kept in HOME/cache.
+
+It needs a C++ compiler and nothing of torch's. Where there is none, or what comes out of it does not load or computes
+something else, `code` is None, and writing takes torch's operations.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tinylm import compiled, device, known, paths, tuning
+from tinylm.config import ModelConfig
+from tinylm.model import Block, KVCache, Transformer
+
+_SOURCE = Path(__file__).with_name("decode.cpp")
+
+_FLAGS = (
+    "-O3", "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native", "-shared", "-fPIC",
+    # Sums in any order, or nothing is vectorized; but numbers that are none stay what they are, and are noticed.
+    "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math", "-freciprocal-math", "-fno-math-errno",
+)  # fmt: skip
+
+_SECONDS = 60
+"""Patience with a compiler."""
+
+_CLOSE = 1e-3
+
+_home: Path | None = None
+
+
+class _Shape(ctypes.Structure):
+    """`Shape` of decode.cpp."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("n_layer", "B", "C", "H", "K", "D", "I", "V", "room", "qk_norm")),
+        *((name, ctypes.c_float) for name in ("eps", "attention_scale", "logit_scale")),
+    )
+
+
+class Code:
+    """The compiled function."""
+
+    def __init__(self, path: Path) -> None:
+        """OSError where it cannot be loaded."""
+        self.step = compiled.opened(path).tinylm_step
+        self.step.restype = None
+        self.step.argtypes = [ctypes.c_void_p] * 7 + [ctypes.c_int64] + [ctypes.c_void_p] * 2
+
+
+class Bound:
+    """The function for one model and one cache."""
+
+    def __init__(
+        self,
+        code: Code,
+        config: ModelConfig,
+        weights: Sequence[Tensor],
+        logit_scale: float,
+        keys: Tensor,
+        values: Tensor,
+    ) -> None:
+        """`weights`: of each block qkv, out, gate and up, down; then the head, all (out, in).
+
+        They and keys and values (n_layer, B, K, room, D) are fp32 and contiguous; they are kept alive.
+        """
+        _, B, _, room, _ = keys.shape  # noqa: N806
+        vocab_size, inside = len(weights[-1]), config.mlp_ratio * config.n_embd
+        C, H, K, D = config.n_embd, config.n_head, config.n_kv_head, config.head_size  # noqa: N806
+        scale = config.attention_scale * D**-0.5
+        shape = (config.n_layer, B, C, H, K, D, inside, vocab_size, room, config.qk_norm, config.norm_eps, scale)
+        self._kept = weights, keys, values
+        self._call, self._shape = code.step, _Shape(*shape, logit_scale)
+        self._weights = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
+        self._cache = keys.data_ptr(), values.data_ptr()
+        self._scratch = keys.new_empty(
+            B * ((2 * H + 2 * K) * D + C + 2 * inside + 2) + room + 16 * max(C, H * D, inside)
+        )
+
+    def __call__(self, x: Tensor, cos: Tensor, sin: Tensor, place: int, scores: Tensor) -> None:
+        """From x (B, C), the newest tokens' rows of the embedding, which are used up, to scores (B, V).
+
+        cos and sin (D) are their position's, `place` is how many tokens the cache holds; it takes in one more of each.
+        """
+        self._call(
+            ctypes.byref(self._shape), self._weights, x.data_ptr(), cos.data_ptr(), sin.data_ptr(), *self._cache, place,
+            scores.data_ptr(), self._scratch.data_ptr(),
+        )  # fmt: skip
+
+
+def keep_in(home: Path) -> None:
+    """From now on, code is kept in this home; without one, there is none."""
+    global _home  # noqa: PLW0603  # as torch's number of threads: a property of the process
+    _home = home
+
+
+def code() -> Code | None:
+    """The compiled function, made where that is still to be done; None where there can be none."""
+    return _code(_home) if _home is not None else None
+
+
+@cache
+def _code(home: Path) -> Code | None:
+    compiler = tuning.compiler()
+    if compiler is None:
+        return None
+    library = _library(home, compiler)
+    with suppress(OSError):  # not there yet, or damaged
+        return Code(library)
+    try:
+        library.parent.mkdir(parents=True, exist_ok=True)
+        _make(library, compiler)
+        return Code(library)
+    except (OSError, subprocess.SubprocessError, RuntimeError):
+        return None
+
+
+def _library(home: Path, compiler: str) -> Path:
+    made_from = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()
+    machine = device.machine_name(torch.device("cpu")), torch.backends.cpu.get_cpu_capability(), platform.machine()
+    return paths.cache(home) / "compiled" / f"{known.key(*machine, made_from, compiler, _FLAGS)}.so"
+
+
+def _make(library: Path, compiler: str) -> None:
+    """Compile, and put it in its place whole; SubprocessError, OSError or RuntimeError where that does not work."""
+    handle, name = tempfile.mkstemp(prefix=".making-", suffix=".so", dir=library.parent)
+    os.close(handle)
+    making = Path(name)
+    try:
+        command = [compiler, *_FLAGS, str(_SOURCE), "-o", name]
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS)  # noqa: S603
+        sealed = compiled.seal(making)
+        _check(Code(making))
+        sealed.replace(library.with_suffix(sealed.suffix))
+        making.replace(library)
+    finally:
+        for left in (making, making.with_suffix(".sha256")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+
+
+@torch.inference_mode()
+def _check(code: Code) -> None:
+    """RuntimeError where it computes something else than the model itself."""
+    config = ModelConfig(n_layer=2, n_head=4, n_kv_head=2, n_embd=24, head_size=8, block_size=8, qk_norm=True)
+    model = Transformer(config, 9, torch.Generator().manual_seed(0)).eval()
+    ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    cache = KVCache(config, len(ids), config.block_size, model.embedding.weight)
+    model.next_logits(ids[:, :2], cache)
+    weights = [part.weight for block in model.blocks for part in linears(block)]
+    scores = torch.empty(len(ids), 9)
+    assert model.head is not None
+    bound = Bound(code, config, [*weights, model.head.weight], 1.0, cache.keys, cache.values)
+    bound(model.embedding(ids[:, 2]), model.cos[2], model.sin[2], 2, scores)
+    if not torch.allclose(scores, model.logits(ids)[:, -1], rtol=_CLOSE, atol=_CLOSE):
+        raise RuntimeError("the compiled step computes something else")
+
+
+def linears(block: torch.nn.Module) -> tuple[torch.nn.Linear, ...]:
+    """A block's products in the order in which the step takes their weights."""
+    assert isinstance(block, Block)
+    return block.attention.qkv, block.attention.out, block.feed_forward.gate_up, block.feed_forward.down
