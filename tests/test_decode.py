@@ -110,6 +110,13 @@ def test_it_is_compiled_once_and_made_again_where_it_is_damaged(home: Path, monk
     assert sorted(path.suffix for path in library.parent.iterdir()) == [".sha256", ".so"]
 
 
+def test_nothing_is_compiled_where_there_is_no_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_home", home)
+    monkeypatch.setattr(native, "_may_make", False)
+    assert native.code() is None
+    assert not (home / "cache").exists()
+
+
 @pytest.mark.parametrize("fault", ["no compiler", "it fails", "it makes something else", "no room"])
 def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_home", home)

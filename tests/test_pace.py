@@ -7,7 +7,7 @@ import pytest
 
 from tinylm.config import RunConfig, TrainConfig
 from tinylm.length import Length
-from tinylm.pace import EVALUATION_SHARE, PLAN_AGAIN_AT, Pace, affordable, window_seconds
+from tinylm.pace import EVALUATION_SHARE, PLAN_AGAIN_AT, Pace, affordable, is_short, window_seconds
 from tinylm.schedule import plan
 
 
@@ -145,6 +145,13 @@ def test_an_evaluation_looks_at_what_the_time_can_pay_for(budget: str, window: f
 
 def test_a_window_is_a_third_of_its_share_of_a_step() -> None:
     assert window_seconds(timed("1m", accumulation_steps=2), 6.0) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("budget", "short"), [("2s", True), ("29s", True), ("30s", False), ("2 steps", False), ("1 epochs", False)]
+)
+def test_a_run_is_short_by_its_time_alone(budget: str, short: bool) -> None:
+    assert is_short(timed(budget)) == short
 
 
 def test_held_out_text_without_end_leaves_time_to_train() -> None:

@@ -38,6 +38,7 @@ _SECONDS = 60
 _CLOSE = 1e-3
 
 _home: Path | None = None
+_may_make = True
 
 
 class _Shape(ctypes.Structure):
@@ -99,25 +100,27 @@ class Bound:
         )  # fmt: skip
 
 
-def keep_in(home: Path) -> None:
-    """From now on, code is kept in this home; without one, there is none."""
-    global _home  # noqa: PLW0603  # as torch's number of threads: a property of the process
-    _home = home
+def keep_in(home: Path, *, make: bool = True) -> None:
+    """From now on, code is kept in this home; without one, there is none. Without `make`, what is there is used."""
+    global _home, _may_make  # as torch's number of threads: a property of the process
+    _home, _may_make = home, make
 
 
 def code() -> Code | None:
     """The compiled function, made where that is still to be done; None where there can be none."""
-    return _code(_home) if _home is not None else None
+    return _code(_home, _may_make) if _home is not None else None
 
 
 @cache
-def _code(home: Path) -> Code | None:
+def _code(home: Path, may_make: bool) -> Code | None:
     compiler = tuning.compiler()
     if compiler is None:
         return None
     library = _library(home, compiler)
     with suppress(OSError):  # not there yet, or damaged
         return Code(library)
+    if not may_make:
+        return None
     try:
         library.parent.mkdir(parents=True, exist_ok=True)
         _make(library, compiler)

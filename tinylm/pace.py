@@ -20,6 +20,9 @@ one slow core is longer than five minutes: a run of that time would have had one
 CLOSING = 0.2
 """Of the time, at most, that is set aside to measure all held-out text at the end; what is more comes on top of it."""
 
+SHORT = 30.0
+"""Seconds; a run of less compiles nothing that others could use as well."""
+
 MEMORY = 0.8
 """Weight of the past in the running average of a step's time."""
 
@@ -93,6 +96,12 @@ class Pace:
 def window_seconds(train: TrainConfig, step: float) -> float:
     """What a forward pass of a window takes, about, where a step takes `step` seconds: a third of its share."""
     return step / (train.batch_size * train.accumulation_steps) / 3
+
+
+def is_short(train: TrainConfig) -> bool:
+    """Whether a run has so little time that nothing is prepared in it for later ones."""
+    budget = Budget.parse(train.budget) if train.budget else None
+    return budget is not None and budget.kind == "time" and budget.amount < SHORT
 
 
 def affordable(train: TrainConfig, window: float) -> int:

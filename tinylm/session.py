@@ -228,7 +228,6 @@ def _session(
     corpus = Corpus(run.path, place)
     corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
     home = run.path.parent.parent
-    native.keep_in(home)
     if not found:
         config, told = settled(config, corpus, place, home)
         notes += told
@@ -269,6 +268,8 @@ def _session(
         if most < train.eval_iters:
             notes.append(f"An evaluation looks at {most:,} batches: {train.eval_iters:,} would take too much time.")
             config = settings.with_values(config, train={"eval_iters": most})
+    native.keep_in(home, make=not pace.is_short(train))
+    native.code()  # where it is still to be compiled: before the time is planned, and not when a first sample is due
     stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
     stepper.rows = state.micro_batch or stepper.rows
     resolved = {

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tinylm import card, checkpoint, device, disk, events, generate, health, memory, native, runs, session, settings
+from tinylm import card, checkpoint, device, disk, events, generate, health, memory, runs, session, settings
 from tinylm.config import RunConfig
 from tinylm.control import Control
 from tinylm.errors import RunError, TinyLMError
@@ -319,7 +319,6 @@ class Training:
 
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
-        native.code()  # the first time on a machine it is compiled, and that is not what a sample takes
         start, settings_, model = self.clock.seconds(), self.config.sample, self.parts.model_to_use
         text = "".join(generate.write(model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
         model.train()
