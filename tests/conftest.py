@@ -66,7 +66,7 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
     monkeypatch.setattr(native, "keep_in", lambda *_, **__: None)
-    monkeypatch.setattr(native, "_home", None)
+    monkeypatch.setattr(native, "_making", None)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tinylm import decode, native, tuning
 from tinylm.config import ModelConfig
 from tinylm.decode import CapturedStep, CpuStep, NativeStep, Step, WholeRoom, steps_for
 from tinylm.model import KVCache, Transformer
+from tinylm.native import keep_in  # itself, before tests are kept from it
 
 ROOM = 16
 VARIANTS = [
@@ -59,8 +60,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def compiled(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_home", kept)
+def compiled(kept: Path) -> None:
+    keep_in(kept)
 
 
 @needs_compiler
@@ -94,32 +95,32 @@ def test_what_is_no_number_is_noticed(bad: float) -> None:
 
 
 @needs_compiler
-def test_it_is_compiled_once_and_made_again_where_it_is_damaged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_home", home)
+def test_it_is_compiled_once_and_made_again_where_it_is_damaged(home: Path) -> None:
+    keep_in(home)
     assert native.code() is not None
     [library] = (home / "cache" / "compiled").glob("*.so")
     whole, made = library.read_bytes(), library.stat().st_mtime_ns
     native._code.cache_clear()
+    keep_in(home)
     assert native.code() is not None
     assert library.stat().st_mtime_ns == made
     library.unlink()  # what is loaded stays as it is
     library.write_bytes(whole[: len(whole) // 2])
     native._code.cache_clear()
+    keep_in(home)
     assert native.code() is not None
     assert library.read_bytes() == whole
     assert sorted(path.suffix for path in library.parent.iterdir()) == [".sha256", ".so"]
 
 
-def test_nothing_is_compiled_where_there_is_no_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_home", home)
-    monkeypatch.setattr(native, "_may_make", False)
+def test_nothing_is_compiled_where_there_is_no_time(home: Path) -> None:
+    keep_in(home, make=False)
     assert native.code() is None
     assert not (home / "cache").exists()
 
 
 @pytest.mark.parametrize("fault", ["no compiler", "it fails", "it makes something else", "no room"])
 def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "_home", home)
     if fault == "no compiler":
         monkeypatch.setattr(tuning, "compiler", lambda: None)
     elif fault == "it fails":
@@ -128,6 +129,7 @@ def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: p
         monkeypatch.setattr(native, "_CLOSE", -1.0)
     else:
         (home / "cache").write_text("a file where a folder should be")
+    keep_in(home)
     model, ids = build(), some_ids(1)
     with torch.inference_mode():
         assert isinstance(step_for(model, filled(model, ids[:, :3])), CpuStep)

@@ -13,6 +13,7 @@ import platform
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -37,8 +38,9 @@ _SECONDS = 60
 
 _CLOSE = 1e-3
 
-_home: Path | None = None
-_may_make = True
+
+_pool = ThreadPoolExecutor(1, "native")
+_making: Future[Code | None] | None = None
 
 
 class _Shape(ctypes.Structure):
@@ -101,14 +103,14 @@ class Bound:
 
 
 def keep_in(home: Path, *, make: bool = True) -> None:
-    """From now on, code is kept in this home; without one, there is none. Without `make`, what is there is used."""
-    global _home, _may_make  # as torch's number of threads: a property of the process
-    _home, _may_make = home, make
+    """Use the code that this home keeps from now on; where there is none, it is made in a thread, if `make`."""
+    global _making  # noqa: PLW0603  # as torch's number of threads: a property of the process
+    _making = _pool.submit(_code, home, make)
 
 
 def code() -> Code | None:
-    """The compiled function, made where that is still to be done; None where there can be none."""
-    return _code(_home, _may_make) if _home is not None else None
+    """The compiled function, waited for; None where there can be none, or no home to keep it."""
+    return _making.result() if _making is not None else None
 
 
 @cache

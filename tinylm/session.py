@@ -269,7 +269,6 @@ def _session(
             notes.append(f"An evaluation looks at {most:,} batches: {train.eval_iters:,} would take too much time.")
             config = settings.with_values(config, train={"eval_iters": most})
     native.keep_in(home, make=not pace.is_short(train))
-    native.code()  # where it is still to be compiled: before the time is planned, and not when a first sample is due
     stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
     stepper.rows = state.micro_batch or stepper.rows
     resolved = {
