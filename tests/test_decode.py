@@ -10,7 +10,7 @@ from tinylm import decode, native, tuning
 from tinylm.config import ModelConfig
 from tinylm.decode import CapturedStep, CpuStep, NativeStep, Step, WholeRoom, steps_for
 from tinylm.model import KVCache, Transformer
-from tinylm.native import keep_in  # itself, before tests are kept from it
+from tinylm.native import keep_in as really_keep_in  # before tests are kept from it
 
 ROOM = 16
 VARIANTS = [
@@ -30,6 +30,13 @@ VARIANTS = [
 def build(**changes: object) -> Transformer:
     shape = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": ROOM}
     return Transformer(ModelConfig(**{**shape, **changes}), 50, torch.Generator().manual_seed(0)).eval()
+
+
+def keep_in(home: Path, *, make: bool = True) -> None:
+    """Use the code of this home, or make it, as for a model that is worth it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "SMALL", 0)
+        really_keep_in(home, build(), make=make)
 
 
 def some_ids(texts: int) -> Tensor:
@@ -115,6 +122,12 @@ def test_it_is_compiled_once_and_made_again_where_it_is_damaged(home: Path) -> N
 
 def test_nothing_is_compiled_where_there_is_no_time(home: Path) -> None:
     keep_in(home, make=False)
+    assert native.code() is None
+    assert not (home / "cache").exists()
+
+
+def test_nothing_is_compiled_for_a_small_model(home: Path) -> None:
+    really_keep_in(home, build())
     assert native.code() is None
     assert not (home / "cache").exists()
 

@@ -24,7 +24,6 @@ def load_tokenizer(run: RunFolder) -> Tokenizer:
 def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") -> tuple[Transformer, Tokenizer]:
     """The model of a checkpoint (`latest`, `best` or a step) and the run's tokenizer; threads are left as they are."""
     place = device.choose_device(wanted_device)
-    native.keep_in(run.path.parent.parent)
     config, tokenizer = run.config(), load_tokenizer(run)
     found = checkpoint.load(checkpoint.find(run, which))
     weights = found.model_of(config.model, tokenizer.vocab_size)
@@ -36,6 +35,7 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise found.misfit() from error
+    native.keep_in(run.path.parent.parent, model)
     return model.to(place).eval(), tokenizer
 
 

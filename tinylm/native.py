@@ -33,6 +33,9 @@ _FLAGS = (
     "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math", "-freciprocal-math", "-fno-math-errno",
 )  # fmt: skip
 
+SMALL = 100_000
+"""Parameters of a model for which nothing is compiled."""
+
 _SECONDS = 60
 """Patience with a compiler."""
 
@@ -102,10 +105,13 @@ class Bound:
         )  # fmt: skip
 
 
-def keep_in(home: Path, *, make: bool = True) -> None:
-    """Use the code that this home keeps from now on; where there is none, it is made in a thread, if `make`."""
+def keep_in(home: Path, model: Transformer, *, make: bool = True) -> None:
+    """Use the code that this home keeps from now on; where there is none, it is made in a thread.
+
+    Not for a model that is small enough to write fast anyway, and not without `make`.
+    """
     global _making  # noqa: PLW0603  # as torch's number of threads: a property of the process
-    _making = _pool.submit(_code, home, make)
+    _making = _pool.submit(_code, home, make and model.n_parameters() >= SMALL)
 
 
 def code() -> Code | None:

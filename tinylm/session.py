@@ -268,7 +268,7 @@ def _session(
         if most < train.eval_iters:
             notes.append(f"An evaluation looks at {most:,} batches: {train.eval_iters:,} would take too much time.")
             config = settings.with_values(config, train={"eval_iters": most})
-    native.keep_in(home, make=not pace.is_short(train))
+    native.keep_in(home, model, make=not pace.is_short(train))
     stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
     stepper.rows = state.micro_batch or stepper.rows
     resolved = {

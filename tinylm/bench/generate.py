@@ -49,7 +49,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: 
     config = settings.validate(settings.read_preset("seed", home)).model
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0)).eval()
     load.settle_threads(model)
-    native.keep_in(home)
+    native.keep_in(home, model)
     yield from rows(model)
 
 
