@@ -8,8 +8,9 @@ from torch import Tensor
 
 from tinylm import decode, native, tuning
 from tinylm.config import ModelConfig
-from tinylm.decode import CapturedStep, CpuStep, NativeStep, Step, WholeRoom, steps_for
+from tinylm.decode import CapturedStep, CpuStep, Step, WholeRoom, steps_for
 from tinylm.model import KVCache, Transformer
+from tinylm.native import NativeStep
 from tinylm.native import keep_in as really_keep_in  # before tests are kept from it
 
 ROOM = 16
@@ -55,6 +56,21 @@ def step_for(model: Transformer, cache: KVCache) -> Step:
     return steps_for(model, len(cache))(cache)
 
 
+def check_steps(kind: type[NativeStep | CpuStep], changes: dict[str, object], texts: int) -> None:
+    """All steps but the first few say what the plain model says, and leave the cache that it leaves."""
+    model, ids = build(**changes), some_ids(texts)
+    cache = filled(model, ids[:, :3])
+    step = step_for(model, cache)
+    assert isinstance(step, kind)
+    for place in range(3, ROOM):
+        scores = step(ids[:, place].tolist())
+        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
+        assert cache.length == place + 1
+    whole = filled(model, ids)
+    torch.testing.assert_close(cache.keys, whole.keys, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(cache.values, whole.values, rtol=1e-4, atol=1e-5)
+
+
 # ---- compiled where it runs -----------------------------------------------------------------------------------------
 
 needs_compiler = pytest.mark.skipif(tuning.compiler() is None, reason="needs a C++ compiler")
@@ -77,17 +93,7 @@ def compiled(kept: Path) -> None:
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
 def test_compiled_steps_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
-    model, ids = build(**changes), some_ids(texts)
-    cache = filled(model, ids[:, :3])
-    step = step_for(model, cache)
-    assert isinstance(step, NativeStep)
-    for place in range(3, ROOM):
-        scores = step(ids[:, place].tolist())
-        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
-        assert cache.length == place + 1
-    whole = filled(model, ids)
-    torch.testing.assert_close(cache.keys, whole.keys, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(cache.values, whole.values, rtol=1e-4, atol=1e-5)
+    check_steps(NativeStep, changes, texts)
 
 
 @needs_compiler
@@ -156,17 +162,7 @@ def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: p
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
 def test_steps_on_the_cpu_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
-    model, ids = build(**changes), some_ids(texts)
-    cache = filled(model, ids[:, :3])
-    step = step_for(model, cache)
-    assert isinstance(step, CpuStep)
-    for place in range(3, ROOM):
-        scores = step(ids[:, place].tolist())
-        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
-        assert cache.length == place + 1
-    whole = filled(model, ids)
-    torch.testing.assert_close(cache.keys, whole.keys, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(cache.values, whole.values, rtol=1e-4, atol=1e-5)
+    check_steps(CpuStep, changes, texts)
 
 
 @torch.inference_mode()

@@ -12,7 +12,6 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -41,7 +40,6 @@ _SECONDS = 60
 
 _CLOSE = 1e-3
 
-
 _pool = ThreadPoolExecutor(1, "native")
 _making: Future[Code | None] | None = None
 
@@ -65,44 +63,44 @@ class Code:
         self.step.argtypes = [ctypes.c_void_p] * 7 + [ctypes.c_int64] + [ctypes.c_void_p] * 2
 
 
-class Bound:
-    """The function for one model and one cache."""
+class NativeStep:
+    """A step for one model and one cache, all in fp32: from the newest token of each text to the scores (B, V)."""
 
-    def __init__(
-        self,
-        code: Code,
-        config: ModelConfig,
-        weights: Sequence[Tensor],
-        logit_scale: float,
-        keys: Tensor,
-        values: Tensor,
-    ) -> None:
-        """`weights`: of each block qkv, out, gate and up, down; then the head, all (out, in).
-
-        They and keys and values (n_layer, B, K, room, D) are fp32 and contiguous; they are kept alive.
-        """
-        _, B, _, room, _ = keys.shape  # noqa: N806
-        vocab_size, inside = len(weights[-1]), config.mlp_ratio * config.n_embd
+    def __init__(self, code: Code, model: Transformer, cache: KVCache) -> None:
+        self._call, self._model, self._cache = code.step, model, cache
+        config, weights = model.config, _weights(model)
+        _, B, _, room, _ = cache.keys.shape  # noqa: N806
         C, H, K, D = config.n_embd, config.n_head, config.n_kv_head, config.head_size  # noqa: N806
-        scale = config.attention_scale * D**-0.5
-        shape = (config.n_layer, B, C, H, K, D, inside, vocab_size, room, config.qk_norm, config.norm_eps, scale)
-        self._kept = weights, keys, values
-        self._call, self._shape = code.step, _Shape(*shape, logit_scale)
+        inside = config.mlp_ratio * C
+        numbers = (config.norm_eps, config.attention_scale * D**-0.5, model.logit_scale)
+        self._shape = _Shape(config.n_layer, B, C, H, K, D, inside, model.vocab_size, room, config.qk_norm, *numbers)
         self._weights = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
-        self._cache = keys.data_ptr(), values.data_ptr()
-        self._scratch = keys.new_empty(
-            B * ((2 * H + 2 * K) * D + C + 2 * inside + 2) + room + 16 * max(C, H * D, inside)
-        )
+        new = cache.keys.new_empty
+        self._x, self._scores = new(B, C), new(B, model.vocab_size)
+        self._scratch = new(B * ((2 * H + 2 * K) * D + C + 2 * inside + 2) + room + 16 * max(C, H * D, inside))
 
-    def __call__(self, x: Tensor, cos: Tensor, sin: Tensor, place: int, scores: Tensor) -> None:
-        """From x (B, C), the newest tokens' rows of the embedding, which are used up, to scores (B, V).
-
-        cos and sin (D) are their position's, `place` is how many tokens the cache holds; it takes in one more of each.
-        """
+    def __call__(self, tokens: list[int]) -> Tensor:
+        """Scores (B, V); the cache takes in one more token of each text."""
+        place, model = self._cache.length, self._model
+        torch.index_select(model.embedding.weight, 0, torch.tensor(tokens), out=self._x)
         self._call(
-            ctypes.byref(self._shape), self._weights, x.data_ptr(), cos.data_ptr(), sin.data_ptr(), *self._cache, place,
-            scores.data_ptr(), self._scratch.data_ptr(),
+            ctypes.byref(self._shape), self._weights, self._x.data_ptr(), model.cos[place].data_ptr(),
+            model.sin[place].data_ptr(), self._cache.keys.data_ptr(), self._cache.values.data_ptr(), place,
+            self._scores.data_ptr(), self._scratch.data_ptr(),
         )  # fmt: skip
+        self._cache.length += 1
+        return self._scores
+
+
+def _weights(model: Transformer) -> list[Tensor]:
+    """A model's matrices in the order in which the step takes them, each (out, in)."""
+    weights: list[Tensor] = []
+    for block in model.blocks:
+        assert isinstance(block, Block)
+        attention, feed_forward = block.attention, block.feed_forward
+        parts = (attention.qkv, attention.out, feed_forward.gate_up, feed_forward.down)
+        weights += [part.weight for part in parts]
+    return [*weights, model.embedding.weight if model.head is None else model.head.weight]
 
 
 def keep_in(home: Path, model: Transformer, *, make: bool = True) -> None:
@@ -169,16 +167,6 @@ def _check(code: Code) -> None:
     ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
     cache = KVCache(config, len(ids), config.block_size, model.embedding.weight)
     model.next_logits(ids[:, :2], cache)
-    weights = [part.weight for block in model.blocks for part in linears(block)]
-    scores = torch.empty(len(ids), 9)
-    assert model.head is not None
-    bound = Bound(code, config, [*weights, model.head.weight], 1.0, cache.keys, cache.values)
-    bound(model.embedding(ids[:, 2]), model.cos[2], model.sin[2], 2, scores)
+    scores = NativeStep(code, model, cache)(ids[:, 2].tolist())
     if not torch.allclose(scores, model.logits(ids)[:, -1], rtol=_CLOSE, atol=_CLOSE):
         raise RuntimeError("the compiled step computes something else")
-
-
-def linears(block: torch.nn.Module) -> tuple[torch.nn.Linear, ...]:
-    """A block's products in the order in which the step takes their weights."""
-    assert isinstance(block, Block)
-    return block.attention.qkv, block.attention.out, block.feed_forward.gate_up, block.feed_forward.down

@@ -93,6 +93,12 @@ class Pace:
         return max(0, round((self.budget - elapsed - self.closing) / each))
 
 
+def seconds_of(train: TrainConfig) -> float | None:
+    """A budget in time, in seconds; None where a run's length is given otherwise."""
+    budget = Budget.parse(train.budget) if train.budget else None
+    return budget.amount if budget and budget.kind == "time" else None
+
+
 def window_seconds(train: TrainConfig, step: float) -> float:
     """What a forward pass of a window takes, about, where a step takes `step` seconds: a third of its share."""
     return step / (train.batch_size * train.accumulation_steps) / 3
@@ -100,8 +106,8 @@ def window_seconds(train: TrainConfig, step: float) -> float:
 
 def is_short(train: TrainConfig) -> bool:
     """Whether a run has so little time that nothing is prepared in it for later ones."""
-    budget = Budget.parse(train.budget) if train.budget else None
-    return budget is not None and budget.kind == "time" and budget.amount < SHORT
+    time = seconds_of(train)
+    return time is not None and time < SHORT
 
 
 def affordable(train: TrainConfig, window: float) -> int:
@@ -109,8 +115,8 @@ def affordable(train: TrainConfig, window: float) -> int:
 
     Those that are set, or as many as a budget in time can pay for; one at least.
     """
-    budget = Budget.parse(train.budget) if train.budget else None
-    if budget is None or budget.kind != "time":
+    time = seconds_of(train)
+    if time is None:
         return train.eval_iters
     each = 2 * train.batch_size * window
-    return max(1, min(train.eval_iters, int(ONE_EVALUATION * budget.amount / each)))
+    return max(1, min(train.eval_iters, int(ONE_EVALUATION * time / each)))

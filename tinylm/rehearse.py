@@ -22,7 +22,7 @@ from tinylm.config import Budget, RunConfig
 from tinylm.data import Batches, HeldOut
 from tinylm.errors import ConfigError
 from tinylm.length import AUTO_EVALS, AUTO_SAMPLES, SAMPLE_TOKEN_SECONDS
-from tinylm.pace import Pace, affordable, window_seconds
+from tinylm.pace import Pace, affordable, seconds_of, window_seconds
 from tinylm.session import REHEARSAL_TOKENS
 from tinylm.step import Stepper
 from tinylm.tryout import Cancelled
@@ -239,11 +239,10 @@ def _size(tensors: Iterable[Tensor]) -> int:
 def _pace(config: RunConfig, step_seconds: float, held_out: int) -> Pace:
     """What things take, as `length.Length` guesses it."""
     train = config.train
-    budget = Budget.parse(train.budget) if train.budget else None
     window = window_seconds(train, step_seconds)
     rows = affordable(train, window) * train.batch_size
     return Pace(
-        budget=budget.amount if budget and budget.kind == "time" else None,
+        budget=seconds_of(train),
         step=step_seconds,
         evaluation=window * (rows + (2 if train.average else 1) * min(rows, held_out)),
         closing_evaluation=window * held_out,
