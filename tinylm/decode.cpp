@@ -1,10 +1,11 @@
 // One step of decoding for B texts, on one core: model.py's function for their newest tokens, in the order of its lines.
+// Several cores share many texts: each makes its part of them go on, by a call of its own.
 //
 // Compiled on the machine that runs it (native.py), without any header of torch's, in half a second. A step reads every
 // weight once, as nn.Linear has them: a row streams by while what it is multiplied with stays in the core's first cache.
 // Four rows at once keep enough reads under way for one text; with four texts, each number that is read is used again.
 //
-// Letters: C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward, V vocabulary.
+// Letters: B texts of this call, A of the cache, C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward, V vocabulary.
 
 #include <cmath>
 #include <cstdint>
@@ -52,7 +53,7 @@ inline float exponential(float x) {
 }
 
 struct Shape {
-    int64_t n_layer, B, C, H, K, D, I, V, room, qk_norm;
+    int64_t n_layer, A, B, C, H, K, D, I, V, room, qk_norm;
     float eps, attention_scale, logit_scale;
 };
 
@@ -93,12 +94,13 @@ void some_rows(const float *W, const float *x, float *y, int64_t n, int64_t out,
     for (; b < B; b++) tile<R, 1>(W, x + b * n, y + b * out, n, out, scale + b);
 }
 
-// R rows times as many texts as there are lanes: x is turned, (n, WIDE), so that nothing is left to be summed up.
-template <int R>
+// R rows times N texts, one a lane: x is turned, (n, N), so that nothing is left to be summed up.
+template <int R, int N>
 void lanes(const float *W, const float *turned, float *y, int64_t n, int64_t out, int64_t B, const float *scale) {
-    Some sums[R] = {};
+    typedef typename Lanes<N>::type Each;
+    Each sums[R] = {};
     for (int64_t j = 0; j < n; j++) {
-        const Some each = *reinterpret_cast<const Some *>(turned + j * WIDE);
+        const Each each = *reinterpret_cast<const Each *>(turned + j * N);
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++) sums[r] += W[r * n + j] * each;
     }
@@ -106,21 +108,24 @@ void lanes(const float *W, const float *turned, float *y, int64_t n, int64_t out
         for (int r = 0; r < R; r++) y[b * out + r] = scale[b] * sums[r][b];
 }
 
+// For up to N texts.
+template <int N>
 void many_texts(const float *W, const float *x, float *y, int64_t rows, int64_t n, int64_t B, const float *scale,
                 float *turned) {
     for (int64_t j = 0; j < n; j++)
-        for (int64_t b = 0; b < WIDE; b++) turned[j * WIDE + b] = b < B ? x[b * n + j] : 0;
+        for (int64_t b = 0; b < N; b++) turned[j * N + b] = b < B ? x[b * n + j] : 0;
     int64_t i = 0;
-    for (; i + 8 <= rows; i += 8) lanes<8>(W + i * n, turned, y + i, n, rows, B, scale);
-    for (; i < rows; i++) lanes<1>(W + i * n, turned, y + i, n, rows, B, scale);
+    for (; i + 8 <= rows; i += 8) lanes<8, N>(W + i * n, turned, y + i, n, rows, B, scale);
+    for (; i < rows; i++) lanes<1, N>(W + i * n, turned, y + i, n, rows, B, scale);
 }
 
 // y (B, rows) = scale (B) * x (B, n) W^T, with W (rows, n). turned: room for n WIDE numbers.
 void product(const float *W, const float *x, float *y, int64_t rows, int64_t n, int64_t B, const float *scale,
              float *turned) {
     for (; B > WIDE / 2; B -= WIDE, x += WIDE * n, y += WIDE * rows, scale += WIDE)
-        many_texts(W, x, y, rows, n, B < WIDE ? B : WIDE, scale, turned);
+        many_texts<WIDE>(W, x, y, rows, n, B < WIDE ? B : WIDE, scale, turned);
     if (B <= 0) return;
+    if (B > 4) return many_texts<WIDE / 2>(W, x, y, rows, n, B, scale, turned);
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4) some_rows<4>(W + i * n, x, y + i, n, rows, B, scale);
     for (; i < rows; i++) some_rows<1>(W + i * n, x, y + i, n, rows, B, scale);
@@ -185,7 +190,8 @@ extern "C" {
 // From the newest tokens' rows of the embedding, x (B, C), which are used up, to scores (B, V).
 //
 // weights: of each block qkv (H + 2K) D x C, out C x H D, gate and up 2 I x C, down C x I; then the head, V x C. cosine
-// and sine (D) are those of `place`, which is how many tokens are in keys and values (n_layer, B, K, room, D) before.
+// and sine (D) are those of `place`, which is how many tokens are in keys and values (n_layer, A, K, room, D) before;
+// these begin with the call's first text.
 // scratch: B ((2 H + 2 K) D + C + 2 I + 2) + room + 16 max(C, H D, I) numbers.
 void tinylm_step(const Shape *shape, const float *const *weights, float *x, const float *cosine, const float *sine,
                  float *keys, float *values, int64_t place, float *scores, float *scratch) {
@@ -204,7 +210,7 @@ void tinylm_step(const Shape *shape, const float *const *weights, float *x, cons
             if (s.qk_norm) norm_heads(q, s.H + s.K, s.D, s.eps);
             rotate(q, s.H + s.K, s.D, cosine, sine);
             for (int64_t head = 0; head < s.K; head++) {
-                int64_t first = ((layer * s.B + b) * s.K + head) * s.room * s.D;
+                int64_t first = ((layer * s.A + b) * s.K + head) * s.room * s.D;
                 for (int64_t i = 0; i < s.D; i++) {
                     keys[first + place * s.D + i] = k[head * s.D + i];
                     values[first + place * s.D + i] = v[head * s.D + i];

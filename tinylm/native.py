@@ -12,6 +12,7 @@ import os
 import platform
 import subprocess
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -35,6 +36,9 @@ _FLAGS = (
 SMALL = 100_000
 """Parameters of a model for which nothing is compiled."""
 
+PART = 8
+"""Texts that a core has at least, where several share them: they have to wake each other for each step, 0.05 ms."""
+
 _SECONDS = 60
 """Patience with a compiler."""
 
@@ -48,7 +52,7 @@ class _Shape(ctypes.Structure):
     """`Shape` of decode.cpp."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("n_layer", "B", "C", "H", "K", "D", "I", "V", "room", "qk_norm")),
+        *((name, ctypes.c_int64) for name in ("n_layer", "A", "B", "C", "H", "K", "D", "I", "V", "room", "qk_norm")),
         *((name, ctypes.c_float) for name in ("eps", "attention_scale", "logit_scale")),
     )
 
@@ -68,28 +72,49 @@ class NativeStep:
 
     def __init__(self, code: Code, model: Transformer, cache: KVCache) -> None:
         self._call, self._model, self._cache = code.step, model, cache
-        config, weights = model.config, _weights(model)
-        _, B, _, room, _ = cache.keys.shape  # noqa: N806
+        weights = _weights(model)
+        self._weights = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
+        texts = len(cache)
+        new = cache.keys.new_empty
+        self._x, self._scores = new(texts, model.config.n_embd), new(texts, model.vocab_size)
+        each = -(-texts // max(1, min(device.cores(), texts // PART)))
+        self._parts = [self._part(first, min(each, texts - first)) for first in range(0, texts, each)]
+
+    def _part(self, first: int, B: int) -> Callable[[int], None]:  # noqa: N803
+        """A function that lets B texts from the `first` one on take their step, from the place that it is given."""
+        model, config, cache = self._model, self._model.config, self._cache
+        A, room = len(cache), cache.keys.size(-2)  # noqa: N806
         C, H, K, D = config.n_embd, config.n_head, config.n_kv_head, config.head_size  # noqa: N806
         inside = config.mlp_ratio * C
         numbers = (config.norm_eps, config.attention_scale * D**-0.5, model.logit_scale)
-        self._shape = _Shape(config.n_layer, B, C, H, K, D, inside, model.vocab_size, room, config.qk_norm, *numbers)
-        self._weights = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
-        new = cache.keys.new_empty
-        self._x, self._scores = new(B, C), new(B, model.vocab_size)
-        self._scratch = new(B * ((2 * H + 2 * K) * D + C + 2 * inside + 2) + room + 16 * max(C, H * D, inside))
+        shape = _Shape(config.n_layer, A, B, C, H, K, D, inside, model.vocab_size, room, config.qk_norm, *numbers)
+        scratch = cache.keys.new_empty(B * ((2 * H + 2 * K) * D + C + 2 * inside + 2) + room + 16 * max(C, H * D, inside))
+        own = [part[first:] for part in (self._x, self._scores)] + [part[0, first:] for part in (cache.keys, cache.values)]
+        x, scores, keys, values = (part.data_ptr() for part in own)
+
+        def step(place: int) -> None:
+            self._call(
+                ctypes.byref(shape), self._weights, x, model.cos[place].data_ptr(), model.sin[place].data_ptr(),
+                keys, values, place, scores, scratch.data_ptr(),
+            )  # fmt: skip
+
+        return step
 
     def __call__(self, tokens: list[int]) -> Tensor:
         """Scores (B, V); the cache takes in one more token of each text."""
-        place, model = self._cache.length, self._model
-        torch.index_select(model.embedding.weight, 0, torch.tensor(tokens), out=self._x)
-        self._call(
-            ctypes.byref(self._shape), self._weights, self._x.data_ptr(), model.cos[place].data_ptr(),
-            model.sin[place].data_ptr(), self._cache.keys.data_ptr(), self._cache.values.data_ptr(), place,
-            self._scores.data_ptr(), self._scratch.data_ptr(),
-        )  # fmt: skip
+        torch.index_select(self._model.embedding.weight, 0, torch.tensor(tokens), out=self._x)
+        first, *others = self._parts
+        beside = [_cores().submit(part, self._cache.length) for part in others]
+        first(self._cache.length)
+        for part in beside:
+            part.result()
         self._cache.length += 1
         return self._scores
+
+
+@cache
+def _cores() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(device.cores(), "decode")
 
 
 def _weights(model: Transformer) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """The entry point `tinylm-studio`: headless modes never import textual."""
 
 import argparse
+import gc
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ def studio(options: argparse.Namespace, home: Path) -> int:
         from tui import bench
 
         return bench.run(options, home)
+    gc.disable()  # until the first paint, of whose time it takes a tenth
     from tui.launch import launch
 
     return launch(options, home)

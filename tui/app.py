@@ -207,6 +207,7 @@ class StudioApp(App[int]):
         slow = 2 if "SSH_CONNECTION" in os.environ else 1
         self.set_interval(slow / TICKS_A_SECOND, self._tick)
         gc.freeze()  # what is there now stays: no need to look through it again and again
+        gc.enable()
 
     def _in_thread(self, work: Callable[[], object], name: str) -> None:
         """Run `work` beside the app. Not one of Textual's workers: those are joined at the end, and hold it up."""
