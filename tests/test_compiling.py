@@ -1,99 +1,41 @@
-"""Compiled passes: what they compute, when a run goes over to them, and that this stays the same run."""
+"""When a run goes over to our own passes, and that it stays the same run."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
-import shutil
-import threading
-import time
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 
-from tinylm import checkpoint, compiled, compiling, dropout, runs, settings
-from tinylm.compiled import CompiledPass
-from tinylm.compiling import FAILED, Compilation
+from tests.native import code_in, copy, give, needs_compiler
+from tinylm import checkpoint, compiling, cpp, passes, runs, settings
+from tinylm.compiling import FAILED
 from tinylm.config import RunConfig, TrainConfig
 from tinylm.control import Control
+from tinylm.cpp import Making
 from tinylm.events import Finished, Note, RunStarted, StepDone
-from tinylm.model import Transformer
 from tinylm.train import resume, train
 
 Configured = Callable[..., RunConfig]
-
-needs_compiler = pytest.mark.skipif(
-    not any(shutil.which(name) for name in ("g++", "c++", "clang++")), reason="there is no C++ compiler"
-)
-ROWS, VOCABULARY = 4, 300
 
 
 def config_of(tiny_config: Configured, **train_settings: object) -> RunConfig:
     return tiny_config(model={"dropout": 0.1, "qk_norm": True}, train={"compile": "on", **train_settings})
 
 
-def library_of(config: RunConfig, home: Path) -> Path:
-    return compiled.library(home, config.model, VOCABULARY, "fp32", ROWS, 1)
-
-
-def copy(library: Path, to: Path) -> None:
-    """A library with its sum."""
-    for suffix in (".so", ".sha256"):
-        shutil.copy(library.with_suffix(suffix), to.with_suffix(suffix))
-
-
-@pytest.fixture(scope="session")
-def made(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library for the passes of `config_of`, made once by all processes of the tests together."""
-    config, place = config_of(tiny_config), tmp_path_factory.getbasetemp().parent / "tinylm-compiled"
-    library = library_of(config, place)
-    library.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place / "lock"):
-        if not library.exists():
-            compilation = Compilation(library, config.model, VOCABULARY, "fp32", ROWS, 1)
-            compilation.wait()
-            assert compilation.problem is None
-    return library
+def library_of(home: Path) -> Path:
+    return cpp.library(home, passes.SOURCE)
 
 
 @pytest.fixture
-def warm(made: Path, home: Path, tiny_config: Configured) -> Path:
-    """A home whose cache has it."""
-    library = library_of(config_of(tiny_config), home)
-    library.parent.mkdir(parents=True)
-    copy(made, library)
+def warm(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose cache has the code."""
+    give(code_in(tmp_path_factory), home)
     return home
-
-
-# --- what it computes ------------------------------------------------------------------------------------------
-
-
-@needs_compiler
-def test_a_compiled_pass_is_the_eager_one_and_leaves_python_free(made: Path, tiny_config: Configured) -> None:
-    torch.set_num_threads(1)
-    model = Transformer(config_of(tiny_config).model, VOCABULARY, torch.Generator().manual_seed(3))
-    weights = list(model.parameters())
-    windows = torch.randint(VOCABULARY, (ROWS, 33), generator=torch.Generator().manual_seed(4))
-    given = windows[:, :-1], windows[:, 1:], dropout.key(5, 8, windows.device)  # not contiguous, as batches are
-    wanted, wanted_grads = compiling.eager_pass(model, weights, "fp32", 1.0, *given)
-    fast = CompiledPass(made)
-    loss, grads = fast([weight.detach() for weight in weights], *given)
-    torch.testing.assert_close(loss, wanted)
-    for found, grad in zip(grads, wanted_grads, strict=True):
-        torch.testing.assert_close(found, grad, rtol=1e-4, atol=1e-6)
-    other, _ = fast([weight.detach() for weight in weights], *given[:2], dropout.key(6, 8, windows.device))
-    assert other != loss, "other masks"
-
-    plain = [weight.detach() for weight in weights]
-    beside = threading.Thread(target=lambda: [fast(plain, *given) for _ in range(300)])
-    beside.start()
-    turns = 0
-    while beside.is_alive():
-        time.sleep(0)
-        turns += 1
-    assert turns > 300, "Python's lock was held"
 
 
 # --- when --------------------------------------------------------------------------------------------------------
@@ -107,8 +49,8 @@ def test_a_compiled_pass_is_the_eager_one_and_leaves_python_free(made: Path, tin
         ("on", True, False, 10, False, "beside"),  # chosen by auto when the run began
         ("on", True, True, 10, False, "before"),
         ("auto", False, False, 115, False, "beside"),
-        ("auto", False, False, 25, False, "never"),
-        ("auto", False, False, 25, True, "before"),
+        ("auto", False, False, 5, False, "never"),
+        ("auto", False, False, 5, True, "before"),
     ],
 )
 def test_when_a_run_is_compiled(
@@ -159,32 +101,29 @@ def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_conf
 
 
 @pytest.fixture
-def late(warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> Path:
+def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home where the library appears a moment after somebody begins to compile."""
-    library = library_of(config_of(tiny_config), warm)
+    library = library_of(warm)
     hidden = warm / "hidden.so"
     copy(library, hidden)
     library.unlink()
 
-    class Quick(Compilation):
-        problem = None
-
+    class Quick(Making):
         def __init__(self, *_: object) -> None:
             self.asked = 0
 
         def is_over(self) -> bool:
             self.asked += 1
-            if self.asked == 5:
-                copy(hidden, library)
             return self.asked >= 5
 
-        def wait(self) -> None:
+        def finish(self, check: Callable[[ctypes.CDLL], object]) -> None:
+            check(cpp.opened(hidden))
             copy(hidden, library)
 
         def stop(self) -> None:
             pass
 
-    monkeypatch.setattr("tinylm.switch.Compilation", Quick)
+    monkeypatch.setattr("tinylm.switch.Making", Quick)
     monkeypatch.setattr(compiling, "BESIDE_SECONDS", 0.0)
     return warm
 
@@ -211,7 +150,7 @@ def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed
     monkeypatch.setattr("tinylm.switch.FIRST_STEPS", 9)
     monkeypatch.setattr("tinylm.train.REPORT_SECONDS", 0.0)  # steps are told one by one, so that it stops where asked
     config = config_of(tiny_config, compile="auto", average=share)
-    library = library_of(config_of(tiny_config), late)
+    library = library_of(late)
     ends = []
     for name, stops in (("whole", ()), ("before", (4,)), ("just-before", (8,)), ("both", (4, 14))):
         library.unlink(missing_ok=True)
@@ -231,15 +170,27 @@ def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed
     assert [[name for name in end if end[name] != ends[0][name]] for end in ends] == [[]] * 4
 
 
-def test_a_compiler_that_is_stopped_leaves_nothing(home: Path, tiny_config: Configured) -> None:
-    library = library_of(config_of(tiny_config), home)
-    library.parent.mkdir(parents=True)
-    compilation = Compilation(library, config_of(tiny_config).model, VOCABULARY, "fp32", ROWS, 1)
-    assert not compilation.is_over()
+@needs_compiler
+def test_a_compiler_that_is_stopped_leaves_nothing(home: Path) -> None:
+    library = library_of(home)
+    making = Making(library, passes.SOURCE)
+    assert not making.is_over()
     assert list(library.parent.iterdir())
-    compilation.stop()
-    assert compilation.is_over()
+    making.stop()
+    assert making.is_over()
     assert not list(library.parent.iterdir())
+
+
+@needs_compiler
+def test_what_a_killed_process_left_is_cleared_away_once_it_is_old(home: Path) -> None:
+    library = library_of(home)
+    library.parent.mkdir(parents=True)
+    old, new = (library.with_name(f".making-{name}.so") for name in ("old", "new"))
+    for left in (old, new):
+        left.touch()
+    os.utime(old, (0, 0))
+    Making(library, passes.SOURCE).stop()
+    assert list(library.parent.iterdir()) == [new]
 
 
 def test_without_a_compiler_it_goes_on_and_says_so(
@@ -260,7 +211,7 @@ def test_a_cache_that_takes_nothing_is_done_without(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no room")
 
-    monkeypatch.setattr("tinylm.switch.Compilation", full)
+    monkeypatch.setattr("tinylm.switch.Making", full)
     monkeypatch.setattr("tinylm.switch.EXPECTED_SECONDS", 0.0)
     monkeypatch.setattr(compiling, "BESIDE_SECONDS", 0.0)
     told = list(train(config_of(tiny_config, compile=compile_), home, "run"))
@@ -272,7 +223,7 @@ def test_a_cache_that_takes_nothing_is_done_without(
 @needs_compiler
 @pytest.mark.parametrize("damage", ["no code at all", "shortened", "a bit turned"])
 def test_a_damaged_library_is_made_again_or_done_without(damage: str, warm: Path, tiny_config: Configured) -> None:
-    library = library_of(config_of(tiny_config), warm)
+    library = library_of(warm)
     code = bytearray(library.read_bytes())
     code[len(code) // 2] ^= 1
     kinds = {"no code at all": damage.encode(), "shortened": code[: len(code) // 2], "a bit turned": code}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm import decode, native, tuning
+from tinylm import cpp, decode, device, native, tuning
 from tinylm.config import ModelConfig
 from tinylm.decode import CapturedStep, CpuStep, Step, WholeRoom, steps_for
 from tinylm.model import KVCache, Transformer
@@ -98,6 +98,15 @@ def test_compiled_steps_say_what_the_plain_model_says(changes: dict[str, object]
 
 @needs_compiler
 @pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("cores", [2, 3])
+@torch.inference_mode()
+def test_cores_that_share_the_texts_say_the_same(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "cores", lambda: cores)
+    check_steps(NativeStep, {"n_kv_head": 1}, 27)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @torch.inference_mode()
 def test_what_is_no_number_is_noticed(bad: float) -> None:
@@ -143,7 +152,7 @@ def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: p
     if fault == "no compiler":
         monkeypatch.setattr(tuning, "compiler", lambda: None)
     elif fault == "it fails":
-        monkeypatch.setattr(native, "_FLAGS", ("--no-such-flag",))
+        monkeypatch.setattr(cpp, "FLAGS", ("--no-such-flag",))
     elif fault == "it makes something else":
         monkeypatch.setattr(native, "_CLOSE", -1.0)
     else:

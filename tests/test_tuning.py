@@ -66,7 +66,7 @@ def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
     monkeypatch.setattr(torch, "set_num_threads", taken.append)
     monkeypatch.setattr(device, "measure_threads", lambda *_: (3, seconds))
     monkeypatch.setattr(tuning, "measure", lambda *_: {("fp32", 3): 1.0})
-    choice = tuning.choose(plan, place, lambda _: None, home, "shape")
+    choice = tuning.choose(plan, place, lambda _: None, home, "shape", to_compile=True)
     assert choice.threads == (remembered if believed else 3)
     assert taken[-1] == choice.threads, "it computes with them"
 
@@ -84,7 +84,7 @@ def test_where_no_other_number_is_open_nothing_is_measured_again(
     monkeypatch.setattr(torch, "set_num_threads", taken.append)
     for name in ("measure", "compiler"):
         monkeypatch.setattr(tuning, name, lambda *_: pytest.fail("it was measured"))
-    choice = tuning.choose(plan, place, lambda _: None, home, "shape")
+    choice = tuning.choose(plan, place, lambda _: None, home, "shape", to_compile=True)
     assert (choice.threads, choice.precision, taken) == (remembered, "bf16", [remembered])
 
 

@@ -7,26 +7,9 @@
 //
 // Letters: B texts of this call, A of the cache, C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward, V vocabulary.
 
-#include <cmath>
-#include <cstdint>
-#include <cstring>
+#include "numbers.h"
 
 namespace {
-
-#if defined(__AVX512F__)
-constexpr int WIDE = 16;
-#elif defined(__AVX__)
-constexpr int WIDE = 8;
-#else
-constexpr int WIDE = 4;
-#endif
-
-// N numbers at once, anywhere in memory: a language extension that GCC and Clang share.
-template <int N>
-struct Lanes {
-    typedef float type __attribute__((vector_size(N * sizeof(float)), aligned(sizeof(float)), may_alias));
-};
-typedef Lanes<WIDE>::type Some;
 
 // The sum of N numbers: halves on halves.
 template <int N>
@@ -40,28 +23,10 @@ float total<2>(const float *lanes) {
     return lanes[0] + lanes[1];
 }
 
-// exp(x), as good as a float can say it, in operations that take many numbers at once: 2^n times a polynomial in what is
-// left, of Taylor's terms up to where they no longer count. What is no number stays none.
-inline float exponential(float x) {
-    x = x < -87 ? -87 : x > 88 ? 88 : x;
-    const float n = std::rint(x * 1.44269504f), r = x - n * 0.693145752f - n * 1.42860677e-6f;
-    const float p = 1 + r * (1 + r * (1 / 2.f + r * (1 / 6.f + r * (1 / 24.f + r * (1 / 120.f + r * (1 / 720.f))))));
-    const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
-    float power;
-    std::memcpy(&power, &bits, sizeof power);
-    return p * power;
-}
-
 struct Shape {
     int64_t n_layer, A, B, C, H, K, D, I, V, room, qk_norm;
     float eps, attention_scale, logit_scale;
 };
-
-float dot(const float *a, const float *b, int64_t n) {
-    float sum = 0;
-    for (int64_t j = 0; j < n; j++) sum += a[j] * b[j];
-    return sum;
-}
 
 // R rows of W (., n) times the vectors of B texts, x (B, n): y[r] of each text, whose vectors lie `out` apart.
 template <int R, int B>
@@ -131,9 +96,7 @@ void product(const float *W, const float *x, float *y, int64_t rows, int64_t n, 
     for (; i < rows; i++) some_rows<1>(W + i * n, x, y + i, n, rows, B, scale);
 }
 
-// 1 / rms: what a norm multiplies with, which may as well be done behind a product
-float rms_scale(const float *x, int64_t n, float eps) { return 1 / std::sqrt(dot(x, x, n) / n + eps); }
-
+// What norms multiply with, which may as well be done behind a product.
 void rms_scales(const float *x, float *scale, int64_t n, int64_t B, float eps, float factor) {
     for (int64_t b = 0; b < B; b++) scale[b] = factor * rms_scale(x + b * n, n, eps);
 }
@@ -179,9 +142,6 @@ void attend(const float *q, const float *keys, const float *values, float *weigh
         for (int64_t i = 0; i < D; i++) y[i] += weight * values[t * D + i];
     }
 }
-
-// GELU by its tanh approximation, as x times a sigmoid: 1 + tanh(u) = 2 sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3)
-float gelu(float x) { return x / (1 + exponential(-1.5957691216f * (x + 0.044715f * x * x * x))); }
 
 }  // namespace
 

@@ -29,8 +29,13 @@ def drop(x: Tensor, share: float, key: Key, place: int) -> Tensor:
     """
     per_window = x[0].numel()
     number = torch.arange(x.numel(), dtype=torch.int32, device=x.device).view(x.shape) + key[1] * per_window
-    kept = _hash(number + _hash(key[0] + _signed(place * _PLACE))) >= _signed(round(share * 2**32) + 2**31)
+    kept = _hash(number + _hash(key[0] + _signed(place * _PLACE))) >= threshold(share)
     return x * (kept * (1 / (1 - share))).to(x.dtype)
+
+
+def threshold(share: float) -> int:
+    """What an element's hash, an int32, must not be below for the element to be kept."""
+    return _signed(round(share * 2**32) + 2**31)
 
 
 def _hash(number: Tensor) -> Tensor:

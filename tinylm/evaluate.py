@@ -1,7 +1,7 @@
 """How good a model is: nats per token and bits per byte, on windows that are the same each time."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -31,6 +31,9 @@ class Score:
         return self.nats / math.log(2) / self.bytes if self.bytes else None
 
 
+Losses = Callable[[Tensor, Tensor], Tensor]
+"""From inputs and targets, each (rows, T), to the nats of each target."""
+
 UNMEASURED = Score(0.0, 0, 0)
 """What is known of a model that nobody measured."""
 
@@ -41,15 +44,20 @@ def score(
     batches: Iterable[tuple[Tensor, Tensor]],
     token_bytes: np.ndarray,
     autocast: AbstractContextManager[object],
+    losses: Losses | None = None,
 ) -> Score:
-    """Score inputs and targets, each (rows, T); IGNORED targets do not count. The model is left in training mode."""
+    """Score inputs and targets, each (rows, T); IGNORED targets do not count. The model is left in training mode.
+
+    `losses`: another way to work out what `model.losses` does.
+    """
     model.eval()
+    losses = losses or model.losses
     nats, tokens, size = 0.0, 0, 0
     lengths = torch.from_numpy(token_bytes)
     with autocast:
         for ids, targets in batches:
             counted = targets != IGNORED
-            nats += float(model.losses(ids, targets).sum(dtype=torch.float64))
+            nats += float(losses(ids, targets).sum(dtype=torch.float64))
             tokens += int(counted.sum())
             size += int(lengths[targets[counted].cpu()].sum())
     model.train()

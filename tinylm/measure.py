@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -84,5 +85,6 @@ class Measure:
         return self._score(batches, model)
 
     def _score(self, batches: Iterator[tuple[Tensor, Tensor]], model: Transformer) -> Score:
-        precision = device.autocast(self._parts.precision, self._parts.device)
-        return score(model, batches, self._parts.corpus.tokenizer.token_bytes, precision)
+        precision, native = device.autocast(self._parts.precision, self._parts.device), self._parts.stepper.native
+        losses = partial(native.losses, [weight.detach() for weight in model.parameters()]) if native else None
+        return score(model, batches, self._parts.corpus.tokenizer.token_bytes, precision, losses)

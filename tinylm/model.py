@@ -67,6 +67,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat((-right, left), dim=-1) * sin
 
 
+def logit_scale(config: ModelConfig) -> float:
+    """What the head's input is multiplied with: a tied matrix is large where tokens are read; scores are not."""
+    return config.n_embd**-0.5 / config.embedding_std if config.tie_embeddings else 1.0
+
+
 class Attention(nn.Module):
     """Causal self-attention in which groups of query heads share keys and values (Ainslie et al., arXiv 2305.13245)."""
 
@@ -165,9 +170,8 @@ class Transformer(nn.Module):
         self.config, self.vocab_size = config, vocab_size
         self.embedding = nn.Embedding(vocab_size, config.n_embd)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
-        # Tied: one matrix, large where tokens are read; scores are scaled down to about unit size.
         self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
-        self.logit_scale = config.n_embd**-0.5 / config.embedding_std if config.tie_embeddings else 1.0
+        self.logit_scale = logit_scale(config)
         cos, sin = rotary_table(config.head_size, config.block_size, config.rope_theta)
         self.register_buffer("cos", cos, persistent=False)  # no weight, and in no checkpoint
         self.register_buffer("sin", sin, persistent=False)

@@ -1,17 +1,12 @@
-"""`decode.cpp` as machine code: compiled where it runs, in half a second, and kept in HOME/cache.
+"""`decode.cpp`: the step of decoding as one call, where there is a C++ compiler.
 
-It needs a C++ compiler and nothing of torch's. Where there is none, or what comes out of it does not load or computes
-something else, `code` is None, and writing takes torch's operations.
+Where there is none, or what comes out of it does not load or computes something else, `code` is None, and writing takes
+torch's operations.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import subprocess
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -21,26 +16,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tinylm import compiled, device, known, paths, tuning
+from tinylm import cpp, device
 from tinylm.config import ModelConfig
 from tinylm.model import Block, KVCache, Transformer
 
-_SOURCE = Path(__file__).with_name("decode.cpp")
-
-_FLAGS = (
-    "-O3", "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native", "-shared", "-fPIC",
-    # Sums in any order, or nothing is vectorized; but numbers that are none stay what they are, and are noticed.
-    "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math", "-freciprocal-math", "-fno-math-errno",
-)  # fmt: skip
+SOURCE = "decode.cpp"
 
 SMALL = 100_000
 """Parameters of a model for which nothing is compiled."""
 
 PART = 8
 """Texts that a core has at least, where several share them: they have to wake each other for each step, 0.05 ms."""
-
-_SECONDS = 60
-"""Patience with a compiler."""
 
 _CLOSE = 1e-3
 
@@ -60,9 +46,8 @@ class _Shape(ctypes.Structure):
 class Code:
     """The compiled function."""
 
-    def __init__(self, path: Path) -> None:
-        """OSError where it cannot be loaded."""
-        self.step = compiled.opened(path).tinylm_step
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self.step = library.tinylm_step
         self.step.restype = None
         self.step.argtypes = [ctypes.c_void_p] * 7 + [ctypes.c_int64] + [ctypes.c_void_p] * 2
 
@@ -88,8 +73,12 @@ class NativeStep:
         inside = config.mlp_ratio * C
         numbers = (config.norm_eps, config.attention_scale * D**-0.5, model.logit_scale)
         shape = _Shape(config.n_layer, A, B, C, H, K, D, inside, model.vocab_size, room, config.qk_norm, *numbers)
-        scratch = cache.keys.new_empty(B * ((2 * H + 2 * K) * D + C + 2 * inside + 2) + room + 16 * max(C, H * D, inside))
-        own = [part[first:] for part in (self._x, self._scores)] + [part[0, first:] for part in (cache.keys, cache.values)]
+        scratch = cache.keys.new_empty(
+            B * ((2 * H + 2 * K) * D + C + 2 * inside + 2) + room + 16 * max(C, H * D, inside)
+        )
+        own = [part[first:] for part in (self._x, self._scores)] + [
+            part[0, first:] for part in (cache.keys, cache.values)
+        ]
         x, scores, keys, values = (part.data_ptr() for part in own)
 
         def step(place: int) -> None:
@@ -144,54 +133,24 @@ def code() -> Code | None:
 
 @cache
 def _code(home: Path, may_make: bool) -> Code | None:
-    compiler = tuning.compiler()
-    if compiler is None:
-        return None
-    library = _library(home, compiler)
+    library = cpp.library(home, SOURCE)
     with suppress(OSError):  # not there yet, or damaged
-        return Code(library)
-    if not may_make:
-        return None
-    try:
-        library.parent.mkdir(parents=True, exist_ok=True)
-        _make(library, compiler)
-        return Code(library)
-    except (OSError, subprocess.SubprocessError, RuntimeError):
-        return None
-
-
-def _library(home: Path, compiler: str) -> Path:
-    made_from = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()
-    machine = device.machine_name(torch.device("cpu")), torch.backends.cpu.get_cpu_capability(), platform.machine()
-    return paths.cache(home) / "compiled" / f"{known.key(*machine, made_from, compiler, _FLAGS)}.so"
-
-
-def _make(library: Path, compiler: str) -> None:
-    """Compile, and put it in its place whole; SubprocessError, OSError or RuntimeError where that does not work."""
-    handle, name = tempfile.mkstemp(prefix=".making-", suffix=".so", dir=library.parent)
-    os.close(handle)
-    making = Path(name)
-    try:
-        command = [compiler, *_FLAGS, str(_SOURCE), "-o", name]
-        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS)  # noqa: S603
-        sealed = compiled.seal(making)
-        _check(Code(making))
-        sealed.replace(library.with_suffix(sealed.suffix))
-        making.replace(library)
-    finally:
-        for left in (making, making.with_suffix(".sha256")):
-            with suppress(OSError):
-                left.unlink(missing_ok=True)
+        return Code(cpp.opened(library))
+    with suppress(OSError, RuntimeError):
+        if may_make:
+            cpp.Making(library, SOURCE).finish(_check)
+            return Code(cpp.opened(library))
+    return None
 
 
 @torch.inference_mode()
-def _check(code: Code) -> None:
+def _check(library: ctypes.CDLL) -> None:
     """RuntimeError where it computes something else than the model itself."""
     config = ModelConfig(n_layer=2, n_head=4, n_kv_head=2, n_embd=24, head_size=8, block_size=8, qk_norm=True)
     model = Transformer(config, 9, torch.Generator().manual_seed(0)).eval()
     ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
     cache = KVCache(config, len(ids), config.block_size, model.embedding.weight)
     model.next_logits(ids[:, :2], cache)
-    scores = NativeStep(code, model, cache)(ids[:, 2].tolist())
+    scores = NativeStep(Code(library), model, cache)(ids[:, 2].tolist())
     if not torch.allclose(scores, model.logits(ids)[:, -1], rtol=_CLOSE, atol=_CLOSE):
         raise RuntimeError("the compiled step computes something else")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ from tinylm import (
     native,
     pace,
     parity,
+    passes,
     prepare,
     runs,
     settings,
@@ -46,6 +48,7 @@ from tinylm.device import Precision
 from tinylm.errors import CheckpointError, DeviceError, RoomError, RunError
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
+from tinylm.passes import NativePass
 from tinylm.runs import Log, RunFolder
 from tinylm.step import Stepper, windows_in_a_pass
 
@@ -111,7 +114,7 @@ class Session:
             torch=str(torch.__version__),
             threads=self.threads,
             precision=self.precision,
-            compiled=self.stepper.compiled is not None,
+            compiled=self.stepper.native is not None or self.stepper.compiled is not None,
             resumed_from=self.resumed_from,
         )
         yield events.DataPrepared(
@@ -256,8 +259,9 @@ def _session(
             notes.append(decay.told(config, decays))
 
     parity.check(model, batches[0])
-    rehearse, tokens = small_pass(config, model, batches[0])
-    choice = tuning.choose(train, place, rehearse, home, tuning.shape(config, corpus.tokenizer.vocab_size))
+    rehearse, tokens, native_ = small_pass(config, model, batches[0], home)
+    shape = tuning.shape(config, corpus.tokenizer.vocab_size, native_)
+    choice = tuning.choose(train, place, rehearse, home, shape, train.compile != "off" and not native_)
     if choice.note:
         notes.append(choice.note)
     precision = choice.precision
@@ -311,10 +315,11 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     vocab_size = corpus.tokenizer.vocab_size
     memory.refuse_giants(config, vocab_size, memory.free(place))
     model, (batches, *_) = first_model(config, corpus).to(place), batches_of(config, corpus)
-    rehearse, tokens = small_pass(config, model, batches)
-    choice = tuning.choose(config.train, place, rehearse, home, tuning.shape(config, vocab_size))
+    rehearse, tokens, native_ = small_pass(config, model, batches, home)
+    shape = tuning.shape(config, vocab_size, native_)
+    choice = tuning.choose(config.train, place, rehearse, home, shape, config.train.compile != "off" and not native_)
     seconds = min(tuning.timed(rehearse, choice.precision) for _ in range(2))  # the first may be cold
-    gain, lost = compiling.gain(config.train, place, choice.precision)
+    gain, lost = compiling.gain(config.train, place, choice.precision, native_)
     stream = batches.stream
     text = fit.Text(stream.tokens, stream.document())
     chosen = fit.fitted(config, vocab_size, text, seconds / tokens / gain, lost)
@@ -325,17 +330,34 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     return settings.with_values(chosen.config, train=known), told
 
 
-def small_pass(config: RunConfig, model: Transformer, batches: Batches) -> tuple[tuning.Rehearse, int]:
-    """A forward and backward pass of the first of a run's windows, and how many tokens it has."""
+def small_pass(
+    config: RunConfig, model: Transformer, batches: Batches, home: Path
+) -> tuple[tuning.Rehearse, int, bool]:
+    """A forward and backward pass of the first of a run's windows, how many tokens it has, and whether it is native.
+
+    That is where the code is there; each core has a window then.
+    """
+    code = passes.ready(config, model.embedding.weight.device, home)
     rows = max(1, min(config.train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
+    if code:
+        rows = max(rows, min(config.train.batch_size, device.cores()))
     ids, targets = (part[:rows] for part in batches.draw(0))
     noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
+    weights = list(model.parameters())
 
-    def rehearse(precision: Precision) -> None:
-        loss, _ = compiling.eager_pass(model, list(model.parameters()), precision, 1.0, ids, targets, noise)
+    def eager(precision: Precision) -> None:
+        loss, _ = compiling.eager_pass(model, weights, precision, 1.0, ids, targets, noise)
         loss.item()  # waits for a GPU
 
-    return rehearse, ids.numel()
+    @cache
+    def made(precision: Precision, threads: int) -> NativePass:
+        assert code
+        return NativePass(code, config.model, model.vocab_size, precision, threads)
+
+    def native_(precision: Precision) -> None:
+        made(precision, torch.get_num_threads())([weight.detach() for weight in weights], ids, targets, noise)
+
+    return native_ if code else eager, ids.numel(), code is not None
 
 
 def batches_of(config: RunConfig, corpus: Corpus) -> list[Batches]:

@@ -16,6 +16,7 @@ from tinylm.device import Precision
 from tinylm.events import Warned
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
+from tinylm.passes import NativePass
 from tinylm.recorded import Leash, RecordedStep
 
 PASS_TOKENS = 2048
@@ -58,8 +59,10 @@ class Stepper:
         self.weights = list(model.parameters())
         self.plain = [weight.detach() for weight in self.weights]
         self.place = self.weights[0].device
+        self.native: NativePass | None = None
+        """On a CPU: takes all windows of a step at once."""
         self.compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
-        """For passes of `rows` windows: a `CompiledPass`, or on a GPU what is called as one."""
+        """On a GPU: for passes of `rows` windows (`compiling.for_gpu`)."""
         self.recorded: RecordedStep | None = None
         """On a CUDA device: takes whole steps as one launch (`record`)."""
         self._leash = Leash(self.place)
@@ -141,13 +144,15 @@ class Stepper:
         while True:
             rows = self.rows
             try:
+                if self.native:
+                    return self.native(self.plain, ids, targets, self._key(step, 0))
                 return self._passes(ids, targets, self._keys(step, len(ids)))
             except (MemoryError, RuntimeError) as error:  # torch's own is a RuntimeError
                 if rows == 1 or memory.out_of_memory(error, self.place) is None:
                     raise
             # Here and not in the handler, where the traceback still holds what the pass had in hand.
             device.release_memory(self.place)
-            self.rows, self.compiled = (rows + 1) // 2, None
+            self.rows, self.compiled, self.native = (rows + 1) // 2, None, None
             self.warnings.append(
                 Warned(
                     title="The memory ran out",
@@ -157,13 +162,17 @@ class Stepper:
                 )
             )
 
-    def _keys(self, step: int, windows: int) -> list[Tensor | None]:
+    def _keys(self, step: int, windows: int) -> list[dropout.Key | None]:
         """What dropout hangs on, for each pass of a step with so many windows; None where nothing is dropped."""
-        mixed = mix(self.config.train.seed, _DROPOUT, step)
         if self.config.model.attention_dropout:  # torch's own, inside of the attention
-            torch.manual_seed(mixed)
-        drops = self.config.model.dropout > 0
-        return [dropout.key(mixed, first, self.place) if drops else None for first in range(0, windows, self.rows)]
+            torch.manual_seed(self._mixed(step))
+        return [self._key(step, first) for first in range(0, windows, self.rows)]
+
+    def _key(self, step: int, first: int) -> dropout.Key | None:
+        return dropout.key(self._mixed(step), first, self.place) if self.config.model.dropout else None
+
+    def _mixed(self, step: int) -> int:
+        return mix(self.config.train.seed, _DROPOUT, step)
 
     def _passes(self, ids: Tensor, targets: Tensor, keys: Sequence[Tensor | None]) -> tuple[Tensor, list[Tensor]]:
         loss = torch.zeros((), device=self.place)

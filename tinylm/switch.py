@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
 from contextlib import suppress
 
-from tinylm import compiled, compiling, settings
-from tinylm.compiled import CompiledPass
-from tinylm.compiling import FAILED, Compilation
-from tinylm.config import Budget
+from tinylm import compiling, cpp, pace, passes, settings
+from tinylm.compiling import FAILED
+from tinylm.cpp import Making
+from tinylm.passes import NativePass
 from tinylm.session import Session
 
 FIRST_STEPS = 3
 """A run has taken so many steps before it goes over: the first ones are there at once."""
 
-EXPECTED_SECONDS = 45.0
+EXPECTED_SECONDS = 6.0
 """What compiling takes on two cores beside a training, or somewhat less."""
 
 
@@ -33,17 +32,13 @@ class Switch:
         Where the run is to be compiled from its first step on, this waits for it.
         """
         self._parts, train, model, state = parts, parts.config.train, parts.config.model, parts.state
-        self._compilation: Compilation | None = None
+        self._making: Making | None = None
         self._pending = self._timed = False
         self._first = state.step
         self._refusal: str | None = None
         """Why the system let nothing be compiled."""
-        # What is traced must be the same each time, so nothing may be drawn inside; and on Windows a process that is
-        # stopped cannot take with it what it has called.
-        possible = parts.device.type == "cpu" and parts.precision in compiling.CLOSE and not model.attention_dropout
-        possible = possible and sys.platform != "win32"
-        self._shape = (model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.stepper.rows, parts.threads)
-        self._library = compiled.library(parts.run.path.parent.parent, *self._shape)
+        possible = parts.precision in passes.CLOSE and passes.possible(parts.config, parts.device)
+        self._library = cpp.library(parts.run.path.parent.parent, passes.SOURCE)
         if parts.device.type == "cuda":
             if train.compile == "on" and parts.precision != "fp16":
                 parts.notes.append(self._compile_on_gpu())
@@ -54,12 +49,12 @@ class Switch:
         how: compiling.When = "never"
         if possible:
             how = compiling.when(train, not parts.fresh, went_over, seconds_left, self._library)
-        self._timed = train.budget is not None and Budget.parse(train.budget).kind == "time"
+        self._timed = pace.seconds_of(train) is not None
         self._pending = how == "beside"
         if how == "before":
             self._begin()
             parts.notes.append(self.go_over())
-            how = "before" if parts.stepper.compiled else "never"
+            how = "before" if parts.stepper.native else "never"
         elif self._pending and not self._timed and state.compiled_from is None:
             state.compiled_from = state.step + max(FIRST_STEPS, math.ceil(EXPECTED_SECONDS / step_seconds))
         parts.config = settings.with_values(parts.config, train={"compile": "off" if how == "never" else "on"})
@@ -72,28 +67,28 @@ class Switch:
         if not self._pending or (step - self._first < FIRST_STEPS and not reached):
             return False
         self._begin()
-        return reached if planned is not None else self._compilation is None or self._compilation.is_over()
+        return reached if planned is not None else self._making is None or self._making.is_over()
 
     def _begin(self) -> None:
         """Begin to compile, where that is still to be done."""
-        if self._compilation is None and self._refusal is None and not self._library.exists():
+        if self._making is None and self._refusal is None and not self._library.exists():
             try:
-                self._library.parent.mkdir(parents=True, exist_ok=True)
-                self._compilation = Compilation(self._library, *self._shape)
-            except OSError as error:  # no room, no rights, no process: a training goes on without
+                self._making = Making(self._library, passes.SOURCE)
+            except OSError as error:  # no compiler, no room, no rights, no process: a training goes on without
                 self._refusal = str(error)
 
     def go_over(self) -> str:
         """Take the next steps by compiled passes, where that works; a sentence that says what came of it."""
-        self._pending, state = False, self._parts.state
+        self._pending, parts, state = False, self._parts, self._parts.state
         problem = self._refusal
-        if self._compilation:
-            self._compilation.wait()
-            problem = self._compilation.problem
         if problem is None:
             try:
-                self._parts.stepper.compiled = CompiledPass(self._library)
-            except OSError as error:
+                if self._making:
+                    self._making.finish(passes.check)
+                code, model = cpp.opened(self._library), parts.config.model
+                shape = (model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.threads)
+                parts.stepper.native = NativePass(code, *shape)
+            except (OSError, RuntimeError) as error:
                 problem = str(error)
         if problem is not None:
             state.compiled_from = None
@@ -120,5 +115,5 @@ class Switch:
 
     def close(self) -> None:
         """End what is still at work."""
-        if self._compilation and not self._compilation.is_over():
-            self._compilation.stop()
+        if self._making:
+            self._making.stop()

@@ -1,7 +1,7 @@
 """The parts of a run without the run: what the rehearsal and the learning-rate finder try things on.
 
-They are built as a training builds them, but not compiled, and nothing is left behind but the prepared text in the
-cache, which the run will use.
+They are built as a training builds them, but nothing is compiled for them, and nothing is left behind but the prepared
+text in the cache, which the run will use.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from tinylm import device, memory, session, tuning
+from tinylm import device, memory, passes, session, tuning
 from tinylm.average import Average
 from tinylm.config import RunConfig
 from tinylm.data import Batches, Corpus
@@ -61,7 +61,12 @@ def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) 
     vocab_size = corpus.tokenizer.vocab_size
     memory.refuse_giants(config, vocab_size, memory.free(place))
     model = session.first_model(config, corpus).to(place)
-    precision = tuning.recalled_precision(config.train, place, home, tuning.shape(config, vocab_size))
+    code = passes.ready(config, place, home)
+    shape = tuning.shape(config, vocab_size, code is not None)
+    precision = tuning.recalled_precision(config.train, place, home, shape)
     average = Average(model, config.train.average) if config.train.average else None
     scale = session.first_state(precision).loss_scale
-    return Stepper(config, model, Optimizer(model, config.train), precision, scale, average)
+    made = Stepper(config, model, Optimizer(model, config.train), precision, scale, average)
+    if code:
+        made.native = passes.NativePass(code, config.model, vocab_size, precision, torch.get_num_threads())
+    return made

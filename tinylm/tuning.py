@@ -20,11 +20,11 @@ from tinylm.device import Precision
 from tinylm.known import Known
 
 WORTH, WORTH_COMPILED = 1.1, 0.9
-"""bf16 is taken where an eager pass is faster by this factor: it rounds, so it has to bring something.
+"""bf16 is taken where a pass is faster by this factor: it rounds, so it has to bring something.
 
-A compiled pass fuses the conversions away that an eager one spends its time on: with 4 layers of 128 on 2 cores with
-AMX, bf16 made 1.07 times what fp32 made when eager, and 1.5 times when compiled. So where passes are about to be
-compiled, it is taken where the eager one is about as fast.
+An eager pass spends its time on conversions that our own code does not make: with 4 layers of 128 on 2 cores with AMX,
+bf16 made 1.07 times what fp32 made when eager, and 1.5 times when compiled. So where eager passes are timed and
+compiled ones are about to run, it is taken where the eager one is about as fast.
 """
 
 SCALES = 1.1
@@ -54,15 +54,18 @@ class Choice:
     """What was measured, for people."""
 
 
-def shape(config: RunConfig, vocab_size: int) -> str:
-    """The name under which what was measured with such a model is remembered."""
-    return f"{config.model} {vocab_size}"
+def shape(config: RunConfig, vocab_size: int, native: bool) -> str:
+    """The name under which what was measured with such a model is remembered; `native`: by passes of our own code."""
+    return f"{config.model} {vocab_size}{' native' if native else ''}"
 
 
-def choose(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Path, shape: str) -> Choice:
+def choose(
+    train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Path, shape: str, to_compile: bool
+) -> Choice:
     """Threads and precision for a run; torch's threads are set.
 
-    What the settings say is not measured. DeviceError where they ask for what the device cannot do.
+    What the settings say is not measured. `to_compile`: `rehearse` is eager, and compiled passes are about to run.
+    DeviceError where the settings ask for what the device cannot do.
     """
     precision, open_precisions = device.choose_precision(train.precision, place), _open_precisions(train, place)
     if place.type != "cpu" or (isinstance(train.threads, int) and len(open_precisions) < 2):
@@ -76,7 +79,7 @@ def choose(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Pa
         told = f"{threads(remembered.threads)} in {remembered.precision} were the fastest here before."
         return Choice(remembered.threads, remembered.precision, told)
     seconds = measure(rehearse, open_precisions, train.threads if isinstance(train.threads, int) else None)
-    best = fastest(seconds, train.compile != "off")
+    best = fastest(seconds, to_compile)
     torch.set_num_threads(best[1])
     known.remember(home, name, Known(best[1], best[0]))
     return Choice(best[1], best[0], in_words(seconds, best))

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import torch
 
-from tinylm import compiled, counting, device, headless, settings
+from tinylm import counting, cpp, device, headless, passes, settings
 from tinylm.bench import limits
 from tinylm.bench.pairs import in_pairs, seconds
 from tinylm.bench.rows import Row
-from tinylm.compiled import CompiledPass
-from tinylm.compiling import Compilation
 from tinylm.config import RunConfig
+from tinylm.cpp import Making
 from tinylm.device import Precision
 from tinylm.errors import ConfigError
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
+from tinylm.passes import NativePass
 from tinylm.step import Stepper
 
 PAIRS = 5
@@ -111,17 +111,15 @@ def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> i
 
 
 def _compile(stepper: Stepper, config: RunConfig, vocab_size: int, threads: int, home: Path) -> bool:
-    shape = (config.model, vocab_size, stepper.precision, stepper.rows, threads)
-    library = compiled.library(home, *shape)
-    if not library.exists():
-        print(f"Compiling for {stepper.precision} …", file=sys.stderr, flush=True)
-        library.parent.mkdir(parents=True, exist_ok=True)
-        compilation = Compilation(library, *shape)
-        compilation.wait()
-        if compilation.problem:
-            print(f"Compiling does not work here: {compilation.problem}", file=sys.stderr, flush=True)
-            return False
-    stepper.compiled = CompiledPass(library)
+    library = cpp.library(home, passes.SOURCE)
+    try:
+        if not library.exists():
+            print("Compiling …", file=sys.stderr, flush=True)
+            Making(library, passes.SOURCE).finish(passes.check)
+        stepper.native = NativePass(cpp.opened(library), config.model, vocab_size, stepper.precision, threads)
+    except (OSError, RuntimeError) as error:
+        print(f"Compiling does not work here: {error}", file=sys.stderr, flush=True)
+        return False
     return True
 
 
