@@ -44,7 +44,8 @@ def source(name: str) -> Path:
 
 def library(home: Path, name: str) -> Path:
     """Where the code of a source lies in a home, once it is made."""
-    made_from = hashlib.sha256(source(name).read_bytes() + source("numbers.h").read_bytes()).hexdigest()
+    files = [source(name), *sorted(source(name).parent.glob("*.h"))]
+    made_from = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     machine = device.machine_name(torch.device("cpu")), torch.backends.cpu.get_cpu_capability(), platform.machine()
     return paths.cache(home) / "compiled" / f"{known.key(*machine, made_from, tuning.compiler(), FLAGS)}.so"
 

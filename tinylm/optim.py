@@ -3,6 +3,7 @@
 One class for both, with its state as plain named tensors, so that a checkpoint is a safetensors file.
 """
 
+import ctypes
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from torch.optim.adamw import adamw
 
 from tinylm.config import TrainConfig
 from tinylm.model import Attention, FeedForward, Transformer
+from tinylm.muon import NativeMuon
 
 ADAMW_EPS = 1e-8
 """Added to the root of the mean square; torch's default."""
@@ -26,7 +28,10 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Jordan's quintic, steep at zero: five rounds bring every singular value to about 1 (github.com/KellerJordan/Muon)."""
 
 
-def orthogonalize(matrices: Tensor, precision: torch.dtype = torch.float32, rounds: int = 5) -> Tensor:
+ROUNDS = 5
+
+
+def orthogonalize(matrices: Tensor, precision: torch.dtype = torch.float32, rounds: int = ROUNDS) -> Tensor:
     """The nearest matrices with orthonormal rows or columns, about: (n, rows, columns) to the same shape.
 
     Newton-Schulz iteration; singular values end between about 0.7 and 1.2, which serves an update as well as 1 would.
@@ -90,6 +95,7 @@ class Optimizer:
         self._names: dict[Tensor, str] = {weight: name for name, weight in model.named_parameters()}
         self._heights = _heights(model) if config.optimizer == "muon" else {}
         self._stacks = _stacked(self._heights)
+        self._native: NativeMuon | None = None
         others = [weight for weight in self._names if weight not in self._heights]
         tables: list[Tensor] = [part.weight for part in (model.embedding, model.head) if part is not None]
         hidden: list[Tensor] = [weight for weight in model.blocks.parameters() if weight not in self._heights]
@@ -105,6 +111,13 @@ class Optimizer:
             }
             for weight in others
         }
+
+    def use(self, code: ctypes.CDLL, threads: int) -> None:
+        """From now on, take Muon's part of a step by our own code, on so many threads."""
+        matrices = [matrix for stack in self._stacks for matrix in stack.matrices]
+        momenta = [momentum for stack in self._stacks for momentum in stack.momentum]
+        if matrices:
+            self._native = NativeMuon(code, matrices, momenta, MUON_MOMENTUM, ROUNDS, NEWTON_SCHULZ, threads)
 
     @torch.no_grad()
     def step(
@@ -160,6 +173,11 @@ class Optimizer:
         products: torch.dtype,
     ) -> None:
         parts = {weight: torch.split(grads[weight], heights) for weight, heights in self._heights.items()}
+        if self._native and not isinstance(lr, Tensor):
+            if not skip:
+                grads_ = [parts[weight][number] for stack in self._stacks for weight, number in stack.places]
+                self._native.step(grads_, lr * MUON_RMS, lr * weight_decay, half=products == torch.bfloat16)
+            return
         # A product and no `torch.where`: that copies a Python number to a GPU, for which Python would wait.
         applied = (~skip).float()
         for stack in self._stacks:

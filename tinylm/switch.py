@@ -88,6 +88,7 @@ class Switch:
                 code, model = cpp.opened(self._library), parts.config.model
                 shape = (model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.threads)
                 parts.stepper.native = NativePass(code, *shape)
+                parts.stepper.optimizer.use(code, parts.threads)
             except (OSError, RuntimeError) as error:
                 problem = str(error)
         if problem is not None:

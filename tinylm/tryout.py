@@ -69,4 +69,5 @@ def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) 
     made = Stepper(config, model, Optimizer(model, config.train), precision, scale, average)
     if code:
         made.native = passes.NativePass(code, config.model, vocab_size, precision, torch.get_num_threads())
+        made.optimizer.use(code, torch.get_num_threads())
     return made

@@ -116,7 +116,9 @@ def _compile(stepper: Stepper, config: RunConfig, vocab_size: int, threads: int,
         if not library.exists():
             print("Compiling …", file=sys.stderr, flush=True)
             Making(library, passes.SOURCE).finish(passes.check)
-        stepper.native = NativePass(cpp.opened(library), config.model, vocab_size, stepper.precision, threads)
+        code = cpp.opened(library)
+        stepper.native = NativePass(code, config.model, vocab_size, stepper.precision, threads)
+        stepper.optimizer.use(code, threads)
     except (OSError, RuntimeError) as error:
         print(f"Compiling does not work here: {error}", file=sys.stderr, flush=True)
         return False
