@@ -36,13 +36,10 @@ def test_rows_of_a_cpu(home: Path) -> None:
     assert said.code == 0, said.err
     rows = {row["name"]: row for row in map(json.loads, said.out.splitlines())}
     fp32 = {name.removeprefix("train.fp32"): row for name, row in rows.items() if name.startswith("train.fp32")}
-    assert {"", ".products", ".attention", ".loss", ".ceiling", ".under_ceiling", ".against_plain"} <= fp32.keys()
+    assert {"", ".eager", ".flops", ".against_plain"} <= fp32.keys()
     assert all(row["value"] > 0 for row in rows.values())
-    assert fp32[""]["limit"] == pytest.approx(1e6 / fp32[".products"]["value"])
-    together = sum(fp32[part]["value"] for part in (".products", ".attention", ".loss"))
-    assert fp32[".ceiling"]["value"] == fp32[".under_ceiling"]["limit"] == pytest.approx(1e6 / together)
-    assert fp32[".ceiling"]["ratio"] < 1
-    assert fp32[".under_ceiling"]["value"] == fp32[""]["value"]
+    assert fp32[""]["limit"] == fp32[".eager"]["limit"]
+    assert fp32[""]["ratio"] == pytest.approx(fp32[""]["value"] / fp32[""]["limit"])
 
 
 def test_every_product_of_a_step_is_counted_at_its_own_shape(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,20 +50,10 @@ def test_every_product_of_a_step_is_counted_at_its_own_shape(monkeypatch: pytest
     assert sorted(asked) == sorted({*block, (16, 50)})
 
 
-def test_attention_counts_once_for_each_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"_products": 5.0, "_attention": 2.0, "_softmax": 1.0}.items():
-        monkeypatch.setattr(limits, name, lambda *_, seconds=seconds: seconds)
-    found = limits.alone(SHAPE, 50, "fp32")
-    assert found == limits.Alone(products=5.0, attention=6.0, loss=1.0)
-    assert (found.limit, found.ceiling) == (1 / 5, 1 / 12)
-
-
 def test_the_best_number_of_threads_counts_and_none_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits.device, "cores", lambda: 4)
     torch.set_num_threads(3)
     taken = {1: 4.0, 2: 1.0, 4: 9.0}
     monkeypatch.setattr(limits, "_products", lambda *_: taken[torch.get_num_threads()])
-    monkeypatch.setattr(limits, "_attention", lambda _: 10 - taken[torch.get_num_threads()])
-    monkeypatch.setattr(limits, "_softmax", lambda *_: 0.0)
-    assert limits.alone(SHAPE, 50, "fp32") == limits.Alone(products=1.0, attention=3.0, loss=0.0)
+    assert limits.products(SHAPE, 50, "fp32") == 1.0
     assert torch.get_num_threads() == 3

@@ -92,3 +92,45 @@ def test_what_was_remembered_is_recalled_as_it_was(home: Path) -> None:
     known.remember(home, "a shape", Known(2, "bf16"))
     assert known.recall(home, "a shape") == Known(2, "bf16")
     assert known.recall(home, "another") is None
+
+
+def on_cuda(
+    seconds: dict[str, float], home: Path, monkeypatch: pytest.MonkeyPatch, **train: object
+) -> tuple[tuning.Choice, list[str]]:
+    """What is chosen on a GPU that has bf16 and takes so long, and the passes that were timed for it."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(device, "machine_name", lambda _: "a GPU")
+    timed: list[str] = []
+    monkeypatch.setattr(tuning, "timed", lambda _, precision: timed.append(precision) or seconds[precision])
+    plan = TrainConfig.model_validate(train)
+    choice = tuning.choose(plan, torch.device("cuda"), lambda _: None, home, "shape", to_compile=False)
+    return choice, timed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "precision"),
+    [
+        ({"tf32": 2.0, "bf16": 1.0}, "bf16"),
+        ({"tf32": 1.05, "bf16": 1.0}, "tf32"),  # it rounds, so it has to bring something
+        ({"tf32": 1.0, "bf16": 2.0}, "tf32"),
+    ],
+)
+def test_on_a_gpu_the_precision_is_measured_once(
+    seconds: dict[str, float], precision: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice, timed = on_cuda(seconds, home, monkeypatch)
+    assert choice.precision == precision
+    assert set(timed) == {"tf32", "bf16"}
+    assert choice.note
+    again, timed = on_cuda(seconds, home, monkeypatch)
+    assert (again.precision, timed) == (precision, [])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+def test_on_a_gpu_nothing_is_measured_where_the_precision_is_said(
+    precision: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert on_cuda({}, home, monkeypatch, precision=precision) == (
+        tuning.Choice(torch.get_num_threads(), precision, None),  # type: ignore[arg-type]
+        [],
+    )

@@ -90,8 +90,8 @@ seed each: 0.6670 and 0.6696 bits per byte). Windows that begin where stories do
 (and 0.6696 and 0.6700 with 256).
 """
 
-BATCHES = [count << shift for shift in range(12) for count in (2, 3)]
-"""A step has 1 or as many windows as one of these: a pass that was compiled for a run serves the next one too."""
+EVEN = 2
+"""A step has so many windows, or a multiple: threads take whole ones, and on two cores three last as long as four."""
 
 DROPOUT = ((6.0, 0.0), (20.0, 0.3))
 """From so many passes over the text on, this much dropout; between them by interpolation in the logarithm.
@@ -181,7 +181,7 @@ def fitted(config: RunConfig, vocab_size: int, text: Text, token_seconds: float,
         model={**model.model_dump(include=set(FITTED["model"])), "dropout": dropout(passes)},
         train={
             "fit": False,
-            "batch_size": min([1, *BATCHES], key=lambda count: abs(math.log(count / batch))),
+            "batch_size": EVEN * max(1, round(batch / EVEN)),
             "phases": [_slower(phase.model_dump(), rate) for phase in config.train.phases],
         },
     )

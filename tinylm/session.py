@@ -335,12 +335,14 @@ def small_pass(
 ) -> tuple[tuning.Rehearse, int, bool]:
     """A forward and backward pass of the first of a run's windows, how many tokens it has, and whether it is native.
 
-    That is where the code is there; each core has a window then.
+    That is where the code is there; each core has a window then. On a CUDA device it has the whole batch.
     """
     code = passes.ready(config, model.embedding.weight.device, home)
     rows = max(1, min(config.train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
     if code:
         rows = max(rows, min(config.train.batch_size, device.cores()))
+    elif model.embedding.weight.device.type == "cuda":  # where a small pass is as long as its launches take
+        rows = config.train.batch_size
     ids, targets = (part[:rows] for part in batches.draw(0))
     noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
     weights = list(model.parameters())

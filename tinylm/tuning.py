@@ -1,7 +1,7 @@
 """Threads and precision: measured before a run in under three seconds, and kept for the whole of it.
 
 torch's own number of threads can be ten times slower than the best one on a shared machine, and bf16 is twice as fast
-on some processors and slower on others: neither is guessed.
+on some processors and slower on others: neither is guessed. On a GPU there is only the precision to measure.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ programs have taken the cores. How long a pass takes says little, since it chang
 BELIEVE_SECONDS = 0.6
 """What looking whether that is so may take, about."""
 
+GPU_GOES = 5
+"""How often a pass is timed on a GPU; the first ones are cold."""
+
 Rehearse = Callable[[Precision], object]
 """A forward and backward pass in some precision."""
 
@@ -68,6 +71,8 @@ def choose(
     DeviceError where the settings ask for what the device cannot do.
     """
     precision, open_precisions = device.choose_precision(train.precision, place), _open_precisions(train, place)
+    if place.type != "cpu" and len(open_precisions) > 1:
+        return _choose_on_gpu(train, place, rehearse, home, shape)
     if place.type != "cpu" or (isinstance(train.threads, int) and len(open_precisions) < 2):
         if isinstance(train.threads, int):
             torch.set_num_threads(train.threads)
@@ -85,6 +90,18 @@ def choose(
     return Choice(best[1], best[0], in_words(seconds, best))
 
 
+def _choose_on_gpu(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Path, shape: str) -> Choice:
+    precisions, name, count = _open_precisions(train, place), _name(train, place, shape), torch.get_num_threads()
+    remembered = known.recall(home, name)
+    if remembered and remembered.precision in precisions:
+        return Choice(count, remembered.precision, f"{remembered.precision} was the fastest here before.")
+    seconds = {precision: min(timed(rehearse, precision) for _ in range(GPU_GOES)) for precision in precisions}
+    best = min(seconds, key=lambda which: seconds[which] * (WORTH if which == "bf16" else 1.0))
+    known.remember(home, name, Known(count, best))
+    told = ", ".join(f"{precision}: {1000 * taken:,.1f} ms" for precision, taken in seconds.items())
+    return Choice(count, best, f"Measured a small pass ({told}); training in {best}.")
+
+
 def recalled_precision(train: TrainConfig, place: torch.device, home: Path, shape: str) -> Precision:
     """The precision that a run of this shape took here before, or by what is known without measuring."""
     remembered = known.recall(home, _name(train, place, shape))
@@ -95,9 +112,10 @@ def recalled_precision(train: TrainConfig, place: torch.device, home: Path, shap
 
 def _open_precisions(train: TrainConfig, place: torch.device) -> list[Precision]:
     """Those among which measuring decides."""
+    first = device.choose_precision(train.precision, place)
     if train.precision == "auto" and place.type == "cpu" and device.has_fast_bf16():
         return ["fp32", "bf16"]
-    return [device.choose_precision(train.precision, place)]
+    return ["tf32", "bf16"] if train.precision == "auto" and place.type == "cuda" and first == "bf16" else [first]
 
 
 def _name(train: TrainConfig, place: torch.device, shape: str) -> str:

@@ -1,7 +1,7 @@
 """`--bench train`: optimizer steps of the reference model, against what the machine could do and against peers.
 
-The limit is the time that the matrix products of a step take alone; the ceiling counts attention and the loss too
-(`limits.py`). All figures are in training tokens per second, and every ratio is the median of alternating pairs.
+The limit is the time that the matrix products of a step take alone (`limits.py`). All figures are in training tokens
+per second, and every ratio is the median of alternating pairs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Step = Callable[[], object]
 
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
-    """Measure the preset `seed`, or what the flags say; about four minutes, and the compiler's time the first time."""
+    """Measure the preset `seed`, or what the flags say; about four minutes."""
     if options.preset is None and options.config is None:
         options.preset = "seed"
     config = settings.with_values(headless.configuration(options, home, None), train={"compile": "off"})
@@ -50,23 +50,13 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
         take = _taking(ours, vocab_size)
         threads = _best_threads(config, place, ours)
         name = f"train.{precision}"
-        alone = limits.alone(config.model, vocab_size, precision) if place.type == "cpu" else None
-        limit = alone.limit if alone else None
-        if alone:
-            yield from _parts(name, alone)
+        limit = 1 / limits.products(config.model, vocab_size, precision) if place.type == "cpu" else None
         eager = tokens / min(seconds(take) for _ in range(3))
         yield Row(f"{name}.eager", eager, "tokens/s", limit=limit, ratio=eager / limit if limit else None, runs=3)
         if place.type == "cpu" and _compile(ours, config, vocab_size, threads, home):
             take()
-        yield from _against_plain(config, vocab_size, precision, take, tokens, alone)
+        yield from _against_plain(config, vocab_size, precision, take, tokens, limit)
         yield from _against_hugging_face(config, vocab_size, precision, take, tokens, steps)
-
-
-def _parts(name: str, alone: limits.Alone) -> Iterator[Row]:
-    """What parts of a step take alone, and the speed that they leave to a step that adds nothing to them."""
-    for part in ("products", "attention", "loss"):
-        yield Row(f"{name}.{part}", 1e6 * getattr(alone, part), "us/token", runs=limits.ROUNDS)
-    yield Row(f"{name}.ceiling", alone.ceiling, "tokens/s", limit=alone.limit, ratio=alone.ceiling / alone.limit)
 
 
 def _precisions(config: RunConfig, place: torch.device) -> list[Precision]:
@@ -131,7 +121,7 @@ def _against_plain(
     precision: Precision,
     take: Step,
     tokens: int,
-    alone: limits.Alone | None,
+    limit: float | None,
 ) -> Iterator[Row]:
     """Against the same model as one would write it down: the whole batch at once, attention weights dropped too."""
     plain = _stepper(config, vocab_size, "fp32", attention_dropout=config.model.dropout)
@@ -141,17 +131,11 @@ def _against_plain(
     pairs = in_pairs(take, other, PAIRS)
     ours, theirs = (tokens / statistics.median(taken) for taken in (pairs.ours, pairs.theirs))
     name = f"train.{precision}"
-    if alone:
-        yield Row(name, ours, "tokens/s", limit=alone.limit, ratio=ours / alone.limit, runs=PAIRS)
-        yield Row(
-            f"{name}.under_ceiling", ours, "tokens/s", limit=alone.ceiling, ratio=ours / alone.ceiling, runs=PAIRS
-        )
-    else:
-        yield Row(name, ours, "tokens/s", runs=PAIRS)
+    yield Row(name, ours, "tokens/s", limit=limit, ratio=ours / limit if limit else None, runs=PAIRS)
     yield Row(f"{name}.against_plain", ours, "tokens/s", peer="plain eager fp32, attention dropped too",
               peer_value=theirs, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
     used = ours * counting.flops_per_token(config.model, vocab_size)
-    if alone:
+    if limit:
         peak = limits.peak_flops(precision)
         yield Row(f"{name}.flops", used / 1e9, "GFLOP/s", limit=peak / 1e9, ratio=used / peak, runs=PAIRS)
 
