@@ -232,3 +232,18 @@ def test_a_damaged_library_is_made_again_or_done_without(damage: str, warm: Path
     assert isinstance(told[-1], Finished)
     assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
     assert not library.exists(), "the next run makes it anew"
+
+
+@needs_compiler
+def test_what_one_run_cannot_have_says_nothing_of_the_next(
+    warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object) -> None:
+        raise RuntimeError("can't allocate memory")
+
+    monkeypatch.setattr("tinylm.switch.NativePass", too_large)
+    told = list(train(config_of(tiny_config), warm, "run"))
+    assert isinstance(told[-1], Finished)
+    assert [event for event in told if isinstance(event, Note) and "can't allocate memory" in event.message]
+    assert library_of(warm).exists()
+    assert not library_of(warm).with_suffix(FAILED).exists()

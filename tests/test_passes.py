@@ -188,6 +188,7 @@ def test_a_precision_that_it_does_not_know_is_refused(code: ctypes.CDLL) -> None
         ({}, True),
         ({"train": {"compile": "off"}}, False),
         ({"model": {"attention_dropout": 0.1}}, False),
+        ({"model": {"block_size": 8192}}, False),
     ],
     ids=str,
 )

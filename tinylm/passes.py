@@ -27,6 +27,9 @@ CLOSE: dict[Precision, float] = {"fp32": 1e-3, "bf16": 0.1}
 """The precisions that there are, and how far a gradient may be from the eager one: the norm of what differs, over its
 norm."""
 
+LONGEST = 4096
+"""Tokens of a window: a head's attention weights are held as a whole, 64 MB of them; torch's attention holds none."""
+
 _ALIGNED = 64
 """Bytes that the scratch begins at a multiple of: a line of the cache."""
 
@@ -118,7 +121,9 @@ class NativePass:
 
 def possible(config: RunConfig, place: torch.device) -> bool:
     """Whether there is code for such runs: it knows no attention dropout, and Windows is untried."""
-    return place.type == "cpu" and not config.model.attention_dropout and sys.platform != "win32"
+    model = config.model
+    known = not model.attention_dropout and model.block_size <= LONGEST
+    return place.type == "cpu" and known and sys.platform != "win32"
 
 
 def ready(config: RunConfig, place: torch.device, home: Path) -> ctypes.CDLL | None:

@@ -72,9 +72,6 @@ inline float value(Half x) {
     std::memcpy(&found, &bits, sizeof found);
     return found;
 }
-#endif
-
-#if defined(__AVX512BF16__)
 inline void put_some(void *to, const Half *from, int n) { std::memcpy(to, from, n * sizeof(Half)); }
 inline void put_some(void *to, const float *from, int n) {
     for (int i = 0; i < n; i++) put(static_cast<Half *>(to) + i, from[i]);

@@ -85,18 +85,21 @@ class Switch:
             try:
                 if self._making:
                     self._making.finish(passes.check)
-                code, model = cpp.opened(self._library), parts.config.model
-                shape = (model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.threads)
-                parts.stepper.native = NativePass(code, *shape)
-                parts.stepper.optimizer.use(code, parts.threads)
+                code = cpp.opened(self._library)
             except (OSError, RuntimeError) as error:
                 problem = str(error)
+                with suppress(OSError):  # what the disk refuses is tried again by the next run
+                    self._library.unlink(missing_ok=True)
+                    self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
+        if problem is None:
+            try:
+                shape = (parts.config.model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.threads)
+                parts.stepper.native = NativePass(code, *shape)
+                parts.stepper.optimizer.use(code, parts.threads)
+            except (MemoryError, RuntimeError) as error:  # which says nothing of other runs
+                parts.stepper.native, problem = None, str(error).splitlines()[0][:200]
         if problem is not None:
             state.compiled_from = None
-            with suppress(OSError):  # what the disk refuses is tried again by the next run
-                self._library.unlink(missing_ok=True)
-                if self._refusal is None:
-                    self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
             return f"Compiling does not work on this machine ({problem}); the run goes on without it."
         state.compiled_from = state.step if state.compiled_from is None else state.compiled_from
         return f"From step {state.step + 1:,} on its passes run compiled."

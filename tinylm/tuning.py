@@ -28,9 +28,11 @@ compiled ones are about to run, it is taken where the eager one is about as fast
 """
 
 SCALES = 1.5
-"""Fewer threads are taken for passes that are about to be compiled where they are faster by this factor: eager ones meet
-at every operation, ours three times a pass. 4 layers of 128 took 103 ms on one thread and 69 to 103 on two when eager,
-and 72 us a token and 37 when compiled. One of three runs took one thread, and learnt from 2 million tokens, not 3.4.
+"""Fewer threads are taken for passes that are about to be compiled where they are faster by this factor.
+
+Eager ones meet at every operation, ours three times a pass: 4 layers of 128 took 103 ms on one thread and 69 to 103 on
+two when eager, and 72 us a token and 37 when compiled. One of three runs took one thread, and read 2 million tokens
+instead of 3.4.
 """
 
 SPOILT = 1.5
