@@ -23,8 +23,8 @@ WORTH, WORTH_COMPILED = 1.1, 0.65
 """bf16 is taken where a pass is faster by this factor: it rounds, so it has to bring something.
 
 An eager pass spends its time on conversions that our own code does not make: with 4 layers of 128 on 2 cores that have
-AVX512-BF16, bf16 made 0.8 to 1.6 times what fp32 made when eager, and 1.4 times when compiled (1.07 and 1.5 with AMX, by
-torch's compiler). So where eager passes are timed and compiled ones are about to run, it is taken in all doubt.
+AVX512-BF16, bf16 made 0.85 to 1.6 times what fp32 made when eager, and 1.4 times when compiled. So where eager passes
+are timed and compiled ones are about to run, it is taken in all doubt.
 """
 
 SCALES = 1.5
@@ -34,6 +34,9 @@ Eager ones meet at every operation, ours three times a pass: 4 layers of 128 too
 two when eager, and 72 us a token and 37 when compiled. One of three runs took one thread, and read 2 million tokens
 instead of 3.4.
 """
+
+FIRST_LOOK = 0.4
+"""Seconds that measuring passes which are about to be compiled may take, about: it tells little of those."""
 
 SPOILT = 1.5
 """A number of threads that is remembered is believed until one thread is faster than they by this factor: then other
@@ -86,7 +89,8 @@ def choose(
         torch.set_num_threads(remembered.threads)
         told = f"{threads(remembered.threads)} in {remembered.precision} were the fastest here before."
         return Choice(remembered.threads, remembered.precision, told)
-    seconds = measure(rehearse, open_precisions, train.threads if isinstance(train.threads, int) else None)
+    limit = FIRST_LOOK if to_compile and compiler() else device.MEASURE_SECONDS
+    seconds = measure(rehearse, open_precisions, train.threads if isinstance(train.threads, int) else None, limit)
     best = fastest(seconds, to_compile)
     torch.set_num_threads(best[1])
     known.remember(home, name, Known(best[1], best[0]))
