@@ -53,8 +53,8 @@ twentieth less time for as many tokens; in two minutes they came to 0.6541, 0.65
 0.6525, 0.6609 (seeds 1 to 3, the first with nothing compiled before).
 
 With 3.2 to 3.4 million tokens (two minutes on two cores by our own code, seeds 1 to 3) 9e-3 came to 0.645, 0.645 and
-0.658, 6e-3 to 0.649, 0.651 and 0.652, 7.2e-3, taken for that, to 0.646, 0.648 and 0.650 (seed 4: 0.651); six layers, with 2.4 million, to 0.663 where four had 0.657, and a context of 256
-to 0.655 (seed 3).
+0.658, 6e-3 to 0.649, 0.651 and 0.652, 7.2e-3, taken for that, to 0.646, 0.648 and 0.650 (seed 4: 0.651); six layers,
+with 2.4 million, to 0.663 where four had 0.657, and a context of 256 to 0.655 (seed 3).
 
 With more time and a context of 256: 4 layers of 128 came to 0.651 with 1.9 million tokens, 3 of 96 to 0.662 with 2.7
 million, 4 of 96 to 0.666 with 2.3. On novels half the feed-forward loses in bits what it gains in time: 3 layers of 96
