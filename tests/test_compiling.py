@@ -235,15 +235,16 @@ def test_a_damaged_library_is_made_again_or_done_without(damage: str, warm: Path
 
 
 @needs_compiler
+@pytest.mark.parametrize("error", [RuntimeError("can't allocate memory"), MemoryError()], ids=repr)
 def test_what_one_run_cannot_have_says_nothing_of_the_next(
-    warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+    error: Exception, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def too_large(*_: object) -> None:
-        raise RuntimeError("can't allocate memory")
+        raise error
 
-    monkeypatch.setattr("tinylm.switch.NativePass", too_large)
+    monkeypatch.setattr("tinylm.step.NativePass", too_large)
     told = list(train(config_of(tiny_config), warm, "run"))
     assert isinstance(told[-1], Finished)
-    assert [event for event in told if isinstance(event, Note) and "can't allocate memory" in event.message]
+    assert [event for event in told if isinstance(event, Note) and (str(error) or "MemoryError") in event.message]
     assert library_of(warm).exists()
     assert not library_of(warm).with_suffix(FAILED).exists()

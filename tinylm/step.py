@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
 
 import torch
@@ -69,6 +70,11 @@ class Stepper:
         """What the loss is multiplied with before the backward pass, in fp16."""
         self.warnings: list[Warned] = []
         """What happened in steps; whoever tells it takes it out."""
+
+    def use(self, code: ctypes.CDLL, threads: int) -> None:
+        """From now on, take steps by our own code, on so many threads; MemoryError or RuntimeError where it cannot."""
+        self.native = NativePass(code, self.config.model, self.model.vocab_size, self.precision, threads)
+        self.optimizer.use(code, threads)
 
     def take(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor:
         """Learn from ids and targets (batch_size * accumulation_steps, T), the batch of the run's step `step`.

@@ -8,7 +8,6 @@ from contextlib import suppress
 from tinylm import compiling, cpp, pace, passes, settings
 from tinylm.compiling import FAILED
 from tinylm.cpp import Making
-from tinylm.passes import NativePass
 from tinylm.session import Session
 
 FIRST_STEPS = 3
@@ -93,11 +92,9 @@ class Switch:
                     self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
         if problem is None:
             try:
-                shape = (parts.config.model, parts.corpus.tokenizer.vocab_size, parts.precision, parts.threads)
-                parts.stepper.native = NativePass(code, *shape)
-                parts.stepper.optimizer.use(code, parts.threads)
+                parts.stepper.use(code, parts.threads)
             except (MemoryError, RuntimeError) as error:  # which says nothing of other runs
-                parts.stepper.native, problem = None, str(error).splitlines()[0][:200]
+                problem = (str(error).strip() or repr(error)).splitlines()[0][:200]
         if problem is not None:
             state.compiled_from = None
             return f"Compiling does not work on this machine ({problem}); the run goes on without it."

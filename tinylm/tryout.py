@@ -68,6 +68,5 @@ def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) 
     scale = session.first_state(precision).loss_scale
     made = Stepper(config, model, Optimizer(model, config.train), precision, scale, average)
     if code:
-        made.native = passes.NativePass(code, config.model, vocab_size, precision, torch.get_num_threads())
-        made.optimizer.use(code, torch.get_num_threads())
+        made.use(code, torch.get_num_threads())
     return made

@@ -24,7 +24,6 @@ from tinylm.device import Precision
 from tinylm.errors import ConfigError
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
-from tinylm.passes import NativePass
 from tinylm.step import Stepper
 
 PAIRS = 5
@@ -53,7 +52,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
         limit = 1 / limits.products(config.model, vocab_size, precision) if place.type == "cpu" else None
         eager = tokens / min(seconds(take) for _ in range(3))
         yield Row(f"{name}.eager", eager, "tokens/s", limit=limit, ratio=eager / limit if limit else None, runs=3)
-        if place.type == "cpu" and _compile(ours, config, vocab_size, threads, home):
+        if place.type == "cpu" and _compile(ours, threads, home):
             take()
         yield from _against_plain(config, vocab_size, precision, take, tokens, limit)
         yield from _against_hugging_face(config, vocab_size, precision, take, tokens, steps)
@@ -100,15 +99,13 @@ def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> i
     return best
 
 
-def _compile(stepper: Stepper, config: RunConfig, vocab_size: int, threads: int, home: Path) -> bool:
+def _compile(stepper: Stepper, threads: int, home: Path) -> bool:
     library = cpp.library(home, passes.SOURCE)
     try:
         if not library.exists():
             print("Compiling …", file=sys.stderr, flush=True)
             Making(library, passes.SOURCE).finish(passes.check)
-        code = cpp.opened(library)
-        stepper.native = NativePass(code, config.model, vocab_size, stepper.precision, threads)
-        stepper.optimizer.use(code, threads)
+        stepper.use(cpp.opened(library), threads)
     except (OSError, RuntimeError) as error:
         print(f"Compiling does not work here: {error}", file=sys.stderr, flush=True)
         return False
