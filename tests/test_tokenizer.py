@@ -2,16 +2,20 @@
 
 import base64
 import json
+import random
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import regex as re
+import rustbpe
+import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.config import TokenizerConfig
 from tinylm.errors import DataError, RunError
-from tinylm.tokenizer import END_OF_TEXT, Tokenizer, train_tokenizer, training_blocks
+from tinylm.tokenizer import _SPLIT, END_OF_TEXT, GPT4_SPLIT, Tokenizer, train_tokenizer, training_blocks
 
 ODD = "naïve \U0001f642\U0001f468‍\U0001f469‍\U0001f467 \x00\x01 \r\n\t\t  \u3000日本語 ٣ ½ ﬁ \u202e \ufffd \ufeff"
 TEXT = "The miller saw the river. The river saw the miller! 1234567 it's they'll\n\n" * 20
@@ -51,6 +55,25 @@ def test_bpe_learns_what_is_frequent() -> None:
     assert BPE.vocab_size == 280
     assert b" the" in BPE.pieces
     assert len(BPE.encode(TEXT)) < 0.7 * len(TEXT.encode())
+
+
+TELLING = [*"'sStTdDmMlLvVeErRſaé漢٣19 \n\r\t\u3000\xa0.,!”\u0301🙂", "'ll", "'RE", "  ", "\r\n"]
+
+
+@given(st.lists(st.sampled_from(TELLING) | st.characters(exclude_categories=["Cs"]), max_size=40).map("".join))
+def test_text_is_cut_as_gpt4_cuts_it(text: str) -> None:
+    assert re.findall(_SPLIT, text) == re.findall(GPT4_SPLIT, text)
+
+
+def test_the_same_tokens_as_with_gpt4s_own_pattern() -> None:
+    text = "".join(random.Random(1).choices([*TELLING, *ODD, " the", " mill", "er's "], k=20_000))
+    theirs = rustbpe.Tokenizer()
+    theirs.train_from_iterator(iter([text]), vocab_size=499, pattern=GPT4_SPLIT)
+    ranks = {bytes(piece): rank for piece, rank in theirs.get_mergeable_ranks()}
+    ours = trained(text, 500)
+    assert ours.pieces == sorted(ranks, key=ranks.__getitem__)
+    reference = tiktoken.Encoding("theirs", pat_str=GPT4_SPLIT, mergeable_ranks=ranks, special_tokens={})
+    assert ours.encode(text).tolist() == reference.encode_ordinary(text)
 
 
 def test_special_token_is_the_last_id_and_has_no_bytes() -> None:

@@ -28,14 +28,23 @@ GPT4_SPLIT = (
 )
 """How text is cut before merging: the pattern of GPT-4, `tiktoken`'s cl100k_base."""
 
+_SPLIT = (
+    r"(?:'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n])|\s+(?!\S)|\s+"
+)
+"""The same pieces sooner: all that looks at nothing behind it in one group, which the engine takes in one go.
+
+GPT-4's possessive `?+` and `++` are plain here: what they hold, nothing behind them could take. On three novels
+training took 0.29 s instead of 0.47, encoding 0.66 s of one processor instead of 0.83; without the group 0.35 and 0.74.
+"""
+
 _FORMAT = 1
 
 MOST_BYTES = 1 << 25
 """Of a tokenizer.json: one with every character that there is has 20 MB, one of BPE rarely 5."""
 
 _MOST_CHARACTERS = 0x110000
-_BLOCK_CHARS = 1 << 19
-_BLOCKS = 16  # are counted at a time, by all processors
+_BLOCK_CHARS = 1 << 17
+_BLOCKS = 64  # are counted at a time, by all processors
 
 _ENDLESS = re.compile(r"(\s{400000})")
 """White space that the split pattern takes as one piece; beyond a million characters its engine gives up."""
@@ -62,7 +71,7 @@ class Tokenizer:
                 raise ValueError("a BPE tokenizer without all 256 bytes")
             # A special token that tiktoken is never allowed to use: where it knows none it looks for one everywhere.
             special = {END_OF_TEXT: self.end_of_text}
-            self._bpe = tiktoken.Encoding("tinylm", pat_str=GPT4_SPLIT, mergeable_ranks=ranks, special_tokens=special)
+            self._bpe = tiktoken.Encoding("tinylm", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens=special)
         elif kind == "char":
             points = [ord(piece.decode("utf-8")) for piece in pieces]
             self._points = np.array(points, dtype=np.uint32)
@@ -186,7 +195,7 @@ def train_tokenizer(
     `alphabet` is all text there is, held-out text too: a character tokenizer takes its characters (and nothing else)
     from there, as nanoGPT's does, so that it can spell what it is measured on. A small text yields fewer than
     `config.vocab_size` BPE tokens. With a `share` below 1, BPE learns from that part of the text, in stretches of
-    about half a megabyte that are spread evenly over it.
+    about 130 kB that are spread evenly over it.
     """
     if config.kind == "byte":
         return Tokenizer("byte", [bytes([byte]) for byte in range(256)])
@@ -197,7 +206,7 @@ def train_tokenizer(
         return Tokenizer("char", [character.encode("utf-8") for character in sorted(characters)])
     trainer = rustbpe.Tokenizer()
     trainer.train_from_iterator(
-        training_blocks(train, share), vocab_size=config.vocab_size - 1, buffer_size=_BLOCKS, pattern=GPT4_SPLIT
+        training_blocks(train, share), vocab_size=config.vocab_size - 1, buffer_size=_BLOCKS, pattern=_SPLIT
     )
     ranked = sorted((rank, bytes(piece)) for piece, rank in trainer.get_mergeable_ranks())
     return Tokenizer("bpe", [piece for _, piece in ranked])

@@ -1,11 +1,13 @@
 """Hard-wrapped lines joined to paragraphs, in texts that are books, and only in paragraphs that were wrapped."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from tinylm.corpus.blocks import Blocks
 
@@ -14,9 +16,18 @@ from tinylm.corpus.blocks import Blocks
 _NARROWEST, _WIDEST = 55, 120  # columns of a hard-wrapped text; narrower ones are verse or tables
 _SLACK = 0.85  # of the width: room for hand-made edits, and for wrapping that counted bytes
 _FEWEST = 4  # breaks to judge by
-_SET_IN = " " * 9  # deeper than a paragraph's first line: a title, a signature, verse
+_SET_IN = 9  # spaces: deeper than a paragraph's first line: a title, a signature, verse
 _GLUED = re.compile(r"[^\s\-—](?:--?|—)\Z")  # a dash typed without spaces, or a compound broken at its hyphen
 _CJK = re.compile("[\u3000-\ua4cf\uff00-\uffef]{2}")  # scripts that set no space between words
+_FIRST_CJK = 0x3000
+
+_SPACES = np.array([chr(code).isspace() for code in range(0x3002)])
+"""By code point, as far as there is white space; the last stands for all others."""
+
+_NOWHERE = np.iinfo(np.int64).max
+
+_Integers = npt.NDArray[np.int64]
+_Codes = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
 
 def unwrapped(text: Blocks, force: bool) -> Blocks | None:
@@ -29,27 +40,26 @@ def unwrapped(text: Blocks, force: bool) -> Blocks | None:
     """
     columns = _Columns()
     seen: list[_Lines] = []
-    last: list[str] = []
+    last = ""
     for block in text():
-        lines = block.split("\n")
-        seen = [*seen[:1], _Lines.of([*last, *lines])]
-        columns.add(seen[-1], new=len(lines))
-        last = lines[-2:-1]  # behind the end of the last line there is nothing
+        seen = [*seen[:1], _Lines.of(last + block)]
+        columns.add(seen[-1], new=block.count("\n") + 1)
+        last = block[block.rfind("\n", 0, -1) + 1 :]
     if not columns.breaks:
         return None
     full = 0.0 if force else columns.full()
     if full is None:
         return None
 
-    def soft(lines: _Lines) -> tuple[_Lines, set[int]]:
-        return lines, set(lines.reach) if force else _soft_breaks(list(lines.reach), lines.reach, full)
+    def soft(lines: _Lines) -> tuple[_Lines, _Integers]:
+        return lines, lines.breaks if force else _soft_breaks(lines, full)
 
     only = [soft(lines) for lines in seen] if len(seen) == 1 else []  # what is one block was looked at already
 
-    def parts() -> Iterator[tuple[_Lines, set[int]]]:
-        return iter(only) if only else (soft(_Lines.of(part.split("\n"))) for part in _paragraphs(text()))
+    def parts() -> Iterator[tuple[_Lines, _Integers]]:
+        return iter(only) if only else (soft(_Lines.of(part)) for part in _paragraphs(text()))
 
-    if not any(found for _, found in parts()):
+    if not any(found.size for _, found in parts()):
         return None
     return lambda: (_joined(lines, found) for lines, found in parts())
 
@@ -70,31 +80,58 @@ def _paragraphs(blocks: Iterator[str]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Lines that follow each other, without the white space at their ends, and the breaks between them."""
+    """Lines that follow each other, as places in their characters, and the breaks between them.
 
-    whole: list[str]
-    bare: list[str]
-    reach: dict[int, int]
-    """By the number of each break's first line: how far it would have reached with the next word on it, in characters.
+    Arrays, since a book has a hundred thousand lines: a loop over them would be most of the time that reading takes.
+    """
+
+    codes: _Codes
+    """The characters."""
+    starts: _Integers
+    """Where each line begins; `ends`: where its line end is; `bare`: where the white space before that begins."""
+    ends: _Integers
+    bare: _Integers
+    breaks: _Integers
+    """The number of each break's first line."""
+    reach: _Integers
+    """How far that line would have reached with the next word on it, in characters.
 
     Lines of one to three words prove nothing about a width (and columns of numbers would look wrapped): they count as
     short.
     """
 
     @classmethod
-    def of(cls, lines: list[str]) -> "_Lines":
-        bare = [line.rstrip() for line in lines]
-        reach = {
-            i: len(line) + 1 + _first_word(follower) if line.count(" ") >= 3 else 0
-            for i, (line, follower) in enumerate(pairwise(bare))
-            if line and follower and not follower[0].isspace() and not line.startswith(_SET_IN)
-        }
-        return cls(lines, bare, reach)
+    def of(cls, text: str) -> _Lines:
+        codes = _codes(text)
+        ends = np.append(np.flatnonzero(codes == ord("\n")), len(codes))
+        starts = np.append(0, ends[:-1] + 1)
+        bare = ends.copy()
+        for i in np.flatnonzero((ends > starts) & _is_space(codes, ends - 1)):
+            bare[i] = starts[i] + len(text[starts[i] : ends[i]].rstrip())
+        blanks = np.append(np.flatnonzero(codes == ord(" ")), [_NOWHERE] * _SET_IN)
+        first = np.searchsorted(blanks, starts)  # of each line's spaces
+        spaces = np.searchsorted(blanks, bare) - first
+        word = np.where(spaces > 0, blanks[first], bare) - starts
+        set_in = blanks[first + _SET_IN - 1] == starts + _SET_IN - 1
+        opens = (bare > starts) & ~_is_space(codes, starts)
+        breaks = np.flatnonzero((bare > starts)[:-1] & ~set_in[:-1] & opens[1:])
+        reach = np.where(spaces[breaks] >= 3, (bare - starts)[breaks] + 1 + word[breaks + 1], 0)
+        return cls(codes, starts, ends, bare, breaks, reach)
 
 
-def _first_word(line: str) -> int:
-    space = line.find(" ")
-    return len(line) if space < 0 else space
+def _codes(text: str) -> _Codes:
+    """The code points of a text, in 16 bits where that is enough for each: it halves the memory to go through."""
+    small = text.encode("utf-16-le", "surrogatepass")
+    if len(small) == 2 * len(text):
+        return np.frombuffer(small, dtype="<u2")
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def _is_space(codes: _Codes, places: _Integers) -> npt.NDArray[np.bool_]:
+    """Whether white space stands at each place; at one before the first or behind the last character, anything."""
+    if not codes.size:
+        return np.zeros(len(places), dtype=np.bool_)
+    return _SPACES[np.minimum(codes[np.clip(places, 0, len(codes) - 1)], len(_SPACES) - 1)]
 
 
 class _Columns:
@@ -106,13 +143,14 @@ class _Columns:
 
     def add(self, lines: _Lines, new: int) -> None:
         """Count the breaks between lines, and the lines, of which the last `new` have not been counted yet."""
-        bare, reach = lines.bare, lines.reach
-        self.breaks += len(reach)
-        self._neighbours += sum(1 for a, b in pairwise(bare) if a and b)
-        heads = [bare[i + 1][0] for i in reach]
-        self._small += sum(c.isalpha() and not c.isupper() for c in heads)
-        self._reaches += _histogram(list(reach.values()))
-        self._lengths += _histogram([len(line) for line in bare[len(bare) - new :] if line])
+        lengths = lines.bare - lines.starts
+        self.breaks += len(lines.breaks)
+        self._neighbours += int(np.count_nonzero((lengths[:-1] > 0) & (lengths[1:] > 0)))
+        heads, times = np.unique(lines.codes[lines.starts[lines.breaks + 1]], return_counts=True)
+        small = [head.isalpha() and not head.isupper() for head in map(chr, heads)]
+        self._small += int(times[small].sum())
+        self._reaches += _histogram(lines.reach)
+        self._lengths += _histogram(lengths[-new:][lengths[-new:] > 0])
 
     def full(self) -> float | None:
         """From how many columns on a line is full, or None if this is not hard-wrapped prose.
@@ -131,44 +169,44 @@ class _Columns:
         return width * _SLACK if fits else None
 
 
-def _histogram(lengths: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _histogram(lengths: _Integers) -> _Integers:
     """How many there are of each length, those beyond the widest together."""
-    clipped = np.minimum(np.array(lengths, dtype=np.int64), _WIDEST + 1)
-    return np.bincount(clipped, minlength=_WIDEST + 2)
+    return np.bincount(np.minimum(lengths, _WIDEST + 1), minlength=_WIDEST + 2)
 
 
-def _soft_breaks(breaks: list[int], reach: dict[int, int], full: float) -> set[int]:
+def _soft_breaks(lines: _Lines, full: float) -> _Integers:
     """The breaks to join: after full lines, in paragraphs where at least half of the lines are full."""
-    soft: set[int] = set()
-    first = 0
-    for k in range(1, len(breaks) + 1):
-        if k < len(breaks) and breaks[k] == breaks[k - 1] + 1:
-            continue
-        forced = [i for i in breaks[first:k] if reach[i] > full]
-        if 2 * len(forced) >= k - first:
-            soft.update(forced)
-        first = k
-    return soft
+    if not lines.breaks.size:
+        return lines.breaks
+    forced = lines.reach > full
+    paragraphs = np.append(0, np.flatnonzero(np.diff(lines.breaks) != 1) + 1)  # their first breaks
+    sizes = np.diff(np.append(paragraphs, len(forced)))
+    wrapped = 2 * np.add.reduceat(forced, paragraphs, dtype=np.int64) >= sizes
+    return lines.breaks[forced & np.repeat(wrapped, sizes)]
 
 
-def _joined(lines: _Lines, soft: set[int]) -> str:
+def _joined(lines: _Lines, soft: _Integers) -> str:
     """The text of the lines, the soft breaks between them gone."""
-    out: list[str] = []
-    i = 0
-    while i < len(lines.whole):
-        if i not in soft:
-            out.append(lines.whole[i])
-            i += 1
-            continue
-        parts = [lines.bare[i]]
-        while i in soft:
-            i += 1
-            follower = lines.bare[i]
-            end = parts[-1][-1]
-            tight = (
-                _GLUED.search(parts[-1][-3:]) if end in "-—" else not end.isascii() and _CJK.match(end + follower[0])
-            )
-            parts += ["" if tight else " ", follower]
-        out.append("".join(parts))
-        i += 1
-    return "\n".join(out)
+    codes = lines.codes.copy()
+    codes[lines.ends[soft]] = ord(" ")
+    gone = [int(lines.ends[i]) for i in soft[_may_be_tight(lines, soft)] if _is_tight(lines, int(i))]
+    ragged = lines.bare < lines.ends
+    for i in {*soft[ragged[soft]].tolist(), *(soft[ragged[soft + 1]] + 1).tolist()}:
+        gone += range(int(lines.bare[i]), int(lines.ends[i]))
+    encoding = "utf-16-le" if codes.itemsize == 2 else "utf-32-le"
+    return str((np.delete(codes, gone) if gone else codes).data, encoding, "surrogatepass")
+
+
+def _may_be_tight(lines: _Lines, soft: _Integers) -> npt.NDArray[np.bool_]:
+    """Whether each line ends with a dash, or a sign of a script without spaces: few do."""
+    last = lines.codes[lines.bare[soft] - 1]
+    return np.isin(last, [ord("-"), ord("—")]) | (last >= _FIRST_CJK)
+
+
+def _is_tight(lines: _Lines, i: int) -> bool:
+    """Whether line `i` is joined to the next without a space."""
+    begin, end, after = int(lines.starts[i]), int(lines.bare[i]), int(lines.starts[i + 1])
+    tail = "".join(map(chr, lines.codes[max(begin, end - 3) : end]))
+    if tail[-1] in "-—":
+        return _GLUED.search(tail) is not None
+    return _CJK.match(tail[-1] + chr(lines.codes[after])) is not None
