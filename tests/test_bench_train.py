@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.test_cli import call
+from tinylm import cpp, tuning
 from tinylm.bench import limits, train
 from tinylm.config import ModelConfig
 
@@ -20,6 +21,7 @@ def of_a_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(limits, "ROUNDS", 1)
     monkeypatch.setattr(limits, "PASS_TOKENS", (16,))
     monkeypatch.setattr(limits, "PEAK_SIZE", 16)
+    monkeypatch.setattr(limits, "TILE_SECONDS", 0.001)
     monkeypatch.setattr(train, "PAIRS", 2)
     monkeypatch.setattr(train, "_compile", lambda *_: False)
     monkeypatch.setattr(train, "_against_hugging_face", lambda *_: iter(()))  # a peer compiles for a minute
@@ -48,6 +50,15 @@ def test_every_product_of_a_step_is_counted_at_its_own_shape(monkeypatch: pytest
     block = [(16, 32), (16, 16), (16, 64), (32, 16)]  # q, k and v; out; gate and up; down
     assert limits._products(SHAPE, 50, "fp32") == 3 * sum(k * n for k, n in block) + 16 * 50
     assert sorted(asked) == sorted({*block, (16, 50)})
+
+
+def test_the_peak_is_the_faster_of_a_large_product_and_of_our_tile(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if tuning.compiler() is None:
+        pytest.skip("there is no C++ compiler")
+    by_torch = 2 * limits.PEAK_SIZE**3 / limits._best(lambda: torch.ones(16, 16) @ torch.ones(16, 16))
+    assert limits.peak_flops("fp32", home) > 3 * by_torch  # of matrices so small, most is calling
+    monkeypatch.setattr(cpp.tuning, "compiler", lambda: None)
+    assert limits.peak_flops("fp32", home / "another") > 0
 
 
 def test_the_best_number_of_threads_counts_and_none_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,13 +104,23 @@ struct Rows {
 
 // ---- products ---------------------------------------------------------------------------------------------------
 
+#if defined(__clang__)
+#define ALONE __attribute__((noinline))
+#else
+#define ALONE __attribute__((noinline, noclone))  // GCC's copy for arguments that it knows keeps its sums in memory
+#endif
+
 // C (ROWS, NR) = A B, or C += A B. A's numbers of row r and step k are at A[r * row + k * step], those of C's rows `out`
 // apart, and B is (steps, NR, STEP).
 template <class Num, bool ADD>
-__attribute__((noinline)) void tile(const Num *A, int64_t row, int64_t step, const Num *B, int64_t steps, float *C,
-                                    int64_t out) {
+ALONE void tile(const Num *A, int64_t row, int64_t step, const Num *B, int64_t steps, float *C, int64_t out) {
     typedef Kind<Num> Of;
     Some sums[ROWS][ACROSS] = {};
+    // Where a large matrix's gradient is summed, C is in no cache: asked for now, it is there at the end.
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 8
+        for (int j = 0; j < ACROSS; j++) __builtin_prefetch(C + r * out + j * WIDE, 1);
     for (int64_t k = 0; k < steps; k++, A += step, B += NR * Of::STEP) {
         typename Of::Wide some[ACROSS];
 #pragma GCC unroll 8
@@ -187,6 +197,16 @@ int64_t panels_size(int64_t inner, int64_t columns) {  // in floats
     return up_to(columns, NR) * steps_of<Num>(inner);
 }
 
+// What is needed next comes into the cache meanwhile, a part at a time.
+struct Ahead {
+    const char *at;
+    int64_t part;
+    Ahead(const void *at, int64_t bytes, int64_t parts) : at(static_cast<const char *>(at)), part(up_to(bytes / parts, 64)) {}
+    void fetch() {
+        for (const char *end = at + part; at < end; at += 64) __builtin_prefetch(at, 0, 2);
+    }
+};
+
 // C (M, columns) = A B, with A (M, inner) and B in panels.
 template <class Num>
 void product(const Rows<Num> A, const Num *B, int64_t M, int64_t inner, int64_t columns, float *C, int64_t out) {
@@ -196,8 +216,11 @@ void product(const Rows<Num> A, const Num *B, int64_t M, int64_t inner, int64_t 
         const int64_t some = steps - k < INNER ? steps - k : INNER;
         for (int64_t n = 0; n < columns; n += NR) {
             const Num *panel = B + (n * steps + k * NR) * STEP;
-            for (int64_t m = 0; m < M; m += ROWS)
+            Ahead next(panel + steps * NR * STEP, some * NR * STEP * sizeof(Num), M / ROWS);
+            for (int64_t m = 0; m < M; m += ROWS) {
+                next.fetch();
                 (k ? tile<Num, true> : tile<Num, false>)(A[m] + k * STEP, A.apart, STEP, panel, some, C + m * out + n, out);
+            }
         }
     }
 }

@@ -2,19 +2,24 @@
 
 The limit is the matrix products of a step, forward and backward, at their own shapes, by torch: of each the best over
 layouts and pass sizes, all by the best number of threads. Attention, norms, rotary positions, GELU, dropout, the loss
-and the optimizer are free in it. The peak is one large product.
+and the optimizer are free in it. The peak is what the cores multiply at most: the faster of one large product by torch
+and, where there is a compiler, of our own tile with its numbers in the nearest cache (`peak.cpp`). Nothing that
+computes in that precision on these cores is faster.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from tinylm import device
+from tinylm import cpp, device
 from tinylm.bench.pairs import seconds
 from tinylm.config import ModelConfig
+from tinylm.cpp import Making
 from tinylm.device import Precision
 
 ROUNDS = 4
@@ -26,6 +31,9 @@ PASS_TOKENS = (1024, 2048, 4096, 14336)
 PEAK_SIZE = 2048
 """Of the square matrices whose product tells the machine's peak."""
 
+PEAK_SOURCE = "bench/peak.cpp"
+TILE_SECONDS = 0.2
+
 
 def products(model: ModelConfig, vocab_size: int, precision: Precision) -> float:
     """Seconds a token that the products take alone."""
@@ -33,11 +41,29 @@ def products(model: ModelConfig, vocab_size: int, precision: Precision) -> float
     return min(_products(model, vocab_size, precision) for _ in _thread_counts(counts))
 
 
-def peak_flops(precision: Precision) -> float:
-    """Operations per second of a large product, the best over thread counts."""
+def peak_flops(precision: Precision, home: Path) -> float:
+    """Operations per second of all cores together; the code to measure them is made in a home."""
     a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE, dtype=_type(precision)) for _ in range(2))
     best = min(_best(lambda: torch.matmul(a, b)) for _ in _thread_counts({1, device.cores()}))
-    return 2 * PEAK_SIZE**3 / best
+    return max(2 * PEAK_SIZE**3 / best, _tile_flops(precision, cpp.library(home, PEAK_SOURCE)))
+
+
+def _tile_flops(precision: Precision, library: Path) -> float:
+    """The same of our own tile; 0 where it cannot be compiled, or knows no such precision."""
+    try:
+        if not library.exists():
+            Making(library, PEAK_SOURCE).finish(_speed)
+        speed = _speed(cpp.opened(library))
+    except (OSError, RuntimeError):
+        return 0.0
+    return max(speed(precision == "bf16", device.cores(), TILE_SECONDS) for _ in range(ROUNDS))
+
+
+def _speed(code: ctypes.CDLL) -> Callable[[bool, int, float], float]:
+    function = code.tinylm_peak
+    function.restype = ctypes.c_double
+    function.argtypes = (ctypes.c_int64, ctypes.c_int64, ctypes.c_double)
+    return function
 
 
 def _thread_counts(counts: set[int]) -> Iterator[int]:

@@ -54,7 +54,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
         yield Row(f"{name}.eager", eager, "tokens/s", limit=limit, ratio=eager / limit if limit else None, runs=3)
         if place.type == "cpu" and _compile(ours, threads, home):
             take()
-        yield from _against_plain(config, vocab_size, precision, take, tokens, limit)
+        yield from _against_plain(config, vocab_size, precision, take, tokens, limit, home)
         yield from _against_hugging_face(config, vocab_size, precision, take, tokens, steps)
 
 
@@ -119,6 +119,7 @@ def _against_plain(
     take: Step,
     tokens: int,
     limit: float | None,
+    home: Path,
 ) -> Iterator[Row]:
     """Against the same model as one would write it down: the whole batch at once, attention weights dropped too."""
     plain = _stepper(config, vocab_size, "fp32", attention_dropout=config.model.dropout)
@@ -133,7 +134,7 @@ def _against_plain(
               peer_value=theirs, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
     used = ours * counting.flops_per_token(config.model, vocab_size)
     if limit:
-        peak = limits.peak_flops(precision)
+        peak = limits.peak_flops(precision, home)
         yield Row(f"{name}.flops", used / 1e9, "GFLOP/s", limit=peak / 1e9, ratio=used / peak, runs=PAIRS)
 
 
