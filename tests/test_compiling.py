@@ -18,6 +18,7 @@ from tinylm.config import RunConfig, TrainConfig
 from tinylm.control import Control
 from tinylm.cpp import Making
 from tinylm.events import Finished, Note, RunStarted, StepDone
+from tinylm.switch import Switch
 from tinylm.train import resume, train
 
 Configured = Callable[..., RunConfig]
@@ -232,6 +233,33 @@ def test_a_damaged_library_is_made_again_or_done_without(damage: str, warm: Path
     assert isinstance(told[-1], Finished)
     assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
     assert not library.exists(), "the next run makes it anew"
+
+
+@needs_compiler
+@pytest.mark.parametrize(("torchs", "ours", "native"), [(1.0, 1.3, False), (1.0, 1.05, True), (2.0, 1.0, True)])
+def test_whose_passes_are_faster_is_measured_once(
+    torchs: float, ours: float, native: bool, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[bool] = []
+
+    def seconds(switch: Switch) -> float:
+        measured.append(switch._parts.stepper.native is not None)
+        return ours if measured[-1] else torchs
+
+    monkeypatch.setattr(Switch, "_pass_seconds", seconds)
+    config = config_of(tiny_config, compile="auto")
+    first, second = (list(train(config, warm, name)) for name in ("one", "two"))
+    assert measured == [False, True]
+    for told, said in ((first, "torch's own operations are faster here"), (second, "were faster here than our passes")):
+        words = [event.message for event in told if isinstance(event, Note)]
+        assert any("run compiled" in message for message in words) == native
+        assert any(said in message for message in words) != native
+    compiled = [
+        settings.from_run_folder(runs.open_run(warm, name).config_file)[0].train.compile for name in ("one", "two")
+    ]
+    assert compiled == (["on", "on"] if native else ["off", "off"])
+    list(train(config_of(tiny_config, compile="on"), warm, "wanted"))
+    assert len(measured) == 2, "who asks for it gets it"
 
 
 @needs_compiler

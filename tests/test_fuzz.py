@@ -275,7 +275,7 @@ def preferred(place: Place) -> None:
 
 
 def remembered(place: Place) -> None:
-    known.recall(place.home, "a shape")
+    known.recall(place.home, "a shape", Known)
 
 
 def read_text(place: Place) -> None:

@@ -91,8 +91,8 @@ def test_where_no_other_number_is_open_nothing_is_measured_again(
 
 def test_what_was_remembered_is_recalled_as_it_was(home: Path) -> None:
     known.remember(home, "a shape", Known(2, "bf16"))
-    assert known.recall(home, "a shape") == Known(2, "bf16")
-    assert known.recall(home, "another") is None
+    assert known.recall(home, "a shape", Known) == Known(2, "bf16")
+    assert known.recall(home, "another", Known) is None
 
 
 def on_cuda(

@@ -1,17 +1,20 @@
 """What this machine has, what would be chosen on it, and why: `--doctor`."""
 
+import ctypes
 import platform
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
-from tinylm import __version__, compiling, device, runs, tuning
-from tinylm.config import ModelConfig
+from tinylm import __version__, compiling, device, passes, runs, tuning
+from tinylm.config import ModelConfig, RunConfig
 from tinylm.device import Precision
 from tinylm.model import Transformer
+from tinylm.passes import NativePass
 
 ROWS, VOCABULARY = 4, 2048
 """The forward and backward pass that is timed: so many windows."""
@@ -27,17 +30,27 @@ class Findings:
 
 def threads(config: ModelConfig, limit: float = device.MEASURE_SECONDS) -> tuple[int, dict[int, int]]:
     """The thread count at which a model of this shape trains fastest on the CPU, and tokens per second by count."""
-    speeds = {count: speed for (_, count), speed in _speeds(config, ["fp32"], limit).items()}
+    speeds = {count: speed for (_, count), speed in _speeds(config, ["fp32"], limit, None).items()}
     return max(speeds, key=lambda count: speeds[count]), speeds
 
 
-def _speeds(config: ModelConfig, precisions: list[Precision], limit: float) -> dict[tuple[Precision, int], int]:
-    """Training tokens per second on the CPU, by precision and threads, of a small pass that is not compiled."""
+def _speeds(
+    config: ModelConfig, precisions: list[Precision], limit: float, code: ctypes.CDLL | None
+) -> dict[tuple[Precision, int], int]:
+    """Training tokens per second on the CPU, by precision and threads, of a small pass: by our own code, or eager."""
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0))
-    ids = torch.zeros(ROWS, config.block_size, dtype=torch.int64)
+    ids = torch.zeros(max(ROWS, device.cores()), config.block_size, dtype=torch.int64)
+
+    @cache
+    def made(precision: Precision, count: int) -> NativePass:
+        assert code
+        return NativePass(code, config, VOCABULARY, precision, count)
 
     def work(precision: Precision) -> None:
-        compiling.eager_pass(model, list(model.parameters()), precision, 1.0, ids, ids)
+        if code:
+            made(precision, torch.get_num_threads())([weight.detach() for weight in model.parameters()], ids, ids, None)
+        else:
+            compiling.eager_pass(model, list(model.parameters()), precision, 1.0, ids, ids)
 
     seconds = tuning.measure(work, precisions, limit=limit)
     return {which: round(ids.numel() / took) for which, took in sorted(seconds.items())}
@@ -48,8 +61,10 @@ def examine(home: Path) -> Findings:
     chosen = device.choose_device("auto")
     device.keep_memory()
     precisions: list[Precision] = ["fp32", "bf16"] if device.has_fast_bf16() else ["fp32"]
-    speeds = _speeds(ModelConfig(), precisions, device.MEASURE_SECONDS)
-    on_cpu, best = tuning.fastest({which: 1 / speed for which, speed in speeds.items()}, to_compile=True)
+    config = RunConfig()
+    code = passes.ready(config, torch.device("cpu"), home)
+    speeds = _speeds(config.model, precisions, device.MEASURE_SECONDS, code)
+    on_cpu, best = tuning.fastest({which: 1 / speed for which, speed in speeds.items()}, to_compile=code is None)
     precision = on_cpu if chosen.type == "cpu" else device.choose_precision("auto", chosen)
     compiler = tuning.compiler()
     there = home
@@ -84,8 +99,10 @@ def examine(home: Path) -> Findings:
         f"{why[chosen.type]} Device: {device.machine_name(chosen)}.",
         f"Precision: {precision}, {_why(precision, chosen.type, precisions)}.",
         f"Threads: {tuning.threads(best)} in {on_cpu} on the CPU (training tokens per second of the default model, "
-        f"not compiled: {told}). Each run measures this for its own model, or remembers it.",
-        f"Compiler: {compiler} is there, so runs that are long enough go over to compiled passes by themselves."
+        f"{'by our own compiled passes' if code else 'not compiled'}: {told}). Each run measures this for its own "
+        "model, or remembers it.",
+        f"Compiler: {compiler} is there, so runs that are long enough go over to our own passes, unless "
+        "torch's operations turn out to be faster with its model."
         if compiler
         else "Compiler: there is no C++ compiler, so train.compile stays off; nothing else needs one.",
         f"Home: {home}, {values['runs']} runs, {free / 1e9:.1f} GB free.",

@@ -10,7 +10,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -31,20 +31,32 @@ class Known:
     precision: Literal["fp32", "tf32", "bf16", "fp16"]
 
 
+@dataclass(frozen=True)
+class Passes:
+    """Whose passes were the faster ones with models of one shape."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True)
+
+    by: Literal["us", "torch"]
+
+
+What = TypeVar("What", Known, Passes)
+
+
 def key(*parts: object) -> str:
     """A short name for what a measurement hangs on: machine, versions, shape."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def recall(home: Path, name: str) -> Known | None:
+def recall(home: Path, name: str, kind: type[What]) -> What | None:
     """What is known under this key; None where nothing is, or nothing readable."""
     try:
-        return TypeAdapter(Known).validate_json(json.dumps(_table(home).get(name)))
+        return TypeAdapter(kind).validate_json(json.dumps(_table(home).get(name)))
     except ValidationError:
         return None
 
 
-def remember(home: Path, name: str, what: Known) -> None:
+def remember(home: Path, name: str, what: Known | Passes) -> None:
     """Keep it for the next start; where the disk refuses, it is measured again then."""
     table = _table(home)
     if len(table) >= _MOST_SHAPES:

@@ -112,11 +112,12 @@ class Optimizer:
             for weight in others
         }
 
-    def use(self, code: ctypes.CDLL, threads: int) -> None:
-        """From now on, take Muon's part of a step by our own code, on so many threads."""
+    def use(self, code: ctypes.CDLL | None, threads: int) -> None:
+        """From now on, take Muon's part of a step by our own code, on so many threads; without it by torch's again."""
         matrices = [matrix for stack in self._stacks for matrix in stack.matrices]
         momenta = [momentum for stack in self._stacks for momentum in stack.momentum]
-        if matrices:
+        self._native = None
+        if code and matrices:
             self._native = NativeMuon(code, matrices, momenta, MUON_MOMENTUM, ROUNDS, NEWTON_SCHULZ, threads)
 
     @torch.no_grad()

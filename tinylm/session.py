@@ -234,6 +234,8 @@ def _session(
     if not found:
         config, told = settled(config, corpus, place, home)
         notes += told
+        config, told = compiling.decided(config, corpus.tokenizer.vocab_size, home)
+        notes += told
     train = config.train
     memory.refuse_too_large(config, corpus.tokenizer.vocab_size, windows_in_a_pass(config, place), memory.free(place))
     weights = found.trained_of(config.model, corpus.tokenizer.vocab_size) if found else None

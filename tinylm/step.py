@@ -71,9 +71,13 @@ class Stepper:
         self.warnings: list[Warned] = []
         """What happened in steps; whoever tells it takes it out."""
 
-    def use(self, code: ctypes.CDLL, threads: int) -> None:
-        """From now on, take steps by our own code, on so many threads; MemoryError or RuntimeError where it cannot."""
-        self.native = NativePass(code, self.config.model, self.model.vocab_size, self.precision, threads)
+    def use(self, code: ctypes.CDLL | None, threads: int) -> None:
+        """From now on, take steps by our own code, on so many threads, or without it by torch's operations again.
+
+        MemoryError or RuntimeError where the code cannot.
+        """
+        config = self.config.model
+        self.native = NativePass(code, config, self.model.vocab_size, self.precision, threads) if code else None
         self.optimizer.use(code, threads)
 
     def take(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from contextlib import suppress
 
-from tinylm import compiling, cpp, pace, passes, settings
+from tinylm import compiling, cpp, known, pace, passes, settings, tuning
 from tinylm.compiling import FAILED
 from tinylm.cpp import Making
+from tinylm.known import Passes
 from tinylm.session import Session
 
 FIRST_STEPS = 3
@@ -49,6 +51,7 @@ class Switch:
         if possible:
             how = compiling.when(train, not parts.fresh, went_over, seconds_left, self._library)
         self._timed = pace.seconds_of(train) is not None
+        self._compares = not went_over and not (parts.fresh and train.compile == "on")
         self._pending = how == "beside"
         if how == "before":
             self._begin()
@@ -92,6 +95,9 @@ class Switch:
                     self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
         if problem is None:
             try:
+                if self._compares and not self._is_faster(code):
+                    state.compiled_from = None
+                    return "torch's own operations are faster here than our passes, so the run stays with them."
                 parts.stepper.use(code, parts.threads)
             except (MemoryError, RuntimeError) as error:  # which says nothing of other runs
                 problem = (str(error).strip() or repr(error)).splitlines()[0][:200]
@@ -100,6 +106,27 @@ class Switch:
             return f"Compiling does not work on this machine ({problem}); the run goes on without it."
         state.compiled_from = state.step if state.compiled_from is None else state.compiled_from
         return f"From step {state.step + 1:,} on its passes run compiled."
+
+    def _is_faster(self, code: ctypes.CDLL) -> bool:
+        """Whether our own passes take no longer than torch's with such a model, as measured here once."""
+        parts = self._parts
+        home, shape = parts.run.path.parent.parent, compiling.shape(parts.config.model, parts.model.vocab_size)
+        found = known.recall(home, shape, Passes)
+        if found is None:
+            torchs = self._pass_seconds()
+            parts.stepper.use(code, parts.threads)
+            ours = self._pass_seconds()
+            parts.stepper.use(None, parts.threads)
+            found = Passes("us" if ours <= compiling.SLOWER * torchs else "torch")
+            known.remember(home, shape, found)
+        return found.by == "us"
+
+    def _pass_seconds(self) -> float:
+        """What a pass takes; each thread has a window then."""
+        parts = self._parts
+        windows = max(parts.stepper.rows, parts.threads)
+        ids, targets = (part[:windows] for part in parts.batches[0].draw(0))
+        return min(tuning.timed(lambda _: parts.stepper.gradients(1, ids, targets), parts.precision) for _ in range(2))
 
     def _compile_on_gpu(self) -> str:
         """Compile in this process, as code for GPUs is another; only where asked for, since it is unmeasured."""

@@ -84,7 +84,7 @@ def choose(
             torch.set_num_threads(train.threads)
         return Choice(torch.get_num_threads(), precision, None)
     name = _name(train, place, shape)
-    remembered = known.recall(home, name)
+    remembered = known.recall(home, name, Known)
     if remembered and remembered.precision in open_precisions and _still_true(remembered, train, rehearse):
         torch.set_num_threads(remembered.threads)
         told = f"{threads(remembered.threads)} in {remembered.precision} were the fastest here before."
@@ -99,7 +99,7 @@ def choose(
 
 def _choose_on_gpu(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Path, shape: str) -> Choice:
     precisions, name, count = _open_precisions(train, place), _name(train, place, shape), torch.get_num_threads()
-    remembered = known.recall(home, name)
+    remembered = known.recall(home, name, Known)
     if remembered and remembered.precision in precisions:
         return Choice(count, remembered.precision, f"{remembered.precision} was the fastest here before.")
     seconds = {precision: min(timed(rehearse, precision) for _ in range(GPU_GOES)) for precision in precisions}
@@ -111,7 +111,7 @@ def _choose_on_gpu(train: TrainConfig, place: torch.device, rehearse: Rehearse, 
 
 def recalled_precision(train: TrainConfig, place: torch.device, home: Path, shape: str) -> Precision:
     """The precision that a run of this shape took here before, or by what is known without measuring."""
-    remembered = known.recall(home, _name(train, place, shape))
+    remembered = known.recall(home, _name(train, place, shape), Known)
     if remembered and remembered.precision in _open_precisions(train, place):
         return remembered.precision
     return device.choose_precision(train.precision, place)
