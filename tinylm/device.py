@@ -1,6 +1,5 @@
 """What this machine computes with: device, precision and threads, decided once and said in words."""
 
-import ctypes
 import gc
 import os
 import platform
@@ -16,9 +15,6 @@ import torch
 from tinylm.errors import DeviceError
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
-
-_KEEP = {-3: 1 << 30, -1: (1 << 31) - 1, -8: 1}
-"""By glibc's malloc.h: M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in bytes, and M_ARENA_MAX: others map all large pieces."""
 
 MEASURE_SECONDS = 3.0
 """How long measuring thread counts may take at most, about."""
@@ -95,17 +91,6 @@ def measure_threads(
     best = min(seconds, key=lambda count: seconds[count])
     torch.set_num_threads(best)
     return best, seconds
-
-
-def keep_memory() -> None:
-    """Let glibc keep what a step gives back for the next one, instead of asking the system for it page by page.
-
-    With glibc's defaults an eager step of the reference model takes 300,000 page faults, an eighth of its time.
-    """
-    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
-        mallopt = ctypes.CDLL(None).mallopt
-        for parameter, value in _KEEP.items():
-            mallopt(parameter, value)
 
 
 def sent(tensor: torch.Tensor, place: torch.device) -> torch.Tensor:

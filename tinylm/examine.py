@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tinylm import __version__, compiling, device, passes, runs, tuning
+from tinylm import __version__, compiling, device, heap, passes, runs, tuning
 from tinylm.config import ModelConfig, RunConfig
 from tinylm.device import Precision
 from tinylm.model import Transformer
@@ -59,7 +59,7 @@ def _speeds(
 def examine(home: Path) -> Findings:
     """Look at this machine; takes a few seconds, since threads are measured."""
     chosen = device.choose_device("auto")
-    device.keep_memory()
+    heap.keep(one_heap=True)
     precisions: list[Precision] = ["fp32", "bf16"] if device.has_fast_bf16() else ["fp32"]
     config = RunConfig()
     code = passes.ready(config, torch.device("cpu"), home)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tinylm import disk, paths, tokens
+from tinylm import disk, heap, paths, tokens
 from tinylm.config import STORIES, DataConfig, RunConfig, TokenizerConfig
 from tinylm.corpus.baselines import MOST_COMPRESSED, baselines
 from tinylm.corpus.cleaning import CLEANING_VERSION
@@ -52,6 +52,7 @@ def prepare(config: RunConfig, home: Path) -> Path:
 
     Safe against a second process that prepares the same: the folder appears whole or not at all.
     """
+    heap.keep()
     groups = groups_of(config)
     texts = paths.cache(home) / "texts"
     folder = texts / _key(groups, config.data, config.tokenizer, disk.size(texts))

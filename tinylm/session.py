@@ -29,6 +29,7 @@ from tinylm import (
     dropout,
     events,
     fit,
+    heap,
     memory,
     native,
     pace,
@@ -225,7 +226,7 @@ def _session(
     fresh: bool,
 ) -> Session:
     """Build all parts in a folder that has its texts, and take back what `found` holds."""
-    device.keep_memory()
+    heap.keep(one_heap=True)
     place = device.choose_device(config.train.device)
     device.choose_precision(config.train.precision, place)  # what it cannot do is said before the texts are opened
     corpus = Corpus(run.path, place)

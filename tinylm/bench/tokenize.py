@@ -24,7 +24,7 @@ from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
-from tinylm import headless, settings, tokens
+from tinylm import headless, heap, settings, tokens
 from tinylm.bench.pairs import seconds, told_in_pairs
 from tinylm.bench.rows import Row
 from tinylm.config import STORIES, RunConfig, TokenizerConfig
@@ -72,6 +72,7 @@ def _apart(config: RunConfig, work: str, theirs: bool) -> float:
 def _told(config: RunConfig, work: str, theirs: bool) -> float:
     if theirs:
         import tokenizers  # noqa: F401, PLC0415  # loaded before the clock runs
+    heap.keep()  # as `prepare` does, for both
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder, Spool(Path(folder)) as spool:
         place = Path(folder)
         if work == "text_work":
