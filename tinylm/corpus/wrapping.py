@@ -106,11 +106,12 @@ class _Lines:
         ends = np.append(np.flatnonzero(codes == ord("\n")), len(codes))
         starts = np.append(0, ends[:-1] + 1)
         bare = ends.copy()
-        for i in np.flatnonzero((ends > starts) & _is_space(codes, ends - 1)):
-            bare[i] = starts[i] + len(text[starts[i] : ends[i]].rstrip())
         blanks = np.append(np.flatnonzero(codes == ord(" ")), [_NOWHERE] * _SET_IN)
         first = np.searchsorted(blanks, starts)  # of each line's spaces
-        spaces = np.searchsorted(blanks, bare) - first
+        spaces = np.diff(first, append=len(blanks) - _SET_IN)
+        for i in np.flatnonzero((ends > starts) & _is_space(codes, ends - 1)):
+            line = text[starts[i] : ends[i]].rstrip()
+            bare[i], spaces[i] = starts[i] + len(line), line.count(" ")
         word = np.where(spaces > 0, blanks[first], bare) - starts
         set_in = blanks[first + _SET_IN - 1] == starts + _SET_IN - 1
         opens = (bare > starts) & ~_is_space(codes, starts)
