@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from filelock import BaseFileLock
@@ -235,8 +236,6 @@ def _session(
     if not found:
         config, told = settled(config, corpus, place, home)
         notes += told
-        config, told = compiling.decided(config, corpus.tokenizer.vocab_size, home)
-        notes += told
     train = config.train
     memory.refuse_too_large(config, corpus.tokenizer.vocab_size, windows_in_a_pass(config, place), memory.free(place))
     weights = found.trained_of(config.model, corpus.tokenizer.vocab_size) if found else None
@@ -262,14 +261,13 @@ def _session(
             notes.append(decay.told(config, decays))
 
     parity.check(model, batches[0])
-    rehearse, tokens, native_ = small_pass(config, model, batches[0], home)
-    shape = tuning.shape(config, corpus.tokenizer.vocab_size, native_)
-    choice = tuning.choose(train, place, rehearse, home, shape, train.compile != "off" and not native_)
+    measured = _measured(config, model, batches[0], home)
+    choice = measured.choice
     if choice.note:
         notes.append(choice.note)
     precision = choice.precision
     step_tokens = train.batch_size * train.accumulation_steps * config.model.block_size
-    step_seconds = tuning.timed(rehearse, precision) * step_tokens / tokens
+    step_seconds = tuning.timed(measured.rehearse, precision) * step_tokens / measured.tokens
     if not found:
         most = pace.affordable(train, pace.window_seconds(train, step_seconds))
         if most < train.eval_iters:
@@ -309,7 +307,14 @@ def _session(
 
 
 def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
-    """The configuration with the numbers that `train.fit` chooses, and what there is to tell of it; else as it was.
+    """The configuration with all that is chosen for a run before its model is made, and what there is to tell of it."""
+    config, told = _fitted(config, corpus, place, home)
+    config, more = compiling.decided(config, corpus.tokenizer.vocab_size, home)
+    return config, [*told, *more]
+
+
+def _fitted(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
+    """The configuration with the numbers that `train.fit` chooses, where it is asked; else as it was.
 
     The preset's own model is timed for that, and the precision that suits it is kept.
     """
@@ -318,14 +323,14 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     vocab_size = corpus.tokenizer.vocab_size
     memory.refuse_giants(config, vocab_size, memory.free(place))
     model, (batches, *_) = first_model(config, corpus).to(place), batches_of(config, corpus)
-    rehearse, tokens, native_ = small_pass(config, model, batches, home)
-    shape = tuning.shape(config, vocab_size, native_)
-    choice = tuning.choose(config.train, place, rehearse, home, shape, config.train.compile != "off" and not native_)
-    seconds = min(tuning.timed(rehearse, choice.precision) for _ in range(2))  # the first may be cold
-    gain, lost = compiling.gain(config.train, place, choice.precision, native_)
+    measured = _measured(config, model, batches, home)
+    choice = measured.choice
+    # The first may be cold.
+    seconds = min(tuning.timed(measured.rehearse, choice.precision) for _ in range(2))
+    gain, lost = compiling.gain(config.train, place, choice.precision, measured.native)
     stream = batches.stream
     text = fit.Text(stream.tokens, stream.document())
-    chosen = fit.fitted(config, vocab_size, text, seconds / tokens / gain, lost)
+    chosen = fit.fitted(config, vocab_size, text, seconds / measured.tokens / gain, lost)
     # Of another size, threads are measured again: the least ones want one.
     same = all(getattr(chosen.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))
     known = {"precision": choice.precision} | ({"threads": choice.threads} if same else {})
@@ -333,7 +338,25 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     return settings.with_values(chosen.config, train=known), told
 
 
-def small_pass(
+class _Measured(NamedTuple):
+    """What was chosen for a model by timing small passes, and these."""
+
+    choice: tuning.Choice
+    rehearse: tuning.Rehearse
+    tokens: int
+    """Of a small pass."""
+    native: bool
+    """Whether it is one of our own code."""
+
+
+def _measured(config: RunConfig, model: Transformer, batches: Batches, home: Path) -> _Measured:
+    rehearse, tokens, native_ = _small_pass(config, model, batches, home)
+    shape, place = tuning.shape(config, model.vocab_size, native_), model.embedding.weight.device
+    to_compile = config.train.compile != "off" and not native_
+    return _Measured(tuning.choose(config.train, place, rehearse, home, shape, to_compile), rehearse, tokens, native_)
+
+
+def _small_pass(
     config: RunConfig, model: Transformer, batches: Batches, home: Path
 ) -> tuple[tuning.Rehearse, int, bool]:
     """A forward and backward pass of the first of a run's windows, how many tokens it has, and whether it is native.
