@@ -52,13 +52,20 @@ def test_every_product_of_a_step_is_counted_at_its_own_shape(monkeypatch: pytest
     assert sorted(asked) == sorted({*block, (16, 50)})
 
 
-def test_the_peak_is_the_faster_of_a_large_product_and_of_our_tile(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if tuning.compiler() is None:
-        pytest.skip("there is no C++ compiler")
-    by_torch = 2 * limits.PEAK_SIZE**3 / limits._best(lambda: torch.ones(16, 16) @ torch.ones(16, 16))
-    assert limits.peak_flops("fp32", home) > 3 * by_torch  # of matrices so small, most is calling
+@pytest.mark.skipif(tuning.compiler() is None, reason="there is no C++ compiler")
+def test_our_tile_computes_something_and_needs_a_compiler(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert limits._tile_flops("fp32", cpp.library(home, limits.PEAK_SOURCE)) > 1e8
     monkeypatch.setattr(cpp.tuning, "compiler", lambda: None)
-    assert limits.peak_flops("fp32", home / "another") > 0
+    assert limits._tile_flops("fp32", cpp.library(home / "another", limits.PEAK_SOURCE)) == 0
+
+
+@pytest.mark.parametrize("tile", [0.0, 1e18])
+def test_the_peak_is_the_faster_of_a_large_product_and_of_our_tile(
+    tile: float, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_tile_flops", lambda *_: tile)
+    peak = limits.peak_flops("fp32", home)
+    assert peak == tile if tile else 0 < peak < 1e18
 
 
 def test_the_best_number_of_threads_counts_and_none_stays(monkeypatch: pytest.MonkeyPatch) -> None:

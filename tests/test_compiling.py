@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,13 @@ import pytest
 import torch
 
 from tests.native import code_in, copy, give, needs_compiler
-from tinylm import checkpoint, compiling, cpp, passes, runs, settings
+from tinylm import checkpoint, compiling, cpp, passes, rivals, runs, settings
 from tinylm.compiling import FAILED
 from tinylm.config import RunConfig, TrainConfig
 from tinylm.control import Control
 from tinylm.cpp import Making
-from tinylm.events import Finished, Note, RunStarted, StepDone
-from tinylm.switch import Switch
+from tinylm.events import Finished, Note, RunStarted, StepDone, Warned
+from tinylm.passes import NativePass
 from tinylm.train import resume, train
 
 Configured = Callable[..., RunConfig]
@@ -103,7 +104,8 @@ def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_conf
 
 @pytest.fixture
 def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home where the library appears a moment after somebody begins to compile."""
+    """A home where the library appears a moment after a compiler has begun, and our passes are the faster ones."""
+    monkeypatch.setattr(rivals, "SLOWER", math.inf)
     library = library_of(warm)
     hidden = warm / "hidden.so"
     copy(library, hidden)
@@ -241,15 +243,16 @@ def test_whose_passes_are_faster_is_measured_once(
     torchs: float, ours: float, native: bool, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[bool] = []
+    really = rivals.torch_wins
 
-    def seconds(switch: Switch) -> float:
-        measured.append(switch._parts.stepper.native is not None)
-        return ours if measured[-1] else torchs
+    def seconds(native: bool) -> float:
+        measured.append(native)
+        return ours if native else torchs
 
-    monkeypatch.setattr(Switch, "_pass_seconds", seconds)
+    monkeypatch.setattr(rivals, "torch_wins", lambda *of: really(*of[:-1], seconds))
     config = config_of(tiny_config, compile="auto")
     first, second = (list(train(config, warm, name)) for name in ("one", "two"))
-    assert measured == [False, True]
+    assert measured == [False, True] * rivals.GOES
     for told, said in ((first, "torch's own operations are faster here"), (second, "were faster here than our passes")):
         words = [event.message for event in told if isinstance(event, Note)]
         assert any("run compiled" in message for message in words) == native
@@ -259,7 +262,23 @@ def test_whose_passes_are_faster_is_measured_once(
     ]
     assert compiled == (["on", "on"] if native else ["off", "off"])
     list(train(config_of(tiny_config, compile="on"), warm, "wanted"))
-    assert len(measured) == 2, "who asks for it gets it"
+    assert len(measured) == 2 * rivals.GOES, "who asks for it gets it"
+
+
+@needs_compiler
+def test_where_our_passes_cannot_be_measured_the_run_goes_on_without(
+    late: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("no thread could be had: can't allocate memory")
+
+    monkeypatch.setattr(NativePass, "__call__", refused)
+    monkeypatch.setattr("tinylm.switch.EXPECTED_SECONDS", 0.0)
+    told = list(train(config_of(tiny_config, compile="auto", budget="20 steps", batch_size=4), late, "run"))
+    assert isinstance(told[-1], Finished)
+    assert told[-1].step == 20
+    assert [event for event in told if isinstance(event, Note) and "can't allocate memory" in event.message]
+    assert not [event for event in told if isinstance(event, Warned)]
 
 
 @needs_compiler

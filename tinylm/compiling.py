@@ -14,10 +14,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from tinylm import cpp, device, known, pace, settings, tuning
-from tinylm.config import ModelConfig, RunConfig, TrainConfig
+from tinylm import device, pace, tuning
+from tinylm.config import TrainConfig
 from tinylm.device import Precision
-from tinylm.known import Passes
 from tinylm.model import Transformer
 
 BESIDE_SECONDS = 10.0
@@ -32,10 +31,6 @@ GAIN = {"fp32": 2.2, "bf16": 2.0}
 LOST, LOST_EAGER = 6.0, 4.0
 """Seconds of a run that go by before it goes at its speed, where its passes are compiled beside it and where they are
 not: what the first steps are slower, the measuring, and setting up."""
-
-SLOWER = 1.1
-"""Our own passes are done without where they take longer than torch's by this factor: its products may use what ours do
-not, as the AMX of some Xeons and Apple's. Measured once for each shape of model."""
 
 When = Literal["never", "before", "beside"]
 
@@ -56,21 +51,6 @@ def when(train: TrainConfig, begun: bool, went_over: bool, seconds_left: float, 
     if library.exists():  # which takes no time
         return "before"
     return "beside" if seconds_left >= BESIDE_SECONDS else "never"
-
-
-def shape(config: ModelConfig, vocab_size: int) -> str:
-    """The key under which it is remembered whose passes are faster with such a model on this machine."""
-    machine = device.machine_name(torch.device("cpu")), str(torch.__version__)
-    return known.key("passes", *machine, cpp.FLAGS, str(config), vocab_size)
-
-
-def decided(config: RunConfig, vocab_size: int, home: Path) -> tuple[RunConfig, list[str]]:
-    """The configuration without our own passes where torch's were faster here before, and a sentence that says so."""
-    found = known.recall(home, shape(config.model, vocab_size), Passes) if config.train.compile == "auto" else None
-    if found is None or found.by == "us":
-        return config, []
-    told = "torch's own operations were faster here than our passes before, so nothing is compiled."
-    return settings.with_values(config, train={"compile": "off"}), [told]
 
 
 def gain(train: TrainConfig, place: torch.device, precision: Precision, native: bool) -> tuple[float, float]:

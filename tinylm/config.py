@@ -355,7 +355,7 @@ class TrainConfig(Settings):
     compile: Literal["auto", "on", "off"] = Field(
         "auto",
         title="Compile",
-        description="Fuse a pass into faster code, beside the first steps; auto: where a run is long enough to gain.",
+        description="Passes by our own code, soon after the start; auto: where a run is long enough and it is faster.",
     )
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
         "auto",

@@ -37,14 +37,17 @@ _LEFT_SECONDS = 3600.0
 """So old, a half-made library is one that a killed process left."""
 
 
+_HERE = Path(__file__).parent
+
+
 def source(name: str) -> Path:
-    """The file of that name, as it is told from this one's folder."""
-    return Path(__file__).parent / name
+    """The file of a source, by its path within the package."""
+    return _HERE / name
 
 
 def library(home: Path, name: str) -> Path:
     """Where the code of a source lies in a home, once it is made."""
-    files = [source(name), *sorted(source("").glob("*.h"))]
+    files = [source(name), *sorted(_HERE.glob("*.h"))]
     made_from = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     machine = device.machine_name(torch.device("cpu")), torch.backends.cpu.get_cpu_capability(), platform.machine()
     return paths.cache(home) / "compiled" / f"{known.key(*machine, made_from, tuning.compiler(), FLAGS)}.so"

@@ -4,7 +4,7 @@ import ctypes
 import platform
 import shutil
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tinylm.model import Transformer
 from tinylm.passes import NativePass
 
 ROWS, VOCABULARY = 4, 2048
-"""The forward and backward pass that is timed: so many windows."""
+"""The forward and backward pass that is timed: at least so many windows, and one for each core."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _speeds(
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0))
     ids = torch.zeros(max(ROWS, device.cores()), config.block_size, dtype=torch.int64)
 
-    @cache
+    @lru_cache(maxsize=1)  # one count of threads is measured after the other, and each has its own memory
     def made(precision: Precision, count: int) -> NativePass:
         assert code
         return NativePass(code, config, VOCABULARY, precision, count)
@@ -81,6 +81,7 @@ def examine(home: Path) -> Findings:
         "device_name": device.machine_name(chosen),
         "precision": precision,
         "threads": best,
+        "compiled": code is not None,
         "tokens_per_second": {f"{count} {kind}": speed for (kind, count), speed in speeds.items()},
         "compiler": compiler,
         "home": str(home),
@@ -102,7 +103,7 @@ def examine(home: Path) -> Findings:
         f"{'by our own compiled passes' if code else 'not compiled'}: {told}). Each run measures this for its own "
         "model, or remembers it.",
         f"Compiler: {compiler} is there, so runs that are long enough go over to our own passes, unless "
-        "torch's operations turn out to be faster with its model."
+        "torch's operations turn out to be faster with their model."
         if compiler
         else "Compiler: there is no C++ compiler, so train.compile stays off; nothing else needs one.",
         f"Home: {home}, {values['runs']} runs, {free / 1e9:.1f} GB free.",

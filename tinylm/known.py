@@ -1,6 +1,6 @@
 """What this machine has shown before, so that it need not be measured at every start: HOME/cache/machine.json.
 
-A guess and no truth: whoever uses it checks it by one measurement, and the file may be deleted at any time. No torch.
+A guess and no truth, and the file may be deleted at any time. No torch.
 """
 
 from __future__ import annotations

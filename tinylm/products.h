@@ -201,7 +201,8 @@ int64_t panels_size(int64_t inner, int64_t columns) {  // in floats
 struct Ahead {
     const char *at;
     int64_t part;
-    Ahead(const void *at, int64_t bytes, int64_t parts) : at(static_cast<const char *>(at)), part(up_to(bytes / parts, 64)) {}
+    Ahead(const void *at, int64_t bytes, int64_t parts)
+        : at(static_cast<const char *>(at)), part(up_to(bytes / parts, 64)) {}
     void fetch() {
         for (const char *end = at + part; at < end; at += 64) __builtin_prefetch(at, 0, 2);
     }
@@ -219,7 +220,8 @@ void product(const Rows<Num> A, const Num *B, int64_t M, int64_t inner, int64_t 
             Ahead next(panel + steps * NR * STEP, some * NR * STEP * sizeof(Num), M / ROWS);
             for (int64_t m = 0; m < M; m += ROWS) {
                 next.fetch();
-                (k ? tile<Num, true> : tile<Num, false>)(A[m] + k * STEP, A.apart, STEP, panel, some, C + m * out + n, out);
+                (k ? tile<Num, true> : tile<Num, false>)(A[m] + k * STEP, A.apart, STEP, panel, some, C + m * out + n,
+                                                         out);
             }
         }
     }

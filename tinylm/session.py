@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,7 @@ from tinylm import (
     parity,
     passes,
     prepare,
+    rivals,
     runs,
     settings,
     tuning,
@@ -262,6 +263,10 @@ def _session(
 
     parity.check(model, batches[0])
     measured = _measured(config, model, batches[0], home)
+    if train.compile == "auto" and _torch_won(config, measured, model.vocab_size, home):
+        notes.append("torch's own operations were faster here than our passes before, so nothing is compiled.")
+        config = settings.with_values(config, train={"compile": "off"})
+        train, measured = config.train, _measured(config, model, batches[0], home)
     choice = measured.choice
     if choice.note:
         notes.append(choice.note)
@@ -307,14 +312,7 @@ def _session(
 
 
 def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
-    """The configuration with all that is chosen for a run before its model is made, and what there is to tell of it."""
-    config, told = _fitted(config, corpus, place, home)
-    config, more = compiling.decided(config, corpus.tokenizer.vocab_size, home)
-    return config, [*told, *more]
-
-
-def _fitted(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
-    """The configuration with the numbers that `train.fit` chooses, where it is asked; else as it was.
+    """The configuration with the numbers that `train.fit` chooses, and what there is to tell of it; else as it was.
 
     The preset's own model is timed for that, and the precision that suits it is kept.
     """
@@ -356,6 +354,11 @@ def _measured(config: RunConfig, model: Transformer, batches: Batches, home: Pat
     return _Measured(tuning.choose(config.train, place, rehearse, home, shape, to_compile), rehearse, tokens, native_)
 
 
+def _torch_won(config: RunConfig, measured: _Measured, vocab_size: int, home: Path) -> bool:
+    choice = measured.choice
+    return measured.native and rivals.torch_won(home, config.model, vocab_size, choice.precision, choice.threads)
+
+
 def _small_pass(
     config: RunConfig, model: Transformer, batches: Batches, home: Path
 ) -> tuple[tuning.Rehearse, int, bool]:
@@ -377,7 +380,7 @@ def _small_pass(
         loss, _ = compiling.eager_pass(model, weights, precision, 1.0, ids, targets, noise)
         loss.item()  # waits for a GPU
 
-    @cache
+    @lru_cache(maxsize=1)  # one count of threads is measured after the other, and each has its own memory
     def made(precision: Precision, threads: int) -> NativePass:
         assert code
         return NativePass(code, config.model, model.vocab_size, precision, threads)

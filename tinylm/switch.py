@@ -1,4 +1,4 @@
-"""From eager passes to compiled ones: whether and when a run goes over, and what there is to tell of it."""
+"""From torch's passes to our own: whether and when a run goes over, and what there is to tell of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import ctypes
 import math
 from contextlib import suppress
 
-from tinylm import compiling, cpp, known, pace, passes, settings, tuning
+from tinylm import compiling, cpp, pace, passes, rivals, settings, tuning
 from tinylm.compiling import FAILED
 from tinylm.cpp import Making
-from tinylm.known import Passes
 from tinylm.session import Session
 
 FIRST_STEPS = 3
@@ -20,7 +19,7 @@ EXPECTED_SECONDS = 6.0
 
 
 class Switch:
-    """Goes over once, at the beginning or beside the first steps; `close` it when the training ends.
+    """Goes over once, at the beginning or beside the first steps, or never; `close` it when the training ends.
 
     Where the time decides how long a run is, it goes over as soon as the code is there. Where steps are counted, the
     step is planned when the run begins, kept in its state, and waited for: a run that was resumed then equals the
@@ -80,7 +79,7 @@ class Switch:
                 self._refusal = str(error)
 
     def go_over(self) -> str:
-        """Take the next steps by compiled passes, where that works; a sentence that says what came of it."""
+        """Take the next steps by our own passes, where that works and is faster; a sentence says what came of it."""
         self._pending, parts, state = False, self._parts, self._parts.state
         problem = self._refusal
         if problem is None:
@@ -95,8 +94,9 @@ class Switch:
                     self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
         if problem is None:
             try:
-                if self._compares and not self._is_faster(code):
+                if self._compares and self._torch_wins(code):
                     state.compiled_from = None
+                    parts.config = settings.with_values(parts.config, train={"compile": "off"})
                     return "torch's own operations are faster here than our passes, so the run stays with them."
                 parts.stepper.use(code, parts.threads)
             except (MemoryError, RuntimeError) as error:  # which says nothing of other runs
@@ -107,26 +107,29 @@ class Switch:
         state.compiled_from = state.step if state.compiled_from is None else state.compiled_from
         return f"From step {state.step + 1:,} on its passes run compiled."
 
-    def _is_faster(self, code: ctypes.CDLL) -> bool:
-        """Whether our own passes take no longer than torch's with such a model, as measured here once."""
-        parts = self._parts
-        home, shape = parts.run.path.parent.parent, compiling.shape(parts.config.model, parts.model.vocab_size)
-        found = known.recall(home, shape, Passes)
-        if found is None:
-            torchs = self._pass_seconds()
-            parts.stepper.use(code, parts.threads)
-            ours = self._pass_seconds()
-            parts.stepper.use(None, parts.threads)
-            found = Passes("us" if ours <= compiling.SLOWER * torchs else "torch")
-            known.remember(home, shape, found)
-        return found.by == "us"
-
-    def _pass_seconds(self) -> float:
-        """What a pass takes; each thread has a window then."""
-        parts = self._parts
-        windows = max(parts.stepper.rows, parts.threads)
+    def _torch_wins(self, code: ctypes.CDLL) -> bool:
+        """Whether torch's passes are faster, as measured here once; RuntimeError where ours cannot be measured."""
+        parts, stepper = self._parts, self._parts.stepper
+        rows, threads = stepper.rows, parts.threads
+        windows = -(-max(rows, threads) // threads) * threads  # as many for each thread, as in a whole step
         ids, targets = (part[:windows] for part in parts.batches[0].draw(0))
-        return min(tuning.timed(lambda _: parts.stepper.gradients(1, ids, targets), parts.precision) for _ in range(2))
+
+        def seconds(native: bool) -> float:
+            stepper.native = ours if native else None
+            taken = tuning.timed(lambda _: stepper.gradients(1, ids, targets), parts.precision)
+            if stepper.rows != rows:  # it has gone on with smaller passes, and has a warning to tell
+                stepper.warnings.pop()
+                raise RuntimeError("can't allocate memory")
+            return taken
+
+        stepper.use(code, threads)
+        ours = stepper.native
+        try:
+            of = parts.config.model, parts.model.vocab_size, parts.precision, threads
+            return rivals.torch_wins(parts.run.path.parent.parent, *of, seconds)
+        finally:
+            stepper.use(None, threads)
+            stepper.rows = rows
 
     def _compile_on_gpu(self) -> str:
         """Compile in this process, as code for GPUs is another; only where asked for, since it is unmeasured."""

@@ -143,6 +143,7 @@ class Training:
             if self.switch.is_due():
                 yield from self._report()
                 yield events.Note(self.switch.go_over())
+                self._keep_config()
                 self.told_at = self.clock.seconds()
             if self.length.is_reached():  # its evaluation, sample and checkpoint are those of the closing
                 break

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from tinylm import device, memory, passes, session, tuning
+from tinylm import device, memory, passes, rivals, session, tuning
 from tinylm.average import Average
 from tinylm.config import RunConfig
 from tinylm.data import Batches, Corpus
@@ -64,6 +64,8 @@ def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) 
     code = passes.ready(config, place, home)
     shape = tuning.shape(config, vocab_size, code is not None)
     precision = tuning.recalled_precision(config.train, place, home, shape)
+    if code and rivals.torch_won(home, config.model, vocab_size, precision, torch.get_num_threads()):
+        code = None
     average = Average(model, config.train.average) if config.train.average else None
     scale = session.first_state(precision).loss_scale
     made = Stepper(config, model, Optimizer(model, config.train), precision, scale, average)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinylm.corpus import cleaning
+from tinylm.corpus import cleaning, wrapping
 from tinylm.corpus.cleaning import clean
 from tinylm.corpus.encoding import DAMAGED_UTF8, decode, looks_like
 
@@ -301,3 +301,16 @@ def test_accents_piled_on_a_letter_cost_no_time_and_nothing_else_its_form() -> N
     pile = "a" + "\u0315\u0300" * 500_000
     assert clean(pile).text == pile
     assert clean("e\u0301" + "\u2501" * 900 + "e\u0301").text == "\u00e9" + "\u2501" * 900 + "\u00e9"
+
+
+def test_a_line_without_end_is_judged_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = random.Random(5).choices(
+        "the miller saw a river and walked along its bank until night fell".split(), k=3000
+    )
+    book = "\n\n".join(textwrap.fill(" ".join(words[i : i + 60]), 70) for i in range(0, 3000, 60))
+    text = f"{book}\n\n{' '.join(words)}\n\n{book}\n"
+    cleaned = clean(text)
+    assert cleaned.unwrapped
+    monkeypatch.setattr(wrapping, "_LARGE", 1000)
+    monkeypatch.setattr(wrapping, "_LONG", 200)
+    assert clean(text).text == cleaned.text

@@ -3,8 +3,8 @@
 The limit is the matrix products of a step, forward and backward, at their own shapes, by torch: of each the best over
 layouts and pass sizes, all by the best number of threads. Attention, norms, rotary positions, GELU, dropout, the loss
 and the optimizer are free in it. The peak is what the cores multiply at most: the faster of one large product by torch
-and, where there is a compiler, of our own tile with its numbers in the nearest cache (`peak.cpp`). Nothing that
-computes in that precision on these cores is faster.
+and, where there is a compiler, of our own tile with its numbers in the nearest cache (`peak.cpp`): all that the vector
+units of these cores can do.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _END = re.compile(
     re.MULTILINE,
 )
 _WORDS = {_START: ("*",), _END: ("Gutenberg", "GUTENBERG")}
-"""Of each marker's first line one is there."""
+"""One of these stands in each marker's first line."""
 _HEADER = re.compile(
     r"Project Gutenberg(?:['’]s|\s+e-?(?:book|text))|^Title:|use of anyone anywhere", re.MULTILINE | re.IGNORECASE
 )

@@ -16,6 +16,7 @@ from tinylm.corpus.blocks import Blocks
 _NARROWEST, _WIDEST = 55, 120  # columns of a hard-wrapped text; narrower ones are verse or tables
 _SLACK = 0.85  # of the width: room for hand-made edits, and for wrapping that counted bytes
 _FEWEST = 4  # breaks to judge by
+_LARGE, _LONG = 1 << 24, 1 << 12  # characters of a block that has a line without end, and enough of a line to judge by
 _SET_IN = 9  # spaces: deeper than a paragraph's first line: a title, a signature, verse
 _GLUED = re.compile(r"[^\s\-—](?:--?|—)\Z")  # a dash typed without spaces, or a compound broken at its hyphen
 _CJK = re.compile("[\u3000-\ua4cf\uff00-\uffef]{2}")  # scripts that set no space between words
@@ -40,11 +41,13 @@ def unwrapped(text: Blocks, force: bool) -> Blocks | None:
     """
     columns = _Columns()
     seen: list[_Lines] = []
-    last = ""
+    last, whole = "", True
     for block in text():
-        seen = [*seen[:1], _Lines.of(last + block)]
-        columns.add(seen[-1], new=block.count("\n") + 1)
-        last = block[block.rfind("\n", 0, -1) + 1 :]
+        short = block if len(block) <= _LARGE else "\n".join(line[:_LONG] for line in block.split("\n"))
+        whole = whole and short is block
+        seen = [*seen[:1], _Lines.of(last + short)]
+        columns.add(seen[-1], new=short.count("\n") + 1)
+        last = short[short.rfind("\n", 0, -1) + 1 :]
     if not columns.breaks:
         return None
     full = 0.0 if force else columns.full()
@@ -54,7 +57,8 @@ def unwrapped(text: Blocks, force: bool) -> Blocks | None:
     def soft(lines: _Lines) -> tuple[_Lines, _Integers]:
         return lines, lines.breaks if force else _soft_breaks(lines, full)
 
-    only = [soft(lines) for lines in seen] if len(seen) == 1 else []  # what is one block was looked at already
+    # What is one block was looked at already.
+    only = [soft(lines) for lines in seen] if len(seen) == 1 and whole else []
 
     def parts() -> Iterator[tuple[_Lines, _Integers]]:
         return iter(only) if only else (soft(_Lines.of(part)) for part in _paragraphs(text()))
