@@ -60,6 +60,14 @@ def opened(path: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
+def built(home: Path, name: str, check: Callable[[ctypes.CDLL], object]) -> ctypes.CDLL:
+    """The code of a source, out of a home or made now, for seconds; OSError or RuntimeError where it cannot be."""
+    made = library(home, name)
+    if not made.exists():
+        Making(made, name).finish(check)
+    return opened(made)
+
+
 class Making:
     """A compiler at work in a process of its own; `stop` it when nobody waits for it any more."""
 

@@ -4,17 +4,15 @@ import ctypes
 import platform
 import shutil
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
-from tinylm import __version__, compiling, device, heap, passes, runs, tuning
+from tinylm import __version__, device, heap, passes, runs, tuning
 from tinylm.config import ModelConfig, RunConfig
 from tinylm.device import Precision
 from tinylm.model import Transformer
-from tinylm.passes import NativePass
 
 ROWS, VOCABULARY = 4, 2048
 """The forward and backward pass that is timed: at least so many windows, and one for each core."""
@@ -40,18 +38,7 @@ def _speeds(
     """Training tokens per second on the CPU, by precision and threads, of a small pass: by our own code, or eager."""
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0))
     ids = torch.zeros(max(ROWS, device.cores()), config.block_size, dtype=torch.int64)
-
-    @lru_cache(maxsize=1)  # one count of threads is measured after the other, and each has its own memory
-    def made(precision: Precision, count: int) -> NativePass:
-        assert code
-        return NativePass(code, config, VOCABULARY, precision, count)
-
-    def work(precision: Precision) -> None:
-        if code:
-            made(precision, torch.get_num_threads())([weight.detach() for weight in model.parameters()], ids, ids, None)
-        else:
-            compiling.eager_pass(model, list(model.parameters()), precision, 1.0, ids, ids)
-
+    work = passes.rehearsal(code, model, ids, ids, None)
     seconds = tuning.measure(work, precisions, limit=limit)
     return {which: round(ids.numel() / took) for which, took in sorted(seconds.items())}
 

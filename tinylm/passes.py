@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,29 @@ def ready(config: RunConfig, place: torch.device, home: Path) -> ctypes.CDLL | N
                 code if config.train.precision == "fp32" or knows(code, "bf16") or not device.has_fast_bf16() else None
             )
     return None
+
+
+def rehearsal(
+    code: ctypes.CDLL | None, model: Transformer, ids: Tensor, targets: Tensor, noise: dropout.Key | None
+) -> Callable[[Precision], None]:
+    """A pass to be timed, in some precision and with the threads that are set: by our own code, or else by torch's."""
+    weights = list(model.parameters())
+
+    def eager(precision: Precision) -> None:
+        loss, _ = compiling.eager_pass(model, weights, precision, 1.0, ids, targets, noise)
+        loss.item()  # waits for a GPU
+
+    if code is None:
+        return eager
+
+    @lru_cache(maxsize=1)  # one count of threads is measured after the other, and each has its own memory
+    def made(precision: Precision, threads: int) -> NativePass:
+        return NativePass(code, model.config, model.vocab_size, precision, threads)
+
+    def native(precision: Precision) -> None:
+        made(precision, torch.get_num_threads())([weight.detach() for weight in weights], ids, targets, noise)
+
+    return native
 
 
 def knows(code: ctypes.CDLL, precision: Precision) -> bool:

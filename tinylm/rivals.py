@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tinylm import cpp, known, passes
-from tinylm.config import ModelConfig
+from tinylm.config import ModelConfig, RunConfig
 from tinylm.device import Precision
 from tinylm.known import Passes
 
@@ -22,10 +22,10 @@ GOES = 3
 """How often each is timed, in turn; the fastest counts."""
 
 
-def torch_won(home: Path, model: ModelConfig, vocab_size: int, precision: Precision, threads: int) -> bool:
-    """Whether it is remembered that torch's passes are faster."""
-    found = known.recall(home, _name(home, model, vocab_size, precision, threads), Passes)
-    return found is not None and found.by == "torch"
+def torch_won(home: Path, config: RunConfig, vocab_size: int, precision: Precision, threads: int) -> bool:
+    """Whether it is remembered that torch's passes are faster, and nobody has asked for ours."""
+    found = known.recall(home, _name(home, config.model, vocab_size, precision, threads), Passes)
+    return config.train.compile == "auto" and found is not None and found.by == "torch"
 
 
 def torch_wins(

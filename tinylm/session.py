@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +50,6 @@ from tinylm.device import Precision
 from tinylm.errors import CheckpointError, DeviceError, RoomError, RunError
 from tinylm.model import Transformer
 from tinylm.optim import Optimizer
-from tinylm.passes import NativePass
 from tinylm.runs import Log, RunFolder
 from tinylm.step import Stepper, windows_in_a_pass
 
@@ -263,7 +261,8 @@ def _session(
 
     parity.check(model, batches[0])
     measured = _measured(config, model, batches[0], home)
-    if train.compile == "auto" and _torch_won(config, measured, model.vocab_size, home):
+    chosen = measured.choice
+    if measured.native and rivals.torch_won(home, config, model.vocab_size, chosen.precision, chosen.threads):
         notes.append("torch's own operations were faster here than our passes before, so nothing is compiled.")
         config = settings.with_values(config, train={"compile": "off"})
         train, measured = config.train, _measured(config, model, batches[0], home)
@@ -354,11 +353,6 @@ def _measured(config: RunConfig, model: Transformer, batches: Batches, home: Pat
     return _Measured(tuning.choose(config.train, place, rehearse, home, shape, to_compile), rehearse, tokens, native_)
 
 
-def _torch_won(config: RunConfig, measured: _Measured, vocab_size: int, home: Path) -> bool:
-    choice = measured.choice
-    return measured.native and rivals.torch_won(home, config.model, vocab_size, choice.precision, choice.threads)
-
-
 def _small_pass(
     config: RunConfig, model: Transformer, batches: Batches, home: Path
 ) -> tuple[tuning.Rehearse, int, bool]:
@@ -374,21 +368,7 @@ def _small_pass(
         rows = config.train.batch_size
     ids, targets = (part[:rows] for part in batches.draw(0))
     noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
-    weights = list(model.parameters())
-
-    def eager(precision: Precision) -> None:
-        loss, _ = compiling.eager_pass(model, weights, precision, 1.0, ids, targets, noise)
-        loss.item()  # waits for a GPU
-
-    @lru_cache(maxsize=1)  # one count of threads is measured after the other, and each has its own memory
-    def made(precision: Precision, threads: int) -> NativePass:
-        assert code
-        return NativePass(code, config.model, model.vocab_size, precision, threads)
-
-    def native_(precision: Precision) -> None:
-        made(precision, torch.get_num_threads())([weight.detach() for weight in weights], ids, targets, noise)
-
-    return native_ if code else eager, ids.numel(), code is not None
+    return passes.rehearsal(code, model, ids, targets, noise), ids.numel(), code is not None
 
 
 def batches_of(config: RunConfig, corpus: Corpus) -> list[Batches]:

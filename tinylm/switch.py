@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 from contextlib import suppress
 
@@ -94,12 +93,14 @@ class Switch:
                     self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
         if problem is None:
             try:
-                if self._compares and self._torch_wins(code):
+                parts.stepper.use(code, parts.threads)
+                if self._compares and self._torch_wins():
+                    parts.stepper.use(None, parts.threads)
                     state.compiled_from = None
                     parts.config = settings.with_values(parts.config, train={"compile": "off"})
                     return "torch's own operations are faster here than our passes, so the run stays with them."
-                parts.stepper.use(code, parts.threads)
             except (MemoryError, RuntimeError) as error:  # which says nothing of other runs
+                parts.stepper.use(None, parts.threads)
                 problem = (str(error).strip() or repr(error)).splitlines()[0][:200]
         if problem is not None:
             state.compiled_from = None
@@ -107,7 +108,7 @@ class Switch:
         state.compiled_from = state.step if state.compiled_from is None else state.compiled_from
         return f"From step {state.step + 1:,} on its passes run compiled."
 
-    def _torch_wins(self, code: ctypes.CDLL) -> bool:
+    def _torch_wins(self) -> bool:
         """Whether torch's passes are faster, as measured here once; RuntimeError where ours cannot be measured."""
         parts, stepper = self._parts, self._parts.stepper
         rows, threads = stepper.rows, parts.threads
@@ -122,14 +123,12 @@ class Switch:
                 raise RuntimeError("can't allocate memory")
             return taken
 
-        stepper.use(code, threads)
         ours = stepper.native
         try:
             of = parts.config.model, parts.model.vocab_size, parts.precision, threads
             return rivals.torch_wins(parts.run.path.parent.parent, *of, seconds)
         finally:
-            stepper.use(None, threads)
-            stepper.rows = rows
+            stepper.native, stepper.rows = ours, rows
 
     def _compile_on_gpu(self) -> str:
         """Compile in this process, as code for GPUs is another; only where asked for, since it is unmeasured."""

@@ -64,7 +64,7 @@ def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) 
     code = passes.ready(config, place, home)
     shape = tuning.shape(config, vocab_size, code is not None)
     precision = tuning.recalled_precision(config.train, place, home, shape)
-    if code and rivals.torch_won(home, config.model, vocab_size, precision, torch.get_num_threads()):
+    if code and rivals.torch_won(home, config, vocab_size, precision, torch.get_num_threads()):
         code = None
     average = Average(model, config.train.average) if config.train.average else None
     scale = session.first_state(precision).loss_scale

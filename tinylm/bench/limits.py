@@ -19,7 +19,6 @@ from torch import Tensor
 from tinylm import cpp, device
 from tinylm.bench.pairs import seconds
 from tinylm.config import ModelConfig
-from tinylm.cpp import Making
 from tinylm.device import Precision
 
 ROUNDS = 4
@@ -45,15 +44,13 @@ def peak_flops(precision: Precision, home: Path) -> float:
     """Operations per second of all cores together; the code to measure them is made in a home."""
     a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE, dtype=_type(precision)) for _ in range(2))
     best = min(_best(lambda: torch.matmul(a, b)) for _ in _thread_counts({1, device.cores()}))
-    return max(2 * PEAK_SIZE**3 / best, _tile_flops(precision, cpp.library(home, PEAK_SOURCE)))
+    return max(2 * PEAK_SIZE**3 / best, _tile_flops(precision, home))
 
 
-def _tile_flops(precision: Precision, library: Path) -> float:
+def _tile_flops(precision: Precision, home: Path) -> float:
     """The same of our own tile; 0 where it cannot be compiled, or knows no such precision."""
     try:
-        if not library.exists():
-            Making(library, PEAK_SOURCE).finish(_speed)
-        speed = _speed(cpp.opened(library))
+        speed = _speed(cpp.built(home, PEAK_SOURCE, _speed))
     except (OSError, RuntimeError):
         return 0.0
     return max(speed(precision == "bf16", device.cores(), TILE_SECONDS) for _ in range(ROUNDS))

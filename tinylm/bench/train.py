@@ -19,7 +19,6 @@ from tinylm.bench import limits
 from tinylm.bench.pairs import in_pairs, seconds
 from tinylm.bench.rows import Row
 from tinylm.config import RunConfig
-from tinylm.cpp import Making
 from tinylm.device import Precision
 from tinylm.errors import ConfigError
 from tinylm.model import Transformer
@@ -100,12 +99,10 @@ def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> i
 
 
 def _compile(stepper: Stepper, threads: int, home: Path) -> bool:
-    library = cpp.library(home, passes.SOURCE)
     try:
-        if not library.exists():
+        if not cpp.library(home, passes.SOURCE).exists():
             print("Compiling …", file=sys.stderr, flush=True)
-            Making(library, passes.SOURCE).finish(passes.check)
-        stepper.use(cpp.opened(library), threads)
+        stepper.use(cpp.built(home, passes.SOURCE, passes.check), threads)
     except (OSError, RuntimeError) as error:
         print(f"Compiling does not work here: {error}", file=sys.stderr, flush=True)
         return False
