@@ -71,8 +71,9 @@ void lanes(const float *W, const float *turned, float *y, int64_t n, int64_t out
     Each sums[R] = {};
     for (int64_t first = 0; first < n; first += LINE) {
         const int64_t end = first + LINE < n ? first + LINE : n;
+        // Into the second cache: in the first, rows whose length is a power of two would drive each other out.
 #pragma GCC unroll 8
-        for (int r = 0; r < R; r++) __builtin_prefetch(W + (r + R) * n + first);
+        for (int r = 0; r < R; r++) __builtin_prefetch(W + (r + 2 * R) * n + first, 0, 2);
         for (int64_t j = first; j < end; j++) {
             const Each each = *reinterpret_cast<const Each *>(turned + j * N);
 #pragma GCC unroll 8
