@@ -1,24 +1,35 @@
-"""Our own passes as machine code, made once by all processes of the tests together."""
+"""Our own code as machine code, made once by all processes of the tests together."""
 
+import ctypes
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tinylm import cpp, passes, tuning
+from tinylm import cpp, native, passes, tuning
 
 needs_compiler = pytest.mark.skipif(tuning.compiler() is None, reason="there is no C++ compiler")
 
 
 def code_in(folders: pytest.TempPathFactory) -> Path:
-    """The library."""
+    """The library of passes."""
+    return _made(folders, passes.SOURCE, passes.check)
+
+
+def decoding_in(folders: pytest.TempPathFactory) -> native.Code:
+    """The functions that texts are written with."""
+    return native.Code(cpp.opened(_made(folders, native.SOURCE, native._check)))
+
+
+def _made(folders: pytest.TempPathFactory, source: str, check: Callable[[ctypes.CDLL], object]) -> Path:
     place = folders.getbasetemp().parent / "tinylm-native"
     place.mkdir(exist_ok=True)
-    library = cpp.library(place, passes.SOURCE)
+    library = cpp.library(place, source)
     with FileLock(place / "lock"):
         if not library.exists():
-            cpp.Making(library, passes.SOURCE).finish(passes.check)
+            cpp.Making(library, source).finish(check)
     return library
 
 

@@ -1,5 +1,6 @@
 """One step of decoding: on each device, for any shape and any number of texts, what the plain model says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 from torch import Tensor
 
 from tinylm import cpp, decode, device, native, tuning
-from tinylm.config import ModelConfig
+from tinylm.config import ModelConfig, SampleConfig
 from tinylm.decode import CapturedStep, CpuStep, Step, WholeRoom, steps_for
+from tinylm.generate import choose_variants
 from tinylm.model import KVCache, Transformer
 from tinylm.native import NativeStep
 from tinylm.native import keep_in as really_keep_in  # before tests are kept from it
@@ -107,6 +109,32 @@ def test_cores_that_share_the_texts_say_the_same(cores: int, monkeypatch: pytest
 
 @needs_compiler
 @pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("read", [1, 2, ROOM - 1])
+@torch.inference_mode()
+def test_a_compiled_step_goes_on_from_any_place(read: int) -> None:
+    model, ids = build(), some_ids(2)
+    scores = step_for(model, filled(model, ids[:, :read]))(ids[:, read].tolist())
+    torch.testing.assert_close(scores, model.logits(ids[:, : read + 1])[:, -1], rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
+def test_writers_beside_each_other_write_what_they_write_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take turns with the same cores."""
+    monkeypatch.setattr(device, "cores", lambda: 2)
+    model, settings = build(block_size=64), SampleConfig(max_new_tokens=60)
+
+    def written(seed: int) -> list[tuple[int, int]]:
+        texts = choose_variants(model, [1, 2], settings, range(seed, seed + 9), -1)
+        return [(text, chosen.token) for text, chosen in texts]
+
+    alone = [written(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(written, range(4))) == alone
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @torch.inference_mode()
 def test_what_is_no_number_is_noticed(bad: float) -> None:
@@ -164,6 +192,43 @@ def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: p
     assert [*home.glob("cache/compiled/*")] == [], "half-made files were left"
 
 
+# ---- either way ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["torch", pytest.param("compiled", marks=needs_compiler)])
+def _both_ways(request: pytest.FixtureRequest) -> None:
+    if request.param == "compiled":
+        request.getfixturevalue("compiled")
+
+
+@pytest.mark.usefixtures("_both_ways")
+@torch.inference_mode()
+def test_a_cache_that_was_emptied_is_filled_anew() -> None:
+    model, ids = build(), some_ids(1)
+    cache = filled(model, ids[:, :9])
+    step = step_for(model, cache)
+    step([1])
+    for length in (4, 5, 1):  # fewer tokens than were there, as many, and others
+        cache.length = 0
+        model.next_logits(ids[:, 4 : 4 + length], cache)
+        torch.testing.assert_close(
+            step([7]), model.logits(torch.tensor([[*ids[0, 4 : 4 + length].tolist(), 7]]))[:, -1], rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.usefixtures("_both_ways")
+@pytest.mark.parametrize("rows", [[2, 0, 2], [1]], ids=str)
+@torch.inference_mode()
+def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:
+    model, ids = build(), some_ids(3)
+    cache = filled(model, ids[:, :5])
+    steps = steps_for(model, 3)
+    expected = steps(filled(model, ids[:, :5]))([4, 5, 6])[rows]
+    cache.take(rows)
+    assert len(cache) == len(rows)
+    torch.testing.assert_close(steps(cache)([4 + row for row in rows]), expected, rtol=1e-4, atol=1e-5)
+
+
 # ---- by torch's operations ------------------------------------------------------------------------------------------
 
 
@@ -172,19 +237,6 @@ def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: p
 @torch.inference_mode()
 def test_steps_on_the_cpu_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
     check_steps(CpuStep, changes, texts)
-
-
-@torch.inference_mode()
-def test_a_cache_that_was_emptied_is_filled_anew() -> None:
-    model, ids = build(), some_ids(1)
-    cache = filled(model, ids[:, :9])
-    step = step_for(model, cache)
-    step([1])
-    cache.length = 0
-    model.next_logits(ids[:, 4:8], cache)
-    torch.testing.assert_close(
-        step([7]), model.next_logits(torch.tensor([[*ids[0, 4:8].tolist(), 7]]), filled(model, ids[:, :0]))
-    )
 
 
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
@@ -199,18 +251,6 @@ def test_the_whole_room_masked_says_the_same(changes: dict[str, object]) -> None
         whole.position.fill_(place)
         scores = model.next_logits(ids[:, place, None], whole)
         torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("rows", [[2, 0, 2], [1]], ids=str)
-@torch.inference_mode()
-def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:
-    model, ids = build(), some_ids(3)
-    cache = filled(model, ids[:, :5])
-    steps = steps_for(model, 3)
-    expected = steps(filled(model, ids[:, :5]))([4, 5, 6])[rows]
-    cache.take(rows)
-    assert len(cache) == len(rows)
-    torch.testing.assert_close(steps(cache)([4 + row for row in rows]), expected)
 
 
 @torch.inference_mode()

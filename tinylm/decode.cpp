@@ -1,156 +1,280 @@
-// One step of decoding for B texts, on one core: model.py's function for their newest tokens, in the order of its lines.
-// Several cores share many texts: each makes its part of them go on, by a call of its own.
+// One step of decoding for B texts: model.py's function for their newest tokens, in the order of its lines; and the draw
+// of what comes next, as sampling.py has it.
 //
-// Compiled on the machine that runs it (native.py), without any header of torch's, in half a second. A step reads every
-// weight once, as nn.Linear has them: a row streams by while what it is multiplied with stays in the core's first cache.
-// Four rows at once keep enough reads under way for one text; with four texts, each number that is read is used again.
-// Processors foresee no reads beyond a page of memory, which is four rows, so the next ones are asked for: a fifth to a
-// quarter of a step's time.
+// Compiled on the machine that runs it (native.py), without any header of torch's, in half a second. For one text a step
+// costs what it costs to read every weight once, so they are laid out in the order in which they are read; for eight, the
+// arithmetic costs more. Keys and values are laid out like weights: attention is two products as well. Several cores
+// share many texts: each takes some of them through the whole model.
 //
-// Letters: B texts of this call, A of the cache, C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward, V vocabulary.
+// Letters: B texts, C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward, V vocabulary.
 
-#include "numbers.h"
+#include "crew.h"
+#include "products.h"
+#include "threads.h"
 
 namespace {
 
-constexpr int LINE = 16;  // numbers that come from memory together
-
-// The sum of N numbers: halves on halves.
-template <int N>
-float total(const float *lanes) {
-    typedef typename Lanes<N / 2>::type Half;
-    const Half half = *reinterpret_cast<const Half *>(lanes) + *reinterpret_cast<const Half *>(lanes + N / 2);
-    return total<N / 2>(reinterpret_cast<const float *>(&half));
-}
-template <>
-float total<2>(const float *lanes) {
-    return lanes[0] + lanes[1];
-}
-
 struct Shape {
-    int64_t n_layer, A, B, C, H, K, D, I, V, room, qk_norm;
+    int64_t n_layer, B, C, H, K, D, I, V, room, qk_norm, threads;
     float eps, attention_scale, logit_scale;
 };
 
-// R rows of W (., n) times the vectors of B texts, x (B, n): y[r] of each text, whose vectors lie `out` apart.
-template <int R, int B>
-void tile(const float *W, const float *x, float *y, int64_t n, int64_t out, const float *scale) {
-    Some sums[R][B] = {};
-    int64_t j = 0;
-    for (; j + WIDE <= n; j += WIDE) {
-        Some each[B];
-#pragma GCC unroll 4
-        for (int b = 0; b < B; b++) each[b] = *reinterpret_cast<const Some *>(x + b * n + j);
-#pragma GCC unroll 4
-        for (int r = 0; r < R; r++) {
-            const Some some = *reinterpret_cast<const Some *>(W + r * n + j);
-            __builtin_prefetch(W + (r + 2 * R) * n + j);
-#pragma GCC unroll 4
-            for (int b = 0; b < B; b++) sums[r][b] += some * each[b];
-        }
-    }
-    for (int r = 0; r < R; r++)
-        for (int b = 0; b < B; b++) {
-            float sum = total<WIDE>(reinterpret_cast<const float *>(&sums[r][b]));
-            for (int64_t rest = j; rest < n; rest++) sum += W[r * n + rest] * x[b * n + rest];
-            y[b * out + r] = scale[b] * sum;
-        }
-}
+struct Given {
+    const float *panels;     // tinylm_weights' work
+    const float *embedding;  // (V, C)
+    const int64_t *tokens;   // the newest ones, (B)
+    const float *cosine, *sine;  // of each place, (room, D)
+    float *keys, *values;    // the cache: (n_layer, B, K, room, D), of which the newest are written
+    int64_t place;           // how many tokens are in the cache before
+    int64_t held;            // so many of these are known from the steps before
+    float *scores;           // (B, V)
+};
 
+// ---- products ---------------------------------------------------------------------------------------------------
+
+// R rows of x (., n) times a panel: y (R, NR), whose rows lie `out` apart. Few rows are summed up in several chains,
+// since in a chain each addition waits for the one before.
 template <int R>
-void some_rows(const float *W, const float *x, float *y, int64_t n, int64_t out, int64_t B, const float *scale) {
-    int64_t b = 0;
-    for (; b + 4 <= B; b += 4) tile<R, 4>(W, x + b * n, y + b * out, n, out, scale + b);
-    for (; b < B; b++) tile<R, 1>(W, x + b * n, y + b * out, n, out, scale + b);
-}
-
-// R rows times N texts, one a lane: x is turned, (n, N), so that nothing is left to be summed up.
-template <int R, int N>
-void lanes(const float *W, const float *turned, float *y, int64_t n, int64_t out, int64_t B, const float *scale) {
-    typedef typename Lanes<N>::type Each;
-    Each sums[R] = {};
-    for (int64_t first = 0; first < n; first += LINE) {
-        const int64_t end = first + LINE < n ? first + LINE : n;
-        // Into the second cache: in the first, rows whose length is a power of two would drive each other out.
+ALONE void tile(const float *x, const float *panel, float *y, int64_t n, int64_t out) {
+    constexpr int CHAINS = ROWS / R;
+    Some sums[CHAINS][R][ACROSS] = {};
+    int64_t k = 0;
+    for (; k + CHAINS <= n; k += CHAINS)
 #pragma GCC unroll 8
-        for (int r = 0; r < R; r++) __builtin_prefetch(W + (r + 2 * R) * n + first, 0, 2);
-        for (int64_t j = first; j < end; j++) {
-            const Each each = *reinterpret_cast<const Each *>(turned + j * N);
+        for (int chain = 0; chain < CHAINS; chain++, panel += NR)
 #pragma GCC unroll 8
-            for (int r = 0; r < R; r++) sums[r] += W[r * n + j] * each;
+            for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+                for (int j = 0; j < ACROSS; j++)
+                    sums[chain][r][j] += x[r * n + k + chain] * *reinterpret_cast<const Some *>(panel + j * WIDE);
+    for (; k < n; k++, panel += NR)
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+            for (int j = 0; j < ACROSS; j++)
+                sums[0][r][j] += x[r * n + k] * *reinterpret_cast<const Some *>(panel + j * WIDE);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+        for (int j = 0; j < ACROSS; j++) {
+            Some sum = sums[0][r][j];
+#pragma GCC unroll 8
+            for (int chain = 1; chain < CHAINS; chain++) sum += sums[chain][r][j];
+            *reinterpret_cast<Some *>(y + r * out + j * WIDE) = sum;
         }
+}
+
+// The first `rows` of R rows, times panels of which each has room for `depth` numbers a column.
+template <int R>
+void few_rows(const float *x, const float *panels, float *y, int64_t rows, int64_t n, int64_t columns, int64_t depth) {
+    for (int64_t first = 0; first < columns; first += NR, panels += depth * NR) {
+        const int64_t there = columns - first < NR ? columns - first : NR;
+        if (rows == R && there == NR) {
+            tile<R>(x, panels, y + first, n, columns);
+            continue;
+        }
+        float edge[R * NR];
+        tile<R>(x, panels, edge, n, NR);
+        for (int64_t r = 0; r < rows; r++) std::memcpy(y + r * columns + first, edge + r * NR, there * sizeof(float));
     }
-    for (int64_t b = 0; b < B; b++)
-        for (int r = 0; r < R; r++) y[b * out + r] = scale[b] * sums[r][b];
 }
 
-// For up to N texts.
-template <int N>
-void many_texts(const float *W, const float *x, float *y, int64_t rows, int64_t n, int64_t B, const float *scale,
-                float *turned) {
-    for (int64_t j = 0; j < n; j++)
-        for (int64_t b = 0; b < N; b++) turned[j * N + b] = b < B ? x[b * n + j] : 0;
-    int64_t i = 0;
-    for (; i + 8 <= rows; i += 8) lanes<8, N>(W + i * n, turned, y + i, n, rows, B, scale);
-    for (; i < rows; i++) lanes<1, N>(W + i * n, turned, y + i, n, rows, B, scale);
+// y (rows, columns) = x (rows, n) times panels. Behind x's rows up to ROWS - 1 more are read, whatever they are.
+void product(const float *x, const float *panels, float *y, int64_t rows, int64_t n, int64_t columns, int64_t depth) {
+    for (; rows > ROWS / 2; rows -= ROWS, x += ROWS * n, y += ROWS * columns)
+        few_rows<ROWS>(x, panels, y, rows < ROWS ? rows : ROWS, n, columns, depth);
+    if (rows > 2) few_rows<ROWS / 2>(x, panels, y, rows, n, columns, depth);
+    if (rows == 2) few_rows<2>(x, panels, y, rows, n, columns, depth);
+    if (rows == 1) few_rows<1>(x, panels, y, rows, n, columns, depth);
 }
 
-// y (B, rows) = scale (B) * x (B, n) W^T, with W (rows, n). turned: room for n WIDE numbers.
-void product(const float *W, const float *x, float *y, int64_t rows, int64_t n, int64_t B, const float *scale,
-             float *turned) {
-    for (; B > WIDE / 2; B -= WIDE, x += WIDE * n, y += WIDE * rows, scale += WIDE)
-        many_texts<WIDE>(W, x, y, rows, n, B < WIDE ? B : WIDE, scale, turned);
-    if (B <= 0) return;
-    if (B > 4) return many_texts<WIDE / 2>(W, x, y, rows, n, B, scale, turned);
-    int64_t i = 0;
-    for (; i + 4 <= rows; i += 4) some_rows<4>(W + i * n, x, y + i, n, rows, B, scale);
-    for (; i < rows; i++) some_rows<1>(W + i * n, x, y + i, n, rows, B, scale);
-}
+// ---- the model --------------------------------------------------------------------------------------------------
 
-// What norms multiply with, which may as well be done behind a product.
-void rms_scales(const float *x, float *scale, int64_t n, int64_t B, float eps, float factor) {
-    for (int64_t b = 0; b < B; b++) scale[b] = factor * rms_scale(x + b * n, n, eps);
+// to = factor norm(x)
+void norm(const float *x, float *to, int64_t n, float eps, float factor = 1) {
+    const float scale = factor * rms_scale(x, n, eps);
+    for (int64_t i = 0; i < n; i++) to[i] = scale * x[i];
 }
 
 // x += norm(y)
-void add_normed(float *x, const float *y, int64_t n, int64_t B, float eps) {
-    for (int64_t b = 0; b < B; b++, x += n, y += n) {
-        float scale = rms_scale(y, n, eps);
-        for (int64_t i = 0; i < n; i++) x[i] += scale * y[i];
-    }
-}
-
-void norm_heads(float *heads, int64_t n, int64_t D, float eps) {
-    for (float *head = heads; head < heads + n * D; head += D) {
-        float scale = rms_scale(head, D, eps);
-        for (int64_t i = 0; i < D; i++) head[i] *= scale;
-    }
+void add_normed(float *x, const float *y, int64_t n, float eps) {
+    const float scale = rms_scale(y, n, eps);
+    for (int64_t i = 0; i < n; i++) x[i] += scale * y[i];
 }
 
 // Turn the pairs (i, i + D/2) of each head by its position's angles.
 void rotate(float *heads, int64_t n, int64_t D, const float *cosine, const float *sine) {
-    int64_t half = D / 2;
+    const int64_t half = D / 2;
     for (float *head = heads; head < heads + n * D; head += D)
         for (int64_t i = 0; i < half; i++) {
-            float left = head[i], right = head[i + half];
+            const float left = head[i], right = head[i + half];
             head[i] = left * cosine[i] - right * sine[i];
             head[i + half] = right * cosine[i + half] + left * sine[i + half];
         }
 }
 
-// The mean of T values, weighed by the softmax of scale q k: (D) into y. weights: room for T numbers.
-void attend(const float *q, const float *keys, const float *values, float *weights, float *y, int64_t T, int64_t D,
-            float scale) {
-    float highest = -INFINITY, sum = 0;
-    for (int64_t t = 0; t < T; t++) {
-        weights[t] = scale * dot(q, keys + t * D, D);
-        if (!(weights[t] <= highest)) highest = weights[t];
+// The weights in panels: of each block qkv, out, gate and up, down; then the head.
+struct Panels {
+    struct Matrix {
+        float *at;
+        int64_t inner, columns;
+    };
+    std::vector<Matrix> all;
+    Panels(const Shape &s, Room &room) {
+        for (int64_t layer = 0; layer < s.n_layer; layer++) {
+            add(s.C, (s.H + 2 * s.K) * s.D, room);
+            add(s.H * s.D, s.C, room);
+            add(s.C, 2 * s.I, room);
+            add(s.I, s.C, room);
+        }
+        add(s.C, s.V, room);
     }
-    for (int64_t t = 0; t < T; t++) weights[t] = exponential(weights[t] - highest), sum += weights[t];
-    for (int64_t i = 0; i < D; i++) y[i] = 0;
-    for (int64_t t = 0; t < T; t++) {
-        float weight = weights[t] / sum;
-        for (int64_t i = 0; i < D; i++) y[i] += weight * values[t * D + i];
+    void add(int64_t inner, int64_t columns, Room &room) {
+        all.push_back({room.take(panels_size<float>(inner, columns)), inner, columns});
+    }
+    void times(int64_t number, const float *x, float *y, int64_t rows) const {
+        const Matrix &m = all[number];
+        product(x, m.at, y, rows, m.inner, m.columns, m.inner);
+    }
+};
+
+// What one core works with, for B texts from the `first` one on.
+struct Desk {
+    const Shape s;
+    const int64_t first, B;
+    float *x, *normed, *qkv, *mixed, *gate_up, *hidden, *out, *weights, *keys, *values;
+
+    Desk(const Shape &shape, int64_t first, int64_t B, Room &room) : s(shape), first(first), B(B) {
+        const int64_t rows = up_to(B, ROWS), queries = up_to(s.H / s.K, ROWS), heads = s.n_layer * B * s.K;
+        x = room.take(B * s.C), normed = room.take(rows * s.C), out = room.take(B * s.C);
+        qkv = room.take(rows * (s.H + 2 * s.K) * s.D + queries * s.D), mixed = room.take(rows * s.H * s.D);
+        gate_up = room.take(B * 2 * s.I), hidden = room.take(rows * s.I), weights = room.take(queries * up_to(s.room, NR));
+        keys = room.take(heads * keys_size()), values = room.take(heads * values_size());
+    }
+
+    // Of a head of keys and values: the product with queries has the places as columns, that with weights the numbers.
+    int64_t keys_size() const { return panels_size<float>(s.D, s.room); }
+    int64_t values_size() const { return panels_size<float>(up_to(s.room, NR), s.D); }
+    float *keys_of(int64_t layer, int64_t b, int64_t head) const { return keys + number(layer, b, head) * keys_size(); }
+    float *values_of(int64_t layer, int64_t b, int64_t head) const { return values + number(layer, b, head) * values_size(); }
+    int64_t number(int64_t layer, int64_t b, int64_t head) const { return (layer * B + b) * s.K + head; }
+    int64_t cached(int64_t layer, int64_t b, int64_t head) const {
+        return ((layer * s.B + first + b) * s.K + head) * s.room * s.D;
+    }
+
+    // A place's key and value (D) into the panels of their head.
+    void hold(float *keys, float *values, const float *k, const float *v, int64_t place) const {
+        for (int64_t i = 0; i < s.D; i++) {
+            keys[place / NR * s.D * NR + i * NR + place % NR] = k[i];
+            values[i / NR * up_to(s.room, NR) * NR + place * NR + i % NR] = v[i];
+        }
+    }
+
+    // What is in the cache, and was not put there by this desk.
+    void catch_up(const Given &given) const {
+        for (int64_t layer = 0; layer < s.n_layer; layer++)
+            for (int64_t b = 0; b < B; b++)
+                for (int64_t head = 0; head < s.K; head++)
+                    for (int64_t place = given.held; place < given.place; place++) {
+                        const int64_t at = cached(layer, b, head) + place * s.D;
+                        hold(keys_of(layer, b, head), values_of(layer, b, head), given.keys + at, given.values + at, place);
+                    }
+    }
+
+    void attention(const Given &given, int64_t layer, int64_t b) {
+        const int64_t sharing = s.H / s.K, places = given.place + 1, padded = up_to(places, NR);
+        float *q = qkv + b * (s.H + 2 * s.K) * s.D, *k = q + s.H * s.D, *v = k + s.K * s.D;
+        for (int64_t h = 0; s.qk_norm && h < s.H + s.K; h++) norm(q + h * s.D, q + h * s.D, s.D, s.eps);
+        rotate(q, s.H + s.K, s.D, given.cosine + given.place * s.D, given.sine + given.place * s.D);
+        float *to = mixed + b * s.H * s.D;
+        for (int64_t head = 0; head < s.K; head++, k += s.D, v += s.D, q += sharing * s.D, to += sharing * s.D) {
+            float *keys = keys_of(layer, b, head), *values = values_of(layer, b, head);
+            hold(keys, values, k, v, given.place);
+            const int64_t at = cached(layer, b, head) + given.place * s.D;
+            std::memcpy(given.keys + at, k, s.D * sizeof(float));
+            std::memcpy(given.values + at, v, s.D * sizeof(float));
+            product(q, keys, weights, sharing, s.D, padded, s.D);
+            for (int64_t h = 0; h < sharing; h++) {
+                softmax(weights + h * padded, places, s.attention_scale);
+                for (int64_t i = up_to(places, WIDE); i < padded; i++) weights[h * padded + i] = 0;
+            }
+            product(weights, values, to, sharing, padded, s.D, up_to(s.room, NR));
+        }
+    }
+
+    void step(const Given &given, const Panels &panels) {
+        catch_up(given);
+        for (int64_t b = 0; b < B; b++)
+            std::memcpy(x + b * s.C, given.embedding + given.tokens[first + b] * s.C, s.C * sizeof(float));
+        for (int64_t layer = 0; layer < s.n_layer; layer++) {
+            for (int64_t b = 0; b < B; b++) norm(x + b * s.C, normed + b * s.C, s.C, s.eps);
+            panels.times(4 * layer, normed, qkv, B);
+            for (int64_t b = 0; b < B; b++) attention(given, layer, b);
+            panels.times(4 * layer + 1, mixed, out, B);
+            for (int64_t b = 0; b < B; b++) add_normed(x + b * s.C, out + b * s.C, s.C, s.eps);
+
+            for (int64_t b = 0; b < B; b++) norm(x + b * s.C, normed + b * s.C, s.C, s.eps);
+            panels.times(4 * layer + 2, normed, gate_up, B);
+            for (int64_t b = 0; b < B; b++) gate(gate_up + 2 * b * s.I, gate_up + (2 * b + 1) * s.I, hidden + b * s.I, s.I);
+            panels.times(4 * layer + 3, hidden, out, B);
+            for (int64_t b = 0; b < B; b++) add_normed(x + b * s.C, out + b * s.C, s.C, s.eps);
+        }
+        for (int64_t b = 0; b < B; b++) norm(x + b * s.C, normed + b * s.C, s.C, s.eps, s.logit_scale);
+        panels.times(4 * s.n_layer, normed, given.scores + first * s.V, B);
+    }
+};
+
+int64_t step(const Shape &s, const Given *given, float *scratch) {
+    Room room{scratch}, laid_out{given ? const_cast<float *>(given->panels) : nullptr};
+    std::vector<Desk> desks;
+    for (int64_t i = 0; i < s.threads; i++) {
+        const int64_t first = s.B * i / s.threads;
+        desks.emplace_back(s, first, s.B * (i + 1) / s.threads - first, room);
+    }
+    if (!given) return room.taken;
+    const Panels panels(s, laid_out);
+    crew().all(s.threads, [&](int64_t i) { desks[i].step(*given, panels); });
+    return room.taken;
+}
+
+// ---- what comes next ----------------------------------------------------------------------------------------------
+
+constexpr int64_t BLOCK = 64;  // probabilities that are summed up at once
+
+double sum_of(const float *x, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i];
+    return sum;
+}
+
+// The place at which the sum of n probabilities passes their whole sum's share `luck`.
+int64_t drawn(const float *probabilities, int64_t n, double luck) {
+    double before = 0;
+    for (int64_t first = 0; first < n; first += BLOCK)
+        before += sum_of(probabilities + first, n - first < BLOCK ? n - first : BLOCK);
+    const double wanted = luck * before;
+    int64_t place = 0;
+    before = 0;
+    for (int64_t first = 0; first < n && before <= wanted; first += BLOCK) {
+        const int64_t end = n - first < BLOCK ? n : first + BLOCK;
+        const double behind = before + sum_of(probabilities + first, end - first);
+        for (int64_t i = first; behind > wanted && i < end && before <= wanted; i++)
+            if (probabilities[i] > 0) before += probabilities[i], place = i;
+        before = behind;
+    }
+    return place;
+}
+
+// work(0) to work(rows - 1), each thread the next ones: 0, or -1 where no thread could be had.
+template <class Work>
+int64_t on_rows(int64_t rows, int64_t threads, const Work &work) {
+    try {
+        crew().all(threads, [&](int64_t i) {
+            for (int64_t r = rows * i / threads; r < rows * (i + 1) / threads; r++) work(r);
+        });
+        return 0;
+    } catch (...) {
+        return -1;
     }
 }
 
@@ -158,52 +282,55 @@ void attend(const float *q, const float *keys, const float *values, float *weigh
 
 extern "C" {
 
-// From the newest tokens' rows of the embedding, x (B, C), which are used up, to scores (B, V).
-//
-// weights: of each block qkv (H + 2K) D x C, out C x H D, gate and up 2 I x C, down C x I; then the head, V x C. cosine
-// and sine (D) are those of `place`, which is how many tokens are in keys and values (n_layer, A, K, room, D) before;
-// these begin with the call's first text.
-// scratch: B ((2 H + 2 K) D + C + 2 I + 2) + room + 16 max(C, H D, I) numbers.
-void tinylm_step(const Shape *shape, const float *const *weights, float *x, const float *cosine, const float *sine,
-                 float *keys, float *values, int64_t place, float *scores, float *scratch) {
-    const Shape s = *shape;
-    const int64_t heads = s.H + 2 * s.K, sharing = s.H / s.K;
-    float *qkv = scratch, *mixed = qkv + s.B * heads * s.D, *y = mixed + s.B * s.H * s.D, *gate_up = y + s.B * s.C;
-    float *scale = gate_up + 2 * s.B * s.I, *ones = scale + s.B, *attention = ones + s.B;
-    float *turned = attention + s.room;
-    for (int64_t b = 0; b < s.B; b++) ones[b] = 1;
-
-    for (int64_t layer = 0; layer < s.n_layer; layer++, weights += 4) {
-        rms_scales(x, scale, s.C, s.B, s.eps, 1);
-        product(weights[0], x, qkv, heads * s.D, s.C, s.B, scale, turned);
-        for (int64_t b = 0; b < s.B; b++) {
-            float *q = qkv + b * heads * s.D, *k = q + s.H * s.D, *v = k + s.K * s.D;
-            if (s.qk_norm) norm_heads(q, s.H + s.K, s.D, s.eps);
-            rotate(q, s.H + s.K, s.D, cosine, sine);
-            for (int64_t head = 0; head < s.K; head++) {
-                int64_t first = ((layer * s.A + b) * s.K + head) * s.room * s.D;
-                for (int64_t i = 0; i < s.D; i++) {
-                    keys[first + place * s.D + i] = k[head * s.D + i];
-                    values[first + place * s.D + i] = v[head * s.D + i];
+// Lays out weights, each (columns, inner): of each block qkv (H + 2K) D x C, out C x H D, gate and up 2 I x C, down
+// C x I; then the head, V x C. Returns how many floats that takes; without `panels` nothing else; -1: not possible.
+int64_t tinylm_weights(const Shape *shape, const float *const *weights, float *panels) {
+    try {
+        Room room{panels};
+        const Panels laid_out(*shape, room);
+        const int64_t many = laid_out.all.size();
+        if (panels)
+            crew().all(shape->threads, [&](int64_t i) {
+                for (int64_t j = i; j < many; j += shape->threads) {
+                    const Panels::Matrix &m = laid_out.all[j];
+                    pack_turned<float, float>(m.at, weights[j], m.inner, m.inner, m.columns);
                 }
-                for (int64_t h = head * sharing; h < (head + 1) * sharing; h++)
-                    attend(q + h * s.D, keys + first, values + first, attention, mixed + (b * s.H + h) * s.D, place + 1,
-                           s.D, s.attention_scale);
-            }
-        }
-        product(weights[1], mixed, y, s.C, s.H * s.D, s.B, ones, turned);
-        add_normed(x, y, s.C, s.B, s.eps);
-
-        rms_scales(x, scale, s.C, s.B, s.eps, 1);
-        product(weights[2], x, gate_up, 2 * s.I, s.C, s.B, scale, turned);
-        for (int64_t b = 0; b < s.B; b++) {  // what is gated lies side by side again, in front
-            const float *gate = gate_up + 2 * b * s.I, *up = gate + s.I;
-            for (int64_t i = 0; i < s.I; i++) gate_up[b * s.I + i] = gelu(gate[i]) * up[i];
-        }
-        product(weights[3], gate_up, y, s.C, s.I, s.B, ones, turned);
-        add_normed(x, y, s.C, s.B, s.eps);
+            });
+        return room.taken;
+    } catch (...) {  // no memory for a list, no thread to be had
+        return -1;
     }
-    rms_scales(x, scale, s.C, s.B, s.eps, s.logit_scale);
-    product(weights[0], x, scores, s.V, s.C, s.B, scale, turned);
+}
+
+// A step of all texts; scratch keeps keys and values from step to step. Without `given`, how many floats scratch has to
+// hold; -1: not possible.
+int64_t tinylm_step(const Shape *shape, const Given *given, float *scratch) {
+    try {
+        return step(*shape, given, scratch);
+    } catch (...) {
+        return -1;
+    }
+}
+
+// Softmax of scores (rows, n) over a temperature; highest: of each row, or no number where that or any score is none.
+// Returns 0, or -1: not possible.
+int64_t tinylm_softmax(const float *scores, int64_t rows, int64_t n, int64_t threads, float temperature,
+                       float *probabilities, float *highest) {
+    return on_rows(rows, threads, [&](int64_t r) {
+        const float *from = scores + r * n, most = highest_of(from, n), factor = 1 / temperature;
+        float *to = probabilities + r * n, sum = 0;
+        for (int64_t i = 0; i < n; i++) {
+            const float below = (from[i] - most) * factor;
+            sum += to[i] = below < -87 ? 0 : exponential(below);
+        }
+        for (int64_t i = 0; i < n; i++) to[i] /= sum;
+        highest[r] = most + 0 * sum;
+    });
+}
+
+// For each row of probabilities (rows, n) a place, by a number in [0, 1). Returns 0, or -1: not possible.
+int64_t tinylm_draw(const float *probabilities, int64_t rows, int64_t n, int64_t threads, const double *luck,
+                    int64_t *places) {
+    return on_rows(rows, threads, [&](int64_t r) { places[r] = drawn(probabilities + r * n, n, luck[r]); });
 }
 }

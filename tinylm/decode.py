@@ -9,8 +9,8 @@ operation however small, since the weights that stream by push everything else o
 - all heads are turned by one small matrix;
 - attention is two products and a softmax: one query needs no machinery for many.
 
-This is where there is no C++ compiler; with one, the whole step is one call (`decode.cpp`): for one
-text 0.4 ms where this takes 0.8 to 1.8.
+This is where there is no C++ compiler; with one, the whole step is one call (`decode.cpp`): for one text 0.26 ms where
+this takes 0.8 to 1.8.
 
 On a GPU starting an operation costs more than the operation, so the model's own step is recorded once and replayed.
 
@@ -28,7 +28,7 @@ from torch import Tensor
 from tinylm import native
 from tinylm.config import ModelConfig
 from tinylm.model import Block, KVCache, Transformer
-from tinylm.native import NativeStep
+from tinylm.native import NativeStep, Panels
 
 Step = Callable[[list[int]], Tensor]
 """From the newest token of each text to the scores (B, V) of what comes next, fp32; the next call overwrites them."""
@@ -44,7 +44,7 @@ def steps_for(model: Transformer, texts: int, kind: str | None = None) -> Callab
     kind = kind or model.embedding.weight.device.type
     if kind == "cpu":
         code = native.code()
-        return partial(NativeStep, code, model) if code else partial(CpuStep, Products.of(model, texts))
+        return partial(NativeStep, Panels(code, model)) if code else partial(CpuStep, Products.of(model, texts))
     if kind == "cuda":
         return partial(_captured, model)
     return partial(_plain, model)

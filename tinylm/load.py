@@ -2,7 +2,7 @@
 
 import torch
 
-from tinylm import checkpoint, device, memory, native, wary
+from tinylm import checkpoint, device, heap, memory, native, wary
 from tinylm.config import ModelConfig
 from tinylm.errors import ConfigError, RunError
 from tinylm.model import Transformer
@@ -36,6 +36,7 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
     except RuntimeError as error:
         raise found.misfit() from error
     native.keep_in(run.path.parent.parent, model)
+    heap.keep()
     return model.to(place).eval(), tokenizer
 
 

@@ -25,6 +25,8 @@ class KVCache:
         shape = (config.n_layer, batch_size, config.n_kv_head, room, config.head_size)
         self.keys, self.values = like.new_zeros(shape), like.new_zeros(shape)
         self.length = 0
+        self.extensions = 0
+        """How often `extend` was called: what is held besides the cache may be out of date."""
 
     def __len__(self) -> int:
         """How many windows it holds."""
@@ -40,6 +42,7 @@ class KVCache:
         The mask (T, all) says which of them each new token sees; None: all up to itself.
         """
         seen, new = self.length, k.size(2)
+        self.extensions += 1
         self.keys[layer, :, :, seen : seen + new] = k
         self.values[layer, :, :, seen : seen + new] = v
         if not seen:

@@ -7,7 +7,6 @@ torch's operations.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -25,8 +24,8 @@ SOURCE = "decode.cpp"
 SMALL = 100_000
 """Parameters of a model for which nothing is compiled."""
 
-PART = 8
-"""Texts that a core has at least, where several share them: they have to wake each other for each step, 0.05 ms."""
+PART = 4
+"""Texts that a core has at least, where several share them: for fewer it mostly waits for the weights to be read."""
 
 _CLOSE = 1e-3
 
@@ -38,72 +37,114 @@ class _Shape(ctypes.Structure):
     """`Shape` of decode.cpp."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("n_layer", "A", "B", "C", "H", "K", "D", "I", "V", "room", "qk_norm")),
+        *((name, ctypes.c_int64) for name in "n_layer B C H K D I V room qk_norm threads".split()),
         *((name, ctypes.c_float) for name in ("eps", "attention_scale", "logit_scale")),
     )
 
 
+class _Given(ctypes.Structure):
+    """`Given` of decode.cpp."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in "panels embedding tokens cosine sine keys values".split()),
+        *((name, ctypes.c_int64) for name in ("place", "held")),
+        ("scores", ctypes.c_void_p),
+    )
+
+
 class Code:
-    """The compiled function."""
+    """The compiled functions."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
-        self.step = library.tinylm_step
-        self.step.restype = None
-        self.step.argtypes = [ctypes.c_void_p] * 7 + [ctypes.c_int64] + [ctypes.c_void_p] * 2
+        pointer, number = ctypes.c_void_p, ctypes.c_int64
+        self.weights, self.step = library.tinylm_weights, library.tinylm_step
+        for function in (self.weights, self.step):
+            function.restype, function.argtypes = number, (pointer, pointer, pointer)
+        self._softmax, self._draw = library.tinylm_softmax, library.tinylm_draw
+        self._softmax.restype = self._draw.restype = number
+        self._softmax.argtypes = (pointer, number, number, number, ctypes.c_float, pointer, pointer)
+        self._draw.argtypes = (pointer, number, number, number, pointer, pointer)
+
+    def softmax(self, scores: Tensor, temperature: float) -> tuple[Tensor, list[float]]:
+        """Probabilities of scores (B, V), and the highest score of each text: NaN where it, or any, is no number."""
+        scores = scores.contiguous()
+        probabilities, highest = torch.empty_like(scores), (ctypes.c_float * len(scores))()
+        many = _threads(len(scores))
+        _needed(self._softmax(scores.data_ptr(), *scores.shape, many, temperature, probabilities.data_ptr(), highest))
+        return probabilities, list(highest)
+
+    def draw(self, probabilities: Tensor, luck: list[float]) -> list[int]:
+        """The place in each of the probabilities (B, n) at which their sum passes `luck`, in [0, 1), of all."""
+        probabilities, places = probabilities.contiguous(), (ctypes.c_int64 * len(luck))()
+        numbers, many = (ctypes.c_double * len(luck))(*luck), _threads(len(luck))
+        _needed(self._draw(probabilities.data_ptr(), *probabilities.shape, many, numbers, places))
+        return list(places)
+
+
+def _shape(model: Transformer, texts: int, room: int, threads: int) -> _Shape:
+    config = model.config
+    C, D = config.n_embd, config.head_size  # noqa: N806
+    return _Shape(
+        config.n_layer, texts, C, config.n_head, config.n_kv_head, D, config.mlp_ratio * C, model.vocab_size, room,
+        config.qk_norm, threads, config.norm_eps, config.attention_scale * D**-0.5, model.logit_scale,
+    )  # fmt: skip
+
+
+def _threads(texts: int) -> int:
+    """On how many cores so many texts are written."""
+    return max(1, min(device.cores(), texts // PART))
+
+
+def _needed(count: int) -> int:
+    """What a function says that it needs; RuntimeError where it says that it cannot."""
+    if count < 0:
+        raise RuntimeError("no thread could be had: can't allocate memory")
+    return count
+
+
+class Panels:
+    """A model's weights in fp32, as they are now, laid out as steps read them."""
+
+    def __init__(self, code: Code, model: Transformer) -> None:
+        self.code, self.model = code, model
+        shape = ctypes.byref(_shape(model, 0, 0, device.cores()))
+        weights = _weights(model)
+        of = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
+        self.laid_out = model.embedding.weight.new_empty(_needed(code.weights(shape, of, None)))
+        _needed(code.weights(shape, of, self.laid_out.data_ptr()))
 
 
 class NativeStep:
     """A step for one model and one cache, all in fp32: from the newest token of each text to the scores (B, V)."""
 
-    def __init__(self, code: Code, model: Transformer, cache: KVCache) -> None:
-        self._call, self._model, self._cache = code.step, model, cache
-        weights = _weights(model)
-        self._weights = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
-        texts = len(cache)
-        new = cache.keys.new_empty
-        self._x, self._scores = new(texts, model.config.n_embd), new(texts, model.vocab_size)
-        each = -(-texts // max(1, min(device.cores(), texts // PART)))
-        self._parts = [self._part(first, min(each, texts - first)) for first in range(0, texts, each)]
-
-    def _part(self, first: int, B: int) -> Callable[[int], None]:  # noqa: N803
-        """A function that lets B texts from the `first` one on take their step, from the place that it is given."""
-        model, config, cache = self._model, self._model.config, self._cache
-        A, room = len(cache), cache.keys.size(-2)  # noqa: N806
-        C, H, K, D = config.n_embd, config.n_head, config.n_kv_head, config.head_size  # noqa: N806
-        inside = config.mlp_ratio * C
-        numbers = (config.norm_eps, config.attention_scale * D**-0.5, model.logit_scale)
-        shape = _Shape(config.n_layer, A, B, C, H, K, D, inside, model.vocab_size, room, config.qk_norm, *numbers)
-        scratch = cache.keys.new_empty(
-            B * ((2 * H + 2 * K) * D + C + 2 * inside + 2) + room + 16 * max(C, H * D, inside)
-        )
-        own = [part[first:] for part in (self._x, self._scores)] + [
-            part[0, first:] for part in (cache.keys, cache.values)
-        ]
-        x, scores, keys, values = (part.data_ptr() for part in own)
-
-        def step(place: int) -> None:
-            self._call(
-                ctypes.byref(shape), self._weights, x, model.cos[place].data_ptr(), model.sin[place].data_ptr(),
-                keys, values, place, scores, scratch.data_ptr(),
-            )  # fmt: skip
-
-        return step
+    def __init__(self, panels: Panels, cache: KVCache) -> None:
+        model, texts = panels.model, len(cache)
+        self._step, self._cache, self._panels = panels.code.step, cache, panels
+        self._shape = _shape(model, texts, cache.keys.size(-2), _threads(texts))
+        self._tokens = (ctypes.c_int64 * texts)()
+        self._known: tuple[int, int] | None = None
+        """Which state of the cache is in scratch too."""
+        self._scores = cache.keys.new_empty(texts, model.vocab_size)
+        needed = _needed(self._step(ctypes.byref(self._shape), None, None))
+        self._scratch = cache.keys.new_zeros(needed)
+        tensors = (model.cos, model.sin, cache.keys, cache.values)
+        self._given = _Given(
+            panels.laid_out.data_ptr(), model.embedding.weight.data_ptr(), ctypes.addressof(self._tokens),
+            *(tensor.data_ptr() for tensor in tensors), scores=self._scores.data_ptr(),
+        )  # fmt: skip
+        self._arguments = ctypes.byref(self._shape), ctypes.byref(self._given), self._scratch.data_ptr()
 
     def __call__(self, tokens: list[int]) -> Tensor:
         """Scores (B, V); the cache takes in one more token of each text."""
-        torch.index_select(self._model.embedding.weight, 0, torch.tensor(tokens), out=self._x)
-        first, *others = self._parts
-        beside = [_cores().submit(part, self._cache.length) for part in others]
-        first(self._cache.length)
-        for part in beside:
-            part.result()
-        self._cache.length += 1
+        given, cache = self._given, self._cache
+        known = self._known == (cache.extensions, cache.length)
+        given.place, given.held = cache.length, cache.length if known else 0
+        for i, token in enumerate(tokens):
+            self._tokens[i] = token
+        _needed(self._step(*self._arguments))
+        cache.length += 1
+        self._known = cache.extensions, cache.length
         return self._scores
-
-
-@cache
-def _cores() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(device.cores(), "decode")
 
 
 def _weights(model: Transformer) -> list[Tensor]:
@@ -151,6 +192,12 @@ def _check(library: ctypes.CDLL) -> None:
     ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
     cache = KVCache(config, len(ids), config.block_size, model.embedding.weight)
     model.next_logits(ids[:, :2], cache)
-    scores = NativeStep(Code(library), model, cache)(ids[:, 2].tolist())
-    if not torch.allclose(scores, model.logits(ids)[:, -1], rtol=_CLOSE, atol=_CLOSE):
+    code, expected = Code(library), model.logits(ids)[:, -1]
+    scores = NativeStep(Panels(code, model), cache)(ids[:, 2].tolist())
+    probabilities, highest = code.softmax(expected, 0.5)
+    found = scores, probabilities, torch.tensor(highest)
+    right = expected, (expected / 0.5).softmax(-1), expected.amax(-1)
+    places = code.draw(torch.tensor([[0.1, 0.4, 0.5], [0.0, 0.3, 0.7]]), [0.45, 0.0])
+    close = all(torch.allclose(*each, rtol=_CLOSE, atol=_CLOSE) for each in zip(found, right, strict=True))
+    if not close or places != [1, 1]:
         raise RuntimeError("the compiled step computes something else")

@@ -41,6 +41,19 @@ inline float dot(const float *a, const float *b, int64_t n) {
     return sum;
 }
 
+// The highest of N numbers: halves against halves.
+template <int N>
+float highest_lane(const float *lanes) {
+    typedef typename Lanes<N / 2>::type Half;
+    const Half one = *reinterpret_cast<const Half *>(lanes), other = *reinterpret_cast<const Half *>(lanes + N / 2);
+    const Half most = one > other ? one : other;
+    return highest_lane<N / 2>(reinterpret_cast<const float *>(&most));
+}
+template <>
+inline float highest_lane<2>(const float *lanes) {
+    return lanes[0] > lanes[1] ? lanes[0] : lanes[1];
+}
+
 inline float highest_of(const float *x, int64_t n) {
     Some most = Some{} - INFINITY;
     int64_t j = 0;
@@ -48,8 +61,7 @@ inline float highest_of(const float *x, int64_t n) {
         const Some some = *reinterpret_cast<const Some *>(x + j);
         most = some > most ? some : most;
     }
-    float highest = -INFINITY;
-    for (int i = 0; i < WIDE; i++) highest = most[i] > highest ? most[i] : highest;
+    float highest = highest_lane<WIDE>(reinterpret_cast<const float *>(&most));
     for (; j < n; j++) highest = x[j] > highest ? x[j] : highest;
     return highest;
 }
@@ -62,5 +74,25 @@ inline float rms_scale(const float *x, int64_t n, float eps) { return 1 / std::s
 constexpr float GELU_1 = 1.5957691216f, GELU_3 = 0.044715f * GELU_1;
 inline float gelu_share(float x) { return 1 / (1 + exponential(-x * (GELU_1 + GELU_3 * x * x))); }
 inline float gelu(float x) { return x * gelu_share(x); }
+
+inline void gate(const float *__restrict gate, const float *__restrict up, float *__restrict to, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = gelu(gate[i]) * up[i];
+}
+
+constexpr int64_t up_to(int64_t n, int64_t size) { return (n + size - 1) / size * size; }
+
+// Scores of attention before their scale become weights; returns what their logarithms are less the scores. The last of
+// the numbers taken at once may lie behind n: they become 0.
+inline float softmax(float *row, int64_t n, float scale) {
+    const int64_t end = up_to(n, WIDE);
+    for (int64_t i = n; i < end; i++) row[i] = -INFINITY;
+    const float most = highest_of(row, end);
+    float sum = 0;
+    for (int64_t i = 0; i < end; i++) sum += row[i] = exponential(scale * (row[i] - most));
+    const float share = 1 / sum;
+    for (int64_t i = 0; i < end; i++) row[i] *= share;
+    for (int64_t i = n; i < end; i++) row[i] = 0;
+    return scale * most + std::log(sum);
+}
 
 }  // namespace

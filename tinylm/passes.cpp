@@ -75,17 +75,7 @@ inline uint32_t hash(uint32_t x) {
     return x ^ x >> 16;
 }
 
-// Scores of attention before their scale become weights; returns what their logarithms are less the scores.
-inline float softmax(float *row, int64_t n, float scale) {
-    const float most = highest_of(row, n);
-    float sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += row[i] = exponential(scale * (row[i] - most));
-    const float share = 1 / sum;
-    for (int64_t i = 0; i < n; i++) row[i] *= share;
-    return scale * most + std::log(sum);
-}
-
-// The same weights again, from what was returned; and from d, the gradient of the weights, that of the scores. mean: of
+// softmax's weights again, from what it returned; and from d, the gradient of the weights, that of the scores. mean: of
 // d, by the weights.
 inline void softmax_gradient(float *__restrict row, float *__restrict d, int64_t n, float scale, float less, float mean) {
     for (int64_t i = 0; i < n; i++) {
@@ -94,11 +84,7 @@ inline void softmax_gradient(float *__restrict row, float *__restrict d, int64_t
     }
 }
 
-inline void gate(const float *__restrict gate, const float *__restrict up, float *__restrict to, int64_t n) {
-    for (int64_t i = 0; i < n; i++) to[i] = gelu(gate[i]) * up[i];
-}
-
-// The same again, and from d, its gradient, those of gate and up.
+// gate's numbers again, and from d, their gradient, those of gate and up.
 inline void gate_gradient(const float *__restrict gate, const float *__restrict up, const float *__restrict d,
                           float *__restrict to, float *__restrict d_gate, float *__restrict d_up, int64_t n) {
     for (int64_t i = 0; i < n; i++) {

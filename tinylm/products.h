@@ -78,8 +78,6 @@ inline void put_some(void *to, const float *from, int n) {
 }
 #endif
 
-constexpr int64_t up_to(int64_t n, int64_t size) { return (n + size - 1) / size * size; }
-
 // Steps of a product over n inner numbers.
 template <class Num>
 int64_t steps_of(int64_t n) {
@@ -184,12 +182,14 @@ template <class Num, class From>
 void pack_turned(Num *to, const From *from, int64_t apart, int64_t inner, int64_t columns) {
     constexpr int STEP = Kind<Num>::STEP;
     const int64_t steps = steps_of<Num>(inner);
-    std::memset(to, 0, sizeof(Num) * up_to(columns, NR) * steps * STEP);
-    for (int64_t first = 0; first < columns; first += NR, to += steps * NR * STEP)
+    for (int64_t first = 0; first < columns; first += NR, to += steps * NR * STEP) {
+        const int64_t there = columns - first < NR ? columns - first : NR;
+        if (there < NR || inner % STEP) std::memset(to, 0, sizeof(Num) * steps * NR * STEP);
         for (int64_t k = 0; k < inner; k += 8)  // 8 by NR numbers at a time stay close to each other on both sides
-            for (int64_t i = 0; i < NR && first + i < columns; i++)
+            for (int64_t i = 0; i < there; i++)
                 for (int64_t j = k; j < k + 8 && j < inner; j++)
                     put(to + (j / STEP * NR + i) * STEP + j % STEP, from[(first + i) * apart + j]);
+    }
 }
 
 template <class Num>

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tinylm import native
 from tinylm.config import SampleConfig
 
 HEAD = 128
@@ -24,7 +25,7 @@ class Choices:
     tokens: Tensor | None
     """Which tokens they are, (B, n); None: all, in order."""
     highest: list[float]
-    """The highest score of each text: no number where any is NaN, infinite where any is."""
+    """The highest score of each text; no finite number where any is NaN or infinity."""
 
     def spread(self, vocab_size: int) -> Tensor:
         """The probabilities of all tokens (B, V)."""
@@ -36,6 +37,8 @@ class Choices:
         """The token of each text at which the sum of probabilities passes `luck`, a number in [0, 1) for each."""
         if self.probabilities.size(-1) == 1:
             places = [0] * len(luck)
+        elif code := native.code():
+            places = code.draw(self.probabilities, luck)
         else:
             sums = self.probabilities.cumsum(-1, dtype=torch.float64).numpy()  # (B, n)
             places = [int(row.searchsorted(part * row[-1], "right")) for row, part in zip(sums, luck, strict=True)]
@@ -108,9 +111,14 @@ def choices(logits: Tensor, written: Tensor | None, settings: SampleConfig) -> C
     if settings.temperature == 0.0:
         highest, likeliest = logits.max(-1, keepdim=True)
         return Choices(torch.ones_like(highest), likeliest, highest[:, 0].tolist())
+    temperature = max(settings.temperature, 1e-6)  # below that all are alike
+    if settings.top_k == 0 and settings.top_p == 1.0 and settings.min_p == 0.0 and (code := native.code()):
+        probabilities, most = code.softmax(logits, temperature)
+        return Choices(probabilities, None, most)
     highest = logits.amax(-1, keepdim=True)
-    # The highest score first made 0, so that a tiny temperature cannot overflow; below 1e-6 all are alike.
-    scores = (logits - highest).div_(max(settings.temperature, 1e-6))
+    scores = (logits - highest).div_(
+        temperature
+    )  # the highest first made 0, so that a tiny temperature cannot overflow
     tokens: Tensor | None = None
     if 0 < settings.top_k < scores.size(-1):
         scores, tokens = keep_top_k(scores, settings.top_k)

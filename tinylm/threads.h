@@ -2,7 +2,8 @@
 
 #pragma once
 
-#include <cstdint>
+#include "numbers.h"
+
 #include <thread>
 #include <vector>
 

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinylm import counting, load, native, settings
+from tinylm import counting, heap, load, native, settings
 from tinylm.bench.gemma import gemma
 from tinylm.bench.pairs import Pairs, in_pairs, seconds
 from tinylm.bench.rows import Row
@@ -50,6 +50,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: 
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0)).eval()
     load.settle_threads(model)
     native.keep_in(home, model)
+    heap.keep()  # as where a model is loaded
     yield from rows(model)
 
 
