@@ -29,7 +29,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Transformer]:
 
 def test_rows_without_a_peer(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "find_spec", lambda _: None)
-    one, several = measuring.rows(model)
+    one, several = measuring.rows(model, flops=2e9)
     assert one.limit is not None
     assert one.ratio is not None
     assert one.unit == several.unit == "tokens/s"
@@ -37,6 +37,7 @@ def test_rows_without_a_peer(model: Transformer, monkeypatch: pytest.MonkeyPatch
     assert several.name == "generate.3_at_once"
     assert several.peer == "one alone, drawn too"
     assert several.peer_value is not None
+    assert several.limit == pytest.approx(1e9 / (counting.parameters(SHAPE, 50) - 50 * 24))
     assert min(one.value, one.ratio, several.value, several.peer_value) > 0
 
 
@@ -48,7 +49,7 @@ def test_the_limit_reads_every_weight_that_a_token_needs_once(model: Transformer
 
 @pytest.mark.skipif(find_spec("transformers") is None, reason="needs transformers: pip install -e '.[bench]'")
 def test_the_peer_computes_the_same(model: Transformer) -> None:
-    rows = list(measuring.rows(model))
+    rows = list(measuring.rows(model, flops=2e9))
     assert len({row.name for row in rows}) == len(rows) == 4
     difference, *_, against_peer = rows
     assert difference.value < measuring.AGREE

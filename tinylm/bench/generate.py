@@ -2,8 +2,9 @@
 
 **The limit.** For one token each weight of the blocks and of the head is read once, and one row of the embedding. Those
 bytes do not fit into a core's cache, so a step cannot take less than it takes to read them: measured in the same pairs,
-as the sum of that many numbers, on as many threads. (Texts side by side share the reading and are bound by arithmetic
-instead; of them it is said how many times faster than one they are together.)
+as the sum of that many numbers, on as many threads. Texts side by side share the reading and are bound by arithmetic
+instead: two operations for each of the same weights and each text, by what all cores multiply at most (`limits.py`).
+Of them it is also said how many times faster than one they are together.
 
 **The peer.** Where Hugging Face transformers is installed, a Gemma 2 that holds the same weights, and so is the same
 function, goes on with the same prompt by its `generate`: greedy, on one thread or on two, whichever is faster.
@@ -25,6 +26,7 @@ import torch
 from torch import Tensor
 
 from tinylm import counting, heap, load, native, settings
+from tinylm.bench import limits
 from tinylm.bench.gemma import gemma
 from tinylm.bench.pairs import Pairs, in_pairs, seconds
 from tinylm.bench.rows import Row
@@ -51,11 +53,11 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: 
     load.settle_threads(model)
     native.keep_in(home, model)
     heap.keep()  # as where a model is loaded
-    yield from rows(model)
+    yield from rows(model, limits.peak_flops("fp32", home))
 
 
-def rows(model: Transformer) -> Iterator[Row]:
-    """The same, for any model on the CPU, on the threads that are set."""
+def rows(model: Transformer, flops: float) -> Iterator[Row]:
+    """The same, for any model on the CPU, on the threads that are set; the cores do so many operations a second."""
     prompt = torch.randint(model.vocab_size, (PROMPT,), generator=torch.Generator().manual_seed(1)).tolist()
     greedy = SampleConfig(temperature=0, max_new_tokens=TOKENS)
     drawn = SampleConfig(max_new_tokens=TOKENS)
@@ -76,7 +78,8 @@ def rows(model: Transformer) -> Iterator[Row]:
         lambda: list(choose_tokens(model, prompt, drawn, NEVER)),
     )
     each, alone = _speeds(pairs)
-    yield Row(f"generate.{TEXTS}_at_once", TEXTS * each, "tokens/s", peer="one alone, drawn too",
+    limit = flops / (2 * weights_per_token(model.config, model.vocab_size))
+    yield Row(f"generate.{TEXTS}_at_once", TEXTS * each, "tokens/s", limit=limit, peer="one alone, drawn too",
               peer_value=alone, ratio=TEXTS * pairs.ratio, runs=PAIRS)  # fmt: skip
 
     if gemma2 is not None:
@@ -97,9 +100,14 @@ def _speeds(pairs: Pairs) -> tuple[float, float]:
     return TOKENS / statistics.median(pairs.ours), TOKENS / statistics.median(pairs.theirs)
 
 
+def weights_per_token(config: ModelConfig, vocab_size: int) -> int:
+    """How many weights a token is multiplied with: all but the embedding."""
+    return counting.layers(config) + vocab_size * config.n_embd
+
+
 def bytes_per_token(config: ModelConfig, vocab_size: int) -> int:
-    """What has to be read to write one token: all weights but the embedding, and one row of that; fp32."""
-    return torch.float32.itemsize * (counting.layers(config) + (vocab_size + 1) * config.n_embd)
+    """What has to be read to write one token: these weights, and one row of the embedding; fp32."""
+    return torch.float32.itemsize * (weights_per_token(config, vocab_size) + config.n_embd)
 
 
 def reading(model: Transformer) -> Work:
