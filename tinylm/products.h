@@ -183,10 +183,9 @@ void pack_turned(Num *to, const From *from, int64_t apart, int64_t inner, int64_
     constexpr int STEP = Kind<Num>::STEP;
     const int64_t steps = steps_of<Num>(inner);
     for (int64_t first = 0; first < columns; first += NR, to += steps * NR * STEP) {
-        const int64_t there = columns - first < NR ? columns - first : NR;
-        if (there < NR || inner % STEP) std::memset(to, 0, sizeof(Num) * steps * NR * STEP);
+        if (columns - first < NR || inner % STEP) std::memset(to, 0, sizeof(Num) * steps * NR * STEP);
         for (int64_t k = 0; k < inner; k += 8)  // 8 by NR numbers at a time stay close to each other on both sides
-            for (int64_t i = 0; i < there; i++)
+            for (int64_t i = 0; i < NR && first + i < columns; i++)
                 for (int64_t j = k; j < k + 8 && j < inner; j++)
                     put(to + (j / STEP * NR + i) * STEP + j % STEP, from[(first + i) * apart + j]);
     }
