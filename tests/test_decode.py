@@ -109,6 +109,43 @@ def test_cores_that_share_the_texts_say_the_same(cores: int, monkeypatch: pytest
 
 @needs_compiler
 @pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("at_once", [2, 6, 64])
+@pytest.mark.parametrize("cores", [1, 2, 3])
+@pytest.mark.parametrize("texts", [1, 3, 9])
+@torch.inference_mode()
+def test_compiled_steps_read_what_the_plain_model_reads(
+    texts: int, cores: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one go or in several, from the beginning or from behind a token, and on from there."""
+    monkeypatch.setattr(device, "cores", lambda: cores)
+    monkeypatch.setattr(native, "AT_ONCE", at_once)
+    model, ids = build(), some_ids(texts)
+    whole = filled(model, ids)
+    for first in (0, 1):
+        cache = filled(model, ids[:, :first])
+        step = step_for(model, cache)
+        assert isinstance(step, NativeStep)
+        scores = step.read(ids[:, first : ROOM - 1].tolist()).clone()
+        torch.testing.assert_close(scores, model.logits(ids[:, :-1])[:, -1], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(step(ids[:, -1].tolist()), model.logits(ids)[:, -1], rtol=1e-4, atol=1e-5)
+        assert cache.length == ROOM
+        torch.testing.assert_close(cache.keys, whole.keys, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(cache.values, whole.values, rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("changes", VARIANTS, ids=str)
+@torch.inference_mode()
+def test_compiled_steps_read_with_any_model(changes: dict[str, object]) -> None:
+    model, ids = build(**changes), some_ids(2)
+    step = step_for(model, filled(model, ids[:, :0]))
+    assert isinstance(step, NativeStep)
+    torch.testing.assert_close(step.read(ids.tolist()), model.logits(ids)[:, -1], rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("read", [1, 2, ROOM - 1])
 @torch.inference_mode()
 def test_a_compiled_step_goes_on_from_any_place(read: int) -> None:

@@ -19,25 +19,37 @@ inline void pause() {
 #endif
 }
 
+// So long a thread looks out before it sleeps, or lets others run: longer than it takes to choose tokens.
+constexpr std::chrono::microseconds LOOKOUT{200};
+
+template <class Condition>
+bool seen_soon(const Condition &condition) {
+    const auto end = std::chrono::steady_clock::now() + LOOKOUT;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        for (int i = 0; i < 16 && !condition(); i++) pause();
+    }
+    return true;
+}
+
+// Where the threads of a work wait until all of them are there; as often as they like.
+class Meeting {
+    std::atomic<int64_t> came{0};
+
+  public:
+    void wait(int64_t threads) {
+        const int64_t all = (came++ / threads + 1) * threads;
+        while (!seen_soon([&] { return came.load() >= all; })) std::this_thread::yield();
+    }
+};
+
 class Crew {
-    // So long a thread looks out for work before it sleeps: longer than it takes to choose tokens.
-    static constexpr std::chrono::microseconds LOOKOUT{200};
     std::mutex taken, asleep;
     std::condition_variable awake;
     std::atomic<int64_t> round{0}, left{0};  // how many works there were; members who are at the last one
     int64_t members = 0, wanted = 0;
     void (*call)(const void *, int64_t) = nullptr;
     const void *work = nullptr;
-
-    template <class Condition>
-    static bool seen_soon(const Condition &condition) {
-        const auto end = std::chrono::steady_clock::now() + LOOKOUT;
-        while (!condition()) {
-            if (std::chrono::steady_clock::now() > end) return false;
-            for (int i = 0; i < 16 && !condition(); i++) pause();
-        }
-        return true;
-    }
 
     void serve(int64_t number, int64_t seen) {
         const auto called = [&] { return round.load() != seen; };

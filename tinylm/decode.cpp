@@ -1,12 +1,13 @@
-// One step of decoding for B texts: model.py's function for their newest tokens, in the order of its lines; and the draw
-// of what comes next, as sampling.py has it.
+// One step of decoding for B texts: model.py's function for the newest tokens of each, in the order of its lines; and the
+// draw of what comes next, as sampling.py has it.
 //
-// Compiled on the machine that runs it (native.py), without any header of torch's, in half a second. For one text a step
-// costs what it costs to read every weight once, so they are laid out in the order in which they are read; for eight, the
-// arithmetic costs more. Keys and values are laid out like weights: attention is two products as well. Several cores
-// share many texts: each takes some of them through the whole model.
+// Compiled on the machine that runs it (native.py), without any header of torch's, in half a second. For one token a step
+// costs what it costs to read every weight once, so they are laid out in the order in which they are read; from eight on,
+// the arithmetic costs more. Keys and values are laid out like weights: attention is two products as well. Several cores
+// share the rows, a row being a token of a text: each takes some of them through the whole model.
 //
-// Letters: B texts, C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward, V vocabulary.
+// Letters: B texts, T new tokens of each, C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward,
+// V vocabulary.
 
 #include "crew.h"
 #include "products.h"
@@ -15,19 +16,19 @@
 namespace {
 
 struct Shape {
-    int64_t n_layer, B, C, H, K, D, I, V, room, qk_norm, threads;
+    int64_t n_layer, B, T, C, H, K, D, I, V, room, qk_norm, threads;
     float eps, attention_scale, logit_scale;
 };
 
 struct Given {
-    const float *panels;     // tinylm_weights' work
-    const float *embedding;  // (V, C)
-    const int64_t *tokens;   // the newest ones, (B)
+    const float *panels;         // tinylm_weights' work
+    const float *embedding;      // (V, C)
+    const int64_t *tokens;       // the new ones, (B, T)
     const float *cosine, *sine;  // of each place, (room, D)
-    float *keys, *values;    // the cache: (n_layer, B, K, room, D), of which the newest are written
-    int64_t place;           // how many tokens are in the cache before
-    int64_t held;            // so many of these are known from the steps before
-    float *scores;           // (B, V)
+    float *keys, *values;        // the cache: (n_layer, B, K, room, D), of which what is new is written
+    int64_t place;               // how many tokens are in the cache before
+    int64_t held;                // so many of these are in scratch, from the steps before
+    float *scores;               // behind each text, (B, V)
 };
 
 // ---- products ---------------------------------------------------------------------------------------------------
@@ -64,28 +65,29 @@ ALONE void tile(const float *x, const float *panel, float *y, int64_t n, int64_t
         }
 }
 
-// The first `rows` of R rows, times panels of which each has room for `depth` numbers a column.
+// The first `rows` of R rows times the first `columns` of a panel.
 template <int R>
-void few_rows(const float *x, const float *panels, float *y, int64_t rows, int64_t n, int64_t columns, int64_t depth) {
-    for (int64_t first = 0; first < columns; first += NR, panels += depth * NR) {
-        const int64_t there = columns - first < NR ? columns - first : NR;
-        if (rows == R && there == NR) {
-            tile<R>(x, panels, y + first, n, columns);
-            continue;
-        }
-        float edge[R * NR];
-        tile<R>(x, panels, edge, n, NR);
-        for (int64_t r = 0; r < rows; r++) std::memcpy(y + r * columns + first, edge + r * NR, there * sizeof(float));
-    }
+void few_rows(const float *x, const float *panel, float *y, int64_t rows, int64_t n, int64_t columns, int64_t out) {
+    if (rows == R && columns == NR) return tile<R>(x, panel, y, n, out);
+    float edge[R * NR];
+    tile<R>(x, panel, edge, n, NR);
+    for (int64_t r = 0; r < rows; r++) std::memcpy(y + r * out, edge + r * NR, columns * sizeof(float));
 }
 
-// y (rows, columns) = x (rows, n) times panels. Behind x's rows up to ROWS - 1 more are read, whatever they are.
+// y (rows, columns) = x (rows, n) times panels, of which each has room for `depth` numbers a column. Behind x's rows up to
+// ROWS - 1 more are read, whatever they are.
 void product(const float *x, const float *panels, float *y, int64_t rows, int64_t n, int64_t columns, int64_t depth) {
-    for (; rows > ROWS / 2; rows -= ROWS, x += ROWS * n, y += ROWS * columns)
-        few_rows<ROWS>(x, panels, y, rows < ROWS ? rows : ROWS, n, columns, depth);
-    if (rows > 2) few_rows<ROWS / 2>(x, panels, y, rows, n, columns, depth);
-    if (rows == 2) few_rows<2>(x, panels, y, rows, n, columns, depth);
-    if (rows == 1) few_rows<1>(x, panels, y, rows, n, columns, depth);
+    for (int64_t first = 0; first < columns; first += NR, panels += depth * NR) {
+        const int64_t there = columns - first < NR ? columns - first : NR;
+        const float *from = x;
+        float *to = y + first;
+        int64_t left = rows;
+        for (; left > ROWS / 2; left -= ROWS, from += ROWS * n, to += ROWS * columns)
+            few_rows<ROWS>(from, panels, to, left < ROWS ? left : ROWS, n, there, columns);
+        if (left > 2) few_rows<ROWS / 2>(from, panels, to, left, n, there, columns);
+        if (left == 2) few_rows<2>(from, panels, to, left, n, there, columns);
+        if (left == 1) few_rows<1>(from, panels, to, left, n, there, columns);
+    }
 }
 
 // ---- the model --------------------------------------------------------------------------------------------------
@@ -138,102 +140,127 @@ struct Panels {
     }
 };
 
-// What one core works with, for B texts from the `first` one on.
+// Keys and values of all texts in panels: the product with queries has the places as columns, that with weights the
+// numbers of a head.
+struct Held {
+    const Shape s;
+    const int64_t depth, keys_size, values_size;  // of a head
+    float *keys, *values;
+
+    Held(const Shape &s, Room &room)
+        : s(s), depth(up_to(s.room, NR)), keys_size(panels_size<float>(s.D, s.room)),
+          values_size(panels_size<float>(depth, s.D)), keys(room.take(heads() * keys_size)),
+          values(room.take(heads() * values_size)) {}
+    int64_t heads() const { return s.n_layer * s.B * s.K; }
+    int64_t number(int64_t layer, int64_t b, int64_t head) const { return (layer * s.B + b) * s.K + head; }
+
+    // A place's key and value (D) into the panels of a head.
+    void take(int64_t head, int64_t place, const float *k, const float *v) const {
+        float *to_keys = keys + head * keys_size + place / NR * s.D * NR + place % NR;
+        float *to_values = values + head * values_size + place * NR;
+        for (int64_t i = 0; i < s.D; i++) to_keys[i * NR] = k[i], to_values[i / NR * depth * NR + i % NR] = v[i];
+    }
+
+    // What is in the cache of a text, and was not put there by a step.
+    void catch_up(const Given &given, int64_t b) const {
+        for (int64_t layer = 0; layer < s.n_layer; layer++)
+            for (int64_t head = number(layer, b, 0); head < number(layer, b, s.K); head++)
+                for (int64_t place = given.held; place < given.place; place++) {
+                    const int64_t at = (head * s.room + place) * s.D;
+                    take(head, place, given.keys + at, given.values + at);
+                }
+    }
+};
+
+// What one core works with, for N rows from the `first` one on: all new tokens of the first text, of the next, and so on.
 struct Desk {
     const Shape s;
-    const int64_t first, B;
-    float *x, *normed, *qkv, *mixed, *gate_up, *hidden, *out, *weights, *keys, *values;
+    const Held &held;
+    const int64_t first, N;
+    float *x, *normed, *qkv, *mixed, *gate_up, *hidden, *out, *weights;
 
-    Desk(const Shape &shape, int64_t first, int64_t B, Room &room) : s(shape), first(first), B(B) {
-        const int64_t rows = up_to(B, ROWS), queries = up_to(s.H / s.K, ROWS), heads = s.n_layer * B * s.K;
-        x = room.take(B * s.C), normed = room.take(rows * s.C), out = room.take(B * s.C);
+    Desk(const Shape &shape, const Held &held, int64_t first, int64_t N, Room &room)
+        : s(shape), held(held), first(first), N(N) {
+        const int64_t rows = up_to(N, ROWS), queries = up_to(s.H / s.K, ROWS);
+        x = room.take(N * s.C), normed = room.take(rows * s.C), out = room.take(N * s.C);
         qkv = room.take(rows * (s.H + 2 * s.K) * s.D + queries * s.D), mixed = room.take(rows * s.H * s.D);
-        gate_up = room.take(B * 2 * s.I), hidden = room.take(rows * s.I), weights = room.take(queries * up_to(s.room, NR));
-        keys = room.take(heads * keys_size()), values = room.take(heads * values_size());
+        gate_up = room.take(N * 2 * s.I), hidden = room.take(rows * s.I), weights = room.take(queries * held.depth);
     }
 
-    // Of a head of keys and values: the product with queries has the places as columns, that with weights the numbers.
-    int64_t keys_size() const { return panels_size<float>(s.D, s.room); }
-    int64_t values_size() const { return panels_size<float>(up_to(s.room, NR), s.D); }
-    float *keys_of(int64_t layer, int64_t b, int64_t head) const { return keys + number(layer, b, head) * keys_size(); }
-    float *values_of(int64_t layer, int64_t b, int64_t head) const { return values + number(layer, b, head) * values_size(); }
-    int64_t number(int64_t layer, int64_t b, int64_t head) const { return (layer * B + b) * s.K + head; }
-    int64_t cached(int64_t layer, int64_t b, int64_t head) const {
-        return ((layer * s.B + first + b) * s.K + head) * s.room * s.D;
-    }
+    int64_t text(int64_t row) const { return (first + row) / s.T; }
+    int64_t later(int64_t row) const { return (first + row) % s.T; }  // than the first new token of its text
 
-    // A place's key and value (D) into the panels of their head.
-    void hold(float *keys, float *values, const float *k, const float *v, int64_t place) const {
-        for (int64_t i = 0; i < s.D; i++) {
-            keys[place / NR * s.D * NR + i * NR + place % NR] = k[i];
-            values[i / NR * up_to(s.room, NR) * NR + place * NR + i % NR] = v[i];
-        }
-    }
-
-    // What is in the cache, and was not put there by this desk.
-    void catch_up(const Given &given) const {
-        for (int64_t layer = 0; layer < s.n_layer; layer++)
-            for (int64_t b = 0; b < B; b++)
-                for (int64_t head = 0; head < s.K; head++)
-                    for (int64_t place = given.held; place < given.place; place++) {
-                        const int64_t at = cached(layer, b, head) + place * s.D;
-                        hold(keys_of(layer, b, head), values_of(layer, b, head), given.keys + at, given.values + at, place);
-                    }
-    }
-
-    void attention(const Given &given, int64_t layer, int64_t b) {
-        const int64_t sharing = s.H / s.K, places = given.place + 1, padded = up_to(places, NR);
-        float *q = qkv + b * (s.H + 2 * s.K) * s.D, *k = q + s.H * s.D, *v = k + s.K * s.D;
+    // Heads normed and turned; keys and values into the cache and the panels.
+    void prepare_heads(const Given &given, int64_t layer, int64_t row) {
+        float *q = qkv + row * (s.H + 2 * s.K) * s.D, *k = q + s.H * s.D, *v = k + s.K * s.D;
+        const int64_t place = given.place + later(row);
         for (int64_t h = 0; s.qk_norm && h < s.H + s.K; h++) norm(q + h * s.D, q + h * s.D, s.D, s.eps);
-        rotate(q, s.H + s.K, s.D, given.cosine + given.place * s.D, given.sine + given.place * s.D);
-        float *to = mixed + b * s.H * s.D;
-        for (int64_t head = 0; head < s.K; head++, k += s.D, v += s.D, q += sharing * s.D, to += sharing * s.D) {
-            float *keys = keys_of(layer, b, head), *values = values_of(layer, b, head);
-            hold(keys, values, k, v, given.place);
-            const int64_t at = cached(layer, b, head) + given.place * s.D;
+        rotate(q, s.H + s.K, s.D, given.cosine + place * s.D, given.sine + place * s.D);
+        for (int64_t h = 0; h < s.K; h++, k += s.D, v += s.D) {
+            const int64_t head = held.number(layer, text(row), h), at = (head * s.room + place) * s.D;
+            held.take(head, place, k, v);
             std::memcpy(given.keys + at, k, s.D * sizeof(float));
             std::memcpy(given.values + at, v, s.D * sizeof(float));
-            product(q, keys, weights, sharing, s.D, padded, s.D);
-            for (int64_t h = 0; h < sharing; h++) {
-                softmax(weights + h * padded, places, s.attention_scale);
-                for (int64_t i = up_to(places, WIDE); i < padded; i++) weights[h * padded + i] = 0;
-            }
-            product(weights, values, to, sharing, padded, s.D, up_to(s.room, NR));
         }
     }
 
-    void step(const Given &given, const Panels &panels) {
-        catch_up(given);
-        for (int64_t b = 0; b < B; b++)
-            std::memcpy(x + b * s.C, given.embedding + given.tokens[first + b] * s.C, s.C * sizeof(float));
-        for (int64_t layer = 0; layer < s.n_layer; layer++) {
-            for (int64_t b = 0; b < B; b++) norm(x + b * s.C, normed + b * s.C, s.C, s.eps);
-            panels.times(4 * layer, normed, qkv, B);
-            for (int64_t b = 0; b < B; b++) attention(given, layer, b);
-            panels.times(4 * layer + 1, mixed, out, B);
-            for (int64_t b = 0; b < B; b++) add_normed(x + b * s.C, out + b * s.C, s.C, s.eps);
-
-            for (int64_t b = 0; b < B; b++) norm(x + b * s.C, normed + b * s.C, s.C, s.eps);
-            panels.times(4 * layer + 2, normed, gate_up, B);
-            for (int64_t b = 0; b < B; b++) gate(gate_up + 2 * b * s.I, gate_up + (2 * b + 1) * s.I, hidden + b * s.I, s.I);
-            panels.times(4 * layer + 3, hidden, out, B);
-            for (int64_t b = 0; b < B; b++) add_normed(x + b * s.C, out + b * s.C, s.C, s.eps);
+    void attention(const Given &given, int64_t layer, int64_t row) {
+        const int64_t sharing = s.H / s.K, places = given.place + later(row) + 1, padded = up_to(places, NR);
+        for (int64_t h = 0; h < s.K; h++) {
+            const int64_t head = held.number(layer, text(row), h), query = h * sharing;
+            product(qkv + (row * (s.H + 2 * s.K) + query) * s.D, held.keys + head * held.keys_size, weights, sharing, s.D,
+                    padded, s.D);
+            for (int64_t i = 0; i < sharing; i++) {
+                softmax(weights + i * padded, places, s.attention_scale);
+                for (int64_t j = up_to(places, WIDE); j < padded; j++) weights[i * padded + j] = 0;
+            }
+            product(weights, held.values + head * held.values_size, mixed + (row * s.H + query) * s.D, sharing, padded,
+                    s.D, held.depth);
         }
-        for (int64_t b = 0; b < B; b++) norm(x + b * s.C, normed + b * s.C, s.C, s.eps, s.logit_scale);
-        panels.times(4 * s.n_layer, normed, given.scores + first * s.V, B);
+    }
+
+    void step(const Given &given, const Panels &panels, Meeting &meeting) {
+        for (int64_t row = 0; row < N; row++) {
+            if (later(row) == 0) held.catch_up(given, text(row));
+            std::memcpy(x + row * s.C, given.embedding + given.tokens[first + row] * s.C, s.C * sizeof(float));
+        }
+        for (int64_t layer = 0; layer < s.n_layer; layer++) {
+            for (int64_t row = 0; row < N; row++) norm(x + row * s.C, normed + row * s.C, s.C, s.eps);
+            panels.times(4 * layer, normed, qkv, N);
+            for (int64_t row = 0; row < N; row++) prepare_heads(given, layer, row);
+            if (s.T > 1) meeting.wait(s.threads);  // for the rows before of the same text
+            for (int64_t row = 0; row < N; row++) attention(given, layer, row);
+            panels.times(4 * layer + 1, mixed, out, N);
+            for (int64_t row = 0; row < N; row++) add_normed(x + row * s.C, out + row * s.C, s.C, s.eps);
+
+            for (int64_t row = 0; row < N; row++) norm(x + row * s.C, normed + row * s.C, s.C, s.eps);
+            panels.times(4 * layer + 2, normed, gate_up, N);
+            for (int64_t row = 0; row < N; row++) {
+                const float *inside = gate_up + 2 * row * s.I;
+                gate(inside, inside + s.I, hidden + row * s.I, s.I);
+            }
+            panels.times(4 * layer + 3, hidden, out, N);
+            for (int64_t row = 0; row < N; row++) add_normed(x + row * s.C, out + row * s.C, s.C, s.eps);
+        }
+        int64_t ends = 0;
+        for (int64_t row = 0; row < N; row++)
+            if (later(row) == s.T - 1) norm(x + row * s.C, normed + ends++ * s.C, s.C, s.eps, s.logit_scale);
+        panels.times(4 * s.n_layer, normed, given.scores + text(0) * s.V, ends);
     }
 };
 
 int64_t step(const Shape &s, const Given *given, float *scratch) {
     Room room{scratch}, laid_out{given ? const_cast<float *>(given->panels) : nullptr};
+    const Held held(s, room);  // at the same place, however many tokens and threads there are
     std::vector<Desk> desks;
     for (int64_t i = 0; i < s.threads; i++) {
-        const int64_t first = s.B * i / s.threads;
-        desks.emplace_back(s, first, s.B * (i + 1) / s.threads - first, room);
+        const int64_t first = s.B * s.T * i / s.threads;
+        desks.emplace_back(s, held, first, s.B * s.T * (i + 1) / s.threads - first, room);
     }
     if (!given) return room.taken;
     const Panels panels(s, laid_out);
-    crew().all(s.threads, [&](int64_t i) { desks[i].step(*given, panels); });
+    Meeting meeting;
+    crew().all(s.threads, [&](int64_t i) { desks[i].step(*given, panels, meeting); });
     return room.taken;
 }
 
@@ -302,8 +329,8 @@ int64_t tinylm_weights(const Shape *shape, const float *const *weights, float *p
     }
 }
 
-// A step of all texts; scratch keeps keys and values from step to step. Without `given`, how many floats scratch has to
-// hold; -1: not possible.
+// A step of all texts; scratch keeps keys and values from step to step. Returns how many floats that has to hold, without
+// `given` nothing else; -1: not possible.
 int64_t tinylm_step(const Shape *shape, const Given *given, float *scratch) {
     try {
         return step(*shape, given, scratch);

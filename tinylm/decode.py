@@ -28,7 +28,7 @@ from torch import Tensor
 from tinylm import native
 from tinylm.config import ModelConfig
 from tinylm.model import Block, KVCache, Transformer
-from tinylm.native import NativeStep, Panels
+from tinylm.native import NativeSteps
 
 Step = Callable[[list[int]], Tensor]
 """From the newest token of each text to the scores (B, V) of what comes next, fp32; the next call overwrites them."""
@@ -38,13 +38,13 @@ def steps_for(model: Transformer, texts: int, kind: str | None = None) -> Callab
     """The fastest way to go on, token by token, with so many texts or fewer: from what a cache holds to the step.
 
     Each call of the step puts its tokens into the cache; a cache that has taken other rows needs another step. All of
-    it happens under `torch.inference_mode`, and while the weights stay as they are. `kind` is that of the model's
-    device, unless a test says otherwise.
+    it happens under `torch.inference_mode`, and while the weights stay as they are. Steps of `NativeSteps` can also
+    `read` several tokens of each text. `kind` is that of the model's device, unless a test says otherwise.
     """
     kind = kind or model.embedding.weight.device.type
     if kind == "cpu":
         code = native.code()
-        return partial(NativeStep, Panels(code, model)) if code else partial(CpuStep, Products.of(model, texts))
+        return NativeSteps(code, model) if code else partial(CpuStep, Products.of(model, texts))
     if kind == "cuda":
         return partial(_captured, model)
     return partial(_plain, model)

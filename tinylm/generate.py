@@ -23,6 +23,7 @@ from tinylm import decode
 from tinylm.config import SampleConfig
 from tinylm.errors import RunError
 from tinylm.model import KVCache, Transformer
+from tinylm.native import NativeStep, NativeSteps
 from tinylm.sampling import Choices, choices
 from tinylm.tokenizer import Tokenizer
 
@@ -51,8 +52,8 @@ class Writer:
         """Scores (B, V) of each text's next token, fp32 on the CPU, which the next call may overwrite."""
         if self._cache.length + self._unread > self._block_size:
             self._cache.length, self._unread = 0, self._block_size // 2
+        self._steps = self._steps or decode.steps_for(self._model, len(self.ids))
         if self._cache.length and self._unread == 1:
-            self._steps = self._steps or decode.steps_for(self._model, len(self.ids))
             self._step = self._step or self._steps(self._cache)
             logits = self._step([ids[-1] for ids in self.ids])
         else:
@@ -62,11 +63,15 @@ class Writer:
 
     def _read(self) -> Tensor:
         """Scores (B, V) from all unread tokens at once; of texts that are still alike, one is read."""
-        texts = self.ids[: len(self._cache)]
-        ids = torch.tensor([ids[-self._unread :] for ids in texts], device=self._cache.keys.device)  # (B, T)
-        logits = self._model.next_logits(ids, self._cache)
-        if len(texts) < len(self.ids):
+        ids = [ids[-self._unread :] for ids in self.ids[: len(self._cache)]]
+        if isinstance(self._steps, NativeSteps):
+            self._step = step = self._step if isinstance(self._step, NativeStep) else self._steps(self._cache)
+            logits = step.read(ids)
+        else:
+            logits = self._model.next_logits(torch.tensor(ids, device=self._cache.keys.device), self._cache)
+        if len(ids) < len(self.ids):
             self._cache.take([0] * len(self.ids))
+            self._step = None
             logits = logits.expand(len(self.ids), -1)
         return logits
 

@@ -27,6 +27,9 @@ SMALL = 100_000
 PART = 4
 """Texts that a core has at least, where several share them: for fewer it mostly waits for the weights to be read."""
 
+AT_ONCE = 32
+"""Tokens that a core takes through the model together where texts are read; where it is not half of it, fewer read."""
+
 _CLOSE = 1e-3
 
 _pool = ThreadPoolExecutor(1, "native")
@@ -37,7 +40,7 @@ class _Shape(ctypes.Structure):
     """`Shape` of decode.cpp."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in "n_layer B C H K D I V room qk_norm threads".split()),
+        *((name, ctypes.c_int64) for name in "n_layer B T C H K D I V room qk_norm threads".split()),
         *((name, ctypes.c_float) for name in ("eps", "attention_scale", "logit_scale")),
     )
 
@@ -82,17 +85,18 @@ class Code:
 
 
 def _shape(model: Transformer, texts: int, room: int, threads: int) -> _Shape:
+    """Of steps by one token."""
     config = model.config
     C, D = config.n_embd, config.head_size  # noqa: N806
     return _Shape(
-        config.n_layer, texts, C, config.n_head, config.n_kv_head, D, config.mlp_ratio * C, model.vocab_size, room,
+        config.n_layer, texts, 1, C, config.n_head, config.n_kv_head, D, config.mlp_ratio * C, model.vocab_size, room,
         config.qk_norm, threads, config.norm_eps, config.attention_scale * D**-0.5, model.logit_scale,
     )  # fmt: skip
 
 
-def _threads(texts: int) -> int:
-    """On how many cores so many texts are written."""
-    return max(1, min(device.cores(), texts // PART))
+def _threads(rows: int, part: int = PART) -> int:
+    """How many cores share so many texts or tokens, each at least a part."""
+    return max(1, min(device.cores(), rows // part))
 
 
 def _needed(count: int) -> int:
@@ -102,49 +106,74 @@ def _needed(count: int) -> int:
     return count
 
 
-class Panels:
-    """A model's weights in fp32, as they are now, laid out as steps read them."""
+class NativeSteps:
+    """A model's weights in fp32, as they are now, laid out as steps read them: makes the step for a cache."""
 
     def __init__(self, code: Code, model: Transformer) -> None:
         self.code, self.model = code, model
         shape = ctypes.byref(_shape(model, 0, 0, device.cores()))
         weights = _weights(model)
         of = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
-        self.laid_out = model.embedding.weight.new_empty(_needed(code.weights(shape, of, None)))
-        _needed(code.weights(shape, of, self.laid_out.data_ptr()))
+        self.panels = model.embedding.weight.new_empty(_needed(code.weights(shape, of, None)))
+        _needed(code.weights(shape, of, self.panels.data_ptr()))
+
+    def __call__(self, cache: KVCache) -> NativeStep:
+        """The step that goes on from what a cache holds."""
+        return NativeStep(self, cache)
 
 
 class NativeStep:
-    """A step for one model and one cache, all in fp32: from the newest token of each text to the scores (B, V)."""
+    """A step for one model and one cache, all in fp32: from the newest tokens of each text to the scores (B, V)."""
 
-    def __init__(self, panels: Panels, cache: KVCache) -> None:
-        model, texts = panels.model, len(cache)
-        self._step, self._cache, self._panels = panels.code.step, cache, panels
-        self._shape = _shape(model, texts, cache.keys.size(-2), _threads(texts))
-        self._tokens = (ctypes.c_int64 * texts)()
+    def __init__(self, steps: NativeSteps, cache: KVCache) -> None:
+        model, texts, room = steps.model, len(cache), cache.keys.size(-2)
+        self._step, self._cache, self._steps = steps.code.step, cache, steps
+        self._most = max(1, min(room, AT_ONCE * device.cores() // texts))
+        """So many tokens of each text are read together."""
         self._known: tuple[int, int] | None = None
         """Which state of the cache is in scratch too."""
+        self._tokens = (ctypes.c_int64 * (texts * self._most))()
         self._scores = cache.keys.new_empty(texts, model.vocab_size)
-        needed = _needed(self._step(ctypes.byref(self._shape), None, None))
-        self._scratch = cache.keys.new_zeros(needed)
+        self._shape = _shape(model, texts, room, 1)
+        self._scratch = cache.keys.new_zeros(self._scratch_size())
         tensors = (model.cos, model.sin, cache.keys, cache.values)
         self._given = _Given(
-            panels.laid_out.data_ptr(), model.embedding.weight.data_ptr(), ctypes.addressof(self._tokens),
+            steps.panels.data_ptr(), model.embedding.weight.data_ptr(), ctypes.addressof(self._tokens),
             *(tensor.data_ptr() for tensor in tensors), scores=self._scores.data_ptr(),
         )  # fmt: skip
         self._arguments = ctypes.byref(self._shape), ctypes.byref(self._given), self._scratch.data_ptr()
 
+    def _scratch_size(self) -> int:
+        """Floats for any number of tokens and threads that there may be: each thread's rows are padded."""
+        self._shape.T, sizes = self._most, []
+        for threads in range(1, device.cores() + 1):
+            self._shape.threads = threads
+            sizes.append(_needed(self._step(ctypes.byref(self._shape), None, None)))
+        return max(sizes)
+
     def __call__(self, tokens: list[int]) -> Tensor:
-        """Scores (B, V); the cache takes in one more token of each text."""
-        given, cache = self._given, self._cache
+        """Scores (B, V) behind one more token of each text, which the cache takes in."""
+        self._go_on(tokens, 1, _threads(len(tokens)))
+        return self._scores
+
+    def read(self, ids: list[list[int]]) -> Tensor:
+        """Scores (B, V) behind one or more tokens of each text (B, T), which the cache takes in."""
+        for first in range(0, len(ids[0]), self._most):
+            tokens = [text[first : first + self._most] for text in ids]
+            flat = [token for text in tokens for token in text]
+            self._go_on(flat, len(tokens[0]), _threads(len(flat), AT_ONCE // 2))
+        return self._scores
+
+    def _go_on(self, tokens: list[int], of_each: int, threads: int) -> None:
+        given, shape, cache = self._given, self._shape, self._cache
+        shape.T, shape.threads = of_each, threads
         known = self._known == (cache.extensions, cache.length)
         given.place, given.held = cache.length, cache.length if known else 0
         for i, token in enumerate(tokens):
             self._tokens[i] = token
         _needed(self._step(*self._arguments))
-        cache.length += 1
+        cache.length += of_each
         self._known = cache.extensions, cache.length
-        return self._scores
 
 
 def _weights(model: Transformer) -> list[Tensor]:
@@ -193,7 +222,7 @@ def _check(library: ctypes.CDLL) -> None:
     cache = KVCache(config, len(ids), config.block_size, model.embedding.weight)
     model.next_logits(ids[:, :2], cache)
     code, expected = Code(library), model.logits(ids)[:, -1]
-    scores = NativeStep(Panels(code, model), cache)(ids[:, 2].tolist())
+    scores = NativeStep(NativeSteps(code, model), cache)(ids[:, 2].tolist())
     probabilities, highest = code.softmax(expected, 0.5)
     found = scores, probabilities, torch.tensor(highest)
     right = expected, (expected / 0.5).softmax(-1), expected.amax(-1)
