@@ -10,7 +10,7 @@ operation however small, since the weights that stream by push everything else o
 - attention is two products and a softmax: one query needs no machinery for many.
 
 This is where there is no C++ compiler; with one, the whole step is one call (`decode.cpp`): for one text 0.26 ms where
-this takes 0.8 to 1.8.
+this takes 0.8 to 1.8. Prompts are read by the same call then: 128 tokens in 5 ms, where torch on one thread takes 14.
 
 On a GPU starting an operation costs more than the operation, so the model's own step is recorded once and replayed.
 

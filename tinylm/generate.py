@@ -8,7 +8,7 @@ be cheaper and a different function: keys would keep positions from before.)
 **Luck.** Each text has a generator of its own, which gives one number in [0, 1) a token; the token is the one at which
 the sum of probabilities passes that number. So a text's luck depends on its seed and nothing else: not on how many
 texts are written beside it, who looks on, or the vocabulary's size. (`torch.multinomial` draws a number for every token
-of the vocabulary instead: 0.08 ms a token for 5,000, a tenth of the reference model's step, and half of one for 16.)
+of the vocabulary instead: 0.08 ms a token for 5,000, a quarter of the reference model's step.)
 """
 
 import math
