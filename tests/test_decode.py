@@ -1,5 +1,8 @@
 """One step of decoding: on each device, for any shape and any number of texts, what the plain model says."""
 
+import os
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -152,6 +155,58 @@ def test_a_compiled_step_goes_on_from_any_place(read: int) -> None:
     model, ids = build(), some_ids(2)
     scores = step_for(model, filled(model, ids[:, :read]))(ids[:, read].tolist())
     torch.testing.assert_close(scores, model.logits(ids[:, : read + 1])[:, -1], rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
+@torch.inference_mode()
+def test_cores_that_come_later_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "cores", lambda: 1)
+    model, ids = build(), some_ids(27)
+    step = step_for(model, filled(model, ids[:, :3]))
+    monkeypatch.setattr(device, "cores", lambda: 5)
+    torch.testing.assert_close(step(ids[:, 3].tolist()), model.logits(ids[:, :4])[:, -1], rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("tokens", [[7] * (ROOM - 2), [50], [-1]], ids=["no room", "no such token", "below none"])
+@torch.inference_mode()
+def test_what_lies_outside_is_refused(tokens: list[int]) -> None:
+    model, ids = build(), some_ids(1)
+    cache = filled(model, ids[:, :3])
+    step = step_for(model, cache)
+    assert isinstance(step, NativeStep)
+    with pytest.raises(IndexError):
+        step.read([tokens])
+    assert cache.length == 3
+
+
+@needs_compiler
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@torch.inference_mode()
+def test_a_forked_process_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads that shared the work with it are not there any more."""
+    monkeypatch.setattr(device, "cores", lambda: 2)
+    model, ids = build(), some_ids(9)
+    step = step_for(model, filled(model, ids[:, :3]))
+    step(ids[:, 3].tolist())
+    child = os.fork()
+    if not child:
+        step(ids[:, 4].tolist())
+        os._exit(7)
+    for _ in range(500):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.02)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("it waits for ever")
+    assert os.waitstatus_to_exitcode(status) == 7
 
 
 @needs_compiler

@@ -23,12 +23,15 @@ import torch
 from tinylm import device, known, paths, tuning, wary
 
 FLAGS = (
-    "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic",  # -O3 takes twice as long, for code that is no faster
+    "-O2",  # -O3 takes twice as long, for code that is no faster
     "-mcpu=native" if platform.machine() in ("arm64", "aarch64") else "-march=native",
     "-std=c++17", "-shared", "-fPIC", "-pthread",
     # Sums in any order, or nothing is vectorized; but numbers that are none stay what they are, and are noticed.
     "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math", "-freciprocal-math", "-fno-math-errno",
 )  # fmt: skip
+
+_VECTORIZED = ("-ftree-vectorize", "-fvect-cost-model=dynamic")
+"""What GCC needs besides; Clang vectorizes at -O2 by itself, and refuses a cost model."""
 
 _PATIENCE = 120
 """Seconds that a compiler may take."""
@@ -38,6 +41,11 @@ _LEFT_SECONDS = 3600.0
 
 
 _HERE = Path(__file__).parent
+
+
+def flags() -> tuple[str, ...]:
+    """What the compiler is called with."""
+    return FLAGS if tuning.is_clang() else (*_VECTORIZED, *FLAGS)
 
 
 def source(name: str) -> Path:
@@ -50,7 +58,7 @@ def library(home: Path, name: str) -> Path:
     files = [source(name), *sorted(_HERE.glob("*.h"))]
     made_from = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     machine = device.machine_name(torch.device("cpu")), torch.backends.cpu.get_cpu_capability(), platform.machine()
-    return paths.cache(home) / "compiled" / f"{known.key(*machine, made_from, tuning.compiler(), FLAGS)}.so"
+    return paths.cache(home) / "compiled" / f"{known.key(*machine, made_from, tuning.compiler(), *flags())}.so"
 
 
 def opened(path: Path) -> ctypes.CDLL:
@@ -85,7 +93,7 @@ class Making:
         try:
             # A session of its own, so that Ctrl-C in the terminal is the training's alone.
             self._process = subprocess.Popen(  # noqa: S603
-                [compiler, *FLAGS, str(source(name)), "-o", made],
+                [compiler, *flags(), str(source(name)), "-o", made],
                 stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True,
             )  # fmt: skip
         except OSError:

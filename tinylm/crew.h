@@ -6,8 +6,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
 
 namespace {
 
@@ -44,21 +50,25 @@ class Meeting {
 };
 
 class Crew {
-    std::mutex taken, asleep;
-    std::condition_variable awake;
-    std::atomic<int64_t> round{0}, left{0};  // how many works there were; members who are at the last one
-    int64_t members = 0, wanted = 0;
+    struct Member {
+        std::atomic<int64_t> works{0};  // how many it was called to
+        std::mutex asleep;
+        std::condition_variable awake;
+    };
+    std::mutex taken;
+    std::vector<Member *> members;  // they stay as long as their threads
+    std::atomic<int64_t> left{0};   // members who are at work
     void (*call)(const void *, int64_t) = nullptr;
     const void *work = nullptr;
 
-    void serve(int64_t number, int64_t seen) {
-        const auto called = [&] { return round.load() != seen; };
-        for (;; seen++) {
+    void serve(Member &me, int64_t number) {
+        for (int64_t done = 0;; done++) {
+            const auto called = [&] { return me.works.load() != done; };
             if (!seen_soon(called)) {
-                std::unique_lock<std::mutex> lock(asleep);
-                awake.wait(lock, called);
+                std::unique_lock<std::mutex> lock(me.asleep);
+                me.awake.wait(lock, called);
             }
-            if (number < wanted) call(work, number);
+            call(work, number);
             left--;
         }
     }
@@ -69,24 +79,40 @@ class Crew {
     void all(int64_t threads, const Work &todo) {
         if (threads <= 1) return todo(0);
         std::lock_guard<std::mutex> mine(taken);
-        for (; members < threads - 1; members++) std::thread(&Crew::serve, this, members + 1, round.load()).detach();
-        call = [](const void *work, int64_t number) { (*static_cast<const Work *>(work))(number); };
-        work = &todo, wanted = threads, left = members;
-        {
-            std::lock_guard<std::mutex> lock(asleep);
-            round++;
+        while (static_cast<int64_t>(members.size()) < threads - 1) {
+            members.push_back(new Member);
+            try {
+                std::thread(&Crew::serve, this, std::ref(*members.back()), members.size()).detach();
+            } catch (...) {
+                delete members.back();
+                members.pop_back();
+                throw;
+            }
         }
-        awake.notify_all();
+        call = [](const void *work, int64_t number) { (*static_cast<const Work *>(work))(number); };
+        work = &todo, left = threads - 1;
+        for (int64_t i = 0; i < threads - 1; i++) {
+            {
+                std::lock_guard<std::mutex> lock(members[i]->asleep);
+                members[i]->works++;
+            }
+            members[i]->awake.notify_one();
+        }
         todo(0);
         const auto done = [&] { return left.load() == 0; };
         while (!seen_soon(done)) std::this_thread::yield();
     }
 };
 
-// The one of this library. It is never taken down: its threads look at it until the process ends.
+// The one of this library. It is never taken down: its threads look at it until the process ends. In a process that was
+// forked they are gone, and another one takes its place.
 inline Crew &crew() {
-    static Crew &one = *new Crew;
-    return one;
+    static Crew *one = new Crew;
+#if defined(__unix__) || defined(__APPLE__)
+    static const int watched = pthread_atfork(nullptr, nullptr, [] { one = new Crew; });
+    (void)watched;
+#endif
+    return *one;
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
 
 def _refuse_long(config: ModelConfig) -> None:
     """ConfigError where positions, keys and values of a whole context are larger than the memory."""
-    columns = config.head_size * (1 + config.n_layer * config.n_kv_head)
+    # Of each position cosines and sines once, keys and values twice: as torch has them, and as our own steps read them.
+    columns = config.head_size * (1 + 2 * config.n_layer * config.n_kv_head)
     needed, free = 2 * columns * config.block_size * torch.float32.itemsize, memory.free(torch.device("cpu"))
     if free is not None and needed > free:
         raise ConfigError(

@@ -30,6 +30,9 @@ PART = 4
 AT_ONCE = 32
 """Tokens that a core takes through the model together where texts are read; where it is not half of it, fewer read."""
 
+LAYING_OUT = 4
+"""Cores that lay out weights at most: memory is what they wait for."""
+
 _CLOSE = 1e-3
 
 _pool = ThreadPoolExecutor(1, "native")
@@ -111,7 +114,7 @@ class NativeSteps:
 
     def __init__(self, code: Code, model: Transformer) -> None:
         self.code, self.model = code, model
-        shape = ctypes.byref(_shape(model, 0, 0, device.cores()))
+        shape = ctypes.byref(_shape(model, 0, 0, min(device.cores(), LAYING_OUT)))
         weights = _weights(model)
         of = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
         self.panels = model.embedding.weight.new_empty(_needed(code.weights(shape, of, None)))
@@ -128,7 +131,9 @@ class NativeStep:
     def __init__(self, steps: NativeSteps, cache: KVCache) -> None:
         model, texts, room = steps.model, len(cache), cache.keys.size(-2)
         self._step, self._cache, self._steps = steps.code.step, cache, steps
-        self._most = max(1, min(room, AT_ONCE * device.cores() // texts))
+        self._cores = device.cores()
+        """As scratch is made for: more that are there later do nothing."""
+        self._most = max(1, min(room, AT_ONCE * self._cores // texts))
         """So many tokens of each text are read together."""
         self._known: tuple[int, int] | None = None
         """Which state of the cache is in scratch too."""
@@ -136,37 +141,39 @@ class NativeStep:
         self._scores = cache.keys.new_empty(texts, model.vocab_size)
         self._shape = _shape(model, texts, room, 1)
         self._scratch = cache.keys.new_zeros(self._scratch_size())
-        tensors = (model.cos, model.sin, cache.keys, cache.values)
+        self._tensors = model.cos, model.sin, cache.keys, cache.values
         self._given = _Given(
             steps.panels.data_ptr(), model.embedding.weight.data_ptr(), ctypes.addressof(self._tokens),
-            *(tensor.data_ptr() for tensor in tensors), scores=self._scores.data_ptr(),
+            *(tensor.data_ptr() for tensor in self._tensors), scores=self._scores.data_ptr(),
         )  # fmt: skip
         self._arguments = ctypes.byref(self._shape), ctypes.byref(self._given), self._scratch.data_ptr()
 
     def _scratch_size(self) -> int:
         """Floats for any number of tokens and threads that there may be: each thread's rows are padded."""
         self._shape.T, sizes = self._most, []
-        for threads in range(1, device.cores() + 1):
+        for threads in range(1, self._cores + 1):
             self._shape.threads = threads
             sizes.append(_needed(self._step(ctypes.byref(self._shape), None, None)))
         return max(sizes)
 
     def __call__(self, tokens: list[int]) -> Tensor:
-        """Scores (B, V) behind one more token of each text, which the cache takes in."""
-        self._go_on(tokens, 1, _threads(len(tokens)))
+        """Scores (B, V) behind one more token of each text, which the cache takes in; IndexError without room."""
+        self._go_on(tokens, 1, PART)
         return self._scores
 
     def read(self, ids: list[list[int]]) -> Tensor:
-        """Scores (B, V) behind one or more tokens of each text (B, T), which the cache takes in."""
+        """Scores (B, V) behind some tokens of each text (B, T), which the cache takes in; IndexError without room."""
         for first in range(0, len(ids[0]), self._most):
             tokens = [text[first : first + self._most] for text in ids]
             flat = [token for text in tokens for token in text]
-            self._go_on(flat, len(tokens[0]), _threads(len(flat), AT_ONCE // 2))
+            self._go_on(flat, len(tokens[0]), AT_ONCE // 2)
         return self._scores
 
-    def _go_on(self, tokens: list[int], of_each: int, threads: int) -> None:
+    def _go_on(self, tokens: list[int], of_each: int, part: int) -> None:
         given, shape, cache = self._given, self._shape, self._cache
-        shape.T, shape.threads = of_each, threads
+        if cache.length + of_each > shape.room or min(tokens) < 0 or max(tokens) >= shape.V:
+            raise IndexError(f"{of_each} more tokens behind {cache.length} of {shape.room}, up to id {max(tokens)}")
+        shape.T, shape.threads = of_each, min(self._cores, _threads(len(tokens), part))
         known = self._known == (cache.extensions, cache.length)
         given.place, given.held = cache.length, cache.length if known else 0
         for i, token in enumerate(tokens):
