@@ -1,12 +1,13 @@
 """Which threads and precision a run takes, by what was measured."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from tinylm import device, known, tuning
+from tinylm import cpp, device, known, tuning
 from tinylm.config import TrainConfig
 from tinylm.device import Precision
 from tinylm.known import Known
@@ -135,3 +136,21 @@ def test_on_a_gpu_nothing_is_measured_where_the_precision_is_said(
         tuning.Choice(torch.get_num_threads(), precision, None),  # type: ignore[arg-type]
         [],
     )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the compiler here is a script")
+@pytest.mark.parametrize(
+    ("says", "clang"), [("Apple clang version 17.0.0", True), ("g++ (Debian 12.2.0) 12.2.0", False)]
+)
+def test_clang_is_not_given_what_it_refuses(
+    says: str, clang: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
+    compiler.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    tuning.is_clang.cache_clear()
+    try:
+        assert any("cost-model" in flag for flag in cpp.flags()) != clang
+    finally:
+        tuning.is_clang.cache_clear()
