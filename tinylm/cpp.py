@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -43,9 +44,17 @@ _LEFT_SECONDS = 3600.0
 _HERE = Path(__file__).parent
 
 
+@cache
+def _is_clang() -> bool:
+    """Whether the compiler is Clang, as on a Mac, whatever its name."""
+    with suppress(OSError, subprocess.SubprocessError):
+        return b"clang" in subprocess.check_output([tuning.compiler() or "c++", "--version"], timeout=10).lower()  # noqa: S603
+    return False
+
+
 def flags() -> tuple[str, ...]:
     """What the compiler is called with."""
-    return FLAGS if tuning.is_clang() else (*_VECTORIZED, *FLAGS)
+    return FLAGS if _is_clang() else (*_VECTORIZED, *FLAGS)
 
 
 def source(name: str) -> Path:

@@ -7,12 +7,9 @@ on some processors and slower on others: neither is guessed. On a GPU there is o
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -173,14 +170,6 @@ def timed(rehearse: Rehearse, precision: Precision) -> float:
 def compiler() -> str | None:
     """The name of a C++ compiler that is there."""
     return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
-
-
-@cache
-def is_clang() -> bool:
-    """Whether that compiler is Clang, as on a Mac, whatever its name."""
-    with suppress(OSError, subprocess.SubprocessError):
-        return b"clang" in subprocess.check_output([compiler() or "c++", "--version"], timeout=10).lower()  # noqa: S603
-    return False
 
 
 def in_words(seconds: dict[tuple[Precision, int], float], best: tuple[Precision, int]) -> str:
