@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -44,7 +43,6 @@ _LEFT_SECONDS = 3600.0
 _HERE = Path(__file__).parent
 
 
-@cache
 def _is_clang() -> bool:
     """Whether the compiler is Clang, as on a Mac, whatever its name."""
     with suppress(OSError, subprocess.SubprocessError):
@@ -67,7 +65,9 @@ def library(home: Path, name: str) -> Path:
     files = [source(name), *sorted(_HERE.glob("*.h"))]
     made_from = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     machine = device.machine_name(torch.device("cpu")), torch.backends.cpu.get_cpu_capability(), platform.machine()
-    return paths.cache(home) / "compiled" / f"{known.key(*machine, made_from, tuning.compiler(), *flags())}.so"
+    return (
+        paths.cache(home) / "compiled" / f"{known.key(*machine, made_from, tuning.compiler(), FLAGS, _VECTORIZED)}.so"
+    )
 
 
 def opened(path: Path) -> ctypes.CDLL:

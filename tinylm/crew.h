@@ -1,4 +1,5 @@
-// Threads that stay, for work that comes again in a moment: to begin one takes a twentieth of a millisecond.
+// Threads that stay, for work that comes again in a moment: to begin one takes a twentieth of a millisecond. (A pass is
+// long enough to begin them anew, threads.h; those that looked out would be in the way of torch's behind it.)
 
 #pragma once
 
