@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.native import EITHER_WAY, decoding
 from tinylm import native, settings
 from tinylm.config import RunConfig
 
@@ -67,6 +68,15 @@ def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
     monkeypatch.setattr(native, "keep_in", lambda *_, **__: None)
     monkeypatch.setattr(native, "_making", None)
+
+
+@pytest.fixture(params=EITHER_WAY)
+def both_ways(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Texts are written by torch's operations, and by our own code."""
+    code = decoding(request.param, tmp_path_factory)
+    monkeypatch.setattr(native, "code", lambda: code)
 
 
 @pytest.fixture

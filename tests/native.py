@@ -13,14 +13,18 @@ from tinylm import cpp, native, passes, tuning
 needs_compiler = pytest.mark.skipif(tuning.compiler() is None, reason="there is no C++ compiler")
 
 
+EITHER_WAY = ["torch", pytest.param("compiled", marks=needs_compiler)]
+"""By torch's operations, or by our own code."""
+
+
 def code_in(folders: pytest.TempPathFactory) -> Path:
     """The library of passes."""
     return _made(folders, passes.SOURCE, passes.check)
 
 
-def decoding_in(folders: pytest.TempPathFactory) -> native.Code:
-    """The functions that texts are written with."""
-    return native.Code(cpp.opened(_made(folders, native.SOURCE, native._check)))
+def decoding(way: object, folders: pytest.TempPathFactory) -> native.Code | None:
+    """What texts are written with, one way or the other."""
+    return native.Code(cpp.opened(_made(folders, native.SOURCE, native._check))) if way == "compiled" else None
 
 
 def _made(folders: pytest.TempPathFactory, source: str, check: Callable[[ctypes.CDLL], object]) -> Path:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.native import needs_compiler
 from tinylm import cpp, decode, device, native, tuning
 from tinylm.config import ModelConfig, SampleConfig
 from tinylm.decode import CapturedStep, CpuStep, Step, WholeRoom, steps_for
@@ -77,8 +78,6 @@ def check_steps(kind: type[NativeStep | CpuStep], changes: dict[str, object], te
 
 
 # ---- compiled where it runs -----------------------------------------------------------------------------------------
-
-needs_compiler = pytest.mark.skipif(tuning.compiler() is None, reason="needs a C++ compiler")
 
 
 @pytest.fixture(scope="session")
@@ -287,13 +286,7 @@ def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: p
 # ---- either way ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["torch", pytest.param("compiled", marks=needs_compiler)])
-def _both_ways(request: pytest.FixtureRequest) -> None:
-    if request.param == "compiled":
-        request.getfixturevalue("compiled")
-
-
-@pytest.mark.usefixtures("_both_ways")
+@pytest.mark.usefixtures("both_ways")
 @torch.inference_mode()
 def test_a_cache_that_was_emptied_is_filled_anew() -> None:
     model, ids = build(), some_ids(1)
@@ -308,7 +301,7 @@ def test_a_cache_that_was_emptied_is_filled_anew() -> None:
         )
 
 
-@pytest.mark.usefixtures("_both_ways")
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("rows", [[2, 0, 2], [1]], ids=str)
 @torch.inference_mode()
 def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.native import decoding_in, needs_compiler
-from tinylm import generate, native
+from tinylm import generate
 from tinylm.config import ModelConfig, SampleConfig
 from tinylm.generate import Chosen, Writer, choose_tokens, choose_variants, write, write_tokens
 from tinylm.model import Transformer
@@ -47,15 +46,7 @@ def probabilities(logits: Tensor, settings: SampleConfig, written: list[int] | N
 # --- cached scores -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["torch", pytest.param("compiled", marks=needs_compiler)])
-def _both_ways(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    code = decoding_in(tmp_path_factory) if request.param == "compiled" else None
-    monkeypatch.setattr(native, "code", lambda: code)
-
-
-@pytest.mark.usefixtures("_both_ways")
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("prompt", [1, 2, 7, BLOCK - 1, BLOCK])
 def test_cached_scores_are_plain_ones(prompt: int) -> None:
     text = torch.randint(256, (BLOCK,), generator=torch.Generator().manual_seed(prompt)).tolist()
@@ -67,7 +58,7 @@ def test_cached_scores_are_plain_ones(prompt: int) -> None:
     assert writer.ids == [text]
 
 
-@pytest.mark.usefixtures("_both_ways")
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("prompt", [1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
 def test_past_the_block_the_last_half_is_read_anew(prompt: int) -> None:
     text = torch.randint(256, (4 * BLOCK,), generator=torch.Generator().manual_seed(prompt)).tolist()
@@ -80,7 +71,7 @@ def test_past_the_block_the_last_half_is_read_anew(prompt: int) -> None:
         writer.push([text[length]])
 
 
-@pytest.mark.usefixtures("_both_ways")
+@pytest.mark.usefixtures("both_ways")
 def test_texts_side_by_side_do_not_see_each_other() -> None:
     drawn = torch.randint(256, (4, 3 * BLOCK), generator=torch.Generator().manual_seed(2)).tolist()
     writer, texts, begin = Writer(MODEL, [1, 2, 3], texts=4), [[1, 2, 3] for _ in drawn], 0
