@@ -11,8 +11,9 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from tests.native import EITHER_WAY, decoding
-from tinylm import native, settings
-from tinylm.config import RunConfig
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.kernels import decode
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; nothing here is large enough for two
 
@@ -66,8 +67,8 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 @pytest.fixture(autouse=True)
 def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
-    monkeypatch.setattr(native, "keep_in", lambda *_, **__: None)
-    monkeypatch.setattr(native, "_making", None)
+    monkeypatch.setattr(decode, "keep_in", lambda *_, **__: None)
+    monkeypatch.setattr(decode, "_making", None)
 
 
 @pytest.fixture(params=EITHER_WAY)
@@ -76,7 +77,7 @@ def both_ways(
 ) -> None:
     """Texts are written by torch's operations, and by our own code."""
     code = decoding(request.param, tmp_path_factory)
-    monkeypatch.setattr(native, "code", lambda: code)
+    monkeypatch.setattr(decode, "code", lambda: code)
 
 
 @pytest.fixture
@@ -130,6 +131,6 @@ def tiny_config(tiny_file: Path) -> Callable[..., RunConfig]:
     }
 
     def make(**groups: Mapping[str, object]) -> RunConfig:
-        return settings.validate(settings.merge(base, groups))
+        return resolve.validate(resolve.merge(base, groups))
 
     return make

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tinylm import cpp, native, passes, tuning
+from tinylm.hardware import autotune
+from tinylm.kernels import compiler, decode, train_pass
 
-needs_compiler = pytest.mark.skipif(tuning.compiler() is None, reason="there is no C++ compiler")
+needs_compiler = pytest.mark.skipif(autotune.compiler() is None, reason="there is no C++ compiler")
 
 
 EITHER_WAY = ["torch", pytest.param("compiled", marks=needs_compiler)]
@@ -19,27 +20,27 @@ EITHER_WAY = ["torch", pytest.param("compiled", marks=needs_compiler)]
 
 def code_in(folders: pytest.TempPathFactory) -> Path:
     """The library of passes."""
-    return _made(folders, passes.SOURCE, passes.check)
+    return _made(folders, train_pass.SOURCE, train_pass.check)
 
 
-def decoding(way: object, folders: pytest.TempPathFactory) -> native.Code | None:
+def decoding(way: object, folders: pytest.TempPathFactory) -> decode.Code | None:
     """What texts are written with, one way or the other."""
-    return native.Code(cpp.opened(_made(folders, native.SOURCE, native._check))) if way == "compiled" else None
+    return decode.Code(compiler.opened(_made(folders, decode.SOURCE, decode._check))) if way == "compiled" else None
 
 
 def _made(folders: pytest.TempPathFactory, source: str, check: Callable[[ctypes.CDLL], object]) -> Path:
     place = folders.getbasetemp().parent / "tinylm-native"
     place.mkdir(exist_ok=True)
-    library = cpp.library(place, source)
+    library = compiler.library(place, source)
     with FileLock(place / "lock"):
         if not library.exists():
-            cpp.Making(library, source).finish(check)
+            compiler.Making(library, source).finish(check)
     return library
 
 
 def give(library: Path, home: Path) -> Path:
     """A copy for a home, with its sum."""
-    there = cpp.library(home, passes.SOURCE)
+    there = compiler.library(home, train_pass.SOURCE)
     there.parent.mkdir(parents=True, exist_ok=True)
     copy(library, there)
     return there

@@ -15,10 +15,11 @@ from ctypes import CDLL, c_uint32
 from fcntl import ioctl
 from pathlib import Path
 
-from tinylm import cli, clock
+from tinylm.cli import main
 from tinylm.events import StepDone
 from tinylm.measure import Measure
-from tinylm.runs import RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.training import clock
 from tui.__main__ import studio
 
 Prelude = Callable[[], object]
@@ -68,7 +69,7 @@ def _play(arguments: Sequence[str], out: Path, terminal: str | None, hangs_up: b
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", buffering=1)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = os.fdopen(2, "w", buffering=1)  # type: ignore[misc]
     prelude()
-    code = cli.main(list(arguments), studio)
+    code = main.main(list(arguments), studio)
     sys.stdout.flush()
     os._exit(code)
 
@@ -95,7 +96,7 @@ class Program:
             ioctl(self._ends[1], termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
             name = os.ttyname(self._ends[1])
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__, "torch._dynamo", "tinylm.generate", "tui.launch"])
+        context.set_forkserver_preload([__name__, "torch._dynamo", "tinylm.inference.generate", "tui.launch"])
         texts = [str(part) for part in arguments]
         self._process = context.Process(target=_play, args=(texts, out, name, hangs_up, prelude))
         self._process.start()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = {"torch", "pydantic", "rich", "numpy", "textual", "plotext", "tiktoken", "tui", "tinylm.headless"}
+HEAVY = {"torch", "pydantic", "rich", "numpy", "textual", "plotext", "tiktoken", "tui", "tinylm.cli.headless"}
 
 
 def loaded(code: str) -> set[str]:
@@ -20,9 +20,11 @@ def loaded(code: str) -> set[str]:
 
 
 def test_the_light_rooms_load_without_torch() -> None:
-    rooms = "tinylm.errors, tinylm.paths, tinylm.config, tinylm.settings, tinylm.events, tinylm.runs, tinylm.schedule"
-    modules = loaded(f"import {rooms}, tinylm.pace, tinylm.card, tinylm.cli, tinylm.console, tinylm.headless")
-    assert "tinylm.runs" in modules
+    rooms = "tinylm.errors, tinylm.paths, tinylm.config.schema, tinylm.config.resolve, tinylm.events, tinylm.runs.folder, tinylm.planning.schedule"
+    modules = loaded(
+        f"import {rooms}, tinylm.planning.time_budget, tinylm.runs.report, tinylm.cli.main, tinylm.cli.console, tinylm.cli.headless"
+    )
+    assert "tinylm.runs.folder" in modules
     assert modules & {"torch", "textual", "plotext", "tui"} == set()
 
 
@@ -32,21 +34,21 @@ def test_the_corpus_loads_without_torch() -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--foo"], ["--train", "--runs"]])
 def test_flags_are_answered_before_anything_heavy_is_loaded(arguments: list[str]) -> None:
-    modules = loaded(f"from tinylm.cli import main\nmain({arguments})")
-    assert "tinylm.cli" in modules
+    modules = loaded(f"from tinylm.cli.main import main\nmain({arguments})")
+    assert "tinylm.cli.main" in modules
     assert modules & HEAVY == set()
 
 
 def test_listing_runs_needs_no_torch(home: Path) -> None:
-    modules = loaded(f"from tinylm.cli import main\nmain(['--runs', '--home', {str(home)!r}])")
-    assert "tinylm.headless" in modules
+    modules = loaded(f"from tinylm.cli.main import main\nmain(['--runs', '--home', {str(home)!r}])")
+    assert "tinylm.cli.headless" in modules
     assert "torch" not in modules
 
 
 def test_the_entry_point_runs_headless_modes_without_the_app() -> None:
     code = "sys.argv = ['tinylm-studio', '--help']\nfrom tui.__main__ import main\ntry: main()\nexcept SystemExit: pass"
     modules = loaded(code)
-    assert "tinylm.cli" in modules
+    assert "tinylm.cli.main" in modules
     assert modules & {"torch", "textual", "plotext", "tui.app"} == set()
 
 
@@ -57,7 +59,7 @@ def test_the_whole_of_tinylm_loads_without_the_app() -> None:
         "    importlib.import_module(module.name)"
     )
     modules = loaded(code)
-    assert {"torch", "tinylm.train", "tinylm.headless"} <= modules
+    assert {"torch", "tinylm.training.loop", "tinylm.cli.headless"} <= modules
     assert {module for module in modules if module.partition(".")[0] in {"textual", "plotext", "tui"}} == set()
 
 

@@ -44,16 +44,22 @@ from typing import Any
 import pytest
 
 from tests import programs
+from tests.cli.test_main import ENDLESS, TINY, Said, call, left_behind, one_message
 from tests.programs import Program, steps
-from tests.test_cli import ENDLESS, TINY, Said, call, left_behind, one_message
-from tinylm import card, checkpoint, clock, disk, generate, measure, prepare, runs, session, settings, shelf, tokens
-from tinylm.config import RunConfig
+from tinylm import files, measure
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.data import encode, prepare
+from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import RunError
 from tinylm.events import CheckpointSaved, Failed, Finished, StepDone, Warned
-from tinylm.runs import Log, RunFolder
-from tinylm.tokenizer import Tokenizer
-from tinylm.train import resume, train
-from tui.preferences import Preferences
+from tinylm.inference import generate
+from tinylm.runs import checkpoint, listing, report
+from tinylm.runs import folder as runs
+from tinylm.runs.folder import Log, RunFolder
+from tinylm.training import clock, session
+from tinylm.training.loop import resume, train
+from tui.terminal.preferences import Preferences
 
 if os.name == "nt":
     pytest.skip("no such signals, terminals and rights there", allow_module_level=True)
@@ -197,9 +203,9 @@ def refusal(said: Said) -> str:
 BEFORE: dict[str, Call] = {
     "the run's folder": (runs, "create", 1),
     "preparing": (prepare, "_make", 1),
-    "tokens.bin": (tokens, "write", 1),
+    "tokens.bin": (encode, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
-    "config.toml": (disk, "replace_durably", 1),
+    "config.toml": (files, "replace_durably", 1),
     "the log's first line": (Log, "write", 1),
     "the log": (Log, "write", 7),
     "the first checkpoint": (checkpoint, "save", 1),
@@ -219,10 +225,10 @@ LATER: dict[str, Call] = {
     "the log": (Log, "write", 20),
     "the log, being synced": (Log, "sync", 3),
     "a checkpoint": (checkpoint, "save", 2),
-    "state.json": (disk, "write_durably", 9),
-    "latest": (disk, "replace_durably", 4),
-    "card.md": (card, "write", 1),
-    "the first latest": (disk, "replace_durably", 2),
+    "state.json": (files, "write_durably", 9),
+    "latest": (files, "replace_durably", 4),
+    "card.md": (report, "write", 1),
+    "the first latest": (files, "replace_durably", 2),
 }
 
 
@@ -242,16 +248,16 @@ def test_a_disk_that_fills_up_later(small: Disk, at: Call, tiny_file: Path) -> N
 
 def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
     home, run = small.place, runs.create(small.place, "one")
-    shelf.set_note(home, run, "kept")
+    listing.set_note(home, run, "kept")
     Preferences("nord", "ascii").save(home)
     small.fill()
     try:
         with pytest.raises(RunError, match=r"cannot be written: .* Check its rights, and the disk\."):
-            shelf.set_note(home, run, "x" * 100_000)
+            listing.set_note(home, run, "x" * 100_000)
         Preferences("dracula", "blocks").save(home)
     finally:
         small.free()
-    assert shelf.Notes(home).runs == {"one": {"note": "kept"}}
+    assert listing.Notes(home).runs == {"one": {"note": "kept"}}
     assert Preferences.load(home) in (Preferences("nord", "ascii"), Preferences("dracula", "blocks"))
 
 
@@ -397,7 +403,7 @@ def test_a_rename_that_is_lost(
     run = the_run(home)
     for which in ("latest", "best"):
         assert call("--generate", "The", "--home", home, "--checkpoint", which).code == 0
-    list(resume(settings.resumed(run.config(), run.config()), run))
+    list(resume(resolve.resumed(run.config(), run.config()), run))
     assert steps(run) == steps(undisturbed)
     assert [path.name for path in sorted(run.checkpoints.iterdir())] == [
         path.name for path in sorted(undisturbed.checkpoints.iterdir())
@@ -430,7 +436,7 @@ def test_pointers_that_lead_nowhere(pointed: bytes | None, trained: Path, tmp_pa
     for which in ("latest", "best"):
         said = call("--generate", "The", "--home", home, "--checkpoint", which)
         assert said.code == 0, said.err
-    assert shelf.entries(home)[0].status == "finished"
+    assert listing.entries(home)[0].status == "finished"
     check_resumable(run)
     assert checkpoint.find(run).name == "step-00000014"
 
@@ -489,10 +495,10 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     assert not [event for event in told if isinstance(event, Warned) and "stopped" in event.title]
     other = runs.list_runs(home)[1]
     clock.now = noon.replace(year=noon.year + years)
-    longer = settings.with_values(other.config(), train={"budget": "25 steps"})
-    list(resume(settings.resumed(other.config(), longer), other))
+    longer = resolve.with_values(other.config(), train={"budget": "25 steps"})
+    list(resume(resolve.resumed(other.config(), longer), other))
     assert steps(other) == list(range(1, 26))
-    assert {entry.status for entry in shelf.entries(home)} == {"finished"}
+    assert {entry.status for entry in listing.entries(home)} == {"finished"}
 
 
 def test_files_from_the_future(trained: Path, tmp_path: Path) -> None:

@@ -25,19 +25,24 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.test_cli import call, one_message
+from tests.cli.test_main import call, one_message
 from tests.test_hostile import contents, reforge
-from tinylm import checkpoint, console, events, generate, glance, known, load, runs, settings, shelf
-from tinylm.config import Budget, RunConfig, SampleConfig
+from tinylm import events
+from tinylm.cli import console
+from tinylm.config import resolve
+from tinylm.config.schema import Budget, RunConfig, SampleConfig
 from tinylm.corpus.reading import read_paths
 from tinylm.corpus.spool import Spool
-from tinylm.data import Batches, Corpus
+from tinylm.data.batches import Batches, Corpus
 from tinylm.errors import TinyLMError
-from tinylm.known import Known
-from tinylm.notes import Notes
-from tinylm.runs import RunFolder
-from tinylm.train import train
-from tui.preferences import Preferences
+from tinylm.hardware import measured
+from tinylm.hardware.measured import Known
+from tinylm.inference import generate, load
+from tinylm.runs import checkpoint, folder, listing, log_ends
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.notes import Notes
+from tinylm.training.loop import train
+from tui.terminal.preferences import Preferences
 
 QUICK_ROUNDS, TORTURE_ROUNDS = 22, 150
 """Inputs for each reader."""
@@ -189,17 +194,17 @@ class Place:
 
 
 def configured(place: Place) -> None:
-    config, _ = settings.from_run_folder(place.run.config_file)
-    settings.with_values(config, train={"threads": 1})
-    settings.to_toml(settings.absolute_sources(config))
+    config, _ = resolve.from_run_folder(place.run.config_file)
+    resolve.with_values(config, train={"threads": 1})
+    resolve.to_toml(resolve.absolute_sources(config))
 
 
 def given_config(place: Place) -> None:
-    settings.validate(settings.merge(RunConfig().model_dump(), settings.read_toml(place.run.config_file)))
+    resolve.validate(resolve.merge(RunConfig().model_dump(), resolve.read_toml(place.run.config_file)))
 
 
 def preset(place: Place) -> None:
-    settings.validate(settings.merge(RunConfig().model_dump(), settings.read_preset("mine", place.home)))
+    resolve.validate(resolve.merge(RunConfig().model_dump(), resolve.read_preset("mine", place.home)))
 
 
 def tokenizer(place: Place) -> None:
@@ -210,7 +215,7 @@ def tokenizer(place: Place) -> None:
 
 
 def log(place: Place) -> None:
-    glance.told_by(place.run)
+    log_ends.told_by(place.run)
     state = place.run.state()
     assert 0 <= state.fraction <= 1
     for event in place.run.events():
@@ -226,12 +231,12 @@ def log(place: Place) -> None:
 
 
 def listed(place: Place) -> None:
-    for entry in shelf.entries(place.home):
+    for entry in listing.entries(place.home):
         json.dumps(entry.as_row()).encode()
 
 
 def state_file(place: Place) -> None:
-    glance.saved(place.run, "latest")
+    log_ends.saved(place.run, "latest")
     checkpoint.load(place.checkpoint)
 
 
@@ -241,7 +246,7 @@ def forged_state(place: Place) -> None:
 
 
 def pointer(place: Place) -> None:
-    glance.saved(place.run, "latest")
+    log_ends.saved(place.run, "latest")
     assert checkpoint.find(place.run, "latest") == place.checkpoint
 
 
@@ -266,8 +271,8 @@ def prepared(place: Place) -> None:
 def noted(place: Place) -> None:
     listed(place)
     Notes(place.home).part("bin")
-    shelf.set_note(place.home, place.run, "looks good")
-    assert shelf.entries(place.home)[0].note == "looks good"
+    listing.set_note(place.home, place.run, "looks good")
+    assert listing.entries(place.home)[0].note == "looks good"
 
 
 def preferred(place: Place) -> None:
@@ -275,7 +280,7 @@ def preferred(place: Place) -> None:
 
 
 def remembered(place: Place) -> None:
-    known.recall(place.home, "a shape", Known)
+    measured.recall(place.home, "a shape", Known)
 
 
 def read_text(place: Place) -> None:
@@ -285,12 +290,12 @@ def read_text(place: Place) -> None:
 def pasted(place: Place) -> None:
     text = (place.home / "text.toml").read_bytes().decode("utf-8", "replace")
     for attempt in (
-        lambda: settings.validate(settings.parse_toml(text)),
-        lambda: settings.assign(RunConfig().model_dump(), text),
-        lambda: settings.validate(settings.assign(RunConfig().model_dump(), f"train.phases={text}")),
-        lambda: settings.validate(settings.put(RunConfig().model_dump(), ["data", "sources"], [text])),
+        lambda: resolve.validate(resolve.parse_toml(text)),
+        lambda: resolve.assign(RunConfig().model_dump(), text),
+        lambda: resolve.validate(resolve.assign(RunConfig().model_dump(), f"train.phases={text}")),
+        lambda: resolve.validate(resolve.put(RunConfig().model_dump(), ["data", "sources"], [text])),
         lambda: Budget.parse(text),
-        lambda: runs.check_name(text),
+        lambda: folder.check_name(text),
     ):
         with suppress(TinyLMError, ValueError):  # who pastes there is told what a ValueError says
             attempt()
@@ -421,9 +426,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[...,
     shutil.copyfile(home / "runs" / "one" / "config.toml", home / "presets" / "mine.toml")
     shutil.copyfile(home / "runs" / "one" / "config.toml", home / "text.toml")
     (home / "text.txt").write_text("Once upon a time, the café was empty.\n" * 50, encoding="utf-8")
-    shelf.set_note(home, RunFolder(home / "runs" / "one"), "the first")
+    listing.set_note(home, RunFolder(home / "runs" / "one"), "the first")
     Preferences("nord", "ascii").save(home)
-    known.remember(home, "a shape", Known(2, "fp32"))
+    measured.remember(home, "a shape", Known(2, "fp32"))
     return home
 
 

@@ -20,16 +20,21 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from tests.test_cli import Said, call, one_message
-from tinylm import checkpoint, console, disk, events, load, memory, settings, shelf
-from tinylm.config import RunConfig
-from tinylm.data import Corpus
+from tests.cli.test_main import Said, call, one_message
+from tinylm import events, files
+from tinylm.cli import console
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.data.batches import Corpus
+from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import RunError, TinyLMError
-from tinylm.model import Transformer
-from tinylm.runs import RunFolder
-from tinylm.tokenizer import Tokenizer
-from tinylm.train import train
-from tui.preferences import Preferences
+from tinylm.hardware import memory
+from tinylm.inference import load
+from tinylm.model.transformer import Transformer
+from tinylm.runs import checkpoint, listing
+from tinylm.runs.folder import RunFolder
+from tinylm.training.loop import train
+from tui.terminal.preferences import Preferences
 
 STEERING = "\x1b]0;owned\x07\x1b[2J\x9b31m\x90q\x9c\r\x08\x7f"
 """A title, a cleared screen, both kinds of CSI, a device string, and what overwrites a line."""
@@ -177,7 +182,7 @@ def test_names_cannot_leave_the_home(name: str, home: Path, tiny_file: Path) -> 
         assert said.code == 2
         assert not CONTROL & set(said.err)
     with pytest.raises(TinyLMError):
-        shelf.rename(home, RunFolder(home / "runs" / "evil"), name)
+        listing.rename(home, RunFolder(home / "runs" / "evil"), name)
     for which in ("../../../outside", f"step-{name}", "../latest"):
         with pytest.raises(TinyLMError):
             checkpoint.find(RunFolder(home / "runs" / "evil"), which)
@@ -221,9 +226,9 @@ def header(table: object, data: bytes = b"") -> bytes:
 
 
 def configured(run: RunFolder, **model: object) -> None:
-    table = settings.read_toml(run.config_file)
+    table = resolve.read_toml(run.config_file)
     table["model"] |= model
-    run.config_file.write_text(settings.to_toml(settings.validate(table)), encoding="utf-8")
+    run.config_file.write_text(resolve.to_toml(resolve.validate(table)), encoding="utf-8")
 
 
 WEIGHTS: dict[str, Callable[[RunFolder], object]] = {
@@ -318,7 +323,7 @@ def test_a_giant_without_content_is_not_read(file: str, run: RunFolder, home: Pa
         state.write_text(json.dumps(table))
 
     def read() -> None:
-        for work in (lambda: load.load_model(run, "10"), lambda: Corpus(run.path, CPU), lambda: shelf.entries(home)):
+        for work in (lambda: load.load_model(run, "10"), lambda: Corpus(run.path, CPU), lambda: listing.entries(home)):
             try:
                 work()
             except TinyLMError as error:
@@ -436,19 +441,19 @@ def test_nothing_of_a_run_steers_the_terminal(
     home: Path, run: RunFolder, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = run.config()
-    config = settings.with_values(config, data={"sources": [f"/x/{STEERING}.txt"]}, sample={"prompt": "The"})
-    run.config_file.write_text(settings.to_toml(config), encoding="utf-8")
+    config = resolve.with_values(config, data={"sources": [f"/x/{STEERING}.txt"]}, sample={"prompt": "The"})
+    run.config_file.write_text(resolve.to_toml(config), encoding="utf-8")
     run.events_file.write_text("".join(events.to_json(steering(event)) + "\n" for event in run.events()))
-    shelf.set_note(home, run, STEERING)
+    listing.set_note(home, run, STEERING)
     shutil.copytree(run.path, run.path.with_name(f"a{STEERING}"))
     (home / "notes.json").write_text(json.dumps({"runs": {"evil": {"name": STEERING, "note": f"\ud800{STEERING}"}}}))
     for arguments in (["--runs"], ["--runs", "--json"], ["--generate", STEERING, "--run", "evil"], ["--generate", "x"]):
         out, err = Terminal(), Terminal()
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
-        from tinylm import cli
+        from tinylm.cli import main
 
-        cli.main([*arguments, "--home", str(home)])
+        main.main([*arguments, "--home", str(home)])
         # Rich styles the table's head: its own sequences set colours and weights, and nothing else.
         said = out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "") + err.getvalue()
         assert not CONTROL & set(said), arguments
@@ -464,9 +469,9 @@ def test_a_model_cannot_write_what_steers_the_terminal(
     run.tokenizer_file.write_text(Tokenizer("bpe", pieces).to_json(), encoding="utf-8")
     out = Terminal()
     monkeypatch.setattr(sys, "stdout", out)
-    from tinylm import cli
+    from tinylm.cli import main
 
-    assert cli.main(["--generate", "x", "--run", "evil", "--home", str(home), "--set", "sample.temperature=5"]) == 0
+    assert main.main(["--generate", "x", "--run", "evil", "--home", str(home), "--set", "sample.temperature=5"]) == 0
     assert "\ufffd" in out.getvalue()
     assert not CONTROL & set(out.getvalue())
 
@@ -497,7 +502,7 @@ def test_no_crash_steers_the_terminal(home: Path, tmp_path: Path, monkeypatch: p
     def crash(*_: object) -> None:
         raise RuntimeError(STEERING)
 
-    monkeypatch.setattr(shelf, "entries", crash)
+    monkeypatch.setattr(listing, "entries", crash)
     (home / "logs").write_text("no folder, so that the traceback is printed")
     said = call("--runs", "--home", home)
     assert said.code == 1
@@ -519,7 +524,7 @@ def test_no_pickle_no_eval_no_shell(source: Path) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
             named = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             unsafe = {name.partition(".")[0] for name in named} & UNSAFE
-            starts_processes = source.name in ("bench.py", "cpp.py") or source.parent.name == "bench"
+            starts_processes = source.name in ("bench.py", "compiler.py") or source.parent.name == "bench"
             assert not unsafe or (starts_processes and unsafe == {"subprocess"})
         if isinstance(node, ast.Call):
             function = node.func
@@ -543,7 +548,7 @@ def test_files_have_the_rights_that_the_user_wants(
     before = os.umask(mask)
     try:
         list(train(tiny_config(train={"stop_at": 2}), home, "one"))
-        shelf.set_note(home, RunFolder(home / "runs" / "one"), "fine")
+        listing.set_note(home, RunFolder(home / "runs" / "one"), "fine")
         Preferences("nord").save(home)
     finally:
         os.umask(before)
@@ -558,6 +563,6 @@ def test_a_planted_link_is_replaced_and_not_followed(tmp_path: Path, outside: Pa
     link.symlink_to(outside / "precious.txt")
     before = contents(outside)
     Preferences("nord").save(tmp_path)
-    disk.replace_durably(link, b"{}")
+    files.replace_durably(link, b"{}")
     assert contents(outside) == before
     assert not link.is_symlink()

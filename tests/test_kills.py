@@ -25,13 +25,15 @@ from typing import Any
 import pytest
 import torch
 
-from tinylm import checkpoint, disk, runs, settings
-from tinylm import train as engine
-from tinylm.checkpoint import TrainState
-from tinylm.config import RunConfig
+from tinylm import files as disk
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
 from tinylm.events import DataPrepared, Note, Planned, RunStarted
-from tinylm.runs import Log, RunFolder
+from tinylm.runs import checkpoint, folder
+from tinylm.runs.checkpoint import TrainState
+from tinylm.runs.folder import Log, RunFolder
+from tinylm.training import loop
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
 
@@ -110,20 +112,20 @@ class Calls:
 
 def a_training(kill: Kill | None, tell: Connection, home: Path, config: RunConfig) -> None:
     """Go on with the run, or begin it where there is nothing to go on with; tells where it began, and each step."""
-    calls, step = Calls(kill), engine.Training._step
+    calls, step = Calls(kill), loop.Training._step
 
-    def told_step(training: engine.Training, number: int) -> None:
+    def told_step(training: loop.Training, number: int) -> None:
         step(training, number)
         tell.send(("step", number))
 
-    engine.Training._step = told_step  # type: ignore[method-assign]
+    loop.Training._step = told_step  # type: ignore[method-assign]
     tell.send(("began", time.monotonic()))
     try:
-        run = runs.open_run(home, NAME)
+        run = folder.open_run(home, NAME)
     except RunError:
-        stream = engine.train(config, home, NAME)
+        stream = loop.train(config, home, NAME)
     else:
-        stream = engine.resume(settings.resumed(run.config(), run.config()), run)
+        stream = loop.resume(resolve.resumed(run.config(), run.config()), run)
     for event in stream:
         calls.doing = APPENDING
         if isinstance(event, RunStarted):
@@ -373,7 +375,7 @@ def test_a_last_save_that_was_killed_is_finished(forge: Forge, undisturbed: Undi
 
 def test_a_step_saved_twice_is_whole_wherever_it_is_killed(forge: Forge, home: Path) -> None:
     for at in count(1):
-        run = runs.create(home, f"{NAME}-{at}")
+        run = folder.create(home, f"{NAME}-{at}")
         put(run, 1)
         end = forge.fork(a_second_save, Kill(SAVING, at), run)
         found, faults = checkpoint.newest_whole(run)

@@ -12,11 +12,11 @@ from statistics import median
 
 import pytest
 
-from tests.tui.test_terminal import Terminal
-from tinylm import settings
-from tinylm.config import RunConfig
+from tests.tui.terminal.test_terminal import Terminal
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
 from tinylm.events import Failed, Finished, StepDone
-from tinylm.runs import RunFolder, list_runs
+from tinylm.runs.folder import RunFolder, list_runs
 
 pytestmark = [
     pytest.mark.torture,
@@ -73,8 +73,8 @@ def plan(config: RunConfig, path: Path) -> Path:
     phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
     often = {"budget": "100000000 steps", "eval_interval": 100, "sample_interval": 300, "checkpoint_seconds": 2.0}
     model = {"n_layer": 2, "n_embd": 64, "block_size": 64, "dropout": 0.1}
-    large = settings.with_values(config, model=model, train={"phases": phases, "batch_size": 32, **often})
-    path.write_text(settings.to_toml(large), encoding="utf-8")
+    large = resolve.with_values(config, model=model, train={"phases": phases, "batch_size": 32, **often})
+    path.write_text(resolve.to_toml(large), encoding="utf-8")
     return path
 
 

@@ -8,11 +8,11 @@ from functools import partial
 
 from torch import Tensor
 
-from tinylm import device
-from tinylm.data import Batches, HeldOut, Stream, mix
-from tinylm.evaluate import Score, score
-from tinylm.model import Transformer
-from tinylm.session import Session
+from tinylm.data.batches import Batches, HeldOut, Stream, mix
+from tinylm.hardware import device
+from tinylm.model.transformer import Transformer
+from tinylm.training.evaluate import Score, score
+from tinylm.training.session import Session
 
 _TRAIN_WINDOWS, _HELD_OUT_WINDOWS = 1001, 1002
 """What the seed is mixed with: each use of randomness has a stream of its own."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tinylm import cpp, known, passes
-from tinylm.config import ModelConfig, RunConfig
-from tinylm.device import Precision
-from tinylm.known import Passes
+from tinylm.config.schema import ModelConfig, RunConfig
+from tinylm.hardware import measured
+from tinylm.hardware.device import Precision
+from tinylm.hardware.measured import Passes
+from tinylm.kernels import compiler, train_pass
 
 SLOWER = 1.1
 """Our own passes are done without where they take longer by this factor."""
@@ -24,7 +25,7 @@ GOES = 3
 
 def torch_won(home: Path, config: RunConfig, vocab_size: int, precision: Precision, threads: int) -> bool:
     """Whether it is remembered that torch's passes are faster, and nobody has asked for ours."""
-    found = known.recall(home, _name(home, config.model, vocab_size, precision, threads), Passes)
+    found = measured.recall(home, _name(home, config.model, vocab_size, precision, threads), Passes)
     return config.train.compile == "auto" and found is not None and found.by == "torch"
 
 
@@ -38,14 +39,14 @@ def torch_wins(
 ) -> bool:
     """The same, measured where it is not known. `seconds`: what a pass takes, by our own code or (False) by torch's."""
     name = _name(home, model, vocab_size, precision, threads)
-    found = known.recall(home, name, Passes)
+    found = measured.recall(home, name, Passes)
     if found is None:
         taken = [(seconds(False), seconds(True)) for _ in range(GOES)]
         torchs, ours = (min(each) for each in zip(*taken, strict=True))
         found = Passes("us" if ours <= SLOWER * torchs else "torch")
-        known.remember(home, name, found)
+        measured.remember(home, name, found)
     return found.by == "torch"
 
 
 def _name(home: Path, *of: object) -> str:
-    return known.key("passes", cpp.library(home, passes.SOURCE).name, *of)
+    return measured.key("passes", compiler.library(home, train_pass.SOURCE).name, *of)

@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from tinylm.cli import main as answer
+from tinylm.cli.main import main as answer
 from tinylm.errors import ConfigError
 
 

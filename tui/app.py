@@ -22,27 +22,28 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.signal import Signal
 
-from tinylm import paths, runs
-from tinylm.config import RunConfig
-from tinylm.console import printable
+from tinylm import paths
+from tinylm.cli.console import printable
+from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.events import Event, Failed, Finished
-from tinylm.runs import RunFolder
-from tui import glyphs
+from tinylm.runs import folder
+from tinylm.runs.folder import RunFolder
 from tui.commands import StudioCommands
 from tui.engine import Engine, Machine
-from tui.pace import Pace
-from tui.plain import Plain
-from tui.preferences import Preferences
+from tui.live.event_source import Follower, Trainer
 from tui.screens.base import StudioScreen
 from tui.screens.home import HomeScreen
-from tui.steerless import Steerless
-from tui.trainer import Follower, Trainer
+from tui.terminal import glyphs
+from tui.terminal.ascii_filter import Plain
+from tui.terminal.control_chars import Steerless
+from tui.terminal.draw_budget import Pace
+from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Leave
 
 if TYPE_CHECKING:
-    from tinylm.control import Control
-    from tui.watch import Watch
+    from tinylm.training.control import Control
+    from tui.live.watch import Watch
 
 NAMED = {name: name.capitalize() for name in ("space", "esc", "tab", "shift", "home", "end", "del", "pgup", "pgdn")}
 NAMED |= {f"f{number}": f"F{number}" for number in range(1, 13)}
@@ -62,38 +63,38 @@ STUCK_SECONDS = 2.0
 """How long the app may take to close once all is saved; where its terminal has gone, Textual waits for it for ever."""
 
 TICKS_A_SECOND = 4
-"""How often events are taken in, and the shown screen brought up to date where `tui.pace` lets it."""
+"""How often events are taken in, and the shown screen brought up to date where `tui.terminal.draw_budget` lets it."""
 
 AFTER_PAINT = 0.1
 """Seconds after the first frame before anything slow begins."""
 
 
 def _data() -> Screen[None]:
-    from tui.screens.data import DataScreen
+    from tui.screens.data.screen import DataScreen
 
     return DataScreen()
 
 
 def _plan() -> Screen[None]:
-    from tui.screens.plan import PlanScreen
+    from tui.screens.plan.screen import PlanScreen
 
     return PlanScreen()
 
 
 def _train() -> Screen[None]:
-    from tui.screens.train import TrainScreen
+    from tui.screens.train.screen import TrainScreen
 
     return TrainScreen()
 
 
 def _talk() -> Screen[None]:
-    from tui.screens.talk import TalkScreen
+    from tui.screens.talk.screen import TalkScreen
 
     return TalkScreen()
 
 
 def _runs() -> Screen[None]:
-    from tui.screens.runs import RunsScreen
+    from tui.screens.runs.screen import RunsScreen
 
     return RunsScreen()
 
@@ -193,7 +194,7 @@ class StudioApp(App[int]):
         if self.glyphs is not glyphs.ASCII:  # else this terminal shows no others, whatever was liked in another one
             self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
         self._begun_with = Preferences(self.theme, self.glyphs.name)
-        self.switch_mode(self._first or ("runs" if runs.list_runs(self.home) else "home"))
+        self.switch_mode(self._first or ("runs" if folder.list_runs(self.home) else "home"))
         self.call_after_refresh(self._painted)
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, and threads of tests
@@ -322,7 +323,7 @@ class StudioApp(App[int]):
             return
         if self.shown and self.shown is not self.training:
             self.shown.source.close()
-        from tui.watch import Watch  # numpy comes with it, which the first screen does not wait for
+        from tui.live.watch import Watch  # numpy comes with it, which the first screen does not wait for
 
         self.training = self.shown = Watch(trainer, name, run)
         trainer.start()
@@ -342,7 +343,7 @@ class StudioApp(App[int]):
         if ours and (ours.running or not run.is_locked()):
             self.shown = ours
         else:  # also a run of ours that somebody else goes on with
-            from tui.watch import Watch
+            from tui.live.watch import Watch
 
             self.shown = Watch(Follower(run), run.name, run)
             self.shown.locked = run.is_locked()
@@ -372,7 +373,7 @@ class StudioApp(App[int]):
         self.call_later(self._show_setting, name)
 
     def _show_setting(self, name: str) -> None:
-        from tui.screens.plan import PlanScreen
+        from tui.screens.plan.screen import PlanScreen
 
         screen = self.screen
         if isinstance(screen, PlanScreen):

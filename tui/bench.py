@@ -25,10 +25,12 @@ from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
 
-from tinylm import headless, runs, settings
 from tinylm.bench.rows import Row, tell
-from tinylm.config import RunConfig
+from tinylm.cli import headless
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
+from tinylm.runs import folder as runs
 from tui.app import StudioApp
 
 PAIRS, SECONDS = 10, "30s"
@@ -81,11 +83,11 @@ class ProbedApp(StudioApp):
 def run(options: argparse.Namespace, home: Path) -> int:
     """Measure, and print a table, or JSON lines with --json; returns the exit code."""
     options.time = options.time or SECONDS
-    config = settings.absolute_sources(headless.configuration(options, home, None))
+    config = resolve.absolute_sources(headless.configuration(options, home, None))
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
         place = Path(folder)
         plan = place / "plan.toml"
-        plan.write_text(settings.to_toml(_settled(config, place)), encoding="utf-8")
+        plan.write_text(resolve.to_toml(_settled(config, place)), encoding="utf-8")
         speeds: list[tuple[float, float]] = []
         late: list[float] = []
         for pair in range(PAIRS):
@@ -108,11 +110,11 @@ def _settled(config: RunConfig, place: Path) -> RunConfig:
     """The plan with threads and precision, the same for all runs, as one short training measures it; stories cached."""
     if "auto" in (config.train.threads, config.train.precision):
         plan = place / "first.toml"
-        short = settings.with_values(config, train={"budget": "5 steps"})
-        plan.write_text(settings.to_toml(short), encoding="utf-8")
+        short = resolve.with_values(config, train={"budget": "5 steps"})
+        plan.write_text(resolve.to_toml(short), encoding="utf-8")
         _by_train(place, plan, "first")
         found = runs.open_run(place, "first").config().train
-        config = settings.with_values(config, train={"threads": found.threads, "precision": found.precision})
+        config = resolve.with_values(config, train={"threads": found.threads, "precision": found.precision})
     return config
 
 
@@ -172,7 +174,7 @@ def _tell(speeds: list[tuple[float, float]], late: Lateness, as_json: bool) -> N
 def child(home: Path, plan: Path, told: Path) -> None:
     """The process in which the app trains: one training, then the delays into `told`."""
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does
-    app = ProbedApp(home, settings.validate(settings.read_toml(plan)))
+    app = ProbedApp(home, resolve.validate(resolve.read_toml(plan)))
     app.run()
     if app.crash is not None:
         raise app.crash

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tinylm import runs, settings
+from tinylm.config import resolve
+from tinylm.runs import folder
 from tui.screens.base import StudioScreen
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ class StudioCommands(Provider):
     def _commands(self) -> Iterator[Command]:
         app = cast("StudioApp", self.app)
         yield from self._actions()
-        for name, field in settings.settings().items():
+        for name, field in resolve.settings().items():
             title = f"Setting: {field.title} ({name.replace('.N.', '.0.')})"
             yield Command(title, field.description or "", partial(app.edit_setting, name.replace(".N.", ".0.")))
-        for run in runs.list_runs(app.home):
+        for run in folder.list_runs(app.home):
             yield Command(f"Open run {run.name}", "Show its training", partial(app.open_run, run))
             yield Command(f"Talk to {run.name}", "Its newest checkpoint", partial(app.talk_to, run, "latest"))
             for path in sorted(run.checkpoints.glob("step-????????"))[::-1]:

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm import settings
-from tinylm.config import STORIES, ModelConfig, RunConfig, SampleConfig
-from tinylm.control import Control
+from tinylm.config import resolve
+from tinylm.config.schema import STORIES, ModelConfig, RunConfig, SampleConfig
 from tinylm.errors import TinyLMError
 from tinylm.events import Event, LrFound, LrTried
-from tinylm.runs import RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.training.control import Control
 
 if TYPE_CHECKING:
-    from tinylm.rehearse import Rehearsal
+    from tinylm.preview.rehearsal import Rehearsal
 
 
 MEASURE_SECONDS = 1.0
@@ -76,7 +76,8 @@ class Writer:
 
     def __init__(self, run: RunFolder, which: str) -> None:
         """Load it; TinyLMError where that cannot be. Call it from a worker thread."""
-        from tinylm import checkpoint, load
+        from tinylm.inference import load
+        from tinylm.runs import checkpoint
 
         self.run = run
         self.path = checkpoint.find(run, which)
@@ -98,7 +99,7 @@ class Writer:
         """The text of each seed at once, at nearly the price of one: which it is, and its next token, in turn."""
         import torch
 
-        from tinylm import generate
+        from tinylm.inference import generate
 
         torch.set_num_threads(1)
         tokenizer = self._tokenizer
@@ -152,12 +153,13 @@ class Engine:
         try:
             import torch
 
-            from tinylm import device, examine
+            from tinylm.cli import doctor
+            from tinylm.hardware import device
 
             loaded = time.perf_counter() - began
             if beside:
                 beside.join()  # two busy threads would make a bad measurement
-            threads, speeds = examine.threads(config.model, MEASURE_SECONDS)
+            threads, speeds = doctor.threads(config.model, MEASURE_SECONDS)
             self._threads = (config.model, threads)
         finally:
             self._ready.set()
@@ -169,43 +171,43 @@ class Engine:
         self._ready.wait()
         if control.leave.is_set():
             return
-        from tinylm import train
+        from tinylm.training import loop
 
         if config.train.threads == "auto" and self._threads and self._threads[0] == config.model:
-            config = settings.with_values(config, train={"threads": self._threads[1]})
-        yield from train.train(config, home, name, control)
+            config = resolve.with_values(config, train={"threads": self._threads[1]})
+        yield from loop.train(config, home, name, control)
 
     def resume(self, run: RunFolder, control: Control) -> Iterator[Event]:
         """The events of a training that goes on; none where somebody has left before it could be set up."""
         self._ready.wait()
         if control.leave.is_set():
             return
-        from tinylm import train
+        from tinylm.training import loop
 
         config = run.config()
-        yield from train.resume(settings.resumed(config, config), run, control)
+        yield from loop.resume(resolve.resumed(config, config), run, control)
 
     def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Rehearsal:
-        """A few real steps; tinylm.tryout.Cancelled where `cancelled` says so in between."""
+        """A few real steps; tinylm.preview.scratch.Cancelled where `cancelled` says so in between."""
         self._ready.wait()
         import torch
 
-        from tinylm import rehearse
+        from tinylm.preview import rehearsal
 
         if self._threads:
             torch.set_num_threads(self._threads[1])
-        return rehearse.rehearse(config, home, cancelled)
+        return rehearsal.rehearse(config, home, cancelled)
 
     def find(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Iterator[LrTried | LrFound]:
-        """A sweep of the learning rate; tinylm.tryout.Cancelled where `cancelled` says so in between."""
+        """A sweep of the learning rate; tinylm.preview.scratch.Cancelled where `cancelled` says so in between."""
         self._ready.wait()
         import torch
 
-        from tinylm import finder
+        from tinylm.preview import lr_finder
 
         if self._threads:
             torch.set_num_threads(self._threads[1])
-        yield from finder.find(config, home, cancelled)
+        yield from lr_finder.find(config, home, cancelled)
 
     def writer(self, run: RunFolder, which: str) -> Writer:
         """A checkpoint (`latest`, `best` or a step), loaded."""
@@ -214,7 +216,7 @@ class Engine:
 
 def _prepare(config: RunConfig, home: Path) -> None:
     """Prepare the texts of a plan, into the cache; what goes wrong is said by the training that meets it again."""
-    from tinylm import prepare
+    from tinylm.data import prepare
 
     with suppress(TinyLMError, OSError):
         prepare.prepare(config, home)

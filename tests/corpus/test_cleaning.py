@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinylm.corpus import cleaning, wrapping
+from tinylm.corpus import cleaning
+from tinylm.corpus import unwrap as wrapping
 from tinylm.corpus.cleaning import clean
 from tinylm.corpus.encoding import DAMAGED_UTF8, decode, looks_like
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinylm import prepare
-from tinylm.config import DataConfig
+from tinylm.config.schema import DataConfig
 from tinylm.corpus import profile as module
 from tinylm.corpus.profile import MOST_EXCERPTS, Profile, profile
 from tinylm.corpus.spool import Stretch
 from tinylm.corpus.stories import Story
+from tinylm.data import prepare
 from tinylm.errors import DataError
 
 

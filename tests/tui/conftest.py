@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.scripts import ScriptedEngine
-from tinylm.config import RunConfig
+from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
 
 
@@ -17,7 +17,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     """No animations, and a terminal that can show everything."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none", raising=False)
-    monkeypatch.setattr("tui.pace.SHARE", 1.0)  # nothing trains here
+    monkeypatch.setattr("tui.terminal.draw_budget.SHARE", 1.0)  # nothing trains here
     monkeypatch.setattr("locale.getpreferredencoding", lambda _=False: "UTF-8")
 
 

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.tui.scripts import ScriptedEngine
-from tinylm import counting, schedule, settings, valley
-from tinylm.config import Budget, RunConfig
+from tinylm.config import resolve
+from tinylm.config.schema import Budget, RunConfig
 from tinylm.events import LrFound, LrTried
-from tui import meaning
+from tinylm.model import size
+from tinylm.planning import lr_range, schedule
+from tui.screens.plan import explain
 
 
 @dataclass(frozen=True)
 class MadeUp:
-    """The fields of tinylm.rehearse.Rehearsal."""
+    """The fields of tinylm.preview.rehearsal.Rehearsal."""
 
     config: RunConfig
     parameters: int
@@ -40,15 +42,15 @@ class MadeUp:
 
 def rehearsal(config: RunConfig) -> MadeUp:
     """A machine that does 6,144 tokens a second, whatever the model."""
-    tokens = meaning.tokens_per_step(config)
+    tokens = explain.tokens_per_step(config)
     seconds = tokens / 6144
-    steps = meaning.known_steps(config)
+    steps = explain.known_steps(config)
     if steps is None:
         assert config.train.budget is not None
         steps = max(1, int(Budget.parse(config.train.budget).amount / seconds))
     return MadeUp(
-        config=settings.with_values(config, train={"fit": False}),
-        parameters=counting.parameters(config.model, meaning.vocabulary(config) or 87), tokens_per_step=tokens,
+        config=resolve.with_values(config, train={"fit": False}),
+        parameters=size.parameters(config.model, explain.vocabulary(config) or 87), tokens_per_step=tokens,
         step_seconds=seconds, tokens_per_second=6144.0, threads=2, device="cpu", memory_mb=310.0, free_memory_mb=9800.0,
         steps=steps, seconds=steps * seconds, passes=steps * tokens / 908_526, disk_mb=71.0,
         plan=schedule.plan(config.train.phases, steps), train_tokens=908_526, loss=7.71,
@@ -58,7 +60,7 @@ def rehearsal(config: RunConfig) -> MadeUp:
 def fitted(config: RunConfig) -> MadeUp:
     """A machine and a text for which `train.fit` chooses a wider model, larger steps, half the rates, and dropout."""
     phases = [phase.model_copy(update={"max_lr": phase.max_lr / 2}).model_dump() for phase in config.train.phases]
-    chosen = settings.with_values(
+    chosen = resolve.with_values(
         config,
         model={"n_layer": 6, "n_embd": 256, "n_head": 8, "n_kv_head": 8, "dropout": 0.1},
         train={"fit": False, "batch_size": 12, "phases": phases},
@@ -68,7 +70,7 @@ def fitted(config: RunConfig) -> MadeUp:
 
 def sweep(diverged_at: float | None = None, suggestion: float | None = 8e-3) -> list[LrTried | LrFound]:
     """A sweep whose loss falls by 3 nats around 4e-3, is lowest at 2.5e-2, and then rises."""
-    rates = [rate for rate in valley.swept() if diverged_at is None or rate <= diverged_at]
+    rates = [rate for rate in lr_range.swept() if diverged_at is None or rate <= diverged_at]
     losses = [
         round(7.6 - 3 / (1 + (4e-3 / rate) ** 1.5) + max(0.0, 2 * math.log10(rate / 2.5e-2)), 4) for rate in rates
     ]

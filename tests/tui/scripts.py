@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tinylm import events, runs, settings
-from tinylm.config import RunConfig, SampleConfig
-from tinylm.control import Control
+from tinylm import events
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig, SampleConfig
 from tinylm.errors import TinyLMError
 from tinylm.events import Event
-from tinylm.runs import RunFolder
+from tinylm.runs import folder
+from tinylm.runs.folder import RunFolder
+from tinylm.training.control import Control
 from tui.engine import Machine, TokenCandidate, WrittenToken
 
 BASELINES = {"blind": 5.7, "counts": 4.38, "pairs": 3.33, "triples": 2.45, "gzip": 2.52, "xz": 2.17, "floor": 0.62}
@@ -91,8 +93,8 @@ def failed() -> events.Failed:
 
 def write_run(home: Path, name: str, told: Sequence[Event], config: RunConfig | None = None) -> RunFolder:
     """A run folder with this log and configuration, and an empty folder for each checkpoint that it tells of."""
-    run = runs.create(home, name)
-    run.config_file.write_text(settings.to_toml(config or RunConfig()), encoding="utf-8")
+    run = folder.create(home, name)
+    run.config_file.write_text(resolve.to_toml(config or RunConfig()), encoding="utf-8")
     run.events_file.write_text("".join(events.to_json(event) + "\n" for event in told), encoding="utf-8")
     for event in told:
         if isinstance(event, events.CheckpointSaved):
@@ -163,8 +165,8 @@ class ScriptedEngine:
     def train(self, config: RunConfig, home: Path, name: str | None, control: Control) -> Iterator[Event]:
         """The script."""
         self.trained.append(config)
-        run = runs.create(home, name or "stories-test")
-        run.config_file.write_text(settings.to_toml(config), encoding="utf-8")
+        run = folder.create(home, name or "stories-test")
+        run.config_file.write_text(resolve.to_toml(config), encoding="utf-8")
         yield from self._tell(run, control)
 
     def resume(self, run: RunFolder, control: Control) -> Iterator[Event]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tests.tui.scripts import ScriptedEngine, ScriptedWriter
-from tinylm.config import SampleConfig
+from tinylm.config.schema import SampleConfig
 from tinylm.errors import CheckpointError, DataError
-from tinylm.runs import RunFolder
+from tinylm.runs.folder import RunFolder
 from tui.engine import WrittenToken
 
 

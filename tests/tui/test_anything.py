@@ -58,7 +58,7 @@ def _run(home, monkeypatch, count: int, seed: int) -> None:
     app = StudioApp(home, scripts.RunConfig(), "home", engine)
     asyncio.run(_storm(app, count, seed))
     assert engine.controls, "a training ran"
-    for run in scripts.runs.list_runs(home):
+    for run in scripts.folder.list_runs(home):
         assert all(isinstance(event, events.Event) for event in run.events())
         run.config()
 

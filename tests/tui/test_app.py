@@ -15,17 +15,18 @@ from textual.widgets._footer import FooterKey
 
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
-from tinylm import events, settings
-from tinylm.config import RunConfig
-from tinylm.control import Control
+from tinylm import events
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
-from tui import glyphs
+from tinylm.training.control import Control
 from tui.app import StudioApp
 from tui.commands import StudioCommands
 from tui.engine import Engine
-from tui.preferences import Preferences
+from tui.terminal import glyphs
+from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Ask, AskText, Leave
-from tui.widgets.top import TABS, Sentence, TopBar
+from tui.widgets.top_bar import TABS, Sentence, TopBar
 
 Act = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -201,7 +202,7 @@ def test_the_palette_has_every_screen_setting_run_and_checkpoint(make_app, home)
         titles.extend(command.title for command in StudioCommands(app.screen)._commands())
 
     drive(app, act)
-    missing = [name for name in settings.settings() if not any(f"({name.replace('.N.', '.0.')})" in t for t in titles)]
+    missing = [name for name in resolve.settings() if not any(f"({name.replace('.N.', '.0.')})" in t for t in titles)]
     assert not missing
     for title in ("Go to Talk (4)", "Go to Home (h)", "Open run old", "Talk to old at step 120", "Quit (^q)"):
         assert title in titles
@@ -408,7 +409,7 @@ def test_a_run_that_is_renamed_while_it_is_shown_keeps_being_shown(make_app, hom
 
 
 def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, home, monkeypatch):
-    monkeypatch.setattr("tui.trainer.MOST_AT_ONCE", 5)
+    monkeypatch.setattr("tui.live.event_source.MOST_AT_ONCE", 5)
     engine = ScriptedEngine(endless=True)
     app: StudioApp = make_app(engine)
     left = []

@@ -15,14 +15,15 @@ from tests.test_faults import ODD, check_resumable, needs_rights, pasted, sealed
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
 from tests.tui.test_app import drive, until
-from tinylm import runs, settings, shelf
-from tinylm.config import RunConfig
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
-from tinylm.notes import Notes
+from tinylm.runs import folder, listing
+from tinylm.runs.notes import Notes
 from tui.app import StudioApp
 from tui.engine import Engine
-from tui.preferences import Preferences
-from tui.screens.runs import RunsScreen
+from tui.screens.runs.screen import RunsScreen
+from tui.terminal.preferences import Preferences
 
 
 @pytest.fixture
@@ -51,14 +52,14 @@ def test_a_terminal_that_is_closed_while_it_trains(
     hangs_up: bool, open_app: Callable[..., Program], endless: RunConfig, home: Path, tmp_path: Path
 ) -> None:
     plan = tmp_path / "plan.toml"
-    plan.write_text(settings.to_toml(endless), encoding="utf-8")
+    plan.write_text(resolve.to_toml(endless), encoding="utf-8")
     app = open_app("--home", home, "--config", plan, hangs_up=hangs_up)
     app.until(lambda: "Enter" in app.said)
     app.type(b"\r")
-    app.until(lambda: runs.list_runs(home) and len(steps(runs.list_runs(home)[0])) > 5)
+    app.until(lambda: folder.list_runs(home) and len(steps(folder.list_runs(home)[0])) > 5)
     app.close_terminal()
     assert app.ended() == 129
-    [run] = runs.list_runs(home)
+    [run] = folder.list_runs(home)
     assert run.state().finished is not None
     check_resumable(run)
     assert not (home / "logs").exists(), "it is no fault of ours"
@@ -100,9 +101,9 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
                 await two.pause(0.1)
                 assert told in screen.sentence()
             with pytest.raises(RunError, match="another process"):  # where the list was made before they began
-                shelf.discard(home, theirs)
-            shelf.set_note(home, theirs, "hers")
-            shelf.set_note(home, old, "his")
+                listing.discard(home, theirs)
+            listing.set_note(home, theirs, "hers")
+            listing.set_note(home, old, "his")
             await until(two, lambda: len(Notes(home).runs) == 2)
             assert Notes(home).runs == {theirs.name: {"note": "hers"}, "old": {"note": "his"}}
 
@@ -119,7 +120,7 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
 
     asyncio.run(go())
     assert Preferences.load(home) == Preferences()  # whole, and nobody changed a thing
-    trained_here = [run for run in runs.list_runs(home) if run.name != "old"]
+    trained_here = [run for run in folder.list_runs(home) if run.name != "old"]
     assert len(trained_here) == 2
     for run in trained_here:
         check_resumable(run)

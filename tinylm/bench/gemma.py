@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinylm import device
-from tinylm.config import ModelConfig, RunConfig
-from tinylm.device import Precision
+from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.errors import ConfigError
-from tinylm.step import windows_in_a_pass
+from tinylm.hardware import device
+from tinylm.hardware.device import Precision
+from tinylm.training.step import windows_in_a_pass
 
 
 def gemma(model: ModelConfig, vocab_size: int) -> Any:

@@ -25,14 +25,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tinylm import counting, heap, load, native, settings
 from tinylm.bench import limits
 from tinylm.bench.gemma import gemma
 from tinylm.bench.pairs import Pairs, in_pairs, seconds
 from tinylm.bench.rows import Row
-from tinylm.config import ModelConfig, SampleConfig
-from tinylm.generate import choose_tokens, choose_variants
-from tinylm.model import Transformer
+from tinylm.config import resolve
+from tinylm.config.schema import ModelConfig, SampleConfig
+from tinylm.hardware import malloc
+from tinylm.inference import load
+from tinylm.inference.generate import choose_tokens, choose_variants
+from tinylm.kernels import decode
+from tinylm.model import size
+from tinylm.model.transformer import Transformer
 
 VOCABULARY = 5000
 PROMPT, TOKENS = 16, 200
@@ -48,11 +52,11 @@ Work = Callable[[], object]
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: ARG001  # all of them look alike
     """One text, greedy, against the limit; several, drawn, against one; and one, greedy, against the peer: a minute."""
-    config = settings.validate(settings.read_preset("seed", home)).model
+    config = resolve.validate(resolve.read_preset("seed", home)).model
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0)).eval()
     load.settle_threads(model)
-    native.keep_in(home, model)
-    heap.keep()  # as where a model is loaded
+    decode.keep_in(home, model)
+    malloc.keep()  # as where a model is loaded
     yield from rows(model, limits.peak_flops("fp32", home))
 
 
@@ -102,7 +106,7 @@ def _speeds(pairs: Pairs) -> tuple[float, float]:
 
 def weights_per_token(config: ModelConfig, vocab_size: int) -> int:
     """How many weights a token is multiplied with: all but the embedding."""
-    return counting.layers(config) + vocab_size * config.n_embd
+    return size.layers(config) + vocab_size * config.n_embd
 
 
 def bytes_per_token(config: ModelConfig, vocab_size: int) -> int:

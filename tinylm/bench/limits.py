@@ -16,10 +16,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tinylm import cpp, device
 from tinylm.bench.pairs import seconds
-from tinylm.config import ModelConfig
-from tinylm.device import Precision
+from tinylm.config.schema import ModelConfig
+from tinylm.hardware import device
+from tinylm.hardware.device import Precision
+from tinylm.kernels import compiler
 
 ROUNDS = 4
 """How often a product is timed; the fastest counts, since a limit is what the machine can do when it is let."""
@@ -30,7 +31,7 @@ PASS_TOKENS = (1024, 2048, 4096, 14336)
 PEAK_SIZE = 2048
 """Of the square matrices whose product tells the machine's peak."""
 
-PEAK_SOURCE = "bench/peak.cpp"
+PEAK_SOURCE = "peak.cpp"
 TILE_SECONDS = 0.2
 
 
@@ -50,7 +51,7 @@ def peak_flops(precision: Precision, home: Path) -> float:
 def _tile_flops(precision: Precision, home: Path) -> float:
     """The same of our own tile; 0 where it cannot be compiled, or knows no such precision."""
     try:
-        speed = _speed(cpp.built(home, PEAK_SOURCE, _speed))
+        speed = _speed(compiler.built(home, PEAK_SOURCE, _speed))
     except (OSError, RuntimeError):
         return 0.0
     return max(speed(precision == "bf16", device.cores(), TILE_SECONDS) for _ in range(ROUNDS))

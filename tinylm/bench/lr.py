@@ -13,9 +13,10 @@ from pathlib import Path
 
 import torch
 
-from tinylm import examine, finder, headless
 from tinylm.bench.rows import Row
+from tinylm.cli import doctor, headless
 from tinylm.events import LrFound
+from tinylm.preview import lr_finder
 
 MEASURE_SECONDS = 1.0
 """How long threads are measured for."""
@@ -29,9 +30,9 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     """
     config = headless.configuration(options, home, None)
     if config.train.threads == "auto":  # torch's own number can be ten times slower than the best
-        threads, _ = examine.threads(config.model, MEASURE_SECONDS)
+        threads, _ = doctor.threads(config.model, MEASURE_SECONDS)
         torch.set_num_threads(threads)
-    for event in finder.find(config, home, limit=math.inf):
+    for event in lr_finder.find(config, home, limit=math.inf):
         if not isinstance(event, LrFound):
             yield Row(f"lr.loss.{event.rate:.2e}", event.loss, "nats")
             continue

@@ -28,12 +28,15 @@ from pathlib import Path
 
 import torch
 
-from tinylm import __version__, device, disk, headless, paths, settings
-from tinylm import train as engine
+from tinylm import __version__, files, paths
 from tinylm.bench.rows import Row
-from tinylm.config import Budget, RunConfig
+from tinylm.cli import headless
+from tinylm.config import resolve
+from tinylm.config.schema import Budget, RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.events import DataPrepared, Finished
+from tinylm.hardware import device
+from tinylm.training import loop
 
 SEEDS, LONG_SEEDS = 3, 2
 """How many seeds each recipe is trained with, and how many where the budget is five minutes or more."""
@@ -51,7 +54,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     """Train every recipe with several seeds, from `--seed` (or 1) on; the rows of each when its last run is over."""
     if not (options.time or options.steps or options.epochs):
         options.time = BUDGET
-    names = options.preset.split(",") if options.preset else list(settings.presets(home))
+    names = options.preset.split(",") if options.preset else list(resolve.presets(home))
     recipes = {name: _configuration(options, home, name) for name in names}
     recipes = {name: _on_the_same_text(config, recipes[names[0]]) for name, config in recipes.items()}
     first = 1 if options.seed is None else options.seed
@@ -68,7 +71,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
         for seed in seeds:
             for name, config in recipes.items():
                 print(f"Training {name}, seed {seed} …", file=sys.stderr, flush=True)
-                finished, baselines = _trained(settings.with_values(config, train={"seed": seed}), place)
+                finished, baselines = _trained(resolve.with_values(config, train={"seed": seed}), place)
                 ended[name].append(finished)
                 known |= baselines
                 told = {key: value for key, value in asdict(finished).items() if key not in ("reason", "checkpoint")}
@@ -108,13 +111,13 @@ def _commit(checkout: Path) -> str | None:
 def _keep(results: dict[str, object], file: Path) -> None:
     """Write what there is so far, after each run: a benchmark of hours may be stopped."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    disk.replace_durably(file, (json.dumps(results, indent=1) + "\n").encode())
+    files.replace_durably(file, (json.dumps(results, indent=1) + "\n").encode())
 
 
 def _on_the_same_text(config: RunConfig, first: RunConfig) -> RunConfig:
     """A recipe with what the first one holds out: presets differ in that, and figures of two texts say nothing."""
     split = first.data.model_dump(include={"val_fraction", "val_placement", "unwrap"})
-    return settings.with_values(config, data=split)
+    return resolve.with_values(config, data=split)
 
 
 def _seeds(recipes: Iterable[RunConfig]) -> int:
@@ -129,7 +132,7 @@ def _configuration(options: Namespace, home: Path, name: str) -> RunConfig:
 def _trained(config: RunConfig, home: Path) -> tuple[Finished, dict[str, float]]:
     """How a training ended, and the baselines of its held-out text; TinyLMError where there is nothing to compare."""
     finished, baselines = None, {}
-    for event in engine.train(config, home):
+    for event in loop.train(config, home):
         if isinstance(event, DataPrepared):
             baselines = event.baselines
         elif isinstance(event, Finished):

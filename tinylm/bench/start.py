@@ -34,7 +34,7 @@ PATIENCE = 120.0
 
 COLUMNS, LINES = 160, 45
 _PROGRAM = [sys.executable, "-m", "tui"]
-_TRAIN = "import sys, torch; print('torch', flush=True); from tinylm.cli import main; sys.exit(main(sys.argv[1:]))"
+_TRAIN = "import sys, torch; print('torch', flush=True); from tinylm.cli.main import main; sys.exit(main(sys.argv[1:]))"
 _STEERING = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _WRITTEN = 20
 """Characters by which a frame is told from a blank screen."""

@@ -24,16 +24,19 @@ from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
-from tinylm import headless, heap, settings, tokens
 from tinylm.bench.pairs import seconds, told_in_pairs
 from tinylm.bench.rows import Row
-from tinylm.config import STORIES, RunConfig, TokenizerConfig
+from tinylm.cli import headless
+from tinylm.config import resolve
+from tinylm.config.schema import STORIES, RunConfig, TokenizerConfig
 from tinylm.corpus.baselines import baselines
-from tinylm.corpus.holdout import Piece
 from tinylm.corpus.reading import fingerprint
+from tinylm.corpus.split import Piece
 from tinylm.corpus.spool import Spool, Stretch
-from tinylm.prepare import divided, groups_of, learnt, prepare
-from tinylm.tokenizer import GPT4_SPLIT, Tokenizer, training_blocks
+from tinylm.data import encode
+from tinylm.data.prepare import divided, groups_of, learnt, prepare
+from tinylm.data.tokenizer import GPT4_SPLIT, Tokenizer, training_blocks
+from tinylm.hardware import malloc
 
 RUNS = 5
 LARGE = 50_000_000
@@ -42,7 +45,7 @@ LARGE = 50_000_000
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     """The rows, as they come; DataError where the text cannot be used."""
-    config = settings.absolute_sources(headless.configuration(options, home, None))
+    config = resolve.absolute_sources(headless.configuration(options, home, None))
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder, Spool(Path(folder)) as spool:
         work = _Work(config, Path(folder), _pieces(config, spool))
         yield Row("tokenize.text", round(work.megabytes, 3), "MB")
@@ -72,7 +75,7 @@ def _apart(config: RunConfig, work: str, theirs: bool) -> float:
 def _told(config: RunConfig, work: str, theirs: bool) -> float:
     if theirs:
         import tokenizers  # noqa: F401, PLC0415  # loaded before the clock runs
-    heap.keep()  # as `prepare` does, for both
+    malloc.keep()  # as `prepare` does, for both
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder, Spool(Path(folder)) as spool:
         place = Path(folder)
         if work == "text_work":
@@ -144,7 +147,7 @@ class _Work:
 
     def _encode(self, tokenizer: Tokenizer) -> None:
         with (self._place / "tokens.bin").open("wb") as file:
-            tokens.write(file, {"": self._pieces}, tokenizer, "uint32")
+            encode.write(file, {"": self._pieces}, tokenizer, "uint32")
 
     def _prepare(self) -> None:
         prepare(self._config, self._place / str(next(self._numbers)))  # a home without a cache

@@ -14,16 +14,20 @@ from pathlib import Path
 
 import torch
 
-from tinylm import counting, cpp, device, headless, passes, settings
 from tinylm.bench import limits
 from tinylm.bench.pairs import in_pairs, seconds
 from tinylm.bench.rows import Row
-from tinylm.config import RunConfig
-from tinylm.device import Precision
+from tinylm.cli import headless
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError
-from tinylm.model import Transformer
-from tinylm.optim import Optimizer
-from tinylm.step import Stepper
+from tinylm.hardware import device
+from tinylm.hardware.device import Precision
+from tinylm.kernels import compiler, train_pass
+from tinylm.model import size
+from tinylm.model.transformer import Transformer
+from tinylm.training.optimizer import Optimizer
+from tinylm.training.step import Stepper
 
 PAIRS = 5
 GPU_STEPS = 50
@@ -36,7 +40,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     """Measure the preset `seed`, or what the flags say; about four minutes."""
     if options.preset is None and options.config is None:
         options.preset = "seed"
-    config = settings.with_values(headless.configuration(options, home, None), train={"compile": "off"})
+    config = resolve.with_values(headless.configuration(options, home, None), train={"compile": "off"})
     place = device.choose_device(config.train.device)
     vocab_size = {"bpe": config.tokenizer.vocab_size, "char": 100, "byte": 257}[config.tokenizer.kind]
     steps = 1 if place.type == "cpu" else GPU_STEPS
@@ -65,7 +69,7 @@ def _precisions(config: RunConfig, place: torch.device) -> list[Precision]:
 
 
 def _stepper(config: RunConfig, vocab_size: int, precision: Precision, **model: object) -> Stepper:
-    config = settings.with_values(config, model=model)
+    config = resolve.with_values(config, model=model)
     place = device.choose_device(config.train.device)
     made = Transformer(config.model, vocab_size, torch.Generator().manual_seed(0)).to(place)
     return Stepper(config, made, Optimizer(made, config.train), precision)
@@ -100,9 +104,9 @@ def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> i
 
 def _compile(stepper: Stepper, threads: int, home: Path) -> bool:
     try:
-        if not cpp.library(home, passes.SOURCE).exists():
+        if not compiler.library(home, train_pass.SOURCE).exists():
             print("Compiling …", file=sys.stderr, flush=True)
-        stepper.use(cpp.built(home, passes.SOURCE, passes.check), threads)
+        stepper.use(compiler.built(home, train_pass.SOURCE, train_pass.check), threads)
     except (OSError, RuntimeError) as error:
         print(f"Compiling does not work here: {error}", file=sys.stderr, flush=True)
         return False
@@ -129,7 +133,7 @@ def _against_plain(
     yield Row(name, ours, "tokens/s", limit=limit, ratio=ours / limit if limit else None, runs=PAIRS)
     yield Row(f"{name}.against_plain", ours, "tokens/s", peer="plain eager fp32, attention dropped too",
               peer_value=theirs, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
-    used = ours * counting.flops_per_token(config.model, vocab_size)
+    used = ours * size.flops_per_token(config.model, vocab_size)
     if limit:
         peak = limits.peak_flops(precision, home)
         yield Row(f"{name}.flops", used / 1e9, "GFLOP/s", limit=peak / 1e9, ratio=used / peak, runs=PAIRS)

@@ -1,1 +1,0 @@
-"""People's text on its way in: files and folders, encodings, cleaning, built-in stories, baselines."""

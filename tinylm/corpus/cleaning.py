@@ -14,7 +14,7 @@ from typing import Literal
 
 from tinylm.corpus import gutenberg
 from tinylm.corpus.blocks import Blocks, kept, plain_ends, whole_lines
-from tinylm.corpus.wrapping import unwrapped
+from tinylm.corpus.unwrap import unwrapped
 
 CLEANING_VERSION = 2
 """Part of the cache key: raise it whenever the same bytes would come out as other text."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tinylm import prepare
-from tinylm.config import DataConfig
+from tinylm.config.schema import DataConfig
 from tinylm.corpus.blocks import whole_lines
 from tinylm.corpus.spool import Spool, Stretch
+from tinylm.data import prepare
 
 MOST_EXCERPTS = 40
 

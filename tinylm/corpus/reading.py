@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
-from tinylm.corpus.said import Said, a, counted, listed, only, shown
+from tinylm.corpus.notices import Said, a, counted, listed, only, shown
 from tinylm.corpus.spool import BLOCK, Spool, Stretch
 from tinylm.errors import DataError
 

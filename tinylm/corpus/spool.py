@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
 
-from tinylm import disk
+from tinylm import files
 
 BLOCK = 1 << 20
 """Bytes of a text that are read at a time, and characters that are written at a time."""
@@ -53,7 +53,7 @@ class Spool:
 
     def disk(self) -> float:
         """Bytes that the disk has, full or free, where the file lies; endless in the memory."""
-        return disk.size(self._folder) if self._folder else math.inf
+        return files.size(self._folder) if self._folder else math.inf
 
     def put(self, blocks: Iterable[str]) -> Stretch:
         """Append a text; OSError where the disk has no room for it."""

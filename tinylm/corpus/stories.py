@@ -30,7 +30,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
-from tinylm.corpus.story_rules import RULES
+from tinylm.corpus.story_grammar import RULES
 from tinylm.corpus.story_words import BOYS, GIRLS, SKIES, TASKS, TRAPS, WORDS
 
 DEFAULT_BYTES = 4_000_000

@@ -11,12 +11,12 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
 
-from tui.widgets.keybar import KeyBar
-from tui.widgets.top import Sentence, TopBar
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.top_bar import Sentence, TopBar
 
 if TYPE_CHECKING:
     from tui.app import StudioApp
-    from tui.glyphs import Glyphs
+    from tui.terminal.glyphs import Glyphs
 
 
 REMARK_SECONDS = 4.0

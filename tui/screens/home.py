@@ -16,13 +16,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from tinylm import runs, settings
-from tinylm.config import STORIES, Budget, RunConfig
-from tinylm.console import printable
+from tinylm.cli.console import printable
+from tinylm.config import resolve
+from tinylm.config.schema import STORIES, Budget, RunConfig
 from tinylm.errors import TinyLMError
-from tui import reading
-from tui.glyphs import ASCII, Glyphs
+from tinylm.runs import folder
 from tui.screens.base import StudioScreen
+from tui.screens.data import texts as reading
+from tui.terminal.glyphs import ASCII, Glyphs
 
 TITLE = ("▀█▀ ▀█▀ █▄ █ █ █ █   █▄ ▄█", " █   █  █ ▀█ ▀█▀ █   █ ▀ █", " ▀  ▀▀▀ ▀  ▀  ▀  ▀▀▀ ▀   ▀")
 TITLE_ASCII = ("", "t i n y l m", "-----------")
@@ -263,7 +264,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
         self.query_one("#home-found", Static).update(self._machine())
 
     def _runs(self) -> str:
-        count = len(runs.list_runs(self.studio.home))
+        count = len(folder.list_runs(self.studio.home))
         return "none yet" if not count else f"{count} run{'s' * (count != 1)} in this home"
 
     def _machine(self) -> Content:
@@ -336,6 +337,6 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
     def action_length(self, budget: str) -> None:
         """Take this much time."""
         try:
-            self.studio.set_draft(settings.with_values(self.studio.draft, train={"budget": budget}))
+            self.studio.set_draft(resolve.with_values(self.studio.draft, train={"budget": budget}))
         except TinyLMError as error:
             self.studio.fault(error)

@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 if TYPE_CHECKING:
-    from tui.watch import Watch
+    from tui.live.watch import Watch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""The benchmarks of text work and of the start: what they report, and what they say where nothing comes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import made_up_text
+from tinylm import bench
+from tinylm.bench import start, tokenize
+from tinylm.bench.rows import Row
+from tinylm.cli import main
+from tinylm.errors import RunError
+
+
+def measured(module: str, home: Path, *flags: str) -> dict[str, Row]:
+    options = main.parser().parse_args(["--bench", module, *flags])
+    rows = {"start": start, "tokenize": tokenize}[module].measure(options, home)
+    return {row.name: row for row in rows}
+
+
+def test_each_stage_of_the_text_work_is_a_row(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenize, "RUNS", 2)
+    monkeypatch.setattr(tokenize, "find_spec", lambda _: None)
+    (tmp_path / "a.txt").write_text(made_up_text(0, 20_000))
+    rows = measured("tokenize", home, "--data", str(tmp_path / "a.txt"), "--set", "tokenizer.vocab_size=300")
+    for name in ("fingerprint", "read", "train", "encode", "baselines", "total"):
+        assert rows[f"tokenize.{name}"].unit == "s"
+        assert rows[f"tokenize.{name}"].value > 0
+        assert rows[f"tokenize.{name}.speed"].unit == "MB/s"
+    assert rows["tokenize.text"].value == pytest.approx(0.02, abs=0.001)
+    assert rows["tokenize.train"].limit is not None
+    assert rows["tokenize.peak_memory"].value > 10
+    assert not [row for row in rows.values() if row.peer]
+    assert list(home.iterdir()) == []
+
+
+def test_tokenizers_is_a_peer_where_it_is_installed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tokenizers")
+    monkeypatch.setattr(tokenize, "RUNS", 1)
+    (tmp_path / "a.txt").write_text(made_up_text(0, 20_000))
+    rows = measured("tokenize", home, "--data", str(tmp_path / "a.txt"), "--set", "tokenizer.vocab_size=300")
+    for name in ("text_work", "files_to_ids"):
+        assert rows[f"tokenize.{name}"].peer == "tokenizers"
+        assert rows[f"tokenize.{name}"].ratio
+
+
+def test_the_start_is_measured_in_new_processes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = 'import sys; print(\'torch\'); print(\'{"event": "planned"}\'); print(\'{"event": "step"}\')'
+    monkeypatch.setattr(start, "RUNS", 2)
+    monkeypatch.setattr(start, "_TRAIN", told)
+    monkeypatch.setattr(start, "_PROGRAM", [sys.executable, "-c", "print('\\x1b[1;1H' + 40 * 'x')"])
+    rows = measured("start", home)
+    assert list(rows) == [
+        f"start.{name}" for name in ("help", "version", "first_paint", "first_step_of_all", "first_step")
+    ]
+    assert all(row.value >= 0 and row.unit == "s" and row.runs == 2 for row in rows.values())
+
+
+def test_what_never_comes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "_TRAIN", "print('torch')")
+    with pytest.raises(RunError, match="before its first step"):
+        start._first_step(tmp_path, [])
+    monkeypatch.setattr(start, "_PROGRAM", [sys.executable, "-c", "print('\\x1b[2J\\x1b]22;default\\x07')"])
+    with pytest.raises(RunError, match="before it showed anything"):
+        start._first_paint(tmp_path)
+    monkeypatch.setattr(start, "PATIENCE", 0.1)
+    monkeypatch.setattr(start, "_PROGRAM", [sys.executable, "-c", "import time; time.sleep(60)"])
+    with pytest.raises(RunError, match="shows nothing"):
+        start._first_paint(tmp_path)
+
+
+def test_all_benchmarks_are_listed_with_what_they_measure(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    assert main.main(["--bench"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"{name} " in listed and meaning in listed for name, meaning in bench.BENCHMARKS.items())

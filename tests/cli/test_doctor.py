@@ -1,0 +1,43 @@
+"""`--doctor`: what it says of this machine is what was measured, and by which passes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_main import call
+from tests.native import code_in, give, needs_compiler
+from tinylm.cli import doctor
+from tinylm.hardware import device
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look of a moment."""
+    monkeypatch.setattr(device, "MEASURE_SECONDS", 0.05)
+    monkeypatch.setattr(doctor, "ROWS", 1)
+
+
+def test_it_says_what_it_measured(home: Path) -> None:
+    said = call("--doctor", "--json", "--home", home)
+    assert said.code == 0, said.err
+    values = json.loads(said.out)
+    assert values["device"] in ("cpu", "cuda", "mps")
+    assert values["home"] == str(home)
+    assert values["runs"] == 0
+    speeds = values["tokens_per_second"]
+    assert any(which.startswith(f"{values['threads']} ") for which in speeds)
+    assert values["compiled"] is False
+    assert all(isinstance(speed, int) and speed > 0 for speed in speeds.values())
+    words = call("--doctor", "--home", home)
+    assert "not compiled" in words.out
+    assert str(home) in words.out
+
+
+@needs_compiler
+def test_it_measures_our_own_passes_where_they_are_there(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    give(code_in(tmp_path_factory), home)
+    said = call("--doctor", "--home", home)
+    assert said.code == 0, said.err
+    assert "by our own compiled passes" in said.out
+    assert "not compiled" not in said.out

@@ -1,0 +1,746 @@
+"""The command line as a stranger uses it: what it says, what it leaves behind, and with which code it exits."""
+
+import errno
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tinylm import __version__, events
+from tinylm.cli import console, headless, main
+from tinylm.config import resolve
+from tinylm.errors import DivergedError
+from tinylm.runs import checkpoint
+from tinylm.runs import folder as runs
+from tinylm.runs.folder import RunFolder
+
+TINY = [
+    argument
+    for setting in (
+        "model.n_layer=1", "model.n_embd=16", "model.n_head=2", "model.n_kv_head=1", "model.head_size=8",
+        "model.block_size=16", "tokenizer.vocab_size=280", "train.batch_size=2", "train.eval_iters=1",
+        "train.threads=1", "train.precision=fp32", "train.compile=off", "sample.max_new_tokens=12",
+    )
+    for argument in ("--set", setting)
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a call answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+def call(*arguments: object, stdin: str | None = "") -> Said:
+    """Run the program in this process; with None for `stdin` it is left as it is."""
+    out, err, before = io.StringIO(), io.StringIO(), sys.stdin
+    if stdin is not None:
+        sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8")), encoding="utf-8")
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main.main([str(argument) for argument in arguments])
+    finally:
+        sys.stdin = before
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def spawn(*arguments: object, **more: object) -> subprocess.Popen[bytes]:
+    """Run the program in a process of its own."""
+    command = [sys.executable, "-m", "tui", *(str(argument) for argument in arguments)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, **{"stdin": pipe, "stdout": pipe, "stderr": pipe, **more})  # type: ignore[call-overload,no-any-return]
+
+
+def one_message(err: str) -> str:
+    """The one message that a person got, after the sign of life; it says what is wrong and how to mend it."""
+    lines = [line for line in err.splitlines() if not line.startswith("Reading ")]
+    assert len(lines) == 1, err
+    assert "Traceback" not in err
+    assert len(re.findall(r"[.!?](?= |$)", lines[0])) >= 2, err
+    assert lines[0].endswith((".", "?"))
+    return lines[0]
+
+
+def left_behind(home: Path) -> list[str]:
+    """What a refused training left of a run, besides the cache that may be deleted at any time."""
+    runs_left = [str(path.relative_to(home)) for path in home.glob("runs/*")]
+    return runs_left + [str(path.relative_to(home)) for path in home.glob("cache/texts/making-*")]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
+    """A home with a finished run, `one`, of 12 steps; not to be changed."""
+    home = tmp_path_factory.mktemp("trained")
+    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 12, "--run", "one")
+    assert said.code == 0, said.err
+    return home
+
+
+@pytest.fixture
+def finished(trained: Path, tmp_path: Path) -> Path:
+    """A home with the same run, to do with as one likes."""
+    return Path(shutil.copytree(trained, tmp_path / "finished"))
+
+
+# ---- faults that a person can mend --------------------------------------------------------------------------------
+
+EMPTY, BLANK, SHORT = "empty.txt", "blank.txt", "short.txt"
+
+REFUSED = {
+    "unknown flag": (["--foo"], "--foo"),
+    "two modes": (["--train", "--runs"], "--runs"),
+    "two budgets": (["--train", "--time", "2m", "--steps", "3"], "--steps"),
+    "no time": (["--train", "--time", "0"], "'0'"),
+    "zero seconds": (["--train", "--time", "0s"], "0s"),
+    "time in words": (["--train", "--time", "abc"], "abc"),
+    "no steps": (["--train", "--steps", "0"], "0"),
+    "negative steps": (["--train", "--steps", "-3"], "-3"),
+    "steps in words": (["--train", "--steps", "many"], "many"),
+    "no epochs": (["--train", "--epochs", "0"], "0"),
+    "epochs that are no number": (["--train", "--epochs", "nan"], "nan"),
+    "endless epochs": (["--train", "--epochs", "inf"], "inf"),
+    "negative seed": (["--train", "--seed", "-1"], "train.seed"),
+    "empty file": (["--train", "--data", EMPTY], EMPTY),
+    "blank file": (["--train", "--data", BLANK], BLANK),
+    "pictures": (["--train", "--data", "pictures"], "picture"),
+    "missing file": (["--train", "--data", "missing.txt"], "missing.txt"),
+    "no path": (["--train", "--data", ""], "--data"),
+    "short text": (["--train", "--data", SHORT], "too short"),
+    "heads": (["--train", "--set", "model.n_head=7", "--set", "model.n_kv_head=4"], "model.n_head=7"),
+    "huge batch": (["--train", "--set", "train.batch_size=huge"], "train.batch_size"),
+    "set without value": (["--train", "--set", "model.n_layer"], "KEY=VALUE"),
+    "set of an unknown key": (["--train", "--set", "model.n_layers=2"], "model.n_layer?"),
+    "set without group": (["--train", "--set", "n_layer=2"], "model.n_layer?"),
+    "unknown key in a file": (["--train", "--config", "unknown.toml"], "model.n_layers"),
+    "missing config": (["--train", "--config", "none.toml"], "none.toml"),
+    "broken config": (["--train", "--config", "broken.toml"], "broken.toml"),
+    "binary config": (["--train", "--config", "binary.toml"], "binary.toml"),
+    "folder as config": (["--train", "--config", "pictures"], "pictures"),
+    "unknown preset": (["--train", "--preset", "nope"], "quick"),
+    "device that is not there": (["--train", "--device", "mps" if sys.platform == "linux" else "cuda"], "device"),
+    "device that is none": (["--train", "--device", "quantum"], "quantum"),
+    "precision of a GPU": (["--train", "--device", "cpu", "--set", "train.precision=fp16"], "fp16"),
+    "nothing to resume": (["--train", "--resume"], "no run"),
+    "resume of a stranger": (["--train", "--resume", "--run", "x"], "x"),
+    "resume without train": (["--resume"], "--train"),
+    "checkpoint without generate": (["--train", "--checkpoint", "best"], "--generate"),
+    "path as a name": (["--train", "--run", "../x"], "../x"),
+    "no name": (["--train", "--run", ""], "''"),
+    "long name": (["--train", "--run", "x" * 65], "64"),
+    "nothing to generate from": (["--generate", "hi"], "no run"),
+    "generate from a stranger": (["--generate", "hi", "--run", "x"], "x"),
+    "home that is a file": (["--train", "--home", EMPTY], EMPTY),
+    "listing a home that is a file": (["--runs", "--home", EMPTY], EMPTY),
+    "one step for two phases": (["--train", "--preset", "seed", "--steps", "1"], "2 phases"),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
+    """A folder with files of every unhappy kind."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / EMPTY).touch()
+    (folder / BLANK).write_text(" \n\n\t \u3000\n")
+    (folder / SHORT).write_text("Once upon a time.")
+    (folder / "pictures").mkdir()
+    (folder / "pictures" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    (folder / "unknown.toml").write_text("[model]\nn_layers = 2\n")
+    (folder / "broken.toml").write_text("[model\nn_layer = ")
+    (folder / "binary.toml").write_bytes(bytes(range(256)))
+    shutil.copy(tiny_file, folder / "book.txt")
+    return folder
+
+
+@pytest.mark.parametrize(("arguments", "told"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused(arguments: list[str], told: str, place: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    before = sorted(path.name for path in place.rglob("*"))
+    if "--train" in arguments:
+        own = [argument for argument in ("--home", str(home)) if "--home" not in arguments]
+        text = [argument for argument in ("--data", "book.txt") if "--data" not in arguments]
+        # Whatever is accepted by mistake is over soon.
+        length = [] if {"--time", "--steps", "--epochs", "--resume"} & set(arguments) else ["--steps", "2"]
+        tiny = [] if "--resume" in arguments else TINY
+        arguments = ["--train", *own, *text, *tiny, *length, *(item for item in arguments if item != "--train")]
+    elif "--home" not in arguments:
+        arguments = [*arguments, "--home", str(home)]
+    said = call(*arguments)
+    assert said.code == 2, said.err
+    assert said.out == ""
+    assert told in one_message(said.err)
+    assert left_behind(home) == []
+    assert sorted(path.name for path in place.rglob("*")) == before
+
+
+def test_a_hint_on_a_short_text_helps(place: Path, home: Path) -> None:
+    """The smaller context that is proposed must be small enough, or not be proposed."""
+    (place / "two.txt").write_text("The fox saw the mill. " * 12)
+    for name in (SHORT, "two.txt"):
+        said = call("--train", "--home", home, "--data", place / name, "--steps", 1, "--set", "train.threads=1")
+        assert said.code == 2
+        for proposed in re.findall(r"--set (model\.block_size=\d+)", said.err):
+            again = call(*("--train", "--home", home, "--data", place / name, *TINY, "--steps", 1, "--set", proposed))
+            assert again.code == 0, f"{said.err}{again.err}"
+
+
+def test_a_name_that_is_taken(trained: Path, tiny_file: Path) -> None:
+    before = sorted(path.name for path in (trained / "runs" / "one").rglob("*"))
+    said = call("--train", "--home", trained, "--data", tiny_file, *TINY, "--steps", 2, "--run", "one")
+    assert said.code == 2
+    assert "--resume" in one_message(said.err)
+    assert sorted(path.name for path in (trained / "runs" / "one").rglob("*")) == before
+
+
+@pytest.mark.parametrize("which", ["99", "-1", "../x", "newest", "", "9" * 5000])
+def test_a_checkpoint_that_is_not_there(which: str, trained: Path) -> None:
+    said = call("--generate", "hi", "--home", trained, f"--checkpoint={which}")
+    if which:
+        assert said.code == 2
+        assert "12" in one_message(said.err)
+    else:  # nothing named: the default
+        assert said.code == 0
+
+
+@pytest.mark.parametrize(
+    "assignment", ["model.n_layer=2", "sample.temperature=-1", "sample.seed", "sample.x=1", "temperature=1", "sample=3"]
+)
+def test_generate_refuses_what_does_not_change_how_it_writes(assignment: str, trained: Path) -> None:
+    said = call("--generate", "hi", "--home", trained, "--set", assignment)
+    assert said.code == 2
+    assert said.out == ""
+    assert one_message(said.err)
+
+
+@pytest.mark.parametrize("damage", ["config.toml", "tokenizer.json", "model.safetensors", "state.json"])
+def test_generate_from_a_damaged_run(damage: str, finished: Path) -> None:
+    for file in (finished / "runs" / "one").rglob(damage):
+        file.write_bytes(b"\x00\xffdamaged")
+    said = call("--generate", "hi", "--home", finished)
+    assert said.code == 2
+    assert one_message(said.err)
+
+
+def test_a_home_that_may_not_be_written(tiny_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
+    assert said.code == 2
+    assert "--home" in one_message(said.err)
+    assert left_behind(home) == []
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("written", range(5))
+def test_a_disk_that_is_full_at_the_start(
+    written: int, tiny_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes `written` more files and then no more: tokens, configuration, configuration with intervals."""
+    real, left = os.fsync, [written]
+
+    def fsync(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise FULL
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
+    assert said.code == 2
+    assert "room" in said.err
+    assert "Traceback" not in said.err
+    assert left_behind(home) == []
+
+
+def test_a_disk_that_is_full_while_copying(tiny_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def full(*_: object, **__: object) -> None:
+        raise FULL
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
+    assert said.code == 2
+    assert "room" in one_message(said.err)
+    assert "None" not in said.err
+    assert left_behind(home) == []
+
+
+def test_a_cuda_device_where_there_is_none(tiny_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for mode in (["--train", "--data", tiny_file, *TINY, "--steps", 2], ["--generate", "hi"]):
+        said = call(*mode, "--home", home, "--device", "cuda")
+        assert said.code == 2
+        one_message(said.err)
+    assert left_behind(home) == []
+
+
+def test_a_text_whose_name_is_no_unicode(tiny_file: Path, home: Path, tmp_path: Path) -> None:
+    """Latin-1 names come off old disks; such a text is trained on, or refused in words."""
+    name = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    shutil.copy(os.fsencode(tiny_file), name)
+    said = call("--train", "--home", home, "--data", os.fsdecode(name), *TINY, "--steps", 2)
+    assert said.code in (0, 2), said.err
+    if said.code == 2:
+        one_message(said.err)
+        assert left_behind(home) == []
+
+
+def test_names_in_messages_cannot_steer_the_terminal(home: Path, place: Path) -> None:
+    for arguments in (["--data", "a\x1b]0;x\x07\x1b[2J.txt"], ["--config", "\x1b[31m.toml"], ["--run", "\x1b[31m"]):
+        text = [] if "--data" in arguments else ["--data", place / "book.txt"]
+        said = call("--train", "--home", home, *arguments, *text, *TINY, "--steps", 2)
+        assert said.code == 2
+        assert "\x1b" not in said.err
+        assert "\x07" not in said.err
+
+
+# ---- our own faults -----------------------------------------------------------------------------------------------
+
+
+def test_a_fault_of_ours_is_one_sentence_and_a_log_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> int:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(headless, "run", crash)
+    said = call("--runs", "--home", home)
+    assert said.code == 1
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert "boom" not in said.err
+    (log,) = (home / "logs").iterdir()
+    assert str(log) in said.err
+    assert "boom" in log.read_text()
+    assert "Traceback" in log.read_text()
+
+
+def test_a_fault_of_ours_where_no_log_can_be_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> int:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(headless, "run", crash)
+    said = call("--runs", "--home", place / EMPTY)
+    assert said.code == 1
+    assert "boom" in said.err
+
+
+def test_a_training_that_diverges(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(*_: object) -> int:
+        raise DivergedError("It went up.", "Go lower.")
+
+    monkeypatch.setattr(headless, "run", diverge)
+    said = call("--runs", "--home", home)
+    assert (said.code, said.err) == (3, "It went up. Go lower.\n")
+
+
+# ---- --version and --help -----------------------------------------------------------------------------------------
+
+
+def test_version_and_help() -> None:
+    said = call("--version")
+    assert (said.code, said.out, said.err) == (0, f"tinylm-studio {__version__}\n", "")
+    said = call("--help")
+    assert (said.code, said.err) == (0, "")
+    promised = (
+        "--train --generate --runs --doctor --version --data --preset --config --set --time --steps --epochs --run"
+    )
+    for flag in [*promised.split(), "--resume", "--checkpoint", "--device", "--seed", "--home", "--json", "--plain"]:
+        assert re.search(rf"^  (-h, )?{flag}\b", said.out, re.MULTILINE), flag
+
+
+def test_flags_are_not_abbreviated() -> None:
+    assert call("--vers").code == 2
+
+
+# ---- --train ------------------------------------------------------------------------------------------------------
+
+
+def test_json_is_the_whole_of_stdout(home: Path, tiny_file: Path) -> None:
+    said = call(
+        *("--train", "--home", home, "--data", tiny_file, "--preset", "seed", *TINY, "--steps", 12, "--json"),
+        *("--run", "json", "--seed", 5, "--device", "cpu"),
+    )
+    assert (said.code, said.err) == (0, "")
+    told = [events.from_json(line) for line in said.out.splitlines()]
+    started, last = told[0], told[-1]
+    assert isinstance(started, events.RunStarted)
+    assert (started.run, started.dir, started.resumed_from) == ("json", str(home / "runs" / "json"), None)
+    assert isinstance(last, events.Finished)
+    assert (last.reason, last.step) == ("budget", 12)
+    steps = [event for event in told if isinstance(event, events.StepDone)]
+    assert [event.step for event in steps] == list(range(1, 13))
+    assert [event.phase for event in steps] == ["cyclic"] * 6 + ["cosine"] * 6
+    (plan,) = (event for event in told if isinstance(event, events.Planned))
+    assert [(span.name, span.first, span.last) for span in plan.phases] == [("cyclic", 1, 6), ("cosine", 7, 12)]
+    assert sum(isinstance(event, events.Finished | events.Failed) for event in told) == 1
+    log = (home / "runs" / "json" / "events.jsonl").read_text(encoding="utf-8")
+    assert log == said.out
+    config = runs.open_run(home, "json").config()
+    assert (config.train.seed, config.train.device, config.preset) == (5, "cpu", "seed")
+    assert "auto" not in (config.train.precision, config.train.compile, config.train.eval_interval)
+
+
+def test_plain_ends_with_a_summary_on_stdout(home: Path, tiny_file: Path) -> None:
+    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 3, "--plain")
+    assert said.code == 0
+    (run,) = runs.list_runs(home)
+    assert re.match(r"tiny-\d{8}-\d{6}$", run.name)
+    assert said.out.startswith("Trained 3 steps")
+    assert "bits per byte" in said.out
+    assert str(run.path) in said.out
+    assert f"Run {run.name}" in said.err
+    assert "Traceback" not in said.err
+    assert (run.path / "card.md").exists()
+
+
+def test_a_run_stands_alone(finished: Path, tiny_text: str) -> None:
+    """Without cache, moved to another place, it still goes on and writes."""
+    shutil.rmtree(finished / "cache")
+    moved = finished.rename(finished.parent / "elsewhere")
+    assert call("--generate", "The", "--home", moved).code == 0
+    said = call("--train", "--resume", "--home", moved, "--steps", 14)
+    assert said.code == 0, said.err
+    assert tiny_text
+
+
+def test_epochs_are_passes_over_the_text(home: Path, tiny_file: Path) -> None:
+    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--epochs", "0.01", "--json")
+    assert said.code == 0
+    told = [events.from_json(line) for line in said.out.splitlines()]
+    (data,) = (event for event in told if isinstance(event, events.DataPrepared))
+    last = told[-1]
+    assert isinstance(last, events.Finished)
+    assert last.tokens == pytest.approx(0.01 * data.train_tokens, abs=32 + 16)
+
+
+# ---- --resume -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [[], ["--steps", "12"], ["--set", "model.n_layer=1"], ["--device", "cpu"], ["--json"]])
+def test_resuming_a_finished_run_says_so(more: list[str], finished: Path) -> None:
+    before = (finished / "runs" / "one" / "events.jsonl").read_bytes()
+    said = call("--train", "--resume", "--home", finished, *more)
+    assert said.code == 0
+    assert said.out == ""
+    assert "finished" in said.err
+    assert (finished / "runs" / "one" / "events.jsonl").read_bytes() == before
+
+
+def test_a_smaller_budget_does_not_reopen_a_finished_run(finished: Path) -> None:
+    before = (finished / "runs" / "one" / "events.jsonl").read_bytes()
+    said = call("--train", "--resume", "--home", finished, "--steps", 5)
+    assert said.code == 0
+    assert "finished" in said.err
+    assert (finished / "runs" / "one" / "events.jsonl").read_bytes() == before
+
+
+def test_resuming_with_more_steps_goes_on(finished: Path) -> None:
+    said = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20, "--json")
+    assert (said.code, said.err) == (0, "")
+    told = [events.from_json(line) for line in said.out.splitlines()]
+    (started,) = (event for event in told if isinstance(event, events.RunStarted))
+    assert started.resumed_from == 12
+    assert [event.step for event in told if isinstance(event, events.StepDone)] == list(range(13, 21))
+    state = runs.open_run(finished, "one").state()
+    assert [step.step for step in state.steps] == list(range(1, 21))
+    assert state.finished
+    assert state.finished.step == 20
+
+
+def test_the_summary_of_a_resumed_run_is_as_full_as_any(finished: Path) -> None:
+    said = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20)
+    assert said.code == 0
+    assert "Nothing was held out" not in said.out
+    assert "bits per byte" in said.out
+    assert "blind guessing" in said.out
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--set", "model.n_layer=2"], "model.n_layer"),
+        (["--seed", "9"], "train.seed"),
+        (["--preset", "seed"], "model."),
+        (["--data", "other.txt"], "data.sources"),
+    ],
+)
+@pytest.mark.parametrize("budget", [[], ["--steps", "20"]])
+def test_resuming_with_another_setting_is_refused(
+    more: list[str], named: str, budget: list[str], finished: Path
+) -> None:
+    before = (finished / "runs" / "one" / "events.jsonl").read_bytes()
+    said = call("--train", "--resume", "--home", finished, "--run", "one", *more, *budget)
+    assert said.code == 2
+    assert named in one_message(said.err)
+    assert (finished / "runs" / "one" / "events.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_resuming_with_the_options_it_was_begun_with(
+    relative: bool, finished: Path, tiny_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_file.parent)
+    text = tiny_file.name if relative else tiny_file
+    said = call("--train", "--resume", "--home", finished, "--run", "one", "--data", text, *TINY, "--steps", 14)
+    assert said.code == 0, said.err
+
+
+def test_resuming_with_auto_where_auto_was_chosen(finished: Path) -> None:
+    auto = ["--set", "train.precision=auto", "--set", "train.compile=auto", "--set", "train.eval_interval=auto"]
+    said = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 14, *auto, "--device", "auto")
+    assert said.code == 0, said.err
+
+
+def test_resuming_without_a_checkpoint_starts_over(finished: Path) -> None:
+    run = RunFolder(finished / "runs" / "one")
+    shutil.rmtree(run.checkpoints)
+    lines = run.events_file.read_text().splitlines()
+    run.events_file.write_text("\n".join(lines[:-4]) + '\n{"event": "st')
+    said = call("--train", "--resume", "--home", finished, "--json")
+    assert said.code == 0, said.err
+    assert [step.step for step in run.state().steps] == list(range(1, 13))
+    told = [events.from_json(line) for line in run.events_file.read_text().splitlines()]
+    assert isinstance(told[0], events.RunStarted)
+
+
+def test_a_run_that_is_being_trained_is_left_alone(finished: Path) -> None:
+    lock = RunFolder(finished / "runs" / "one").lock()
+    try:
+        said = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20)
+    finally:
+        lock.release()
+    assert said.code == 2
+    assert "another process" in one_message(said.err)
+
+
+# ---- --generate ---------------------------------------------------------------------------------------------------
+
+
+def test_generate_streams_the_prompt_and_what_follows(trained: Path) -> None:
+    said = call("--generate", "The fox", "--home", trained, "--run", "one")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("The fox")
+    assert len(said.out) > len("The fox\n")
+    assert said.out.endswith("\n")
+
+
+def test_the_same_seed_writes_the_same(trained: Path) -> None:
+    texts = [call("--generate", "The", "--home", trained, "--seed", seed).out for seed in (4, 4, 5)]
+    assert texts[0] == texts[1] != texts[2]
+    assert call("--generate", "The", "--home", trained, "--set", "sample.seed=5").out == texts[2]
+
+
+def test_generate_reads_its_prompt_from_stdin(trained: Path) -> None:
+    said = call("--generate", "-", "--home", trained, stdin="The café owner\n")
+    assert said.code == 0
+    assert said.out.startswith("The café owner\n")
+
+
+@pytest.mark.parametrize("prompt", ["", "漢字 🦊 \x00 \udce9", "a" * 3000, " "])
+def test_generate_takes_any_prompt(prompt: str, trained: Path) -> None:
+    said = call(f"--generate={prompt}", "--home", trained, "--set", "sample.max_new_tokens=2")
+    assert (said.code, said.err) == (0, "")
+
+
+@pytest.mark.parametrize("which", ["latest", "best", "12"])
+def test_generate_reads_the_checkpoint_that_is_named(which: str, trained: Path) -> None:
+    assert call("--generate", "The", "--home", trained, "--checkpoint", which).code == 0
+
+
+# ---- --runs -------------------------------------------------------------------------------------------------------
+
+
+def test_runs_where_there_are_none(home: Path) -> None:
+    said = call("--runs", "--home", home)
+    assert said.code == 0
+    assert "--train" in said.out
+    assert call("--runs", "--home", home, "--json").out == ""
+    assert list(home.iterdir()) == []
+
+
+def test_runs_as_a_table_and_as_lines(trained: Path) -> None:
+    said = call("--runs", "--home", trained)
+    assert (said.code, said.err) == (0, "")
+    assert "one" in said.out
+    assert "finished" in said.out
+    assert "tiny.txt" in said.out
+    (row,) = (json.loads(line) for line in call("--runs", "--home", trained, "--json").out.splitlines())
+    assert (row["run"], row["state"], row["step"]) == ("one", "finished", 12)
+    assert row["val_bpb"] > 0
+    assert row["dir"] == str(trained / "runs" / "one")
+
+
+def test_runs_in_every_state(finished: Path) -> None:
+    lines = (finished / "runs" / "one" / "events.jsonl").read_bytes().splitlines(keepends=True)
+    endings = {
+        "interrupted": lines[:-1],
+        "failed": [*lines[:-1], events.to_json(events.Failed("a", "b", "c")).encode()],
+        "stopped": [*lines[:-1], lines[-1].replace(b'"budget"', b'"stopped"')],
+        "empty": [],
+    }
+    for name, kept in endings.items():
+        shutil.copytree(finished / "runs" / "one", finished / "runs" / name)
+        (finished / "runs" / name / "events.jsonl").write_bytes(b"".join(kept))
+    (finished / "runs" / "empty" / "config.toml").write_text("format = 1\nwarp = 9\n")
+    assert call("--runs", "--home", finished).code == 0
+    rows = {row["run"]: row for row in map(json.loads, call("--runs", "--home", finished, "--json").out.splitlines())}
+    states = {name: row["state"] for name, row in rows.items()}
+    assert states == {name: name for name in endings} | {"one": "finished", "empty": "damaged"}
+
+
+def test_runs_shows_names_of_texts_as_they_are(finished: Path) -> None:
+    """Square brackets are no markup, and nothing in another person's run steers the terminal."""
+    run = RunFolder(finished / "runs" / "one")
+    sources = ["my [draft] book.txt", "a\x1b[2Jb.txt"]
+    run.config_file.write_bytes(resolve.to_toml(resolve.with_values(run.config(), data={"sources": sources})).encode())
+    said = call("--runs", "--home", finished)
+    assert said.code == 0
+    assert "[draft]" in said.out
+    assert "\x1b" not in said.out
+
+
+# ---- processes of their own ---------------------------------------------------------------------------------------
+
+
+ENDLESS = ["--steps", 10**6, "--set", "train.eval_interval=100000", "--set", "train.sample_interval=100000"]
+
+
+def check_stopped(home: Path) -> None:
+    """The run ended well: with a checkpoint of its last step that loads, and let go of."""
+    run = RunFolder(home / "runs" / "one")
+    state = run.state()
+    assert state.finished
+    assert state.finished.reason == "stopped"
+    found, faults = checkpoint.newest_whole(run)
+    assert found
+    assert faults == []
+    assert found.state.step == state.finished.step == state.steps[-1].step
+    assert not run.is_locked()
+    assert call("--generate", "The", "--home", home).code == 0
+
+
+def test_an_interrupt_stops_with_a_checkpoint(home: Path, tiny_file: Path) -> None:
+    process = spawn("--train", "--home", home, "--data", tiny_file, *TINY, *ENDLESS, "--run", "one", "--json")
+    assert process.stdout
+    for line in process.stdout:
+        if b'"step"' in line:
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert b'"finished"' in out.splitlines()[-1]
+    check_stopped(home)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_stops_with_a_checkpoint(
+    number: signal.Signals, code: int, home: Path, tiny_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(_: console.Json, event: events.Event) -> None:
+        if isinstance(event, events.StepDone) and event.step == 3:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(console.Json, "event", send)
+    said = call("--train", "--home", home, "--data", tiny_file, *TINY, *ENDLESS, "--run", "one", "--json")
+    assert said.code == code
+    check_stopped(home)
+
+
+@pytest.fixture(scope="module")
+def piped(trained: Path) -> Callable[..., tuple[int, bytes, bytes]]:
+    """Run the program into `head -c 20`; gives its exit code, what was read and what it complained."""
+
+    def run(*arguments: object) -> tuple[int, bytes, bytes]:
+        process = spawn("--home", trained, *arguments)
+        assert process.stdout
+        assert process.stderr
+        taken = process.stdout.read(20)
+        process.stdout.close()
+        err = process.stderr.read()
+        return process.wait(timeout=30), taken, err
+
+    return run
+
+
+@pytest.mark.parametrize("mode", ["generate", "train"])
+def test_a_closed_pipe_is_quiet(
+    mode: str, piped: Callable[..., tuple[int, bytes, bytes]], tiny_file: Path, tmp_path: Path
+) -> None:
+    arguments = {
+        "generate": ["--generate", "The fox saw the moon", "--set", "sample.max_new_tokens=300"],
+        "train": ["--train", "--data", tiny_file, *TINY, "--steps", 1000, "--json", "--run", tmp_path.name],
+    }[mode]
+    code, taken, err = piped(*arguments)
+    assert len(taken) == 20
+    assert b"Traceback" not in err
+    assert b"BrokenPipe" not in err
+    assert b"our fault" not in err
+    assert code in (0, 128 + signal.SIGPIPE), err
+
+
+@pytest.mark.parametrize("arguments", [["--runs"], ["--runs", "--json"], ["--help"]], ids=" ".join)
+def test_nobody_reads_at_all(arguments: list[str], trained: Path) -> None:
+    """The pipe is closed before the first word."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = spawn("--home", trained, *arguments, stdout=writer)
+    os.close(writer)
+    _, err = process.communicate(timeout=30)
+    assert err == b""
+    assert process.returncode in (0, 128 + signal.SIGPIPE)
+
+
+def test_a_prompt_on_stdin_that_is_no_text(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a locale such as en_US.UTF-8, Python reads its stdin strictly."""
+    monkeypatch.setattr(
+        sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9 \xff\n"), encoding="utf-8", errors="strict")
+    )
+    said = call("--generate", "-", "--home", trained, "--set", "sample.max_new_tokens=2", stdin=None)
+    assert said.code in (0, 2), said.err
+    assert said.code == 2 or said.out.startswith("caf")
+
+
+def test_a_prompt_from_a_stdin_that_is_closed(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    said = call("--generate", "-", "--home", trained, "--set", "sample.max_new_tokens=2", stdin=None)
+    assert said.code in (0, 2), said.err
+
+
+def test_a_terminal_that_does_not_know_every_character(trained: Path) -> None:
+    """An old locale is no reason to fail: what cannot be shown is replaced."""
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="latin-1")
+    with redirect_stdout(out):
+        code = main.main(["--generate", "漢字 café", "--home", str(trained), "--set", "sample.max_new_tokens=2"])
+        out.flush()
+    assert code == 0
+    assert b"caf\xe9" in raw.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_given_back() -> Iterator[None]:
+    """Whatever a training in this process does with signals, it undoes."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    yield
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before

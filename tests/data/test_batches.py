@@ -1,0 +1,411 @@
+"""Batches, held-out windows, and the wall between them."""
+
+import json
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinylm.config.schema import RunConfig
+from tinylm.corpus import split
+from tinylm.data import prepare
+from tinylm.data.batches import Batches, Corpus, HeldOut, Stream, mix, permute
+from tinylm.data.dataset import Layout, Segment
+from tinylm.data.tokenizer import Tokenizer
+from tinylm.errors import DataError, RunError
+from tinylm.model.transformer import IGNORED
+
+CPU = torch.device("cpu")
+BYTES = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
+ENDLESS = copy(BYTES)
+ENDLESS.vocab_size = 1 << 32
+Configured = Callable[..., RunConfig]
+
+
+def corpus_of(folder: Path, ids: np.ndarray, layout: Layout | None = None) -> Corpus:
+    """A corpus of given ids, each of which its tokenizer knows; one training segment unless `layout` says otherwise."""
+    (folder / "data").mkdir(parents=True)
+    ids.tofile(folder / "data" / "tokens.bin")
+    layout = layout or Layout(str(ids.dtype), {"g": [Segment(0, len(ids), False, False)]}, [], 0, 0, {}, [])
+    (folder / "data" / "data.json").write_text(layout.to_json(), encoding="utf-8")
+    (folder / "tokenizer.json").write_text(BYTES.to_json(), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tokenizer, "from_json", lambda _: ENDLESS)
+        return Corpus(folder, CPU)
+
+
+def counting(folder: Path, size: int, block_size: int) -> Stream:
+    """A stream whose ids are their own places."""
+    return corpus_of(folder, np.arange(size, dtype=np.uint32)).stream("g", block_size)
+
+
+# --- the wall between training and held-out text -------------------------------------------------------------
+
+
+@pytest.fixture
+def places(home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Prepares a text in which every character stands once, so that an id tells its place."""
+
+    def make(placement: str, size: int = 5000, **groups: object) -> Path:
+        monkeypatch.setattr(split, "MIN_SPANS_CHARS", 1000)
+        path = tmp_path / "places.txt"
+        path.write_text("".join(map(chr, range(0x4E00, 0x4E00 + size))), encoding="utf-8")
+        config = tiny_config(
+            tokenizer={"kind": "char"},
+            data={"sources": [str(path)], "val_placement": placement, "val_fraction": 0.1},
+            **groups,
+        )
+        return prepare.prepare(config, home)
+
+    return make
+
+
+@pytest.mark.parametrize("windows", ["chunked", "every_offset"])
+@pytest.mark.parametrize("placement", ["tail", "spans"])
+def test_no_window_comes_near_held_out_text(places: Callable[..., Path], placement: str, windows: str) -> None:
+    size, block_size = 5000, 16
+    corpus = Corpus(places(placement, size), CPU)
+    end_of_text = corpus.tokenizer.end_of_text
+    held = torch.cat([corpus.read(torch.arange(start, end)) for start, end in corpus.layout.held_out])
+    held = held[held != end_of_text]  # a character's id is its place in the text
+    assert len(held) == pytest.approx(0.1 * size, abs=8)
+    forbidden = torch.zeros(size + 2 * block_size, dtype=torch.bool)
+    for shift in range(2 * block_size + 1):  # held-out text and a block on both sides of it
+        forbidden[held + shift] = True
+
+    [group] = corpus.layout.groups
+    batches = Batches(corpus.stream(group, block_size), windows, 64, seed=5)
+    seen = torch.zeros(size, dtype=torch.bool)
+    for step in range(2 * batches.windows_per_epoch // 64 + 1):  # two epochs and a bit
+        ids, targets = batches.draw(step)
+        for part in (ids, targets):
+            inside = part[part != end_of_text]
+            assert not forbidden[inside + block_size].any()
+            seen[inside] = True
+    # The wall takes no more than it must: all the rest was read.
+    allowed = ~forbidden[block_size : block_size + size]
+    assert torch.equal(seen, allowed)
+
+
+def test_the_wall_stands_in_the_layout_for_any_block(places: Callable[..., Path]) -> None:
+    corpus = Corpus(places("spans"), CPU)
+    [group] = corpus.layout.groups
+    segments = corpus.layout.groups[group]
+    assert [(part.before, part.after) for part in segments] == [
+        (False, True),
+        (True, True),
+        (True, True),
+        (True, True),
+        (True, False),
+    ]
+    for block_size in (8, 100):
+        walls = 8 * block_size
+        assert corpus.stream(group, block_size).tokens == corpus.train_tokens - walls
+
+
+# --- epochs --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [32, 33, 39, 40, 1000, 1023])
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_a_chunked_epoch_reads_each_token_once(tmp_path: Path, size: int, batch_size: int) -> None:
+    batches = Batches(counting(tmp_path, size, 8), "chunked", batch_size, seed=11)
+    per_epoch = batches.windows_per_epoch
+    steps = -(-3 * per_epoch // batch_size)
+    drawn = [batches.draw(step) for step in range(steps)]
+    ids, targets = (torch.cat([pair[i] for pair in drawn]) for i in (0, 1))
+    for epoch in range(3):
+        here = slice(epoch * per_epoch, (epoch + 1) * per_epoch)
+        for part in (ids[here], targets[here]):
+            counts = torch.bincount(part.flatten(), minlength=size)
+            assert counts.max() == 1
+            assert (counts == 0).sum() < 8
+        assert torch.equal((ids[here] + 1) % size, targets[here])
+
+
+def test_chunked_epochs_differ_in_order_and_in_phase(tmp_path: Path) -> None:
+    batches = Batches(counting(tmp_path, 1000, 8), "chunked", 125, seed=3)
+    first, second = batches.starts(0), batches.starts(1)
+    phases = [set((starts % 8).tolist()) for starts in (first, second)]
+    assert phases[0] != phases[1]
+    assert not torch.equal(first.argsort(), second.argsort())
+    assert not torch.equal(first.sort().values, first)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 200])
+def test_every_offset_is_visited_once_an_epoch(tmp_path: Path, batch_size: int) -> None:
+    size, block_size = 101, 8
+    batches = Batches(counting(tmp_path, size, block_size), "every_offset", batch_size, seed=2)
+    per_epoch = size - block_size
+    starts = torch.cat([batches.starts(step) for step in range(2 * per_epoch // batch_size + 1)])
+    for epoch in range(2):
+        assert starts[epoch * per_epoch : (epoch + 1) * per_epoch].sort().values.tolist() == list(range(per_epoch))
+    assert starts[:per_epoch].tolist() != starts[per_epoch : 2 * per_epoch].tolist()
+    ids, targets = batches.draw(0)
+    assert ids.shape == targets.shape == (batch_size, block_size)
+    assert torch.equal(ids + 1, targets)  # no window runs over the end of the text
+
+
+# --- documents -----------------------------------------------------------------------------------------------
+
+
+def told(folder: Path, lengths: list[int]) -> Stream:
+    """A stream of documents with so many bytes each, an end-of-text token before each and behind the last."""
+    end = [BYTES.end_of_text]
+    ids = np.concatenate([part for length in lengths for part in (end, np.arange(length))] + [end])
+    return corpus_of(folder, ids.astype(np.uint16)).stream("g", 8)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "most"),
+    [
+        ([20] * 30, 21),
+        ([20] * 18 + [30, 200], 31),  # 19 of 20 are no longer than that
+        ([100], 101),
+        ([5, 0, 5, 0, 5, 5, 5, 5], 6),  # an end behind which nothing stands ends no document
+    ],
+)
+def test_how_long_documents_are(tmp_path: Path, lengths: list[int], most: int) -> None:
+    assert told(tmp_path, lengths).document() == most
+
+
+def test_a_text_without_documents_is_one(tmp_path: Path) -> None:
+    assert counting(tmp_path, 100, 8).document() == 100
+
+
+# --- a pure function of (seed, step) -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("windows", ["chunked", "every_offset"])
+def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path, windows: str) -> None:
+    stream = counting(tmp_path, 300, 8)
+    batches = Batches(stream, windows, 6, seed=9)
+    in_order = [batches.draw(step)[0] for step in range(30)]
+    for step in [17, 3, 29, 0, 3]:
+        torch.manual_seed(step)
+        assert torch.equal(Batches(stream, windows, 6, seed=9).draw(step)[0], in_order[step])
+        assert torch.equal(batches.draw(step)[0], in_order[step])
+    assert not torch.equal(Batches(stream, windows, 6, seed=10).draw(0)[0], in_order[0])
+
+
+@pytest.mark.parametrize("windows", ["chunked", "every_offset"])
+def test_larger_batches_hold_the_same_windows_in_the_same_order(tmp_path: Path, windows: str) -> None:
+    stream = counting(tmp_path, 300, 8)
+    twos, sixes = (Batches(stream, windows, size, seed=9) for size in (2, 6))
+    for step in range(20):
+        assert torch.equal(sixes.starts(step), torch.cat([twos.starts(3 * step + i) for i in range(3)]))
+
+
+def test_a_step_far_away_costs_nothing(tmp_path: Path) -> None:
+    batches = Batches(counting(tmp_path, 300, 8), "chunked", 6, seed=9)
+    ids, _ = batches.draw(10**12)
+    assert ids.shape == (6, 8)
+
+
+@pytest.mark.parametrize("size", [*range(1, 70), 127, 128, 129, 255, 256, 257, 1000, 4095, 4096, 4097, 70_001])
+def test_permute_is_a_shuffle(size: int) -> None:
+    for key in (0, 1, 2**61):
+        assert permute(torch.arange(size), size, key).sort().values.tolist() == list(range(size))
+
+
+def test_permute_depends_on_its_key_and_leaves_its_input() -> None:
+    places = torch.arange(1000)
+    shuffles = [tuple(permute(places, 1000, key).tolist()) for key in range(20)]
+    assert len(set(shuffles)) == 20
+    assert torch.equal(places, torch.arange(1000))
+    one_by_one = [int(permute(torch.tensor([place]), 1000, 3)) for place in range(50)]
+    assert one_by_one == list(shuffles[3][:50])
+
+
+def test_permute_leaves_no_trace_of_the_order() -> None:
+    size = 10_000
+    for key in range(5):
+        shuffled = permute(torch.arange(size), size, key).double()
+        fixed = (shuffled == torch.arange(size)).sum()
+        correlation = torch.corrcoef(torch.stack((shuffled[:-1], shuffled[1:])))[0, 1]
+        drift = torch.corrcoef(torch.stack((shuffled, torch.arange(size).double())))[0, 1]
+        assert fixed < 12
+        assert abs(correlation) < 0.06
+        assert abs(drift) < 0.06
+
+
+@given(st.lists(st.integers(0, 2**63), min_size=1, max_size=4))
+def test_mix_fits_a_seed(numbers: list[int]) -> None:
+    assert 0 <= mix(*numbers) < 2**62
+    assert mix(*numbers) == mix(*numbers)
+
+
+def test_mix_tells_its_numbers_apart() -> None:
+    assert len({mix(a, b) for a in range(100) for b in range(100)}) == 10_000
+    assert mix(1) != mix(1, 0) != mix(0, 1)
+
+
+# --- held-out windows ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block_size", [8, 9, 100])
+@pytest.mark.parametrize("batch_size", [1, 3, 50])
+def test_held_out_windows_predict_each_id_once(tmp_path: Path, block_size: int, batch_size: int) -> None:
+    pieces = [(50, 67), (67, 69), (69, 70), (70, 79), (90, 171)]
+    corpus = corpus_of(tmp_path, np.arange(171, dtype=np.uint16))
+    windows = HeldOut.cut(pieces, block_size)
+    seen = []
+    for ids, targets in windows.batches(corpus, batch_size, block_size):
+        assert ids.shape == targets.shape == (batch_size, block_size)
+        counted = targets != IGNORED
+        assert torch.equal(ids[counted] + 1, targets[counted])
+        assert ((ids >= 50) & (ids < 171))[counted.any(1)].all()
+        seen += targets[counted].tolist()
+    assert seen == [place for start, end in pieces for place in range(start + 1, end)]
+    assert int(windows.lengths.sum()) == len(seen)
+
+
+def test_nothing_held_out_gives_no_batches(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, np.arange(40, dtype=np.uint16))
+    windows = HeldOut.cut([], 8)
+    assert list(windows.batches(corpus, 4, 8)) == []
+    assert len(windows.some(5, seed=1).starts) == 0
+    assert corpus.val_tokens == 0
+
+
+def test_some_windows_are_the_same_ones_for_the_same_seed() -> None:
+    windows = HeldOut.cut([(0, 1000)], 8)
+    some = windows.some(20, seed=4)
+    assert some.starts.tolist() == windows.some(20, seed=4).starts.tolist()
+    assert some.starts.tolist() != windows.some(20, seed=5).starts.tolist()
+    assert len(set(some.starts.tolist())) == 20
+    whole = windows.some(10**6, seed=4)
+    assert whole.starts.tolist() == windows.starts.tolist()
+    assert whole.lengths.tolist() == windows.lengths.tolist()
+
+
+# --- files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "ids"),
+    [("uint16", [0, 1, 32767, 32768, 65535] * 8), ("uint32", [0, 65536, 70_000, 2**31 - 1, 2**31, 2**32 - 1] * 7)],
+)
+def test_large_ids_keep_their_value(tmp_path: Path, dtype: str, ids: list[int]) -> None:
+    corpus = corpus_of(tmp_path, np.array(ids, dtype=dtype))
+    read = corpus.read(torch.arange(len(ids)).view(2, -1))
+    assert read.dtype == torch.int64
+    assert read.flatten().tolist() == ids
+    inputs, _ = corpus.stream("g", 8).windows(torch.tensor([0]))
+    assert inputs[0].tolist() == ids[:8]
+
+
+def test_reading_never_writes(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, np.arange(64, dtype=np.uint16))
+    before = (tmp_path / "data" / "tokens.bin").read_bytes()
+    corpus._ids[:] = 7
+    assert (tmp_path / "data" / "tokens.bin").read_bytes() == before
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 31])
+def test_a_text_that_is_too_short_is_refused_with_lengths(tmp_path: Path, tokens: int) -> None:
+    ids = np.zeros(100, dtype=np.uint16)
+    layout = Layout("uint16", {"g": [Segment(0, tokens, False, False)]}, [], 0, 0, {}, [])
+    corpus = corpus_of(tmp_path, ids, layout)
+    with pytest.raises(DataError, match="too short") as caught:
+        corpus.stream("g", 8)
+    assert f"{tokens:,}" in caught.value.message
+    assert "32" in caught.value.message
+    assert "more text" in caught.value.hint
+    assert "block_size" not in caught.value.hint  # there is no smaller one
+
+
+def test_the_context_that_is_proposed_for_a_short_text_works(tmp_path: Path) -> None:
+    for tokens in (0, 20, 31, 32, 70, 300, 1000):
+        layout = Layout("uint16", {"g": [Segment(0, tokens, False, False)]}, [], 0, 0, {}, [])
+        corpus = corpus_of(tmp_path / str(tokens), np.zeros(tokens + 1, dtype=np.uint16), layout)
+        with pytest.raises(DataError) as caught:
+            corpus.stream("g", 512)
+        assert ("block_size=" in caught.value.hint) == (tokens >= 32), tokens
+        if "block_size=" in caught.value.hint:
+            proposed = int(caught.value.hint.rstrip(".").rpartition("=")[2])
+            assert corpus.stream("g", proposed).tokens >= 4 * proposed
+
+
+def test_segments_shorter_than_their_walls_are_left_out(tmp_path: Path) -> None:
+    parts = [Segment(0, 100, False, True), Segment(100, 110, True, True), Segment(110, 200, True, False)]
+    layout = Layout("uint32", {"g": parts}, [], 0, 0, {}, [])
+    stream = corpus_of(tmp_path, np.arange(200, dtype=np.uint32), layout).stream("g", 8)
+    assert stream.tokens == 92 + 82
+    ids, targets = stream.windows(torch.tensor([88, 170]))
+    assert ids.tolist() == [[88, 89, 90, 91, 118, 119, 120, 121], [196, 197, 198, 199, 0, 1, 2, 3]]
+    assert targets[:, -1].tolist() == [122, 4]
+
+
+GOOD = Layout("uint16", {"g": [Segment(0, 90, False, True)]}, [(90, 100)], 0, 0, {}, [])
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        replace(GOOD, dtype="int64"),
+        replace(GOOD, dtype="float32"),
+        replace(GOOD, dtype="nonsense"),
+        replace(GOOD, held_out=[(90, 101)]),
+        replace(GOOD, groups={"g": [Segment(0, 101, False, True)]}),
+        replace(GOOD, dtype="uint32"),  # so that the file is half as long as it should be
+    ],
+    ids=range(6),
+)
+def test_files_that_do_not_fit_each_other_are_refused(tmp_path: Path, layout: Layout) -> None:
+    with pytest.raises(RunError) as caught:
+        corpus_of(tmp_path, np.zeros(100, dtype=np.uint16), layout)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("lost", ["data/tokens.bin", "data/data.json", "tokenizer.json"])
+def test_files_that_are_lost_or_empty_are_refused(tmp_path: Path, lost: str) -> None:
+    corpus_of(tmp_path, np.zeros(100, dtype=np.uint16), GOOD)
+    (tmp_path / lost).write_bytes(b"")
+    with pytest.raises(RunError):
+        Corpus(tmp_path, CPU)
+    (tmp_path / lost).write_bytes(b"\xff\xfe")
+    with pytest.raises(RunError):
+        Corpus(tmp_path, CPU)
+    (tmp_path / lost).unlink()
+    with pytest.raises(RunError):
+        Corpus(tmp_path, CPU)
+
+
+@pytest.mark.parametrize("part", [["a", 9], [-5, 9], [None, 9], [9, 3]])
+def test_places_that_are_no_places_are_refused(tmp_path: Path, part: list[object]) -> None:
+    corpus_of(tmp_path, np.zeros(100, dtype=np.uint16), GOOD)
+    table = json.loads(GOOD.to_json())
+    table["groups"]["g"][0] |= dict(zip(("start", "end"), part, strict=True))
+    (tmp_path / "data" / "data.json").write_text(json.dumps(table), encoding="utf-8")
+    with pytest.raises(RunError):
+        Corpus(tmp_path, CPU)
+
+
+def test_counts_of_tokens(tmp_path: Path) -> None:
+    layout = replace(GOOD, held_out=[(80, 90), (90, 100)], groups={"g": [Segment(0, 80, False, True)]})
+    corpus = corpus_of(tmp_path, np.zeros(100, dtype=np.uint16), layout)
+    assert corpus.train_tokens == 80
+    assert corpus.val_tokens == 18
+
+
+def test_a_batch_costs_the_same_whatever_the_size_of_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    read = Corpus.read
+
+    def counted(self: Corpus, places: torch.Tensor) -> torch.Tensor:
+        asked.append(places.numel())
+        return read(self, places)
+
+    monkeypatch.setattr(Corpus, "read", counted)
+    for size in (1000, 100_000):
+        batches = Batches(counting(tmp_path / str(size), size, 8), "chunked", 4, 1)
+        for step in (0, 7):
+            batches.draw(step)
+    assert asked == [4 * 9] * 4

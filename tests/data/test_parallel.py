@@ -1,0 +1,49 @@
+"""Results come in the order of the tasks, and tasks are not taken long before their results are."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tinylm.data import parallel
+from tinylm.data.parallel import in_order
+
+
+def test_results_come_in_order_from_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "processors", lambda: 3)
+    threads: set[int] = set()
+
+    def work(task: int) -> int:
+        threads.add(threading.get_ident())
+        time.sleep(0.002 * (task % 3))
+        return task * task
+
+    assert list(in_order(work, range(30))) == [i * i for i in range(30)]
+    assert len(threads) == 3
+
+
+def test_few_tasks_are_taken_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "processors", lambda: 2)
+    taken = 0
+
+    def tasks() -> Iterator[int]:
+        nonlocal taken
+        while taken < 100:
+            taken += 1
+            yield taken
+
+    for done in in_order(lambda task: task, tasks()):
+        assert taken <= done + 4
+
+
+def test_a_fault_is_the_callers() -> None:
+    def work(task: int) -> float:
+        return 1 / (task - 5)
+
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(work, range(50)))
+
+
+def test_this_process_has_a_processor() -> None:
+    assert parallel.processors() >= 1

@@ -1,0 +1,562 @@
+"""From files to token ids: what is held out, what the cache remembers, what is refused."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import made_up_text
+from tinylm import paths
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig, TokenizerConfig
+from tinylm.corpus import baselines, split
+from tinylm.corpus.reading import Text
+from tinylm.corpus.split import N_SPANS
+from tinylm.corpus.spool import Spool, Stretch
+from tinylm.corpus.stories import Story
+from tinylm.data import encode, prepare
+from tinylm.data.batches import Batches, Corpus
+from tinylm.data.dataset import Layout, Segment
+from tinylm.data.tokenizer import Tokenizer
+from tinylm.errors import ConfigError, DataError, RunError
+from tinylm.events import Event, StepDone
+from tinylm.runs.folder import open_run
+from tinylm.training.loop import resume, train
+
+Configured = Callable[..., RunConfig]
+
+
+def open_prepared(folder: Path) -> tuple[Layout, Tokenizer, np.ndarray]:
+    layout = Layout.from_json((folder / "data" / "data.json").read_text(encoding="utf-8"))
+    tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    return layout, tokenizer, np.fromfile(folder / "data" / "tokens.bin", dtype=layout.dtype)
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8", newline="")
+    return str(path)
+
+
+@dataclass
+class Part:
+    text: str
+    held_out: bool
+    opens: bool
+    closes: bool
+
+
+def hold_out(documents: tuple[str, ...], fraction: float, placement: str) -> list[Part]:
+    pieces = split.hold_out(Text("t", tuple(map(Stretch.of, documents))), fraction, placement)
+    return [Part(str(piece.text), piece.held_out, piece.opens, piece.closes) for piece in pieces]
+
+
+# --- what is held out --------------------------------------------------------------------------------------
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300),
+    st.floats(0, 0.5),
+    st.sampled_from(["tail", "spans"]),
+)
+def test_pieces_are_the_text(text: str, fraction: float, placement: str) -> None:
+    original, split.MIN_SPANS_CHARS = split.MIN_SPANS_CHARS, 10
+    try:
+        pieces = hold_out((text,), fraction, placement)
+    finally:
+        split.MIN_SPANS_CHARS = original
+    assert "".join(piece.text for piece in pieces) == text
+    assert all(piece.text for piece in pieces)
+    assert [piece.opens for piece in pieces] == [True] + [False] * (len(pieces) - 1)
+    assert [piece.closes for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    if fraction == 0:
+        assert not any(piece.held_out for piece in pieces)
+
+
+@pytest.mark.parametrize("length", [10, 99, 1_115_394, 1_003_854])
+def test_the_tail_begins_where_nanogpt_cuts(length: int) -> None:
+    text = "x" * length
+    first, second = hold_out((text,), 0.1, "tail")
+    assert not first.held_out
+    assert second.held_out
+    assert len(first.text) == int(length * 0.9)
+
+
+def test_spans_are_spread_and_begin_and_end_at_lines() -> None:
+    text = "".join(f"line {i:05}\n" for i in range(20_000))
+    pieces = hold_out((text,), 0.1, "spans")
+    held = [piece for piece in pieces if piece.held_out]
+    assert len(held) == N_SPANS
+    assert [piece.held_out for piece in pieces] == [bool(i % 2) for i in range(2 * N_SPANS + 1)]
+    assert all(piece.text.endswith("\n") for piece in pieces)
+    assert sum(len(piece.text) for piece in held) == pytest.approx(0.1 * len(text), rel=0.01)
+    trained = [len(piece.text) for piece in pieces if not piece.held_out]
+    assert max(trained) - min(trained) < 0.01 * len(text)
+
+
+def test_a_short_text_gives_its_tail_instead_of_spans() -> None:
+    pieces = hold_out(("line\n" * 1000,), 0.1, "spans")
+    assert [piece.held_out for piece in pieces] == [False, True]
+
+
+def test_of_many_documents_the_last_are_held_out_whole() -> None:
+    documents = tuple(str(i) * 100 for i in range(10))
+    pieces = hold_out(documents, 0.25, "spans")
+    assert [piece.text for piece in pieces] == list(documents)
+    assert [piece.held_out for piece in pieces] == [False] * 7 + [True] * 3
+    assert all(piece.opens and piece.closes for piece in pieces)
+    assert not any(piece.held_out for piece in hold_out(documents, 0.0, "tail"))
+    assert not hold_out(documents, 0.5, "tail")[0].held_out
+
+
+# --- what is written ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["bpe", "char", "byte"])
+def test_all_of_the_text_is_there_and_nothing_else(
+    kind: str, home: Path, tiny_config: Configured, tiny_text: str
+) -> None:
+    config = tiny_config(tokenizer={"kind": kind}, data={"val_placement": "tail"})
+    layout, tokenizer, ids = open_prepared(prepare.prepare(config, home))
+    [parts] = layout.groups.values()
+    [part], [(start, end)] = parts, layout.held_out
+    assert part == Segment(0, start, before=False, after=True)
+    assert end == len(ids)
+    assert ids[0] == ids[start] == ids[end - 1] == tokenizer.end_of_text
+    assert (ids == tokenizer.end_of_text).sum() == 3
+    cut = int(len(tiny_text) * 0.9)
+    assert tokenizer.decode(ids[:start].tolist()) == tiny_text[:cut]
+    assert tokenizer.decode(ids[start:].tolist()) == tiny_text[cut:]
+    assert layout.bytes == len(tiny_text.encode())
+    assert layout.val_bytes == len(tiny_text[cut:].encode())
+    assert set(layout.baselines) == {"blind", "counts", "pairs", "triples", "gzip", "xz"}
+
+
+def test_two_files_are_divided_each_for_itself(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    texts = ["one " * 500, "TWO " * 700]
+    sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(texts)]
+    config = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources})
+    layout, tokenizer, ids = open_prepared(prepare.prepare(config, home))
+    [segments] = layout.groups.values()
+    assert [tokenizer.decode(ids[part.start : part.end].tolist()) for part in segments] == [
+        text[: int(len(text) * 0.9)] for text in texts
+    ]
+    assert [tokenizer.decode(ids[start:end].tolist()) for start, end in layout.held_out] == [
+        text[int(len(text) * 0.9) :] for text in texts
+    ]
+    assert [(part.before, part.after) for part in segments] == [(False, True), (False, True)]
+
+
+def test_nothing_held_out(home: Path, tiny_config: Configured, tiny_text: str) -> None:
+    for placement in ("tail", "spans"):
+        config = tiny_config(data={"val_fraction": 0.0, "val_placement": placement})
+        layout, tokenizer, ids = open_prepared(prepare.prepare(config, home))
+        [[part]] = layout.groups.values()
+        assert layout.held_out == []
+        assert layout.val_bytes == 0
+        assert layout.baselines == {}
+        assert (part.start, part.end, part.before, part.after) == (0, len(ids), False, False)
+        assert tokenizer.decode(ids.tolist()) == tiny_text
+
+
+def test_spans_without_a_held_out_part_leave_one_whole_text(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split, "MIN_SPANS_CHARS", 100)
+    config = tiny_config(tokenizer={"kind": "byte"}, data={"val_fraction": 0.0, "val_placement": "spans"})
+    layout, _, ids = open_prepared(prepare.prepare(config, home))
+    assert layout.groups == {prepare.group_name(config.data.sources): [Segment(0, len(ids), False, False)]}
+
+
+def test_phases_with_their_own_texts_are_groups(
+    home: Path, tiny_config: Configured, tmp_path: Path, tiny_file: Path
+) -> None:
+    other = written(tmp_path / "other.txt", "Another text altogether. " * 200)
+    phase = {"schedule": "constant", "steps": 2}
+    config = tiny_config(
+        tokenizer={"kind": "byte"}, train={"phases": [phase, {**phase, "sources": [other]}, {**phase, "name": "c"}]}
+    )
+    layout, tokenizer, ids = open_prepared(prepare.prepare(config, home))
+    assert list(layout.groups) == [str(tiny_file), other]
+    [part] = layout.groups[other]
+    assert tokenizer.decode(ids[part.start : part.end].tolist()) == ("Another text altogether. " * 200)[:4500]
+    assert len(layout.held_out) == 2
+
+
+def test_a_text_of_two_phases_is_held_out_in_both(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    texts = {name: "".join(f"{name} {i:04}\n" for i in range(400)) for name in ("a", "b")}
+    a, b = (written(tmp_path / f"{name}.txt", text) for name, text in texts.items())
+    phase = {"schedule": "constant", "steps": 2}
+    config = tiny_config(
+        tokenizer={"kind": "byte"},
+        data={"sources": [a]},
+        train={"phases": [phase, {**phase, "name": "b", "sources": [b, a]}]},
+    )
+    layout, tokenizer, ids = open_prepared(prepare.prepare(config, home))
+    trained = "".join(
+        tokenizer.decode(ids[part.start : part.end].tolist()) for parts in layout.groups.values() for part in parts
+    )
+    for start, end in layout.held_out:
+        for line in tokenizer.decode(ids[start:end].tolist()).splitlines()[1:]:
+            assert line not in trained
+
+
+def test_a_vocabulary_up_to_65536_takes_two_bytes_an_id(home: Path, tiny_config: Configured) -> None:
+    layout, _, _ = open_prepared(prepare.prepare(tiny_config(), home))
+    assert layout.dtype == "uint16"
+
+
+def test_a_tiny_vocabulary_is_said_aloud(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    config = tiny_config(
+        data={"sources": [written(tmp_path / "a.txt", "ab" * 400)]}, tokenizer={"kind": "bpe", "vocab_size": 5000}
+    )
+    layout, tokenizer, _ = open_prepared(prepare.prepare(config, home))
+    assert any(str(tokenizer.vocab_size) in note and "5000" in note for note in layout.notes)
+
+
+def test_twice_the_text_is_twice_the_work(
+    home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte is read a fixed number of times, and each character is encoded once."""
+    read, encoded = Counter[str](), Counter[str]()
+    whole_read, whole_encode = Spool.read, Tokenizer.encode_each
+
+    def counted_read(self: Spool, start: int, end: int) -> bytes:
+        read[name] += end - start
+        return whole_read(self, start, end)
+
+    def counted_encode(self: Tokenizer, texts: Sequence[str]) -> list[np.ndarray]:
+        encoded[name] += sum(map(len, texts))
+        return whole_encode(self, texts)
+
+    monkeypatch.setattr(Spool, "read", counted_read)
+    monkeypatch.setattr(Tokenizer, "encode_each", counted_encode)
+    sizes = {"small": 60_000, "large": 240_000}
+    for name, size in sizes.items():
+        text = made_up_text(1, size)[:size]
+        source = written(tmp_path / name, text)
+        prepare.prepare(tiny_config(data={"sources": [source], "val_placement": "tail"}), home)
+        assert encoded[name] == size
+    assert read["large"] < 1.1 * 4 * read["small"]
+    assert read["large"] < 5 * sizes["large"]
+
+
+def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = []
+    train_tokenizer = prepare.train_tokenizer
+
+    def noted(settings: TokenizerConfig, train: Any, alphabet: Any, share: float) -> Tokenizer:
+        shares.append(share)
+        return train_tokenizer(settings, train, alphabet, share)
+
+    monkeypatch.setattr(prepare, "train_tokenizer", noted)
+    monkeypatch.setattr(prepare, "MOST_TRAINED", 9000)
+    layout, _, _ = open_prepared(prepare.prepare(tiny_config(), home))
+    assert shares == [9000 / (layout.bytes - layout.val_bytes)]
+    assert any("tokenizer was trained on 0 MB spread evenly" in note for note in layout.notes)
+
+
+def test_what_is_compressed_has_an_end() -> None:
+    text = made_up_text(2, 40_000).replace("é", "e")
+    whole = baselines.baselines([], [Stretch.of(text)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, "MOST_COMPRESSED", 10_000)
+        some = baselines.baselines([], [Stretch.of(text[:6000]), Stretch.of(text[6000:])])
+    first = baselines.baselines([], [Stretch.of(text[:10_000])])
+    assert (some["gzip"], some["xz"]) == (first["gzip"], first["xz"])
+    assert some["gzip"] > whole["gzip"]
+
+
+# --- texts read several times ------------------------------------------------------------------------------
+
+
+def trained(folder: Path, group: str) -> list[str]:
+    layout, tokenizer, ids = open_prepared(folder)
+    assert layout.end == len(ids)
+    return [tokenizer.decode(ids[part.start : part.end].tolist()) for part in layout.groups[group]]
+
+
+def test_a_weight_is_how_often_a_pass_reads_a_text(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    texts = ["one " * 500, "TWO " * 700]
+    sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(texts)]
+    plain = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources})
+    weighted = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources, "weights": [1, 3]})
+    once, thrice = prepare.prepare(plain, home), prepare.prepare(weighted, home)
+    one, two = trained(once, prepare.group_name(sources))
+    assert trained(thrice, prepare.group_name(sources)) == [one, two, two, two]
+    # Written once, held out once, and measured as ever.
+    assert (once / "data" / "tokens.bin").read_bytes() == (thrice / "data" / "tokens.bin").read_bytes()
+    before, after = open_prepared(once)[0], open_prepared(thrice)[0]
+    assert replace(after, groups=before.groups) == before
+    lengths = [part.end - part.start for part in before.groups[prepare.group_name(sources)]]
+    corpus = Corpus(thrice, torch.device("cpu"))
+    assert corpus.train_tokens == lengths[0] + 3 * lengths[1]
+
+
+def test_each_copy_of_a_text_is_trained_on(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    """A pass gives three times as many targets of the text that weighs three times as much."""
+    sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(["a" * 3000, "b" * 3000])]
+    data = {"sources": sources, "weights": [1, 3], "val_fraction": 0.0}
+    config = tiny_config(tokenizer={"kind": "char"}, data=data)
+    corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
+    batches = Batches(corpus.stream(prepare.group_name(sources), 8), "chunked", 1, 1)
+    _, targets = batches.stream.windows(batches.starts(0))
+    counts = torch.zeros(3)
+    for step in range(batches.windows_per_epoch):
+        _, targets = batches.draw(step)
+        counts += torch.bincount(targets.flatten(), minlength=3)
+    a, b = (int(counts[int(corpus.tokenizer.encode(letter)[0])]) for letter in "ab")
+    assert a == pytest.approx(3000, abs=8)
+    assert b == pytest.approx(9000, abs=8)
+    # Copies follow each other as texts do: one end-of-text token between them.
+    first, second = batches.stream.windows(torch.arange(0, batches.stream.tokens - 8))
+    ends = (first[:, 0] == corpus.tokenizer.end_of_text) & (second[:, 0] == corpus.tokenizer.end_of_text)
+    assert not ends.any()
+
+
+def test_neighbours_of_one_weight_are_one_stretch(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    sources = [written(tmp_path / f"{name}.txt", name * 300) for name in "abcd"]
+    data = {"sources": sources, "weights": [1, 2, 2, 1], "val_fraction": 0.0}
+    folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
+    a, b, c, d = (name * 300 for name in "abcd")
+    assert trained(folder, prepare.group_name(sources)) == [a, b + c, b + c, d]
+
+
+def test_held_out_text_stays_at_the_sides_of_each_copy(
+    home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split, "MIN_SPANS_CHARS", 1000)
+    source = written(tmp_path / "a.txt", "".join(f"line {i:04}\n" for i in range(500)))
+    data = {"sources": [source], "val_placement": "spans"}
+    once = open_prepared(prepare.prepare(tiny_config(data=data), home))[0].groups[source]
+    twice = open_prepared(prepare.prepare(tiny_config(data={**data, "weights": [2]}), home))[0].groups[source]
+    assert len(once) == N_SPANS + 1
+    assert [(part.start, part.before, part.after) for part in twice] == [
+        (part.start, part.before, part.after) for part in once * 2
+    ]
+
+
+def test_a_weight_holds_for_all_of_a_folder_and_for_what_was_found_first(
+    home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    (tmp_path / "d").mkdir()
+    written(tmp_path / "d" / "1.txt", "a" * 300)
+    written(tmp_path / "d" / "2.txt", "b" * 300)
+    repeat = written(tmp_path / "repeat.txt", "b" * 300)
+    last = written(tmp_path / "last.txt", "c" * 300)
+    sources = [str(tmp_path / "d"), repeat, last]
+    data = {"sources": sources, "weights": [2, 5, 1], "val_fraction": 0.0}
+    folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
+    ab = "a" * 300 + "b" * 300
+    assert trained(folder, prepare.group_name(sources)) == [ab, ab, "c" * 300]
+
+
+def test_the_built_in_stories_weigh_what_their_place_says(
+    home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "stories", lambda: [Story(f"story {i}.", 9.0) for i in range(3)])
+    sources = [written(tmp_path / "a.txt", "a" * 100), "stories", written(tmp_path / "b.txt", "b" * 100)]
+    data = {"sources": sources, "weights": [1, 2, 3], "val_fraction": 0.0}
+    folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
+    told = "story 0.story 1.story 2."
+    assert trained(folder, prepare.group_name(sources)) == [told, told, "a" * 100, *["b" * 100] * 3]
+
+
+def test_a_phase_with_its_own_texts_knows_no_weights(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    a, b = (written(tmp_path / f"{name}.txt", name * 300) for name in "ab")
+    phase = {"schedule": "constant", "steps": 2}
+    config = tiny_config(
+        tokenizer={"kind": "byte"},
+        data={"sources": [a], "weights": [2], "val_fraction": 0.0},
+        train={"phases": [phase, {**phase, "sources": [b, a]}]},
+    )
+    folder = prepare.prepare(config, home)
+    assert trained(folder, a) == ["a" * 300] * 2
+    assert trained(folder, prepare.group_name([b, a])) == ["b" * 300 + "a" * 300]
+
+
+def test_weights_are_in_the_key_where_they_are_given(home: Path, tiny_config: Configured) -> None:
+    folders = [prepare.prepare(tiny_config(data={"weights": weights}), home) for weights in (None, [1], [2], [3])]
+    assert len(set(folders)) == 4
+
+
+def test_a_wrong_number_of_weights_is_refused_in_a_sentence(tiny_config: Configured) -> None:
+    with pytest.raises(ConfigError, match=r"data\.weights has 2 numbers for 1 text in data\.sources"):
+        tiny_config(data={"weights": [1, 2]})
+    with pytest.raises(ConfigError, match=r"data\.weights"):
+        tiny_config(data={"weights": [0]})
+
+
+def test_a_run_with_weights_goes_on_to_the_bit(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    sources = [written(tmp_path / f"{i}.txt", "".join(f"{i} and {n}, then\n" for n in range(200))) for i in range(2)]
+    groups: dict[str, dict[str, object]] = {"data": {"sources": sources, "weights": [1, 3]}}
+
+    def losses(events: Iterable[Event]) -> list[float]:
+        return [event.loss for event in events if isinstance(event, StepDone)]
+
+    whole = losses(train(tiny_config(**groups), home, "whole"))
+    first = losses(train(tiny_config(**groups, train={"stop_at": 9}), home, "parts"))
+    run = open_run(home, "parts")
+    own, _ = resolve.from_run_folder(run.config_file)
+    assert own.data.weights == [1, 3]
+    rest = losses(resume(resolve.resumed(own, tiny_config(**groups)), run))
+    assert first == whole[:9]
+    assert rest == whole[-len(rest) :]
+    assert len(rest) >= 11
+
+
+# --- the cache ---------------------------------------------------------------------------------------------
+
+
+def test_the_same_text_is_prepared_once(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = prepare.prepare(tiny_config(), home)
+    before = {path: path.stat().st_mtime_ns for path in first.rglob("*")}
+
+    def never(*_: object) -> None:
+        raise AssertionError("prepared again")
+
+    monkeypatch.setattr(prepare, "_make", never)
+    # Nothing of the model or the training decides what becomes of the text.
+    assert prepare.prepare(tiny_config(model={"n_layer": 2}, train={"seed": 7}), home) == first
+    assert {path: path.stat().st_mtime_ns for path in first.rglob("*")} == before
+
+
+def test_what_decides_about_the_ids_is_in_the_key(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    source = written(path, "some words, over and over\n" * 100)
+    folders = [
+        prepare.prepare(tiny_config(**groups), home)
+        for groups in (
+            {"data": {"sources": [source]}},
+            {"data": {"sources": [source], "val_fraction": 0.2}},
+            {"data": {"sources": [source]}, "tokenizer": {"kind": "char"}},
+            {"data": {"sources": [source]}, "tokenizer": {"vocab_size": 290}},
+        )
+    ]
+    written(path, "some words, over and over\n" * 99 + "Some words, over and over\n")
+    folders.append(prepare.prepare(tiny_config(data={"sources": [source]}), home))
+    assert len(set(folders)) == 5
+    assert all((folder / "data" / "data.json").exists() for folder in folders)
+
+
+def test_nothing_half_made_stays(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(encode, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        prepare.prepare(tiny_config(), home)
+    assert list((paths.cache(home) / "texts").iterdir()) == []
+
+
+def test_a_second_process_that_was_faster_wins(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = prepare._make
+    made: list[Path] = []
+
+    def overtaken(folder: Path, *rest: object) -> None:
+        make(folder, *rest)  # type: ignore[arg-type]
+        if not made:  # another process comes in between, from beginning to end
+            made.append(folder)
+            made.append(prepare.prepare(tiny_config(), home))
+
+    monkeypatch.setattr(prepare, "_make", overtaken)
+    assert prepare.prepare(tiny_config(), home) == made[1]
+    assert list((paths.cache(home) / "texts").iterdir()) == [made[1]]
+    open_prepared(made[1])
+
+
+def test_many_at_once(home: Path, tiny_config: Configured) -> None:
+    folders: list[Path] = []
+    threads = [threading.Thread(target=lambda: folders.append(prepare.prepare(tiny_config(), home))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(folders) == 3
+    assert set(folders) == set((paths.cache(home) / "texts").iterdir())
+    open_prepared(folders[0])
+
+
+@pytest.mark.parametrize("lost", ["data/data.json", "data/tokens.bin", "tokenizer.json", "data"])
+def test_a_cache_that_was_deleted_in_part_is_made_anew(home: Path, tiny_config: Configured, lost: str) -> None:
+    folder = prepare.prepare(tiny_config(), home)
+    whole = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for path in [folder / lost, *(folder / lost).glob("*")][::-1]:
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert prepare.prepare(tiny_config(), home) == folder
+    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == whole
+
+
+# --- what is refused ---------------------------------------------------------------------------------------
+
+
+def test_a_text_that_is_all_held_out(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    config = tiny_config(data={"sources": [written(tmp_path / "a.txt", "a")]})
+    with pytest.raises(DataError, match="left to train on") as caught:
+        prepare.prepare(config, home)
+    assert caught.value.hint
+    assert list((paths.cache(home) / "texts").iterdir()) == []
+
+
+LAYOUT = Layout("uint16", {"a": [Segment(0, 9, False, True)]}, [(9, 12)], 30, 6, {"xz": 1.5}, ["café"])
+
+
+def test_a_layout_comes_back() -> None:
+    assert Layout.from_json(LAYOUT.to_json()) == LAYOUT
+
+
+def changed(**changes: object) -> str:
+    return json.dumps({**json.loads(LAYOUT.to_json()), **changes})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "3",
+        "{}",
+        "[" * 100_000,
+        LAYOUT.to_json()[:-9],
+        changed(more=1),
+        changed(groups=[]),
+        changed(groups={"a": [{}]}),
+        changed(groups={"a": [{"start": 0, "end": 9, "before": False, "after": True, "more": 1}]}),
+        changed(groups={"a": None}),
+        changed(held_out=[[1]]),
+        changed(held_out=[["x", "y"]]),
+        changed(held_out=None),
+    ],
+    ids=range(14),
+)
+def test_a_damaged_layout_is_refused(text: str) -> None:
+    with pytest.raises(RunError) as caught:
+        Layout.from_json(text)
+    assert caught.value.hint
+
+
+def test_held_out_pieces_and_segments_never_overlap(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split, "MIN_SPANS_CHARS", 1000)
+    layout, tokenizer, ids = open_prepared(prepare.prepare(tiny_config(data={"val_placement": "spans"}), home))
+    assert len(layout.held_out) == N_SPANS
+    stretches = sorted([(part.start, part.end) for [*parts] in layout.groups.values() for part in parts])
+    stretches = sorted(stretches + layout.held_out)
+    assert stretches[0][0] == 0
+    assert stretches[-1][1] == len(ids)
+    assert all(end == start for (_, end), (start, _) in pairwise(stretches))
+    assert all(ids[start] == tokenizer.end_of_text for start, _ in layout.held_out)

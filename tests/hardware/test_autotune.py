@@ -1,0 +1,153 @@
+"""Which threads and precision a run takes, by what was measured."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from tinylm.config.schema import TrainConfig
+from tinylm.hardware import autotune, device, measured
+from tinylm.hardware.device import Precision
+from tinylm.hardware.measured import Known
+from tinylm.kernels import compiler as cpp
+
+Seconds = dict[tuple[Precision, int], float]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "eager", "compiled"),
+    [
+        ({("fp32", 1): 2.0, ("fp32", 2): 1.0}, ("fp32", 2), ("fp32", 2)),
+        ({("fp32", 1): 1.0, ("fp32", 2): 2.0}, ("fp32", 1), ("fp32", 1)),
+        ({("fp32", 1): 1.0, ("fp32", 2): 1.05}, ("fp32", 1), ("fp32", 2)),
+        ({("fp32", 2): 1.0, ("bf16", 2): 0.95}, ("fp32", 2), ("bf16", 2)),
+        ({("fp32", 2): 1.0, ("bf16", 2): 1.05}, ("fp32", 2), ("bf16", 2)),
+        ({("fp32", 2): 1.0, ("bf16", 2): 1.4}, ("fp32", 2), ("bf16", 2)),
+        ({("fp32", 2): 1.0, ("bf16", 2): 1.6}, ("fp32", 2), ("fp32", 2)),
+        ({("fp32", 2): 1.0, ("bf16", 2): 0.8}, ("bf16", 2), ("bf16", 2)),
+        ({("fp32", 2): 1.0, ("bf16", 1): 0.95, ("bf16", 2): 0.96}, ("fp32", 2), ("bf16", 2)),
+    ],
+)
+def test_passes_to_be_compiled_take_what_gains_by_it(
+    seconds: Seconds, eager: tuple[Precision, int], compiled: tuple[Precision, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "compiler", lambda: "c++")
+    assert autotune.fastest(seconds, to_compile=False) == eager
+    assert autotune.fastest(seconds, to_compile=True) == compiled
+    monkeypatch.setattr(autotune, "compiler", lambda: None)
+    assert autotune.fastest(seconds, to_compile=True) == eager, "there is nothing to compile with"
+
+
+def test_a_compiler_is_looked_for_by_its_usual_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/clang++" if name == "clang++" else None)
+    assert autotune.compiler() == "clang++"
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert autotune.compiler() is None
+
+
+@pytest.mark.parametrize(
+    ("remembered", "seconds", "believed"),
+    [
+        (4, {1: 1.0, 4: 0.5}, True),
+        (4, {1: 1.0, 4: 1.4}, True),  # noise of a shared machine
+        (4, {1: 1.0, 4: 1.6}, False),  # other programs have taken the cores
+        (4, {1: 9.0}, False),  # one thread alone has used the time up
+        (2, {1: 30.0, 2: 20.0}, True),  # all is slower than it was, which says nothing about the threads
+        (1, {1: 1.0, 4: 9.0}, False),  # it may have been the best beside other work
+        (8, {1: 1.0, 8: 0.5}, False),  # more than there are
+    ],
+)
+def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
+    remembered: int, seconds: dict[int, float], believed: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "cores", lambda: 4)
+    plan, place = TrainConfig(precision="fp32"), torch.device("cpu")
+    measured.remember(home, autotune._name(plan, place, "shape"), Known(remembered, "fp32"))
+    taken: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    monkeypatch.setattr(device, "measure_threads", lambda *_: (3, seconds))
+    monkeypatch.setattr(autotune, "measure", lambda *_: {("fp32", 3): 1.0})
+    choice = autotune.choose(plan, place, lambda _: None, home, "shape", to_compile=True)
+    assert choice.threads == (remembered if believed else 3)
+    assert taken[-1] == choice.threads, "it computes with them"
+
+
+@pytest.mark.parametrize(("wanted", "cores", "remembered"), [("auto", 1, 1), (1, 4, 1), (8, 4, 8)])
+def test_where_no_other_number_is_open_nothing_is_measured_again(
+    wanted: int | str, cores: int, remembered: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one core, and where a person has set the number: then only the precision had to be measured."""
+    monkeypatch.setattr(device, "cores", lambda: cores)
+    monkeypatch.setattr(device, "has_fast_bf16", lambda: True)
+    plan, place = TrainConfig.model_validate({"threads": wanted}), torch.device("cpu")
+    measured.remember(home, autotune._name(plan, place, "shape"), Known(remembered, "bf16"))
+    taken: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    for name in ("measure", "compiler"):
+        monkeypatch.setattr(autotune, name, lambda *_: pytest.fail("it was measured"))
+    choice = autotune.choose(plan, place, lambda _: None, home, "shape", to_compile=True)
+    assert (choice.threads, choice.precision, taken) == (remembered, "bf16", [remembered])
+
+
+def test_what_was_remembered_is_recalled_as_it_was(home: Path) -> None:
+    measured.remember(home, "a shape", Known(2, "bf16"))
+    assert measured.recall(home, "a shape", Known) == Known(2, "bf16")
+    assert measured.recall(home, "another", Known) is None
+
+
+def on_cuda(
+    seconds: dict[str, float], home: Path, monkeypatch: pytest.MonkeyPatch, **train: object
+) -> tuple[autotune.Choice, list[str]]:
+    """What is chosen on a GPU that has bf16 and takes so long, and the passes that were timed for it."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(device, "machine_name", lambda _: "a GPU")
+    timed: list[str] = []
+    monkeypatch.setattr(autotune, "timed", lambda _, precision: timed.append(precision) or seconds[precision])
+    plan = TrainConfig.model_validate(train)
+    choice = autotune.choose(plan, torch.device("cuda"), lambda _: None, home, "shape", to_compile=False)
+    return choice, timed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "precision"),
+    [
+        ({"tf32": 2.0, "bf16": 1.0}, "bf16"),
+        ({"tf32": 1.05, "bf16": 1.0}, "tf32"),  # it rounds, so it has to bring something
+        ({"tf32": 1.0, "bf16": 2.0}, "tf32"),
+    ],
+)
+def test_on_a_gpu_the_precision_is_measured_once(
+    seconds: dict[str, float], precision: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice, timed = on_cuda(seconds, home, monkeypatch)
+    assert choice.precision == precision
+    assert set(timed) == {"tf32", "bf16"}
+    assert choice.note
+    again, timed = on_cuda(seconds, home, monkeypatch)
+    assert (again.precision, timed) == (precision, [])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+def test_on_a_gpu_nothing_is_measured_where_the_precision_is_said(
+    precision: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert on_cuda({}, home, monkeypatch, precision=precision) == (
+        autotune.Choice(torch.get_num_threads(), precision, None),  # type: ignore[arg-type]
+        [],
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the compiler here is a script")
+@pytest.mark.parametrize(
+    ("says", "clang"), [("Apple clang version 17.0.0", True), ("g++ (Debian 12.2.0) 12.2.0", False)]
+)
+def test_clang_is_not_given_what_it_refuses(
+    says: str, clang: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
+    compiler.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert any("cost-model" in flag for flag in cpp.flags()) != clang

@@ -1,0 +1,255 @@
+"""Learning rates against torch's own schedulers, and runs laid out in phases."""
+
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from torch.optim import lr_scheduler
+
+from tinylm.config import resolve
+from tinylm.config.schema import Phase, RunConfig
+from tinylm.planning.schedule import SCHEDULES, PhasePlan, Plan, plan
+
+QUIETLY = hypothesis_settings(max_examples=100, deadline=None, derandomize=True)
+
+
+def laid(schedule: str, steps: int, **values: float) -> PhasePlan:
+    return plan([Phase(schedule=schedule, steps=steps, **values)]).phases[0]  # type: ignore[arg-type]
+
+
+def ours(phase: PhasePlan, steps: int) -> list[float]:
+    return [SCHEDULES[phase.schedule](i, phase) for i in range(steps)]
+
+
+def torchs(scheduler: lr_scheduler.LRScheduler, steps: int) -> list[float]:
+    """The rate that torch would train with at each step, counted from 0."""
+    rates = []
+    scheduler.optimizer.step()  # once is enough for torch's own check
+    for _ in range(steps):
+        rates.append(float(scheduler.optimizer.param_groups[0]["lr"]))
+        scheduler.step()
+    return rates
+
+
+def optimizer(lr: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+
+
+# ---- against torch ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "base", "top", "steps"),
+    [
+        (2500, 15_000, 5e-5, 3e-4, 42_000),  # the reference recipe
+        (1, 1, 0.0, 1.0, 50),
+        (1, 5, 5e-5, 3e-4, 100),
+        (3, 4, 1e-3, 1e-3, 50),
+        (7, 3, 0.0, 1e-2, 101),
+        (13, 1, 1e-6, 1.0, 200),
+    ],
+)
+def test_cyclic_is_torchs_triangular2_at_every_step(up: int, down: int, base: float, top: float, steps: int) -> None:
+    scheduler = lr_scheduler.CyclicLR(
+        optimizer(base), base, top, step_size_up=up, step_size_down=down, mode="triangular2", cycle_momentum=False
+    )
+    phase = laid("cyclic", steps, base_lr=base, max_lr=top, steps_up=up, steps_down=down)
+    # torch finds its place in a cycle by 1 + i / period - cycle, which costs it some of the last digits.
+    assert ours(phase, steps) == pytest.approx(torchs(scheduler, steps), rel=1e-9, abs=1e-12 * top)
+
+
+def test_cyclic_halves_its_height_each_cycle_and_never_goes_below_its_base() -> None:
+    phase = laid("cyclic", 60, base_lr=0.1, max_lr=1.1, steps_up=4, steps_down=6)
+    rates = ours(phase, 60)
+    assert [rates[i] for i in (4, 14, 24, 34)] == pytest.approx([1.1, 0.6, 0.35, 0.225])
+    assert [rates[i] for i in (0, 10, 20)] == pytest.approx([0.1, 0.1, 0.1])
+    assert min(rates) >= 0.1
+
+
+def test_cyclic_after_very_many_cycles_is_its_base() -> None:
+    phase = laid("cyclic", 10**6, base_lr=0.1, max_lr=1.1, steps_up=1, steps_down=1)
+    assert SCHEDULES["cyclic"](999_999, phase) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "steps", "top", "low"), [(3000, 42_000, 3e-4, 1.5e-5), (3, 10, 1.0, 0.0), (1, 7, 0.1, 0.1)]
+)
+def test_cosine_is_torchs_linear_warm_up_into_cosine_annealing(warmup: int, steps: int, top: float, low: float) -> None:
+    """torch multiplies its way through both schedulers, so it drifts; its closed form is met far more closely."""
+    tiny = 1e-10  # LinearLR refuses to start from 0
+    first = optimizer(top)
+    linear = lr_scheduler.LinearLR(first, start_factor=tiny, total_iters=warmup)
+    annealing = lr_scheduler.CosineAnnealingLR(first, T_max=steps - warmup, eta_min=low)
+    both = lr_scheduler.SequentialLR(first, [linear, annealing], milestones=[warmup])
+    rates = ours(laid("cosine", steps, max_lr=top, min_lr=low, warmup_steps=warmup), steps)
+    assert rates == pytest.approx(torchs(both, steps), rel=1e-4, abs=1e-8 * top)
+
+    closed = []
+    for i in range(steps):
+        scheduler, place = (linear, i) if i < warmup else (annealing, i - warmup)
+        scheduler.last_epoch = place
+        closed.append(float(scheduler._get_closed_form_lr()[0]))  # type: ignore[attr-defined]
+    assert rates == pytest.approx(closed, rel=1e-9, abs=1e-9 * top)
+
+
+def test_cosine_ends_at_its_lowest_rate_and_stays_there() -> None:
+    phase = laid("cosine", 100, max_lr=1.0, min_lr=0.25, warmup_steps=10)
+    assert SCHEDULES["cosine"](0, phase) == 0.0
+    assert SCHEDULES["cosine"](10, phase) == 1.0
+    assert SCHEDULES["cosine"](55, phase) == pytest.approx(0.625)
+    assert SCHEDULES["cosine"](100, phase) == SCHEDULES["cosine"](500, phase) == 0.25
+
+
+# ---- wsd and constant ---------------------------------------------------------------------------------------------
+
+
+def test_wsd_rises_stays_and_falls() -> None:
+    rates = ours(laid("wsd", 100, max_lr=1.0, min_lr=0.1, warmup_steps=9, steps_down=40), 100)
+    assert rates[:10] == pytest.approx([0.1 + 0.9 * (i + 1) / 10 for i in range(10)])
+    assert rates[9:60] == pytest.approx([1.0] * 51)
+    falls = [a - b for a, b in itertools.pairwise(rates[60:])]
+    assert falls == pytest.approx([falls[0]] * 39)
+    assert rates[60] < 1.0
+    assert 0.1 < rates[-1] < 0.125
+
+
+def test_wsd_may_decay_all_the_way() -> None:
+    rates = ours(laid("wsd", 10, max_lr=1.0, warmup_steps=0, steps_down=10), 10)
+    assert rates == pytest.approx([(10 - i) / 11 for i in range(10)])
+
+
+@pytest.mark.parametrize(("share", "number"), [(0.1, 10), (0.25, 25)])
+def test_lengths_below_one_are_shares_of_the_phase(share: float, number: int) -> None:
+    as_share = laid("wsd", 100, warmup_steps=share, steps_down=share)
+    assert (as_share.warmup, as_share.down) == (number, number)
+
+
+def test_constant_warms_up_and_stays() -> None:
+    rates = ours(laid("constant", 10, max_lr=2.0, warmup_steps=3), 10)
+    assert rates == pytest.approx([0.5, 1.0, 1.5, 2, 2, 2, 2, 2, 2, 2])
+    assert ours(laid("constant", 3, max_lr=2.0), 3) == [2.0, 2.0, 2.0]
+
+
+PHASES = st.builds(
+    Phase,
+    schedule=st.sampled_from(sorted(SCHEDULES)),
+    steps=st.integers(1, 300),
+    base_lr=st.floats(0, 1e-3),
+    min_lr=st.floats(0, 1e-3),
+    max_lr=st.floats(1e-3, 1),
+    warmup_steps=st.floats(0, 1) | st.integers(0, 400).map(float),
+    steps_up=st.floats(0, 1) | st.integers(0, 400).map(float),
+    steps_down=st.floats(0, 1) | st.integers(0, 400).map(float),
+)
+
+
+@QUIETLY
+@given(PHASES)
+def test_no_rate_leaves_its_bounds(phase: Phase) -> None:
+    there = plan([phase]).phases[0]
+    rates = ours(there, there.steps + 3)
+    lowest = {"cyclic": phase.base_lr, "wsd": phase.min_lr}.get(phase.schedule, 0.0)
+    assert all(math.isfinite(rate) for rate in rates)
+    assert min(rates) >= lowest * (1 - 1e-9)
+    assert max(rates) <= phase.max_lr * (1 + 1e-9)
+    if phase.schedule in ("wsd", "constant"):
+        assert min(rates[: there.steps]) > 0  # every step learns
+
+
+# ---- plans --------------------------------------------------------------------------------------------------------
+
+
+def seed() -> list[Phase]:
+    table = resolve.merge(RunConfig().model_dump(), resolve.read_preset("seed", Path("/nonexistent")))
+    return resolve.validate(table).train.phases
+
+
+def check(result: Plan, phases: list[Phase], total: int) -> None:
+    assert result.steps == total == sum(phase.steps for phase in result.phases)
+    assert [phase.name for phase in result.phases] == [phase.name for phase in phases]
+    assert result.phases[0].first == 1
+    for before, after in itertools.pairwise(result.phases):
+        assert after.first == before.last + 1
+    assert all(phase.steps >= 1 for phase in result.phases)
+
+
+def test_the_seed_recipe_at_its_own_length() -> None:
+    result = plan(seed())
+    check(result, seed(), 84_000)
+    first, second = result.phases
+    assert (first.steps, first.up, first.down, first.last) == (42_000, 2500, 15_000, 42_000)
+    assert (second.steps, second.warmup, second.first) == (42_000, 3000, 42_001)
+    assert result.lr(1) == pytest.approx(5e-5)
+    assert result.lr(2501) == pytest.approx(3e-4)
+    assert result.lr(42_001) == 0.0
+    assert result.lr(45_001) == pytest.approx(3e-4)
+    assert result.lr(84_000) == pytest.approx(1.5e-5, rel=1e-3)
+
+
+def test_the_seed_recipe_in_thirty_steps() -> None:
+    result = plan(seed(), 30)
+    check(result, seed(), 30)
+    first, second = result.phases
+    assert (first.steps, second.steps) == (15, 15)
+    assert (first.up, first.down, second.warmup) == (1, 5, 1)
+    assert max(result.lr(step) for step in range(1, 16)) == pytest.approx(3e-4)
+
+
+@pytest.mark.parametrize("total", [2, 3, 7, 100, 839, 84_001, 10**7])
+def test_the_seed_recipe_in_any_length(total: int) -> None:
+    result = plan(seed(), total)
+    check(result, seed(), total)
+    assert abs(result.phases[0].steps - result.phases[1].steps) <= 1
+    assert result.phases[0].up >= 1
+    assert result.phases[1].warmup >= 1
+
+
+@QUIETLY
+@given(st.lists(PHASES, min_size=1, max_size=6), st.integers(1, 5000))
+def test_steps_scale_to_any_total(phases: list[Phase], total: int) -> None:
+    if total < len(phases):
+        with pytest.raises(ValueError, match="a step each"):
+            plan(phases, total)
+        return
+    result = plan(phases, total)
+    check(result, phases, total)
+    own = sum(phase.steps or 0 for phase in phases)
+    for planned, phase in zip(result.phases, phases, strict=True):
+        assert abs(planned.steps - (phase.steps or 0) / own * total) <= len(phases)
+    for step in range(1, total + 1, 7):
+        assert result.phases[result.index(step)].first <= step <= result.phases[result.index(step)].last
+
+
+@QUIETLY
+@given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=6), st.integers(6, 5000))
+def test_shares_scale_to_any_total(weights: list[float], total: int) -> None:
+    phases = [Phase(share=weight / sum(weights)) for weight in weights]
+    check(plan(phases, total), phases, total)
+
+
+def test_shares_too_small_for_the_sum_still_get_a_step() -> None:
+    phases = [Phase(share=1.0), Phase(share=1e-20), Phase(share=1e-20)]
+    assert [phase.steps for phase in plan(phases, 100).phases] == [98, 1, 1]
+
+
+def test_the_same_length_is_laid_out_as_written() -> None:
+    phases = [Phase(steps=3), Phase(steps=11), Phase(steps=2)]
+    assert [phase.steps for phase in plan(phases).phases] == [3, 11, 2]
+    assert [phase.steps for phase in plan(phases, 16).phases] == [3, 11, 2]
+    assert [phase.steps for phase in plan(phases, 160).phases] == [30, 110, 20]
+
+
+@pytest.mark.parametrize("total", [0, -1, 1])
+def test_too_few_steps_are_refused(total: int) -> None:
+    with pytest.raises(ValueError, match="2 phases"):
+        plan([Phase(steps=5), Phase(steps=5)], total)
+
+
+def test_steps_past_the_end_belong_to_the_last_phase() -> None:
+    result = plan([Phase(name="a", steps=5), Phase(name="b", steps=5)])
+    assert [result.index(step) for step in (1, 5, 6, 10, 11, 999)] == [0, 0, 1, 1, 1, 1]

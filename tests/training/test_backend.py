@@ -1,0 +1,303 @@
+"""When a run goes over to our own passes, and that it stays the same run."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.native import code_in, copy, give, needs_compiler
+from tinylm import rivals
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig, TrainConfig
+from tinylm.events import Finished, Note, RunStarted, StepDone, Warned
+from tinylm.kernels import compiler, train_pass
+from tinylm.kernels.compiler import Making
+from tinylm.kernels.train_pass import NativePass
+from tinylm.runs import checkpoint, folder
+from tinylm.training import backend
+from tinylm.training.backend import FAILED
+from tinylm.training.control import Control
+from tinylm.training.loop import resume, train
+
+Configured = Callable[..., RunConfig]
+
+
+def config_of(tiny_config: Configured, **train_settings: object) -> RunConfig:
+    return tiny_config(model={"dropout": 0.1, "qk_norm": True}, train={"compile": "on", **train_settings})
+
+
+def library_of(home: Path) -> Path:
+    return compiler.library(home, train_pass.SOURCE)
+
+
+@pytest.fixture
+def warm(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose cache has the code."""
+    give(code_in(tmp_path_factory), home)
+    return home
+
+
+# --- when --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "begun", "went_over", "left", "there", "expected"),
+    [
+        ("off", False, False, 3600, True, "never"),
+        ("on", False, False, 10, False, "before"),
+        ("on", True, False, 10, False, "beside"),  # chosen by auto when the run began
+        ("on", True, True, 10, False, "before"),
+        ("auto", False, False, 115, False, "beside"),
+        ("auto", False, False, 5, False, "never"),
+        ("auto", False, False, 5, True, "before"),
+    ],
+)
+def test_when_a_run_is_compiled(
+    setting: str, begun: bool, went_over: bool, left: float, there: bool, expected: str, tmp_path: Path
+) -> None:
+    library = tmp_path / "x.so"
+    if there:
+        library.touch()
+    plan = TrainConfig(compile=setting)  # type: ignore[arg-type]
+    assert backend.when(plan, begun, went_over, left, library) == expected
+
+
+def test_what_failed_once_is_not_tried_again_unless_somebody_asks(tmp_path: Path) -> None:
+    library = tmp_path / "x.so"
+    library.with_suffix(FAILED).write_text("no compiler")
+    assert backend.when(TrainConfig(budget="1h"), False, False, 3600, library) == "never"
+    assert backend.when(TrainConfig(budget="1h", compile="on"), False, False, 3600, library) == "before"
+
+
+# --- in a run ----------------------------------------------------------------------------------------------------
+
+
+def losses(told: list[object]) -> list[float | None]:
+    return [event.loss for event in told if isinstance(event, StepDone)]
+
+
+@needs_compiler
+def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_config: Configured) -> None:
+    config = config_of(tiny_config)
+    whole = list(train(config, warm, "whole"))
+    [started] = [event for event in whole if isinstance(event, RunStarted)]
+    assert started.compiled
+    eager = list(train(resolve.with_values(config, train={"compile": "off"}), warm, "eager"))
+    assert losses(whole) == pytest.approx(losses(eager), rel=1e-3)
+    assert losses(whole) == losses(list(train(config, warm, "again")))
+    control = Control()
+    stopped = []
+    for event in train(config, warm, "stopped", control):
+        stopped.append(event)
+        if isinstance(event, StepDone) and event.step == 7:
+            control.stop.set()
+    run = folder.open_run(warm, "stopped")
+    assert run.config().train.compile == "on"
+    list(resume(resolve.resumed(run.config(), run.config()), run))
+    for name in ("again", "stopped"):
+        ends = [checkpoint.load(checkpoint.find(folder.open_run(warm, which))).model() for which in ("whole", name)]
+        assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0]), name
+
+
+@pytest.fixture
+def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home where the library appears a moment after a compiler has begun, and our passes are the faster ones."""
+    monkeypatch.setattr(rivals, "SLOWER", math.inf)
+    library = library_of(warm)
+    hidden = warm / "hidden.so"
+    copy(library, hidden)
+    library.unlink()
+
+    class Quick(Making):
+        def __init__(self, *_: object) -> None:
+            self.asked = 0
+
+        def is_over(self) -> bool:
+            self.asked += 1
+            return self.asked >= 5
+
+        def finish(self, check: Callable[[ctypes.CDLL], object]) -> None:
+            check(compiler.opened(hidden))
+            copy(hidden, library)
+
+        def stop(self) -> None:
+            pass
+
+    monkeypatch.setattr("tinylm.training.backend_switch.Making", Quick)
+    monkeypatch.setattr(backend, "BESIDE_SECONDS", 0.0)
+    return warm
+
+
+@needs_compiler
+def test_a_timed_run_goes_over_as_soon_as_it_can(late: Path, tiny_config: Configured) -> None:
+    phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
+    config = config_of(tiny_config, compile="auto", budget="3s", phases=phases)
+    told = list(train(config, late, "run"))
+    [started] = [event for event in told if isinstance(event, RunStarted)]
+    assert not started.compiled
+    assert [event for event in told if isinstance(event, Note) and "run compiled" in event.message]
+    state = checkpoint.load(checkpoint.find(folder.open_run(late, "run"))).state
+    assert state.compiled_from is not None
+    assert 3 <= state.compiled_from < state.step
+
+
+@needs_compiler
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed(
+    share: float, late: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinylm.training.backend_switch.EXPECTED_SECONDS", 0.0)
+    monkeypatch.setattr("tinylm.training.backend_switch.FIRST_STEPS", 9)
+    monkeypatch.setattr(
+        "tinylm.training.loop.REPORT_SECONDS", 0.0
+    )  # steps are told one by one, so that it stops where asked
+    config = config_of(tiny_config, compile="auto", average=share)
+    library = library_of(late)
+    ends = []
+    for name, stops in (("whole", ()), ("before", (4,)), ("just-before", (8,)), ("both", (4, 14))):
+        library.unlink(missing_ok=True)
+        stream, step = train(config, late, name, control := Control()), 0
+        for stop in (*stops, 10**9):
+            for event in stream:
+                step = event.step if isinstance(event, StepDone) else step
+                if step >= stop:
+                    control.stop.set()
+            run = folder.open_run(late, name)
+            assert checkpoint.load(checkpoint.find(run)).state.step == min(stop, 20)
+            stream = resume(resolve.resumed(run.config(), run.config()), run, control := Control())
+        found = checkpoint.load(checkpoint.find(folder.open_run(late, name)))
+        assert (found.state.step, found.state.compiled_from) == (20, 9)
+        ends.append({file.name: file.read_bytes() for file in found.path.glob("*.safetensors")})
+    assert len(ends[0]) == (3 if share else 2)
+    assert [[name for name in end if end[name] != ends[0][name]] for end in ends] == [[]] * 4
+
+
+@needs_compiler
+def test_a_compiler_that_is_stopped_leaves_nothing(home: Path) -> None:
+    library = library_of(home)
+    making = Making(library, train_pass.SOURCE)
+    assert not making.is_over()
+    assert list(library.parent.iterdir())
+    making.stop()
+    assert making.is_over()
+    assert not list(library.parent.iterdir())
+
+
+@needs_compiler
+def test_what_a_killed_process_left_is_cleared_away_once_it_is_old(home: Path) -> None:
+    library = library_of(home)
+    library.parent.mkdir(parents=True)
+    old, new = (library.with_name(f".making-{name}.so") for name in ("old", "new"))
+    for left in (old, new):
+        left.touch()
+    os.utime(old, (0, 0))
+    Making(library, train_pass.SOURCE).stop()
+    assert list(library.parent.iterdir()) == [new]
+
+
+def test_without_a_compiler_it_goes_on_and_says_so(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "/nowhere/c++")
+    monkeypatch.setenv("PATH", "/nowhere")
+    told = list(train(config_of(tiny_config), home, "run"))
+    assert isinstance(told[-1], Finished)
+    assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
+    assert folder.open_run(home, "run").config().train.compile == "off"
+
+
+@pytest.mark.parametrize("compile_", ["on", "auto"])
+def test_a_cache_that_takes_nothing_is_done_without(
+    compile_: str, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr("tinylm.training.backend_switch.Making", full)
+    monkeypatch.setattr("tinylm.training.backend_switch.EXPECTED_SECONDS", 0.0)
+    monkeypatch.setattr(backend, "BESIDE_SECONDS", 0.0)
+    told = list(train(config_of(tiny_config, compile=compile_), home, "run"))
+    assert isinstance(told[-1], Finished)
+    assert [event for event in told if isinstance(event, Note) and "no room" in event.message]
+    assert not list(home.glob(f"cache/compiled/*{FAILED}")), "the next run tries again"
+
+
+@needs_compiler
+@pytest.mark.parametrize("damage", ["no code at all", "shortened", "a bit turned"])
+def test_a_damaged_library_is_made_again_or_done_without(damage: str, warm: Path, tiny_config: Configured) -> None:
+    library = library_of(warm)
+    code = bytearray(library.read_bytes())
+    code[len(code) // 2] ^= 1
+    kinds = {"no code at all": damage.encode(), "shortened": code[: len(code) // 2], "a bit turned": code}
+    library.write_bytes(kinds[damage])
+    told = list(train(config_of(tiny_config), warm, "run"))
+    assert isinstance(told[-1], Finished)
+    assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
+    assert not library.exists(), "the next run makes it anew"
+
+
+@needs_compiler
+@pytest.mark.parametrize(("torchs", "ours", "native"), [(1.0, 1.3, False), (1.0, 1.05, True), (2.0, 1.0, True)])
+def test_whose_passes_are_faster_is_measured_once(
+    torchs: float, ours: float, native: bool, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[bool] = []
+    really = rivals.torch_wins
+
+    def seconds(native: bool) -> float:
+        measured.append(native)
+        return ours if native else torchs
+
+    monkeypatch.setattr(rivals, "torch_wins", lambda *of: really(*of[:-1], seconds))
+    config = config_of(tiny_config, compile="auto")
+    first, second = (list(train(config, warm, name)) for name in ("one", "two"))
+    assert measured == [False, True] * rivals.GOES
+    for told, said in ((first, "torch's own operations are faster here"), (second, "were faster here than our passes")):
+        words = [event.message for event in told if isinstance(event, Note)]
+        assert any("run compiled" in message for message in words) == native
+        assert any(said in message for message in words) != native
+    compiled = [
+        resolve.from_run_folder(folder.open_run(warm, name).config_file)[0].train.compile for name in ("one", "two")
+    ]
+    assert compiled == (["on", "on"] if native else ["off", "off"])
+    list(train(config_of(tiny_config, compile="on"), warm, "wanted"))
+    assert len(measured) == 2 * rivals.GOES, "who asks for it gets it"
+
+
+@needs_compiler
+def test_where_our_passes_cannot_be_measured_the_run_goes_on_without(
+    late: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("no thread could be had: can't allocate memory")
+
+    monkeypatch.setattr(NativePass, "__call__", refused)
+    monkeypatch.setattr("tinylm.training.backend_switch.EXPECTED_SECONDS", 0.0)
+    told = list(train(config_of(tiny_config, compile="auto", budget="20 steps", batch_size=4), late, "run"))
+    assert isinstance(told[-1], Finished)
+    assert told[-1].step == 20
+    assert [event for event in told if isinstance(event, Note) and "can't allocate memory" in event.message]
+    assert not [event for event in told if isinstance(event, Warned)]
+
+
+@needs_compiler
+@pytest.mark.parametrize("error", [RuntimeError("can't allocate memory"), MemoryError()], ids=repr)
+def test_what_one_run_cannot_have_says_nothing_of_the_next(
+    error: Exception, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("tinylm.training.step.NativePass", too_large)
+    told = list(train(config_of(tiny_config), warm, "run"))
+    assert isinstance(told[-1], Finished)
+    assert [event for event in told if isinstance(event, Note) and (str(error) or "MemoryError") in event.message]
+    assert library_of(warm).exists()
+    assert not library_of(warm).with_suffix(FAILED).exists()

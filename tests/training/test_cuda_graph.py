@@ -1,0 +1,206 @@
+"""Whole steps as one launch: what a recording computes, when it is made anew, and what happens where there is none.
+
+What a CUDA graph does is played without one: the work is kept, and done again, on the same tensors, at each replay.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tinylm import events
+from tinylm.config.schema import RunConfig
+from tinylm.model.transformer import Transformer
+from tinylm.training import cuda_graph
+from tinylm.training.cuda_graph import WARM_UP, Leash, RecordedStep
+from tinylm.training.ema import Average
+from tinylm.training.loop import train
+from tinylm.training.optimizer import Optimizer
+from tinylm.training.step import Stepper
+
+Configured = Callable[..., RunConfig]
+
+VOCAB = 61
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def stepper(config: RunConfig, place: str = "cpu") -> Stepper:
+    model = Transformer(config.model, VOCAB, torch.Generator().manual_seed(0)).to(place)
+    average = Average(model, config.train.average) if config.train.average else None
+    return Stepper(config, model, Optimizer(model, config.train), "fp32", average=average)
+
+
+def steps(place: str = "cpu") -> Iterator[tuple[int, float, float, Tensor, Tensor]]:
+    """Ten steps with a rate that changes, and a weight decay that changes once."""
+    generator = torch.Generator().manual_seed(1)
+    for step in range(1, 11):
+        windows = torch.randint(VOCAB, (6, 33), generator=generator).to(place)
+        yield step, step * 1e-3, 0.1 if step < 7 else 0.2, windows[:, :-1], windows[:, 1:]
+
+
+class Recorder:
+    """Counts what is recorded, and replays it by doing it again."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        self.count += 1
+        return work
+
+
+def recording(config: RunConfig, record: Callable[..., Callable[[], Tensor]]) -> Stepper:
+    found = stepper(config)
+    found.record()
+    assert found.recorded
+    found.recorded._record, found.recorded._taken_aside = record, WARM_UP
+    return found
+
+
+VARIANTS = {
+    "muon": {"train": {"optimizer": "muon"}},
+    "adamw": {"train": {"optimizer": "adamw", "grad_clip": 0.1}},
+    "passes, dropout": {"train": {"optimizer": "muon", "accumulation_steps": 2}, "model": {"dropout": 0.2}},
+    "average": {"train": {"optimizer": "muon", "average": 0.5}},
+}
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+def test_recorded_steps_do_what_plain_ones_do(tiny_config: Configured, changes: dict[str, dict[str, object]]) -> None:
+    config, record = tiny_config(**changes), Recorder()
+    plain, mine = stepper(config), recording(config, record)
+    plain.rows = mine.rows = 3  # two passes, each with a key of its own
+    for step in steps():
+        torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=1e-5, atol=1e-6)
+    for weight, other in zip(mine.weights, plain.weights, strict=True):
+        torch.testing.assert_close(weight, other, rtol=1e-5, atol=1e-6)
+    if plain.average and mine.average:
+        for weight, other in zip(mine.average.model.parameters(), plain.average.model.parameters(), strict=True):
+            torch.testing.assert_close(weight, other, rtol=1e-5, atol=1e-6)
+    assert record.count == 2, "once, and once more where the weight decay changed"
+    assert not mine.warnings
+
+
+def test_what_it_tells_is_not_written_over_by_the_next_step(tiny_config: Configured) -> None:
+    mine = recording(tiny_config(), lambda work: work)
+    told = [mine.take(*step) for step in steps()]
+    assert len({float(numbers[0]) for numbers in told}) == 10
+
+
+def test_it_is_recorded_anew_where_tensors_were_replaced_or_the_batch_is_another(tiny_config: Configured) -> None:
+    record = Recorder()
+    mine = recording(tiny_config(), record)
+    (first, second, third, *_) = steps()
+    mine.take(*first)
+    assert mine.recorded
+    mine.recorded.forget()
+    mine.take(*second)
+    assert record.count == 2
+    mine.take(*third[:3], third[3][:4], third[4][:4])
+    assert record.count == 3
+
+
+def test_where_nothing_can_be_recorded_the_step_is_taken_once_and_that_is_said(tiny_config: Configured) -> None:
+    def refused(_: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    config = tiny_config(train={"optimizer": "muon"})
+    plain, mine = stepper(config), recording(config, refused)
+    for step in steps():
+        torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=0, atol=0)
+    assert mine.recorded is None
+    [warning] = mine.warnings
+    assert "not permitted" in warning.message
+
+
+def test_the_first_steps_are_taken_as_they_are(tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Recorder()
+    plain, mine = stepper(tiny_config()), recording(tiny_config(), record)
+    assert mine.recorded
+    mine.recorded._taken_aside = 0
+
+    def aside(self: RecordedStep, work: Callable[[], Tensor]) -> Tensor:
+        self._taken_aside += 1
+        return work()
+
+    monkeypatch.setattr(RecordedStep, "aside", aside)
+    for number, step in enumerate(steps()):
+        assert (record.count > 0) == (number > WARM_UP)
+        torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=1e-5, atol=1e-6)
+
+
+def test_python_waits_for_the_step_before_the_last_ones_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Mark:
+        made = 0
+
+        def record(self) -> None:
+            Mark.made += 1
+            self.number = Mark.made
+            done.append(f"launched {self.number}")
+
+        def synchronize(self) -> None:
+            done.append(f"waited for {self.number}")
+
+    monkeypatch.setattr(cuda_graph.torch.cuda, "Event", Mark)
+    leash = Leash(torch.device("cuda"))
+    for _ in range(4):
+        leash.stepped()
+    assert done == [
+        "launched 1", "launched 2", "launched 3", "waited for 1", "launched 4", "waited for 2"
+    ]  # fmt: skip
+    Leash(torch.device("cpu")).stepped()
+    assert Mark.made == 4, "on a CPU there is nobody to wait for"
+
+
+# ---- where there is a CUDA device ---------------------------------------------------------------------------------
+
+
+@needs_cuda
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+def test_graphs_on_cuda_do_what_plain_steps_do(tiny_config: Configured, changes: dict[str, dict[str, object]]) -> None:
+    config = tiny_config(**changes)
+    plain, mine = stepper(config, "cuda"), stepper(config, "cuda")
+    mine.record()
+    for step in steps("cuda"):
+        torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=1e-3, atol=1e-4)
+    assert mine.recorded is not None, [warning.message for warning in mine.warnings]
+    assert mine.recorded._replay is not None
+
+
+@needs_cuda
+def test_nothing_in_a_step_on_cuda_waits_for_it(tiny_config: Configured) -> None:
+    config = tiny_config(train={"optimizer": "muon"}, model={"dropout": 0.2})
+    plain, mine = stepper(config, "cuda"), stepper(config, "cuda")
+    mine.record()
+    given = list(steps("cuda"))
+    for step in given[:5]:
+        plain.take(*step)
+        mine.take(*step)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for step in given[:5]:
+            plain.take(*step)
+            mine.take(*step)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@needs_cuda
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+def test_a_training_on_cuda_learns_the_same_recorded_or_not(
+    home: Path, tiny_config: Configured, precision: str
+) -> None:
+    ended = {}
+    for compile_ in ("off", "auto"):
+        config = tiny_config(
+            train={"device": "cuda", "precision": precision, "compile": compile_, "budget": "60 steps"}
+        )
+        told = list(train(config, home, compile_))
+        assert not [event for event in told if isinstance(event, events.Warned)]
+        [finished] = [event for event in told if isinstance(event, events.Finished)]
+        ended[compile_] = finished.val_loss
+    assert ended["auto"] == pytest.approx(ended["off"], rel=0.02)

@@ -1,0 +1,465 @@
+"""Averaged weights: what they remember, that the better ones are used everywhere, and that a run goes on exactly."""
+
+import json
+import math
+import random
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+import torch
+from torch import Tensor
+
+from tinylm.config import resolve
+from tinylm.config.schema import ModelConfig, RunConfig
+from tinylm.data.batches import Corpus, HeldOut
+from tinylm.errors import ConfigError, RunError
+from tinylm.events import EvalDone, Event, Finished, Sampled, StepDone
+from tinylm.hardware import device, memory
+from tinylm.inference import generate
+from tinylm.inference.load import load_model
+from tinylm.measure import Measure
+from tinylm.model.transformer import Transformer
+from tinylm.preview.rehearsal import rehearse
+from tinylm.runs import checkpoint, folder
+from tinylm.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, STATE
+from tinylm.runs.folder import RunFolder
+from tinylm.training import loop, session
+from tinylm.training.ema import Average
+from tinylm.training.evaluate import Score, score
+from tinylm.training.loop import Control, resume, train
+from tinylm.training.session import Session
+
+Configured = Callable[..., RunConfig]
+GO, SKIP = torch.tensor(False), torch.tensor(True)
+STEPS = 24
+CHOICES = {"averaged": (0.3, 0.3), "trained": (1.0, 0.01), "in turn": (1.0, 0.1)}
+"""Share and rate of trainings in which evaluations find better: always the average, never, now this and now that."""
+
+
+def config_of(tiny_config: Configured, choice: str = "averaged", **values: Any) -> RunConfig:
+    share, lr = CHOICES[choice]
+    phase = {"name": "train", "schedule": "constant", "steps": STEPS, "max_lr": lr}
+    often = {"eval_interval": 4, "sample_interval": 8, "checkpoint_interval": 5}
+    return tiny_config(train={"average": share, "phases": [phase], **often, **values})
+
+
+def build(seed: int = 0) -> Transformer:
+    config = ModelConfig(n_layer=1, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=8)
+    return Transformer(config, 20, torch.Generator().manual_seed(seed))
+
+
+def move(model: Transformer, seed: int) -> dict[str, Tensor]:
+    """Change the weights in place; returns a copy of them."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn(weight.shape, generator=generator))
+    return {name: weight.clone() for name, weight in model.state_dict().items()}
+
+
+# --- what is remembered --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
+def test_it_is_the_plain_loop_over_the_weights(share: float) -> None:
+    model = build()
+    average, expected = Average(model, share), {name: value.double() for name, value in model.state_dict().items()}
+    for step in range(1, 30):
+        for name, weight in move(model, step).items():
+            expected[name] = expected[name] + (weight.double() - expected[name]) / (1 + share * (step - 1))
+        average.follow(step, GO)
+        for name, value in average.model.state_dict().items():
+            torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-5, msg=f"{name} at {step}")
+
+
+def test_a_share_of_one_is_the_mean_and_the_first_step_makes_the_average_its_weights() -> None:
+    model = build()
+    average, seen = Average(model, 1.0), []
+    for step in range(1, 12):
+        seen.append(move(model, step)["head.weight"])
+        average.follow(step, GO)
+        torch.testing.assert_close(average.model.head.weight, torch.stack(seen).mean(0), rtol=1e-5, atol=1e-5)
+    assert average.model.embedding.weight is not model.embedding.weight
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_steps_count_by_a_power_of_their_number(share: float) -> None:
+    """What a step's weights count for is found by a training in which one number is 1 at that step alone."""
+    steps, model = 1000, build()
+    number = model.embedding.weight[0]
+    counts = torch.zeros(steps)
+    with torch.no_grad():
+        for chosen in range(100, steps, 100):
+            average = Average(model, share)
+            for step in range(1, steps + 1):
+                number[0] = float(step == chosen)
+                average.follow(step, GO)
+            counts[chosen] = average.model.embedding.weight[0, 0]
+    gamma = 1 / share - 1
+    for chosen in range(300, steps, 100):
+        expected = (gamma + 1) * chosen**gamma / steps ** (gamma + 1)
+        assert counts[chosen].item() == pytest.approx(expected, rel=0.03 + 3 / share / chosen)
+
+
+def test_a_skipped_step_leaves_it_to_the_bit() -> None:
+    model = build()
+    average = Average(model, 0.1)
+    for step in range(1, 4):
+        move(model, step)
+        average.follow(step, GO)
+    before = {name: value.clone() for name, value in average.model.state_dict().items()}
+    move(model, 9)
+    average.follow(4, SKIP)
+    assert all(torch.equal(value, before[name]) for name, value in average.model.state_dict().items())
+    average.follow(5, GO)
+    assert not torch.equal(average.model.head.weight, before["head.weight"])
+
+
+def test_a_step_that_is_not_finite_is_not_averaged(home: Path, tiny_config: Configured) -> None:
+    parts = session.start(config_of(tiny_config), home, "run")
+    stepper, average = parts.stepper, parts.stepper.average
+    assert average
+    ids, targets = parts.batches[0].draw(0)
+    stepper.take(1, 0.1, 0.1, ids, targets)
+    before = average.model.head.weight.clone()
+    loss, grads = stepper.gradients(2, ids, targets)
+    stepper.update(2, 0.1, 0.1, loss * math.nan, grads)
+    assert torch.equal(average.model.head.weight, before)
+    stepper.take(3, 0.1, 0.1, ids, targets)
+    assert not torch.equal(average.model.head.weight, before)
+    parts.close()
+
+
+# --- the better ones are used --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parts(home: Path, tiny_config: Configured) -> Session:
+    parts = session.start(config_of(tiny_config), home, "run")
+    parts.close()
+    return parts
+
+
+def spoil(model: Transformer) -> None:
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(std=3.0, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_an_evaluation_is_of_the_better_weights(averaged: bool, parts: Session) -> None:
+    assert parts.stepper.average
+    trained, average = parts.model, parts.stepper.average.model
+    spoil(trained if averaged else average)
+    measure = Measure(parts)
+    found = measure.along_the_way(parts.batches[0].stream)
+    assert found.averaged == averaged
+    assert found.other is not None
+    assert found.other.loss > found.val.loss  # type: ignore[operator]
+    better, worse = (average, trained) if averaged else (trained, average)
+    assert found.val == measure._held_out(measure._some, better)
+    assert found.other == measure._held_out(measure._some, worse)
+    worse.load_state_dict(better.state_dict())
+    assert measure.along_the_way(parts.batches[0].stream).train == found.train
+
+
+def test_where_both_are_as_good_the_trained_ones_are_used(parts: Session) -> None:
+    found = Measure(parts).along_the_way(parts.batches[0].stream)
+    assert not found.averaged
+    assert found.other == found.val
+
+
+def test_without_held_out_text_the_trained_ones_are_used(home: Path, tiny_config: Configured) -> None:
+    config = resolve.with_values(config_of(tiny_config), data={"val_fraction": 0.0})
+    told = list(train(config, home, "run"))
+    assert {event.averaged for event in told if isinstance(event, EvalDone)} == {False}
+    found = checkpoint.load(checkpoint.find(folder.open_run(home, "run")))
+    assert all(torch.equal(value, found.trained()[name]) for name, value in found.model().items())
+    assert not torch.equal(found.average()["head.weight"], found.model()["head.weight"])  # type: ignore[index]
+
+
+def test_an_average_costs_the_held_out_half_again_and_planning_knows(parts: Session, tiny_config: Configured) -> None:
+    measure = Measure(parts)
+    some, whole = len(measure._some.starts), len(measure._all.starts)
+    assert measure.windows == (2 * some, whole)
+    passes: list[int] = []
+    losses = Transformer.losses
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Transformer, "losses", lambda *given: passes.append(1) or losses(*given))
+        measure.along_the_way(parts.batches[0].stream)
+    train = parts.config.train
+    assert len(passes) == train.eval_iters + 2 * -(-some // train.batch_size)
+    assert measure.closing_seconds > 0
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunFolder]:
+    """Runs that nothing disturbed, by what they choose."""
+    made: dict[str, RunFolder] = {}
+
+    def make(choice: str) -> RunFolder:
+        if choice not in made:
+            home = tmp_path_factory.mktemp("whole")
+            list(train(config_of(tiny_config, choice, keep_checkpoints=9), home, "run"))
+            made[choice] = folder.open_run(home, "run")
+        return made[choice]
+
+    return make
+
+
+def evaluations(run: RunFolder) -> list[EvalDone]:
+    return [event for event in run.events() if isinstance(event, EvalDone)]
+
+
+def measured(run: RunFolder) -> Score:
+    """What the weights in the newest checkpoint's `model.safetensors` have on the whole held-out text."""
+    (model, tokenizer), corpus = load_model(run, "latest"), Corpus(run.path, torch.device("cpu"))
+    rows, block_size = run.config().train.batch_size, run.config().model.block_size
+    windows = HeldOut.cut(corpus.layout.held_out, block_size).batches(corpus, rows, block_size)
+    return score(model, windows, tokenizer.token_bytes, device.autocast("fp32", torch.device("cpu")))
+
+
+def test_the_trainings_here_choose_as_they_are_called(whole: Callable[[str], RunFolder]) -> None:
+    assert {event.averaged for event in evaluations(whole("averaged"))} == {True}
+    assert {event.averaged for event in evaluations(whole("trained"))} == {False}
+    assert {event.averaged for event in evaluations(whole("in turn"))} == {False, True}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_end_covers_what_the_checkpoint_holds(choice: str, whole: Callable[[str], RunFolder]) -> None:
+    run = whole(choice)
+    model, tokenizer = load_model(run, "latest")
+    config, finished = run.config(), list(run.events())[-1]
+    assert isinstance(finished, Finished)
+    assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
+    assert finished.val_bpb == pytest.approx(measured(run).bpb, rel=1e-6)
+    written = [event.text for event in run.events() if isinstance(event, Sampled)][-1]
+    assert written == "".join(generate.write(model, tokenizer, config.sample.prompt, config.sample))
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_checkpoint_says_which_weights_it_holds(choice: str, whole: Callable[[str], RunFolder]) -> None:
+    run = whole(choice)
+    chosen = {event.step: event.averaged for event in evaluations(run)}
+    for path in sorted(run.checkpoints.glob("step-*")):
+        assert sorted(file.name for file in path.iterdir()) == sorted([AVERAGE, MODEL, OPTIMIZER, STATE])
+        table, found = json.loads((path / STATE).read_text(encoding="utf-8")), checkpoint.load(path)
+        last = max((step for step in chosen if step <= found.state.step), default=None)
+        assert table["averaged"] == (last is not None and chosen[last])
+        used, average, trained = found.model(), found.average(), found.trained()
+        assert average is not None
+        assert used.keys() == average.keys() == trained.keys()
+        same = average if table["averaged"] else trained
+        assert all(torch.equal(used[name], same[name]) for name in used)
+        assert any(not torch.equal(average[name], trained[name]) for name in used)
+        assert not any(name.endswith(".trained") for name in found.optimizer())
+
+
+# --- going on ------------------------------------------------------------------------------------------------
+
+
+def go_on(run: RunFolder) -> list[Event]:
+    torch.manual_seed(random.randrange(10**6))
+    return list(resume(resolve.resumed(run.config(), run.config()), run))
+
+
+def told_by(run: RunFolder, *kinds: type[Event]) -> list[dict[str, Any]]:
+    times = {"seconds", "tokens_per_second", "peak_memory_mb"}
+    return [
+        {key: value for key, value in asdict(event).items() if key not in times}
+        for event in run.events()
+        if isinstance(event, kinds)
+    ]
+
+
+def files_of(run: RunFolder) -> dict[str, bytes]:
+    return {name: (checkpoint.find(run) / name).read_bytes() for name in (MODEL, AVERAGE, OPTIMIZER)}
+
+
+def check_same(run: RunFolder, whole: RunFolder) -> None:
+    assert files_of(run) == files_of(whole)
+    for kind in (StepDone, EvalDone, Sampled, Finished):
+        assert told_by(run, kind) == told_by(whole, kind), kind.__name__
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("choice", CHOICES)
+def test_stopped_and_killed_it_equals_the_undisturbed_run(
+    choice: str,
+    optimizer: str,
+    home: Path,
+    tiny_config: Configured,
+    whole: Callable[[str], RunFolder],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
+    config = config_of(tiny_config, choice, optimizer=optimizer, keep_checkpoints=9)
+    control = Control()
+    for event in train(config, home, "run", control):
+        if isinstance(event, StepDone) and event.step == 7:
+            control.stop.set()
+    run = folder.open_run(home, "run")
+    for kill in (13, 19):
+        stream = resume(resolve.resumed(run.config(), run.config()), run)
+        for event in stream:
+            if isinstance(event, StepDone) and event.step == kill:
+                break
+        stream.close()  # type: ignore[attr-defined]
+    go_on(run)
+    undisturbed = whole(choice)
+    if optimizer != "adamw":
+        list(train(config, home, "whole"))
+        undisturbed = folder.open_run(home, "whole")
+    check_same(run, undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("choice", "step", "turns"), [("averaged", 3, True), ("averaged", 7, False), ("trained", 7, False)]
+)
+def test_a_stopped_run_ends_with_the_score_of_what_it_saved(
+    choice: str, step: int, turns: bool, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its closing evaluation may find other weights better than the last one did, which its checkpoint holds."""
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
+    control = Control()
+    for event in train(config_of(tiny_config, choice, eval_iters=20), home, "run", control):
+        if isinstance(event, StepDone) and event.step == step:
+            control.stop.set()
+    run = folder.open_run(home, "run")
+    finished, saved = list(run.events())[-1], checkpoint.load(checkpoint.find(run)).state
+    assert isinstance(finished, Finished)
+    assert (evaluations(run)[-1].averaged != saved.averaged) == turns
+    assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
+
+
+def test_what_is_evaluated_at_the_end_of_a_run_that_was_saved_there_is_saved(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before its first evaluation, then resumed to end right there: that finds the average better."""
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
+    control = Control()
+    for event in train(config_of(tiny_config), home, "run", control):
+        if isinstance(event, StepDone) and event.step == 3:
+            control.stop.set()
+    run = folder.open_run(home, "run")
+    assert not checkpoint.load(checkpoint.find(run)).state.averaged
+    wanted = resolve.with_values(run.config(), train={"stop_at": 3})
+    finished = list(resume(resolve.resumed(run.config(), wanted), run))[-1]
+    assert isinstance(finished, Finished)
+    state = checkpoint.load(checkpoint.find(run)).state
+    assert (finished.step, state.step, state.averaged) == (3, 3, True)
+    assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
+    assert checkpoint.find(run, "best") == checkpoint.find(run)
+
+
+@pytest.mark.parametrize("choice", ["averaged", "trained"])
+def test_a_rescue_takes_both_back(choice: str, whole: Callable[[str], RunFolder]) -> None:
+    run = whole(choice)
+    parts = session.resume(run.config(), run)
+    assert parts.stepper.average
+    found = checkpoint.load(checkpoint.find(run))
+    logs = run.events_file.read_bytes()
+    for model in (parts.model, parts.stepper.average.model):
+        spoil(model)
+    parts.state.averaged = not parts.state.averaged
+    parts.rewind()
+    parts.close()
+    assert parts.state.averaged == found.state.averaged == (choice == "averaged")
+    for model, expected in ((parts.model, found.trained()), (parts.stepper.average.model, found.average())):
+        assert expected is not None
+        assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
+    run.events_file.write_bytes(logs)
+
+
+def test_a_rescue_before_the_first_checkpoint_begins_the_average_anew(parts: Session) -> None:
+    assert parts.stepper.average
+    first = {name: value.clone() for name, value in parts.model.state_dict().items()}
+    for model in (parts.model, parts.stepper.average.model):
+        spoil(model)
+    parts.events_log, parts.samples_log = (
+        folder.Log(file, 0) for file in (parts.run.events_file, parts.run.samples_file)
+    )
+    parts.rewind()
+    for model in (parts.model, parts.stepper.average.model):
+        assert all(torch.equal(value, first[name]) for name, value in model.state_dict().items())
+
+
+def test_a_run_of_an_earlier_version_goes_on(home: Path, tiny_config: Configured) -> None:
+    """One whose files know nothing of averages, nor of the other settings that came with them."""
+    phase = {"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-2}
+    config = tiny_config(train={"phases": [phase], "budget": "8 steps"})
+    list(train(config, home, "old"))
+    run = folder.open_run(home, "old")
+    table = tomllib.loads(run.config_file.read_text(encoding="utf-8"))
+    for name in ("average", "embedding_decay", "embedding_lr"):
+        del table["train"][name]
+    run.config_file.write_text(tomli_w.dumps(table), encoding="utf-8")
+    for path in run.checkpoints.glob("step-*"):
+        assert not (path / AVERAGE).exists()
+        state = json.loads((path / STATE).read_text(encoding="utf-8"))
+        del state["averaged"], state["sha256"]
+        state["sha256"] = checkpoint._sum_of(state)
+        (path / STATE).write_text(json.dumps(state), encoding="utf-8")
+    assert load_model(run)[0].n_parameters() > 0
+    longer = resolve.with_values(run.config(), train={"budget": "12 steps"})
+    list(resume(resolve.resumed(run.config(), longer), run))
+    list(train(resolve.with_values(config, train={"budget": "12 steps"}), home, "new"))
+    for name in (MODEL, OPTIMIZER):
+        assert (checkpoint.find(run) / name).read_bytes() == (
+            checkpoint.find(folder.open_run(home, "new")) / name
+        ).read_bytes()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_it_may_not_change_in_the_middle(share: float, whole: Callable[[str], RunFolder]) -> None:
+    own = whole("averaged").config()
+    with pytest.raises(ConfigError, match=r"train\.average"):
+        resolve.resumed(own, resolve.with_values(own, train={"average": share}))
+
+
+@pytest.mark.parametrize("choice", ["averaged", "trained"])
+def test_a_checkpoint_that_does_not_fit_the_setting_is_refused(
+    choice: str, home: Path, tiny_config: Configured
+) -> None:
+    """Somebody has edited config.toml: without the average, nothing says what trains on and what is used."""
+    averaging = choice == "averaged"
+    list(train(resolve.with_values(config_of(tiny_config), train={"average": 0.3 if averaging else 0.0}), home, "run"))
+    run = folder.open_run(home, "run")
+    other = resolve.with_values(run.config(), train={"average": 0.0 if averaging else 0.3})
+    run.config_file.write_text(resolve.to_toml(other), encoding="utf-8")
+    with pytest.raises(RunError, match="does not fit"):
+        go_on(run)
+    assert not run.is_locked()
+
+
+# --- what it costs -------------------------------------------------------------------------------------------
+
+
+def test_the_memory_of_another_copy_is_counted(tiny_config: Configured) -> None:
+    plain, averaging = tiny_config(), tiny_config(train={"average": 0.1})
+    weights = 4 * Transformer(plain.model, 300).n_parameters()
+    memory.refuse_giants(plain, 300, 4 * weights)
+    memory.refuse_giants(averaging, 300, 5 * weights)
+    with pytest.raises(ConfigError, match="needs"):
+        memory.refuse_giants(averaging, 300, 5 * weights - 1)
+    needed = 5 * weights + 2 * memory._window_bytes(plain.model, 300)
+    memory.refuse_too_large(averaging, 300, 2, needed)
+    with pytest.raises(ConfigError, match="needs"):
+        memory.refuse_too_large(averaging, 300, 2, needed - 1)
+
+
+def test_a_rehearsal_tells_the_room_that_checkpoints_take(
+    home: Path, tiny_config: Configured, whole: Callable[[str], RunFolder]
+) -> None:
+    told = rehearse(config_of(tiny_config, keep_checkpoints=1), home, lambda: False)
+    plain = rehearse(config_of(tiny_config, keep_checkpoints=1, average=0.0), home, lambda: False)
+    size = sum(len(data) for data in files_of(whole("averaged")).values())
+    assert told.disk_mb == pytest.approx(3 * size / 1e6, rel=0.05)
+    weights = 4 * told.parameters / 1e6
+    assert told.memory_mb - plain.memory_mb == pytest.approx(weights, rel=0.01)
+    assert told.loss == plain.loss

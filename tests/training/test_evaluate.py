@@ -1,0 +1,125 @@
+"""How good a model is: nats per token and bits per byte, counted by hand."""
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tinylm.config.schema import ModelConfig, RunConfig
+from tinylm.data.batches import Corpus, HeldOut
+from tinylm.events import EvalDone, Finished
+from tinylm.inference.load import load_model
+from tinylm.model.transformer import IGNORED, Transformer
+from tinylm.runs import checkpoint, folder
+from tinylm.training.evaluate import Score, score
+from tinylm.training.loop import train
+
+CONFIG = ModelConfig(n_layer=1, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=8, dropout=0.3)
+LENGTHS = np.array([3, 1, 0, 2, 5], dtype=np.int64)
+
+
+def build() -> Transformer:
+    return Transformer(CONFIG, 5, torch.Generator().manual_seed(0))
+
+
+def some_batches() -> list[tuple[Tensor, Tensor]]:
+    ids = torch.randint(5, (6, 9), generator=torch.Generator().manual_seed(1))
+    targets = ids[:, 1:].clone()
+    targets[1, 3:] = IGNORED
+    targets[5] = IGNORED
+    return [(ids[:3, :-1], targets[:3]), (ids[3:, :-1], targets[3:])]
+
+
+def test_a_score_by_hand() -> None:
+    some = Score(nats=math.log(2) * 12, tokens=4, bytes=6)
+    assert some.loss == pytest.approx(3 * math.log(2))
+    assert some.bpb == pytest.approx(2)
+    nothing = Score(0.0, 0, 0)
+    assert nothing.loss is None
+    assert nothing.bpb is None
+    assert Score(1.0, 1, 0).bpb is None  # a special token alone has no bytes
+
+
+def test_each_counted_target_counts_once() -> None:
+    model, batches = build(), some_batches()
+    result = score(model, batches, LENGTHS, nullcontext())
+    model.eval()
+    nats, tokens, size = 0.0, 0, 0
+    with torch.no_grad():
+        for ids, targets in batches:
+            for row, wanted in zip(ids, targets, strict=True):
+                told = model.logits(row[None])[0].log_softmax(-1)
+                for place, target in enumerate(wanted.tolist()):
+                    if target != IGNORED:
+                        nats -= told[place, target].item()
+                        tokens += 1
+                        size += int(LENGTHS[target])
+    assert (result.tokens, result.bytes) == (tokens, size) == (6 * 8 - 5 - 8, size)
+    assert result.nats == pytest.approx(nats, rel=1e-5)
+
+
+def test_a_model_is_measured_without_dropout_and_goes_back_to_training() -> None:
+    model = build()
+    torch.manual_seed(1)
+    first = score(model, some_batches(), LENGTHS, nullcontext())
+    torch.manual_seed(2)
+    assert score(model, some_batches(), LENGTHS, nullcontext()) == first
+    assert model.training
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_nothing_to_measure() -> None:
+    assert score(build(), [], LENGTHS, nullcontext()) == Score(0.0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["bpe", "char"])
+def test_the_end_of_a_run_is_measured_on_the_whole_held_out_text(
+    kind: str, home: Path, tiny_config: Callable[..., RunConfig], tiny_text: str
+) -> None:
+    config = tiny_config(tokenizer={"kind": kind}, data={"val_placement": "tail"})
+    events = list(train(config, home, "a"))
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+
+    run = folder.open_run(home, "a")
+    assert finished.checkpoint == f"checkpoints/{checkpoint.find(run, 'latest').name}"
+    model, tokenizer = load_model(run, "latest")
+    held_out = tiny_text[int(len(tiny_text) * 0.9) :]
+    ids = [tokenizer.end_of_text, *tokenizer.encode(held_out).tolist(), tokenizer.end_of_text]
+    nats, tokens = 0.0, 0
+    with torch.no_grad():
+        for start in range(0, len(ids) - 1, 32):
+            window = torch.tensor(ids[start : start + 33])
+            nats += model.losses(window[None, :-1], window[None, 1:]).double().sum().item()
+            tokens += len(window) - 1
+    assert tokens == len(ids) - 1
+    assert finished.val_loss == pytest.approx(nats / tokens, rel=1e-5)
+    assert finished.val_bpb == pytest.approx(nats / math.log(2) / len(held_out.encode()), rel=1e-5)
+
+
+def test_an_evaluation_uses_the_same_windows_each_time(home: Path, tiny_config: Callable[..., RunConfig]) -> None:
+    # A rate so low that the weights stay as they are: then only other windows could change a loss.
+    phase = {"schedule": "constant", "steps": 6, "max_lr": 1e-30}
+    config = tiny_config(train={"phases": [phase], "eval_interval": 2, "weight_decay": 0.0})
+    evals = [event for event in train(config, home, "a") if isinstance(event, EvalDone)]
+    assert [event.step for event in evals] == [2, 4, 6]
+    assert len({event.train_loss for event in evals}) == 1
+    assert len({event.val_loss for event in evals}) == 1
+    assert [event.best for event in evals] == [True, False, False]
+
+
+def test_held_out_windows_of_a_corpus_count_all_its_bytes(home: Path, tiny_config: Callable[..., RunConfig]) -> None:
+    from tinylm.data.prepare import prepare
+
+    corpus = Corpus(prepare(tiny_config(), home), torch.device("cpu"))
+    windows = HeldOut.cut(corpus.layout.held_out, 32)
+    size = sum(
+        int(corpus.tokenizer.token_bytes[targets[targets != IGNORED].numpy()].sum())
+        for _, targets in windows.batches(corpus, 7, 32)
+    )
+    assert size == corpus.layout.val_bytes

@@ -1,0 +1,143 @@
+"""Memory that runs out: foreseen where it can be, and otherwise got over, with the same steps."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.errors import ConfigError, RunError
+from tinylm.events import Failed, StepDone, Warned
+from tinylm.hardware import memory
+from tinylm.model.transformer import Transformer
+from tinylm.runs import checkpoint, folder
+from tinylm.training.loop import resume, train
+
+Configured = Callable[..., RunConfig]
+CPU = torch.device("cpu")
+
+
+def run_out(monkeypatch: pytest.MonkeyPatch, most: int, error: Callable[[], Exception]) -> list[int]:
+    """Let forward passes of more than `most` windows fail; returns the sizes that were tried."""
+    forward, tried = Transformer.forward, []
+
+    def limited(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
+        if self.training and torch.is_grad_enabled():
+            tried.append(len(ids))
+            if len(ids) > most:
+                raise error()
+        loss: Tensor = forward(self, ids, targets, noise)
+        return loss
+
+    monkeypatch.setattr(Transformer, "forward", limited)
+    return tried
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError,
+        lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."),
+    ],
+)
+def test_a_step_that_does_not_fit_is_done_in_smaller_passes(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
+) -> None:
+    config = tiny_config(train={"threads": 1, "batch_size": 5})  # the rehearsal is smaller than a step and fits
+    whole = [event for event in train(config, home, "whole") if isinstance(event, StepDone)]
+    monkeypatch.setattr("tinylm.training.session.REHEARSAL_TOKENS", 32)
+    with pytest.MonkeyPatch.context() as patch:
+        tried = run_out(patch, 2, error)
+        told = list(train(config, home, "parts"))
+    assert tried[:8] == [1, 5, 3, 2, 2, 1, 2, 2], "it should halve the passes, and keep to what fits"
+    warnings = [event.message for event in told if isinstance(event, Warned)]
+    assert [message.split(" windows")[0] for message in warnings] == ["5", "3"]
+    steps = [event for event in told if isinstance(event, StepDone)]
+    assert [event.step for event in steps] == list(range(1, 21))
+    assert [event.tokens for event in steps] == [event.tokens for event in whole]
+    for one, other in zip(steps, whole, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-4), "smaller passes must add up to the same step"
+    run = folder.open_run(home, "parts")
+    assert checkpoint.load(checkpoint.find(run)).state.micro_batch == 2
+
+
+def test_a_resumed_run_keeps_to_what_fits(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny_config(train={"threads": 1, "batch_size": 4})
+    monkeypatch.setattr("tinylm.training.session.REHEARSAL_TOKENS", 32)
+    tried = run_out(monkeypatch, 2, MemoryError)
+    list(train(config, home, "run"))
+    run, more = folder.open_run(home, "run"), tiny_config(train={"threads": 1, "batch_size": 4, "budget": "24 steps"})
+    tried.clear()
+    told = list(resume(resolve.resumed(run.config(), more), run))
+    assert set(tried) <= {1, 2}
+    assert not [event for event in told if isinstance(event, Warned)]
+
+
+def test_where_not_even_one_window_fits_it_says_so(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
+        if (home / "runs" / "run" / "checkpoints" / "latest").exists():
+            raise MemoryError
+        loss: Tensor = forward(self, ids, targets, noise)
+        return loss
+
+    forward = Transformer.forward
+    monkeypatch.setattr(Transformer, "forward", late)
+    with pytest.raises(RunError, match=r"memory of the machine ran out"):
+        list(train(tiny_config(train={"threads": 1, "checkpoint_interval": 1}), home, "run"))
+    run = folder.open_run(home, "run")
+    [failed] = [event for event in run.events() if isinstance(event, Failed)]
+    assert "batch_size" in failed.hint
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_made(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free", lambda _: 3e6)
+    with pytest.raises(ConfigError, match=r"A step on 64 windows at once needs at least [\d.]+ GB") as caught:
+        list(train(tiny_config(train={"threads": 1, "batch_size": 512}), home, "run"))
+    assert "batch_size" in caught.value.hint
+    with pytest.raises(ConfigError, match=r"A model of [\d,]+ million parameters needs"):
+        list(train(tiny_config(model={"n_embd": 1024}), home, "run"))
+    assert not folder.list_runs(home)
+    assert not list((home / "runs").iterdir())
+
+
+def test_free_memory_is_what_the_machine_and_the_container_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    4000 kB\n")
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "_GROUP", tmp_path)
+    assert memory.free(CPU) == 4000 * 1024
+    (tmp_path / "memory.current").write_text("1000000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.free(CPU) == 4000 * 1024
+    (tmp_path / "memory.max").write_text("3000000\n")
+    assert memory.free(CPU) == 2_000_000
+    (tmp_path / "meminfo").write_text("nothing\n")
+    (tmp_path / "memory.max").unlink()
+    assert memory.free(CPU) is None
+
+
+def test_the_estimate_says_rather_too_little(tiny_config: Configured) -> None:
+    """It may refuse only what really cannot be: the tensors that a real pass keeps are more."""
+    config = tiny_config()
+    model = Transformer(config.model, 300, torch.Generator().manual_seed(0))
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    ids = torch.zeros(4, config.model.block_size, dtype=torch.long)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        model(ids, ids)
+    assert 0.2 < 4 * memory._window_bytes(config.model, 300) / sum(kept.values()) < 1.2
+    assert math.isfinite(memory._window_bytes(config.model, 300))

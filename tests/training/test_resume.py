@@ -1,0 +1,444 @@
+"""A run that was stopped, killed or damaged goes on as if nothing had been."""
+
+import errno
+import json
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tinylm import files, paths
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.errors import ConfigError, RunError
+from tinylm.events import CheckpointSaved, EvalDone, Event, Finished, Note, RunStarted, Sampled, StepDone
+from tinylm.inference.load import load_model
+from tinylm.runs import checkpoint
+from tinylm.runs import folder as runs
+from tinylm.runs.folder import RunFolder
+from tinylm.training import loop, session
+from tinylm.training.loop import Control, resume, train
+
+Configured = Callable[..., RunConfig]
+STEPS = 24
+TIMES = {"seconds", "tokens_per_second", "peak_memory_mb"}
+
+
+@pytest.fixture(autouse=True)
+def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps are told one by one, so that a run can be broken off at a certain one."""
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
+
+
+def config_of(tiny_config: Configured, optimizer: str = "adamw", **values: Any) -> RunConfig:
+    phases = [
+        {"name": "first", "schedule": "cosine", "steps": 14, "max_lr": 1e-2, "warmup_steps": 3},
+        {"name": "second", "schedule": "wsd", "steps": 10, "max_lr": 3e-3, "warmup_steps": 2, "steps_down": 4},
+    ]
+    often = {"eval_interval": 6, "sample_interval": 8, "checkpoint_interval": 5}
+    return tiny_config(model={"dropout": 0.2}, train={"optimizer": optimizer, "phases": phases, **often, **values})
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A run that nothing disturbed, and copies of its folder as a power cut would have left it at some events."""
+
+    config: RunConfig
+    run: RunFolder
+    copies: list[Path]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Whole]:
+    made: dict[str, Whole] = {}
+
+    def make(optimizer: str) -> Whole:
+        if optimizer not in made:
+            folder, config = tmp_path_factory.mktemp("undisturbed"), config_of(tiny_config, optimizer)
+            run, copies = RunFolder(folder / "runs" / "run"), []
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(loop, "REPORT_SECONDS", 0.0)
+                for i, _ in enumerate(train(config, folder, "run")):
+                    copies.append(folder / "copies" / str(i) / "run")
+                    shutil.copytree(run.path, copies[-1], ignore=shutil.ignore_patterns(".lock"))
+            made[optimizer] = Whole(config, run, copies)
+        return made[optimizer]
+
+    return make
+
+
+def told_by(run: RunFolder, *kinds: type[Event]) -> list[dict[str, Any]]:
+    """The events of these kinds in the log, without times and speeds."""
+    return [
+        {"event": event.kind} | {key: value for key, value in asdict(event).items() if key not in TIMES}
+        for event in run.events()
+        if isinstance(event, kinds)
+    ]
+
+
+def check_same(run: RunFolder, whole: Whole) -> None:
+    """Steps, weights and optimizer of a run are bit for bit those of the undisturbed one; no step is missing."""
+    steps = told_by(run, StepDone)
+    assert [step["step"] for step in steps] == list(range(1, STEPS + 1))
+    assert steps == told_by(whole.run, StepDone)
+    for name in (checkpoint.MODEL, checkpoint.OPTIMIZER):
+        last = checkpoint.folder_name(STEPS)
+        assert (run.checkpoints / last / name).read_bytes() == (whole.run.checkpoints / last / name).read_bytes()
+    seconds = [event.seconds for event in run.events() if isinstance(event, StepDone)]
+    assert all(first <= second for first, second in pairwise(seconds)), "the clock went back"
+    kinds = [event.kind for event in run.events()]
+    assert kinds[-1] == "finished"
+    assert kinds.count("finished") == 1
+    assert "failed" not in kinds
+    assert not run.is_locked()
+
+
+def go_on(run: RunFolder, control: Control | None = None) -> list[Event]:
+    torch.manual_seed(random.randrange(10**6))  # another process would not have our generator's state
+    return list(resume(resolve.resumed(run.config(), run.config()), run, control))
+
+
+def stop_at(stream: Any, control: Control, step: int) -> None:
+    for event in stream:
+        if isinstance(event, StepDone) and event.step >= step:
+            control.stop.set()
+
+
+def kill_after(stream: Any, step: int) -> None:
+    """Break off as soon as a step is told: what came after the last checkpoint is lost."""
+    for event in stream:
+        if isinstance(event, StepDone) and event.step >= step:
+            break
+    stream.close()
+
+
+def spoil_logs(run: RunFolder) -> None:
+    """What a process may have written between its last checkpoint and its death."""
+    line = run.events_file.read_bytes().splitlines()[-1]
+    with run.events_file.open("ab") as file:
+        file.write(b'{"event": "step", "step": 9999}\n' + line + b"\n\x00\xff garbage\n" + line[: len(line) // 2])
+    with run.samples_file.open("ab") as file:
+        file.write(b'{"event": "sample", "step": 9999, "prompt": "", "text": "x"}\n{"ev')
+
+
+# --- stopped and killed --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_stopped_and_killed_it_equals_the_undisturbed_run(
+    optimizer: str, seed: int, home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+) -> None:
+    rng = random.Random(f"{optimizer} {seed}")
+    whole = undisturbed(optimizer)
+    stop, kill = rng.randrange(2, 9), rng.randrange(10, STEPS)
+    control = Control()
+    stop_at(train(config_of(tiny_config, optimizer), home, "run", control), control, stop)
+    run = runs.open_run(home, "run")
+    assert list(run.events())[-1].reason == "stopped"  # type: ignore[attr-defined]
+    kill_after(resume(resolve.resumed(run.config(), run.config()), run), kill)
+    spoil_logs(run)
+    go_on(run)
+    check_same(run, whole)
+    assert b"9999" not in run.samples_file.read_bytes()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_power_cut_at_any_event_changes_nothing_at_all(
+    optimizer: str, tmp_path: Path, undisturbed: Callable[[str], Whole]
+) -> None:
+    whole = undisturbed(optimizer)
+    everything = (StepDone, EvalDone, Sampled, CheckpointSaved, Finished)
+    kinds = [event.kind for event in whole.run.events()]
+    after = [i for i, kind in enumerate(kinds) if kind in ("checkpoint", "eval", "sample")]
+    rng = random.Random(optimizer)
+    chosen = sorted({*rng.sample(after, 4), *rng.sample(range(len(kinds) - 1), 2), after[-1]})
+    wrong = []
+    for place in chosen:
+        run = RunFolder(tmp_path / str(place) / "run")
+        shutil.copytree(whole.copies[place], run.path)
+        go_on(run)
+        check_same(run, whole)
+        if told_by(run, *everything) != told_by(whole.run, *everything):
+            wrong.append(f"after {kinds[place]} of step {list(whole.run.events())[place].step}")  # type: ignore[attr-defined]
+    assert not wrong, f"evaluations, samples, checkpoints or the end differ: {wrong}"
+
+
+def test_a_power_cut_right_after_a_best_checkpoint_loses_no_sample(tmp_path: Path, tiny_config: Configured) -> None:
+    config = config_of(tiny_config, sample_interval=6)  # evaluated and sampled at the same steps
+    stream = train(config, tmp_path / "home", "run")
+    for event in stream:
+        if isinstance(event, CheckpointSaved) and event.step == 6:
+            break
+    stream.close()  # type: ignore[attr-defined]
+    run = runs.open_run(tmp_path / "home", "run")
+    go_on(run)
+    for kind in (EvalDone, Sampled):
+        assert [event["step"] for event in told_by(run, kind) if event["step"] < STEPS] == [6, 12, 18]
+
+
+def test_a_stop_leaves_no_trace_but_its_checkpoint(
+    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+) -> None:
+    control = Control()
+    stop_at(train(config_of(tiny_config), home, "run", control), control, 11)
+    run = runs.open_run(home, "run")
+    go_on(run)
+    whole = undisturbed("adamw")
+    check_same(run, whole)
+    for kind in (EvalDone, Sampled, Finished):
+        assert told_by(run, kind) == told_by(whole.run, kind), kind.__name__
+    assert len(run.samples_file.read_bytes().splitlines()) == len(told_by(run, Sampled))
+
+
+def test_stop_at_can_be_lifted(home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]) -> None:
+    list(train(config_of(tiny_config, stop_at=13), home, "run"))
+    run = runs.open_run(home, "run")
+    wanted = resolve.with_values(run.config(), train={"stop_at": None})
+    list(resume(resolve.resumed(run.config(), wanted), run))
+    check_same(run, undisturbed("adamw"))
+
+
+def test_killed_before_the_first_checkpoint_it_starts_over(
+    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+) -> None:
+    kill_after(train(config_of(tiny_config), home, "run"), 3)
+    run = runs.open_run(home, "run")
+    assert not checkpoint.exists(run)
+    spoil_logs(run)
+    told = go_on(run)
+    assert isinstance(told[0], RunStarted)
+    assert told[0].resumed_from is None
+    check_same(run, undisturbed("adamw"))
+    assert list(run.events()) == told
+
+
+def test_what_a_resumed_run_tells(home: Path, tiny_config: Configured) -> None:
+    kill_after(train(config_of(tiny_config), home, "run"), 12)
+    run = runs.open_run(home, "run")
+    before = checkpoint.newest_whole(run)[0]
+    assert before is not None
+    told = go_on(run)
+    [started] = [event for event in told if isinstance(event, RunStarted)]
+    assert started.resumed_from == before.state.step >= 10
+    assert [event.step for event in told if isinstance(event, StepDone)] == list(
+        range(before.state.step + 1, STEPS + 1)
+    )
+    log = run.events_file.read_bytes()
+    assert log[before.state.events_bytes :].startswith(b'{"event": "checkpoint"')
+    assert [json.loads(line)["event"] for line in log.splitlines()].count("run_started") == 2
+
+
+# --- damage --------------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_checkpoint_costs_only_time(
+    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+) -> None:
+    kill_after(train(config_of(tiny_config), home, "run"), 14)
+    run = runs.open_run(home, "run")
+    newest = checkpoint.find(run)
+    data = bytearray((newest / checkpoint.MODEL).read_bytes())
+    data[len(data) // 2] ^= 1
+    (newest / checkpoint.MODEL).write_bytes(data)
+    told = go_on(run)
+    assert any(newest.name in event.message for event in told if isinstance(event, Note))
+    [started] = [event for event in told if isinstance(event, RunStarted)]
+    assert started.resumed_from is not None
+    assert started.resumed_from < int(newest.name[5:])
+    check_same(run, undisturbed("adamw"))
+
+
+def test_a_checkpoint_of_another_model_is_refused_and_the_run_set_free(home: Path, tiny_config: Configured) -> None:
+    kill_after(train(config_of(tiny_config), home, "run"), 6)
+    run = runs.open_run(home, "run")
+    other = resolve.with_values(run.config(), model={"n_layer": 2})
+    run.config_file.write_text(resolve.to_toml(other), encoding="utf-8")
+    with pytest.raises(RunError, match="does not fit"):
+        go_on(run)
+    assert not run.is_locked()
+    assert checkpoint.exists(run)
+
+
+@pytest.mark.parametrize("lost", ["data/tokens.bin", "data/data.json", "tokenizer.json"])
+def test_a_run_that_lost_a_file_says_so_and_is_set_free(lost: str, home: Path, tiny_config: Configured) -> None:
+    kill_after(train(config_of(tiny_config), home, "run"), 6)
+    run = runs.open_run(home, "run")
+    log = run.events_file.read_bytes()
+    (run.path / lost).unlink()
+    with pytest.raises(RunError):
+        go_on(run)
+    assert not run.is_locked()
+    assert run.events_file.read_bytes() == log
+
+
+@pytest.mark.parametrize("fault", ["too short", "full disk", "full log"])
+def test_a_resume_that_fails_never_deletes_the_run(
+    fault: str, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_after(train(config_of(tiny_config), home, "run"), 6)
+    run = runs.open_run(home, "run")
+    (checkpoint.find(run) / checkpoint.MODEL).write_bytes(b"damaged")  # so that it starts over
+    config = run.config()
+    if fault == "too short":
+        config = resolve.with_values(config, train={"budget": "1 steps"})  # and there are two phases
+    full = OSError(errno.ENOSPC, "No space left on device")
+    if fault == "full disk":
+        monkeypatch.setattr(files, "replace_durably", raising(full))
+    if fault == "full log":
+        monkeypatch.setattr(runs.Log, "write", raising(full))
+    with pytest.raises((ConfigError, RunError)):
+        list(resume(resolve.resumed(run.config(), config), run))
+    assert run.config_file.exists(), "resuming failed, and the run is gone"
+    assert not run.is_locked()
+    monkeypatch.undo()
+    assert isinstance(go_on(run)[-1], Finished)
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise error
+
+    return refuse
+
+
+# --- elsewhere -----------------------------------------------------------------------------------------------
+
+
+def test_the_folder_alone_is_enough(
+    tmp_path: Path, tiny_config: Configured, tiny_text: str, undisturbed: Callable[[str], Whole]
+) -> None:
+    here, there, text = tmp_path / "here", tmp_path / "there", tmp_path / "tiny.txt"
+    text.write_text(tiny_text, encoding="utf-8")
+    config = resolve.with_values(config_of(tiny_config), data={"sources": [str(text)]})
+    kill_after(train(config, here, "run"), 12)
+    (there / "runs").mkdir(parents=True)
+    shutil.copytree(here / "runs" / "run", there / "runs" / "moved")
+    shutil.rmtree(here)
+    text.unlink()
+    run = runs.open_run(there, "moved")
+    told = go_on(run)
+    assert not paths.cache(there).exists()
+    assert all(event.run == "moved" for event in told if isinstance(event, RunStarted))
+    check_same(run, undisturbed("adamw"))
+    model, tokenizer = load_model(run)
+    assert model.vocab_size == tokenizer.vocab_size
+
+
+def test_deleting_the_cache_in_the_middle_changes_nothing(
+    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+) -> None:
+    for event in train(config_of(tiny_config), home, "run"):
+        if isinstance(event, StepDone) and event.step == 3:
+            shutil.rmtree(paths.cache(home))
+    check_same(runs.open_run(home, "run"), undisturbed("adamw"))
+
+
+def test_another_machine_is_said_aloud(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill_after(train(config_of(tiny_config), home, "run"), 12)
+    run = runs.open_run(home, "run")
+    measured: list[int] = []
+
+    def one_thread(work: Callable[[], object], *_: object) -> tuple[int, dict[int, float]]:
+        work()
+        measured.append(1)
+        return 1, {1: 0.1}
+
+    monkeypatch.setattr(session.device, "machine_name", lambda _: "another machine")
+    monkeypatch.setattr(session.device, "measure_threads", one_thread)
+    told = go_on(run)
+    assert measured == [1]
+    assert any("another machine" in event.message for event in told if isinstance(event, Note))
+    assert isinstance(told[-1], Finished)
+
+
+# --- one trainer a run ---------------------------------------------------------------------------------------
+
+
+def test_two_trainers_of_a_run_are_refused(
+    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+) -> None:
+    stream = train(config_of(tiny_config), home, "run")
+    tried = 0
+    for event in stream:
+        if isinstance(event, StepDone) and event.step in (1, 12):
+            run, before = runs.open_run(home, "run"), (home / "runs" / "run" / "events.jsonl").read_bytes()
+            with pytest.raises(RunError, match="another process"):
+                go_on(run)
+            assert (home / "runs" / "run" / "events.jsonl").read_bytes() == before
+            tried += 1
+    assert tried == 2
+    check_same(runs.open_run(home, "run"), undisturbed("adamw"))
+
+
+# --- what may change -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(undisturbed: Callable[[str], Whole]) -> RunFolder:
+    return undisturbed("adamw").run
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": {"n_layer": 2}},
+        {"model": {"dropout": 0.0}},
+        {"tokenizer": {"vocab_size": 301}},
+        {"data": {"val_fraction": 0.2}},
+        {"data": {"sources": ["stories"]}},
+        {"train": {"seed": 2}},
+        {"train": {"batch_size": 8}},
+        {"train": {"optimizer": "muon"}},
+        {"train": {"precision": "bf16"}},
+        {"train": {"phases": [{"schedule": "constant", "steps": 3}]}},
+    ],
+    ids=str,
+)
+def test_what_may_not_change_is_named(change: dict[str, dict[str, Any]], finished: RunFolder) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve.resumed(finished.config(), resolve.with_values(finished.config(), **change))
+    [(group, values)] = change.items()
+    assert f"{group}.{next(iter(values))}" in caught.value.message
+    assert caught.value.hint
+
+
+def test_budget_stop_device_and_threads_may_change(finished: RunFolder) -> None:
+    own = finished.config()
+    assert resolve.resumed(own, own) == own
+    changed = {"budget": "90s", "stop_at": 99, "device": "cuda", "threads": 2}
+    allowed = resolve.resumed(own, resolve.with_values(own, train=changed))
+    assert {name: getattr(allowed.train, name) for name in changed} == changed
+    assert resolve.with_values(allowed, train={name: getattr(own.train, name) for name in changed}) == own
+
+
+def test_a_longer_budget_goes_on_where_the_run_ended(home: Path, tiny_config: Configured) -> None:
+    phase = {"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 3e-3}
+    config = tiny_config(model={"dropout": 0.1}, train={"phases": [phase], "budget": "8 steps"})
+    list(train(config, home, "grown"))
+    run = runs.open_run(home, "grown")
+    wanted = resolve.with_values(run.config(), train={"budget": "15 steps"})
+    list(resume(resolve.resumed(run.config(), wanted), run))
+    list(train(resolve.with_values(config, train={"budget": "15 steps"}), home, "long"))
+    long = runs.open_run(home, "long")
+    assert told_by(run, StepDone) == told_by(long, StepDone)
+    assert len(told_by(run, StepDone)) == 15
+    assert [(event["step"], event["reason"]) for event in told_by(run, Finished)] == [(15, "budget")]
+    for name in (checkpoint.MODEL, checkpoint.OPTIMIZER):
+        assert (checkpoint.find(run) / name).read_bytes() == (checkpoint.find(long) / name).read_bytes()
+
+
+def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path: Path, undisturbed: Callable[[str], Whole]) -> None:
+    whole = undisturbed("adamw")
+    run = RunFolder(tmp_path / "run")
+    shutil.copytree(whole.run.path, run.path, ignore=shutil.ignore_patterns(".lock"))
+    go_on(run)
+    check_same(run, whole)
+    for kind in (EvalDone, Sampled, CheckpointSaved, Finished):
+        assert told_by(run, kind) == told_by(whole.run, kind), kind.__name__

@@ -1,0 +1,53 @@
+"""What a training is measured on, and what measuring takes."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tinylm.config.schema import RunConfig
+from tinylm.measure import Measure
+from tinylm.model.transformer import Transformer
+from tinylm.training import session
+from tinylm.training.session import Session
+
+
+@pytest.fixture
+def parts(home: Path, tiny_config: Callable[..., RunConfig]) -> Iterator[Session]:
+    parts = session.start(tiny_config(), home, "run")
+    yield parts
+    parts.close()
+
+
+def test_what_the_end_will_take_is_known_from_the_way(parts: Session) -> None:
+    measure = Measure(parts)
+    some, whole = measure.windows
+    assert 0 < some < whole
+    assert measure.closing_seconds == 0
+    measure.along_the_way(parts.batches[0].stream)
+    assert 0 < measure.closing_seconds < 60
+
+
+def test_the_same_windows_each_time(parts: Session) -> None:
+    first, again = (Measure(parts).along_the_way(parts.batches[0].stream) for _ in range(2))
+    assert first == again
+    assert first.train != first.val
+
+
+@pytest.mark.parametrize("eval_iters", [2, 1000])
+def test_what_was_measured_at_this_step_is_not_measured_again(
+    eval_iters: int, home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = session.start(tiny_config(train={"eval_iters": eval_iters}), home, "run")
+    measure = Measure(parts)
+    held_out = measure.along_the_way(parts.batches[0].stream).val
+    passes: list[object] = []
+    losses = Transformer.losses
+    monkeypatch.setattr(Transformer, "losses", lambda *given: passes.append(given) or losses(*given))
+    whole = measure.at_the_end()
+    assert (passes == []) == (eval_iters == 1000)
+    assert (whole == held_out) == (eval_iters == 1000)
+    parts.state.step += 1
+    measure.at_the_end()
+    assert passes
+    parts.close()

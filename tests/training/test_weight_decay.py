@@ -1,0 +1,116 @@
+"""Weight decay that is told in passes over the text: the number that a run makes of it, and how it trains with it."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tinylm.config import resolve
+from tinylm.config.schema import Phase, RunConfig, TrainConfig
+from tinylm.errors import ConfigError
+from tinylm.events import Note, StepDone
+from tinylm.preview.rehearsal import rehearse
+from tinylm.runs import checkpoint, folder
+from tinylm.runs.folder import RunFolder
+from tinylm.training import loop, session
+from tinylm.training.loop import resume, train
+from tinylm.training.weight_decay import weight_decay
+
+Configured = Callable[..., RunConfig]
+TWO_PHASES = [
+    {"name": "first", "schedule": "cosine", "steps": 8, "max_lr": 1e-2},
+    {"name": "second", "schedule": "wsd", "steps": 6, "max_lr": 2e-3, "steps_down": 4},
+]
+
+
+def of_the_end(run: RunFolder) -> list[bytes]:
+    return [(checkpoint.find(run) / name).read_bytes() for name in (checkpoint.MODEL, checkpoint.OPTIMIZER)]
+
+
+def test_weight_decay_is_told_in_passes_over_the_text() -> None:
+    """900 tokens read in steps of 30: a pass is 30 steps, and two of them at a rate of 0.01 are 1 / (0.01 * 60)."""
+    train, phase = TrainConfig(decay_epochs=2.0, weight_decay=0.1), Phase(max_lr=0.01, steps=5)
+    assert weight_decay(train, phase, 900 / 30) == pytest.approx(1 / 0.6)
+    assert weight_decay(TrainConfig(weight_decay=0.1), phase, 30) == 0.1
+
+
+def test_after_as_many_steps_without_an_update_a_weight_has_fallen_to_its_eth_part() -> None:
+    """That is what a memory of tau steps means, whatever the rate: exp(-1) of it is left after tau steps."""
+    for lr in (1e-3, 1e-2):
+        decay = weight_decay(TrainConfig(decay_epochs=2.0), Phase(max_lr=lr, steps=5), 50.0)
+        assert (1 - lr * decay) ** 100 == pytest.approx(math.exp(-1), rel=0.01)
+
+
+def test_a_memory_of_less_than_a_step_is_refused() -> None:
+    phase = Phase(max_lr=0.01, steps=5)
+    assert weight_decay(TrainConfig(decay_epochs=0.5), phase, 2.0) == pytest.approx(100.0)
+    with pytest.raises(ConfigError, match=r"decay_epochs=0.4 passes over the text are 0.8 steps") as caught:
+        weight_decay(TrainConfig(decay_epochs=0.4), phase, 2.0)
+    assert "0.5 or more" in caught.value.hint
+
+
+def test_the_number_by_hand_on_a_known_stream(home: Path, tmp_path: Path, tiny_config: Configured) -> None:
+    """6,400 bytes between two ends of a text; a step reads 4 * 32 tokens, and a pass has 50 steps and 2 / 128."""
+    text = tmp_path / "known.txt"
+    text.write_bytes(b"abcdefg\n" * 799 + b"abcdefg.")
+    config = tiny_config(
+        tokenizer={"kind": "byte"},
+        data={"sources": [str(text)], "val_fraction": 0.0},
+        train={"phases": TWO_PHASES, "decay_epochs": 2.0},
+    )
+    parts = session.start(config, home, "run")
+    parts.close()
+    assert parts.corpus.train_tokens == 6402
+    steps = 2.0 * (50 + 2 / 128)
+    assert parts.weight_decays == [pytest.approx(1 / (1e-2 * steps)), pytest.approx(1 / (2e-3 * steps))]
+    told = "The weights remember 2 passes over the text: weight decay is 0.9997 in first, 4.998 in second."
+    assert told in parts.notes
+
+
+def test_it_trains_as_with_that_number(home: Path, tiny_config: Configured) -> None:
+    told = list(train(tiny_config(train={"decay_epochs": 1.5}), home, "told"))
+    [note] = [event.message for event in told if isinstance(event, Note) and "remember" in event.message]
+    parts = session.resume(folder.open_run(home, "told").config(), folder.open_run(home, "told"))
+    parts.close()
+    [number] = parts.weight_decays
+    assert f"weight decay is {number:.4g}." in note
+    list(train(tiny_config(train={"weight_decay": number}), home, "number"))
+    assert of_the_end(folder.open_run(home, "told")) == of_the_end(folder.open_run(home, "number"))
+    list(train(tiny_config(), home, "default"))
+    assert of_the_end(folder.open_run(home, "told")) != of_the_end(folder.open_run(home, "default"))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_resumed_run_computes_the_same_number(
+    optimizer: str, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
+    own = {"phases": TWO_PHASES, "decay_epochs": 1.5, "embedding_lr": 0.5, "embedding_decay": 2.0}
+    config = tiny_config(train={**own, "optimizer": optimizer, "checkpoint_interval": 3})
+    list(train(config, home, "whole"))
+    stream = train(config, home, "broken")
+    for event in stream:
+        if isinstance(event, StepDone) and event.step == 5:
+            break
+    stream.close()  # type: ignore[attr-defined]
+    run = folder.open_run(home, "broken")
+    assert run.config().train.decay_epochs == 1.5
+    list(resume(resolve.resumed(run.config(), run.config()), run))
+    assert of_the_end(run) == of_the_end(folder.open_run(home, "whole"))
+
+
+def test_what_is_refused_is_refused_before_anything_is_made(home: Path, tiny_config: Configured) -> None:
+    config = tiny_config(train={"decay_epochs": 1e-3})
+    with pytest.raises(ConfigError, match="and weights remember one at least"):
+        list(train(config, home, "run"))
+    assert not folder.list_runs(home)
+    with pytest.raises(ConfigError, match="and weights remember one at least"):
+        rehearse(config, home, lambda: False)
+
+
+@pytest.mark.parametrize("change", [{"decay_epochs": 3.0}, {"embedding_lr": 0.5}, {"embedding_decay": 0.5}], ids=str)
+def test_it_may_not_change_in_the_middle(change: dict[str, float], tiny_config: Configured) -> None:
+    own = tiny_config(train={"decay_epochs": 2.0})
+    with pytest.raises(ConfigError, match=f"train.{next(iter(change))}"):
+        resolve.resumed(own, resolve.with_values(own, train=change))

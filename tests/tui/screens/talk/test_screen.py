@@ -1,0 +1,870 @@
+"""The Talk screen, driven by keys and mouse, with writers that follow a script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from tests.tui.scripts import finished, training, write_run
+from tests.tui.talk_script import PacedEngine, until
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.runs import folder
+from tinylm.runs.folder import RunFolder
+from tui.app import StudioApp
+from tui.engine import TokenCandidate, WrittenToken
+from tui.screens.talk.candidates import Why, bar, percent
+from tui.screens.talk.checkpoint_picker import Pick
+from tui.screens.talk.prompt import Editor, Prompt
+from tui.screens.talk.sampling import FIELDS, Sampling, changed, notch, shown
+from tui.screens.talk.screen import TalkScreen
+from tui.screens.talk.transcript import Transcript, Versions, visible
+from tui.screens.talk.writer_thread import Source, Writing
+from tui.widgets.top_bar import Sentence
+
+Drive = Callable[[Pilot[int], TalkScreen], Awaitable[None]]
+
+CONFIG = resolve.with_values(RunConfig(), sample={"max_new_tokens": 8})
+
+
+@pytest.fixture
+def talk(home: Path, make_app: Callable[..., StudioApp]) -> Callable[..., None]:
+    """Drive the screen over a home with two runs: `talk(drive)`."""
+
+    def run(
+        drive: Drive, engine: PacedEngine | None = None, size: tuple[int, int] = (80, 24), empty: bool = False
+    ) -> None:
+        if not empty:
+            write_run(home, "moby-15min", [*training(300), finished()])
+            write_run(home, "stories-test", training(200))
+        app = make_app(engine=engine or PacedEngine(), mode="talk", config=CONFIG)
+
+        async def session() -> None:
+            async with app.run_test(size=size) as pilot:
+                await settle(pilot)
+                screen = app.screen
+                assert isinstance(screen, TalkScreen)
+                await drive(pilot, screen)
+                screen.talker.stop()
+                if isinstance(app.engine, PacedEngine):
+                    app.engine.let(10_000)
+
+        asyncio.run(session())
+
+    return run
+
+
+async def settle(pilot: Pilot[int]) -> None:
+    """Until the workers are through and the screen shows it."""
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    screen = pilot.app.screen
+    if isinstance(screen, TalkScreen):
+        screen._ticks = 0
+        screen.refresh_all()
+    await pilot.pause()
+
+
+async def written(pilot: Pilot[int], screen: TalkScreen) -> None:
+    """Until nothing is being written any more."""
+    await asyncio.to_thread(until, lambda: not any(pane.shown and pane.shown.busy for pane in screen.panes.shown))
+    await settle(pilot)
+
+
+def text(screen: TalkScreen, pane: str = "A") -> str:
+    """What a pane shows."""
+    return str({"A": screen.panes.a, "B": screen.panes.b}[pane]._text.visual)
+
+
+def drawn(screen: Screen[Any]) -> list[str]:
+    """The lines of a screen."""
+    return ["".join(segment.text for segment in strip) for strip in screen._compositor.render_strips()]
+
+
+def typed(words: str) -> list[str]:
+    """The keys that type `words`."""
+    return [{" ": "space"}.get(character, character) for character in words]
+
+
+async def ask(pilot: Pilot[int], screen: TalkScreen, words: str = "A fox") -> None:
+    """Type a prompt and wait for the text."""
+    await pilot.press(*typed(words), "enter")
+    await written(pilot, screen)
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------
+
+
+def test_text_streams_in_token_by_token(talk: Callable[..., None]) -> None:
+    engine = PacedEngine(free=False)
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press(*typed("A fox 1"), "enter")
+        seen = []
+        for count in (1, 2, 3):
+            engine.let(1)
+            await asyncio.to_thread(until, lambda count=count: len(screen.pane.shown.tokens) == count)
+            screen._stream()
+            seen.append(text(screen).rstrip("▌"))
+        assert seen[0].startswith("A fox 1")
+        assert len(seen[0]) < len(seen[1]) < len(seen[2])
+        await settle(pilot)
+        assert "Writing with step 180" in screen.sentence()
+        await pilot.press("escape")
+        engine.let(1)
+        await written(pilot, screen)
+        assert screen.pane.shown.state == "stopped"
+        assert text(screen).startswith(seen[2])
+
+    talk(drive, engine)
+
+
+def test_digits_and_letters_typed_in_the_prompt_stay_there(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press(*typed("4 k1"), "?", "G", "h")
+        assert screen.query_one(Prompt).value == "4 k1?Gh"
+        assert pilot.app.screen is screen
+        await pilot.press("escape", "5")
+        await pilot.pause()
+        assert pilot.app.screen is not screen  # there, digits choose the screen
+
+    talk(drive)
+
+
+def test_an_empty_prompt_begins_a_new_text(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert engine.asked[-1][1] == []
+        assert len(screen.pane.shown.tokens) == 8
+        assert "8 tokens, as asked" in screen.sentence()
+
+    talk(drive, engine)
+
+
+def test_redo_takes_the_next_seed_and_versions_stay(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        first = text(screen)
+        await pilot.press("escape", "r")
+        await written(pilot, screen)
+        await pilot.press("r")
+        await written(pilot, screen)
+        assert [asked[2].seed for asked in engine.asked] == [0, 1, 2]
+        assert "version 3 of 3" in str(screen.pane.border_title)
+        assert text(screen) != first
+        await pilot.press("comma", "comma", "comma")
+        await settle(pilot)
+        assert "version 1 of 3" in str(screen.pane.border_title)
+        assert text(screen) == first
+        await pilot.press("full_stop")
+        await settle(pilot)
+        assert "version 2 of 3" in str(screen.pane.border_title)
+
+    talk(drive, engine)
+
+
+def test_the_same_prompt_again_gives_another_text(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert [asked[2].seed for asked in engine.asked] == [0, 1]
+        await ask(pilot, screen, "B")  # what stood there was marked, so typing replaces it
+        assert engine.asked[-1][1:] == ([66], engine.asked[0][2])
+        await pilot.press("up", "enter")
+        await written(pilot, screen)
+        assert "version 3 of 3" in str(screen.pane.border_title)  # the versions of a prompt are found again
+
+    talk(drive, engine)
+
+
+def test_history_of_prompts(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        prompt = screen.query_one(Prompt)
+        await ask(pilot, screen, "one")
+        await ask(pilot, screen, "two")
+        await pilot.press(*typed("thr"), "up")
+        assert prompt.value == "two"
+        await pilot.press("up")
+        assert prompt.value == "one"
+        await pilot.press("up", "down", "down")
+        assert prompt.value == "thr"
+
+    talk(drive)
+
+
+def test_writing_on_at_the_end(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        first = text(screen)
+        await pilot.press("escape", "enter")
+        await written(pilot, screen)
+        assert len(screen.pane.shown.tokens) == 16
+        assert text(screen).startswith(first)
+        assert len(engine.asked[-1][1]) == len("A fox") + 8
+
+    talk(drive, engine)
+
+
+def test_latest_follows_the_training(talk: Callable[..., None], home: Path) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        assert "stories-test · latest, step 180" in str(screen.pane.border_title)
+        run = folder.open_run(home, "stories-test")
+        (run.checkpoints / "step-00000240").mkdir()
+        (run.checkpoints / "latest").write_text("step-00000240\n")
+        await settle(pilot)
+        assert "latest, step 240" in str(screen.pane.border_title)
+        assert "step 180" in str(screen.pane.border_subtitle)  # what is shown was written before
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert screen.pane.shown.step == 240
+        assert screen.pane.shown.sampling.seed == 0  # another model: the same seed is no repetition
+
+    talk(drive)
+
+
+def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+    engine.told = training(40)
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        app = screen.studio
+        assert "no run yet" in screen.sentence()
+        app.start_training()
+        await asyncio.to_thread(until, lambda: app.training.run)
+        app.action_go("talk")
+        await settle(pilot)
+        assert "saved nothing yet" in screen.sentence()
+        await pilot.press(*typed("hi"), "enter")
+        await asyncio.to_thread(until, lambda: screen.pane.shown)
+        assert screen.pane.shown.state == "waiting"
+        await settle(pilot)
+        assert "Waiting for the first checkpoint" in screen.sentence()
+        await asyncio.to_thread(until, lambda: app.training.history.checkpoints)  # saved for it, before it was due
+        run = app.training.run
+        (run.checkpoints / "step-00000040").mkdir(parents=True)
+        await written(pilot, screen)
+        assert screen.pane.shown.step == 40
+        assert text(screen).startswith("hi")
+        engine.controls[0].stop.set()
+
+    talk(drive, engine, empty=True)
+
+
+def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Callable[..., None], home: Path) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        assert "by " not in str(screen.pane.border_subtitle)
+        screen.sources.pick("A", Source(folder.open_run(home, "moby-15min")))
+        await settle(pilot)
+        assert "moby-15min" in str(screen.pane.border_title)
+        assert "by stories-test" in str(screen.pane.border_subtitle)
+
+    talk(drive)
+
+
+def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Callable[..., None], home: Path) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        run = folder.open_run(home, "stories-test")
+        (run.checkpoints / "best").write_text("step-00000060\n")
+        screen.sources.pick("A", Source(run, "60"))  # the best and the oldest in one
+        assert screen.sources.other == Source(run, "120")
+        screen.sources.pick("A", Source(run, "120"))
+        assert screen.sources.other == Source(run, "best")
+
+    talk(drive)
+
+
+def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], home: Path) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        run = folder.open_run(home, "stories-test")
+        screen.sources.pick("B", Source(run, "60"))
+        screen._ask(screen.panes.compare(Source(run, "60")))
+        await written(pilot, screen)
+        screen._stream()
+        assert "is not what was saved. Use another one." in text(screen, "B")
+        assert "is not what was saved" not in text(screen, "A")
+
+    talk(drive, PacedEngine(broken=60))
+
+
+# ---- why this token ------------------------------------------------------------------------------------------------
+
+
+def test_walking_shows_the_candidates_and_a_digit_branches(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        first = screen.pane.shown
+        await pilot.press("escape", "home", "right", "right", "left")
+        await settle(pilot)
+        why = screen.query_one(Why)
+        assert "2 of 8" in why.border_title
+        assert why.candidates == list(first.tokens[1].candidates[:9])  # as many as there is room for
+        assert "about 5 likely tokens" in str(why.render())
+        await pilot.press("tab", "3")
+        await written(pilot, screen)
+        branch = screen.pane.shown
+        assert branch.tokens[0] is first.tokens[0]
+        assert branch.tokens[1].token == first.tokens[1].candidates[2].token
+        assert len(branch.tokens) == 2 + 8
+        assert "version 2 of 2" in str(screen.pane.border_title)
+        assert pilot.app.screen is screen  # a digit here means a candidate, no screen
+
+    talk(drive, engine)
+
+
+def test_enter_in_the_candidates_takes_the_marked_one(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        first = screen.pane.shown
+        await pilot.press("escape", "home", "tab", "enter")
+        assert screen.pane.shown is first  # the first candidate is the one that stands there
+        assert "stands there" in screen.sentence()
+        await pilot.press("down", "enter")
+        await written(pilot, screen)
+        assert screen.pane.shown.tokens[0].token == first.tokens[0].candidates[1].token
+
+    talk(drive)
+
+
+def test_mouse_walks_and_branches(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        first = screen.pane.shown
+        start = len("A fox") + len(first.tokens[0].text) + 1
+        await pilot.click(screen.panes.a, offset=(2 + start, 1))
+        assert screen.pane.at == 1
+        why = screen.query_one(Why)
+        await pilot.click(why, offset=(5, 3))  # the second candidate
+        await written(pilot, screen)
+        assert screen.pane.shown.tokens[1].token == first.tokens[1].candidates[1].token
+
+    talk(drive)
+
+
+def test_links_under_the_prompt_work_by_mouse(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        entry = screen.query_one("#entry")
+        row = "".join(segment.text for segment in screen._compositor.render_strips()[entry.region.bottom - 1])
+        await pilot.click(offset=(row.index("redo") + 1, entry.region.bottom - 1))
+        await written(pilot, screen)
+        assert screen.pane.versions.place == (2, 2)
+        assert screen.pane.shown.sampling.seed == 1
+
+    talk(drive)
+
+
+def test_the_taken_token_is_shown_also_where_it_was_unlikely(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        token = screen.pane.shown.tokens[0]
+        rare = TokenCandidate(77, " unheard", 0.0001, 0.0001)
+        screen.pane.shown.tokens[0] = replace(token, token=77, text=" unheard", candidates=(*token.candidates, rare))
+        await pilot.press("escape", "home")
+        await settle(pilot)
+        why = screen.query_one(Why)
+        assert len(why.candidates) == 9
+        assert why.candidates[-1] is rare
+        assert "9 ▸ ␣unheard" in str(why.render())
+
+    talk(drive)
+
+
+# ---- comparing -----------------------------------------------------------------------------------------------------
+
+
+def test_compare_writes_the_same_with_the_same_seed(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        await pilot.press("escape", "equals_sign")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Pick)
+        await pilot.press("enter", "end", "enter")
+        await written(pilot, screen)
+        a, b = screen.panes.a.shown, screen.panes.b.shown
+        assert (a.step, b.step) == (180, 60)
+        assert (a.prompt, a.sampling) == (b.prompt, b.sampling)
+        engine.order.clear()
+        await pilot.press("r")
+        await written(pilot, screen)
+        assert engine.order == [180, 60] * 8
+        assert screen.panes.a.shown.sampling == screen.panes.b.shown.sampling
+        assert str(screen.panes.b.border_title).startswith("B  stories-test · step 60")
+        await pilot.press("equals_sign")
+        await settle(pilot)
+        assert not screen.panes.comparing
+
+    talk(drive, engine, size=(120, 40))
+
+
+def test_two_panes_at_80_columns_follow_their_ends(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        screen.query_one(Sampling).set(changed(screen.sampling, "max_new_tokens", 200))
+        await ask(pilot, screen)
+        await pilot.press("escape", "equals_sign")
+        await settle(pilot)
+        await pilot.press("enter", "enter")
+        await written(pilot, screen)
+        for pane in screen.panes.shown:
+            assert pane.max_scroll_y > 0
+            await asyncio.to_thread(until, lambda pane=pane: pane.is_vertical_scroll_end)
+            assert len(str(pane.border_subtitle)) < pane.size.width
+
+    talk(drive)
+
+
+# ---- editing, copying, settings ------------------------------------------------------------------------------------
+
+
+def test_edit_and_go_on(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        whole = screen.pane.shown.text
+        await pilot.press("ctrl+e")
+        editor = screen.query_one(Editor)
+        assert editor.text == whole
+        await pilot.press(*typed(" or 2"), "ctrl+j", "x", "enter")
+        await written(pilot, screen)
+        assert engine.asked[-1][1] == [ord(c) for c in f"{whole} or 2\nx"]
+        assert screen.pane.versions.place == (2, 2)
+        assert not editor.display
+        await pilot.press("ctrl+e", "z", "escape")
+        assert screen.pane.versions.place == (2, 2)  # left as it was
+
+    talk(drive, engine)
+
+
+def test_several_lines_pasted_into_the_prompt_open_the_editor(talk: Callable[..., None]) -> None:
+    from textual.events import Paste
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press(*typed("He said:"))
+        screen.query_one(Prompt).post_message(Paste("one\ntwo"))
+        await pilot.pause()
+        assert screen.query_one(Editor).text == "He said:one\ntwo"
+
+    talk(drive)
+
+
+def test_copy(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        await pilot.press("escape", "y")
+        assert pilot.app.clipboard == screen.pane.shown.text
+        assert "Copied" in screen.sentence()
+
+    talk(drive)
+
+
+def test_text_can_be_selected_with_the_mouse(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        pane = screen.panes.a
+        await pilot.mouse_down(pane, offset=(2, 1))
+        await pilot.hover(pane, offset=(7, 1))
+        await pilot.mouse_up(pane, offset=(7, 1))
+        await pilot.pause()
+        selected = screen.get_selected_text()
+        assert selected is not None
+        assert selected.startswith("A fox"[:4])
+
+    talk(drive)
+
+
+def test_settings_change_the_next_request(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press("escape", "s", "right")
+        sampling = screen.query_one(Sampling)
+        assert sampling.sampling.temperature == 0.9
+        assert "Temperature" in screen.sentence()
+        await pilot.press("down", "4", "0", "down", "0", "full_stop", "9", "enter")
+        assert (sampling.sampling.top_k, sampling.sampling.top_p) == (40, 0.9)
+        await pilot.press("7", "enter")
+        assert "top_p" in screen.sentence()  # says why 7 cannot be
+        assert sampling.sampling.top_p == 0.9
+        await pilot.press("backspace", "i", "enter")
+        await written(pilot, screen)
+        asked = engine.asked[-1][2]
+        assert (asked.temperature, asked.top_k, asked.top_p) == (0.9, 40, 1.0)
+        assert pilot.app.screen is screen
+
+    talk(drive, engine)
+
+
+def test_settings_are_live_also_while_a_text_is_being_written(
+    talk: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = PacedEngine(free=False)
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        tune = screen.talker.tune
+        await pilot.press(*typed("ab"), "enter")
+        engine.let(2)
+        writing = screen.pane.shown
+        await asyncio.to_thread(until, lambda: len(writing.tokens) == 2)
+        await pilot.press("tab", "s")
+        tuned = []
+        monkeypatch.setattr(screen.talker, "tune", lambda sampling: (tuned.append(sampling), tune(sampling)))
+        screen.query_one(Sampling).action_notch(1)
+        screen.query_one(Sampling).action_notch(1)
+        await asyncio.to_thread(until, lambda: writing.sampling.temperature == 1)
+        assert tuned == [screen.sampling]  # after a moment's rest: not every notch on the way is meant
+        await pilot.press("up", "9", "enter")
+        assert screen.sampling.seed == 9
+        engine.let(1)
+        await asyncio.to_thread(until, lambda: len(engine.asked) == 2)
+        engine.let(100)
+        await written(pilot, screen)
+        assert len(engine.asked) == 2
+        _, before, sampling = engine.asked[1]
+        assert before == [97, 98, *(token.token for token in writing.tokens[:3])]
+        assert (sampling.temperature, sampling.max_new_tokens, sampling.seed) == (1.0, 5, 0)
+        assert (writing.state, len(writing.tokens)) == ("full", 8)
+        await pilot.press("i", "enter")
+        await written(pilot, screen)
+        assert engine.asked[2][2].seed == 9  # a seed is for the next text
+
+    talk(drive, engine)
+
+
+def test_every_setting_is_there_and_goes_by_notches() -> None:
+    base = RunConfig().sample
+    for name in FIELDS:
+        value = getattr(base, name)
+        up = changed(base, name, notch(name, value, 1)) if notch(name, value, 1) != value else base
+        assert getattr(up, name) >= value
+        assert shown(name, value)
+    assert set(FIELDS) == {
+        "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_new_tokens", "seed",
+    }  # fmt: skip
+
+
+# ---- choosing a checkpoint -----------------------------------------------------------------------------------------
+
+
+def test_another_run_can_be_picked(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press("escape", "k")
+        await settle(pilot)
+        pick = pilot.app.screen
+        assert isinstance(pick, Pick)
+        names = [str(option.prompt).split()[0] for option in pick.query_one("#pick-runs").options]
+        await pilot.press("home", *["down"] * names.index("moby-15min"), "enter", "down", "down", "down", "enter")
+        await settle(pilot)
+        assert str(screen.pane.border_title) == "moby-15min · step 240"
+        await pilot.press("k")
+        await settle(pilot)
+        await pilot.press("home", "enter")
+        await settle(pilot)
+        assert "stories-test · latest" in str(screen.pane.border_title)
+
+    talk(drive)
+
+
+def test_another_screen_can_choose_the_checkpoint(talk: Callable[..., None], home: Path) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        screen.studio.talk_choice = folder.open_run(home, "moby-15min"), "120"
+        await settle(pilot)
+        assert str(screen.pane.border_title) == "moby-15min · step 120"
+        assert screen.studio.talk_choice is None
+
+    talk(drive)
+
+
+# ---- what may be wrong ---------------------------------------------------------------------------------------------
+
+
+def test_no_run_leads_home(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        assert "no run yet" in screen.sentence()
+        assert "Train one first" in text(screen)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pilot.app.current_mode == "home"
+
+    talk(drive, empty=True)
+
+
+def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        assert screen.sentence().startswith("Esc, then k chooses another checkpoint: ")
+        await pilot.press("escape")
+        assert screen.sentence().startswith("k chooses another checkpoint: ")
+        await pilot.press("i")
+        assert text(screen).startswith("A fox")
+        screen.studio.talk_choice = screen.sources.of("A").run, "120"
+        await settle(pilot)
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert screen.pane.shown.step == 120
+
+    talk(drive, PacedEngine(broken=180))
+
+
+def test_an_unknown_character_is_told_beside_the_prompt(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen, "café")
+        assert "never met these characters: 'é'" in str(screen.query_one("#entry").border_title)
+        assert screen.query_one(Prompt).value == "café"
+        await pilot.press("end", "backspace", "e", "enter")
+        await written(pilot, screen)
+        assert str(screen.query_one("#entry").border_title) == "Prompt"
+        assert text(screen).startswith("cafe ")
+
+    talk(drive)
+
+
+def test_end_of_text_has_a_sign_and_no_text(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        assert text(screen).endswith("∎")
+        assert "The model ended it: 4 tokens." in screen.sentence()
+        await pilot.press("escape", "y")
+        assert "∎" not in pilot.app.clipboard
+
+    talk(drive, PacedEngine(end_after=3))
+
+
+def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: Callable[..., None]) -> None:
+    engine = PacedEngine(end_after=3)
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        first = screen.pane.shown.text
+        engine.end_after = None
+        await pilot.press("escape")
+        assert "Enter begins a new text" in screen.sentence()
+        await pilot.press("enter")
+        await written(pilot, screen)
+        tokens = screen.pane.shown.tokens
+        lines = text(screen).split("\n")
+        assert lines[:2] == [f"{first}∎", ""]
+        assert lines[2] == "".join(token.text for token in tokens[4:])
+        await pilot.press("y")
+        assert pilot.app.clipboard == first + lines[2]  # there it stands as it is
+        await pilot.click(screen.panes.a, offset=(2 + 1, 1 + 2))  # the third line begins with the fifth token
+        assert screen.pane.at == 4
+        await settle(pilot)
+        assert "∎”" in str(screen.query_one(Why).render())  # this is what the model had before it
+        await pilot.press("left")
+        assert screen.pane.at == 3
+
+    talk(drive, engine)
+
+
+# ---- the room that there is ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
+def test_titles_keep_the_step_and_both_ends_of_a_name(
+    size: tuple[int, int], talk: Callable[..., None], home: Path
+) -> None:
+    write_run(home, "stories-20261124-033117", training(200))
+    write_run(home, "stories-20261124-033635", training(200))
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        screen.studio.talk_choice = folder.open_run(home, "stories-20261124-033117"), "latest"
+        screen.sources.pick("B", Source(folder.open_run(home, "stories-20261124-033635"), "60"))
+        await settle(pilot)
+        await ask(pilot, screen)
+        await pilot.press("escape", "equals_sign")
+        await settle(pilot)
+        await pilot.press("enter", "enter")
+        await written(pilot, screen)
+        await pilot.press("r")
+        await written(pilot, screen)
+        titles = [row for row in drawn(screen) if "A  sto" in row]
+        assert len(titles) == 1
+        a, b = titles[0].split("B  sto")
+        for title, name_end, step in ((a, "117", "latest 180"), (b, "635", "step 60")):
+            assert f"…{title.partition('…')[2]}" in title  # cut once, in the middle
+            assert name_end in title
+            assert step in title
+            assert ("2/2" in title) is (size[0] == 80)
+
+    talk(drive, size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
+def test_the_picker_has_a_line_for_each_run(size: tuple[int, int], talk: Callable[..., None], home: Path) -> None:
+    write_run(home, "stories-20261124-033635-and-a-half", training(200))
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press("escape", "k")
+        await settle(pilot)
+        options = pilot.app.screen.query_one("#pick-runs")
+        assert options.virtual_size.height == 1 + 3  # the run on Train, and three others
+        assert any("…" in row and "-half  interrupted  0." in row for row in drawn(pilot.app.screen))
+
+    talk(drive, size=size)
+
+
+# ---- the sentence --------------------------------------------------------------------------------------------------
+
+
+def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]) -> None:
+    engine = PacedEngine(free=False)
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        pilot.app.pace.allows = lambda _: False  # beside a training, the app's tick may not come for seconds
+        await pilot.press(*typed("A fox"), "enter")
+        await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
+        said = screen.query_one(Sentence)
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if "Writing with step 180" in str(said.content):
+                break
+        assert str(said.content) == "Writing with step 180. Esc stops and keeps the text."
+        await pilot.press("escape")
+        await pilot.pause()
+        assert str(said.content).startswith("Stopped.")  # also where the thread is still at its last token
+
+    talk(drive, engine)
+
+
+def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        writing = Writing(screen.sources.of("A"), "x", CONFIG.sample)
+        screen.pane.add(writing, "x")
+        assert screen.sentence() == "Loading step 180 of stories-test."
+
+    talk(drive)
+
+
+def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None]) -> None:
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        assert screen.sentence() == "8 tokens, as asked. Enter writes another, Esc leads to the text."
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert screen.pane.versions.place == (2, 2)
+        await pilot.press("escape")
+        assert screen.sentence() == "8 tokens, as asked. r redoes, Enter goes on."
+        await pilot.press("r")
+        await written(pilot, screen)
+        assert screen.pane.versions.place == (3, 3)
+        await pilot.press("tab")
+        assert screen.sentence() == "8 tokens, as asked. A digit puts another token there, r redoes."
+        await pilot.press("2")
+        await written(pilot, screen)
+        assert screen.pane.versions.place == (4, 4)
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert screen.sentence().startswith("8 tokens, as asked.")  # so many more, however many there are
+
+    talk(drive)
+
+
+# ---- drawing -------------------------------------------------------------------------------------------------------
+
+
+def test_blanks_are_visible() -> None:
+    assert visible(" a\n\tb") == "␣a⏎⇥b"
+    assert visible(" a\n\x1b", ascii_only=True) == "_a\\n\ufffd"
+
+
+def test_percent_and_bars() -> None:
+    from tui.terminal.glyphs import ASCII, BRAILLE
+
+    assert [percent(p) for p in (1.0, 0.46, 0.0996, 0.031, 0.0004)] == ["100%", "46%", "10%", "3.1%", "<.1%"]
+    assert bar(0.5, 4, BRAILLE) == "██  "
+    assert bar(0.3, 4, BRAILLE) == "█▎  "
+    assert bar(1.0, 3, ASCII) == "###"
+    assert bar(0.0, 3, ASCII) == "   "
+
+
+def test_versions_forget_the_oldest() -> None:
+    from tui.screens.talk import transcript
+
+    versions = Versions()
+    for i in range(transcript.KEPT + 5):
+        writing = Writing(Source(RunFolder(Path())), str(i), CONFIG.sample, tokens=[WrittenToken(1, "a", 1.0, 0.0, ())])
+        versions.add(writing, f"prompt {i % 7}")
+    assert sum(len(kept) for kept in versions._of.values()) == transcript.KEPT
+    assert versions.shown is not None
+    assert versions.shown.prompt == str(transcript.KEPT + 4)
+
+
+def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
+    from tui.terminal import glyphs
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        screen.studio.glyphs = glyphs.ASCII
+        screen.studio.add_class("-ascii")
+        await ask(pilot, screen)
+        await pilot.press("escape", "left", "s", "right")
+        await settle(pilot)
+        shown_text = "".join(segment.text for strip in screen._compositor.render_strips()[1:-2] for segment in strip)
+        assert shown_text.isascii(), sorted({c for c in shown_text if not c.isascii()})
+        why = screen.query_one(Why)
+        why.show(screen.pane.shown.tokens[0], "a long beginning\n" * 8, "")
+        assert all(line.cell_length <= why.content_size.width for line in why.render().split("\n")), (
+            "a line goes on below"
+        )
+
+    talk(drive)
+
+
+SNAPSHOTS: dict[str, tuple[tuple[int, int], list[str]]] = {
+    "empty": ((80, 24), []),
+    "walking": ((80, 24), [*typed("The fox"), "enter", "WRITTEN", "escape", "left", "left", "tab", "down"]),
+    "settings": ((80, 24), [*typed("The fox"), "enter", "WRITTEN", "escape", "s", "down"]),
+    "narrow": ((60, 18), [*typed("The fox"), "enter", "WRITTEN", "escape", "left"]),
+    "compare": ((160, 45), [*typed("The fox"), "enter", "WRITTEN", "escape", "equals_sign", "WRITTEN", "enter", "end",
+                            "enter", "WRITTEN", "r", "WRITTEN", "home", "right", "tab"]),
+    "picker": ((80, 24), ["escape", "k", "WRITTEN", "enter"]),
+    "fault": ((80, 24), [*typed("café"), "enter", "WRITTEN"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_snapshot(name: str, snap_compare: Any, home: Path, make_app: Callable[..., StudioApp]) -> None:
+    size, keys = SNAPSHOTS[name]
+    write_run(home, "moby-15min", [*training(300), finished()])
+    write_run(home, "stories-test", training(200))
+    app = make_app(engine=PacedEngine(), mode="talk", config=resolve.with_values(CONFIG, sample={"max_new_tokens": 40}))
+
+    async def before(pilot: Pilot[int]) -> None:
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, TalkScreen)
+        screen.query_one(Prompt).cursor_blink = False
+        for key in keys:
+            if key == "WRITTEN":
+                await written(pilot, screen)
+            else:
+                await pilot.press(key)
+        for pane in screen.query(Transcript):
+            if pane.shown:
+                pane.shown.seconds = pane.shown.drawn / 400  # what a clock says is not part of the picture
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=before)

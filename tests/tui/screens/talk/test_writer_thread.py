@@ -1,0 +1,290 @@
+"""The thread that writes, without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tui.scripts import ScriptedWriter, training, write_run
+from tests.tui.talk_script import PacedEngine, until
+from tinylm.config.schema import SampleConfig
+from tinylm.errors import CheckpointError, DataError
+from tinylm.runs import folder
+from tinylm.runs.folder import RunFolder
+from tui.engine import TokenCandidate, WrittenToken
+from tui.screens.talk.writer_thread import Source, Talker, Writing, newest_run, saved_steps
+
+FIVE = SampleConfig(max_new_tokens=5)
+
+
+@pytest.fixture
+def run(home: Path) -> RunFolder:
+    """A run with checkpoints at 60, 120 and 180."""
+    return write_run(home, "stories-test", training(200))
+
+
+@pytest.fixture
+def engine() -> PacedEngine:
+    return PacedEngine()
+
+
+@pytest.fixture
+def talker(engine: PacedEngine) -> Iterator[Talker]:
+    talker = Talker(engine)  # type: ignore[arg-type]
+    yield talker
+    engine.let(1000)
+    talker.close()
+
+
+def save(run: RunFolder, step: int) -> None:
+    """A checkpoint as a training leaves it."""
+    (run.checkpoints / f"step-{step:08d}").mkdir(parents=True)
+    (run.checkpoints / "latest").write_text(f"step-{step:08d}\n")
+
+
+def test_source_reads_pointers_and_names(run: RunFolder) -> None:
+    assert saved_steps(run) == [60, 120, 180]
+    assert Source(run).step() == 180
+    (run.checkpoints / "best").write_text("step-00000120\n")
+    assert Source(run, "best").step() == 120
+    (run.checkpoints / "best").write_text("step-00000999\n")  # points to what was deleted
+    assert Source(run, "best").step() == 180
+    assert Source(run, "60").step() == 60
+
+
+def test_newest_run_prefers_one_that_can_write(home: Path) -> None:
+    assert newest_run(home) is None
+    empty = write_run(home, "new", training(10))
+    assert newest_run(home) == empty
+    old = write_run(home, "old", training(200))
+    empty.events_file.touch()
+    assert newest_run(home) == old
+
+
+def test_a_text_is_written_to_its_length(talker: Talker, run: RunFolder) -> None:
+    writing = Writing(Source(run), "A fox", FIVE)
+    talker.ask(writing)
+    until(lambda: not writing.busy)
+    assert (writing.state, writing.step, len(writing.tokens)) == ("full", 180, 5)
+    assert writing.text.startswith("A fox ")
+    assert writing.speed
+    assert not talker.busy
+
+
+def test_stopping_keeps_what_is_written(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    engine.free = False
+    writing = Writing(Source(run), "", FIVE)
+    talker.ask(writing)
+    engine.let(2)
+    until(lambda: len(writing.tokens) == 2)
+    talker.stop()
+    engine.let(1)
+    until(lambda: not writing.busy)
+    assert writing.state == "stopped"
+    assert 2 <= len(writing.tokens) <= 3
+
+
+def test_end_of_text_ends_it(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    engine.end_after = 3
+    writing = Writing(Source(run), "", FIVE)
+    talker.ask(writing)
+    until(lambda: not writing.busy)
+    assert writing.state == "ended"
+    assert [token.end for token in writing.tokens] == [False, False, False, True]
+
+
+def test_two_are_written_in_turn(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    a, b = (Writing(Source(run, which), "x", FIVE) for which in ("180", "60"))
+    talker.ask(a, b)
+    until(lambda: not a.busy and not b.busy)
+    assert engine.order == [180, 60] * 5
+
+
+def test_latest_follows_and_the_old_one_stays_loaded(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    def write() -> int | None:
+        writing = Writing(Source(run), "", FIVE)
+        talker.ask(writing)
+        until(lambda: not writing.busy)
+        return writing.step
+
+    assert write() == 180
+    assert write() == 180
+    assert engine.loaded == ["180"]  # loaded once
+    save(run, 240)
+    assert write() == 240
+    assert engine.loaded == ["180", "240"]
+
+
+def test_what_is_loaded_writes_on_where_its_checkpoint_was_pruned(
+    engine: PacedEngine, talker: Talker, run: RunFolder
+) -> None:
+    def write() -> Writing:
+        writing = Writing(Source(run, "60"), "", FIVE)
+        talker.ask(writing)
+        until(lambda: not writing.busy)
+        return writing
+
+    assert write().state == "full"
+    (run.checkpoints / "step-00000060").rmdir()
+    assert (write().state, write().step, engine.loaded) == ("full", 60, ["60"])
+
+
+def test_it_waits_for_the_first_checkpoint(talker: Talker, home: Path) -> None:
+    run = folder.create(home, "young")
+    writing = Writing(Source(run), "", FIVE)
+    talker.ask(writing)
+    until(lambda: writing.state == "waiting")
+    save(run, 20)
+    until(lambda: not writing.busy)
+    assert (writing.state, writing.step) == ("full", 20)
+
+
+def test_waiting_can_be_called_off_and_does_not_hold_up_the_other_pane(
+    talker: Talker, run: RunFolder, home: Path
+) -> None:
+    never = Writing(Source(folder.create(home, "young")), "", FIVE)
+    there = Writing(Source(run), "", FIVE)
+    talker.ask(never, there)
+    until(lambda: not there.busy)
+    assert never.state == "waiting"
+    talker.stop()
+    until(lambda: never.state == "stopped")
+
+
+def test_a_damaged_checkpoint_fails_its_own_text_only(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    engine.broken = 60
+    bad, good = Writing(Source(run, "60"), "", FIVE), Writing(Source(run), "", FIVE)
+    talker.ask(bad, good)
+    until(lambda: not bad.busy and not good.busy)
+    assert (bad.state, good.state) == ("failed", "full")
+    assert isinstance(bad.error, CheckpointError)
+
+
+def test_unknown_characters_are_a_fault_of_the_text(talker: Talker, run: RunFolder) -> None:
+    writing = Writing(Source(run), "café", FIVE)
+    talker.ask(writing)
+    until(lambda: not writing.busy)
+    assert isinstance(writing.error, DataError)
+    assert writing.text == "café"
+
+
+def test_branching_uses_the_very_ids(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    first = Writing(Source(run), "ab", FIVE)
+    talker.ask(first)
+    until(lambda: not first.busy)
+    candidate = first.tokens[2].candidates[1]
+    branch = first.branched(2, candidate, FIVE)
+    talker.ask(branch)
+    until(lambda: not branch.busy)
+    before = [97, 98, *(token.token for token in first.tokens[:2]), candidate.token]
+    assert engine.asked[-1][1] == before
+    assert [token.token for token in branch.tokens[:3]] == before[2:]
+    assert len(branch.tokens) == 3 + 5
+    assert branch.tokens[2].candidates == first.tokens[2].candidates  # one can branch there again
+    again = branch.again(SampleConfig(max_new_tokens=5, seed=1))
+    talker.ask(again)
+    until(lambda: not again.busy)
+    assert engine.asked[-1][1] == before  # another seed keeps what was forced
+
+
+def test_forcing_the_end_ends_it(talker: Talker, run: RunFolder) -> None:
+    first = Writing(Source(run), "", FIVE)
+    talker.ask(first)
+    until(lambda: not first.busy)
+    branch = first.branched(1, TokenCandidate(99, "<|endoftext|>", 0.1, 0.1, end=True), FIVE)
+    talker.ask(branch)
+    until(lambda: not branch.busy)
+    assert branch.state == "ended"
+    assert (len(branch.tokens), branch.tokens[-1].end, branch.text) == (2, True, first.tokens[0].text)
+
+
+def test_more_goes_on_behind_everything(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    writing = Writing(Source(run), "ab", FIVE)
+    talker.ask(writing)
+    until(lambda: not writing.busy)
+    ids = [97, 98, *(token.token for token in writing.tokens)]
+    writing.more(FIVE)
+    talker.ask(writing)
+    until(lambda: not writing.busy)
+    assert engine.asked[-1][1] == ids
+    assert len(writing.tokens) == 10
+
+
+def test_other_settings_hold_from_the_next_token_on(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    engine.free = False
+    writing = Writing(Source(run), "ab", FIVE)
+    talker.ask(writing)
+    engine.let(2)
+    until(lambda: len(writing.tokens) == 2)
+    talker.tune(SampleConfig(max_new_tokens=5, seed=7))  # a seed is for the next text
+    talker.tune(SampleConfig(max_new_tokens=4, temperature=0.1, seed=7))
+    engine.let(1000)
+    until(lambda: not writing.busy)
+    first, (step, ids, sampling) = engine.asked
+    drawn = len(ids) - 2
+    assert first == (180, [97, 98], FIVE)
+    assert drawn in (2, 3), "a third may have been in the making"
+    assert (step, ids) == (180, [97, 98, *(token.token for token in writing.tokens[:drawn])])
+    assert sampling == SampleConfig(max_new_tokens=4 - drawn, temperature=0.1)
+    assert (writing.state, len(writing.tokens)) == ("full", 4)
+    talker.tune(FIVE)  # what is written stays as it is known
+    assert writing.sampling.temperature == 0.1
+
+
+def test_split_characters_show_when_they_are_whole(run: RunFolder) -> None:
+    whole = WrittenToken(2, "é", 0.5, 1.0, ())
+    half = WrittenToken(1, "", 0.5, 1.0, ())
+    writing = Writing(Source(run), "caf", FIVE, tokens=[half, whole])
+    assert writing.text == "café"
+
+
+def test_a_step_saved_again_is_loaded_again(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+    for _ in range(2):
+        writing = Writing(Source(run), "", FIVE)
+        talker.ask(writing)
+        until(lambda writing=writing: not writing.busy)
+        (run.checkpoints / "step-00000180" / "model.safetensors").write_text("newer")
+    assert engine.loaded == ["180", "180"]
+
+
+def test_scripted_writer_has_what_the_real_one_has() -> None:
+    from tui.engine import Writer
+
+    mine = {name for name in dir(Writer) if not name.startswith("_")}
+    assert mine <= set(dir(ScriptedWriter))
+
+
+def test_real_writer_completes_split_characters() -> None:
+    from tinylm.data.tokenizer import Tokenizer
+    from tui.engine import Writer
+
+    writer = Writer.__new__(Writer)  # without a checkpoint: only its tokenizer is asked
+    writer._tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
+    first, second = "é".encode()
+    assert writer.text_after([97], first) == ""
+    assert writer.text_after([97, first], second) == "é"
+    assert writer.text_after([], 97) == "a"
+
+
+def test_real_writer_writes_several_as_it_writes_each() -> None:
+    import torch
+
+    from tinylm.config.schema import ModelConfig
+    from tinylm.data.tokenizer import Tokenizer
+    from tinylm.model.transformer import Transformer
+    from tui.engine import Writer
+
+    writer, threads = Writer.__new__(Writer), torch.get_num_threads()
+    writer._tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
+    shape = ModelConfig(n_layer=1, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=16)
+    writer._model = Transformer(shape, 257, torch.Generator().manual_seed(0))
+    sampling = SampleConfig(max_new_tokens=20, temperature=2.0)
+    texts: dict[int, str] = {0: "", 1: "", 2: ""}
+    for which, token in writer.write_several([97, 0xC3], sampling, [5, 0, 5], 2):
+        texts[which] += token.text
+    alone = "".join(token.text for token in writer.write([97, 0xC3], sampling, 2))
+    torch.set_num_threads(threads)
+    assert texts[1] == alone
+    assert texts[0] == texts[2] != texts[1]

@@ -1,0 +1,258 @@
+"""The Home screen: one obvious key, how long one has, the other ways, the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tests.tui import scripts
+from tests.tui.scripts import ScriptedEngine
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tui.app import StudioApp
+from tui.screens.home import HomeScreen, Lengths, Way, length, offer, texts
+
+MakeApp = Callable[..., StudioApp]
+QUICK = resolve.with_values(RunConfig(), model={"n_layer": 3}, train={"budget": "2m"})
+
+
+class Usage(NamedTuple):
+    free: float
+
+
+@pytest.fixture(autouse=True)
+def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HomeScreen, "home_name", "~/.local/share/tinylm-studio")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(41e9))
+
+
+def drive(app: StudioApp, work: Callable[[Pilot[int]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
+    async def main() -> None:
+        async with app.run_test(size=size) as pilot:
+            await until(
+                pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen.focused is not None
+            )
+            await pilot.pause()
+            await work(pilot)
+
+    asyncio.run(main())
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        await pilot.pause()
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"it did not come to {condition}")
+
+
+def text(pilot: Pilot[int], selector: str) -> str:
+    return str(pilot.app.screen.query_one(selector, Static).content)
+
+
+def app_of(pilot: Pilot[int]) -> StudioApp:
+    assert isinstance(pilot.app, StudioApp)
+    return pilot.app
+
+
+# ---- starting
+
+
+def test_enter_trains_the_plan(make_app: MakeApp) -> None:
+    engine = ScriptedEngine()
+
+    async def work(pilot: Pilot[int]) -> None:
+        assert "[ Try it now ]       Enter built-in stories, 1.3 M weights, 2 min" in text(pilot, "#home-try")
+        await pilot.press("enter")
+        await until(pilot, lambda: engine.trained == [QUICK])
+        assert app_of(pilot).current_mode == "train"
+
+    drive(make_app(engine=engine, config=QUICK), work)
+
+
+def test_a_click_trains_too(make_app: MakeApp) -> None:
+    engine = ScriptedEngine()
+
+    async def work(pilot: Pilot[int]) -> None:
+        await pilot.click("#home-try")
+        await until(pilot, lambda: len(engine.trained) == 1)
+
+    drive(make_app(engine=engine, config=QUICK), work)
+
+
+def test_while_something_trains_enter_shows_it(make_app: MakeApp) -> None:
+    engine = ScriptedEngine(endless=True)
+
+    async def work(pilot: Pilot[int]) -> None:
+        await pilot.press("enter")
+        await until(pilot, lambda: len(engine.controls) == 1)
+        app_of(pilot).action_go("home")
+        await until(pilot, lambda: "[ Watch it learn ]" in text(pilot, "#home-try"))
+        await pilot.press("enter")
+        await until(pilot, lambda: app_of(pilot).current_mode == "train")
+        assert len(engine.trained) == 1
+        engine.controls[0].stop.set()
+
+    drive(make_app(engine=engine, config=QUICK), work)
+
+
+# ---- how long
+
+
+def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        seen = []
+        for key in ("right", "right", "right", "left"):
+            await pilot.press(key)
+            seen.append(app_of(pilot).draft.train.budget)
+        assert seen == ["15m", "1h", "2m", "1h"]
+        assert "( 1 hour )" in text(pilot, "Lengths")
+        assert "1 hour" in text(pilot, "#home-try")
+        assert app_of(pilot).draft.model == QUICK.model
+
+    drive(make_app(config=QUICK), work)
+
+
+def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        line = text(pilot, "Lengths")
+        await pilot.click(Lengths, offset=(line.index("15 min") + 2, 0))
+        assert app_of(pilot).draft.train.budget == "15m"
+
+    drive(make_app(config=QUICK), work)
+
+
+def test_another_length_stays_until_one_is_chosen(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        assert "( 1,000 steps )" in text(pilot, "Lengths")
+        assert "( 2 min )" not in text(pilot, "Lengths")
+        await pilot.press("left")
+        assert app_of(pilot).draft.train.budget == "1h"
+        await pilot.pause()
+        assert "1,000 steps" not in text(pilot, "Lengths")
+
+    drive(make_app(), work)
+
+
+# ---- the other ways
+
+
+@pytest.mark.parametrize(("key", "mode"), [("d", "data"), ("2", "plan"), ("5", "runs")])
+def test_keys_lead_on(make_app: MakeApp, key: str, mode: str) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        await pilot.press(key)
+        assert app_of(pilot).current_mode == mode
+
+    drive(make_app(config=QUICK), work)
+
+
+def test_arrows_mark_a_way_and_enter_takes_it(make_app: MakeApp) -> None:
+    engine = ScriptedEngine()
+
+    async def work(pilot: Pilot[int]) -> None:
+        await pilot.press("down", "down", "down", "up")
+        marked = [way.id for way in pilot.app.screen.query(Way) if str(way.content).startswith("▸")]
+        assert marked == ["home-plan"]
+        await pilot.press("enter")
+        assert app_of(pilot).current_mode == "plan"
+        assert engine.trained == []
+
+    drive(make_app(engine=engine, config=QUICK), work)
+
+
+def test_ways_can_be_clicked(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        await pilot.click("#home-runs")
+        assert app_of(pilot).current_mode == "runs"
+
+    drive(make_app(config=QUICK), work)
+
+
+def test_runs_are_counted(make_app: MakeApp, home: Path) -> None:
+    scripts.write_run(home, "one", scripts.training(20))
+
+    async def work(pilot: Pilot[int]) -> None:
+        assert "1 run in this home" in text(pilot, "#home-runs")
+
+    drive(make_app(mode="home"), work)
+
+
+# ---- the machine
+
+
+def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        await until(pilot, lambda: "Test CPU, 2 cores · no GPU" in text(pilot, "#home-found"))
+        assert "2 threads, 14,776 tokens/s, the fastest of 1, 2 · torch 2.13.0" in text(pilot, "#home-found")
+        assert "~/.local/share/tinylm-studio · 41 GB free" in text(pilot, "#home-found")
+        app_of(pilot).machine = None
+        await until(pilot, lambda: "Loading torch" in text(pilot, "#home-found"))
+
+    drive(make_app(), work)
+
+
+def test_home_loads_nothing_heavy() -> None:
+    heavy = "{'torch', 'plotext', 'numpy', 'tui.chart.chart'}"
+    code = f"import sys, tui.screens.home; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("budget", "text"),
+    [
+        ("2m", "2 min"), ("1h", "1 hour"), ("90s", "1.5 min"), ("60m", "60 min"), ("3h", "3 hours"),
+        ("500 steps", "500 steps"), ("3 epochs", "3 passes"), (None, "1,000 steps"),
+    ],
+)  # fmt: skip
+def test_lengths_in_words(budget: str | None, text: str) -> None:
+    assert length(resolve.with_values(RunConfig(), train={"budget": budget})) == text
+
+
+def test_what_enter_does_in_words() -> None:
+    own = resolve.with_values(QUICK, data={"sources": ["/home/u/moby\x1b dick.txt", "stories"]})
+    assert texts(own) == "moby\ufffd dick.txt and 1 more"
+    assert offer(QUICK) == "built-in stories, 1.3 M weights, 2 min"
+    assert "weights" not in offer(resolve.with_values(QUICK, tokenizer={"kind": "char"}))
+
+
+# ---- small windows and pictures
+
+
+def test_everything_is_there_in_a_small_window(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        for way in pilot.app.screen.query(Way):
+            assert way.region.height == 1
+            assert pilot.app.screen.region.contains_region(way.region)
+
+    drive(make_app(config=QUICK), work, size=(60, 18))
+
+
+def test_ascii_terminals_get_ascii(make_app: MakeApp) -> None:
+    async def work(pilot: Pilot[int]) -> None:
+        await until(pilot, lambda: "Test CPU" in text(pilot, "#home-found"))
+        await pilot.press("G", "G")
+        await until(pilot, lambda: text(pilot, "#home-title").isascii())
+        assert all(str(shown.content).isascii() for shown in pilot.app.screen.query_one("#home-pane").query(Static))
+
+    drive(make_app(), work)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45), (60, 18)])
+def test_picture(make_app: MakeApp, snap_compare: Any, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[int]) -> None:
+        await until(pilot, lambda: "Test CPU" in text(pilot, "#home-found"))
+
+    assert snap_compare(make_app(config=QUICK), terminal_size=size, run_before=before)

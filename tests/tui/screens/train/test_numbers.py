@@ -1,0 +1,49 @@
+"""What stands beside the charts, worked out of a run's history."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from tests.tui import scripts
+from tinylm.events import Event, Planned
+from tui.live.history import History
+from tui.live.loss_unit import Scale
+from tui.screens.train.numbers import Figures, figures
+
+
+def shown(told: Sequence[Event], at: int | None = None) -> Figures:
+    """The numbers of a run that has told this."""
+    history = History()
+    for event in told:
+        history.apply(event)
+    numbers = figures(history, Scale.of_run(history.state.data), at)
+    assert numbers
+    return numbers
+
+
+def steps(count: int) -> list[Event]:
+    return [*scripts.opening(), *(scripts.step(number) for number in range(1, count + 1))]
+
+
+def test_perplexity_is_that_of_held_out_text_and_of_nothing_else() -> None:
+    assert shown(steps(20)).perplexity is None
+    told = [*steps(20), replace(scripts.evaluation(20), val_loss=math.log(50))]
+    assert shown(told).perplexity == pytest.approx(50)
+
+
+def test_how_far_a_step_that_is_past_was_is_told_in_time_where_a_time_ends_the_run() -> None:
+    told = steps(100)  # of 400 planned, in 120 s
+    assert shown(told, at=40).fraction == pytest.approx((2 + 40 * 0.25) / 120)
+    told = [replace(event, seconds=None) if isinstance(event, Planned) else event for event in told]
+    assert shown(told, at=40).fraction == pytest.approx(0.1)
+
+
+def test_the_end_counts_all_held_out_text_the_hair_line_what_was_known_there() -> None:
+    end = replace(scripts.finished(20), val_loss=math.log(40), val_bpb=1.25)
+    told = [*steps(20), replace(scripts.evaluation(20), val_loss=math.log(50), val_bpb=1.5), end]
+    assert shown(told).perplexity == pytest.approx(40)
+    assert shown(told).held_out == 1.25
+    assert shown(told, at=20).perplexity == pytest.approx(50)
+    assert shown(told, at=20).held_out == 1.5

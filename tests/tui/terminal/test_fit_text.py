@@ -1,0 +1,29 @@
+"""Names that are too long for their place."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from tui.terminal.fit_text import in_middle
+from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
+
+
+@pytest.mark.parametrize(
+    ("width", "glyphs", "shown"),
+    [
+        (23, BRAILLE, "stories-20261124-033635"),
+        (22, BRAILLE, "stories-202…124-033635"),
+        (14, BRAILLE, "stories…033635"),
+        (14, ASCII, "storie...33635"),
+        (4, BRAILLE, "st…5"),
+        (1, BRAILLE, "…"),
+    ],
+)
+def test_both_ends_stay(width: int, glyphs: Glyphs, shown: str) -> None:
+    assert in_middle("stories-20261124-033635", width, glyphs) == shown
+
+
+@pytest.mark.parametrize("width", range(1, 14))
+def test_wide_characters_are_never_halved(width: int) -> None:
+    assert cell_len(in_middle("一千零一夜故事", width, BRAILLE)) <= width

@@ -1,0 +1,143 @@
+"""The real program on a real terminal (a pty): a training that is left, and what the terminal looks like after it."""
+
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from fcntl import ioctl
+from pathlib import Path
+
+import pytest
+
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.runs import checkpoint, folder
+
+ALTERNATE_SCREEN_OFF = b"\x1b[?1049l"
+
+
+class Terminal:
+    """The program, with somebody who types and reads."""
+
+    def __init__(self, *arguments: str, columns: int = 80, lines: int = 24) -> None:
+        self.seen = b""
+        self._ours, theirs = pty.openpty()
+        ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "tui", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._ours, keys)
+
+    def read(self, seconds: float) -> None:
+        """Take in what is drawn for so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self._ours], [], [], left)[0]:
+                try:
+                    self.seen += os.read(self._ours, 1 << 16)
+                except OSError:  # the program has gone
+                    return
+
+    def until(self, true: Callable[[], object], seconds: float = 30.0) -> None:
+        end = time.monotonic() + seconds
+        while not true():
+            assert self.child.poll() is None, self.seen[-3000:].decode(errors="replace")
+            assert time.monotonic() < end, self.seen[-3000:].decode(errors="replace")
+            self.read(0.05)
+
+    def ended(self, seconds: float) -> int:
+        """The exit code, within `seconds`."""
+        end = time.monotonic() + seconds
+        while self.child.poll() is None and time.monotonic() < end:
+            self.read(0.05)
+        assert self.child.poll() is not None, "it hangs"
+        self.read(0.2)
+        return self.child.returncode
+
+    def close(self) -> None:
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def open_terminal():
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, **size: int) -> Terminal:
+        opened.append(Terminal(*arguments, **size))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.fixture
+def long_training(tiny_config: Callable[..., RunConfig], tmp_path: Path) -> Path:
+    """A configuration that trains far longer than a test waits."""
+    phases = [{"name": "train", "schedule": "constant", "steps": 1_000_000, "max_lr": 1e-3}]
+    path = tmp_path / "plan.toml"
+    path.write_text(resolve.to_toml(tiny_config(train={"phases": phases, "eval_interval": 100_000})), encoding="utf-8")
+    return path
+
+
+def test_leaving_a_training_saves_it_and_the_checkpoint_loads(open_terminal, long_training, home):
+    terminal = open_terminal("--home", str(home), "--config", str(long_training))
+    terminal.until(lambda: b"Enter" in terminal.seen)
+    terminal.type(b"\r")
+    terminal.until(lambda: folder.list_runs(home) and len(folder.list_runs(home)[0].state().steps) > 5, 60)
+    terminal.type(b"\x11")  # ctrl+q
+    terminal.until(lambda: b"Save and leave" in terminal.seen)
+    terminal.type(b"s")
+    assert terminal.ended(60) == 0
+    assert ALTERNATE_SCREEN_OFF in terminal.seen, "the terminal is as it was"
+    assert b"is saved at step" in terminal.seen
+
+    (run,) = folder.list_runs(home)
+    found, faults = checkpoint.newest_whole(run)
+    assert not faults
+    assert found is not None
+    assert found.state.step > 5
+    assert set(found.model())
+    assert run.state().finished is not None, "its log is closed"
+
+
+def test_a_hangup_saves_too(open_terminal, long_training, home):
+    terminal = open_terminal("--home", str(home), "--config", str(long_training))
+    terminal.until(lambda: b"Enter" in terminal.seen)
+    terminal.type(b"\r")
+    terminal.until(lambda: folder.list_runs(home) and len(folder.list_runs(home)[0].state().steps) > 5, 60)
+    terminal.child.send_signal(signal.SIGHUP)
+    assert terminal.ended(60) == 129
+    found, faults = checkpoint.newest_whole(folder.list_runs(home)[0])
+    assert found is not None
+    assert not faults
+
+
+def test_without_a_terminal_it_says_what_to_do(home):
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", "--home", str(home)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip() == "The app needs a terminal. Without one, train with: tinylm-studio --train."
+    assert not list(home.iterdir())

@@ -1,0 +1,310 @@
+"""The modes without a screen: --train, --generate, --runs, --bench, --doctor."""
+
+import argparse
+import errno
+import io
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tinylm.cli import console
+from tinylm.config import resolve
+from tinylm.config.schema import Budget, RunConfig, SampleConfig
+from tinylm.errors import ConfigError, RunError
+from tinylm.runs import folder as runs
+from tinylm.runs import listing
+from tinylm.runs.folder import RunFolder
+from tinylm.training.control import Control
+
+
+def run(options: argparse.Namespace, home: Path) -> int:
+    """Dispatch to the mode that the flags name; returns the exit code, TinyLMError is for people."""
+    if home.exists() and not home.is_dir():
+        raise RunError(f"{home} is a file, and runs need a folder.", "Choose another --home.")
+    if options.resume and not options.train:
+        raise ConfigError("--resume belongs to --train.", "Write tinylm-studio --train --resume.")
+    if options.checkpoint and options.generate is None:
+        raise ConfigError("--checkpoint belongs to --generate.", 'Write tinylm-studio --generate "PROMPT".')
+    if options.train:
+        return train(options, home)
+    if options.generate is not None:
+        return generate(options, home)
+    if options.runs:
+        return list_runs(options, home)
+    if options.doctor:
+        return doctor(options, home)
+    if options.bench is not None:
+        from tinylm import bench
+
+        return bench.run(options, home)
+    raise ConfigError("Nothing is asked for.", "Write tinylm-studio --train, or open the app with tinylm-studio alone.")
+
+
+# ---- --train ------------------------------------------------------------------------------------------------------
+
+
+def train(options: argparse.Namespace, home: Path) -> int:
+    """Train, or go on training; events to stdout as JSON, or progress to stderr and a summary to stdout."""
+    show = console.Json() if options.json else console.Plain() if _plain(options) else console.Live()
+    folder = runs.open_run(home, options.run) if options.resume else None
+    config = configuration(options, home, folder)
+    if folder is None:
+        if options.run is not None:
+            runs.check_free(home, options.run)
+        show.preparing(config)
+    elif _nothing_left(folder, config):
+        print(
+            f"The run {folder.name} is finished. Give it a larger --time, --steps or --epochs to go on.",
+            file=sys.stderr,
+        )
+        return 0
+
+    # torch is first imported here; until then the person has seen a sign of life.
+    from tinylm.training import loop
+
+    control = Control()
+    if folder is not None:
+        stream = loop.resume(config, folder, control)
+    else:
+        stream = loop.train(config, home, options.run, control)
+    unheard: OSError | None = None
+    with _signals(control) as received, show:
+        for event in stream:
+            received.begun = True
+            try:
+                show.event(event)
+            except OSError as error:
+                mute()
+                if error.errno != errno.EIO:  # a terminal that is gone says so by a signal, where it matters
+                    unheard = error
+                    control.stop.set()
+    if received.number:
+        return 128 + received.number
+    if unheard is not None and not isinstance(unheard, BrokenPipeError):  # else the reader has left, which is no fault
+        raise RunError(
+            f"What the training tells cannot be written: {unheard.strerror}.",
+            "The run is saved; mend that, then go on with tinylm-studio --train --resume.",
+        )
+    return 0
+
+
+def mute() -> None:
+    """Send to nowhere what cannot be written, and what would follow it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def configuration(options: argparse.Namespace, home: Path, folder: RunFolder | None) -> RunConfig:
+    """The settings that the flags ask for: flag over --set over --config over preset (or run) over defaults."""
+    table: resolve.Table = RunConfig().model_dump()
+    given = resolve.read_toml(Path(options.config)) if options.config else {}
+    preset = options.preset
+    if folder is not None:
+        table = folder.config().model_dump()
+    elif preset is None:
+        # A configuration that names its preset stands on it; a whole one, from a run folder, also where it is gone.
+        preset = given.get("preset") or "quick"
+        preset = preset if preset in resolve.presets(home) or not given else None
+    if preset is not None:
+        table = resolve.merge(table, resolve.read_preset(str(preset), home))
+    table = resolve.merge(table, given)
+    chosen = [*resolve.named(given), *(assignment.partition("=")[0].strip() for assignment in options.set)]
+    if "train.fit" not in chosen and any(map(resolve.is_fitted, chosen)):
+        table = resolve.put(table, ["train", "fit"], False)  # whoever chooses one of the numbers chooses them all
+    if options.preset:
+        table = resolve.put(table, ["preset"], options.preset)
+    if options.data:  # weights belong to the texts that they were given for
+        table = resolve.put(table, ["data", "weights"], None)
+    for assignment in options.set:
+        table = resolve.assign(table, assignment)
+    flags: dict[str, object] = {
+        "train.device": options.device,
+        "train.seed": options.seed,
+        "train.budget": _budget(options),
+        "data.sources": options.data,
+    }
+    for name, value in flags.items():
+        if value is not None:
+            table = resolve.put(table, name.split("."), value)
+    config = resolve.validate(table)
+    return resolve.resumed(folder.config(), config) if folder is not None else config
+
+
+def _budget(options: argparse.Namespace) -> str | None:
+    """The budget that --time, --steps or --epochs gives; ConfigError names the flag where it cannot be read."""
+    for flag, value, unit in (
+        ("time", options.time, ""),
+        ("steps", options.steps, " steps"),
+        ("epochs", options.epochs, " epochs"),
+    ):
+        if value is None:
+            continue
+        try:
+            Budget.parse(f"{value}{unit}")
+        except ValueError as error:
+            raise ConfigError(
+                f"--{flag} {value} is no length: {error}.", "Write --time 2m, --steps 500 or --epochs 3."
+            ) from None
+        return f"{value}{unit}"
+    return None
+
+
+def _nothing_left(folder: RunFolder, config: RunConfig) -> bool:
+    """Whether the run came to its end, and `config` does not give it more."""
+    finished, own = folder.state().finished, folder.config().train
+    if finished is None or finished.reason == "stopped":
+        return False
+    if finished.reason == "early_stop":
+        if config.train.patience == 0 or config.train.patience > own.patience:
+            return False
+    elif config.train.stop_at != own.stop_at:
+        return config.train.stop_at is not None and config.train.stop_at <= finished.step
+    if config.train.budget is None or own.budget is None:
+        return config.train.budget == own.budget
+    new, old = Budget.parse(config.train.budget), Budget.parse(own.budget)
+    return new.kind == old.kind and new.amount <= old.amount
+
+
+@dataclass
+class _Received:
+    """What signals came."""
+
+    number: int = 0
+    begun: bool = False
+    """Whether there is a run that could be saved; before that, a signal just ends the program."""
+
+
+@contextmanager
+def _signals(control: Control) -> Iterator[_Received]:
+    """Let SIGINT, SIGTERM and SIGHUP stop the training with a checkpoint; a second SIGINT leaves at once."""
+    received = _Received()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if received.number and number == signal.SIGINT:
+            os._exit(128 + number)
+        received.number = number
+        control.stop.set()
+        if not received.begun:
+            raise KeyboardInterrupt
+        with suppress(OSError):  # the terminal may be what is gone
+            os.write(2, b"\nSaving, then measuring once more. Press Ctrl-C again to leave at once.\n")
+
+    watched = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup asks for
+        watched.append(signal.SIGHUP)
+    before = [signal.signal(number, ask) for number in watched]
+    try:
+        yield received
+    except KeyboardInterrupt:
+        if not received.number:
+            raise
+    finally:
+        for number, handler in zip(watched, before, strict=True):
+            signal.signal(number, handler)
+
+
+# ---- --generate ---------------------------------------------------------------------------------------------------
+
+
+def generate(options: argparse.Namespace, home: Path) -> int:
+    """Continue a prompt with a run's checkpoint, text to stdout as it comes."""
+    for flag in ("data", "preset", "config", "time", "steps", "epochs"):
+        if getattr(options, flag) is not None:
+            raise ConfigError(f"--{flag} belongs to --train.", "Leave it out: the run knows how it was made.")
+    folder = runs.open_run(home, options.run)
+    config = folder.config()
+    table = {"sample": config.sample.model_dump()}
+    for assignment in options.set:
+        if not assignment.startswith("sample."):
+            raise ConfigError(
+                f"--set {assignment} does not change how text is written.", "With --generate, set sample.… only."
+            )
+        table = resolve.assign(table, assignment)
+    if options.seed is not None:
+        table["sample"]["seed"] = options.seed
+    sampling: SampleConfig = resolve.validate({**config.model_dump(), **table}).sample
+    prompt = _stdin() if options.generate == "-" else options.generate
+    # What the shell passed that is no text (lone surrogates) becomes a question mark.
+    prompt = prompt.encode("utf-8", "replace").decode("utf-8")
+
+    from tinylm.inference import generate as writing
+    from tinylm.inference import load
+
+    model, tokenizer = load.load_model(folder, options.checkpoint or "best", options.device or "cpu")
+    load.settle_threads(model)
+    pieces = writing.write(model, tokenizer, prompt, sampling)
+    clean = console.printable if sys.stdout.isatty() else str
+    print(clean(prompt), end="", flush=True)
+    for piece in pieces:
+        print(clean(piece), end="", flush=True)
+    print(flush=True)
+    return 0
+
+
+def _stdin() -> str:
+    if sys.stdin is None:
+        raise ConfigError("There is nothing on stdin to read a prompt from.", 'Give it: --generate "PROMPT".')
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+# ---- --runs and --doctor ------------------------------------------------------------------------------------------
+
+
+def list_runs(options: argparse.Namespace, home: Path) -> int:
+    """List all runs, the newest first."""
+    rows = [entry.as_row() for entry in listing.entries(home)]
+    if options.json:
+        for row in rows:
+            print(json.dumps(row))
+        return 0
+    if not rows:
+        print("There is no run yet. Make one: tinylm-studio --train.")
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for title in ("run", "state", "data", "parameters", "steps", "bits per byte", "tokens/s", "when"):
+        table.add_column(
+            title, justify="right" if title in ("parameters", "steps", "bits per byte", "tokens/s") else "left"
+        )
+    for row in rows:
+        numbers = [
+            "" if row[name] is None else format(row[name], form)
+            for name, form in (("parameters", ",d"), ("step", ",d"), ("val_bpb", ".3f"), ("tokens_per_second", ",.0f"))
+        ]
+        when = datetime.fromisoformat(str(row["utc"])).astimezone().strftime("%Y-%m-%d %H:%M") if row["utc"] else ""
+        table.add_row(*(Text(console.printable(str(row[name]))) for name in ("run", "state", "data")), *numbers, when)
+    # Drawn first and then printed, so that a reader that goes away is our own business and not the library's.
+    canvas = Console(file=io.StringIO(), width=None if sys.stdout.isatty() else 160, force_terminal=sys.stdout.isatty())
+    with canvas.capture() as drawn:
+        canvas.print(table)
+    print(drawn.get(), end="")
+    return 0
+
+
+def doctor(options: argparse.Namespace, home: Path) -> int:
+    """Say what this machine has, what would be chosen, and why."""
+    from tinylm.cli import doctor as examine
+
+    findings = examine.examine(home)
+    if options.json:
+        print(json.dumps(findings.values))
+    else:
+        print("\n".join(findings.sentences))
+    return 0
+
+
+def _plain(options: argparse.Namespace) -> bool:
+    return bool(options.plain) or not sys.stderr.isatty()

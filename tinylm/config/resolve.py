@@ -1,0 +1,319 @@
+"""From presets, files and flags to one validated configuration, and from a fault to a sentence that mends it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from tinylm import paths, wary
+from tinylm.config.schema import FITTED, FORMAT, STORIES, Phase, RunConfig
+from tinylm.errors import ConfigError
+
+Table = dict[str, Any]
+"""A TOML table as the standard library reads it."""
+
+_DEEPEST = 8
+"""Names in a dotted key at most; settings have four."""
+
+MOST_BYTES = 1 << 20
+"""Of a configuration file; one with all settings has 3 KB."""
+
+_NAME = r"(?:[\w-]+|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*')"
+_TOO_DEEP = re.compile(rf"^[ \t]*(?:\[\[?[ \t]*)?(?:{_NAME}[ \t]*\.[ \t]*){{{_DEEPEST}}}", re.MULTILINE)
+"""A key of more names than that: the standard library takes a time for it that grows with their square."""
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
+    """`over` laid on `base`, tables key by key, everything else (lists too) whole."""
+    merged = dict(base)
+    for key, value in over.items():
+        both_tables = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both_tables else value
+    return merged
+
+
+def validate(table: Mapping[str, Any]) -> RunConfig:
+    """The configuration that `table` spells out, defaults filled in; ConfigError names the setting that is off."""
+    try:
+        return RunConfig.model_validate(dict(table))
+    except ValidationError as error:
+        raise _told(error) from None
+
+
+def read_toml(path: Path) -> Table:
+    """The table in a TOML file; ConfigError says why it cannot be read."""
+    try:
+        return parse_toml(wary.read(path, MOST_BYTES).decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(f"There is no configuration file {path}.", "Check the path.") from None
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.", "Check it.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"The configuration file {path} is not text.", "Give a TOML file in UTF-8.") from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.", "Mend that line; every text needs quotes.") from None
+
+
+def parse_toml(text: str) -> Table:
+    """The table that `text` spells; ValueError where it is none."""
+    if deep := _TOO_DEEP.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ValueError(f"a key of more than {_DEEPEST} names (at line {line})")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def with_values(config: RunConfig, **groups: Mapping[str, object]) -> RunConfig:
+    """A copy with some settings replaced: `with_values(config, train={"threads": 2})`."""
+    return validate(merge(config.model_dump(), groups))
+
+
+def to_toml(config: RunConfig) -> str:
+    """The whole configuration as the text of a config.toml."""
+    return tomli_w.dumps(config.model_dump(exclude_none=True, mode="json"))
+
+
+def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
+    """The configuration of a run folder's config.toml, and what a newer version wrote there that we do not know.
+
+    A run folder may come from a stranger: RunError where it holds links or devices (`wary.check_folder`).
+    """
+    wary.check_folder(path.parent)
+    table = read_toml(path)
+    unknown: list[str] = []
+    if isinstance(table.get("format"), int) and table["format"] > FORMAT:
+        table, unknown = _known_part(table, RunConfig, "")
+        table["format"] = FORMAT
+    return validate(table), unknown
+
+
+def presets(home: Path) -> dict[str, Path]:
+    """Preset names and their files: ours first, then the user's own, which may not take our names."""
+    folders = (paths.assets() / "presets", paths.user_presets(home))
+    found = (path for folder in folders for path in sorted(folder.glob("*.toml")))
+    named: dict[str, Path] = {}
+    for path in found:
+        named.setdefault(path.stem, path)
+    return named
+
+
+def read_preset(name: str, home: Path) -> Table:
+    """The table of a preset; ConfigError lists the names that there are."""
+    known = presets(home)
+    if name not in known:
+        raise ConfigError(f"There is no preset named {name!r}.", f"Choose one of: {', '.join(known)}.")
+    return read_toml(known[name]) | {"preset": name}
+
+
+def assign(table: Table, assignment: str) -> Table:
+    """`table` with one `--set KEY=VALUE` laid on; KEY is dotted, VALUE a TOML value or a bare word.
+
+    A number in the key picks an item of a list that is already there (`train.phases.0.max_lr`).
+    """
+    key, equals, text = assignment.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise ConfigError(f"--set {assignment} is not KEY=VALUE.", "Write for example --set model.n_layer=4.")
+    try:
+        value: Any = parse_toml(f"value = {text.strip()}")["value"]
+    except ValueError:
+        value = text.strip()
+    if len(names) > _DEEPEST:
+        raise ConfigError(f"--set {key[:60]} names nothing that there is.", _nearest(key))
+    return put(table, names, value)
+
+
+def put(table: Table, names: Sequence[str], value: object) -> Table:
+    """`table` with the setting at `names` replaced; ConfigError where one of the names before it is no table."""
+    return cast(Table, _assigned(table, list(names), value, ".".join(names)))
+
+
+def _assigned(node: Any, names: list[str], value: Any, key: str) -> Any:
+    name, rest = names[0], names[1:]
+    if isinstance(node, list):
+        if not name.isdecimal() or len(name) > 4 or int(name) >= len(node):
+            raise ConfigError(f"--set {key}: there is no item {name!r} here.", f"Choose 0 to {len(node) - 1}.")
+        return [
+            (_assigned(item, rest, value, key) if rest else value) if i == int(name) else item
+            for i, item in enumerate(node)
+        ]
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"--set {key} names a setting inside {node!r}, which has none.", _nearest(key))
+    return {**node, name: _assigned(node.get(name, {}), rest, value, key) if rest else value}
+
+
+def settings() -> dict[str, Any]:
+    """Every setting by its dotted name, with its pydantic field: what forms, help and suggestions are made from.
+
+    A phase's settings stand as `train.phases.N.max_lr`.
+    """
+
+    def walk(group: type[BaseModel], prefix: str) -> Iterable[tuple[str, Any]]:
+        for name, field in group.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                yield from walk(field.annotation, f"{prefix}{name}.")
+            else:
+                yield f"{prefix}{name}", field
+                if name == "phases":
+                    yield from walk(Phase, f"{prefix}{name}.N.")
+
+    return dict(walk(RunConfig, ""))
+
+
+def is_fitted(key: str) -> bool:
+    """Whether `train.fit` chooses the setting of that dotted name, or something inside it."""
+    group, _, name = key.partition(".")
+    return name.partition(".")[0] in FITTED.get(group, ())
+
+
+def named(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted names of all that a table sets; lists count as one."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from named(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+GROWS = ("train.budget", "train.stop_at", "train.patience", "train.device", "train.threads")
+"""What may differ when a run is resumed."""
+
+
+def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
+    """A run's own configuration with what `wanted` may change of it; ConfigError names what it may not.
+
+    A wanted `auto` stands for what the run chose, and so does all that a wanted `train.fit` would choose.
+    """
+
+    def flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+        if isinstance(node, dict) and node:
+            for key, value in node.items():
+                yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix.rstrip("."), node
+
+    there = dict(flat(own.model_dump()))
+    given = {
+        name: there[name]
+        if value == "auto" or (wanted.train.fit and (name == "train.fit" or is_fitted(name)))
+        else value
+        for name, value in flat(absolute_sources(wanted).model_dump())
+        if name in there
+    }
+    differ = [name for name in given if given[name] != there[name] and name not in GROWS and name != "preset"]
+    if differ:
+        name = differ[0]
+        raise ConfigError(
+            f"The run was begun with {name} = {there[name]!r}, and {given[name]!r} is asked for now.",
+            "Leave that option out to go on, or start a new run.",
+        )
+    return with_values(own, train={name.partition(".")[2]: given[name] for name in GROWS})
+
+
+def absolute_sources(config: RunConfig) -> RunConfig:
+    """The same configuration with every path absolute, so that a run means the same from any folder."""
+
+    def absolute(sources: Sequence[str]) -> list[str]:
+        return [source if source == STORIES else str(Path(source).expanduser().absolute()) for source in sources]
+
+    phases = [
+        phase.model_copy(update={"sources": absolute(phase.sources)}) if phase.sources else phase
+        for phase in config.train.phases
+    ]
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"sources": absolute(config.data.sources)}),
+            "train": config.train.model_copy(update={"phases": phases}),
+        }
+    )
+
+
+def _known_part(table: Mapping[str, Any], group: type[BaseModel], prefix: str) -> tuple[Table, list[str]]:
+    known: Table = {}
+    unknown: list[str] = []
+    for key, value in table.items():
+        field = group.model_fields.get(key)
+        if field is None:
+            unknown.append(prefix + key)
+        elif isinstance(value, Mapping) and isinstance(field.annotation, type):
+            known[key], inner = _known_part(value, field.annotation, f"{prefix}{key}.")
+            unknown += inner
+        elif key == "phases" and isinstance(value, list) and all(isinstance(phase, Mapping) for phase in value):
+            parts = [_known_part(phase, Phase, f"{prefix}{key}.{i}.") for i, phase in enumerate(value)]
+            known[key] = [part for part, _ in parts]
+            unknown += [name for _, names in parts for name in names]
+        else:
+            known[key] = value
+    return known, unknown
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(re.sub(r"\.\d+\.", ".N.", name[:100]), settings(), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}?" if close else "The config.toml of any run lists all settings."
+
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text in quotes",
+    "list_type": "a list in [brackets]",
+    "tuple_type": "a list in [brackets]",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "too_short": "a list with something in it",
+}
+
+
+def _told(error: ValidationError) -> ConfigError:
+    """The first fault of a validation, in two sentences."""
+    fault = error.errors()[0]
+    # Pydantic adds the names of union members ("literal['auto']", "int") to the place; ours are names and numbers.
+    place = [
+        str(part) for part in fault["loc"] if re.fullmatch(r"[a-z_]+|\d+", str(part)) and part not in ("int", "float")
+    ]
+    name = ".".join(place)
+    if fault["type"] == "extra_forbidden":
+        name = ".".join(map(str, fault["loc"]))
+        return ConfigError(f"There is no setting {name if len(name) <= 100 else name[:97] + '...'}.", _nearest(name))
+    context = fault.get("ctx", {})
+    if fault["type"] == "value_error":
+        return ConfigError(f"The settings do not fit: {context['error']}.", "Change one of the settings that it names.")
+    given = _shown(fault["input"])
+    field = settings().get(re.sub(r"\.\d+(\.|$)", r".N\1", name))
+    wanted = _WANTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ")
+    others = [
+        _WANTED.get(other["type"], other["msg"].removeprefix("Input should be "))
+        for other in error.errors()[1:]
+        if other["loc"][: len(place)] == fault["loc"][: len(place)]
+    ]
+    wanted = " or ".join(dict.fromkeys([wanted, *others]))
+    hint = "Give another value."
+    if field is not None and field.description:
+        hint = f"{field.title}: {field.description}"
+    if field is not None and isinstance(field.default, str | int | float):
+        hint = f"The default is {tomli_w.dumps({name: field.default}).partition(' = ')[2].strip()}. {hint}"
+    return ConfigError(f"{name} is {given}, but must be {wanted}.", hint)
+
+
+def _shown(value: object) -> str:
+    """`value` as it was given, cut short; huge numbers and deep nesting have no text at all."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "too large to show"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,129 @@
+"""A folder of token ids: `data/tokens.bin`, what lies where in it, and the tokenizer that made it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from tinylm import wary
+from tinylm.data.tokenizer import MOST_BYTES, Tokenizer
+from tinylm.errors import RunError
+
+_MOST_LAYOUT_BYTES = 1 << 26
+"""Of a data.json, which has about 100 bytes for each text."""
+
+_BLOCK = 1 << 22
+"""Ids that are looked at at a time."""
+
+_MOST_READ = 100
+"""How many times a text is read in a pass at most (`data.weights`)."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[float, Field(ge=0, lt=1e39)]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of training ids; `before` and `after` say whether held-out text lies on that side of it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    start: Count
+    end: Count
+    before: bool
+    after: bool
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where what lies in `tokens.bin`, and what there is to say about the text."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    dtype: Literal["uint16", "uint32"]
+    groups: dict[str, list[Segment]]
+    """Training segments by group of sources; a phase with texts of its own is a group (`group_name`).
+
+    In the order of a pass: those of a text that is read several times in it (`data.weights`) stand here several times.
+    """
+    held_out: list[tuple[Count, Count]]
+    """Held-out pieces (start, end); each begins with the end-of-text token, which is context and not predicted."""
+    bytes: Count
+    val_bytes: Count
+    baselines: dict[str, Number]
+    notes: list[str]
+
+    def stretches(self) -> list[tuple[int, int]]:
+        """All places (start, end) that are named: training segments and held-out pieces."""
+        return [(part.start, part.end) for parts in self.groups.values() for part in parts] + self.held_out
+
+    @property
+    def end(self) -> int:
+        """How many ids there have to be."""
+        return max((end for _, end in self.stretches()), default=0)
+
+    def to_json(self) -> str:
+        """The text of a data.json."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Layout:
+        """The layout that `to_json` wrote; RunError where the text is not one."""
+        try:
+            layout = TypeAdapter(cls).validate_json(text)
+            for start, end in layout.stretches():
+                if start > end:
+                    raise ValueError(f"no ids can lie from {start} to {end}")
+            if sum(end - start for start, end in layout.stretches()) > _MOST_READ * layout.end:
+                raise ValueError("the same ids are read over and over")
+            return layout
+        except ValueError as error:
+            what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            raise RunError(f"The data.json of this run is damaged: {what}.", "Restore it, or train again.") from None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared folder or a run folder, opened: its layout, its tokenizer, and its ids in a memory map."""
+
+    layout: Layout
+    tokenizer: Tokenizer
+    ids: npt.NDArray[np.unsignedinteger[Any]]
+
+    @classmethod
+    def open(cls, folder: Path) -> Prepared:
+        """Read and check its files; RunError where one is damaged, or they do not fit each other."""
+        try:
+            layout = Layout.from_json(wary.read(folder / "data" / "data.json", _MOST_LAYOUT_BYTES).decode())
+            tokenizer = Tokenizer.from_json(wary.read(folder / "tokenizer.json", MOST_BYTES).decode())
+            with wary.opened(folder / "data" / "tokens.bin") as file:
+                # "c": torch wants an array that it may write to; nobody does, and it would not reach the disk.
+                ids = np.memmap(file, dtype=layout.dtype, mode="c")
+                largest = _largest(file, ids.dtype, min(layout.end, len(ids)))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"The prepared text in {folder} cannot be read: {error}.", "Restore the folder, or train again."
+            ) from None
+        if layout.end > len(ids):
+            raise RunError(f"The tokens.bin in {folder} is shorter than it was.", "Restore it, or train again.")
+        if largest >= tokenizer.vocab_size:
+            raise RunError(
+                f"The tokens.bin in {folder} holds tokens that its tokenizer does not know.",
+                "Restore both, or train again.",
+            )
+        return cls(layout, tokenizer, ids)
+
+
+def _largest(file: BinaryIO, dtype: np.dtype[Any], count: int) -> int:
+    """The largest of the first `count` ids of a file, read and not mapped: what is mapped counts as memory in use."""
+    file.seek(0)
+    largest = 0
+    for place in range(0, count, _BLOCK):
+        largest = max(largest, int(np.fromfile(file, dtype, min(_BLOCK, count - place)).max(initial=0)))
+    return largest

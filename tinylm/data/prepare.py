@@ -1,0 +1,192 @@
+"""From a person's texts to a folder of token ids: read, hold out, train the tokenizer, encode, measure baselines.
+
+The result lies in a cache keyed by the content, the cleaning and the tokenizer, so the same text is prepared once.
+A prepared folder holds `data/tokens.bin` (all ids, one after the other), `data/data.json` (where what lies: `Layout`)
+and `tokenizer.json`; a run keeps a copy of its own, so that it can go on when texts and cache are gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tinylm import files, paths
+from tinylm.config.schema import STORIES, DataConfig, RunConfig, TokenizerConfig
+from tinylm.corpus.baselines import MOST_COMPRESSED, baselines
+from tinylm.corpus.cleaning import CLEANING_VERSION
+from tinylm.corpus.reading import Reading, Text, fingerprint, read_paths
+from tinylm.corpus.split import Piece, hold_out
+from tinylm.corpus.spool import Spool, Stretch
+from tinylm.corpus.stories import STORIES_VERSION, stories
+from tinylm.data import encode
+from tinylm.data.dataset import Layout, Prepared
+from tinylm.data.tokenizer import Tokenizer, train_tokenizer
+from tinylm.errors import RunError
+from tinylm.hardware import malloc
+
+MOST_TRAINED = 100_000_000
+"""Bytes of text that a BPE tokenizer is trained on at most: 5,000 tokens are no better known from more, and the
+different words of a larger text would not fit into the memory."""
+
+_PREPARE_VERSION = 1
+
+
+def group_name(sources: Sequence[str]) -> str:
+    """The name under which the texts of `sources` lie in a layout."""
+    return " + ".join(sources)
+
+
+def groups_of(config: RunConfig) -> dict[str, list[str]]:
+    """The groups of sources that the phases of a run train on, in order, each once."""
+    return {group_name(part): part for part in (phase.sources or config.data.sources for phase in config.train.phases)}
+
+
+def prepare(config: RunConfig, home: Path) -> Path:
+    """The folder with the prepared texts of a run, from the cache or made now; DataError where a text cannot be used.
+
+    Safe against a second process that prepares the same: the folder appears whole or not at all.
+    """
+    malloc.keep()
+    groups = groups_of(config)
+    texts = paths.cache(home) / "texts"
+    folder = texts / _key(groups, config.data, config.tokenizer, files.size(texts))
+    if _is_whole(folder):
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)  # somebody cleared a part of the cache
+    texts.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix="making-", dir=texts))
+    try:
+        _make(making, groups, config.data, config.tokenizer)
+        making.chmod(0o777 & ~files.umask())  # mkdtemp makes private folders
+        try:
+            making.rename(folder)
+        except OSError:
+            if not _is_whole(folder):  # else another process was faster
+                raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all that belongs into a prepared folder is there, and fits."""
+    try:
+        Prepared.open(folder)
+    except RunError:
+        return False
+    return True
+
+
+def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerConfig, disk_size: float) -> str:
+    """The content of the texts and all that decides what becomes of it, as a short hash."""
+    content = {
+        name: [STORIES if source == STORIES else fingerprint([source], disk_size) for source in sources]
+        for name, sources in groups.items()
+    }
+    decides: dict[str, Any] = {
+        "versions": [_PREPARE_VERSION, CLEANING_VERSION, STORIES_VERSION],
+        "content": content,
+        "data": data.model_dump(include={"val_fraction", "val_placement", "unwrap"}),
+        "tokenizer": tokenizer.model_dump(),
+    }
+    if data.weights is not None:
+        decides["weights"] = {group_name(data.sources): data.weights}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def read(sources: Sequence[str], data: DataConfig, spool: Spool) -> Reading:
+    """The cleaned texts of `sources`, in `spool`, the built-in stories first; `given` is each one's place there."""
+    texts: list[Text] = []
+    notes: list[str] = []
+    plain = [place for place, source in enumerate(sources) if source != STORIES]
+    if STORIES in sources:
+        told = stories()
+        documents, bits = tuple(spool.put([story.text]) for story in told), tuple(story.bits for story in told)
+        texts.append(Text(STORIES, documents, bits, sources.index(STORIES)))
+    if plain:
+        reading = read_paths([sources[place] for place in plain], data.unwrap, spool)
+        texts += (replace(text, given=plain[text.given]) for text in reading.texts)
+        notes += reading.notes
+    return Reading(tuple(texts), tuple(notes))
+
+
+def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings: TokenizerConfig) -> None:
+    """Prepare the texts of `groups` in a folder."""
+    (folder / "data").mkdir()
+    with ThreadPoolExecutor(1) as beside, Spool(folder) as spool:
+        pieces_of, notes, floor = divided(groups, data, spool)
+        pieces = [piece for parts in pieces_of.values() for piece in parts]
+        train = [piece.text for piece in pieces if not piece.held_out]
+        held_out = [piece.text for piece in pieces if piece.held_out]
+        measuring = beside.submit(baselines, train, held_out)  # numpy and the compressors work while the tokenizer does
+
+        tokenizer, more = learnt(settings, train, held_out)
+        notes += more
+        dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
+        with (folder / "data" / "tokens.bin").open("wb") as file:
+            segments, spans = encode.write(file, pieces_of, tokenizer, dtype)
+            file.flush()
+            os.fsync(file.fileno())
+        measured = measuring.result()
+    size, val_bytes = (sum(text.size for text in texts) for texts in (train, held_out))
+    if val_bytes > MOST_COMPRESSED:
+        notes.append(f"gzip and xz were asked about the first {MOST_COMPRESSED >> 20} MiB of the held-out text.")
+    if val_bytes and floor[1] == val_bytes:
+        measured["floor"] = floor[0] / val_bytes
+    layout = Layout(
+        dtype=dtype,
+        groups=segments,
+        held_out=spans,
+        bytes=size + val_bytes,
+        val_bytes=val_bytes,
+        baselines={name: round(value, 6) for name, value in measured.items()},
+        notes=notes,
+    )
+    files.write_durably(folder / "tokenizer.json", tokenizer.to_json().encode())
+    files.write_durably(folder / "data" / "data.json", layout.to_json().encode())
+
+
+def learnt(
+    settings: TokenizerConfig, train: Sequence[Stretch], held_out: Sequence[Stretch]
+) -> tuple[Tokenizer, list[str]]:
+    """The tokenizer for these texts, and what there is to say about it."""
+    size = sum(text.size for text in train)
+    share = min(1.0, MOST_TRAINED / max(1, size))
+    everything = (text.blocks() for text in (*train, *held_out))
+    tokenizer = train_tokenizer(settings, (text.blocks() for text in train), everything, share)
+    notes = []
+    if settings.kind == "bpe" and share < 1:
+        notes.append(f"The tokenizer was trained on {MOST_TRAINED / 1e6:.0f} MB spread evenly over the text.")
+    if settings.kind == "bpe" and tokenizer.vocab_size < settings.vocab_size:
+        notes.append(f"This text is so small that it yields {tokenizer.vocab_size} tokens, not {settings.vocab_size}.")
+    return tokenizer, notes
+
+
+def divided(
+    groups: dict[str, list[str]], data: DataConfig, spool: Spool
+) -> tuple[dict[str, list[Piece]], list[str], tuple[float, int]]:
+    """The pieces of each group, what there is to say about them, and of held-out stories the exact bits, and bytes."""
+    notes: list[str] = []
+    pieces_of: dict[str, list[Piece]] = {}
+    floor_bits, floor_bytes = 0.0, 0
+    for name, sources in groups.items():
+        reading = read(sources, data, spool)
+        weights = data.weights if name == group_name(data.sources) else None
+        notes += reading.notes
+        pieces_of[name] = []
+        for text in reading.texts:
+            pieces = hold_out(text, data.val_fraction, data.val_placement)
+            pieces_of[name] += [replace(piece, weight=weights[text.given]) for piece in pieces] if weights else pieces
+            if text.bits is not None:
+                held = [(bits, piece) for bits, piece in zip(text.bits, pieces, strict=True) if piece.held_out]
+                floor_bits += sum(bits for bits, _ in held)
+                floor_bytes += sum(piece.text.size for _, piece in held)
+    return pieces_of, notes, (floor_bits, floor_bytes)

@@ -1,0 +1,258 @@
+"""The line above the keys: what is going on in a training, and whether somebody has to do something.
+
+It is also what a screen reader reads, so it stands for itself. Plain ASCII, so that it reads the same in every
+terminal; the most important words stand first, since a narrow one cuts the end off.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tinylm import events
+from tinylm.cli.console import printable
+from tinylm.errors import TinyLMError
+from tui.live.history import History
+from tui.live.watch import Watch
+
+BASELINES = {
+    "blind": "blind guess",
+    "counts": "letter counts",
+    "pairs": "letter pairs",
+    "triples": "letter triples",
+    "gzip": "gzip",
+    "xz": "xz",
+}
+"""Simpler means to tell what comes next, in the order in which a model passes them as a rule, as charts name them."""
+
+NOTHING = "Nothing is training. Enter starts the plan."
+
+STOPPING = "Stopping: it reads the held-out text once more, writes a sample and saves."
+
+LEAVING = "Saving, then leaving."
+
+PATIENCE = 3
+"""Evaluations without a better one after which the sentence warns."""
+
+RECENT_SECONDS = 20.0
+"""How long a warning, or good news, stays in the sentence, by the run's own clock."""
+
+ASTRAY, ASTRAY_STEPS = 1.3, 5
+"""A training whose last steps all lie this many times above its first one learns nothing."""
+
+SAVED_SECONDS = 5.0
+"""How long it is told that a checkpoint is there which a person asked for."""
+
+
+def of(watch: Watch | None, torch_loaded: bool = True) -> str:
+    """What there is to say of what Train shows."""
+    if watch is None:
+        return NOTHING
+    history, status = watch.history, watch.status
+    state = history.state
+    if watch.ending and status in ("training", "paused"):
+        leaving = watch.trainer is not None and watch.trainer.control.leave.is_set()
+        return LEAVING if leaving else STOPPING
+    match status:
+        case "starting":
+            told = starting(history, torch_loaded)
+        case "training":
+            told = learning(history)
+        case "paused":
+            told = f"Paused at step {_step(history):,}. Space goes on, 4 talks to it as it is now, s stops."
+        case "finished":
+            return finished(history)
+        case "stopped":
+            where = f"{_step(history):,}{_of_steps(history)}"
+            return f"Stopped and saved at step {where}. r goes on exactly there, 4 talks to it."
+        case "interrupted" if watch.reading:
+            return "Reading what happened in it."
+        case "interrupted":
+            saved = state.checkpoint
+            goes_on = f"r goes on from step {saved.step:,}." if saved else "Nothing was saved: r starts it over."
+            return f"It broke off at step {_step(history):,}{_of_steps(history)}. {goes_on}"
+        case "failed":
+            return failed(watch)
+    if watch.own:
+        return told
+    return f"Trained elsewhere: no pausing here. {told}"
+
+
+def starting(history: History, torch_loaded: bool) -> str:
+    """Before the first step: which of the slow things is under way."""
+    state = history.state
+    if state.started is None:
+        if not torch_loaded:
+            return "Loading torch, then reading the text and measuring threads. The first step is seconds away."
+        return "Reading the text and measuring threads. The first step is seconds away."
+    model = f"{state.started.parameters / 1e6:.1f} M parameters"
+    if state.started.resumed_from:
+        return f"Going on from step {state.started.resumed_from:,} with {model}."
+    if state.plan is None:
+        return f"The model is built, {model}; the run is being planned."
+    return f"{model} that never saw a letter: the first step is under way."
+
+
+def learning(history: History) -> str:
+    """While it trains: a fault or a warning first, else what it has just learnt, and how it goes on."""
+    return trouble(history) or " ".join(filter(None, (_passed_words(history), _progress(history))))
+
+
+def trouble(history: History) -> str:
+    """What a person should look at, or ""."""
+    state = history.state
+    last = history.loss.last if len(history.loss) else 0.0
+    if math.isnan(last):
+        return f"Step {_step(history):,} was left out: its loss is no number. The weights stay as they were."
+    for seconds, event in reversed(history.log):
+        if state.seconds - seconds > RECENT_SECONDS:
+            break
+        if isinstance(event, events.Rescued):
+            return rescued(event)
+        if isinstance(event, events.Warned):
+            return printable(f"{event.title}: {event.message}")
+    waiting = since_best(history)
+    if waiting >= PATIENCE and state.best:
+        saved = any(checkpoint.best for checkpoint in history.checkpoints)
+        return (
+            f"Held-out loss rises: {waiting} checks no better than step {state.best.step:,}"
+            f"{' (saved)' if saved else ''}. s stops here."
+        )
+    if astray(history):
+        return "It gets worse than it was at its first step: the learning rate may be too high. s stops."
+    return ""
+
+
+def astray(history: History) -> bool:
+    """Whether each of the last losses is far above the first one."""
+    losses = history.loss.values
+    return len(losses) > ASTRAY_STEPS and bool(np.nanmin(losses[-ASTRAY_STEPS:]) > ASTRAY * losses[0])
+
+
+def saved(history: History, before: int) -> str | None:
+    """That a checkpoint was asked for when there were `before`, then, for a moment, that it is there; None after it."""
+    if len(history.checkpoints) <= before:
+        return "Saving a checkpoint ..."
+    newest = history.checkpoints[-1]
+    fresh = history.state.seconds - newest.seconds <= SAVED_SECONDS
+    return f"Step {newest.step:,} is saved. 4 talks to it." if fresh else None
+
+
+def rescued(event: events.Rescued) -> str:
+    """After a training that went astray was taken back."""
+    return (
+        f"Rescued: back at step {event.back_to:,} with {event.lr_scale:.3g} x the learning rate; "
+        f"step {event.step:,} went astray."
+    )
+
+
+def finished(history: History) -> str:
+    """What came of it, and what next."""
+    end = history.state.finished
+    assert end
+    if end.reason == "early_stop":
+        best = f"step {end.best_step:,}" if end.best_step else "the best"
+        return f"Stopped early: held-out text got no better after {best}, which is kept. Enter talks to it."
+    if end.val_bpb is None:
+        return "Done. No held-out text: nobody can say how much of it is memorised. Enter talks to it."
+    baselines = history.state.data.baselines if history.state.data else {}
+    return f"Done: {end.val_bpb:.3f} bits per byte{ranking(end.val_bpb, baselines)}. Enter talks to it."
+
+
+def failed(watch: Watch) -> str:
+    """What ended it, and the way on."""
+    failure, error = watch.history.state.failed, watch.error
+    if watch.run is None:
+        what = error.message if isinstance(error, TinyLMError) else f"our own fault, {type(error).__name__}."
+        return printable(f"It could not start: {what} Enter goes to the plan.")
+    saved = watch.history.state.checkpoint
+    way = f"r goes on from step {saved.step:,}, y copies a report." if saved else "y copies a report."
+    title = failure.title if failure else error.title if isinstance(error, TinyLMError) else "Our own fault"
+    return printable(f"{title} at step {_step(watch.history):,}. {way}")
+
+
+def ranking(bpb: float, baselines: dict[str, float]) -> str:
+    """How `bpb` stands against simpler means, with a comma in front; "" where there are none."""
+    known = {BASELINES[name]: value for name, value in baselines.items() if name in BASELINES}
+    if not known:
+        return ""
+    beaten = [(value, name) for name, value in known.items() if bpb < value]
+    others = [(value, name) for name, value in known.items() if bpb >= value]
+    if not others:
+        return ", better than all simpler means"
+    if not beaten:
+        return ", no better than blind guessing yet"
+    return f", better than {min(beaten)[1]}, not yet than {max(others)[1]}"
+
+
+def passed(history: History) -> str | None:
+    """The hardest of the simpler means that an evaluation of late was the first to beat."""
+    baselines = history.state.data.baselines if history.state.data else {}
+    told = [
+        (seconds, event.val_bpb)
+        for seconds, event in history.log
+        if isinstance(event, events.EvalDone) and event.val_bpb is not None
+    ]
+    late = [number for number, (seconds, _) in enumerate(told) if history.state.seconds - seconds <= RECENT_SECONDS]
+    if not late:
+        return None
+    before = min((bpb for _, bpb in told[: late[0]]), default=math.inf)
+    now = min(bpb for _, bpb in told[late[0] :])
+    beaten = [(baselines[key], BASELINES[key]) for key in BASELINES if now < baselines.get(key, 0) <= before]
+    return min(beaten)[1] if beaten else None
+
+
+def since_best(history: History) -> int:
+    """How many evaluations came after the best one."""
+    best = history.state.best
+    return sum(evaluation.step > best.step for evaluation in history.state.evals) if best else 0
+
+
+def change(history: History) -> tuple[int, float] | None:
+    """By which share the loss changed over the last steps: how many, and the share; None where it is too early."""
+    losses = history.loss.values[-150:]
+    losses = losses[np.isfinite(losses)]
+    if len(losses) < 20:
+        return None
+    part = len(losses) // 3
+    before, now = float(losses[:part].mean()), float(losses[-part:].mean())
+    return len(losses) - part, now / before - 1 if before > 0 else 0.0
+
+
+def _passed_words(history: History) -> str:
+    name = passed(history)
+    return f'Just passed "{name}".' if name else ""
+
+
+def _progress(history: History) -> str:
+    trend = change(history)
+    if trend is None:
+        return "" if passed(history) else "The first steps: it has never seen a letter before."
+    steps, share = trend
+    way = "down" if share < 0 else "up"
+    loss = f"Loss {way} {abs(share):.0%} in {steps} steps" if abs(share) >= 0.005 else "Loss hardly moves"
+    return f"{loss}, {_held_out(history)}."
+
+
+def _held_out(history: History) -> str:
+    state = history.state
+    if state.data and not state.data.val_tokens:
+        return "no held-out text: memorising will not be noticed"
+    known = [evaluation for evaluation in state.evals if evaluation.val_loss is not None]
+    if not known:
+        return "no held-out text: memorising will not be noticed" if state.evals else "first held-out check to come"
+    waiting = since_best(history)
+    if not waiting or state.best is None:
+        return "held-out follows"
+    return f"held-out rises since step {state.best.step:,} (the best)"
+
+
+def _step(history: History) -> int:
+    if history.state.finished:
+        return history.state.finished.step
+    return int(history.step.last) if len(history.step) else 0
+
+
+def _of_steps(history: History) -> str:
+    return f" of {history.state.plan.steps:,}" if history.state.plan else ""

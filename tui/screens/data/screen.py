@@ -1,0 +1,436 @@
+"""Data: which texts, how they are read and cut into tokens, and what that means for the training."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input
+
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.errors import ConfigError, TinyLMError
+from tui.brief import brief
+from tui.screens.base import StudioScreen
+from tui.screens.data import texts
+from tui.screens.data.chooser import NOTHING_CHOSEN, Chooser
+from tui.screens.data.facts import KINDS, ChartLines, Facts, Known, counted, size_of, told
+from tui.screens.data.path_input import PathLine
+from tui.screens.data.preview import Preview
+from tui.screens.data.source_list import SourceTree
+from tui.screens.data.texts import Prepared
+from tui.screens.plan import fields
+from tui.terminal.glyphs import Glyphs
+
+if TYPE_CHECKING:
+    from tinylm.corpus.profile import Profile
+
+DEBOUNCE = 0.4
+"""Seconds without another change before a text is read."""
+
+
+class DataScreen(StudioScreen):
+    """Sources, preview, facts."""
+
+    MODE = "data"
+    HELP = """\
+# Data
+
+Choose what the model learns from. **Space** ticks a text, **+** and **-** say how many times it is read in a pass,
+**a** adds a file or folder by its path (Tab completes; a pasted path will do), **f** shows your folders. The first
+text that you add takes the place of the built-in stories; Space takes them in again.
+
+The preview shows the text as it is read, and cut into tokens as the model sees it; **left** and **right** turn its
+pages. **t** changes the kind of tokens, **[** and **]** their number, **x** how much is held out for measuring.
+
+The *lines on your chart* say what the held-out text costs without a neural network: a model that falls below
+*pairs* knows more than which letter follows which.
+"""
+    DEFAULT_CSS = """
+    DataScreen #data-top { height: 1fr; }
+    DataScreen Chooser { width: 40; }
+    DataScreen Preview { width: 1fr; }
+    DataScreen #data-foot { height: 10; }
+    DataScreen Facts { width: 1fr; }
+    DataScreen ChartLines { display: none; width: 1fr; height: 100%; }
+    DataScreen PathLine { display: none; }
+    DataScreen.-path PathLine { display: block; }
+    DataScreen.-path #data-foot { display: none; }
+    DataScreen.-short #data-foot, DataScreen.-short PathLine { height: 5; }
+    DataScreen.-short #sources-hint { display: none; }
+    DataScreen.-narrow Chooser { width: 1fr; }
+    DataScreen.-narrow Preview { display: none; }
+    DataScreen.-wide Chooser { width: 54; }
+    DataScreen.-wide ChartLines { display: block; }
+    DataScreen.-wide.-short ChartLines { display: none; }
+    DataScreen.-high #data-foot { height: 14; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "choose", "Choose", id="data.choose", tooltip="Learn from this text, or leave it out"),
+        Binding("a", "add", "Add", id="data.add", tooltip="Add a file or folder by its path"),
+        Binding("enter,n", "plan", "Plan", id="data.plan", tooltip="Go on to the plan"),
+        Binding("f", "folders", "Folders", id="data.folders", tooltip="Choose in the folders of this machine"),
+        Binding("t", "next_kind", "Tokenizer", id="data.tokenizer", tooltip="bpe, characters or bytes"),
+        Binding("x", "next_held_out", "Held out", id="data.held_out", tooltip="How much is kept for measuring"),
+        Binding("plus,equals_sign", "weight(True)", "Heavier", False, id="data.heavier", tooltip="Read it more often"),
+        Binding("minus", "weight(False)", "Lighter", False, id="data.lighter", tooltip="Read it less often"),
+        Binding("delete,backspace", "drop", "Off the list", show=False, id="data.drop", tooltip="Take it off"),
+        Binding("right", "turn(True)", "Next page", show=False, id="data.next_page", tooltip="The next excerpt"),
+        Binding("left", "turn(False)", "Page before", show=False, id="data.page_before", tooltip="The excerpt before"),
+        Binding("b", "view", "View", show=False, id="data.view", tooltip="Preview as text, as tokens, or both"),
+        Binding("left_square_bracket", "vocabulary(False)", "Fewer tokens", show=False, id="data.smaller",
+                tooltip="A smaller vocabulary"),
+        Binding("right_square_bracket", "vocabulary(True)", "More tokens", show=False, id="data.larger",
+                tooltip="A larger vocabulary"),
+        Binding("X", "next_place", "Held-out place", show=False, id="data.place", tooltip="At the end, or in spans"),
+    ]  # fmt: skip
+
+    class Read(Message):
+        """A stage of reading a plan's texts is over."""
+
+        def __init__(
+            self,
+            config: RunConfig,
+            profile: Profile | None,
+            prepared: Prepared | None,
+            fault: BaseException | None,
+        ) -> None:
+            super().__init__()
+            self.config, self.profile, self.prepared, self.fault = config, profile, prepared, fault
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: Known | None = None
+        """What has been found out about the draft's texts; None before the screen is mounted."""
+        self.reader = texts.Reader(self._told)
+        self._said: tuple[str, ...] = ()
+        """What the last key did or could not do, from the longest way to say it to the shortest."""
+        self._said_of: str | None = None
+        """The text that was marked then."""
+        self._timer: Timer | None = None
+        self._glyphs: Glyphs | None = None
+
+    def body(self) -> ComposeResult:
+        """Sources and preview above, facts and lines below."""
+        with Horizontal(id="data-top"):
+            yield Chooser(self.studio.home)
+            yield Preview()
+        yield PathLine()
+        with Horizontal(id="data-foot"):
+            yield Facts()
+            yield ChartLines()
+
+    def on_mount(self) -> None:
+        """Show the draft's texts at once, what earlier runs used when it is known, and read the draft."""
+        self.known = Known(self.studio.draft, doing="reading")
+        self.studio.draft_changed.subscribe(self, self._draft_changed)
+        self.chooser.follow(self.studio.draft.data)
+        self.chooser.look_up()
+        self.chooser.list.focus()
+        self._read_soon(0)
+
+    def on_screen_resume(self) -> None:
+        """Other runs may have used other texts since; read what was changed elsewhere."""
+        if self.known is not None:
+            self.chooser.look_up()
+            self._draft_changed(self.studio.draft)
+
+    # ---- choosing -------------------------------------------------------------------------------------------------
+
+    @property
+    def chooser(self) -> Chooser:
+        """The pane on the left."""
+        return self.query_one(Chooser)
+
+    def on_chooser_changed(self, message: Chooser.Changed) -> None:
+        """Other texts: another plan."""
+        self._propose(data={"sources": message.sources, "weights": message.weights})
+        if message.left_stories and not self._said:
+            left = "The built-in stories are left out now"
+            self._say(f"{left}; Space on them takes them in again.", f"{left}.")
+
+    def on_chooser_refused(self, message: Chooser.Refused) -> None:
+        """Say why."""
+        self._say(*message.why)
+
+    def _propose(self, **groups: Mapping[str, object]) -> None:
+        """A new draft; where it would not be valid the old one stays, and the reason is said."""
+        self._said = ()
+        try:
+            self.studio.set_draft(resolve.with_values(self.studio.draft, **groups))
+        except ConfigError as error:
+            self._say(f"{error.message} {error.hint}", error.message)
+
+    def _say(self, *ways: str) -> None:
+        marked = self.chooser.list.marked
+        self._said, self._said_of = ways, marked.path if marked else None
+        self.refresh_all()
+
+    def on_option_list_option_highlighted(self) -> None:
+        """What was said of another text is over."""
+        marked = self.chooser.list.marked
+        if marked is not None and marked.path != self._said_of:
+            self._said = ()
+
+    def action_choose(self) -> None:
+        """Learn from the marked text, or leave it out again."""
+        self.chooser.toggle()
+
+    def action_weight(self, heavier: bool) -> None:
+        """Read the marked text once more, or once less, in a pass over all texts."""
+        self.chooser.weigh(1 if heavier else -1)
+
+    def action_drop(self) -> None:
+        """Take an added text off the list."""
+        self.chooser.drop()
+
+    def action_add(self) -> None:
+        """Type a path."""
+        self.add_class("-path")
+        self.query_one(PathLine).open()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A path that is pasted, or a file that is drawn into the terminal, is one to add."""
+        event.stop()
+        pasted = event.text.strip().partition("\n")[0].strip("'\"")
+        if pasted:
+            self.add_class("-path")
+            self.query_one(PathLine).open(pasted)
+
+    def on_path_line_given(self, message: PathLine.Given) -> None:
+        """A path that exists: choose it."""
+        self.chooser.take(message.path)
+        self.on_path_line_left()
+
+    def on_path_line_left(self) -> None:
+        """Away with the line."""
+        self.remove_class("-path")
+        self.chooser.list.focus()
+
+    async def action_give_path(self) -> None:
+        """Take the path that is typed."""
+        await self.query_one(PathLine).query_one(Input).action_submit()
+
+    def action_leave_path(self) -> None:
+        """Back to the list."""
+        self.on_path_line_left()
+
+    async def action_folders(self) -> None:
+        """Show the folders of the machine in place of the list."""
+        await self.chooser.open_tree(Path.cwd())
+
+    # ---- tokenizer, held-out part, preview ------------------------------------------------------------------------
+
+    def action_next_kind(self) -> None:
+        """Bpe, characters, bytes, and round again."""
+        self.action_kind(KINDS[(KINDS.index(self.studio.draft.tokenizer.kind) + 1) % len(KINDS)])
+
+    def action_kind(self, kind: str) -> None:
+        """Cut the text by this kind of tokenizer."""
+        # A vocabulary that a preset left too small for bpe's 256 bytes must not stand in its way.
+        size = max(self.studio.draft.tokenizer.vocab_size, texts.VOCABULARIES[0])
+        self._propose(tokenizer={"kind": kind, "vocab_size": size})
+
+    def action_vocabulary(self, up: bool) -> None:
+        """A larger or smaller vocabulary."""
+        tokenizer = self.studio.draft.tokenizer
+        if tokenizer.kind != "bpe":
+            self._say(f"{fields.idle(self.studio.draft, 'tokenizer.vocab_size')} t changes the kind.")
+            return
+        self._propose(tokenizer={"vocab_size": texts.next_vocabulary(tokenizer.vocab_size, up)})
+
+    def action_next_held_out(self) -> None:
+        """The next of the usual shares."""
+        self.action_hold_out(texts.next_held_out(self.studio.draft.data.val_fraction))
+
+    def action_hold_out(self, fraction: float) -> None:
+        """Keep so much for measuring."""
+        self._propose(data={"val_fraction": float(fraction)})
+
+    def action_next_place(self) -> None:
+        """Held out at the end, or in spans."""
+        self.action_place("tail" if self.studio.draft.data.val_placement == "spans" else "spans")
+
+    def action_place(self, place: str) -> None:
+        """Hold out there."""
+        self._propose(data={"val_placement": place})
+
+    def action_turn(self, on: bool) -> None:
+        """The next excerpt, or the one before."""
+        self.query_one(Preview).turn(1 if on else -1)
+        self._show_tokens()
+
+    def action_view(self) -> None:
+        """Preview as text, as tokens, or both."""
+        self.query_one(Preview).next_view()
+
+    def action_plan(self) -> None:
+        """Go on, unless these texts cannot be used."""
+        if not self.chooser.anything:
+            self._say(*NOTHING_CHOSEN)
+        elif self.known is not None and self.known.fault is not None:
+            title, message = self._fault(self.known)
+            self._say(f"No plan with this yet: {message}", f"No plan yet. {title}.")
+            self.app.bell()
+        else:
+            self.studio.action_go("plan")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """The line and the tree have keys of their own."""
+        focused = self.focused
+        inside = [type(node) for node in focused.ancestors_with_self] if focused is not None else []
+        if PathLine in inside and action in _LIST_ONLY | _EVERYWHERE:
+            return False
+        return not (SourceTree in inside and action in _LIST_ONLY)
+
+    # ---- reading --------------------------------------------------------------------------------------------------
+
+    def _draft_changed(self, config: RunConfig) -> None:
+        """Show what is known of the new plan, and find out the rest."""
+        assert self.known is not None
+        self.chooser.follow(config.data)
+        before, self.known = self.known, replace(self.known, config=config)
+        # What could not be read may have been mended meanwhile: any change, also a tick put back, tries again.
+        if _read_of(config) != _read_of(before.config) or self.reader.wanted is None or before.fault is not None:
+            same_text = _text_of(config) == _text_of(before.config) and before.fault is None
+            same_split = same_text and config.data == before.config.data
+            self.known = Known(
+                config,
+                profile=before.profile if same_text else None,
+                baselines=before.baselines if same_split else None,
+                doing="learning the tokenizer" if same_text and before.profile else "reading",
+            )
+            if self.is_current:
+                self._read_soon(DEBOUNCE)
+            else:
+                self.reader.wanted = None  # read when the screen is shown again
+        self._draw()
+
+    def _read_soon(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self.reader.wanted = self.studio.draft
+        self._timer = self.set_timer(seconds, self._read) if seconds else None
+        if not seconds:
+            self._read()
+
+    def _read(self) -> None:
+        assert self.known is not None
+        self.reader.start(self.studio.draft, self.studio.home, self.known.profile)
+
+    def _told(
+        self, config: RunConfig, profile: Profile | None, prepared: Prepared | None, fault: BaseException | None
+    ) -> None:
+        with contextlib.suppress(RuntimeError):  # the app has gone meanwhile
+            self.post_message(self.Read(config, profile, prepared, fault))
+
+    def on_data_screen_read(self, message: Read) -> None:
+        """Show what has come, where it is still what the plan says."""
+        assert self.known is not None
+        if message.config is not self.reader.wanted:
+            return
+        done = message.prepared is not None or message.fault is not None
+        self.known = Known(
+            self.known.config,
+            message.profile,
+            message.prepared,
+            message.prepared.baselines if message.prepared else self.known.baselines,
+            message.fault,
+            "" if done else "learning the tokenizer",
+        )
+        if message.fault is not None and not isinstance(message.fault, TinyLMError | OSError):
+            self.studio.fault(message.fault)
+        self._draw()
+
+    # ---- drawing --------------------------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        """Preview, facts and lines, as much as is known."""
+        if self.known is None:
+            return
+        known, glyphs = self.known, self.studio.glyphs
+        preview, facts = self.query_one(Preview), self.query_one(Facts)
+        preview.glyphs = facts.glyphs = glyphs
+        waiting = "No text to show." if known.fault else known.doing + glyphs.ellipsis
+        preview.show(known.profile.excerpts if known.profile and known.fault is None else (), waiting)
+        self._show_tokens()
+        short, wide = self.has_class("-short"), self.has_class("-wide")
+        facts.show(known, short, lines_too=not wide or short)
+        self.query_one(ChartLines).show(known, glyphs)
+
+    def _show_tokens(self) -> None:
+        known, preview = self.known, self.query_one(Preview)
+        if known is not None and known.prepared is not None and preview.excerpt:
+            preview.show_tokens(texts.pieces(known.prepared.tokenizer, preview.excerpt))
+        elif known is not None and known.doing and preview.excerpt:
+            preview.show_tokens((), known.doing + self.studio.glyphs.ellipsis)
+        else:
+            preview.show_tokens(())
+
+    def on_resize(self) -> None:
+        """Other sizes show other things; the panes know their own only once they are laid out."""
+        self.call_after_refresh(self._draw)
+
+    def tick(self) -> None:
+        """Draw anew where the signs have changed."""
+        glyphs = self.studio.glyphs
+        if glyphs is not self._glyphs:
+            self._glyphs = glyphs
+            self.chooser.draw_with(glyphs)
+            self._draw()
+
+    def sentence(self) -> str:
+        """What the texts are good for, or what stands in the way."""
+        if self.known is None:
+            return ""
+        return brief(self.size.width - 2, *(self._said or self._standing(self.known)))
+
+    def _standing(self, known: Known) -> tuple[str, ...]:
+        """How the texts stand, from the longest way to say it to the shortest."""
+        glyphs = self.studio.glyphs
+        if not self.chooser.anything:
+            return NOTHING_CHOSEN
+        if known.fault is not None:
+            title, message = self._fault(known)
+            return f"{message} Space chooses another text.", message, f"{title}."
+        if known.doing:
+            doing, sources = known.doing.capitalize(), known.config.data.sources
+            names = ", ".join(texts.short_names(sources).values())
+            return f"{doing}: {names} {glyphs.ellipsis}", f"{doing}: {counted(len(sources), 'text')} {glyphs.ellipsis}"
+        if known.cautions:
+            caution = f"{glyphs.warning} {known.cautions[0]}"
+            return caution, caution.partition(":")[0] + "."
+        assert known.profile is not None
+        return (f"{size_of(known.profile.bytes)}: enough to begin with. Enter goes on to the plan.",)
+
+    def _fault(self, known: Known) -> tuple[str, str]:
+        """What cannot be used, and why, with names as short as on the list: the facts have them whole."""
+        assert known.fault is not None
+        title, message, _ = told(known.fault)
+        for path, name in texts.short_names(known.config.data.sources).items():
+            message = message.replace(path, name)
+        return title, message
+
+
+_LIST_ONLY = frozenset({"choose", "weight", "drop", "folders", "plan", "turn"})
+_EVERYWHERE = frozenset({"add", "next_kind", "next_held_out", "next_place", "vocabulary", "view"})
+
+
+def _text_of(config: RunConfig) -> tuple[object, ...]:
+    """What decides which text is read."""
+    return config.data.sources, config.data.unwrap
+
+
+def _read_of(config: RunConfig) -> tuple[object, ...]:
+    """What decides what comes of it."""
+    data = config.data.model_dump(exclude={"windows"})
+    return data, config.tokenizer, [phase.sources for phase in config.train.phases]

@@ -1,0 +1,248 @@
+"""The texts that may be chosen: a list with boxes to tick and weights, and the folders of the machine as a tree."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import DirectoryTree, OptionList
+from textual.widgets.directory_tree import DirEntry
+from textual.widgets.option_list import Option
+from textual.widgets.tree import TreeNode
+
+from tinylm.cli.console import printable
+from tinylm.config.schema import STORIES
+from tui.screens.data.texts import Found, short_names
+from tui.terminal.glyphs import BRAILLE, Glyphs
+
+if TYPE_CHECKING:
+    from tui.app import StudioApp
+
+HEAVIEST = 9
+"""How many times a text may be read in a pass; a tenth time would say that the others should go."""
+
+
+def same_place(path: str) -> str:
+    """A path as it is compared with others: absolute, whatever way it was written."""
+    return path if path == STORIES else os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text that may be chosen."""
+
+    path: str
+    """A file, a folder, or STORIES; as it will stand in the plan."""
+    chosen: bool = False
+    weight: int = 1
+    added: bool = False
+    """Put on the list by hand, so it can be taken off again."""
+    gone: bool = False
+    """There is nothing at the path any more."""
+    found: Found | None = None
+    """What lies there, once somebody has looked."""
+
+
+class SourceList(OptionList, inherit_bindings=False):
+    """The sources, each with its box, its weight and its size.
+
+    Space, Enter, left and right belong to the screen; a click is OptionList's own `OptionSelected`.
+    """
+
+    DEFAULT_CSS = """
+    SourceList { height: 1fr; border: none; padding: 0; background: transparent; scrollbar-size-vertical: 1; }
+    SourceList:focus { border: none; background: transparent; }
+    SourceList > .option-list--option { padding: 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "cursor_up", "Up", show=False, id="sources.up", tooltip="The text above"),
+        Binding("down,j", "cursor_down", "Down", show=False, id="sources.down", tooltip="The text below"),
+        Binding("home", "first", "First", show=False, id="sources.first", tooltip="The first text"),
+        Binding("end", "last", "Last", show=False, id="sources.last", tooltip="The last text"),
+        Binding("pageup", "page_up", "Page up", show=False, id="sources.pageup", tooltip="A page up"),
+        Binding("pagedown", "page_down", "Page down", show=False, id="sources.pagedown", tooltip="A page down"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id="sources", markup=False)
+        self.sources: list[Source] = []
+        self.glyphs: Glyphs = BRAILLE
+
+    @property
+    def marked(self) -> Source | None:
+        """The source under the cursor."""
+        return None if self.highlighted is None else self.sources[self.highlighted]
+
+    @property
+    def chosen(self) -> list[Source]:
+        """The sources that are ticked, from top to bottom."""
+        return [source for source in self.sources if source.chosen]
+
+    def show(self, sources: Sequence[Source], mark: str | None = None) -> None:
+        """Show these; the cursor goes to the path `mark`, or stays with the source it is on."""
+        wanted = mark or (self.marked.path if self.marked else None)
+        old, self.sources = self.sources, list(sources)
+        if [source.path for source in old] == [source.path for source in sources]:
+            if old != self.sources:
+                self.redraw()
+            if mark is None:
+                return
+        else:
+            self.set_options(Option(row) for row in self._rows())
+        paths = [source.path for source in self.sources]
+        self.highlighted = paths.index(wanted) if wanted in paths else 0 if paths else None
+
+    def redraw(self) -> None:
+        """Draw all rows again: something about them or about the width has changed."""
+        for i, row in enumerate(self._rows()):
+            self.replace_option_prompt_at_index(i, row)
+
+    def on_resize(self) -> None:
+        """Fit the rows into the new width."""
+        if self.sources:
+            self.redraw()
+
+    def _rows(self) -> list[Content]:
+        names = short_names([source.path for source in self.sources])
+        width = max(20, self.scrollable_content_region.width or 34)
+        return [self._row(source, names[source.path], width) for source in self.sources]
+
+    def _row(self, source: Source, name: str, width: int) -> Content:
+        box = self.glyphs.checked if source.chosen else self.glyphs.unchecked
+        weight = f"x{source.weight}" if source.chosen and source.weight > 1 else ""
+        size = "gone" if source.gone else "built in" if source.path == STORIES else weighed(source.found)
+        is_folder = source.found is not None and source.found.files is not None
+        name = printable(name) + ("/" if is_folder and not name.endswith("/") else "")
+        right = f"{weight:>3} {size:>8}" if weight else f"{size:>8}"
+        room = width - len(box) - 2 - len(right)
+        shown = Content(name)
+        if shown.cell_length > room:
+            shown = shown.truncate(room - len(self.glyphs.ellipsis)) + self.glyphs.ellipsis
+        row = Content.assemble(f"{box} ", shown, " " * (room - shown.cell_length + 1), right)
+        if source.gone:
+            return row.stylize("dim")
+        return row.stylize("bold", 0, len(box) + 1 + len(shown.plain)) if source.chosen else row
+
+
+def weighed(found: Found | None) -> str:
+    """The size of a text for people; "" where nobody has looked yet."""
+    if found is None:
+        return ""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if found.bytes >= size:
+            return (
+                f"{found.bytes / size:.1f} {unit}" if found.bytes < 100 * size else f"{found.bytes / size:.0f} {unit}"
+            )
+    return f"{found.bytes} B"
+
+
+def ticked(sources: Iterable[Source], path: str, chosen: bool | None = None, added: bool = False) -> list[Source]:
+    """`sources` with the one at `path` chosen, unchosen or (by default) the other way; a new one goes to the end."""
+    place, listed, known = same_place(path), [], False
+    for source in sources:
+        if same_place(source.path) == place:
+            known = True
+            listed.append(replace(source, chosen=not source.chosen if chosen is None else chosen))
+        else:
+            listed.append(source)
+    return listed if known else [*listed, Source(path, chosen=chosen is not False, added=added)]
+
+
+class SourceTree(DirectoryTree):
+    """Files and folders of the machine; what is chosen carries a box with a tick."""
+
+    DEFAULT_CSS = """
+    SourceTree { height: 1fr; background: transparent; padding: 0; scrollbar-size-vertical: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "take", "Choose", id="tree.take", tooltip="Choose this file or folder, or leave it"),
+        Binding("enter", "enter", "Choose/Open", id="tree.enter", tooltip="Choose a file, open or close a folder"),
+        Binding("right", "open(True)", "Open", show=False, id="tree.open", tooltip="Open the folder"),
+        Binding("left", "open(False)", "Close", show=False, id="tree.close", tooltip="Close the folder"),
+        Binding("backspace,u", "up", "Folder above", id="tree.up", tooltip="Show the folder above this one"),
+        Binding("escape,f", "leave", "Back", id="tree.leave", tooltip="Back to the list"),
+    ]
+
+    class Taken(Message):
+        """A file or folder was chosen, or chosen again to leave it."""
+
+        def __init__(self, path: str) -> None:
+            super().__init__()
+            self.path = path
+
+    class Left(Message):
+        """The person wants the list back."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, id="tree")
+        self.chosen: frozenset[str] = frozenset()
+        self.guide_depth = 2
+
+    def mark(self, paths: Iterable[str]) -> None:
+        """Tick these."""
+        self.chosen = frozenset(map(same_place, paths))
+        self._invalidate()
+        self.refresh()
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        """What the reader would read: nothing hidden."""
+        return [path for path in paths if not path.name.startswith(".")]
+
+    def render_label(self, node: TreeNode[DirEntry], base_style: Style, style: Style) -> Text:
+        """A box, the name, and a slash behind folders: no pictures that only some terminals have."""
+        entry = node.data
+        app: StudioApp = self.app  # type: ignore[assignment]
+        ticked = entry is not None and same_place(str(entry.path)) in self.chosen
+        box = app.glyphs.checked if ticked else app.glyphs.unchecked
+        name = printable(str(node._label)) + ("/" if node.allow_expand and not str(node._label).endswith("/") else "")
+        return Text.assemble((f"{box} ", base_style), (name, style + Style(bold=ticked)))
+
+    def _here(self) -> Path | None:
+        node = self.cursor_node
+        return node.data.path if node is not None and node.data is not None else None
+
+    def action_take(self) -> None:
+        """Choose the file or folder, or leave it again."""
+        here = self._here()
+        if here is not None:
+            self.post_message(self.Taken(str(here.absolute())))
+
+    def action_enter(self) -> None:
+        """Choose a file; open or close a folder."""
+        node = self.cursor_node
+        if node is not None and node.allow_expand:
+            node.toggle()
+        else:
+            self.action_take()
+
+    def action_select_cursor(self) -> None:
+        """A click does what Enter does."""
+        self.action_enter()
+
+    def action_open(self, wide: bool) -> None:
+        """Open or close the folder under the cursor; closing a closed one goes to the folder that it is in."""
+        node = self.cursor_node
+        if node is None:
+            return
+        if wide and node.allow_expand:
+            node.expand()
+        elif not wide and node.is_expanded:
+            node.collapse()
+        elif not wide and node.parent is not None:
+            self.move_cursor(node.parent)
+
+    def action_up(self) -> None:
+        """Show the folder above."""
+        self.path = Path(self.path).absolute().parent
+
+    def action_leave(self) -> None:
+        """Back to the list."""
+        self.post_message(self.Left())

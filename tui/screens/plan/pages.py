@@ -1,0 +1,226 @@
+"""The pages that lie over Plan: find a field, the difference to the preset, the plan as TOML, the presets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import DataTable, Input, OptionList, Static, TextArea
+from textual.widgets.option_list import Option
+
+from tinylm.cli.console import printable
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.errors import TinyLMError
+from tui.screens.plan import edits, fields
+from tui.screens.plan.form import matches
+
+MUTED = "$foreground 60%"
+
+_PAGE_CSS = """
+    $page { align: center middle; background: $background 60%; }
+    $page .page { width: 100; max-width: 96%; height: auto; max-height: 92%; border: round $accent; padding: 0 1;
+        background: $surface; border-title-color: $text; border-subtitle-color: $text-muted; }
+    $page OptionList { height: auto; max-height: 18; border: none; padding: 0;
+        text-wrap: nowrap; text-overflow: ellipsis; }
+"""
+
+
+def _css(page: str, more: str = "") -> str:
+    return _PAGE_CSS.replace("$page", page) + more
+
+
+class FindPage(ModalScreen[str | None]):
+    """Type a few letters of a field's name, title or help; returns the key of the one that was chosen."""
+
+    CSS = _css("FindPage")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back", id="find.back"),
+        Binding("up", "move('up')", "Up", show=False, id="find.up"),
+        Binding("down", "move('down')", "Down", show=False, id="find.down"),
+    ]
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def compose(self) -> ComposeResult:
+        """What to look for, and what is found."""
+        with Vertical(classes="page") as box:
+            box.border_title = "Find a setting"
+            box.border_subtitle = "Enter goes there, Esc back"
+            yield Input(placeholder="a name, a title, or a word of its help", compact=True)
+            yield OptionList(markup=False)
+
+    def on_mount(self) -> None:
+        """All of them."""
+        self._look_up("")
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Fewer and fewer."""
+        self._look_up(event.value)
+
+    def _look_up(self, words: str) -> None:
+        options = self.query_one(OptionList)
+        found = matches(self._config, words)
+        options.clear_options().add_options(self._option(label, field) for label, field in found)
+        options.highlighted = 0 if found else None
+
+    def _option(self, label: str, field: fields.Field) -> Option:
+        value = printable(fields.told(self._config, field))
+        told = Content.assemble(f"{label:<22}", (f"{value[:16]:<18}", "bold"), (field.help, MUTED))
+        return Option(told, id=field.key)
+
+    def action_move(self, where: str) -> None:
+        """Mark another one while typing."""
+        options = self.query_one(OptionList)
+        options.action_cursor_up() if where == "up" else options.action_cursor_down()
+
+    def on_input_submitted(self) -> None:
+        """Go to the marked one."""
+        marked = self.query_one(OptionList).highlighted_option
+        self.dismiss(marked.id if marked else None)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Go to the one that was clicked."""
+        self.dismiss(event.option.id)
+
+
+class DifferencePage(ModalScreen[str | None]):
+    """What is not as the preset has it; returns the key of the setting that was chosen."""
+
+    CSS = _css("DifferencePage", "DifferencePage DataTable { height: auto; max-height: 20; }")
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,D,q", "dismiss(None)", "Back", id="difference.back")]
+
+    def __init__(self, config: RunConfig, base: RunConfig) -> None:
+        super().__init__()
+        self._found, self._preset = edits.difference(config, base), config.preset or "the defaults"
+
+    def compose(self) -> ComposeResult:
+        """A line for each."""
+        with Vertical(classes="page") as box:
+            box.border_title = f"Not as in {self._preset}"
+            box.border_subtitle = "Enter goes there, Esc back"
+            if self._found:
+                yield DataTable(cursor_type="row")
+            else:
+                yield Static(f"Everything is as in {self._preset}.", markup=False)
+
+    def on_mount(self) -> None:
+        """Fill it."""
+        for table in self.query(DataTable[Text]):
+            table.add_columns("setting", self._preset, "mine")
+            for one in self._found:
+                cells = (one.title, one.theirs, one.mine)
+                # Text and not Content: a table knows how wide it is
+                table.add_row(*(Text(printable(cell)) for cell in cells), key=one.key)
+            table.focus()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Go there."""
+        self.dismiss(event.row_key.value)
+
+
+class PresetPage(ModalScreen[str | None]):
+    """All presets, ours and the person's own; returns the name of the chosen one."""
+
+    CSS = _css("PresetPage", "PresetPage OptionList { text-wrap: wrap; }")
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", id="presets.back")]
+
+    def __init__(self, home: Path, current: str) -> None:
+        super().__init__()
+        self._presets, self._current = resolve.presets(home), current
+
+    def compose(self) -> ComposeResult:
+        """Name and first sentence of each."""
+        with Vertical(classes="page") as box:
+            box.border_title = "Load a preset"
+            box.border_subtitle = "Enter loads it, Esc back"
+            yield OptionList(*(self._option(name, path) for name, path in self._presets.items()), markup=False)
+
+    def _option(self, name: str, path: Path) -> Option:
+        whose = "" if edits.is_ours(name) else "yours. "
+        told = (printable(f"{whose}{edits.comment_of(path)}"), MUTED)
+        return Option(Content.assemble((name, "bold"), "\n", told), id=name)
+
+    def on_mount(self) -> None:
+        """Mark the one that the plan started from."""
+        options, names = self.query_one(OptionList), list(self._presets)
+        options.highlighted = names.index(self._current) if self._current in names else 0
+        options.focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Load it."""
+        self.dismiss(event.option.id)
+
+
+class TomlPage(ModalScreen[RunConfig | None]):
+    """The whole plan as a file would have it, to read, copy and change; returns the plan that it was made into."""
+
+    CSS = _css(
+        "TomlPage",
+        """
+        TomlPage .page { height: 92%; }
+        TomlPage TextArea { height: 1fr; border: none; padding: 0; }
+        TomlPage .toml-fault { height: auto; color: $text-error; }
+        """,
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="toml.back", tooltip="Back; what was changed is asked for once more"),
+        Binding("ctrl+s,f9", "apply", "Apply", id="toml.apply", priority=True, tooltip="Make it the plan"),
+    ]
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        self._text = resolve.to_toml(config)
+        self._warned = False
+
+    def compose(self) -> ComposeResult:
+        """The text, and what is wrong with it."""
+        with Vertical(classes="page") as box:
+            box.border_title = "The plan as TOML"
+            box.border_subtitle = "ctrl+s or F9 applies it, Esc back"
+            yield TextArea.code_editor(self._text, theme="css", tab_behavior="focus")
+            yield Static("", classes="toml-fault", markup=False)
+
+    def on_text_area_changed(self) -> None:
+        """Say what is wrong as soon as it is."""
+        self._warned = False
+        self._plan(self._tell)
+
+    def _tell(self, fault: str) -> None:
+        self.query_one(".toml-fault", Static).update(printable(fault))
+
+    def _plan(self, tell: Callable[[str], None]) -> RunConfig | None:
+        try:
+            config = resolve.validate(resolve.parse_toml(self.query_one(TextArea).text))
+        except TinyLMError as error:
+            tell(f"{error.message} {error.hint}")
+        except ValueError as error:
+            tell(f"This is not TOML yet: {error}.")
+        else:
+            tell("")
+            return config
+        return None
+
+    def action_apply(self) -> None:
+        """Make it the plan, where it is one."""
+        config = self._plan(self._tell)
+        if config is not None:
+            self.dismiss(config)
+
+    def action_back(self) -> None:
+        """Leave the plan as it was; changes are not dropped without a word."""
+        if self.query_one(TextArea).text == self._text or self._warned:
+            self.dismiss(None)
+        else:
+            self._tell("Your changes are not applied: ctrl+s or F9 applies them, Esc again drops them.")
+            self._warned = True

@@ -1,0 +1,129 @@
+"""The filter of the Runs screen: `state:done val<2 data:moby -fox` is read here, and says what it cannot read.
+
+A filter is read anew with each key, so half of one is the normal case: what can be read counts, the rest is told in a
+sentence, and nothing is raised.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinylm.runs.listing import Entry
+
+Test = Callable[[Entry], bool]
+
+WORDS: dict[str, Callable[[Entry], str]] = {
+    "state": lambda entry: entry.status,
+    "data": lambda entry: entry.data,
+    "name": lambda entry: entry.name,
+    "note": lambda entry: entry.note,
+    "device": lambda entry: entry.device or "",
+}
+"""What can be asked for with a colon: `state:done` holds where the text has the word in it."""
+
+NUMBERS: dict[str, Callable[[Entry], float | None]] = {
+    "val": lambda entry: entry.val_bpb,
+    "bpb": lambda entry: entry.val_bpb,
+    "weights": lambda entry: entry.parameters,
+    "size": lambda entry: entry.bytes,
+    "tokens": lambda entry: entry.tokens,
+    "speed": lambda entry: entry.tokens_per_second,
+    "vocab": lambda entry: entry.vocab_size,
+    "step": lambda entry: entry.step,
+    "time": lambda entry: entry.seconds,
+}
+"""What can be compared: `val<2`, `weights>=1M`, `time>10m`; a run of which it is unknown is not found."""
+
+STATES = {"done": "finished", "running": "training"}
+"""Other words for a state."""
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq,
+}  # fmt: skip
+_SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
+_SPANS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+_TERM = re.compile(r'-?[a-z]+[:<>=]+"[^"]*"?|-?"[^"]*"?|\S+', re.IGNORECASE)
+_ASKED = re.compile(r"([a-z]+)(:|<=|>=|<|>|=)(.*)", re.IGNORECASE | re.DOTALL)
+_AMOUNT = re.compile(r"(\d+\.?\d*|\.\d+)\s*([a-z]?)(?:b|ytes?)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a person typed, read."""
+
+    tests: tuple[Test, ...] = ()
+    fault: str = ""
+    """The sentence about the first part that could not be read; the others count all the same."""
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether a run is what is looked for."""
+        return all(test(entry) for test in self.tests)
+
+
+def read(text: str) -> Filter:
+    """Read a filter: parts between spaces, all of which must hold; quotes keep spaces, a `-` in front turns one round.
+
+    A part is `field:word`, a comparison of a number, or a word to look for in name, texts and note.
+    """
+    tests: list[Test] = []
+    fault = ""
+    for found in _TERM.finditer(text):
+        term = found.group()
+        negated = term.startswith("-") and len(term) > 1
+        try:
+            test = _read(term[1:] if negated else term)
+        except ValueError as error:
+            fault = fault or str(error)
+            continue
+        tests.append(_not(test) if negated else test)
+    return Filter(tuple(tests), fault)
+
+
+def _read(term: str) -> Test:
+    """One part; ValueError says what is wrong with it."""
+    asked = _ASKED.fullmatch(term)
+    if asked is None:
+        return _any_text(term.strip('"'))
+    field, sign, value = asked[1].lower(), asked[2], asked[3].strip('"')
+    if field in WORDS and sign in ":=":
+        return _word(field, value)
+    if field in NUMBERS:
+        return _number(field, "=" if sign == ":" else sign, value)
+    if field in WORDS:
+        raise ValueError(f"{field} is a word: write {field}:{value or '...'}")
+    raise ValueError(f"there is no {field!r} to filter by; there are {', '.join((*WORDS, *NUMBERS))}")
+
+
+def _any_text(word: str) -> Test:
+    word = word.casefold()
+    return lambda entry: word in f"{entry.name}\n{entry.data}\n{entry.note}".casefold()
+
+
+def _word(field: str, word: str) -> Test:
+    get, word = WORDS[field], word.casefold()
+    if field == "state":
+        word = STATES.get(word, word)
+    return lambda entry: word in get(entry).casefold()
+
+
+def _number(field: str, sign: str, text: str) -> Test:
+    found = _AMOUNT.fullmatch(text.strip())
+    scales = _SPANS if field == "time" else _SCALES
+    if found is None or found[2].lower() not in scales:
+        example = "10m" if field == "time" else "1.5" if field in ("val", "bpb") else "1M"
+        raise ValueError(f"{field}{sign} needs a number, as in {field}{sign}{example}")
+    get, compare, limit = NUMBERS[field], _COMPARISONS[sign], float(found[1]) * scales[found[2].lower()]
+
+    def test(entry: Entry) -> bool:
+        value = get(entry)
+        return value is not None and compare(value, limit)
+
+    return test
+
+
+def _not(test: Test) -> Test:
+    return lambda entry: not test(entry)

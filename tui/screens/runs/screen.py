@@ -1,0 +1,403 @@
+"""The Runs screen: everything that was trained in this home, and runs laid over each other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+from textual.worker import get_current_worker
+
+from tinylm.cli.console import printable
+from tinylm.runs import listing
+from tinylm.runs.listing import Entry
+from tui.screens.runs import compare, filter, pictures
+from tui.screens.runs.actions import Shelving
+from tui.screens.runs.columns import ORDERS, Order, when
+from tui.screens.runs.detail_pane import RunLook
+from tui.screens.runs.table import LETTERS, RunTable
+from tui.terminal.fit_text import in_middle
+from tui.widgets.top_bar import Sentence
+
+LOOK_TICKS = 12
+"""Ticks between two looks at the home's runs: about three seconds."""
+
+LEAST_NAME = 11
+"""Cells that the name of a run keeps in the sentence about it."""
+
+LOOK_SHARE = 0.05
+"""Of the time, at most, that looking may take: hundreds of runs are looked at less often, or a training feels it."""
+
+
+class RunsScreen(Shelving):
+    """A list of runs, and below it the one under the cursor or those that are marked."""
+
+    MODE = "runs"
+    HELP = """
+# Runs
+
+Everything that was trained in this home, also by `--train` in another terminal.
+
+- **Enter** opens a run in Train, **t** talks to it, **r** goes on with one that is not finished.
+- **Space** marks. Two marked runs, or one and the cursor's, are laid over each other: **x** changes the axis (tokens,
+  steps, time), **m** the measure (loss, held-out), **b** the unit, **l** the scale; **d** shows all settings or only
+  those that differ.
+- **/** filters: words are looked for in name, text and note; `state:done`, `data:moby`, `val<2`, `weights>1M`,
+  `size>10MB`, `time>10m`; a `-` in front turns a part round. **Esc** takes first the filter away, then the marks.
+- **o** sorts: newest, best on held-out text, largest, by name. A click on a title does too.
+- **n** writes a note, **N** renames, **Delete** or **Backspace** moves a run into the bin, **u** brings it back.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open", id="runs.open", tooltip="Show the run in Train"),
+        Binding("space", "mark", "Mark", id="runs.mark", tooltip="Mark the run, to lay it over others"),
+        Binding("r", "resume", "Resume", id="runs.resume", tooltip="Go on with a run that is not finished"),
+        Binding("t", "talk", "Talk", id="runs.talk", tooltip="Let the run's model write"),
+        Binding("slash", "filter", "Filter", id="runs.filter", tooltip="Show some runs only"),
+        Binding("delete,backspace", "bin", "Bin", id="runs.bin", tooltip="Move the run into the bin; u undoes"),
+        Binding("u", "undo", "Undo", show=False, id="runs.undo", tooltip="Bring back what was binned last"),
+        Binding("n", "note", "Note", show=False, id="runs.note", tooltip="Write a note on the run"),
+        Binding("N", "rename", "Rename", show=False, id="runs.rename", tooltip="Give the run another name"),
+        Binding("o", "order", "Sort", show=False, id="runs.order", tooltip="Newest, best, largest, by name"),
+        Binding("x", "axis", "Axis", show=False, id="runs.axis", tooltip="Tokens, steps or time"),
+        Binding("m", "measure", "Measure", show=False, id="runs.measure", tooltip="Smoothed loss or held-out"),
+        Binding("b", "unit", "Unit", show=False, id="runs.unit", tooltip="Bits per byte or nats per token"),
+        Binding("l", "log", "Log", show=False, id="runs.log", tooltip="Linear or logarithmic"),
+        Binding("d", "settings", "Settings", show=False, id="runs.settings", tooltip="What differs, or all settings"),
+        Binding("escape", "back", "Back", show=False, id="runs.back", tooltip="Take filter, then marks away"),
+    ]
+    CSS = """
+    RunsScreen {
+        #runs-list { height: 2fr; min-height: 6; padding: 0; }
+        #runs-search { height: 1; display: none; background: $boost; }
+        #runs-search.-shown { display: block; }
+        #runs-slash { width: 3; color: $text-accent; text-style: bold; }
+        #runs-filter { width: 1fr; background: transparent; padding: 0; }
+        #runs-lower { height: 3fr; }
+        &.-wide #runs-side { width: 56; }
+        &.-narrow #runs-side { display: none; }
+        &.-short #runs-lower, &.-empty #runs-lower { display: none; }
+        &.-high #runs-list { height: 1fr; }
+        &.-high #runs-lower { height: 2fr; }
+    }
+    """
+
+    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        """`clock` gives the time that "1 h ago" counts from."""
+        super().__init__()
+        self.clock = clock or type(self).now
+        self._entries: list[Entry] | None = None
+        self._chosen = filter.Filter()
+        self._order: Order = "when"
+        self._ticks = 0
+        self._looked = self._look_seconds = 0.0
+        self._said = ""
+        self._drawn_with = ""
+
+    @staticmethod
+    def now() -> datetime:
+        """The time here."""
+        return datetime.now().astimezone()
+
+    def body(self) -> ComposeResult:
+        """List, chart, facts."""
+        with Vertical(id="runs-list", classes="pane") as pane:
+            pane.border_title = "Runs"
+            with Horizontal(id="runs-search"):
+                yield Static(" / ", id="runs-slash", markup=False)
+                yield Input(placeholder="words, state:done, val<2, data:moby", id="runs-filter", compact=True)
+            yield RunTable(self.clock)
+        yield RunLook()
+
+    def on_mount(self) -> None:
+        """Keys go to the list."""
+        self.table.focus()
+        self._show_list()
+
+    def on_screen_resume(self) -> None:
+        """Look for what was trained meanwhile."""
+        super().on_screen_resume()
+        self.reload()
+
+    def tick(self) -> None:
+        """Look at the home now and then."""
+        self._ticks += 1
+        if self._ticks >= LOOK_TICKS and time.monotonic() - self._looked > self._look_seconds / LOOK_SHARE:
+            self.reload()
+        if self.studio.glyphs.name != self._drawn_with:
+            self._show()
+
+    # ---- parts ----------------------------------------------------------------------------------------------------
+
+    @property
+    def table(self) -> RunTable:
+        """The list."""
+        return self.query_one(RunTable)
+
+    @property
+    def look(self) -> RunLook:
+        """Chart and facts below it."""
+        return self.query_one(RunLook)
+
+    @property
+    def entry(self) -> Entry | None:
+        """The run under the cursor."""
+        return self.table.entry
+
+    @property
+    def listed(self) -> list[Entry]:
+        """All runs, as far as they are known."""
+        return self._entries or []
+
+    def _compared(self) -> dict[str, Entry]:
+        """The runs that are laid over each other, by letter; fewer than two: none are."""
+        known = {entry.run.path: entry for entry in self.listed}
+        found = {letter: known[path] for path, letter in self.marks.items() if path in known}
+        if len(found) == 1 and self.entry and self.entry.run.path not in self.marks:
+            found[next(letter for letter in LETTERS if letter not in found)] = self.entry
+        return dict(sorted(found.items())) if len(found) > 1 else {}
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys; what the run under the cursor cannot do stands in no footer, and its key says why not."""
+        active = super().active_bindings
+        resumable = self.entry is not None and self.entry.status in ("stopped", "interrupted", "failed")
+        return {
+            key: told._replace(binding=replace(told.binding, show=told.binding.show and resumable))
+            if told.binding.action == "resume"
+            else told
+            for key, told in active.items()
+        }
+
+    # ---- the list -------------------------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """List the runs anew, in a thread."""
+        self._ticks, self._looked = 0, time.monotonic()
+        self.run_worker(self._list, thread=True, exclusive=True, group="runs-list", exit_on_error=False)
+
+    def _list(self) -> None:
+        worker, began = get_current_worker(), time.monotonic()
+        try:
+            found = listing.entries(self.studio.home)
+            self._look_seconds = time.monotonic() - began
+        except Exception as error:  # the edge of this thread: told, never a crash
+            self.app.call_from_thread(self.studio.fault, error)
+            return
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._listed, found, began)
+
+    def _listed(self, found: list[Entry], began: float) -> None:
+        """Show what a worker found that `began` to look then."""
+        if self.shelving or began < self.shelved_at:  # a run went elsewhere meanwhile: the list is made anew
+            return
+        if found == self._entries:
+            self.look.read()
+            return
+        self._entries = found
+        paths = {entry.run.path for entry in found}
+        self.marks = {path: letter for path, letter in self.marks.items() if path in paths}
+        self._show()
+        if self.seek in paths:
+            self.table.go_to(self.seek)
+            self.seek = None
+
+    def _show(self) -> None:
+        """List and what is below it."""
+        self._show_list()
+        began = when(self.entry.utc, self.clock()) if self.entry else ""
+        self.look.show(self.entry, self._compared(), began)
+        self.refresh_bindings()
+        self.on_run_look_read()
+
+    def on_run_look_read(self) -> None:
+        """Say it at once, not with the next tick."""
+        self.tell()
+
+    def _show_list(self) -> None:
+        shown = self._sorted([entry for entry in self.listed if self._chosen.matches(entry)])
+        pane = self.query_one("#runs-list")
+        glyphs = self.studio.glyphs
+        self._drawn_with = glyphs.name
+        total = len(self.listed)
+        count = f"{total} run{'s' * (total != 1)}" if len(shown) == total else f"{len(shown)} of {total} runs"
+        order = f"{count} {glyphs.dot} [@click=screen.order]by {self._order} (o)[/]"
+        pane.border_subtitle = order if total else ""
+        notice = "No run fits the filter. Esc clears it." if total else "There is no run yet. Enter goes Home."
+        if self._entries is None:
+            notice = "Looking ..."
+        self.set_class(not total, "-empty")
+        marks = self.marks | {entry.run.path: letter for letter, entry in self._compared().items()}
+        self.table.show(shown, marks, self._order, notice, glyphs)
+
+    def _sorted(self, entries: list[Entry]) -> list[Entry]:
+        """By the chosen order; they come with the newest first, and ties stay so."""
+        match self._order:
+            case "held-out":
+                return sorted(entries, key=lambda e: (e.val_bpb is None, e.val_bpb or 0.0))
+            case "size":
+                return sorted(entries, key=lambda e: -e.bytes)
+            case "name":
+                return sorted(entries, key=lambda e: e.name.casefold())
+        return entries
+
+    def on_run_table_moved(self) -> None:
+        """Another run: its facts at once, its log when the cursor rests."""
+        self._said = ""
+        self._show()
+
+    def on_run_table_opened(self) -> None:
+        """Clicked twice."""
+        self.action_open()
+
+    def on_run_table_mark_asked(self) -> None:
+        """Its margin was clicked."""
+        self.action_mark()
+
+    def on_run_table_order_asked(self, message: RunTable.OrderAsked) -> None:
+        """A title was clicked."""
+        self._order = message.order
+        self._show_list()
+
+    def sentence(self) -> str:
+        """The filter's fault, what was refused, whether losses may be compared, or the run under the cursor."""
+        if self._said:
+            return printable(self._said)
+        if self._entries is None:
+            return "Looking through the runs of this home ..."
+        if not self._entries:
+            return "There is no run here yet. Enter goes Home, where one key starts the first."
+        if self._chosen.fault:
+            return printable(f"The filter: {self._chosen.fault}.")
+        compared = self._compared()
+        if compared and not self.look.display:
+            return "Their curves need more room: 80 x 24 at least."
+        if compared:
+            traces = list(self.look.traces.values())
+            return compare.verdict(traces).sentence if len(traces) == len(compared) else "Reading their logs ..."
+        return self._about(self.entry) if self.entry else "No run fits the filter."
+
+    def _about(self, entry: Entry) -> str:
+        """Its name gives way where there is no room for all: what one can do with it is said last."""
+        told = pictures.told(entry, marked=bool(self.marks))
+        room = cell_len(entry.name) + self.query_one(Sentence).content_size.width - cell_len(told)
+        short = in_middle(entry.name, max(LEAST_NAME, room), self.studio.glyphs)
+        return pictures.told(replace(entry, name=short), marked=bool(self.marks))
+
+    # ---- filter ---------------------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Type what is looked for."""
+        self.query_one("#runs-search").add_class("-shown")
+        self.query_one("#runs-filter").focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as one types."""
+        self._said = ""
+        self._chosen = filter.read(event.value)
+        self._show()
+
+    def on_input_submitted(self) -> None:
+        """Back to the list, filtered."""
+        self.table.focus()
+
+    def action_back(self) -> None:
+        """One step back: the filter goes, then the marks."""
+        search = self.query_one("#runs-search")
+        if search.has_class("-shown"):
+            self.query_one("#runs-filter", Input).value = ""
+            search.remove_class("-shown")
+        elif self.marks:
+            self.marks.clear()
+            self._show()
+        self.table.focus()
+
+    # ---- what one does with runs ----------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        """Show the run in Train; Home where there is none."""
+        if self._entries is not None and not self._entries:
+            self.studio.action_go("home")
+        elif self.entry is not None and not self._refused_damaged(self.entry):
+            self.studio.open_run(self.entry.run)
+
+    def action_talk(self) -> None:
+        """Let its model write."""
+        entry = self.entry
+        if entry is None or self._refused_damaged(entry):
+            return
+        if not entry.run.checkpoints.is_dir():
+            self.say(f"{entry.name} has saved nothing yet that could talk.")
+        else:
+            self.studio.talk_to(entry.run)
+
+    def action_resume(self) -> None:
+        """Go on with it, or say why not."""
+        entry = self.entry
+        if entry is None or self._refused_damaged(entry):
+            return
+        if entry.status == "finished":
+            self.say(f"{entry.name} is finished. t talks to it, 2 plans a new run.")
+        elif entry.status in ("training", "paused"):
+            self.say(f"{entry.name} is being trained already. Enter shows it.")
+        elif self.studio.training and self.studio.training.running:
+            self.say(f"{self.studio.training.name} is training. Stop it first, or let it come to its end.")
+        else:
+            self.studio.resume_training(entry.run)
+
+    def _refused_damaged(self, entry: Entry) -> bool:
+        if entry.status == "damaged":
+            self.say(f"{entry.name} is damaged: {entry.fault}")
+        return entry.status == "damaged"
+
+    def say(self, sentence: str) -> None:
+        """Say something until the person does something else."""
+        self._said = sentence
+        self.refresh_all()
+
+    def action_mark(self) -> None:
+        """Mark the run, or no longer."""
+        entry = self.entry
+        if entry is None:
+            return
+        path = entry.run.path
+        if path in self.marks:
+            del self.marks[path]
+        elif len(self.marks) == len(LETTERS):
+            self.say(f"{len(LETTERS)} runs are marked already, and more curves cannot be told apart.")
+            return
+        else:
+            self.marks[path] = next(letter for letter in LETTERS if letter not in self.marks.values())
+        self._said = ""
+        self._show()
+
+    def action_order(self) -> None:
+        """Sort otherwise."""
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._show_list()
+
+    def action_axis(self) -> None:
+        """Tokens, steps, time."""
+        self.look.next_axis()
+
+    def action_measure(self) -> None:
+        """Smoothed loss or held-out text."""
+        self.look.next_measure()
+
+    def action_unit(self) -> None:
+        """Bits per byte or nats per token; the latter not where tokens differ."""
+        self.say(self.look.next_unit())
+
+    def action_log(self) -> None:
+        """Linear, logarithmic, both ways."""
+        self.look.chart.action_scale()
+
+    def action_settings(self) -> None:
+        """All settings, or those that differ."""
+        self.look.next_settings()

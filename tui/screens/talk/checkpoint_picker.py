@@ -1,0 +1,171 @@
+"""Choosing a run, and one of its checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+from rich.cells import cell_len, set_cell_size
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from tinylm.cli.console import printable
+from tinylm.runs import listing
+from tui.screens.talk.writer_thread import Source, saved_steps
+from tui.terminal.fit_text import in_middle
+
+if TYPE_CHECKING:
+    from tui.app import StudioApp
+
+FOLLOW: Literal["follow"] = "follow"
+"""Not one checkpoint, but the latest of the run that is watched, else of the newest."""
+
+Picked = Source | Literal["follow"]
+
+NAME, STATE = 14, 11
+"""Cells that the name of a run has at least, and its state."""
+
+
+class Pick(ModalScreen[Picked | None]):
+    """Runs on the left, the checkpoints of the marked one on the right."""
+
+    DEFAULT_CSS = """
+    Pick { align: center middle; background: $background 60%; }
+    Pick #pick { width: 92; max-width: 96%; height: 20; max-height: 96%; padding: 0 1; }
+    Pick #pick { background: $surface; border: round $accent; }
+    Pick #lists { height: 1fr; }
+    Pick OptionList { height: 1fr; border: none; background: $surface; padding: 0; }
+    Pick OptionList { scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
+    Pick OptionList:focus { border: none; }
+    Pick #pick-runs { width: 1fr; margin-right: 1; }
+    Pick #pick-steps { width: 18; }
+    Pick #pick-keys { color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="pick.back", tooltip="Back to the runs, then away"),
+        Binding("left", "runs", "Runs", show=False, id="pick.runs", tooltip="To the runs"),
+        Binding("right", "steps", "Checkpoints", show=False, id="pick.steps", tooltip="To the checkpoints"),
+    ]
+
+    def __init__(self, title: str, now: Source | None, may_follow: bool = True) -> None:
+        """`now` is what is chosen already; `may_follow` offers the run that is watched, whichever that is."""
+        super().__init__()
+        self._title, self._now, self._may_follow = title, now, may_follow
+        self._entries: Sequence[listing.Entry] = ()
+
+    def compose(self) -> ComposeResult:
+        """Two lists and what the keys do."""
+        with Vertical(id="pick") as box:
+            box.border_title = self._title
+            with Horizontal(id="lists"):
+                yield OptionList(id="pick-runs", markup=False)
+                yield OptionList(id="pick-steps", markup=False)
+            yield Static("Enter chooses run, then checkpoint; Esc goes back", id="pick-keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Read the runs beside."""
+        self.query_one("#pick-runs").loading = True
+        self.query_one("#pick-runs").focus()
+        self.run_worker(self._read, thread=True, exit_on_error=False)
+
+    def _read(self) -> None:
+        studio = cast("StudioApp", self.app)
+        try:
+            found = listing.entries(studio.home)
+        except Exception as error:  # the outer edge of this thread: the app shows it
+            studio.call_from_thread(studio.fault, error)
+            found = []
+        studio.call_from_thread(self._show, found)
+
+    def _show(self, found: Sequence[listing.Entry]) -> None:
+        if not self.is_attached:
+            return
+        self._entries = found
+        runs = self.query_one("#pick-runs", OptionList)
+        runs.loading = False
+        if self._may_follow:
+            runs.add_option(Option("the run on Train, else the newest", id=FOLLOW))
+        runs.add_options(Option(told, id=f"run-{i}") for i, told in enumerate(self._told()))
+        if not found:
+            runs.add_option(Option("No run yet: train one first.", disabled=True))
+        here = [i for i, entry in enumerate(found) if self._now and entry.run == self._now.run]
+        runs.highlighted = here[0] + self._may_follow if here else 0
+        runs.focus()
+
+    def _told(self) -> list[str]:
+        """A line for each run: name, state and score, as far as there is room."""
+        glyphs = cast("StudioApp", self.app).glyphs
+        names = [printable(entry.name).replace("\n", " ") for entry in self._entries]
+        wide = max(map(cell_len, names), default=0)
+        runs = self.query_one("#pick-runs")
+        room = runs.scrollable_content_region.width - STATE - 4  # and a gap on both sides of the state
+        unit = " bits/byte" if wide + len("0.00 bits/byte") <= room else ""
+        scores = ["" if entry.val_bpb is None else f"{entry.val_bpb:.2f}{unit}" for entry in self._entries]
+        wide = min(wide, max(NAME, room - max(map(len, scores), default=0)))
+        return [
+            f"{set_cell_size(in_middle(name, wide, glyphs), wide)}  {entry.status:<{STATE}}  {score}".rstrip()
+            for name, entry, score in zip(names, self._entries, scores, strict=True)
+        ]
+
+    def on_resize(self) -> None:
+        """Lines of another length."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        runs = self.query_one("#pick-runs", OptionList)
+        for i, told in enumerate(self._told()):
+            runs.replace_option_prompt(f"run-{i}", told)
+
+    @property
+    def _marked(self) -> listing.Entry | None:
+        runs = self.query_one("#pick-runs", OptionList)
+        option = runs.highlighted_option
+        return self._entries[int(option.id[4:])] if option and option.id and option.id.startswith("run-") else None
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Show the checkpoints of the marked run."""
+        if event.option_list.id != "pick-runs":
+            return
+        steps = self.query_one("#pick-steps", OptionList)
+        steps.clear_options()
+        entry = self._marked
+        if entry is None:
+            steps.add_option(Option("latest", disabled=True))
+            return
+        saved = saved_steps(entry.run)
+        for which in ("latest", "best"):
+            step = Source(entry.run, which).step()
+            steps.add_option(Option(f"{which:<7}{'none yet' if step is None else step}", id=which))
+        steps.add_options(Option(f"step   {step}", id=str(step)) for step in reversed(saved))
+        known = [option.id for option in steps.options]
+        now = self._now.which if self._now and self._now.run == entry.run else "latest"
+        steps.highlighted = known.index(now) if now in known else 0
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A run leads to its checkpoints, a checkpoint is the answer."""
+        if event.option.id == FOLLOW:
+            self.dismiss(FOLLOW)
+        elif event.option_list.id == "pick-runs":
+            self.action_steps()
+        elif (entry := self._marked) is not None and event.option.id:
+            self.dismiss(Source(entry.run, event.option.id))
+
+    def action_runs(self) -> None:
+        """To the runs."""
+        self.query_one("#pick-runs").focus()
+
+    def action_steps(self) -> None:
+        """To the checkpoints."""
+        if self._marked is not None:
+            self.query_one("#pick-steps").focus()
+
+    def action_back(self) -> None:
+        """Back to the runs, then away."""
+        if self.query_one("#pick-steps").has_focus:
+            self.action_runs()
+        else:
+            self.dismiss(None)

@@ -1,0 +1,157 @@
+"""Where a person writes: one line with a history, and an editor for what the model has written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static, TextArea
+
+from tinylm.cli.console import printable
+from tinylm.errors import DataError
+
+if TYPE_CHECKING:
+    from tui.app import StudioApp
+
+KEPT = 200
+"""Earlier prompts that are remembered."""
+
+
+TOOLS = (
+    ("go on", "go_on"), ("redo", "redo"), ("<", "earlier_version"), (">", "later_version"), ("edit", "edit"),
+    ("copy", "copy"), ("model", "pick"), ("compare", "compare"), ("why", "why"),
+)  # fmt: skip
+"""What may be clicked on, and the screen's action behind it; the last one only where there is room."""
+
+
+class Prompt(Input):
+    """The line that a model goes on from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Write", id="prompt.write", tooltip="Let the model go on from here"),
+        Binding("up", "earlier", "Earlier", id="prompt.earlier", key_display="↑", tooltip="Earlier prompts"),
+        Binding("down", "later", "Later", show=False, id="prompt.later", tooltip="Later prompts"),
+        Binding("ctrl+e", "screen.edit", "Edit the text", id="prompt.edit", tooltip="Change what was written"),
+    ]
+
+    class Lines(Message):
+        """Several lines were pasted, for which there is no room here."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, value: str = "") -> None:
+        super().__init__(
+            value,
+            placeholder="A beginning, or nothing for a new text",
+            compact=True,
+            id="prompt",
+            select_on_focus=False,
+        )
+        self._history: list[str] = []
+        self._place = 0
+        self._typed = ""
+
+    def remember(self) -> None:
+        """Keep what stands here for later."""
+        if self.value and self.value not in self._history[-1:]:
+            self._history = [*self._history, self.value][-KEPT:]
+        self._place, self._typed = len(self._history), ""
+
+    def action_earlier(self) -> None:
+        """The prompt before."""
+        if self._place == len(self._history):
+            self._typed = self.value
+            if self._history and self._history[-1] == self.value:
+                self._place -= 1  # it stands here already
+        self._go(self._place - 1)
+
+    def action_later(self) -> None:
+        """The next prompt, and what was being typed in the end."""
+        self._go(self._place + 1)
+
+    def _go(self, place: int) -> None:
+        if 0 <= place <= len(self._history):
+            self._place = place
+            self.value = [*self._history, self._typed][place]
+            self.cursor_position = len(self.value)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """One line goes here, several into the editor: nothing is lost."""
+        if "\n" in event.text.strip("\r\n"):
+            event.stop()
+            event.prevent_default()
+            start, end = sorted(self.selection)
+            self.post_message(self.Lines(self.value[:start] + event.text + self.value[end:]))
+
+
+class Entry(Horizontal):
+    """The prompt in its frame, which has the actions for the mouse, or what is wrong with the prompt."""
+
+    DEFAULT_CSS = """
+    Entry { height: 3; }
+    Entry Static { width: 2; color: $accent; }
+    Entry Prompt { width: 1fr; background: $background; }
+    """
+
+    def __init__(self, value: str) -> None:
+        super().__init__(id="entry", classes="pane")
+        self._value = value
+
+    def compose(self) -> ComposeResult:
+        """A sign, and the line."""
+        yield Static("> ", markup=False)
+        yield Prompt(self._value)
+
+    def show(self, busy: bool, fault: DataError | None) -> None:
+        """Offer to stop where something is being written; say why a prompt cannot be read."""
+        title = Content("Prompt")
+        if fault:
+            sign = cast("StudioApp", self.app).glyphs.failed
+            title = Content(f"{sign} {printable(fault.message)}").stylize("$text-error")
+        tools = [("stop", "back") if busy else ("write", "write"), *TOOLS[: -1 if self.size.width < 70 else None]]
+        links = "  ".join(f"[@click=screen.{action}]{word}[/]" for word, action in tools)
+        self.border_title, self.border_subtitle = title, links
+
+
+class Editor(TextArea):
+    """The text of a pane, to be changed; Enter lets the model go on from it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "f9,ctrl+enter", "submit", "Go on from here", id="editor.submit", tooltip="The model goes on from here"
+        ),
+        Binding("ctrl+j", "line", "New line", id="editor.line", tooltip="A line end; Enter goes on instead"),
+    ]
+
+    class Submitted(Message):
+        """The model shall go on from `text`."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self) -> None:
+        super().__init__(id="editor", classes="pane", show_line_numbers=False, soft_wrap=True)
+        self.border_title = "Edit the text"
+        self.border_subtitle = "Enter goes on from here, ctrl+j is a new line, Esc leaves it as it was"
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.action_submit()
+
+    def action_submit(self) -> None:
+        """Let the model go on."""
+        self.post_message(self.Submitted(self.text))
+
+    def action_line(self) -> None:
+        """A line end."""
+        self.insert("\n")

@@ -1,0 +1,226 @@
+"""How the model writes: all settings of `SampleConfig` but the prompt, in a line or as a list, changed by keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from pydantic.fields import FieldInfo
+from rich.cells import set_cell_size
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.style import Style
+from textual.widget import Widget
+
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig, SampleConfig
+from tinylm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tui.app import StudioApp
+
+FIELDS: dict[str, FieldInfo] = {name: info for name, info in SampleConfig.model_fields.items() if name != "prompt"}
+"""By name, as declared."""
+
+SHORT = {"temperature": "temp", "repetition_penalty": "rep"}
+"""What a line calls settings with long titles."""
+
+OFF = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}
+"""Values at which a setting changes nothing."""
+
+NOTCHES: dict[str, tuple[float, ...]] = {
+    "temperature": (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7, 2, 3, 5, 10),
+    "top_k": (0, 1, 2, 3, 5, 10, 20, 40, 60, 100, 200, 500, 1000),
+    "top_p": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 1),
+    "min_p": (0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1),
+    "repetition_penalty": (0.8, 0.9, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.5, 2, 3),
+    "max_new_tokens": (16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
+}
+"""Where the arrow keys stop; a setting without notches goes up and down by one."""
+
+
+def notch(name: str, value: float, by: int) -> float:
+    """The next value up or down at which one would stop; the same where there is none."""
+    stops = NOTCHES.get(name)
+    if stops is None:
+        return value + by
+    beyond = [stop for stop in stops if (stop > value if by > 0 else stop < value)]
+    return (min if by > 0 else max)(beyond, default=value)
+
+
+def changed(sampling: SampleConfig, name: str, value: object) -> SampleConfig:
+    """A copy with one setting replaced; ConfigError says what would be right."""
+    if isinstance(value, float) and value == int(value) and FIELDS[name].annotation is int:
+        value = int(value)
+    return resolve.with_values(RunConfig(sample=sampling), sample={name: value}).sample
+
+
+def shown(name: str, value: float) -> str:
+    """A value as the controls show it."""
+    return "off" if OFF.get(name) == value else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class Sampling(Widget, can_focus=True):
+    """The controls. Up and down choose one, left and right change it, digits enter a number."""
+
+    DEFAULT_CSS = """
+    Sampling { height: 1; padding: 0 2; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "field(-1)", "Setting before", show=False, id="sampling.up", tooltip="The setting before"),
+        Binding("down", "field(1)", "Next setting", show=False, id="sampling.down", tooltip="The next setting"),
+        Binding("left", "notch(-1)", "Less", show=False, id="sampling.left", tooltip="A notch less"),
+        Binding("right", "notch(1)", "More", show=False, id="sampling.right", tooltip="A notch more"),
+        Binding(
+            "backspace,delete", "reset", "As planned", show=False, id="sampling.reset", tooltip="What the plan says"
+        ),
+        Binding("enter", "take", "Take the number", show=False, id="sampling.take", tooltip="Take what was typed"),
+    ]
+
+    class Changed(Message):
+        """The settings are others."""
+
+    def __init__(self, sampling: SampleConfig) -> None:
+        super().__init__(id="sampling")
+        self.border_title = "How it writes"
+        self.sampling = self._planned = sampling
+        self._at = 0
+        self._typed = ""
+        self._fault = ""
+
+    @property
+    def _here(self) -> str:
+        return list(FIELDS)[self._at]
+
+    @property
+    def told(self) -> str:
+        """The chosen setting in a sentence, or what is wrong with the number that was typed."""
+        info = FIELDS[self._here]
+        return self._fault or f"{info.title}: {info.description}"
+
+    def set(self, sampling: SampleConfig) -> None:
+        """Replace all of them."""
+        self.sampling, self._typed, self._fault = sampling, "", ""
+        self.refresh()
+
+    def on_focus(self) -> None:
+        """Show where one is."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Take what was typed; what cannot be taken is forgotten."""
+        self.action_take()
+        self._typed = self._fault = ""
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the setting that was clicked on, or change it by a notch."""
+        at, by = event.style.meta.get("setting"), event.style.meta.get("by")
+        if isinstance(at, int):
+            self.action_field(at - self._at)
+        if isinstance(by, int):
+            self.action_notch(by)
+
+    # ---- keys -----------------------------------------------------------------------------------------------------
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Digits are typed here, so they choose no screen."""
+        return key == "full_stop" or (character or " ") in "0123456789."
+
+    def on_key(self, event: events.Key) -> None:
+        """Enter a number."""
+        if event.character and event.character in "0123456789.":
+            self._typed = (self._typed + event.character)[:12]
+        elif event.key == "backspace" and self._typed:
+            self._typed = self._typed[:-1]
+        elif event.key == "escape" and self._typed:
+            self._typed = ""
+        else:
+            return
+        self._fault = ""
+        event.stop()
+        event.prevent_default()
+        self.refresh()
+
+    def action_field(self, by: int) -> None:
+        """Another setting."""
+        self.action_take()
+        self._at = (self._at + by) % len(FIELDS)
+        self._typed = self._fault = ""
+        self.refresh()
+
+    def action_notch(self, by: int) -> None:
+        """A notch less or more."""
+        self.action_take()
+        name = self._here
+        self._set(notch(name, getattr(self.sampling, name), by))
+
+    def action_reset(self) -> None:
+        """What the plan says."""
+        self._set(getattr(self._planned, self._here))
+
+    def action_take(self) -> None:
+        """Take the number that was typed."""
+        if self._typed:
+            try:
+                self._set(float(self._typed) if "." in self._typed else int(self._typed))
+            except ValueError:
+                self._fault = f"{self._typed} is no number."
+            self._typed = ""
+            self.refresh()
+
+    def _set(self, value: float) -> None:
+        name = self._here
+        try:
+            self.sampling = changed(self.sampling, name, float(value) if FIELDS[name].annotation is float else value)
+            self._fault = ""
+            self.post_message(self.Changed())
+        except ConfigError as error:
+            self._fault = f"{error.message} {error.hint}"
+        self.refresh()
+
+    # ---- drawing --------------------------------------------------------------------------------------------------
+
+    def render(self) -> Content:
+        """A list where there is room for one, else a line."""
+        width, height = self.content_size
+        if height >= len(FIELDS):
+            rows = [self._row(at) for at in range(len(FIELDS))]
+            if height >= len(FIELDS) + 4:
+                told = self._fault or FIELDS[self._here].description or ""
+                rows += [Content(""), Content(told).stylize("$text-error" if self._fault else "dim")]
+            return Content("\n").join(rows)
+        fields = [self._field(at) for at in range(len(FIELDS))]
+        first = 0
+        while first < self._at and sum(field.cell_length + 2 for field in fields[first : self._at + 1]) > width + 2:
+            first += 1
+        return Content("  ").join(fields[first:])
+
+    def _value(self, at: int) -> Content:
+        name = list(FIELDS)[at]
+        here = self.has_focus and at == self._at
+        text = f"{self._typed}_" if here and self._typed else shown(name, getattr(self.sampling, name))
+        if not here:
+            return Content(text)
+        less, more = ("< ", " >") if cast("StudioApp", self.app).glyphs.name == "ascii" else ("‹ ", " ›")
+        return Content.assemble(
+            Content(less).stylize(Style.from_meta({"setting": at, "by": -1})),
+            (text, "bold reverse"),
+            Content(more).stylize(Style.from_meta({"setting": at, "by": 1})),
+        )
+
+    def _field(self, at: int) -> Content:
+        name, info = list(FIELDS.items())[at]
+        title = SHORT.get(name) or (info.title or name).lower()
+        field = Content.assemble((f"{title} ", "dim"), self._value(at))
+        if self.has_focus and at == self._at:
+            return field
+        return field.stylize(Style.from_meta({"setting": at}))
+
+    def _row(self, at: int) -> Content:
+        title = Content(set_cell_size(list(FIELDS.values())[at].title or "", 20))
+        value = self._value(at)
+        if not (self.has_focus and at == self._at):
+            value = Content("  ") + value
+        return (title + value).stylize(Style.from_meta({"setting": at}) if not self.has_focus or at != self._at else "")

@@ -1,0 +1,286 @@
+"""What a model wrote: text that can be selected, a cursor that walks over its tokens, and its other versions."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from tinylm.cli.console import printable
+from tinylm.errors import DataError, TinyLMError
+from tui.engine import WrittenToken
+from tui.screens.talk.writer_thread import Writing
+
+if TYPE_CHECKING:
+    from tui.app import StudioApp
+
+KEPT = 40
+"""Versions that stay, of all prompts together; each remembers the candidates of each of its tokens."""
+
+SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+PLAIN_SIGNS = {" ": "_", "\n": "\\n", "\t": "\\t"}
+
+
+def visible(text: str, ascii_only: bool = False) -> str:
+    """`text` with signs for its blanks, and without what could steer a terminal."""
+    signs = PLAIN_SIGNS if ascii_only else SIGNS
+    return "".join(signs.get(character, character) for character in printable(text))
+
+
+def sign(token: WrittenToken, ascii_only: bool) -> str:
+    """What is drawn of a token: its text, or the sign of the end of a text."""
+    return ("#" if ascii_only else "∎") if token.end else token.text
+
+
+def _fault(writing: Writing | None) -> str:
+    """What kept the model from writing, where the prompt's own line does not say it, as it does of unknown letters."""
+    error = writing.error if writing else None
+    if error is None or isinstance(error, DataError):
+        return ""
+    return printable(f"{error.message} {error.hint}" if isinstance(error, TinyLMError) else repr(error))
+
+
+class Versions:
+    """The versions of each prompt's text, the oldest forgotten when there are too many."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Writing]] = {}
+        self._prompt = ""
+        self._index = 0
+
+    @property
+    def all(self) -> Sequence[Writing]:
+        """Those of the prompt that is shown."""
+        return self._of.get(self._prompt, ())
+
+    @property
+    def shown(self) -> Writing | None:
+        """The one that is looked at."""
+        return self.all[self._index] if self.all else None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Which one of how many, counted from 1."""
+        return self._index + 1, len(self.all)
+
+    @property
+    def next_seed(self) -> int:
+        """One that no version has yet."""
+        return max((writing.sampling.seed for writing in self.all), default=-1) + 1
+
+    def add(self, writing: Writing, prompt: str | None = None) -> None:
+        """Show a new one: of `prompt`, or of the one that is shown."""
+        if prompt is not None:
+            self._prompt = prompt
+        mine = self._of.setdefault(self._prompt, [])
+        mine[:] = [other for other in mine if other.tokens]  # where nothing was written there is no version
+        mine.append(writing)
+        self._of[self._prompt] = self._of.pop(self._prompt)  # used last, forgotten last
+        if sum(map(len, self._of.values())) > KEPT:
+            oldest = next(iter(self._of))
+            del self._of[oldest][0]
+            if not self._of[oldest]:
+                del self._of[oldest]
+        self._index = len(mine) - 1
+
+    def move(self, by: int) -> bool:
+        """Show another one; whether there was one."""
+        index = self._index + by
+        if not 0 <= index < len(self.all):
+            return False
+        self._index = index
+        return True
+
+
+class Transcript(VerticalScroll):
+    """One pane of text."""
+
+    DEFAULT_CSS = """
+    Transcript { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; }
+    Transcript > Static { height: auto; width: 1fr; max-width: 110; }  /* a longer line is hard to read */
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "step(-1)", "Token before", show=False, id="transcript.left", tooltip="One token to the left"),
+        Binding("right", "step(1)", "Next token", show=False, id="transcript.right", tooltip="One token to the right"),
+        Binding("home", "first", "First token", show=False, id="transcript.first", tooltip="The first token written"),
+        Binding("end", "last", "Last token", show=False, id="transcript.last", tooltip="Follow what is being written"),
+        Binding("enter", "go_on", "Write on", id="transcript.on", tooltip="Go on at the end of the text"),
+    ]
+
+    class Moved(Message):
+        """The cursor stands on another token."""
+
+    class GoOn(Message):
+        """The text shall go on at its end."""
+
+        def __init__(self, transcript: Transcript) -> None:
+            super().__init__()
+            self.transcript = transcript
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name, id=f"text-{name.lower()}", classes="pane")
+        self.versions = Versions()
+        self.cursor: int | None = None
+        """The token that is looked at; None follows the end."""
+        self._drawn: tuple[object, ...] = ()
+        self._follows = True
+        """It stays at the end, whatever is added; until somebody scrolls away from there."""
+        self._starts: list[int] = []
+        self._text = Static("", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """The text."""
+        yield self._text
+
+    def on_mount(self) -> None:
+        """Lines are laid out in several goes, a scroll bar takes a column: after each of them, back to the end."""
+        self.watch(self, "virtual_size", self._stay)
+
+    def on_resize(self) -> None:
+        """Stay at the end where one was there: the lines break elsewhere now."""
+        self._stay()
+
+    def _stay(self) -> None:
+        if self.cursor is None and self._follows:
+            self.scroll_end(animate=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Somebody who scrolls up stops following, and at the end follows again."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value >= self.max_scroll_y:
+            self._follows = True
+        elif new_value < old_value:
+            self._follows = False
+
+    @property
+    def shown(self) -> Writing | None:
+        """The version that is looked at."""
+        return self.versions.shown
+
+    @property
+    def at(self) -> int | None:
+        """The index of the token that is looked at: under the cursor, else the last; None where there is none."""
+        count = len(self.shown.tokens) if self.shown else 0
+        if not count:
+            return None
+        return count - 1 if self.cursor is None else min(self.cursor, count - 1)
+
+    @property
+    def _ascii(self) -> bool:
+        return cast("StudioApp", self.app).glyphs.name == "ascii"
+
+    def add(self, writing: Writing, prompt: str | None = None) -> None:
+        """Show a new version, from its end."""
+        self.versions.add(writing, prompt)
+        self.follow()
+
+    def follow(self) -> None:
+        """Look at the end again."""
+        self.cursor = None
+        self._follows = True
+        self.refresh_text()
+
+    def refresh_text(self, empty: Content | str = "") -> None:
+        """Draw what is new; `empty` is what to say where there is nothing."""
+        writing = self.shown
+        count = len(writing.tokens) if writing else 0
+        fault = _fault(writing)
+        look = (writing, count, writing and writing.busy, self.cursor, self._ascii, fault, str(empty))
+        if look == self._drawn:
+            return
+        self._drawn = look
+        if writing is None or (not count and not writing.prompt and not writing.busy and not fault):
+            self._text.update(empty)
+            return
+        content = self._content(writing, count)
+        if fault:
+            content += Content.styled(f"{chr(10) * 2 if content else ''}{fault}", "$text-error")
+        self._text.update(content)
+        self._stay()
+
+    def _content(self, writing: Writing, count: int) -> Content:
+        plain, tokens = self._ascii, writing.tokens[:count]
+        pieces = [sign(token, plain) for token in tokens]
+        marked = self._marked(tokens)
+        if marked is not None and (blanks := visible(pieces[marked], plain)) != pieces[marked]:
+            ends = "\n" * pieces[marked].count("\n")
+            pieces[marked] = blanks + ends
+        for at, token in enumerate(tokens):
+            if token.end and (at < count - 1 or writing.busy):
+                pieces[at] += "\n\n"  # what comes behind an end is another text
+        self._starts = list(accumulate(map(len, pieces), initial=len(writing.prompt)))
+        content = Content(printable(writing.prompt + "".join(pieces))).stylize("bold $text-accent", 0, self._starts[0])
+        if marked is not None:
+            end = self._starts[marked] + len(pieces[marked].rstrip("\n"))
+            return content.stylize("reverse", self._starts[marked], end)
+        if writing.busy:
+            content += Content("_" if plain else "▌").stylize("$text-accent")
+        return content
+
+    def _marked(self, tokens: Sequence[WrittenToken]) -> int | None:
+        """The token to highlight: under the cursor, or the one that completes the character that it begins."""
+        if self.cursor is None or not tokens:
+            return None
+        at = min(self.cursor, len(tokens) - 1)
+        return next((i for i in range(at, len(tokens)) if tokens[i].text or tokens[i].end), at)
+
+    # ---- walking --------------------------------------------------------------------------------------------------
+
+    def walk_to(self, index: int) -> None:
+        """Put the cursor on a token."""
+        if self.at is None or self.shown is None:
+            return
+        self.cursor = max(0, min(index, len(self.shown.tokens) - 1))
+        self.refresh_text()
+        self._scroll_to_cursor()
+        self.post_message(self.Moved())
+
+    def _scroll_to_cursor(self) -> None:
+        visual = self._text.visual
+        if not isinstance(visual, Content) or self.cursor is None or not self._text.size.width:
+            return
+        start = self._starts[min(self.cursor, len(self._starts) - 1)]
+        rest = visual.plain[start:]
+        word = len(rest) - len(rest.lstrip()) if rest[:1].isspace() else len(rest.split(maxsplit=1)[0]) if rest else 0
+        line = len(Content(visual.plain[: start + max(1, word)]).wrap(self._text.size.width)) - 1
+        if not self.scroll_y <= line < self.scroll_y + self.size.height:
+            self.scroll_to(y=max(0, line - self.size.height // 2), animate=False)
+
+    def action_step(self, by: int) -> None:
+        """One token to the left or right."""
+        if self.at is not None:
+            self.walk_to(self.at if self.cursor is None and by < 0 else self.at + by)
+
+    def action_first(self) -> None:
+        """The first token."""
+        self.walk_to(0)
+
+    def action_last(self) -> None:
+        """The end again, wherever it will be."""
+        self.follow()
+        self.post_message(self.Moved())
+
+    def action_go_on(self) -> None:
+        """Write on."""
+        self.post_message(self.GoOn(self))
+
+    def on_click(self, event: events.Click) -> None:
+        """Look at the token that was clicked on; dragging selects text instead."""
+        if self.at is None or self.screen.selections:
+            return
+        widget, offset = self.screen.get_widget_and_offset_at(event.screen_x, event.screen_y)
+        visual = self._text.visual
+        if widget is not self._text or offset is None or not isinstance(visual, Content):
+            return
+        place = sum(len(line) + 1 for line in visual.plain.split("\n")[: offset.y]) + offset.x
+        if self._starts[0] <= place < self._starts[-1]:
+            self.walk_to(bisect_right(self._starts, place) - 1)

@@ -1,0 +1,251 @@
+"""How a run is looked at: one axis, one zoom and one hair line for all charts, the samples and the log.
+
+The Train screen minus the training: what is here works the same for a run that is long over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+
+from tinylm.config.schema import RunConfig
+from tui.chart.chart import Chart
+from tui.live.loss_unit import Scale, Unit
+from tui.live.watch import Watch
+from tui.screens.base import StudioScreen
+from tui.screens.train import chart_data, numbers, samples
+from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, Run, View
+from tui.screens.train.charts import Charts
+from tui.screens.train.samples import SampleStrip
+
+T = TypeVar("T")
+
+
+class LookingScreen(StudioScreen):
+    """Keys and messages by which a person looks at the run that the app shows; a subclass draws it."""
+
+    # A subclass that binds one of these keys replaces all that is bound to it here.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "left_square_bracket",
+            "scrub(-1)",
+            "Earlier sample",
+            show=False,
+            id="train.earlier",
+            tooltip="What it wrote before",
+        ),
+        Binding(
+            "right_square_bracket",
+            "scrub(1)",
+            "Later sample",
+            show=False,
+            id="train.later",
+            tooltip="What it wrote next",
+        ),
+        Binding("left", "move(-1)", "Hair line left", show=False, id="train.left", tooltip="One column"),
+        Binding("right", "move(1)", "Hair line right", show=False, id="train.right", tooltip="One column"),
+        Binding(
+            "shift+left", "move(-10)", "Hair line ten left", show=False, id="train.far-left", tooltip="Ten columns"
+        ),
+        Binding(
+            "shift+right", "move(10)", "Hair line ten right", show=False, id="train.far-right", tooltip="Ten columns"
+        ),
+        Binding("l", "log_scale", "Linear or log", show=False, id="train.scale", tooltip="Linear, log y, log both"),
+        Binding("m", "smoothing", "Smoothing", show=False, id="train.smoothing", tooltip="0, .9, .97 or .99"),
+        Binding("z", "window", "Window", show=False, id="train.window", tooltip="All, half, last 20 %, last 200 steps"),
+        Binding("x", "axis", "Axis", show=False, id="train.axis", tooltip="Steps, tokens or time"),
+        Binding("b", "unit", "Unit", show=False, id="train.unit", tooltip="Bits per byte or nats per token"),
+        Binding(
+            "plus,equals_sign", "zoom_in", "Zoom in", show=False, id="train.zoom-in", tooltip="Half of what is seen"
+        ),
+        Binding("minus", "zoom_out", "Zoom out", show=False, id="train.zoom-out", tooltip="Twice as much"),
+        Binding("0", "zoom_whole", "The whole run", show=False, id="train.zoom-off", tooltip="No zoom"),
+        Binding("L", "log", "Log", show=False, id="train.log", tooltip="All that happened, large"),
+        Binding("tab", "next_chart(1)", "Next chart", show=False, id="train.next-chart", tooltip="While one is large"),
+        Binding(
+            "shift+tab",
+            "next_chart(-1)",
+            "Chart before",
+            show=False,
+            id="train.chart-before",
+            tooltip="While one is large",
+        ),
+        Binding("tab", "app.focus_next", "Focus next", show=False, id="train.focus-next", tooltip="The next chart"),
+        Binding(
+            "shift+tab",
+            "app.focus_previous",
+            "Focus before",
+            show=False,
+            id="train.focus-before",
+            tooltip="The one before",
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = View()
+        self.unit: Unit | None = None
+        """None: what suits the run."""
+        self.charts = Charts()
+        self._config: RunConfig | None = None
+        self._seen: tuple[object, ...] = ()
+        """What was drawn last, and how; the history's version is apart, since it grows all the time."""
+        self._version = -1
+        self._largest: str | None = None
+        """The chart that has all the room."""
+
+    def _run(self, watch: Watch) -> Run:
+        return Run(watch.history, Scale.of_run(watch.history.state.data, self.unit), self._config)
+
+    def _look(self, **changes: object) -> None:
+        self.view = replace(self.view, **changes)  # type: ignore[arg-type]
+        self.refresh_all()
+
+    def action_inspect(self) -> None:
+        """The hair line, on or off; it begins at the newest step."""
+        watch = self.studio.shown
+        if self.view.hair is not None:
+            self._look(hair=None)
+        elif watch and len(watch.history.step):
+            self._look(hair=int(watch.history.step.last))
+
+    def action_scrub(self, by: int) -> None:
+        """The sample before or after the marked one; the charts' hair line goes along."""
+        watch = self.studio.shown
+        if watch is None or not watch.history.samples:
+            return
+        told = watch.history.samples
+        wanted = samples.at(told, self.view.hair) + by
+        if self.view.hair is not None and by < 0 and told[wanted - by].step < self.view.hair:
+            wanted -= by  # from between two samples first to the one that is marked
+        if wanted >= len(told):
+            self._look(hair=None)
+        else:
+            self._look(hair=told[max(wanted, 0)].step)
+
+    def action_earlier(self) -> None:
+        """The sample before, for the mouse."""
+        self.action_scrub(-1)
+
+    def action_later(self) -> None:
+        """The next sample, for the mouse."""
+        self.action_scrub(1)
+
+    def on_sample_strip_chosen(self, message: SampleStrip.Chosen) -> None:
+        """A click on a sample."""
+        self._look(hair=message.sample.step)
+
+    def action_move(self, by: int) -> None:
+        """The hair line, by columns of the chart; or what is zoomed into."""
+        self._chart.action_move(by)
+
+    def action_log_scale(self) -> None:
+        """Linear, log y, log both."""
+        self._chart.action_scale()
+
+    def action_zoom_in(self) -> None:
+        """Half of what is seen."""
+        self._chart.action_zoom_in()
+
+    def action_zoom_out(self) -> None:
+        """Twice as much."""
+        self._chart.action_zoom_out()
+
+    def action_zoom_whole(self) -> None:
+        """The whole run."""
+        self._chart.action_zoom_whole()
+
+    def action_smoothing(self) -> None:
+        """The next smoothing."""
+        self._look(smoothing=_next(SMOOTHINGS, self.view.smoothing))
+
+    def action_window(self) -> None:
+        """All, half, the last fifth, the last 200 steps."""
+        self.charts.whole()
+        self._look(window=_next(WINDOWS, self.view.window))
+
+    def action_axis(self) -> None:
+        """Steps, tokens, time."""
+        self.charts.whole()  # a stretch of steps is none of tokens
+        self._look(axis=_next(AXES, self.view.axis))
+
+    def action_unit(self) -> None:
+        """The other unit."""
+        if watch := self.studio.shown:
+            self.unit = "nats" if self._run(watch).scale.unit == "bits" else "bits"
+            self.refresh_all()
+
+    def on_chart_view_changed(self, message: Chart.ViewChanged) -> None:
+        """All charts look at the same."""
+        self.charts.share(message.chart)
+        self._seen = ()
+        self.refresh_all()
+
+    def on_chart_hair_moved(self, message: Chart.HairMoved) -> None:
+        """All charts, the strip and the log go there."""
+        if watch := self.studio.shown:
+            x = message.x
+            self._look(hair=None if x is None else chart_data.step_at(watch.history, self.view.axis, x))
+
+    @property
+    def _chart(self) -> Chart:
+        """The chart that keys mean: the focused one, the large one, or the loss."""
+        return self.focused if isinstance(self.focused, Chart) else self.charts[self._largest or "loss"]
+
+    def action_maximise(self) -> None:
+        """All room for one chart, or back; Tab goes to the next one."""
+        self._enlarge(None if self._largest else str(self._chart.id))
+
+    def action_next_chart(self, by: int) -> None:
+        """While one is large: the next one, also of those that have no room otherwise."""
+        names = list(NAMES)
+        self._enlarge(names[(names.index(self._largest or "loss") + by) % len(names)])
+
+    def _enlarge(self, name: str | None) -> None:
+        self._largest = name
+        self.set_class(name is not None, "-max")
+        for other, chart in self.charts.by_name.items():
+            chart.set_class(other == name, "-shown")
+        self.query_one("#main").set_class(name == "loss", "-holds")
+        self.query_one("#small").set_class(name not in (None, "loss"), "-holds")
+        if name is not None:
+            self.charts[name].focus()
+        self.call_after_refresh(self.refresh_all)
+
+    def action_log(self) -> None:
+        """The log with much room, or as it was."""
+        self.toggle_class("-drawer")
+        self.call_after_refresh(self.refresh_all)
+
+    def action_copy(self) -> None:
+        """The numbers, to the clipboard."""
+        watch = self.studio.shown
+        figures = numbers.figures(watch.history, self._run(watch).scale, self.view.hair) if watch else None
+        if watch and figures:
+            self.app.copy_to_clipboard(f"{watch.name}\n{numbers.copied(figures)}")
+            self.remark("The numbers are in the clipboard.")
+
+    def look_back(self) -> bool:
+        """Undo the last thing that Esc undoes here: the large chart, the hair line, the log; whether there was one."""
+        if self._largest:
+            self._enlarge(None)
+        elif self.view.hair is not None:
+            self._look(hair=None)
+        elif self.has_class("-drawer"):
+            self.action_log()
+        else:
+            return False
+        return True
+
+
+LOOKS = {
+    "inspect", "maximise", "copy", "scrub", "move", "log_scale", "smoothing", "window", "axis", "unit",
+    "zoom_in", "zoom_out", "zoom_whole", "log", "next_chart",
+}  # fmt: skip
+"""The actions that need a run to look at."""
+
+
+def _next(values: tuple[T, ...], value: T) -> T:
+    return values[(values.index(value) + 1) % len(values)]

@@ -1,0 +1,41 @@
+"""What the app remembers of a person's taste between two sessions: theme and glyphs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tinylm import files, wary
+
+_MOST_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Both "" where nothing was chosen."""
+
+    theme: str = ""
+    glyphs: str = ""
+
+    @classmethod
+    def load(cls, home: Path) -> Preferences:
+        """Those of a home; what cannot be read counts as nothing chosen."""
+        try:
+            table = wary.table(wary.read(_file(home), _MOST_BYTES))
+            values = {name: table[name] for name in ("theme", "glyphs") if isinstance(table.get(name), str)}
+        except (OSError, ValueError):
+            return cls()
+        return cls(**values)
+
+    def save(self, home: Path) -> None:
+        """Replace the file whole; a home that cannot be written just forgets."""
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            files.replace_durably(_file(home), json.dumps(asdict(self)).encode())
+        except OSError:
+            return
+
+
+def _file(home: Path) -> Path:
+    return home / "studio.json"
