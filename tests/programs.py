@@ -17,9 +17,9 @@ from pathlib import Path
 
 from tinylm.cli import main
 from tinylm.events import StepDone
-from tinylm.measure import Measure
 from tinylm.runs.folder import RunFolder
 from tinylm.training import clock
+from tinylm.training.evaluate import Evaluator
 from tui.__main__ import studio
 
 Prelude = Callable[[], object]
@@ -49,7 +49,7 @@ def notice_short_sleep() -> None:
 
 def measure_for_ever() -> None:
     """Never come to the end, once the end has come."""
-    Measure.at_the_end = lambda _: time.sleep(1000)  # type: ignore[assignment,method-assign,return-value]
+    Evaluator.at_the_end = lambda _: time.sleep(1000)  # type: ignore[assignment,method-assign,return-value]
 
 
 def _play(arguments: Sequence[str], out: Path, terminal: str | None, hangs_up: bool, prelude: Prelude) -> None:

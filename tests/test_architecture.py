@@ -20,10 +20,18 @@ def loaded(code: str) -> set[str]:
 
 
 def test_the_light_rooms_load_without_torch() -> None:
-    rooms = "tinylm.errors, tinylm.paths, tinylm.config.schema, tinylm.config.resolve, tinylm.events, tinylm.runs.folder, tinylm.planning.schedule"
-    modules = loaded(
-        f"import {rooms}, tinylm.planning.time_budget, tinylm.runs.report, tinylm.cli.main, tinylm.cli.console, tinylm.cli.headless"
+    light = (
+        "errors",
+        "paths",
+        "events",
+        "words",
+        "config.schema",
+        "config.resolve",
+        "config.flags",
+        "planning.schedule",
     )
+    light += ("planning.time_budget", "runs.folder", "runs.report", "cli.main", "cli.console", "cli.headless")
+    modules = loaded("import " + ", ".join(f"tinylm.{name}" for name in light))
     assert "tinylm.runs.folder" in modules
     assert modules & {"torch", "textual", "plotext", "tui"} == set()
 

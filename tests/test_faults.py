@@ -46,7 +46,7 @@ import pytest
 from tests import programs
 from tests.cli.test_main import ENDLESS, TINY, Said, call, left_behind, one_message
 from tests.programs import Program, steps
-from tinylm import files, measure
+from tinylm import files
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.data import encode, prepare
@@ -57,7 +57,7 @@ from tinylm.inference import generate
 from tinylm.runs import checkpoint, listing, report
 from tinylm.runs import folder as runs
 from tinylm.runs.folder import Log, RunFolder
-from tinylm.training import clock, session
+from tinylm.training import clock, evaluate, session
 from tinylm.training.loop import resume, train
 from tui.terminal.preferences import Preferences
 
@@ -65,6 +65,8 @@ if os.name == "nt":
     pytest.skip("no such signals, terminals and rights there", allow_module_level=True)
 
 import resource  # which Windows does not have
+
+from tinylm.runs import organise
 
 Patch = pytest.MonkeyPatch
 OFTEN = ["--steps", 12, "--set", "train.checkpoint_interval=4", "--set", "train.eval_interval=4", "--run", "one"]
@@ -248,12 +250,12 @@ def test_a_disk_that_fills_up_later(small: Disk, at: Call, tiny_file: Path) -> N
 
 def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
     home, run = small.place, runs.create(small.place, "one")
-    listing.set_note(home, run, "kept")
+    organise.set_note(home, run, "kept")
     Preferences("nord", "ascii").save(home)
     small.fill()
     try:
         with pytest.raises(RunError, match=r"cannot be written: .* Check its rights, and the disk\."):
-            listing.set_note(home, run, "x" * 100_000)
+            organise.set_note(home, run, "x" * 100_000)
         Preferences("dracula", "blocks").save(home)
     finally:
         small.free()
@@ -581,7 +583,7 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(measure, "score"), (generate, "write"), (checkpoint, "save")],
+    [(evaluate, "score"), (generate, "write"), (checkpoint, "save")],
     ids=["evaluation", "sample", "save"],
 )
 def test_wherever_it_is_suspended_the_plan_keeps_its_time(

@@ -38,7 +38,7 @@ from tinylm.errors import TinyLMError
 from tinylm.hardware import measured
 from tinylm.hardware.measured import Known
 from tinylm.inference import generate, load
-from tinylm.runs import checkpoint, folder, listing, log_ends
+from tinylm.runs import checkpoint, folder, listing, log_ends, organise, report
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.notes import Notes
 from tinylm.training.loop import train
@@ -215,7 +215,7 @@ def tokenizer(place: Place) -> None:
 
 
 def log(place: Place) -> None:
-    log_ends.told_by(place.run)
+    log_ends.read_log_ends(place.run)
     state = place.run.state()
     assert 0 <= state.fraction <= 1
     for event in place.run.events():
@@ -227,7 +227,7 @@ def log(place: Place) -> None:
         if isinstance(renderer, console.Live):
             renderer._draw()
     if state.steps:
-        console.progress(state)
+        report.progress(state)
 
 
 def listed(place: Place) -> None:
@@ -271,7 +271,7 @@ def prepared(place: Place) -> None:
 def noted(place: Place) -> None:
     listed(place)
     Notes(place.home).part("bin")
-    listing.set_note(place.home, place.run, "looks good")
+    organise.set_note(place.home, place.run, "looks good")
     assert listing.entries(place.home)[0].note == "looks good"
 
 
@@ -426,7 +426,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[...,
     shutil.copyfile(home / "runs" / "one" / "config.toml", home / "presets" / "mine.toml")
     shutil.copyfile(home / "runs" / "one" / "config.toml", home / "text.toml")
     (home / "text.txt").write_text("Once upon a time, the café was empty.\n" * 50, encoding="utf-8")
-    listing.set_note(home, RunFolder(home / "runs" / "one"), "the first")
+    organise.set_note(home, RunFolder(home / "runs" / "one"), "the first")
     Preferences("nord", "ascii").save(home)
     measured.remember(home, "a shape", Known(2, "fp32"))
     return home

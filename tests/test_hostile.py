@@ -31,7 +31,7 @@ from tinylm.errors import RunError, TinyLMError
 from tinylm.hardware import memory
 from tinylm.inference import load
 from tinylm.model.transformer import Transformer
-from tinylm.runs import checkpoint, listing
+from tinylm.runs import checkpoint, listing, organise
 from tinylm.runs.folder import RunFolder
 from tinylm.training.loop import train
 from tui.terminal.preferences import Preferences
@@ -182,7 +182,7 @@ def test_names_cannot_leave_the_home(name: str, home: Path, tiny_file: Path) -> 
         assert said.code == 2
         assert not CONTROL & set(said.err)
     with pytest.raises(TinyLMError):
-        listing.rename(home, RunFolder(home / "runs" / "evil"), name)
+        organise.rename(home, RunFolder(home / "runs" / "evil"), name)
     for which in ("../../../outside", f"step-{name}", "../latest"):
         with pytest.raises(TinyLMError):
             checkpoint.find(RunFolder(home / "runs" / "evil"), which)
@@ -444,7 +444,7 @@ def test_nothing_of_a_run_steers_the_terminal(
     config = resolve.with_values(config, data={"sources": [f"/x/{STEERING}.txt"]}, sample={"prompt": "The"})
     run.config_file.write_text(resolve.to_toml(config), encoding="utf-8")
     run.events_file.write_text("".join(events.to_json(steering(event)) + "\n" for event in run.events()))
-    listing.set_note(home, run, STEERING)
+    organise.set_note(home, run, STEERING)
     shutil.copytree(run.path, run.path.with_name(f"a{STEERING}"))
     (home / "notes.json").write_text(json.dumps({"runs": {"evil": {"name": STEERING, "note": f"\ud800{STEERING}"}}}))
     for arguments in (["--runs"], ["--runs", "--json"], ["--generate", STEERING, "--run", "evil"], ["--generate", "x"]):
@@ -548,7 +548,7 @@ def test_files_have_the_rights_that_the_user_wants(
     before = os.umask(mask)
     try:
         list(train(tiny_config(train={"stop_at": 2}), home, "one"))
-        listing.set_note(home, RunFolder(home / "runs" / "one"), "fine")
+        organise.set_note(home, RunFolder(home / "runs" / "one"), "fine")
         Preferences("nord").save(home)
     finally:
         os.umask(before)

@@ -23,27 +23,27 @@ from textual.screen import Screen
 from textual.signal import Signal
 
 from tinylm import paths
-from tinylm.cli.console import printable
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.events import Event, Failed, Finished
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
+from tinylm.words import printable
 from tui.commands import StudioCommands
 from tui.engine import Engine, Machine
-from tui.live.event_source import Follower, Trainer
+from tui.live.event_source import LogFollower, TrainingThread
 from tui.screens.base import StudioScreen
 from tui.screens.home import HomeScreen
 from tui.terminal import glyphs
-from tui.terminal.ascii_filter import Plain
-from tui.terminal.control_chars import Steerless
-from tui.terminal.draw_budget import Pace
+from tui.terminal.ascii_filter import AsciiFilter
+from tui.terminal.control_chars import ControlCharFilter
+from tui.terminal.draw_budget import DrawBudget
 from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Leave
 
 if TYPE_CHECKING:
     from tinylm.training.control import Control
-    from tui.live.watch import Watch
+    from tui.live.watch import ObservedRun
 
 NAMED = {name: name.capitalize() for name in ("space", "esc", "tab", "shift", "home", "end", "del", "pgup", "pgdn")}
 NAMED |= {f"f{number}": f"F{number}" for number in range(1, 13)}
@@ -156,11 +156,11 @@ class StudioApp(App[int]):
         """The plan that Data and Plan edit, always valid; replaced whole by `set_draft`."""
         self.draft_changed: Signal[RunConfig] = Signal(self, "draft-changed")
         self.engine = engine or Engine()
-        self.training: Watch | None = None
+        self.training: ObservedRun | None = None
         """The training of this app, running or over."""
-        self.pace = Pace()
+        self.pace = DrawBudget()
         """How often the shown screen may be drawn."""
-        self.shown: Watch | None = None
+        self.shown: ObservedRun | None = None
         """What Train shows: `training`, or a run that was opened."""
         self.machine: Machine | None = None
         self.glyphs = glyphs.suited()
@@ -177,12 +177,12 @@ class StudioApp(App[int]):
         self.farewell = ""
         """A sentence for the shell, once the app is gone."""
         self._first, self._show = mode, show
-        self._told_end: Watch | None = None
+        self._told_end: ObservedRun | None = None
         self._leaving = False
         self._ticks = 0
         self._terminal_title = ""
         self._remembered = self._begun_with = Preferences()
-        self._steerless, self._plain = Steerless(), Plain()
+        self._steerless, self._plain = ControlCharFilter(), AsciiFilter()
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
@@ -252,7 +252,7 @@ class StudioApp(App[int]):
             self.pace.hurry()
         await super().on_event(event)
 
-    def _ended(self, watch: Watch) -> None:
+    def _ended(self, watch: ObservedRun) -> None:
         """Tell somebody who may be looking elsewhere."""
         self.bell()
         if self.current_mode != "train":
@@ -306,7 +306,7 @@ class StudioApp(App[int]):
     def start_training(self) -> None:
         """Train the plan, and show it."""
         config, home = self.draft, self.home
-        self._start(Trainer(lambda control: self.engine.train(config, home, None, control)), "new run", None)
+        self._start(TrainingThread(lambda control: self.engine.train(config, home, None, control)), "new run", None)
 
     def resume_training(self, run: RunFolder) -> None:
         """Go on with a run, and show it, with what it has learnt so far."""
@@ -315,17 +315,17 @@ class StudioApp(App[int]):
             yield from (event for event in run.events() if not isinstance(event, Finished | Failed))
             yield from self.engine.resume(run, control)
 
-        self._start(Trainer(begin), run.name, run)
+        self._start(TrainingThread(begin), run.name, run)
 
-    def _start(self, trainer: Trainer, name: str, run: RunFolder | None) -> None:
+    def _start(self, trainer: TrainingThread, name: str, run: RunFolder | None) -> None:
         if self.training and self.training.running:
             self.notify("Stop it first, or let it come to its end.", title="A training is running", severity="warning")
             return
         if self.shown and self.shown is not self.training:
             self.shown.source.close()
-        from tui.live.watch import Watch  # numpy comes with it, which the first screen does not wait for
+        from tui.live.watch import ObservedRun  # numpy comes with it, which the first screen does not wait for
 
-        self.training = self.shown = Watch(trainer, name, run)
+        self.training = self.shown = ObservedRun(trainer, name, run)
         trainer.start()
         self.action_go("train")
 
@@ -343,9 +343,9 @@ class StudioApp(App[int]):
         if ours and (ours.running or not run.is_locked()):
             self.shown = ours
         else:  # also a run of ours that somebody else goes on with
-            from tui.live.watch import Watch
+            from tui.live.watch import ObservedRun
 
-            self.shown = Watch(Follower(run), run.name, run)
+            self.shown = ObservedRun(LogFollower(run), run.name, run)
             self.shown.locked = run.is_locked()
         self.action_go("train")
 
@@ -440,7 +440,7 @@ class StudioApp(App[int]):
 
         self._in_thread(wait, "leave")
 
-    def _left(self, watch: Watch | None, code: int) -> None:
+    def _left(self, watch: ObservedRun | None, code: int) -> None:
         while watch and watch.poll():
             pass  # the last of many events tells where it is saved
         if watch and watch.run is not None and watch.history.checkpoints:

@@ -26,8 +26,7 @@ from fcntl import ioctl
 from pathlib import Path
 
 from tinylm.bench.rows import Row, tell
-from tinylm.cli import headless
-from tinylm.config import resolve
+from tinylm.config import flags, resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
 from tinylm.runs import folder as runs
@@ -83,7 +82,7 @@ class ProbedApp(StudioApp):
 def run(options: argparse.Namespace, home: Path) -> int:
     """Measure, and print a table, or JSON lines with --json; returns the exit code."""
     options.time = options.time or SECONDS
-    config = resolve.absolute_sources(headless.configuration(options, home, None))
+    config = resolve.absolute_sources(flags.configuration(options, home, None))
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
         place = Path(folder)
         plan = place / "plan.toml"

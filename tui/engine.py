@@ -153,13 +153,13 @@ class Engine:
         try:
             import torch
 
-            from tinylm.cli import doctor
             from tinylm.hardware import device
+            from tinylm.training import calibrate
 
             loaded = time.perf_counter() - began
             if beside:
                 beside.join()  # two busy threads would make a bad measurement
-            threads, speeds = doctor.threads(config.model, MEASURE_SECONDS)
+            threads, speeds = calibrate.threads(config.model, MEASURE_SECONDS)
             self._threads = (config.model, threads)
         finally:
             self._ready.set()

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tinylm.cli import headless
-from tinylm.config import resolve
+from tinylm.config import flags, resolve
 from tinylm.errors import ConfigError, RunError
 from tinylm.runs.folder import open_run
 from tui.app import StudioApp
@@ -33,7 +33,7 @@ def launch(options: argparse.Namespace, home: Path) -> int:
         raise ConfigError("The app needs a terminal.", "Without one, train with: tinylm-studio --train.")
     if options.paths:
         options.data = [*(options.data or []), *options.paths]
-    config = resolve.absolute_sources(headless.configuration(options, home, None))
+    config = resolve.absolute_sources(flags.configuration(options, home, None))
     run = open_run(home, options.run) if options.run else None
 
     app = StudioApp(home, config, "data" if options.data else None, show=run)

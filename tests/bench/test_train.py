@@ -56,7 +56,7 @@ def test_every_product_of_a_step_is_counted_at_its_own_shape(monkeypatch: pytest
 @pytest.mark.skipif(autotune.compiler() is None, reason="there is no C++ compiler")
 def test_our_tile_computes_something_and_needs_a_compiler(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert limits._tile_flops("fp32", home) > 1e8
-    monkeypatch.setattr(compiler.tuning, "compiler", lambda: None)
+    monkeypatch.setattr(compiler.autotune, "compiler", lambda: None)
     assert limits._tile_flops("fp32", home / "another") == 0
 
 

@@ -11,11 +11,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from tinylm import events
+from tinylm import events, words
 from tinylm.cli import console
 from tinylm.config.schema import RunConfig
-from tinylm.runs import folder
-from tinylm.runs.folder import RunState
+from tinylm.runs import report
+from tinylm.runs import state as state_
+from tinylm.runs.state import RunState
 
 PROMPT = "The fox"
 
@@ -75,7 +76,7 @@ def controls(text: str) -> set[str]:
     ],
 )
 def test_duration(seconds: float, told: str) -> None:
-    assert console.duration(seconds) == told
+    assert words.duration(seconds) == told
 
 
 def test_spark_is_as_wide_as_asked_and_runs_from_low_to_high() -> None:
@@ -105,7 +106,7 @@ def test_a_step_without_a_finite_loss_does_not_break_the_line(bad: float | None)
     for loss in (3.0, bad, 2.0, None):
         curve.add(loss)
     assert curve.means == [3.0, 2.0]
-    assert "Step 41" in console.progress(state)
+    assert "Step 41" in report.progress(state)
 
 
 def test_the_curve_of_a_long_run_is_a_short_one() -> None:
@@ -122,17 +123,17 @@ def test_a_state_remembers_the_last_steps_of_a_long_run() -> None:
     state = state_of(recorded())
     for step in range(41, 5000):
         state.apply(events.StepDone(step, "train", 9, 2.0, 1e-3, 1.0, 20.0, 1.0, 100.0, 30.0))
-    assert folder.KEPT_STEPS <= len(state.steps) < 2 * folder.KEPT_STEPS
+    assert state_.KEPT_STEPS <= len(state.steps) < 2 * state_.KEPT_STEPS
     assert [told.step for told in state.steps] == list(range(5000 - len(state.steps), 5000))
 
 
 def test_printable_lets_no_control_character_pass() -> None:
     everything = "".join(map(chr, range(0x110000)))
-    left = console.printable(everything)
+    left = words.printable(everything)
     assert len(left) == len(everything)
     assert controls(left) == set()
     assert not any(0xD800 <= ord(character) <= 0xDFFF for character in left)
-    assert console.printable("a\tb\nc é 漢 🦊") == "a\tb\nc é 漢 🦊"
+    assert words.printable("a\tb\nc é 漢 🦊") == "a\tb\nc é 漢 🦊"
 
 
 # ---- sentences ----------------------------------------------------------------------------------------------------
@@ -142,12 +143,12 @@ def test_opening_and_data() -> None:
     first, second, *_ = recorded()
     assert isinstance(first, events.RunStarted)
     assert isinstance(second, events.DataPrepared)
-    told = console.opening(first)
+    told = report.opening(first)
     assert "one" in told
     assert "1,234,567 parameters" in told
     assert "Made Up CPU" in told
     assert "compiled" not in told
-    told = console.prepared(second)
+    told = report.prepared(second)
     assert "1.50 MB" in told
     assert "400,000 tokens" in told
     assert "20,000" in told
@@ -155,7 +156,7 @@ def test_opening_and_data() -> None:
 
 def test_going_on_does_not_read_as_a_step_out_of_so_many_parameters() -> None:
     first = events.RunStarted("one", "/x", 1, "0", "u", 34_560, "cpu", "CPU", "2", 1, "fp32", True, 40)
-    told = console.opening(first)
+    told = report.opening(first)
     assert "step 40" in told
     assert "compiled" in told
     assert "40 of 34,560" not in told
@@ -163,12 +164,12 @@ def test_going_on_does_not_read_as_a_step_out_of_so_many_parameters() -> None:
 
 def test_one_thread_is_one_thread() -> None:
     first = events.RunStarted("one", "/x", 1, "0", "u", 34_560, "cpu", "CPU", "2", 1, "fp32", True, None)
-    assert "1 threads" not in console.opening(first)
+    assert "1 threads" not in report.opening(first)
 
 
 def test_progress() -> None:
     state = state_of(event for event in recorded() if not isinstance(event, events.Finished))
-    told = console.progress(state)
+    told = report.progress(state)
     assert told.startswith("Step 40 of 40 (100%), loss 0.200 nats per token, held-out 1.500 bits per byte, 31,23")
     assert told.endswith(" left.")
 
@@ -176,24 +177,24 @@ def test_progress() -> None:
 def test_progress_before_anything_was_measured() -> None:
     state = RunState()
     state.apply(events.StepDone(1, "train", 9, 5.0, 1e-3, 1.0, 1.0, 1.0, 100.0, 0.5))
-    assert "Step 1 of 1" in console.progress(state)
-    assert "held-out" not in console.progress(state)
+    assert "Step 1 of 1" in report.progress(state)
+    assert "held-out" not in report.progress(state)
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(None, "0:15"), (100.0, "1:33")])
 def test_time_left(seconds: float | None, left: str) -> None:
     sequence = [event for event in recorded(seconds, steps=40) if not isinstance(event, events.StepDone)][:4]
     steps = [event for event in recorded(seconds) if isinstance(event, events.StepDone)][:10]
-    assert console.left(state_of(iter([*sequence, *steps]))) == left  # 30 more steps of 0.5 s; 100 - 7 s
+    assert report.left(state_of(iter([*sequence, *steps]))) == left  # 30 more steps of 0.5 s; 100 - 7 s
 
 
 def test_time_left_is_never_negative() -> None:
     state = state_of(event for event in recorded(seconds=3.0) if not isinstance(event, events.Finished))
-    assert console.left(state) == "0:00"
+    assert report.left(state) == "0:00"
 
 
 def test_summary() -> None:
-    told = console.summary(state_of(recorded()))
+    told = report.summary(state_of(recorded()))
     assert "40 steps" in told
     assert "1:04" in told
     assert "1.500 bits per byte" in told
@@ -206,19 +207,19 @@ def test_summary() -> None:
 
 
 def test_summary_shows_the_sample_with_its_prompt() -> None:
-    assert f"{PROMPT} ran" in console.summary(state_of(recorded()))
+    assert f"{PROMPT} ran" in report.summary(state_of(recorded()))
 
 
 def test_summary_of_a_stopped_run_says_how_to_go_on() -> None:
     *before, finished = recorded()
     assert isinstance(finished, events.Finished)
     stopped = events.Finished(**{**finished.__dict__, "reason": "stopped"})
-    told = console.summary(state_of(iter([*before, stopped])))
+    told = report.summary(state_of(iter([*before, stopped])))
     assert "tinylm-studio --train --resume --run one" in told
 
 
 def test_summary_without_held_out_text() -> None:
-    assert "Nothing was held out" in console.summary(state_of(recorded(baselines=False)))
+    assert "Nothing was held out" in report.summary(state_of(recorded(baselines=False)))
 
 
 # ---- renderers ----------------------------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ def test_json_survives_names_that_are_no_unicode(monkeypatch: pytest.MonkeyPatch
 
 def test_plain_tells_on_stderr_and_sums_up_on_stdout() -> None:
     out, err = shown(console.Plain(), recorded())
-    assert out.strip() == console.summary(state_of(recorded())).strip()
+    assert out.strip() == report.summary(state_of(recorded())).strip()
     lines = err.splitlines()
     assert lines[0].startswith("Reading stories")
     assert any(line.startswith("Run one:") for line in lines)
@@ -278,10 +279,10 @@ def test_summary_of_a_run_that_ended_early() -> None:
     *before, finished = recorded()
     assert isinstance(finished, events.Finished)
     early = events.Finished(**{**finished.__dict__, "reason": "early_stop", "best_step": 20})
-    told = console.summary(state_of(iter([*before, early])))
+    told = report.summary(state_of(iter([*before, early])))
     assert "better than step 20" in told
     assert "--resume" not in told
-    assert "step 20" not in console.summary(state_of(recorded()))
+    assert "step 20" not in report.summary(state_of(recorded()))
 
 
 def test_a_sample_is_not_glued_to_its_prompt() -> None:
@@ -319,7 +320,7 @@ def test_live_draws_at_any_width(width: int, baselines: bool, monkeypatch: pytes
 
 def test_live_ends_with_the_summary_on_stdout() -> None:
     out, _ = shown(console.Live(), recorded())
-    assert out.strip() == console.summary(state_of(recorded())).strip()
+    assert out.strip() == report.summary(state_of(recorded())).strip()
 
 
 def test_live_draws_nothing_before_there_is_something() -> None:

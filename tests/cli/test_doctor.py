@@ -7,15 +7,15 @@ import pytest
 
 from tests.cli.test_main import call
 from tests.native import code_in, give, needs_compiler
-from tinylm.cli import doctor
 from tinylm.hardware import device
+from tinylm.training import calibrate
 
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look of a moment."""
     monkeypatch.setattr(device, "MEASURE_SECONDS", 0.05)
-    monkeypatch.setattr(doctor, "ROWS", 1)
+    monkeypatch.setattr(calibrate, "ROWS", 1)
 
 
 def test_it_says_what_it_measured(home: Path) -> None:

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tinylm.cli import headless
 from tinylm.cli.main import parser
-from tinylm.config import resolve
+from tinylm.config import flags, resolve
 from tinylm.config.schema import FORMAT, RunConfig
 from tinylm.errors import ConfigError
 from tinylm.runs.folder import RunFolder
@@ -340,7 +339,7 @@ def test_junk_assignments_are_refused(assignment: str) -> None:
 
 
 def configured(home: Path, *arguments: str, run: RunFolder | None = None) -> RunConfig:
-    return headless.configuration(parser().parse_args(["--train", *arguments]), home, run)
+    return flags.configuration(parser().parse_args(["--train", *arguments]), home, run.config() if run else None)
 
 
 @pytest.fixture

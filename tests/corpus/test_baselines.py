@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinylm.corpus import baselines as module
-from tinylm.corpus.spool import Stretch
+from tinylm.corpus.spool import TextSpan
 
 
 def baselines(train: list[str], held_out: list[str]) -> dict[str, float]:
-    return module.baselines([Stretch.of(text) for text in train], [Stretch.of(text) for text in held_out])
+    return module.baselines([TextSpan.of(text) for text in train], [TextSpan.of(text) for text in held_out])
 
 
 DOCUMENTS = st.lists(st.text(alphabet="abç\n😀", max_size=30), max_size=5)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tinylm.config.schema import DataConfig
 from tinylm.corpus import profile as module
+from tinylm.corpus import sources
 from tinylm.corpus.profile import MOST_EXCERPTS, Profile, profile
-from tinylm.corpus.spool import Stretch
+from tinylm.corpus.spool import TextSpan
 from tinylm.corpus.stories import Story
-from tinylm.data import prepare
 from tinylm.errors import DataError
 
 
@@ -25,7 +25,7 @@ def told(folder: Path, *texts: str, size: int = 1200) -> Profile:
 
 
 def excerpts_of(documents: list[str], size: int) -> list[str]:
-    return module._excerpts([Stretch.of(document) for document in documents], size)
+    return module._excerpts([TextSpan.of(document) for document in documents], size)
 
 
 def numbered(lines: int) -> str:
@@ -59,7 +59,7 @@ def test_more_different_lines_than_are_remembered(tmp_path: Path, monkeypatch: p
 
 
 def test_the_same_is_read_as_a_run_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "stories", lambda: [Story(f"Story {i}.\n", 9.0) for i in range(3)])
+    monkeypatch.setattr(sources, "stories", lambda: [Story(f"Story {i}.\n", 9.0) for i in range(3)])
     (tmp_path / "a.txt").write_bytes("Ein schöner Tag, ein schöner Weg.".encode("cp1252"))
     (tmp_path / "b.txt").write_text("Ein anderer Text.", encoding="utf-8")
     (tmp_path / "c.txt").write_text("Ein anderer Text.", encoding="utf-8")

@@ -15,7 +15,7 @@ from tinylm.corpus import baselines, gutenberg, reading, spool
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import decode, decoded, encoding_of
 from tinylm.corpus.reading import read_paths
-from tinylm.corpus.spool import Spool, Stretch
+from tinylm.corpus.spool import Spool, TextSpan
 
 SIZES = st.sampled_from([1, 2, 7, 50, 333])
 ODD_WORDS = "the a river miller to-day, and then it’s -- again Mr. é e\u0301 ＡＢ 日本 \t".split(" ")
@@ -139,7 +139,7 @@ def test_more_text_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_stretch_of_a_string_is_that_string() -> None:
-    assert str(Stretch.of("né\n")) == "né\n"
+    assert str(TextSpan.of("né\n")) == "né\n"
 
 
 def test_who_still_reads_when_a_spool_is_closed_is_stopped() -> None:

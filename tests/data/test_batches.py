@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from tinylm.config.schema import RunConfig
 from tinylm.corpus import split
 from tinylm.data import prepare
-from tinylm.data.batches import Batches, Corpus, HeldOut, Stream, mix, permute
+from tinylm.data.batches import Batches, Corpus, HeldOut, Stream
 from tinylm.data.dataset import Layout, Segment
+from tinylm.data.shuffle import mix, permute
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import DataError, RunError
 from tinylm.model.transformer import IGNORED

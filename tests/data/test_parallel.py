@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tinylm.data import parallel
-from tinylm.data.parallel import in_order
+from tinylm.data.parallel import ordered_map
 
 
 def test_results_come_in_order_from_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +19,7 @@ def test_results_come_in_order_from_several_threads(monkeypatch: pytest.MonkeyPa
         time.sleep(0.002 * (task % 3))
         return task * task
 
-    assert list(in_order(work, range(30))) == [i * i for i in range(30)]
+    assert list(ordered_map(work, range(30))) == [i * i for i in range(30)]
     assert len(threads) == 3
 
 
@@ -33,7 +33,7 @@ def test_few_tasks_are_taken_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
             taken += 1
             yield taken
 
-    for done in in_order(lambda task: task, tasks()):
+    for done in ordered_map(lambda task: task, tasks()):
         assert taken <= done + 4
 
 
@@ -42,7 +42,7 @@ def test_a_fault_is_the_callers() -> None:
         return 1 / (task - 5)
 
     with pytest.raises(ZeroDivisionError):
-        list(in_order(work, range(50)))
+        list(ordered_map(work, range(50)))
 
 
 def test_this_process_has_a_processor() -> None:

@@ -22,7 +22,7 @@ from tinylm.config.schema import RunConfig, TokenizerConfig
 from tinylm.corpus import baselines, split
 from tinylm.corpus.reading import Text
 from tinylm.corpus.split import N_SPANS
-from tinylm.corpus.spool import Spool, Stretch
+from tinylm.corpus.spool import Spool, TextSpan
 from tinylm.corpus.stories import Story
 from tinylm.data import encode, prepare
 from tinylm.data.batches import Batches, Corpus
@@ -56,7 +56,7 @@ class Part:
 
 
 def hold_out(documents: tuple[str, ...], fraction: float, placement: str) -> list[Part]:
-    pieces = split.hold_out(Text("t", tuple(map(Stretch.of, documents))), fraction, placement)
+    pieces = split.hold_out(Text("t", tuple(map(TextSpan.of, documents))), fraction, placement)
     return [Part(str(piece.text), piece.held_out, piece.opens, piece.closes) for piece in pieces]
 
 
@@ -269,11 +269,11 @@ def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
 
 def test_what_is_compressed_has_an_end() -> None:
     text = made_up_text(2, 40_000).replace("é", "e")
-    whole = baselines.baselines([], [Stretch.of(text)])
+    whole = baselines.baselines([], [TextSpan.of(text)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "MOST_COMPRESSED", 10_000)
-        some = baselines.baselines([], [Stretch.of(text[:6000]), Stretch.of(text[6000:])])
-    first = baselines.baselines([], [Stretch.of(text[:10_000])])
+        some = baselines.baselines([], [TextSpan.of(text[:6000]), TextSpan.of(text[6000:])])
+    first = baselines.baselines([], [TextSpan.of(text[:10_000])])
     assert (some["gzip"], some["xz"]) == (first["gzip"], first["xz"])
     assert some["gzip"] > whole["gzip"]
 
@@ -365,7 +365,7 @@ def test_a_weight_holds_for_all_of_a_folder_and_for_what_was_found_first(
 def test_the_built_in_stories_weigh_what_their_place_says(
     home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "stories", lambda: [Story(f"story {i}.", 9.0) for i in range(3)])
+    monkeypatch.setattr("tinylm.corpus.sources.stories", lambda: [Story(f"story {i}.", 9.0) for i in range(3)])
     sources = [written(tmp_path / "a.txt", "a" * 100), "stories", written(tmp_path / "b.txt", "b" * 100)]
     data = {"sources": sources, "weights": [1, 2, 3], "val_fraction": 0.0}
     folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)

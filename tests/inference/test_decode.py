@@ -20,7 +20,8 @@ from tinylm.kernels import compiler
 from tinylm.kernels import decode as native
 from tinylm.kernels.decode import NativeStep
 from tinylm.kernels.decode import keep_in as really_keep_in  # before tests are kept from it
-from tinylm.model.transformer import KVCache, Transformer
+from tinylm.model.kv_cache import KVCache
+from tinylm.model.transformer import Transformer
 
 ROOM = 16
 VARIANTS = [

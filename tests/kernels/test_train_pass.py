@@ -17,9 +17,8 @@ from tinylm.config.schema import ModelConfig
 from tinylm.hardware.device import Precision
 from tinylm.kernels import compiler, train_pass
 from tinylm.kernels.train_pass import NativePass
-from tinylm.model import dropout
+from tinylm.model import dropout, gradients
 from tinylm.model.transformer import IGNORED, Transformer
-from tinylm.training import backend
 
 pytestmark = needs_compiler
 
@@ -68,7 +67,7 @@ def some(model: Transformer, count: int) -> tuple[Tensor, Tensor, Tensor | None]
 
 
 def eager(model: Transformer, precision: Precision, *given: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-    return backend.eager_pass(model, list(model.parameters()), precision, 1.0, *given)
+    return gradients.eager_pass(model, list(model.parameters()), precision, 1.0, *given)
 
 
 def weights(model: Transformer) -> list[Tensor]:

@@ -10,7 +10,8 @@ from torch import Tensor
 from tinylm.config.resolve import read_preset, validate
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.model import dropout
-from tinylm.model.transformer import IGNORED, KVCache, Transformer, rotary_table, rotate
+from tinylm.model.kv_cache import KVCache
+from tinylm.model.transformer import IGNORED, Transformer, rotary_table, rotate
 
 SMALL = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": 16}
 VARIANTS = [

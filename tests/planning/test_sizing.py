@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from tinylm import events, paths
-from tinylm.cli import headless
 from tinylm.cli.main import parser
+from tinylm.config import flags as flags_
 from tinylm.config import resolve
 from tinylm.config.schema import FITTED, RunConfig
 from tinylm.errors import ConfigError, TinyLMError
 from tinylm.model import size as counting
 from tinylm.planning import sizing
 from tinylm.preview.rehearsal import rehearse
-from tinylm.training import session
+from tinylm.training import calibrate
 from tinylm.training.loop import train
 
 Configured = Callable[..., RunConfig]
@@ -199,7 +199,7 @@ def test_it_is_said_in_a_sentence(token_seconds: float, told: str) -> None:
 
 def configured(home: Path, *flags: str) -> RunConfig:
     options: argparse.Namespace = parser().parse_args(["--train", *flags])
-    return headless.configuration(options, home, None)
+    return flags_.configuration(options, home, None)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_where_no_time_is_given_the_numbers_stand(home: Path, tiny_config: Confi
 def test_a_run_keeps_the_numbers_and_goes_on_by_them(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session.tuning, "timed", lambda *_: 1e-3)
+    monkeypatch.setattr(calibrate.autotune, "timed", lambda *_: 1e-3)
     config = tiny_config(train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]})
     told = list(train(config, home, "run"))
     [note] = [event.message for event in told if isinstance(event, events.Note) and event.message.startswith("For 1s")]
@@ -262,7 +262,7 @@ def test_a_run_keeps_the_numbers_and_goes_on_by_them(
 def test_a_giant_to_begin_from_is_refused_before_it_is_built(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "first_model", lambda *_: pytest.fail("it was built"))
+    monkeypatch.setattr(calibrate, "first_model", lambda *_: pytest.fail("it was built"))
     config = tiny_config(
         model={"n_layer": 96, "n_embd": 8192},
         train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]},
@@ -275,7 +275,7 @@ def test_a_giant_to_begin_from_is_refused_before_it_is_built(
 def test_a_rehearsal_settles_on_what_the_run_would(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session.tuning, "timed", lambda *_: 1e-3)
+    monkeypatch.setattr(calibrate.autotune, "timed", lambda *_: 1e-3)
     config = tiny_config(train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]})
     found = rehearse(config, home, lambda: False)
     list(train(config, home, "run"))

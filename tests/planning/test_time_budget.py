@@ -7,26 +7,33 @@ import pytest
 
 from tinylm.config.schema import RunConfig, TrainConfig
 from tinylm.planning.schedule import plan
-from tinylm.planning.time_budget import EVALUATION_SHARE, PLAN_AGAIN_AT, Pace, affordable, is_short, window_seconds
-from tinylm.training.run_length import Length
+from tinylm.planning.time_budget import (
+    EVALUATION_SHARE,
+    PLAN_AGAIN_AT,
+    TimeBudget,
+    affordable,
+    is_short,
+    window_seconds,
+)
+from tinylm.training.run_length import RunLength
 
 
 def test_steps_that_are_left() -> None:
-    assert Pace(budget=100, step=1.0).steps_left(0) == 100
-    assert Pace(budget=100, step=1.0).steps_left(40) == 60
-    assert Pace(budget=100, step=0.5).steps_left(40) == 120
-    assert Pace(budget=100, step=1.0).steps_left(100) == 0
-    assert Pace(budget=100, step=1.0).steps_left(1000) == 0
+    assert TimeBudget(budget=100, step=1.0).steps_left(0) == 100
+    assert TimeBudget(budget=100, step=1.0).steps_left(40) == 60
+    assert TimeBudget(budget=100, step=0.5).steps_left(40) == 120
+    assert TimeBudget(budget=100, step=1.0).steps_left(100) == 0
+    assert TimeBudget(budget=100, step=1.0).steps_left(1000) == 0
 
 
 def test_the_closing_is_set_aside() -> None:
-    pace = Pace(budget=100, step=1.0, evaluation=2, closing_evaluation=10, sample=3, save=5)
+    pace = TimeBudget(budget=100, step=1.0, evaluation=2, closing_evaluation=10, sample=3, save=5)
     assert pace.closing == 20
     assert pace.steps_left(0) == 80
 
 
 def test_what_happens_between_steps_takes_its_share() -> None:
-    pace = Pace(budget=112, step=1.0, evaluation=2, sample=8, save=2)
+    pace = TimeBudget(budget=112, step=1.0, evaluation=2, sample=8, save=2)
     assert pace.steps_left(0) == 100
     assert pace.steps_left(0, eval_interval=2) == 50  # each step costs 1 + 2/2
     assert pace.steps_left(0, eval_interval=2, sample_interval=4) == 25  # 1 + 2/2 + 8/4
@@ -35,39 +42,39 @@ def test_what_happens_between_steps_takes_its_share() -> None:
 
 def test_a_plan_that_is_kept_uses_the_whole_time_and_no_more() -> None:
     """Steps, evaluations, samples and saves carried out as planned end within a step of the budget."""
-    pace = Pace(budget=500, step=0.25, evaluation=1.5, closing_evaluation=4, sample=2, save=0.5)
+    pace = TimeBudget(budget=500, step=0.25, evaluation=1.5, closing_evaluation=4, sample=2, save=0.5)
     steps = pace.steps_left(0, eval_interval=50, sample_interval=100, save_seconds=15)
     work = steps * 0.25 + steps / 50 * 1.5 + steps / 100 * 2
     assert work + work / 15 * 0.5 + pace.closing == pytest.approx(500, abs=0.5)
 
 
 def test_a_step_is_learnt_as_a_running_mean() -> None:
-    pace = Pace(budget=None, step=1.0)
+    pace = TimeBudget(budget=None, step=1.0)
     pace.stepped(2.0, 1)
     assert pace.step == pytest.approx(0.8 * 1 + 0.2 * 2)
-    many = Pace(budget=None, step=1.0)
+    many = TimeBudget(budget=None, step=1.0)
     many.stepped(20.0, 10)  # ten steps of 2 s
-    one_by_one = Pace(budget=None, step=1.0)
+    one_by_one = TimeBudget(budget=None, step=1.0)
     for _ in range(10):
         one_by_one.stepped(2.0, 1)
     assert many.step == pytest.approx(one_by_one.step)
 
 
 def test_many_steps_together_outweigh_a_wrong_guess() -> None:
-    pace = Pace(budget=None, step=100.0)
+    pace = TimeBudget(budget=None, step=100.0)
     pace.stepped(10_000.0, 10_000)
     assert pace.step < 3
 
 
 def test_it_is_over_when_another_step_would_end_further_beyond_than_before() -> None:
-    pace = Pace(budget=100, step=2.0, save=10)
+    pace = TimeBudget(budget=100, step=2.0, save=10)
     assert not pace.over(88.9)
     assert pace.over(89.1)
-    assert not Pace(budget=None, step=2.0).over(1e9)
+    assert not TimeBudget(budget=None, step=2.0).over(1e9)
 
 
 def test_planning_again_is_due_once_a_share() -> None:
-    pace = Pace(budget=100, step=1.0)
+    pace = TimeBudget(budget=100, step=1.0)
     assert not pace.due(0)
     times = [round(second * 0.5, 1) for second in range(201)]
     due = [second for second in times if pace.due(second)]
@@ -77,7 +84,7 @@ def test_planning_again_is_due_once_a_share() -> None:
 
 
 def test_shares_that_passed_together_are_one_occasion() -> None:
-    pace = Pace(budget=100, step=1.0)
+    pace = TimeBudget(budget=100, step=1.0)
     assert pace.due(60)
     assert not pace.due(60)
     assert not pace.due(69)
@@ -85,7 +92,7 @@ def test_shares_that_passed_together_are_one_occasion() -> None:
 
 
 def test_without_a_time_nothing_is_planned_again() -> None:
-    assert not Pace(budget=None, step=1.0).due(1e9)
+    assert not TimeBudget(budget=None, step=1.0).due(1e9)
 
 
 def test_shares_are_in_order_and_inside_the_time() -> None:
@@ -94,12 +101,12 @@ def test_shares_are_in_order_and_inside_the_time() -> None:
 
 
 def test_intervals_by_number() -> None:
-    assert Pace(budget=None, step=1.0).intervals(1000, 20, 10) == (50, 100)
-    assert Pace(budget=None, step=1.0).intervals(5, 20, 10) == (1, 1)
+    assert TimeBudget(budget=None, step=1.0).intervals(1000, 20, 10) == (50, 100)
+    assert TimeBudget(budget=None, step=1.0).intervals(5, 20, 10) == (1, 1)
 
 
 def test_costly_evaluations_and_samples_are_rarer() -> None:
-    pace = Pace(budget=None, step=1.0, evaluation=12, sample=12)
+    pace = TimeBudget(budget=None, step=1.0, evaluation=12, sample=12)
     evaluations, samples = pace.intervals(1000, 20, 10)
     assert evaluations == 12 / EVALUATION_SHARE == 300  # 12 s in each 300 s
     assert samples == 600
@@ -110,18 +117,18 @@ def test_a_plan_that_misses_its_time_is_noticed() -> None:
     config = RunConfig()
     clock = SimpleNamespace(seconds=lambda: elapsed)
     parts: Any = SimpleNamespace(clock=clock, config=config, state=SimpleNamespace(step=100))
-    length = Length.__new__(Length)
+    length = RunLength.__new__(RunLength)
     length._parts, length._planned_at, length.eval_interval, length.sample_interval = parts, 50.0, 1000, 1000
     length.plan = plan(config.train.phases, 140)
-    length.pace = Pace(budget=100.0, step=1.0)
+    length.pace = TimeBudget(budget=100.0, step=1.0)
     assert not length.misses(), "40 steps in 40 s fit"
-    length.pace = Pace(budget=100.0, step=0.5)
+    length.pace = TimeBudget(budget=100.0, step=0.5)
     assert length.misses(), "80 steps would fit: it would end after 80 s of 100"
-    length.pace = Pace(budget=100.0, step=2.0)
+    length.pace = TimeBudget(budget=100.0, step=2.0)
     assert length.misses(), "20 would fit"
     length._planned_at = 59.0
     assert not length.misses(), "a plan stands for a while"
-    length.pace, length._planned_at = Pace(budget=None, step=2.0), 50.0
+    length.pace, length._planned_at = TimeBudget(budget=None, step=2.0), 50.0
     assert not length.misses(), "no time budget, nothing to miss"
 
 
@@ -155,17 +162,20 @@ def test_a_run_is_short_by_its_time_alone(budget: str, short: bool) -> None:
 
 
 def test_held_out_text_without_end_leaves_time_to_train() -> None:
-    pace = Pace(budget=100, step=1.0, closing_evaluation=500)
+    pace = TimeBudget(budget=100, step=1.0, closing_evaluation=500)
     assert (pace.steps_left(0), pace.overrun) == (80, 480)
-    assert (Pace(budget=100, step=1.0, closing_evaluation=20).overrun, Pace(None, 1.0, 0.0, 500).overrun) == (0, 0)
-    assert Pace(budget=None, step=1.0, closing_evaluation=500).closing == 500
+    assert (
+        TimeBudget(budget=100, step=1.0, closing_evaluation=20).overrun,
+        TimeBudget(None, 1.0, 0.0, 500).overrun,
+    ) == (0, 0)
+    assert TimeBudget(budget=None, step=1.0, closing_evaluation=500).closing == 500
 
 
 @pytest.mark.parametrize("auto", [True, False])
 def test_evaluations_keep_their_distance_where_the_interval_changes(auto: bool) -> None:
     """60 steps apart at first; at step 200 the plan becomes longer, and they are 70 apart."""
     state = SimpleNamespace(step=0, evaluated_step=None, sampled_step=None)
-    length = Length.__new__(Length)
+    length = RunLength.__new__(RunLength)
     length._parts, length._auto = SimpleNamespace(state=state), (auto, auto)  # type: ignore[assignment]
     evaluated, sampled = [], []
     for step in range(1, 500):

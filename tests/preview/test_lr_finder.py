@@ -21,7 +21,7 @@ from tinylm.events import LrFound, LrTried, from_json, to_json
 from tinylm.planning import lr_range
 from tinylm.preview import lr_finder
 from tinylm.preview.scratch import Cancelled
-from tinylm.training import session
+from tinylm.training import build
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.step import Stepper
 
@@ -55,8 +55,8 @@ def test_the_steps_are_the_runs_own(home: Path, tiny_config: Configured) -> None
     config = tiny_config(model={"dropout": 0.1}, train={"grad_clip": 0.05, "accumulation_steps": 2})
     told = [event.loss for event in islice(lr_finder.find(config, home), 8) if isinstance(event, LrTried)]
     corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
-    batches = session.batches_of(config, corpus)[0]
-    model = session.first_model(config, corpus)
+    batches = build.batches_of(config, corpus)[0]
+    model = build.first_model(config, corpus)
     stepper = Stepper(config, model, Optimizer(model, config.train), "fp32")
     losses = [stepper.take(i + 1, lr_range.swept()[i], 0.1, *batches.draw(i)).tolist()[0] for i in range(8)]
     for i, loss in enumerate(told):

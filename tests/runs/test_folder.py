@@ -14,7 +14,8 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, RunError
 from tinylm.runs import folder
-from tinylm.runs.folder import Log, RunFolder, RunState
+from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.state import RunState
 
 STARTED = events.RunStarted("a", "/a", 1, "0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", False, None)
 FINISHED = events.Finished("budget", 2, 64, 9.0, 3.0, 2.0, 2.0, 2, 100.0, 50.0, "checkpoints/step-00000002")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tinylm import events, paths, wary
+from tinylm import events, files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
 from tinylm.runs import folder as runs
-from tinylm.runs import listing, log_ends
+from tinylm.runs import listing, log_ends, organise
 from tinylm.runs.folder import RunFolder
 
 STARTED = events.RunStarted("a", "/a", 1, "0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", False, None)
@@ -50,7 +50,7 @@ def saved(run: RunFolder, number: int, *pointers: str, **state: object) -> None:
         (run.checkpoints / pointer).write_text(f"{folder.name}\n")
 
 
-def only(home: Path) -> listing.Entry:
+def only(home: Path) -> listing.RunListing:
     [entry] = listing.entries(home)
     return entry
 
@@ -66,7 +66,7 @@ def test_a_finished_run(home: Path) -> None:
     entry = only(home)
     size = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
     assert size > 5000
-    assert entry == listing.Entry(
+    assert entry == listing.RunListing(
         run=run, name="a", status="finished", data="one.txt, stories", device="cuda", parameters=9, vocab_size=300,
         step=1000, steps=1000, tokens=32000, seconds=9.0, val_bpb=2.5, best_step=800, tokens_per_second=123.0,
         utc=STARTED.utc, bytes=size, note="", fault="",
@@ -130,7 +130,7 @@ def test_a_long_log_is_not_read_whole(home: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_each_run_is_looked_at_once_however_many_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
-    monkeypatch.setattr("tinylm.wary.opened", lambda path, open_=wary.opened: opened.append(path) or open_(path))
+    monkeypatch.setattr("tinylm.files.opened", lambda path, open_=files.opened: opened.append(path) or open_(path))
     counts = []
     for many in (5, 20):
         for number in range(many):
@@ -233,38 +233,38 @@ def notes(home: Path) -> Any:
 
 def test_a_note_stays_with_its_run(home: Path) -> None:
     run = made(home, "a")
-    listing.set_note(home, run, "größer als b")
+    organise.set_note(home, run, "größer als b")
     assert notes(home) == {"format": 1, "runs": {"a": {"note": "größer als b"}}}
     assert only(home).note == "größer als b"
-    run = listing.rename(home, run, "c")
+    run = organise.rename(home, run, "c")
     assert (only(home).name, only(home).note, only(home).run) == ("c", "größer als b", run)
-    listing.set_note(home, run, "")
+    organise.set_note(home, run, "")
     assert notes(home)["runs"] == {}
     assert only(home).note == ""
 
 
 def test_renaming_moves_the_folder(home: Path) -> None:
     run = made(home, "a", step(1))
-    renamed = listing.rename(home, run, "b")
+    renamed = organise.rename(home, run, "b")
     assert renamed.path == home / "runs" / "b"
     assert not run.path.exists()
     assert not renamed.is_locked()
     assert runs.open_run(home, "b").config() == RunConfig()
-    assert listing.rename(home, renamed, "b") == renamed
+    assert organise.rename(home, renamed, "b") == renamed
 
 
 def test_a_run_that_is_being_trained_is_only_shown_under_another_name(home: Path) -> None:
     run = made(home, "a", step(1))
     lock = run.lock()
     try:
-        assert listing.rename(home, run, "b") == run
+        assert organise.rename(home, run, "b") == run
     finally:
         lock.release()
     assert (only(home).name, only(home).run.name) == ("b", "a")
     other = made(home, "c")
     with pytest.raises(RunError, match="already"):
-        listing.rename(home, other, "b")
-    assert listing.rename(home, run, "b").name == "b"
+        organise.rename(home, other, "b")
+    assert organise.rename(home, run, "b").name == "b"
     assert notes(home)["runs"] == {}
 
 
@@ -276,7 +276,7 @@ def test_names_that_cannot_be_given(name: str, home: Path) -> None:
     for locked in (False, True):
         lock = run.lock() if locked else None
         with pytest.raises(RunError) as caught:
-            listing.rename(home, run, name)
+            organise.rename(home, run, name)
         assert caught.value.hint
         if lock:
             lock.release()
@@ -295,7 +295,7 @@ def test_notes_that_cannot_be_read_are_kept_aside(content: str, home: Path) -> N
         file.write_bytes(content.encode("utf-8", "surrogatepass"))
         assert only(home).note == ""
         assert not (home / f"notes.json.damaged{number}").exists()
-        listing.set_note(home, run, "new")
+        organise.set_note(home, run, "new")
         kept = (home / f"notes.json.damaged{number}").read_bytes()
         assert kept == content.encode("utf-8", "surrogatepass")
         assert only(home).note == "new"
@@ -305,7 +305,7 @@ def test_what_a_newer_version_noted_is_kept(home: Path) -> None:
     run = made(home, "a")
     table = {"format": 1, "tags": ["x"], "runs": {"a": {"colour": "red"}, "gone": {"note": "n"}}}
     (home / "notes.json").write_text(json.dumps(table))
-    listing.set_note(home, run, "n")
+    organise.set_note(home, run, "n")
     assert notes(home) == {**table, "runs": {"a": {"colour": "red", "note": "n"}, "gone": {"note": "n"}}}
 
 
@@ -314,14 +314,14 @@ def test_what_a_newer_version_noted_is_kept(home: Path) -> None:
 
 def test_thrown_away_and_brought_back(home: Path) -> None:
     run = made(home, "a", step(1))
-    listing.set_note(home, run, "mine")
+    organise.set_note(home, run, "mine")
     before = run.events_file.read_bytes()
-    binned = listing.discard(home, run)
+    binned = organise.discard(home, run)
     assert binned == home / "bin" / "a"
     assert listing.entries(home) == []
     made(home, "a")
     assert only(home).note == "", "a new run has the note of the one that was thrown away"
-    back = listing.restore(home, binned)
+    back = organise.restore(home, binned)
     assert back.path == home / "runs" / "a-2"
     assert back.events_file.read_bytes() == before
     assert {entry.name: entry.note for entry in listing.entries(home)} == {"a": "", "a-2": "mine"}
@@ -331,28 +331,28 @@ def test_thrown_away_and_brought_back(home: Path) -> None:
 def test_the_bin_keeps_all_of_a_name(home: Path) -> None:
     long = "x" * 64
     for _ in range(3):
-        listing.discard(home, made(home, long))
+        organise.discard(home, made(home, long))
     assert sorted(path.name for path in (home / "bin").iterdir()) == sorted([long, "x" * 62 + "-2", "x" * 62 + "-3"])
-    assert all(runs.check_name(listing.restore(home, path).name) for path in (home / "bin").iterdir())
+    assert all(runs.check_name(organise.restore(home, path).name) for path in (home / "bin").iterdir())
 
 
 def test_a_run_that_is_being_trained_is_not_thrown_away(home: Path) -> None:
     run = made(home, "a")
     lock = run.lock()
     with pytest.raises(RunError, match="trained"):
-        listing.discard(home, run)
+        organise.discard(home, run)
     lock.release()
     assert only_names(home) == {"a"}
-    listing.discard(home, run)
+    organise.discard(home, run)
     with pytest.raises(RunError, match="no run named a"):
-        listing.discard(home, run)
+        organise.discard(home, run)
 
 
 def test_only_what_is_in_the_bin_is_brought_back(home: Path) -> None:
     made(home, "a")
     for path in (home / "bin" / "none", paths.runs(home) / "a", home / "bin" / ".." / "runs" / "a"):
         with pytest.raises(RunError):
-            listing.restore(home, path)
+            organise.restore(home, path)
     assert only_names(home) == {"a"}
 
 
@@ -362,7 +362,7 @@ def test_a_refusal_of_the_disk_is_a_sentence(home: Path, monkeypatch: pytest.Mon
 
     run = made(home, "a")
     monkeypatch.setattr(Path, "rename", refuse)
-    for act in (lambda: listing.rename(home, run, "b"), lambda: listing.discard(home, run)):
+    for act in (lambda: organise.rename(home, run, "b"), lambda: organise.discard(home, run)):
         with pytest.raises(RunError, match="Permission denied"):
             act()
     assert not run.is_locked()

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from tests.native import code_in, copy, give, needs_compiler
-from tinylm import rivals
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TrainConfig
 from tinylm.events import Finished, Note, RunStarted, StepDone, Warned
@@ -22,6 +21,7 @@ from tinylm.kernels.compiler import Making
 from tinylm.kernels.train_pass import NativePass
 from tinylm.runs import checkpoint, folder
 from tinylm.training import backend
+from tinylm.training import backend as rivals
 from tinylm.training.backend import FAILED
 from tinylm.training.control import Control
 from tinylm.training.loop import resume, train
@@ -249,7 +249,7 @@ def test_whose_passes_are_faster_is_measured_once(
     torchs: float, ours: float, native: bool, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[bool] = []
-    really = rivals.torch_wins
+    really = backend.torch_wins
 
     def seconds(native: bool) -> float:
         measured.append(native)
@@ -258,7 +258,7 @@ def test_whose_passes_are_faster_is_measured_once(
     monkeypatch.setattr(rivals, "torch_wins", lambda *of: really(*of[:-1], seconds))
     config = config_of(tiny_config, compile="auto")
     first, second = (list(train(config, warm, name)) for name in ("one", "two"))
-    assert measured == [False, True] * rivals.GOES
+    assert measured == [False, True] * backend.GOES
     for told, said in ((first, "torch's own operations are faster here"), (second, "were faster here than our passes")):
         words = [event.message for event in told if isinstance(event, Note)]
         assert any("run compiled" in message for message in words) == native
@@ -268,7 +268,7 @@ def test_whose_passes_are_faster_is_measured_once(
     ]
     assert compiled == (["on", "on"] if native else ["off", "off"])
     list(train(config_of(tiny_config, compile="on"), warm, "wanted"))
-    assert len(measured) == 2 * rivals.GOES, "who asks for it gets it"
+    assert len(measured) == 2 * backend.GOES, "who asks for it gets it"
 
 
 @needs_compiler

@@ -14,8 +14,8 @@ from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.model.transformer import Transformer
 from tinylm.training import cuda_graph
-from tinylm.training.cuda_graph import WARM_UP, Leash, RecordedStep
-from tinylm.training.ema import Average
+from tinylm.training.cuda_graph import WARM_UP, GraphedStep, LaunchLimiter
+from tinylm.training.ema import WeightEMA
 from tinylm.training.loop import train
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.step import Stepper
@@ -28,7 +28,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 def stepper(config: RunConfig, place: str = "cpu") -> Stepper:
     model = Transformer(config.model, VOCAB, torch.Generator().manual_seed(0)).to(place)
-    average = Average(model, config.train.average) if config.train.average else None
+    average = WeightEMA(model, config.train.average) if config.train.average else None
     return Stepper(config, model, Optimizer(model, config.train), "fp32", average=average)
 
 
@@ -121,11 +121,11 @@ def test_the_first_steps_are_taken_as_they_are(tiny_config: Configured, monkeypa
     assert mine.recorded
     mine.recorded._taken_aside = 0
 
-    def aside(self: RecordedStep, work: Callable[[], Tensor]) -> Tensor:
+    def aside(self: GraphedStep, work: Callable[[], Tensor]) -> Tensor:
         self._taken_aside += 1
         return work()
 
-    monkeypatch.setattr(RecordedStep, "aside", aside)
+    monkeypatch.setattr(GraphedStep, "aside", aside)
     for number, step in enumerate(steps()):
         assert (record.count > 0) == (number > WARM_UP)
         torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=1e-5, atol=1e-6)
@@ -146,13 +146,13 @@ def test_python_waits_for_the_step_before_the_last_ones_and_no_other(monkeypatch
             done.append(f"waited for {self.number}")
 
     monkeypatch.setattr(cuda_graph.torch.cuda, "Event", Mark)
-    leash = Leash(torch.device("cuda"))
+    leash = LaunchLimiter(torch.device("cuda"))
     for _ in range(4):
         leash.stepped()
     assert done == [
         "launched 1", "launched 2", "launched 3", "waited for 1", "launched 4", "waited for 2"
     ]  # fmt: skip
-    Leash(torch.device("cpu")).stepped()
+    LaunchLimiter(torch.device("cpu")).stepped()
     assert Mark.made == 4, "on a CPU there is nobody to wait for"
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from tinylm.config.schema import RunConfig
 from tinylm.errors import DeviceError
 from tinylm.model.transformer import Transformer
-from tinylm.training import device_check, session
+from tinylm.training import device_check, setup
 
 Configured = Callable[..., RunConfig]
 
@@ -22,7 +22,7 @@ def _the_cpu_is_untested(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_a_device_that_computes_the_same_passes(home: Path, tiny_config: Configured, dropout: float) -> None:
-    session.start(tiny_config(model={"dropout": dropout}), home, "run").close()
+    setup.start(tiny_config(model={"dropout": dropout}), home, "run").close()
 
 
 @pytest.mark.parametrize("wrong", [lambda loss: loss * 1.1, lambda loss: loss * float("nan"), lambda loss: loss * loss])
@@ -38,7 +38,7 @@ def test_a_device_that_does_not_is_refused_and_nothing_is_left(
 
     monkeypatch.setattr(Transformer, "forward", only_the_first)
     with pytest.raises(DeviceError, match="computes something else than the CPU") as caught:
-        session.start(tiny_config(), home, "run")
+        setup.start(tiny_config(), home, "run")
     assert "--device cpu" in caught.value.hint
     assert not list((home / "runs").iterdir())
 
@@ -48,9 +48,9 @@ def test_tested_devices_are_taken_at_their_word(
 ) -> None:
     monkeypatch.setattr(device_check, "UNTESTED", ("mps",))
     monkeypatch.setattr(device_check, "eager_pass", lambda *_: pytest.fail("it was checked"))
-    session.start(tiny_config(), home, "run").close()
+    setup.start(tiny_config(), home, "run").close()
 
 
 @pytest.mark.skipif(not torch.backends.mps.is_available(), reason="needs Apple's MPS")
 def test_mps_computes_what_the_cpu_does(home: Path, tiny_config: Configured) -> None:
-    session.start(tiny_config(train={"device": "mps"}), home, "run").close()
+    setup.start(tiny_config(train={"device": "mps"}), home, "run").close()

@@ -19,18 +19,17 @@ from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.data.batches import Corpus, HeldOut
 from tinylm.errors import ConfigError, RunError
 from tinylm.events import EvalDone, Event, Finished, Sampled, StepDone
-from tinylm.hardware import device, memory
+from tinylm.hardware import device
 from tinylm.inference import generate
 from tinylm.inference.load import load_model
-from tinylm.measure import Measure
 from tinylm.model.transformer import Transformer
 from tinylm.preview.rehearsal import rehearse
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, STATE
 from tinylm.runs.folder import RunFolder
-from tinylm.training import loop, session
-from tinylm.training.ema import Average
-from tinylm.training.evaluate import Score, score
+from tinylm.training import loop, memory_check, setup
+from tinylm.training.ema import WeightEMA
+from tinylm.training.evaluate import Evaluator, Score, score
 from tinylm.training.loop import Control, resume, train
 from tinylm.training.session import Session
 
@@ -68,7 +67,7 @@ def move(model: Transformer, seed: int) -> dict[str, Tensor]:
 @pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
 def test_it_is_the_plain_loop_over_the_weights(share: float) -> None:
     model = build()
-    average, expected = Average(model, share), {name: value.double() for name, value in model.state_dict().items()}
+    average, expected = WeightEMA(model, share), {name: value.double() for name, value in model.state_dict().items()}
     for step in range(1, 30):
         for name, weight in move(model, step).items():
             expected[name] = expected[name] + (weight.double() - expected[name]) / (1 + share * (step - 1))
@@ -79,7 +78,7 @@ def test_it_is_the_plain_loop_over_the_weights(share: float) -> None:
 
 def test_a_share_of_one_is_the_mean_and_the_first_step_makes_the_average_its_weights() -> None:
     model = build()
-    average, seen = Average(model, 1.0), []
+    average, seen = WeightEMA(model, 1.0), []
     for step in range(1, 12):
         seen.append(move(model, step)["head.weight"])
         average.follow(step, GO)
@@ -95,7 +94,7 @@ def test_steps_count_by_a_power_of_their_number(share: float) -> None:
     counts = torch.zeros(steps)
     with torch.no_grad():
         for chosen in range(100, steps, 100):
-            average = Average(model, share)
+            average = WeightEMA(model, share)
             for step in range(1, steps + 1):
                 number[0] = float(step == chosen)
                 average.follow(step, GO)
@@ -108,7 +107,7 @@ def test_steps_count_by_a_power_of_their_number(share: float) -> None:
 
 def test_a_skipped_step_leaves_it_to_the_bit() -> None:
     model = build()
-    average = Average(model, 0.1)
+    average = WeightEMA(model, 0.1)
     for step in range(1, 4):
         move(model, step)
         average.follow(step, GO)
@@ -121,7 +120,7 @@ def test_a_skipped_step_leaves_it_to_the_bit() -> None:
 
 
 def test_a_step_that_is_not_finite_is_not_averaged(home: Path, tiny_config: Configured) -> None:
-    parts = session.start(config_of(tiny_config), home, "run")
+    parts = setup.start(config_of(tiny_config), home, "run")
     stepper, average = parts.stepper, parts.stepper.average
     assert average
     ids, targets = parts.batches[0].draw(0)
@@ -140,7 +139,7 @@ def test_a_step_that_is_not_finite_is_not_averaged(home: Path, tiny_config: Conf
 
 @pytest.fixture
 def parts(home: Path, tiny_config: Configured) -> Session:
-    parts = session.start(config_of(tiny_config), home, "run")
+    parts = setup.start(config_of(tiny_config), home, "run")
     parts.close()
     return parts
 
@@ -156,7 +155,7 @@ def test_an_evaluation_is_of_the_better_weights(averaged: bool, parts: Session) 
     assert parts.stepper.average
     trained, average = parts.model, parts.stepper.average.model
     spoil(trained if averaged else average)
-    measure = Measure(parts)
+    measure = Evaluator(parts)
     found = measure.along_the_way(parts.batches[0].stream)
     assert found.averaged == averaged
     assert found.other is not None
@@ -169,7 +168,7 @@ def test_an_evaluation_is_of_the_better_weights(averaged: bool, parts: Session) 
 
 
 def test_where_both_are_as_good_the_trained_ones_are_used(parts: Session) -> None:
-    found = Measure(parts).along_the_way(parts.batches[0].stream)
+    found = Evaluator(parts).along_the_way(parts.batches[0].stream)
     assert not found.averaged
     assert found.other == found.val
 
@@ -184,7 +183,7 @@ def test_without_held_out_text_the_trained_ones_are_used(home: Path, tiny_config
 
 
 def test_an_average_costs_the_held_out_half_again_and_planning_knows(parts: Session, tiny_config: Configured) -> None:
-    measure = Measure(parts)
+    measure = Evaluator(parts)
     some, whole = len(measure._some.starts), len(measure._all.starts)
     assert measure.windows == (2 * some, whole)
     passes: list[int] = []
@@ -360,7 +359,7 @@ def test_what_is_evaluated_at_the_end_of_a_run_that_was_saved_there_is_saved(
 @pytest.mark.parametrize("choice", ["averaged", "trained"])
 def test_a_rescue_takes_both_back(choice: str, whole: Callable[[str], RunFolder]) -> None:
     run = whole(choice)
-    parts = session.resume(run.config(), run)
+    parts = setup.resume(run.config(), run)
     assert parts.stepper.average
     found = checkpoint.load(checkpoint.find(run))
     logs = run.events_file.read_bytes()
@@ -443,14 +442,14 @@ def test_a_checkpoint_that_does_not_fit_the_setting_is_refused(
 def test_the_memory_of_another_copy_is_counted(tiny_config: Configured) -> None:
     plain, averaging = tiny_config(), tiny_config(train={"average": 0.1})
     weights = 4 * Transformer(plain.model, 300).n_parameters()
-    memory.refuse_giants(plain, 300, 4 * weights)
-    memory.refuse_giants(averaging, 300, 5 * weights)
+    memory_check.refuse_giants(plain, 300, 4 * weights)
+    memory_check.refuse_giants(averaging, 300, 5 * weights)
     with pytest.raises(ConfigError, match="needs"):
-        memory.refuse_giants(averaging, 300, 5 * weights - 1)
-    needed = 5 * weights + 2 * memory._window_bytes(plain.model, 300)
-    memory.refuse_too_large(averaging, 300, 2, needed)
+        memory_check.refuse_giants(averaging, 300, 5 * weights - 1)
+    needed = 5 * weights + 2 * memory_check._window_bytes(plain.model, 300)
+    memory_check.refuse_too_large(averaging, 300, 2, needed)
     with pytest.raises(ConfigError, match="needs"):
-        memory.refuse_too_large(averaging, 300, 2, needed - 1)
+        memory_check.refuse_too_large(averaging, 300, 2, needed - 1)
 
 
 def test_a_rehearsal_tells_the_room_that_checkpoints_take(

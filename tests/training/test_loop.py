@@ -39,15 +39,15 @@ from tinylm.events import (
     Warned,
 )
 from tinylm.inference import generate
-from tinylm.measure import Measure
 from tinylm.model.transformer import Transformer
 from tinylm.planning.schedule import plan
-from tinylm.planning.time_budget import Pace
+from tinylm.planning.time_budget import TimeBudget
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
-from tinylm.training import clock, loop, session
+from tinylm.training import clock, loop, setup
 from tinylm.training import optimizer as optim
 from tinylm.training.control import Control
+from tinylm.training.evaluate import Evaluator
 from tinylm.training.loop import Training, resume, train
 
 Configured = Callable[..., RunConfig]
@@ -221,7 +221,7 @@ def test_numbers_of_the_steps(short: Told) -> None:
 
 def test_the_first_step_against_plain_torch(home: Path, tiny_config: Configured) -> None:
     told = tell(tiny_config(train={"grad_clip": 0.0}), home)
-    parts = session.resume(told.run.config(), told.run)
+    parts = setup.resume(told.run.config(), told.run)
     try:
         ids, targets = parts.batches[0].draw(0)
     finally:
@@ -428,7 +428,7 @@ def test_a_short_time_is_not_eaten_by_measuring(
     assert any(f"looks at {config.train.eval_iters:,} batches" in note.message for note in told.of(Note))
     assert not any("more than the time given" in note.message for note in told.of(Note))
 
-    monkeypatch.setattr(Measure, "windows", property(lambda _: (2, 10**9)))
+    monkeypatch.setattr(Evaluator, "windows", property(lambda _: (2, 10**9)))
     told = tell(tiny_config(train={"phases": [{"share": 1.0}], "budget": "2s"}), home, "slow")
     assert any("more than the time given" in note.message for note in told.of(Note))
     assert told.events[-1].step > 1, "nothing was left to train in"
@@ -438,8 +438,8 @@ def test_planning_again_never_leads_back(home: Path, tiny_config: Configured, mo
     # 20 steps at first, 10 of each phase; at step 14 the machine turns out to be twice as fast, at 18 half as fast.
     calls = count(1)
     left = iter([20, 26, 4])
-    monkeypatch.setattr(Pace, "due", lambda *_: next(calls) in (14, 18))
-    monkeypatch.setattr(Pace, "steps_left", lambda *_: next(left))
+    monkeypatch.setattr(TimeBudget, "due", lambda *_: next(calls) in (14, 18))
+    monkeypatch.setattr(TimeBudget, "steps_left", lambda *_: next(left))
     drawn: list[tuple[int, int]] = []
     draw = Batches.draw
 

@@ -15,6 +15,7 @@ from tinylm.events import Failed, StepDone, Warned
 from tinylm.hardware import memory
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint, folder
+from tinylm.training import memory_check
 from tinylm.training.loop import resume, train
 
 Configured = Callable[..., RunConfig]
@@ -50,7 +51,7 @@ def test_a_step_that_does_not_fit_is_done_in_smaller_passes(
 ) -> None:
     config = tiny_config(train={"threads": 1, "batch_size": 5})  # the rehearsal is smaller than a step and fits
     whole = [event for event in train(config, home, "whole") if isinstance(event, StepDone)]
-    monkeypatch.setattr("tinylm.training.session.REHEARSAL_TOKENS", 32)
+    monkeypatch.setattr("tinylm.training.calibrate.REHEARSAL_TOKENS", 32)
     with pytest.MonkeyPatch.context() as patch:
         tried = run_out(patch, 2, error)
         told = list(train(config, home, "parts"))
@@ -68,7 +69,7 @@ def test_a_step_that_does_not_fit_is_done_in_smaller_passes(
 
 def test_a_resumed_run_keeps_to_what_fits(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tiny_config(train={"threads": 1, "batch_size": 4})
-    monkeypatch.setattr("tinylm.training.session.REHEARSAL_TOKENS", 32)
+    monkeypatch.setattr("tinylm.training.calibrate.REHEARSAL_TOKENS", 32)
     tried = run_out(monkeypatch, 2, MemoryError)
     list(train(config, home, "run"))
     run, more = folder.open_run(home, "run"), tiny_config(train={"threads": 1, "batch_size": 4, "budget": "24 steps"})
@@ -139,5 +140,5 @@ def test_the_estimate_says_rather_too_little(tiny_config: Configured) -> None:
     ids = torch.zeros(4, config.model.block_size, dtype=torch.long)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         model(ids, ids)
-    assert 0.2 < 4 * memory._window_bytes(config.model, 300) / sum(kept.values()) < 1.2
-    assert math.isfinite(memory._window_bytes(config.model, 300))
+    assert 0.2 < 4 * memory_check._window_bytes(config.model, 300) / sum(kept.values()) < 1.2
+    assert math.isfinite(memory_check._window_bytes(config.model, 300))

@@ -18,15 +18,15 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import DivergedError
 from tinylm.events import CheckpointSaved, EvalDone, Event, Failed, Finished, Planned, Rescued, StepDone, Warned
-from tinylm.measure import Evaluation, Measure
 from tinylm.model.transformer import Transformer
 from tinylm.planning.schedule import plan
 from tinylm.runs import checkpoint
 from tinylm.runs import folder as runs
 from tinylm.runs.checkpoint import TrainState
-from tinylm.runs.folder import RunFolder, RunState
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.state import RunState
 from tinylm.training import loop, stability
-from tinylm.training.evaluate import Score
+from tinylm.training.evaluate import Evaluation, Evaluator, Score
 from tinylm.training.loop import Training, resume, train
 
 Configured = Callable[..., RunConfig]
@@ -417,11 +417,11 @@ def test_the_command_line_exits_with_3(
 def score_held_out(monkeypatch: pytest.MonkeyPatch, held_out: list[float], training: list[float]) -> None:
     """Let evaluations measure these losses, one at every second step."""
 
-    def scripted(self: Measure, *_: object) -> Evaluation:
+    def scripted(self: Evaluator, *_: object) -> Evaluation:
         place = self._parts.state.step // 2 - 1
         return Evaluation(Score(training[place], 1, 1), Score(held_out[place], 1, 1))
 
-    monkeypatch.setattr(Measure, "along_the_way", scripted)
+    monkeypatch.setattr(Evaluator, "along_the_way", scripted)
 
 
 FALLING = [9.0 - number for number in range(9)] + [0.5]

@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 
 from tinylm.config.schema import RunConfig
-from tinylm.measure import Measure
 from tinylm.model.transformer import Transformer
-from tinylm.training import session
+from tinylm.training import setup
+from tinylm.training.evaluate import Evaluator
 from tinylm.training.session import Session
 
 
 @pytest.fixture
 def parts(home: Path, tiny_config: Callable[..., RunConfig]) -> Iterator[Session]:
-    parts = session.start(tiny_config(), home, "run")
+    parts = setup.start(tiny_config(), home, "run")
     yield parts
     parts.close()
 
 
 def test_what_the_end_will_take_is_known_from_the_way(parts: Session) -> None:
-    measure = Measure(parts)
+    measure = Evaluator(parts)
     some, whole = measure.windows
     assert 0 < some < whole
     assert measure.closing_seconds == 0
@@ -29,7 +29,7 @@ def test_what_the_end_will_take_is_known_from_the_way(parts: Session) -> None:
 
 
 def test_the_same_windows_each_time(parts: Session) -> None:
-    first, again = (Measure(parts).along_the_way(parts.batches[0].stream) for _ in range(2))
+    first, again = (Evaluator(parts).along_the_way(parts.batches[0].stream) for _ in range(2))
     assert first == again
     assert first.train != first.val
 
@@ -38,8 +38,8 @@ def test_the_same_windows_each_time(parts: Session) -> None:
 def test_what_was_measured_at_this_step_is_not_measured_again(
     eval_iters: int, home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = session.start(tiny_config(train={"eval_iters": eval_iters}), home, "run")
-    measure = Measure(parts)
+    parts = setup.start(tiny_config(train={"eval_iters": eval_iters}), home, "run")
+    measure = Evaluator(parts)
     held_out = measure.along_the_way(parts.batches[0].stream).val
     passes: list[object] = []
     losses = Transformer.losses

@@ -13,7 +13,7 @@ from tinylm.events import Note, StepDone
 from tinylm.preview.rehearsal import rehearse
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
-from tinylm.training import loop, session
+from tinylm.training import loop, setup
 from tinylm.training.loop import resume, train
 from tinylm.training.weight_decay import weight_decay
 
@@ -59,7 +59,7 @@ def test_the_number_by_hand_on_a_known_stream(home: Path, tmp_path: Path, tiny_c
         data={"sources": [str(text)], "val_fraction": 0.0},
         train={"phases": TWO_PHASES, "decay_epochs": 2.0},
     )
-    parts = session.start(config, home, "run")
+    parts = setup.start(config, home, "run")
     parts.close()
     assert parts.corpus.train_tokens == 6402
     steps = 2.0 * (50 + 2 / 128)
@@ -71,7 +71,7 @@ def test_the_number_by_hand_on_a_known_stream(home: Path, tmp_path: Path, tiny_c
 def test_it_trains_as_with_that_number(home: Path, tiny_config: Configured) -> None:
     told = list(train(tiny_config(train={"decay_epochs": 1.5}), home, "told"))
     [note] = [event.message for event in told if isinstance(event, Note) and "remember" in event.message]
-    parts = session.resume(folder.open_run(home, "told").config(), folder.open_run(home, "told"))
+    parts = setup.resume(folder.open_run(home, "told").config(), folder.open_run(home, "told"))
     parts.close()
     [number] = parts.weight_decays
     assert f"weight decay is {number:.4g}." in note

@@ -18,7 +18,7 @@ from tests.tui.test_app import drive, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
-from tinylm.runs import folder, listing
+from tinylm.runs import folder, organise
 from tinylm.runs.notes import Notes
 from tui.app import StudioApp
 from tui.engine import Engine
@@ -101,9 +101,9 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
                 await two.pause(0.1)
                 assert told in screen.sentence()
             with pytest.raises(RunError, match="another process"):  # where the list was made before they began
-                listing.discard(home, theirs)
-            listing.set_note(home, theirs, "hers")
-            listing.set_note(home, old, "his")
+                organise.discard(home, theirs)
+            organise.set_note(home, theirs, "hers")
+            organise.set_note(home, old, "his")
             await until(two, lambda: len(Notes(home).runs) == 2)
             assert Notes(home).runs == {theirs.name: {"note": "hers"}, "old": {"note": "his"}}
 

@@ -15,7 +15,7 @@ from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.errors import ConfigError
 from tinylm.hardware import device
 from tinylm.hardware.device import Precision
-from tinylm.training.step import windows_in_a_pass
+from tinylm.training.step import micro_batch_size
 
 
 def gemma(model: ModelConfig, vocab_size: int) -> Any:
@@ -54,7 +54,7 @@ class HuggingFace:
 
     def __init__(self, config: RunConfig, vocab_size: int, precision: Precision) -> None:
         self._place = device.choose_device(config.train.device)
-        self._precision, self._rows = precision, windows_in_a_pass(config, self._place)
+        self._precision, self._rows = precision, micro_batch_size(config, self._place)
         self._model = gemma(config.model, vocab_size).to(self._place)
         self._fast: Any = torch.compile(self._model, dynamic=False)
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-5, fused=True)

@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 
 from tinylm.bench.rows import Row
-from tinylm.cli import doctor, headless
+from tinylm.config import flags
 from tinylm.events import LrFound
 from tinylm.preview import lr_finder
+from tinylm.training import calibrate
 
 MEASURE_SECONDS = 1.0
 """How long threads are measured for."""
@@ -28,9 +29,9 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     Of the last two, a row that has nothing to say is left out. Texts are prepared in the cache of `home`, and nothing
     else is written there.
     """
-    config = headless.configuration(options, home, None)
+    config = flags.configuration(options, home, None)
     if config.train.threads == "auto":  # torch's own number can be ten times slower than the best
-        threads, _ = doctor.threads(config.model, MEASURE_SECONDS)
+        threads, _ = calibrate.threads(config.model, MEASURE_SECONDS)
         torch.set_num_threads(threads)
     for event in lr_finder.find(config, home, limit=math.inf):
         if not isinstance(event, LrFound):

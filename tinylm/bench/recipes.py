@@ -30,8 +30,7 @@ import torch
 
 from tinylm import __version__, files, paths
 from tinylm.bench.rows import Row
-from tinylm.cli import headless
-from tinylm.config import resolve
+from tinylm.config import flags, resolve
 from tinylm.config.schema import Budget, RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.events import DataPrepared, Finished
@@ -126,7 +125,7 @@ def _seeds(recipes: Iterable[RunConfig]) -> int:
 
 
 def _configuration(options: Namespace, home: Path, name: str) -> RunConfig:
-    return headless.configuration(Namespace(**{**vars(options), "preset": name}), home, None)
+    return flags.configuration(Namespace(**{**vars(options), "preset": name}), home, None)
 
 
 def _trained(config: RunConfig, home: Path) -> tuple[Finished, dict[str, float]]:

@@ -26,13 +26,12 @@ from pathlib import Path
 
 from tinylm.bench.pairs import seconds, told_in_pairs
 from tinylm.bench.rows import Row
-from tinylm.cli import headless
-from tinylm.config import resolve
+from tinylm.config import flags, resolve
 from tinylm.config.schema import STORIES, RunConfig, TokenizerConfig
 from tinylm.corpus.baselines import baselines
 from tinylm.corpus.reading import fingerprint
 from tinylm.corpus.split import Piece
-from tinylm.corpus.spool import Spool, Stretch
+from tinylm.corpus.spool import Spool, TextSpan
 from tinylm.data import encode
 from tinylm.data.prepare import divided, groups_of, learnt, prepare
 from tinylm.data.tokenizer import GPT4_SPLIT, Tokenizer, training_blocks
@@ -45,7 +44,7 @@ LARGE = 50_000_000
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     """The rows, as they come; DataError where the text cannot be used."""
-    config = resolve.absolute_sources(headless.configuration(options, home, None))
+    config = resolve.absolute_sources(flags.configuration(options, home, None))
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder, Spool(Path(folder)) as spool:
         work = _Work(config, Path(folder), _pieces(config, spool))
         yield Row("tokenize.text", round(work.megabytes, 3), "MB")
@@ -166,6 +165,6 @@ class _Work:
             show_progress=False,
         )
         model.train_from_iterator(training_blocks(text.blocks() for text in self._train), trainer)
-        texts: list[Stretch] = [*self._train, *self._held_out]
+        texts: list[TextSpan] = [*self._train, *self._held_out]
         for encoding in model.encode_batch_fast(list(training_blocks(text.blocks() for text in texts))):
             assert encoding.ids

@@ -17,8 +17,7 @@ import torch
 from tinylm.bench import limits
 from tinylm.bench.pairs import in_pairs, seconds
 from tinylm.bench.rows import Row
-from tinylm.cli import headless
-from tinylm.config import resolve
+from tinylm.config import flags, resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError
 from tinylm.hardware import device
@@ -40,7 +39,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     """Measure the preset `seed`, or what the flags say; about four minutes."""
     if options.preset is None and options.config is None:
         options.preset = "seed"
-    config = resolve.with_values(headless.configuration(options, home, None), train={"compile": "off"})
+    config = resolve.with_values(flags.configuration(options, home, None), train={"compile": "off"})
     place = device.choose_device(config.train.device)
     vocab_size = {"bpe": config.tokenizer.vocab_size, "char": 100, "byte": 257}[config.tokenizer.kind]
     steps = 1 if place.type == "cpu" else GPU_STEPS

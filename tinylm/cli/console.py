@@ -3,9 +3,7 @@
 import math
 import sys
 import time
-import unicodedata
 from itertools import pairwise
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,11 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tinylm import events, paths
+from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.events import Event
-from tinylm.runs import report
-from tinylm.runs.folder import RunState
+from tinylm.runs.report import left, opening, prepared, preparing, progress, summary
+from tinylm.runs.state import RunState
+from tinylm.words import number, printable
 
 PLAIN_SECONDS = 10.0
 """Between lines of progress where there is no terminal to redraw."""
@@ -170,9 +169,9 @@ class Live:
             f"{left(state)} left",
         )
         numbers = Text.assemble(
-            ("loss ", "dim"), _number(last.loss, ".3f"), (" nats/token ", "dim"),
+            ("loss ", "dim"), number(last.loss, ".3f"), (" nats/token ", "dim"),
             (spark(self._losses.means, 24), "cyan"),
-            ("   held out ", "dim"), (f"{_number(state.evals[-1].val_bpb if state.evals else None, '.3f')}", "bold"),
+            ("   held out ", "dim"), (f"{number(state.evals[-1].val_bpb if state.evals else None, '.3f')}", "bold"),
             (" bits/byte", "dim"), f"   {last.tokens_per_second:,.0f}", (" tokens/s", "dim"),
         )  # fmt: skip
         parts: list[Table | Text | Panel] = [bar, numbers]
@@ -187,85 +186,6 @@ class Live:
         return Group(*parts)
 
 
-def preparing(config: RunConfig) -> str:
-    """What happens before the first event."""
-    return f"Reading {', '.join(config.data.sources)} and measuring this machine …"
-
-
-def opening(event: events.RunStarted) -> str:
-    """A run's first sentence."""
-    begun = f", going on from step {event.resumed_from:,}" if event.resumed_from else ""
-    threads = "1 thread" if event.threads == 1 else f"{event.threads} threads"
-    return (
-        f"Run {event.run}: {event.parameters:,} parameters on {event.machine} "
-        f"({threads}, {event.precision}{', compiled' if event.compiled else ''}){begun}."
-    )
-
-
-def prepared(event: events.DataPrepared) -> str:
-    """What there is to learn from."""
-    return (
-        f"{event.bytes / 1e6:.2f} MB of text are {event.tokens:,} tokens out of {event.vocab_size:,} different ones; "
-        f"{event.val_tokens:,} of them are held out."
-    )
-
-
-def progress(state: RunState) -> str:
-    """Where a run is, in one sentence."""
-    last = state.steps[-1]
-    held_out = f"held-out {_number(state.evals[-1].val_bpb, '.3f')} bits per byte, " if state.evals else ""
-    steps = state.plan.steps if state.plan else last.step
-    return (
-        f"Step {last.step:,} of {steps:,} ({state.fraction:.0%}), loss {_number(last.loss, '.3f')} nats per token, "
-        f"{held_out}{last.tokens_per_second:,.0f} tokens per second, {left(state)} left."
-    )
-
-
-def summary(state: RunState) -> str:
-    """What came of a run: how good, how long, where it lies, and what to do next."""
-    started, finished, data = state.started, state.finished, state.data
-    assert started
-    assert finished
-    baselines = data.baselines if data else {}
-    where = paths.flag(Path(started.dir).parent.parent)  # HOME/runs/NAME
-    lines = [
-        f"Trained {finished.step:,} steps on {finished.tokens:,} tokens in {duration(finished.seconds)}"
-        f" ({finished.tokens_per_second:,.0f} tokens per second).",
-        report.verdict(finished.val_bpb, baselines),
-    ]
-    if state.sample:
-        written = (state.sample.prompt + state.sample.text).strip()
-        lines += ["", "It writes:", "", *(f"    {line}" for line in written.splitlines()), ""]
-    if finished.reason == "early_stop" and finished.best_step is not None:
-        lines.append(f"It ended early: nothing was better than step {finished.best_step:,}, whose checkpoint is kept.")
-    if finished.reason == "stopped":
-        lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}{where}")
-    lines.append(f"The run is in {started.dir}")
-    lines.append(f'Talk to it: tinylm-studio --generate "" --run {started.run}{where}')
-    return printable("\n".join(lines))
-
-
-def left(state: RunState) -> str:
-    """How long a run will still take, from its last minute's speed or from its time budget."""
-    if not state.plan or not state.steps:
-        return "?"
-    if state.plan.seconds:
-        return duration(max(0.0, state.plan.seconds - state.steps[-1].seconds))
-    last = state.steps[-1]
-    recent = [step for step in state.steps[-200:] if step.seconds > last.seconds - 60]
-    if len(recent) < 2 or last.step <= recent[0].step:
-        return "?"
-    each = (last.seconds - recent[0].seconds) / (last.step - recent[0].step)
-    return duration(each * (state.plan.steps - last.step))
-
-
-def duration(seconds: float) -> str:
-    """`1:04` or `2:03:04`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def spark(values: list[float], width: int) -> str:
     """A line of blocks: the means of `width` equal parts of `values`, between their lowest and highest."""
     if len(values) < 2:
@@ -275,15 +195,3 @@ def spark(values: list[float], width: int) -> str:
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(cuts)]
     low, span = min(means), max(means) - min(means) or 1.0
     return "".join(SPARKS[min(7, int((mean - low) / span * 8))] for mean in means)
-
-
-def printable(text: str) -> str:
-    """`text` without what could steer a terminal: control characters, but line ends and tabs, become U+FFFD."""
-    return "".join(
-        character if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs") else "\ufffd"
-        for character in text
-    )
-
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)

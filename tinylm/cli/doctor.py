@@ -1,6 +1,5 @@
 """What this machine has, what would be chosen on it, and why: `--doctor`."""
 
-import ctypes
 import platform
 import shutil
 from dataclasses import dataclass
@@ -10,15 +9,12 @@ from pathlib import Path
 import torch
 
 from tinylm import __version__
-from tinylm.config.schema import ModelConfig, RunConfig
+from tinylm.config.schema import RunConfig
 from tinylm.hardware import autotune, device, malloc
 from tinylm.hardware.device import Precision
 from tinylm.kernels import train_pass
-from tinylm.model.transformer import Transformer
 from tinylm.runs import folder
-
-ROWS, VOCABULARY = 4, 2048
-"""The forward and backward pass that is timed: at least so many windows, and one for each core."""
+from tinylm.training.calibrate import _speeds
 
 
 @dataclass(frozen=True)
@@ -27,23 +23,6 @@ class Findings:
 
     values: dict[str, object]
     sentences: list[str]
-
-
-def threads(config: ModelConfig, limit: float = device.MEASURE_SECONDS) -> tuple[int, dict[int, int]]:
-    """The thread count at which a model of this shape trains fastest on the CPU, and tokens per second by count."""
-    speeds = {count: speed for (_, count), speed in _speeds(config, ["fp32"], limit, None).items()}
-    return max(speeds, key=lambda count: speeds[count]), speeds
-
-
-def _speeds(
-    config: ModelConfig, precisions: list[Precision], limit: float, code: ctypes.CDLL | None
-) -> dict[tuple[Precision, int], int]:
-    """Training tokens per second on the CPU, by precision and threads, of a small pass: by our own code, or eager."""
-    model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0))
-    ids = torch.zeros(max(ROWS, device.cores()), config.block_size, dtype=torch.int64)
-    work = train_pass.rehearsal(code, model, ids, ids, None)
-    seconds = autotune.measure(work, precisions, limit=limit)
-    return {which: round(ids.numel() / took) for which, took in sorted(seconds.items())}
 
 
 def examine(home: Path) -> Findings:

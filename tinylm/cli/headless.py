@@ -18,8 +18,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tinylm import words
 from tinylm.cli import console
 from tinylm.config import resolve
+from tinylm.config.flags import configuration
 from tinylm.config.schema import Budget, RunConfig, SampleConfig
 from tinylm.errors import ConfigError, RunError
 from tinylm.runs import folder as runs
@@ -58,7 +60,7 @@ def train(options: argparse.Namespace, home: Path) -> int:
     """Train, or go on training; events to stdout as JSON, or progress to stderr and a summary to stdout."""
     show = console.Json() if options.json else console.Plain() if _plain(options) else console.Live()
     folder = runs.open_run(home, options.run) if options.resume else None
-    config = configuration(options, home, folder)
+    config = configuration(options, home, folder.config() if folder is not None else None)
     if folder is None:
         if options.run is not None:
             runs.check_free(home, options.run)
@@ -106,61 +108,6 @@ def mute() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def configuration(options: argparse.Namespace, home: Path, folder: RunFolder | None) -> RunConfig:
-    """The settings that the flags ask for: flag over --set over --config over preset (or run) over defaults."""
-    table: resolve.Table = RunConfig().model_dump()
-    given = resolve.read_toml(Path(options.config)) if options.config else {}
-    preset = options.preset
-    if folder is not None:
-        table = folder.config().model_dump()
-    elif preset is None:
-        # A configuration that names its preset stands on it; a whole one, from a run folder, also where it is gone.
-        preset = given.get("preset") or "quick"
-        preset = preset if preset in resolve.presets(home) or not given else None
-    if preset is not None:
-        table = resolve.merge(table, resolve.read_preset(str(preset), home))
-    table = resolve.merge(table, given)
-    chosen = [*resolve.named(given), *(assignment.partition("=")[0].strip() for assignment in options.set)]
-    if "train.fit" not in chosen and any(map(resolve.is_fitted, chosen)):
-        table = resolve.put(table, ["train", "fit"], False)  # whoever chooses one of the numbers chooses them all
-    if options.preset:
-        table = resolve.put(table, ["preset"], options.preset)
-    if options.data:  # weights belong to the texts that they were given for
-        table = resolve.put(table, ["data", "weights"], None)
-    for assignment in options.set:
-        table = resolve.assign(table, assignment)
-    flags: dict[str, object] = {
-        "train.device": options.device,
-        "train.seed": options.seed,
-        "train.budget": _budget(options),
-        "data.sources": options.data,
-    }
-    for name, value in flags.items():
-        if value is not None:
-            table = resolve.put(table, name.split("."), value)
-    config = resolve.validate(table)
-    return resolve.resumed(folder.config(), config) if folder is not None else config
-
-
-def _budget(options: argparse.Namespace) -> str | None:
-    """The budget that --time, --steps or --epochs gives; ConfigError names the flag where it cannot be read."""
-    for flag, value, unit in (
-        ("time", options.time, ""),
-        ("steps", options.steps, " steps"),
-        ("epochs", options.epochs, " epochs"),
-    ):
-        if value is None:
-            continue
-        try:
-            Budget.parse(f"{value}{unit}")
-        except ValueError as error:
-            raise ConfigError(
-                f"--{flag} {value} is no length: {error}.", "Write --time 2m, --steps 500 or --epochs 3."
-            ) from None
-        return f"{value}{unit}"
-    return None
 
 
 def _nothing_left(folder: RunFolder, config: RunConfig) -> bool:
@@ -247,7 +194,7 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     model, tokenizer = load.load_model(folder, options.checkpoint or "best", options.device or "cpu")
     load.settle_threads(model)
     pieces = writing.write(model, tokenizer, prompt, sampling)
-    clean = console.printable if sys.stdout.isatty() else str
+    clean = words.printable if sys.stdout.isatty() else str
     print(clean(prompt), end="", flush=True)
     for piece in pieces:
         print(clean(piece), end="", flush=True)
@@ -285,7 +232,7 @@ def list_runs(options: argparse.Namespace, home: Path) -> int:
             for name, form in (("parameters", ",d"), ("step", ",d"), ("val_bpb", ".3f"), ("tokens_per_second", ",.0f"))
         ]
         when = datetime.fromisoformat(str(row["utc"])).astimezone().strftime("%Y-%m-%d %H:%M") if row["utc"] else ""
-        table.add_row(*(Text(console.printable(str(row[name]))) for name in ("run", "state", "data")), *numbers, when)
+        table.add_row(*(Text(words.printable(str(row[name]))) for name in ("run", "state", "data")), *numbers, when)
     # Drawn first and then printed, so that a reader that goes away is our own business and not the library's.
     canvas = Console(file=io.StringIO(), width=None if sys.stdout.isatty() else 160, force_terminal=sys.stdout.isatty())
     with canvas.capture() as drawn:

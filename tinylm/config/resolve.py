@@ -12,7 +12,7 @@ from typing import Any, cast
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from tinylm import paths, wary
+from tinylm import files, paths
 from tinylm.config.schema import FITTED, FORMAT, STORIES, Phase, RunConfig
 from tinylm.errors import ConfigError
 
@@ -50,7 +50,7 @@ def validate(table: Mapping[str, Any]) -> RunConfig:
 def read_toml(path: Path) -> Table:
     """The table in a TOML file; ConfigError says why it cannot be read."""
     try:
-        return parse_toml(wary.read(path, MOST_BYTES).decode("utf-8-sig"))
+        return parse_toml(files.read(path, MOST_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"There is no configuration file {path}.", "Check the path.") from None
     except OSError as error:
@@ -87,7 +87,7 @@ def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
 
     A run folder may come from a stranger: RunError where it holds links or devices (`wary.check_folder`).
     """
-    wary.check_folder(path.parent)
+    files.check_folder(path.parent)
     table = read_toml(path)
     unknown: list[str] = []
     if isinstance(table.get("format"), int) and table["format"] > FORMAT:

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tinylm.corpus.spool import Stretch
+from tinylm.corpus.spool import TextSpan
 
 MOST_COMPRESSED = 1 << 24
 """Bytes of held-out text that gzip and xz are asked about: xz takes ten times as much memory, and a second for 2 MB."""
@@ -27,7 +27,7 @@ _DENSE = 1 << 23  # more possible n-grams than this are counted by sorting inste
 
 _Codes = npt.NDArray[np.unsignedinteger]
 _Integers = npt.NDArray[np.int64]
-Texts = Sequence[Stretch]
+Texts = Sequence[TextSpan]
 
 
 def baselines(train: Texts, held_out: Texts) -> dict[str, float]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from tinylm.config.schema import DataConfig
+from tinylm.corpus import sources
 from tinylm.corpus.blocks import whole_lines
-from tinylm.corpus.spool import Spool, Stretch
-from tinylm.data import prepare
+from tinylm.corpus.spool import Spool, TextSpan
 
 MOST_EXCERPTS = 40
 
@@ -42,7 +42,7 @@ def profile(data: DataConfig, size: int = 1200) -> Profile:
     Each text counts once, whatever its weight. DataError where a text cannot be used.
     """
     with Spool() as spool:
-        reading = prepare.read(data.sources, data, spool)
+        reading = sources.read(data.sources, data, spool)
         documents = [document for text in reading.texts for document in text.documents]
         return Profile(
             documents=len(documents),
@@ -55,7 +55,7 @@ def profile(data: DataConfig, size: int = 1200) -> Profile:
         )
 
 
-def _repeated_lines(documents: Iterable[Stretch]) -> float:
+def _repeated_lines(documents: Iterable[TextSpan]) -> float:
     """See `Profile`; where there are more than MOST_LINES different ones, those with certain hashes speak for all."""
     seen: set[int] = set()  # their hashes, which take less room than the lines
     mask = characters = repeated = 0
@@ -72,7 +72,7 @@ def _repeated_lines(documents: Iterable[Stretch]) -> float:
     return min(1.0, repeated / max(1, characters))
 
 
-def _excerpts(documents: Sequence[Stretch], size: int) -> list[str]:
+def _excerpts(documents: Sequence[TextSpan], size: int) -> list[str]:
     """Stretches of the documents in a row, a blank line between them; as many as fit, `MOST_EXCERPTS` at most."""
     starts = list(accumulate((len(document) for document in documents), initial=0))
     count = min(MOST_EXCERPTS, max(1, starts[-1] // size))
@@ -86,7 +86,7 @@ def _excerpts(documents: Sequence[Stretch], size: int) -> list[str]:
     return excerpts
 
 
-def _from(documents: Sequence[Stretch], number: int, place: int, size: int) -> str:
+def _from(documents: Sequence[TextSpan], number: int, place: int, size: int) -> str:
     """About `size` characters from `place` in a document on, and out of those that follow it, up to a word's end."""
     begin = _beginning(documents[number], place, size // 4)
     parts: list[str] = []
@@ -101,7 +101,7 @@ def _from(documents: Sequence[Stretch], number: int, place: int, size: int) -> s
     return text[:last].rstrip() if cut and last > len(text) - size // 4 else text.rstrip()
 
 
-def _beginning(document: Stretch, place: int, reach: int) -> int:
+def _beginning(document: TextSpan, place: int, reach: int) -> int:
     """The beginning of a line within `reach` characters after `place`, else of a word, else the place itself."""
     if place == 0:
         return 0

@@ -17,7 +17,7 @@ from pathlib import Path
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
 from tinylm.corpus.notices import Said, a, counted, listed, only, shown
-from tinylm.corpus.spool import BLOCK, Spool, Stretch
+from tinylm.corpus.spool import BLOCK, Spool, TextSpan
 from tinylm.errors import DataError
 
 _DISK_SHARE = 3  # a cleaned text has about its size again, and its tokens up to twice that
@@ -35,7 +35,7 @@ class Text:
     """
 
     name: str
-    documents: tuple[Stretch, ...]
+    documents: tuple[TextSpan, ...]
     bits: tuple[float, ...] | None = None
     given: int = 0
 

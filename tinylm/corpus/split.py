@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tinylm.corpus.reading import Text
-from tinylm.corpus.spool import Stretch
+from tinylm.corpus.spool import TextSpan
 
 N_SPANS = 4
 """Into how many contiguous spans `val_placement = "spans"` divides the held-out part of a text."""
@@ -17,7 +17,7 @@ MIN_SPANS_CHARS = 100_000
 class Piece:
     """A part of a text: for training or held out; `opens` and `closes` say whether a document begins or ends here."""
 
-    text: Stretch
+    text: TextSpan
     held_out: bool
     opens: bool
     closes: bool
@@ -56,7 +56,7 @@ def hold_out(text: Text, fraction: float, placement: str) -> list[Piece]:
     return pieces
 
 
-def _near_line(document: Stretch, place: int) -> int:
+def _near_line(document: TextSpan, place: int) -> int:
     """The beginning of the line nearest after `place`, where there is one within 1,000 characters."""
     found = str(document.part(place, place + 1000)).find("\n")
     return place if found < 0 else place + found + 1

@@ -55,13 +55,13 @@ class Spool:
         """Bytes that the disk has, full or free, where the file lies; endless in the memory."""
         return files.size(self._folder) if self._folder else math.inf
 
-    def put(self, blocks: Iterable[str]) -> Stretch:
+    def put(self, blocks: Iterable[str]) -> TextSpan:
         """Append a text; OSError where the disk has no room for it."""
         first = len(self._characters) - 1
         for block in blocks:
             for place in range(0, len(block), BLOCK):
                 self._append(block[place : place + BLOCK])
-        return Stretch(self, self._characters[first], self._characters[-1], self._bytes[first], self._bytes[-1])
+        return TextSpan(self, self._characters[first], self._characters[-1], self._bytes[first], self._bytes[-1])
 
     def _append(self, text: str) -> None:
         parts = [text[place : place + _MARK] for place in range(0, len(text), _MARK)]
@@ -89,7 +89,7 @@ class Spool:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TextSpan:
     """A text, or a part of one, in a spool; `len` counts its characters, `str` reads all of it."""
 
     spool: Spool
@@ -100,7 +100,7 @@ class Stretch:
     end: int
 
     @classmethod
-    def of(cls, text: str) -> Stretch:
+    def of(cls, text: str) -> TextSpan:
         """A text that is in the memory, as a stretch of a spool of its own."""
         return Spool(in_memory=True).put([text])
 
@@ -122,10 +122,10 @@ class Stretch:
             if text := decoder.decode(self.spool.read(place, min(place + BLOCK, self.end))):
                 yield text
 
-    def part(self, first: int, last: int) -> Stretch:
+    def part(self, first: int, last: int) -> TextSpan:
         """Its characters from `first` to `last`, which are cut to what there is as in a slice of a string."""
         last = min(last, len(self))
         first = min(first, last)
         start = self.start if first == 0 else self.spool.byte_of(self.first + first)
         end = self.end if last == len(self) else self.spool.byte_of(self.first + last)
-        return Stretch(self.spool, self.first + first, self.first + last, start, end)
+        return TextSpan(self.spool, self.first + first, self.first + last, start, end)

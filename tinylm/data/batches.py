@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tinylm.data.dataset import Prepared, Segment
+from tinylm.data.shuffle import mix, permute
 from tinylm.errors import DataError, RunError
 from tinylm.hardware import device
 from tinylm.model.transformer import IGNORED
@@ -29,7 +30,7 @@ class Corpus:
     """The prepared texts of a run: token ids in a memory map (on a GPU: in its memory), layout and tokenizer."""
 
     def __init__(self, folder: Path, place: torch.device) -> None:
-        """Open a prepared folder or a run folder (`tinylm.data.prepare`); RunError where its files do not fit each other."""
+        """Open a prepared folder or a run folder (`prepare.py`); RunError where its files do not fit each other."""
         prepared = Prepared.open(folder)
         self._folder, self.layout, self.tokenizer = folder, prepared.layout, prepared.tokenizer
         width = prepared.ids.itemsize
@@ -199,41 +200,3 @@ class HeldOut:
             ids = corpus.read(device.sent(begin + torch.minimum(offsets, length), corpus.device))
             inside = device.sent(offsets[1:] <= length, corpus.device)
             yield ids[:, :-1], torch.where(inside, ids[:, 1:], IGNORED)
-
-
-def mix(*numbers: int) -> int:
-    """A 62-bit number that looks random, the same for the same numbers: SplitMix64's finaliser, folded over them."""
-    state = 0
-    for number in numbers:
-        state = (state + (number & _M64) + 0x9E3779B97F4A7C15) & _M64
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _M64
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _M64
-        state ^= state >> 31
-    return state >> 2
-
-
-_M64 = (1 << 64) - 1
-
-
-def permute(places: Tensor, size: int, key: int) -> Tensor:
-    """Where a shuffle of `range(size)` with this key puts each of `places` (int64), without making the shuffle.
-
-    A Feistel network of six rounds over the next even power of two, walked until the result lies inside (Black and
-    Rogaway 2002, "Ciphers with arbitrary finite domains"): one batch costs the same whatever the size of the text.
-    """
-    half = max(1, ((size - 1).bit_length() + 1) // 2)
-    low = (1 << half) - 1
-    keys = [mix(key, turn) & 0xFFFFFFFF for turn in range(6)]
-
-    def rounds(x: Tensor) -> Tensor:
-        left, right = x >> half, x & low
-        for turn_key in keys:
-            mixed = (right ^ turn_key) * 0x9E3779B1 & 0xFFFFFFFF
-            mixed = (mixed ^ (mixed >> 15)) * 0x2C1B3C6D & 0xFFFFFFFF
-            left, right = right, left ^ ((mixed ^ (mixed >> 13)) & low)
-        return (left << half) | right
-
-    result = rounds(places)
-    while bool((outside := result >= size).any()):
-        result[outside] = rounds(result[outside])
-    return result

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from tinylm import wary
+from tinylm import files
 from tinylm.data.tokenizer import MOST_BYTES, Tokenizer
 from tinylm.errors import RunError
 
@@ -100,9 +100,9 @@ class Prepared:
     def open(cls, folder: Path) -> Prepared:
         """Read and check its files; RunError where one is damaged, or they do not fit each other."""
         try:
-            layout = Layout.from_json(wary.read(folder / "data" / "data.json", _MOST_LAYOUT_BYTES).decode())
-            tokenizer = Tokenizer.from_json(wary.read(folder / "tokenizer.json", MOST_BYTES).decode())
-            with wary.opened(folder / "data" / "tokens.bin") as file:
+            layout = Layout.from_json(files.read(folder / "data" / "data.json", _MOST_LAYOUT_BYTES).decode())
+            tokenizer = Tokenizer.from_json(files.read(folder / "tokenizer.json", MOST_BYTES).decode())
+            with files.opened(folder / "data" / "tokens.bin") as file:
                 # "c": torch wants an array that it may write to; nobody does, and it would not reach the disk.
                 ids = np.memmap(file, dtype=layout.dtype, mode="c")
                 largest = _largest(file, ids.dtype, min(layout.end, len(ids)))

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinylm.corpus.split import Piece
-from tinylm.corpus.spool import Stretch
+from tinylm.corpus.spool import TextSpan
 from tinylm.data.dataset import Segment
-from tinylm.data.parallel import in_order
+from tinylm.data.parallel import ordered_map
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import DataError
 
@@ -28,7 +28,7 @@ _Task = list[tuple[int, str | None]]
 class _Part(NamedTuple):
     """A piece as it is written: whether the end-of-text token stands before it, and behind it."""
 
-    text: Stretch
+    text: TextSpan
     before: bool
     behind: bool
 
@@ -78,7 +78,7 @@ def _encode(file: BinaryIO, parts: Sequence[_Part], tokenizer: Tokenizer, dtype:
         return list(numbers), [len(part) for part in ids], np.concatenate(ids).astype(dtype)
 
     lengths = np.zeros(len(parts), dtype=np.int64)
-    for numbers, counts, ids in in_order(encode, _tasks(parts, tokenizer)):
+    for numbers, counts, ids in ordered_map(encode, _tasks(parts, tokenizer)):
         np.add.at(lengths, numbers, counts)
         file.write(ids.tobytes())
     ends = np.cumsum(lengths)

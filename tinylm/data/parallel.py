@@ -17,7 +17,7 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
     """`work` of each task, one thread a processor; pays where `work` releases the interpreter's lock.
 
     Two tasks more than there are processors are taken ahead, so the memory is theirs and not that of all tasks.

@@ -22,10 +22,11 @@ from tinylm import files, paths
 from tinylm.config.schema import STORIES, DataConfig, RunConfig, TokenizerConfig
 from tinylm.corpus.baselines import MOST_COMPRESSED, baselines
 from tinylm.corpus.cleaning import CLEANING_VERSION
-from tinylm.corpus.reading import Reading, Text, fingerprint, read_paths
+from tinylm.corpus.reading import fingerprint
+from tinylm.corpus.sources import read
 from tinylm.corpus.split import Piece, hold_out
-from tinylm.corpus.spool import Spool, Stretch
-from tinylm.corpus.stories import STORIES_VERSION, stories
+from tinylm.corpus.spool import Spool, TextSpan
+from tinylm.corpus.stories import STORIES_VERSION
 from tinylm.data import encode
 from tinylm.data.dataset import Layout, Prepared
 from tinylm.data.tokenizer import Tokenizer, train_tokenizer
@@ -102,22 +103,6 @@ def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerCon
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def read(sources: Sequence[str], data: DataConfig, spool: Spool) -> Reading:
-    """The cleaned texts of `sources`, in `spool`, the built-in stories first; `given` is each one's place there."""
-    texts: list[Text] = []
-    notes: list[str] = []
-    plain = [place for place, source in enumerate(sources) if source != STORIES]
-    if STORIES in sources:
-        told = stories()
-        documents, bits = tuple(spool.put([story.text]) for story in told), tuple(story.bits for story in told)
-        texts.append(Text(STORIES, documents, bits, sources.index(STORIES)))
-    if plain:
-        reading = read_paths([sources[place] for place in plain], data.unwrap, spool)
-        texts += (replace(text, given=plain[text.given]) for text in reading.texts)
-        notes += reading.notes
-    return Reading(tuple(texts), tuple(notes))
-
-
 def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings: TokenizerConfig) -> None:
     """Prepare the texts of `groups` in a folder."""
     (folder / "data").mkdir()
@@ -155,7 +140,7 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
 
 
 def learnt(
-    settings: TokenizerConfig, train: Sequence[Stretch], held_out: Sequence[Stretch]
+    settings: TokenizerConfig, train: Sequence[TextSpan], held_out: Sequence[TextSpan]
 ) -> tuple[Tokenizer, list[str]]:
     """The tokenizer for these texts, and what there is to say about it."""
     size = sum(text.size for text in train)

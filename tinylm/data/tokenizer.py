@@ -17,7 +17,7 @@ import numpy.typing as npt
 import rustbpe
 import tiktoken
 
-from tinylm import wary
+from tinylm import files
 from tinylm.config.schema import MOST_TOKENS, TokenizerConfig
 from tinylm.errors import DataError, RunError
 
@@ -156,7 +156,7 @@ class Tokenizer:
     def from_json(cls, text: str) -> "Tokenizer":
         """The tokenizer that `to_json` saved; RunError where the text is not one."""
         try:
-            table = wary.table(text)
+            table = files.table(text)
             kind, tokens = table["kind"], table["tokens"]
             most = _MOST_CHARACTERS if kind == "char" else MOST_TOKENS
             if not isinstance(tokens, list) or len(tokens) >= most:

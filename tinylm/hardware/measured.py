@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from tinylm import files, paths, wary
+from tinylm import files, paths
 
 _MOST_BYTES = 1 << 20
 _MOST_SHAPES = 500
@@ -73,6 +73,6 @@ def _file(home: Path) -> Path:
 
 def _table(home: Path) -> dict[str, Any]:
     try:
-        return wary.table(wary.read(_file(home), _MOST_BYTES))
+        return files.table(files.read(_file(home), _MOST_BYTES))
     except (OSError, ValueError):
         return {}

@@ -28,7 +28,8 @@ from torch import Tensor
 from tinylm.config.schema import ModelConfig
 from tinylm.kernels import decode
 from tinylm.kernels.decode import NativeSteps
-from tinylm.model.transformer import Block, KVCache, Transformer
+from tinylm.model.kv_cache import KVCache
+from tinylm.model.transformer import Block, Transformer
 
 Step = Callable[[list[int]], Tensor]
 """From the newest token of each text to the scores (B, V) of what comes next, fp32; the next call overwrites them."""

@@ -25,7 +25,8 @@ from tinylm.errors import RunError
 from tinylm.inference import decode
 from tinylm.inference.sampling import Choices, choices
 from tinylm.kernels.decode import NativeStep, NativeSteps
-from tinylm.model.transformer import KVCache, Transformer
+from tinylm.model.kv_cache import KVCache
+from tinylm.model.transformer import Transformer
 
 _ANOTHER = "Use another checkpoint, or train again with a lower train.phases.N.max_lr."
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from tinylm import wary
+from tinylm import files
 from tinylm.config.schema import ModelConfig
 from tinylm.data.tokenizer import MOST_BYTES, Tokenizer
 from tinylm.errors import ConfigError, RunError
@@ -19,7 +19,7 @@ SMALL = 20_000_000
 def load_tokenizer(run: RunFolder) -> Tokenizer:
     """The run's tokenizer; RunError where its file is missing or damaged."""
     try:
-        return Tokenizer.from_json(wary.read(run.tokenizer_file, MOST_BYTES).decode())
+        return Tokenizer.from_json(files.read(run.tokenizer_file, MOST_BYTES).decode())
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"The tokenizer of {run.name} cannot be read: {error}.", "Restore tokenizer.json.") from None
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import torch
 
-from tinylm import paths, wary
+from tinylm import files as files_
+from tinylm import paths
 from tinylm.hardware import autotune, device, measured
 
 FLAGS = (
@@ -75,7 +76,7 @@ def library(home: Path, name: str) -> Path:
 
 def opened(path: Path) -> ctypes.CDLL:
     """A sealed library; OSError where it cannot be loaded, or is not what was sealed: damaged code would crash."""
-    if hashlib.sha256(path.read_bytes()).hexdigest().encode() != wary.read(path.with_suffix(".sha256"), 100):
+    if hashlib.sha256(path.read_bytes()).hexdigest().encode() != files_.read(path.with_suffix(".sha256"), 100):
         raise OSError(f"{path} is not what was made")
     return ctypes.CDLL(str(path))
 

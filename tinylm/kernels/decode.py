@@ -18,7 +18,8 @@ from torch import Tensor
 from tinylm.config.schema import ModelConfig
 from tinylm.hardware import device
 from tinylm.kernels import compiler
-from tinylm.model.transformer import Block, KVCache, Transformer
+from tinylm.model.kv_cache import KVCache
+from tinylm.model.transformer import Block, Transformer
 
 SOURCE = "decode.cpp"
 

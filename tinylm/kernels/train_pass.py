@@ -21,9 +21,8 @@ from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.hardware import device
 from tinylm.hardware.device import Precision
 from tinylm.kernels import compiler
-from tinylm.model import dropout
+from tinylm.model import dropout, gradients
 from tinylm.model.transformer import Transformer, logit_scale, rotary_table
-from tinylm.training import backend
 
 SOURCE = "train_pass.cpp"
 
@@ -148,7 +147,7 @@ def rehearsal(
     weights = list(model.parameters())
 
     def eager(precision: Precision) -> None:
-        loss, _ = backend.eager_pass(model, weights, precision, 1.0, ids, targets, noise)
+        loss, _ = gradients.eager_pass(model, weights, precision, 1.0, ids, targets, noise)
         loss.item()  # waits for a GPU
 
     if code is None:
@@ -186,7 +185,7 @@ def check(code: ctypes.CDLL) -> None:
         if precision != "fp32" and not knows(code, precision):
             continue
         native = NativePass(code, config, model.vocab_size, precision, 2)
-        loss, grads = backend.eager_pass(model, weights, precision, 1.0, *given)
+        loss, grads = gradients.eager_pass(model, weights, precision, 1.0, *given)
         found, found_grads = native([weight.detach() for weight in weights], *given)
         for one, other in zip([found, *found_grads], [loss, *grads], strict=True):
             if not torch.linalg.vector_norm(one - other) <= close * torch.linalg.vector_norm(other):

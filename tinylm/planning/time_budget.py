@@ -28,7 +28,7 @@ MEMORY = 0.8
 
 
 @dataclass
-class Pace:
+class TimeBudget:
     """Seconds that things take, as measured so far; None where nothing has been measured."""
 
     budget: float | None

@@ -25,12 +25,12 @@ from tinylm.errors import ConfigError
 from tinylm.hardware import device, memory
 from tinylm.model import dropout
 from tinylm.planning import schedule
-from tinylm.planning.time_budget import Pace, affordable, seconds_of, window_seconds
+from tinylm.planning.time_budget import TimeBudget, affordable, seconds_of, window_seconds
 from tinylm.preview import scratch
 from tinylm.preview.scratch import Cancelled
 from tinylm.training import weight_decay
+from tinylm.training.calibrate import REHEARSAL_TOKENS
 from tinylm.training.run_length import AUTO_EVALS, AUTO_SAMPLES, SAMPLE_TOKEN_SECONDS
-from tinylm.training.session import REHEARSAL_TOKENS
 from tinylm.training.step import Stepper
 
 STEPPING_SECONDS = 1.5
@@ -242,12 +242,12 @@ def _size(tensors: Iterable[Tensor]) -> int:
 # --- the whole run ---------------------------------------------------------------------------------------------
 
 
-def _pace(config: RunConfig, step_seconds: float, held_out: int) -> Pace:
+def _pace(config: RunConfig, step_seconds: float, held_out: int) -> TimeBudget:
     """What things take, as `length.Length` guesses it."""
     train = config.train
     window = window_seconds(train, step_seconds)
     rows = affordable(train, window) * train.batch_size
-    return Pace(
+    return TimeBudget(
         budget=seconds_of(train),
         step=step_seconds,
         evaluation=window * (rows + (2 if train.average else 1) * min(rows, held_out)),
@@ -274,7 +274,7 @@ def _laid(config: RunConfig, total: int) -> schedule.Plan:
         raise ConfigError(f"The run is too short: {error}.", "Give it more --steps, --time or --epochs.") from None
 
 
-def _course(config: RunConfig, pace: Pace, building: float, total: int | None) -> tuple[schedule.Plan, float]:
+def _course(config: RunConfig, pace: TimeBudget, building: float, total: int | None) -> tuple[schedule.Plan, float]:
     """The plan of the whole run, and how many seconds it takes up to its last step or `train.stop_at`.
 
     `total` is its steps; None stands for as many as the time allows.

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 
-from tinylm import rivals
+from tinylm import files
 from tinylm.config.schema import RunConfig
 from tinylm.data.batches import Batches, Corpus
 from tinylm.hardware import autotune, device, memory
 from tinylm.kernels import train_pass
-from tinylm.training import session
-from tinylm.training.ema import Average
+from tinylm.training import backend, build, calibrate, memory_check
+from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.step import Stepper
 
@@ -43,7 +43,7 @@ def undisturbed(config: RunConfig, home: Path) -> Iterator[torch.device]:
         with torch.random.fork_rng([torch.cuda.current_device()] if place.type == "cuda" else []):
             yield place
     except OSError as error:
-        raise session.refused(error, home) from error
+        raise files.refused(error, home) from error
     finally:
         torch.set_num_threads(threads)
 
@@ -55,22 +55,22 @@ def texts(config: RunConfig, folder: Path, place: torch.device, home: Path) -> t
     """
     corpus = Corpus(folder, place)
     corpus.tokenizer.encode(config.sample.prompt)
-    config, _ = session.settled(config, corpus, place, home)
-    return config, corpus, session.batches_of(config, corpus)
+    config, _ = calibrate.settled(config, corpus, place, home)
+    return config, corpus, build.batches_of(config, corpus)
 
 
 def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) -> Stepper:
     """The model as the run's seed makes it, its optimizer, and the precision that a run took here before."""
     vocab_size = corpus.tokenizer.vocab_size
-    memory.refuse_giants(config, vocab_size, memory.free(place))
-    model = session.first_model(config, corpus).to(place)
+    memory_check.refuse_giants(config, vocab_size, memory.free(place))
+    model = build.first_model(config, corpus).to(place)
     code = train_pass.ready(config, place, home)
     shape = autotune.shape(config, vocab_size, code is not None)
     precision = autotune.recalled_precision(config.train, place, home, shape)
-    if code and rivals.torch_won(home, config, vocab_size, precision, torch.get_num_threads()):
+    if code and backend.torch_won(home, config, vocab_size, precision, torch.get_num_threads()):
         code = None
-    average = Average(model, config.train.average) if config.train.average else None
-    scale = session.first_state(precision).loss_scale
+    average = WeightEMA(model, config.train.average) if config.train.average else None
+    scale = build.first_state(precision).loss_scale
     made = Stepper(config, model, Optimizer(model, config.train), precision, scale, average)
     if code:
         made.use(code, torch.get_num_threads())

@@ -28,7 +28,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from tinylm import files as disk
-from tinylm import wary
+from tinylm import files as files_
 from tinylm.config.schema import FORMAT, ModelConfig
 from tinylm.errors import CheckpointError, RunError
 from tinylm.hardware import memory
@@ -259,7 +259,7 @@ def load(path: Path) -> Checkpoint:
     """Read and verify a checkpoint folder; CheckpointError says what is wrong, RunError that it is too large."""
     hint = "Use another one (--checkpoint STEP), or delete this folder and go on from the one before."
     try:
-        table = wary.table(wary.read(path / STATE, _MOST_STATE_BYTES))
+        table = files_.table(files_.read(path / STATE, _MOST_STATE_BYTES))
         if table.pop("sha256") != _sum_of(table):
             raise CheckpointError(f"{path / STATE} is not what was saved.", hint)
         sums = table["files"]
@@ -283,7 +283,7 @@ def load(path: Path) -> Checkpoint:
             )
         files = {}
         for name, size in sizes.items():
-            files[name] = wary.read(path / name, size)
+            files[name] = files_.read(path / name, size)
             if hashlib.sha256(files[name]).hexdigest() != sums[name]["sha256"]:
                 raise CheckpointError(f"{path / name} is not what was saved.", hint)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -297,7 +297,7 @@ def newest_whole(run: RunFolder) -> tuple[Checkpoint | None, list[CheckpointErro
 
     Whoever asks is about to write to the run: RunError where it holds links or devices (`wary.check_folder`).
     """
-    wary.check_folder(run.path)
+    files_.check_folder(run.path)
     faults: list[CheckpointError] = []
     _put_back(run)
     for path in reversed(_steps(run)):
@@ -334,7 +334,7 @@ def _steps(run: RunFolder) -> list[Path]:
 def _pointed(run: RunFolder, pointer: str) -> str | None:
     """The folder that `latest` or `best` names; a name that could lead elsewhere counts as none."""
     try:
-        name = wary.read(run.checkpoints / pointer, 100).decode("ascii").strip()
+        name = files_.read(run.checkpoints / pointer, 100).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return None
     return name if re.fullmatch(r"step-\d{8}", name) else None

@@ -12,22 +12,19 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tinylm import events, paths, wary
+from tinylm import events, files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
+from tinylm.runs.state import RunState
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 """What a run may be called: no separators, no leading dot, nothing that leads out of the home."""
-
-
-KEPT_STEPS = 256
-"""Steps that a state remembers one by one, since a run can be long."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,8 @@ class RunFolder:
     def events(self) -> Iterator[events.Event]:
         """The events of the log, in order; a torn last line and kinds from a newer version are passed over."""
         try:
-            with wary.opened(self.events_file) as file:
-                for line in wary.lines(file):
+            with files.opened(self.events_file) as file:
+                for line in files.lines(file):
                     try:
                         event = events.from_json(line)
                     except (ValueError, TypeError):
@@ -112,8 +109,8 @@ class RunFolder:
     def opening_bytes(self) -> int:
         """How much of the event log was told before the first step."""
         size = 0
-        with wary.opened(self.events_file) as file:
-            for line in wary.lines(file):
+        with files.opened(self.events_file) as file:
+            for line in files.lines(file):
                 if line.startswith(b'{"event": "step"'):
                     break
                 size += len(line)
@@ -253,82 +250,3 @@ class Log:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-@dataclass
-class RunState:
-    """What is known of a run after some of its events."""
-
-    started: events.RunStarted | None = None
-    data: events.DataPrepared | None = None
-    plan: events.Planned | None = None
-    steps: list[events.StepDone] = field(default_factory=list)
-    """The last of them, at least KEPT_STEPS: the speed of the last minute is read from them."""
-    evals: list[events.EvalDone] = field(default_factory=list)
-    best: events.EvalDone | None = None
-    sample: events.Sampled | None = None
-    checkpoint: events.CheckpointSaved | None = None
-    notices: list[events.Note | events.Warned] = field(default_factory=list)
-    rescues: list[events.Rescued] = field(default_factory=list)
-    paused: bool = False
-    finished: events.Finished | None = None
-    failed: events.Failed | None = None
-
-    def apply(self, event: events.Event) -> None:
-        """Take in the next event."""
-        match event:
-            case events.RunStarted():
-                self.started, self.finished, self.failed, self.paused = event, None, None, False
-            case events.DataPrepared():
-                self.data = event
-            case events.Planned():
-                self.plan = event
-            case events.StepDone():
-                self.steps.append(event)
-                if len(self.steps) >= 2 * KEPT_STEPS:
-                    del self.steps[:-KEPT_STEPS]
-            case events.EvalDone():
-                self.evals.append(event)
-                if event.best:
-                    self.best = event
-            case events.Sampled():
-                self.sample = event
-            case events.CheckpointSaved():
-                self.checkpoint = event
-            case events.Note() | events.Warned():
-                self.notices.append(event)
-            case events.Paused():
-                self.paused = event.paused
-            case events.Rescued():
-                self.go_back(event.back_to)
-                self.rescues.append(event)
-            case events.Finished():
-                self.finished = event
-            case events.Failed():
-                self.failed = event
-
-    def go_back(self, step: int) -> None:
-        """Forget what was told of later steps."""
-        self.steps = [told for told in self.steps if told.step <= step]
-        self.evals = [told for told in self.evals if told.step <= step]
-        self.best = next((told for told in reversed(self.evals) if told.best), None)
-        if self.sample and self.sample.step > step:
-            self.sample = None
-
-    @property
-    def seconds(self) -> float:
-        """How long the run has trained, as far as its events say."""
-        if self.finished:
-            return self.finished.seconds
-        return self.steps[-1].seconds if self.steps else 0.0
-
-    @property
-    def fraction(self) -> float:
-        """How much of the plan is done, from 0 to 1: by time where the budget is a time, else by steps."""
-        if self.finished and self.finished.reason != "stopped":
-            return 1.0
-        if not self.plan or not self.steps:
-            return 0.0
-        if self.plan.seconds:
-            return min(1.0, self.seconds / self.plan.seconds)
-        return min(1.0, self.steps[-1].step / self.plan.steps)

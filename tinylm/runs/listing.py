@@ -10,17 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tinylm import events, paths, wary
+from tinylm import events, files, paths
 from tinylm.config.schema import RunConfig
-from tinylm.errors import RunError, TinyLMError
+from tinylm.errors import TinyLMError
 from tinylm.runs import folder as runs
 from tinylm.runs.folder import RunFolder
-from tinylm.runs.log_ends import Told, saved, told_by
-from tinylm.runs.notes import Notes, changing, telling, unique
+from tinylm.runs.log_ends import LogEnds, read_log_ends, saved
+from tinylm.runs.notes import Notes
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunListing:
     """A run, as lists show it; what is unknown is None or empty."""
 
     run: RunFolder
@@ -75,80 +75,25 @@ class Entry:
         }
 
 
-def entries(home: Path) -> list[Entry]:
+def entries(home: Path) -> list[RunListing]:
     """All runs of a home, the newest first; one whose files are damaged is listed as such."""
     known = Notes(home).runs
     found = [_entry(run, known.get(run.name, {})) for run in _folders(home)]
     return sorted(found, key=lambda entry: (entry.utc, _last_change(entry.run)), reverse=True)
 
 
-def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
-    """Rename a run's folder; RunError where the name cannot be used or is taken.
-
-    The folder of a run that is being trained stays, and the name is only shown.
-    """
-    runs.check_name(name)
-    with changing(home) as notes:
-        shown = {value.get("name") for folder, value in notes.runs.items() if folder != run.name}
-        if (name != run.name and (paths.runs(home) / name).exists()) or name in shown:
-            raise RunError(f"There is already a run named {name}.", "Choose another name.")
-        note = notes.runs.pop(run.name, {})
-        note.pop("name", None)
-        target = run
-        if name != run.name:
-            if run.is_locked():
-                note["name"] = name
-            else:
-                target = RunFolder(_moved(run.path, paths.runs(home) / name))
-        notes.put("runs", target.name, note)
-    return target
-
-
-def set_note(home: Path, run: RunFolder, note: str) -> None:
-    """Keep a person's note on a run; an empty one takes it away."""
-    with changing(home) as notes:
-        kept = notes.runs.pop(run.name, {})
-        kept.pop("note", None)
-        notes.put("runs", run.name, kept | ({"note": note} if note else {}))
-
-
-def bin_folder(home: Path) -> Path:
-    """Where runs lie that were thrown away."""
-    return home / "bin"
-
-
-def discard(home: Path, run: RunFolder) -> Path:
-    """Move a run into the bin, under another name where its own is taken there; RunError while it is being trained."""
-    with telling(bin_folder(home)):
-        bin_folder(home).mkdir(parents=True, exist_ok=True)
-    binned = _moved(run.path, unique(bin_folder(home), run.name))
-    _carry_note(home, ("runs", run.name), ("bin", binned.name))
-    return binned
-
-
-def restore(home: Path, binned: Path) -> RunFolder:
-    """Bring a run back out of the bin, under another name where its own is taken by now."""
-    if binned.parent != bin_folder(home) or not binned.is_dir():
-        raise RunError(f"There is no {binned.name} in the bin.", "Look into it: it may have been brought back already.")
-    with telling(paths.runs(home)):
-        paths.runs(home).mkdir(parents=True, exist_ok=True)
-    run = RunFolder(_moved(binned, unique(paths.runs(home), binned.name)))
-    _carry_note(home, ("bin", binned.name), ("runs", run.name))
-    return run
-
-
 # ---- what a run's files tell --------------------------------------------------------------------------------------
 
 
-def _entry(run: RunFolder, note: dict[str, Any]) -> Entry:
+def _entry(run: RunFolder, note: dict[str, Any]) -> RunListing:
     """What is listed of a run."""
-    fault, config, told = "", None, Told()
+    fault, config, told = "", None, LogEnds()
     try:
         config = run.config()
     except TinyLMError as error:
         fault = error.message
     try:
-        told = told_by(run)
+        told = read_log_ends(run)
     except OSError as error:
         fault = fault or f"{run.events_file} cannot be read: {error.strerror}."
     if not told.readable:
@@ -173,7 +118,7 @@ def _entry(run: RunFolder, note: dict[str, Any]) -> Entry:
         seen += [(state.get("best_step"), state.get("best_val_bpb")) for state in (latest, best)]
         pairs = [(step, bpb) for step, bpb in seen if _whole(step) is not None and _number(bpb) is not None]
         best_step, val_bpb = max(pairs, default=(None, None))
-    return Entry(
+    return RunListing(
         run=run,
         name=_text(note.get("name")) or run.name,
         status=status,
@@ -195,7 +140,7 @@ def _entry(run: RunFolder, note: dict[str, Any]) -> Entry:
     )
 
 
-def _status(run: RunFolder, told: Told, damaged: bool) -> str:
+def _status(run: RunFolder, told: LogEnds, damaged: bool) -> str:
     if run.is_locked():
         return "paused" if told.paused else "training"
     if damaged:
@@ -269,33 +214,9 @@ def _length(path: Path) -> int:
 def _size(folder: Path) -> int:
     """The bytes of all files in a folder."""
     try:
-        return sum(_length(Path(entry.path)) for entry in wary.inside(folder) if not entry.is_dir())
+        return sum(_length(Path(entry.path)) for entry in files.inside(folder) if not entry.is_dir())
     except OSError:
         return 0
 
 
 # ---- moving, and the notes ----------------------------------------------------------------------------------------
-
-
-def _moved(path: Path, target: Path) -> Path:
-    """Move a run's folder; RunError while it is being trained, or where the disk refuses."""
-    run = RunFolder(path)
-    if not path.is_dir():
-        raise RunError(f"There is no run named {run.name}.", "It may have been renamed or thrown away elsewhere.")
-    with telling(path):
-        lock = run.lock()
-        try:
-            path.rename(target)
-        finally:
-            lock.release()
-    return target
-
-
-def _carry_note(home: Path, old: tuple[str, str], new: tuple[str, str]) -> None:
-    """What a person wrote on a run goes with it into the bin and back, and not to a later run of the same name."""
-    known = Notes(home)
-    if old[1] not in known.part(old[0]) and new[1] not in known.part(new[0]):
-        return
-    with changing(home) as notes:
-        note = notes.part(old[0]).pop(old[1], {})
-        notes.put(*new, {key: value for key, value in note.items() if key != "name"})

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinylm import events, wary
+from tinylm import events, files
 from tinylm.runs.folder import RunFolder
 
 PIECE = 65536
@@ -22,7 +22,7 @@ _MOST_BYTES = 1 << 20
 
 
 @dataclass
-class Told:
+class LogEnds:
     """The first and the last events of a log, by kind; the last are those of the last session only where it matters."""
 
     readable: bool = True
@@ -34,11 +34,11 @@ class Told:
     best: events.EvalDone | None = None
 
 
-def told_by(run: RunFolder) -> Told:
+def read_log_ends(run: RunFolder) -> LogEnds:
     """What both ends of a run's event log tell; OSError where it cannot be read."""
-    told = Told()
+    told = LogEnds()
     try:
-        with wary.opened(run.events_file) as file:
+        with files.opened(run.events_file) as file:
             size = file.seek(0, 2)
             file.seek(0)
             head = file.read(PIECE)
@@ -80,9 +80,9 @@ def _event(line: bytes) -> events.Event | None:
 def saved(run: RunFolder, pointer: str) -> dict[str, Any]:
     """The state of the checkpoint that `latest` or `best` names; empty where there is none that can be read."""
     try:
-        name = wary.read(run.checkpoints / pointer, 100).decode("ascii").strip()
+        name = files.read(run.checkpoints / pointer, 100).decode("ascii").strip()
         if not re.fullmatch(r"step-\d{8}", name):
             return {}
-        return wary.table(wary.read(run.checkpoints / name / "state.json", _MOST_BYTES))
+        return files.table(files.read(run.checkpoints / name / "state.json", _MOST_BYTES))
     except (OSError, ValueError):
         return {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from tinylm import files, wary
+from tinylm import files
 from tinylm.errors import RunError
 
 NOTES_FORMAT = 1
@@ -26,7 +26,7 @@ class Notes:
         self._file, self._damaged = home / "notes.json", False
         self._table: dict[str, Any] = {}
         try:
-            table = wary.table(wary.read(self._file, _MOST_BYTES))
+            table = files.table(files.read(self._file, _MOST_BYTES))
             if not isinstance(table.get("runs"), dict):
                 raise ValueError("no notes")
             self._table = table

@@ -7,16 +7,19 @@ same within rounding; from which step on is in the run's state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from tinylm.config.schema import TrainConfig
-from tinylm.hardware import autotune, device
+from tinylm.config.schema import ModelConfig, RunConfig, TrainConfig
+from tinylm.hardware import autotune, measured
 from tinylm.hardware.device import Precision
+from tinylm.hardware.measured import Passes
+from tinylm.kernels import compiler, train_pass
+from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
 from tinylm.planning import time_budget
 
@@ -64,17 +67,45 @@ def gain(train: TrainConfig, place: torch.device, precision: Precision, native: 
     return (GAIN[precision], LOST) if to_come else (1.0, LOST_EAGER)
 
 
-def eager_pass(
-    model: Callable[..., Tensor], weights: Sequence[Tensor], precision: Precision, scale: Tensor | float, *given: Any
-) -> tuple[Tensor, list[Tensor]]:
-    """The mean loss of a pass, and the gradients of `scale` times it for all weights; `given` as for a model."""
-    with device.autocast(precision, weights[0].device):
-        loss = model(*given)
-    return loss.detach(), list(torch.autograd.grad(loss * scale, weights))
-
-
 def for_gpu(model: Transformer, precision: Precision) -> Callable[..., tuple[Tensor, list[Tensor]]]:
     """Passes by torch.compile in this process, called as a `NativePass` is; the first call compiles, and may fail."""
     fast: Callable[..., Tensor] = torch.compile(model, dynamic=False)
     weights = list(model.parameters())
     return lambda _, ids, targets, noise: eager_pass(fast, weights, precision, 1.0, ids, targets, noise)
+
+
+SLOWER = 1.1
+"""Our own passes are done without where they take longer by this factor."""
+
+
+GOES = 3
+"""How often each is timed, in turn; the fastest counts."""
+
+
+def torch_won(home: Path, config: RunConfig, vocab_size: int, precision: Precision, threads: int) -> bool:
+    """Whether it is remembered that torch's passes are faster, and nobody has asked for ours."""
+    found = measured.recall(home, _name(home, config.model, vocab_size, precision, threads), Passes)
+    return config.train.compile == "auto" and found is not None and found.by == "torch"
+
+
+def torch_wins(
+    home: Path,
+    model: ModelConfig,
+    vocab_size: int,
+    precision: Precision,
+    threads: int,
+    seconds: Callable[[bool], float],
+) -> bool:
+    """The same, measured where it is not known. `seconds`: what a pass takes, by our own code or (False) by torch's."""
+    name = _name(home, model, vocab_size, precision, threads)
+    found = measured.recall(home, name, Passes)
+    if found is None:
+        taken = [(seconds(False), seconds(True)) for _ in range(GOES)]
+        torchs, ours = (min(each) for each in zip(*taken, strict=True))
+        found = Passes("us" if ours <= SLOWER * torchs else "torch")
+        measured.remember(home, name, found)
+    return found.by == "torch"
+
+
+def _name(home: Path, *of: object) -> str:
+    return measured.key("passes", compiler.library(home, train_pass.SOURCE).name, *of)

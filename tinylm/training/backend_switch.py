@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 
-from tinylm import rivals
 from tinylm.config import resolve
 from tinylm.hardware import autotune
 from tinylm.kernels import compiler, train_pass
@@ -22,7 +21,7 @@ EXPECTED_SECONDS = 6.0
 """What compiling takes on two cores beside a training, or somewhat less."""
 
 
-class Switch:
+class BackendSwitch:
     """Goes over once, at the beginning or beside the first steps, or never; `close` it when the training ends.
 
     Where the time decides how long a run is, it goes over as soon as the code is there. Where steps are counted, the
@@ -131,7 +130,7 @@ class Switch:
         ours = stepper.native
         try:
             of = parts.config.model, parts.model.vocab_size, parts.precision, threads
-            return rivals.torch_wins(parts.run.path.parent.parent, *of, seconds)
+            return backend.torch_wins(parts.run.path.parent.parent, *of, seconds)
         finally:
             stepper.native, stepper.rows = ours, rows
 

@@ -43,7 +43,7 @@ def record(work: Callable[[], Tensor]) -> Replay:
     return replay
 
 
-class RecordedStep:
+class GraphedStep:
     """A step that is recorded when it is first asked for, and again where its shape or its weight decay changes."""
 
     def __init__(self, whole: Whole, place: torch.device, record: Callable[[Callable[[], Tensor]], Replay] = record):
@@ -94,7 +94,7 @@ class RecordedStep:
         return self._replay().clone()  # the next step writes over it
 
 
-class Leash:
+class LaunchLimiter:
     """Keeps Python from launching steps much faster than a GPU takes them."""
 
     def __init__(self, place: torch.device) -> None:

@@ -10,8 +10,8 @@ from tinylm.data.batches import Batches
 from tinylm.errors import DeviceError
 from tinylm.hardware import device
 from tinylm.model import dropout
+from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
-from tinylm.training.backend import eager_pass
 from tinylm.training.optimizer import global_norm
 
 UNTESTED = ("mps",)

@@ -11,7 +11,7 @@ from torch import Tensor
 from tinylm.model.transformer import Transformer
 
 
-class Average:
+class WeightEMA:
     """An exponential moving average of weights whose horizon grows with the run.
 
     After the run's step t, counted from 1, each averaged weight goes 1 / (1 + share (t - 1)) of the way to the new one.

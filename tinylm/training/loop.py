@@ -25,14 +25,13 @@ from tinylm.errors import RunError, TinyLMError
 from tinylm.events import Event, Warned
 from tinylm.hardware import device, memory
 from tinylm.inference import generate
-from tinylm.measure import Measure
 from tinylm.runs import checkpoint, folder, report
 from tinylm.runs.folder import RunFolder
-from tinylm.training import session, stability
-from tinylm.training.backend_switch import Switch
+from tinylm.training import setup, stability
+from tinylm.training.backend_switch import BackendSwitch
 from tinylm.training.control import Control
-from tinylm.training.evaluate import UNMEASURED
-from tinylm.training.run_length import Length
+from tinylm.training.evaluate import UNMEASURED, Evaluator
+from tinylm.training.run_length import RunLength
 from tinylm.training.session import Session
 
 REPORT_SECONDS = 0.1
@@ -41,13 +40,13 @@ REPORT_SECONDS = 0.1
 
 def train(config: RunConfig, home: Path, name: str | None = None, control: Control | None = None) -> Iterator[Event]:
     """Train a new run called `name` (by default named after data and time), from text to a finished model."""
-    parts = session.start(resolve.absolute_sources(config), home, name)
+    parts = setup.start(resolve.absolute_sources(config), home, name)
     yield from _begun(parts, control).events()
 
 
 def resume(config: RunConfig, run: RunFolder, control: Control | None = None) -> Iterator[Event]:
     """Go on with a run; `config` is what `settings.resumed` gave."""
-    yield from _begun(session.resume(config, run), control).events()
+    yield from _begun(setup.resume(config, run), control).events()
 
 
 def _begun(parts: Session, control: Control | None) -> Training:
@@ -58,7 +57,7 @@ def _begun(parts: Session, control: Control | None) -> Training:
         if parts.fresh:
             folder.remove(parts.run)
         if isinstance(error, OSError):
-            raise session.refused(error, parts.run.path, begun=not parts.fresh) from error
+            raise files.refused(error, parts.run.path, begun=not parts.fresh) from error
         raise
 
 
@@ -68,8 +67,8 @@ class Training:
     def __init__(self, parts: Session, control: Control) -> None:
         self.parts, self.control, self.clock = parts, control, parts.clock
         self.config, self.state, self.model = parts.config, parts.state, parts.model
-        self.measure = Measure(parts)
-        self.length = Length(parts, *self.measure.windows)
+        self.measure = Evaluator(parts)
+        self.length = RunLength(parts, *self.measure.windows)
         self.pace = self.length.pace
         self.untold: list[tuple[int, str, float, Tensor]] = []
         """Steps whose numbers are still on the device: step, phase, lr, and (loss, norms, ratio)."""
@@ -79,7 +78,7 @@ class Training:
         self.saved_step = parts.resumed_from
         self.trained_seconds, self.trained_steps = 0.0, 0
         stability.reopened(self.state, self.config.train)
-        self.switch = Switch(parts, self._seconds_left(), self.pace.step)
+        self.switch = BackendSwitch(parts, self._seconds_left(), self.pace.step)
         self._keep_config()
 
     def _keep_config(self) -> None:
@@ -99,7 +98,7 @@ class Training:
         except BaseException as error:
             begun = self.saved_step is not None or checkpoint.may_exist(self.parts.run)  # whole, if not yet told
             if isinstance(error, OSError):
-                error = session.refused(error, self.parts.run.path, begun=begun)
+                error = files.refused(error, self.parts.run.path, begun=begun)
             error = memory.out_of_memory(error, self.parts.device) or error
             if isinstance(error, TinyLMError):
                 failed = events.Failed(error.title, error.message, error.hint)

@@ -5,7 +5,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import Budget
 from tinylm.errors import ConfigError
 from tinylm.planning import schedule
-from tinylm.planning.time_budget import Pace, window_seconds
+from tinylm.planning.time_budget import TimeBudget, window_seconds
 from tinylm.training.session import Session
 
 AUTO_EVALS, AUTO_SAMPLES = 20, 10
@@ -20,7 +20,7 @@ SETTLE, MISS, FEW = 0.02, 0.15, 5
 that are left, and by more than a few."""
 
 
-class Length:
+class RunLength:
     """The plan of a run, and whether it is fulfilled."""
 
     def __init__(self, parts: Session, eval_windows: int, held_out_windows: int) -> None:
@@ -36,7 +36,7 @@ class Length:
         self._budget = Budget.parse(train.budget) if train.budget else None
         # Guesses from the rehearsal, until it has been timed.
         window = window_seconds(train, parts.step_seconds)
-        self.pace = Pace(
+        self.pace = TimeBudget(
             budget=self._budget.amount if self._budget and self._budget.kind == "time" else None,
             step=parts.step_seconds,
             evaluation=window * (train.eval_iters * train.batch_size + eval_windows),

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from tinylm.config.schema import RunConfig
-from tinylm.data.batches import mix
+from tinylm.data.shuffle import mix
 from tinylm.events import Warned
 from tinylm.hardware import device, memory
 from tinylm.hardware.device import Precision
 from tinylm.kernels.train_pass import NativePass
 from tinylm.model import dropout
+from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
 from tinylm.training import optimizer as optim
-from tinylm.training.backend import eager_pass
-from tinylm.training.cuda_graph import Leash, RecordedStep
-from tinylm.training.ema import Average
+from tinylm.training.cuda_graph import GraphedStep, LaunchLimiter
+from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer
 
 PASS_TOKENS = 2048
@@ -32,7 +32,7 @@ _DROPOUT = 1003
 """What the seed is mixed with: each use of randomness has a stream of its own."""
 
 
-def windows_in_a_pass(config: RunConfig, place: torch.device) -> int:
+def micro_batch_size(config: RunConfig, place: torch.device) -> int:
     """How many windows go through the model at once: passes of one size, small enough for a CPU's cache."""
     batch_size = config.train.batch_size
     if place.type != "cpu":
@@ -51,7 +51,7 @@ class Stepper:
         optimizer: Optimizer,
         precision: Precision,
         loss_scale: float = 1.0,
-        average: Average | None = None,
+        average: WeightEMA | None = None,
     ) -> None:
         self.config, self.model, self.optimizer, self.precision = config, model, optimizer, precision
         self.average = average
@@ -63,10 +63,10 @@ class Stepper:
         """On a CPU: takes all windows of a step at once."""
         self.compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
         """On a GPU: for passes of `rows` windows (`compiling.for_gpu`)."""
-        self.recorded: RecordedStep | None = None
+        self.recorded: GraphedStep | None = None
         """On a CUDA device: takes whole steps as one launch (`record`)."""
-        self._leash = Leash(self.place)
-        self.rows = windows_in_a_pass(config, self.place)
+        self._leash = LaunchLimiter(self.place)
+        self.rows = micro_batch_size(config, self.place)
         """Windows in a pass."""
         self.loss_scale = torch.tensor(loss_scale, device=self.place)
         """What the loss is multiplied with before the backward pass, in fp16."""
@@ -117,7 +117,7 @@ class Stepper:
 
     def record(self) -> None:
         """From now on, take whole steps as CUDA graphs; only without attention dropout, which draws by itself."""
-        self.recorded = RecordedStep(
+        self.recorded = GraphedStep(
             lambda lr, weight_decay, ids, targets, keys: self._applied(
                 lr, weight_decay, *self._passes(ids, targets, keys)
             ),

@@ -52,7 +52,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """From numbers to cells and back, along one axis; `cells` are counted from `low`."""
 
     low: float

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from tui.chart import picture as pictures
 from tui.chart.picture import Curve, Level, Picture, short
-from tui.chart.raster import SIGNS, Grid, Scale, bins, cells_of, plain, plotted
+from tui.chart.raster import SIGNS, AxisScale, Grid, bins, cells_of, plain, plotted
 from tui.live.series import Floats
 from tui.terminal.glyphs import Glyphs
 
@@ -40,7 +40,7 @@ class Drawn:
     """A picture in cells, and where its x axis lies in them."""
 
     grid: Grid
-    x: Scale
+    x: AxisScale
     left: int
     """The first column of the x axis."""
 
@@ -64,8 +64,8 @@ class _Drawing:
         self.labels = self._labels(low, high)
         self.left = self._gutter()
         self.columns = grid.width - self.left
-        self.y = Scale(low, high, self.rows, self.signs.rows, picture.log_y)
-        self.x = Scale(*pictures.x_range(picture), self.columns, 2, picture.log_x)
+        self.y = AxisScale(low, high, self.rows, self.signs.rows, picture.log_y)
+        self.x = AxisScale(*pictures.x_range(picture), self.columns, 2, picture.log_x)
         self.curve = np.zeros((self.rows, self.columns), dtype=np.bool_)
         """Cells that texts should leave alone."""
 

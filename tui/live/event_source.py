@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from tinylm import events, wary
+from tinylm import events, files
 from tinylm.events import Event
 from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.25
 """How often a log that others write is looked at."""
 
 
-class Source(Protocol):
+class EventSource(Protocol):
     """Events as they come."""
 
     def drain(self) -> list[Event | None]:
@@ -54,7 +54,7 @@ class _Queue:
         return taken
 
 
-class Trainer(_Queue):
+class TrainingThread(_Queue):
     """One training in a thread of its own."""
 
     def __init__(self, begin: Callable[[Control], Iterator[Event]]) -> None:
@@ -92,7 +92,7 @@ class Trainer(_Queue):
         """Nothing to let go of: the training goes on until it is asked to stop."""
 
 
-class Follower(_Queue):
+class LogFollower(_Queue):
     """The log of a run that somebody else trains, or that is over: all that stands there, then what is added."""
 
     def __init__(self, run: RunFolder) -> None:
@@ -122,12 +122,12 @@ class Follower(_Queue):
         try:
             if path.stat().st_size == place:
                 return place
-            with wary.opened(path) as file:
+            with files.opened(path) as file:
                 if not stands_before(file, place, self._last):
                     self.waiting.append(None)
                     place, self._last = 0, b""
                 file.seek(place)
-                for line in wary.lines(file):
+                for line in files.lines(file):
                     if not line.endswith(b"\n") or self._closed.is_set():
                         break  # a line that is still being written
                     place, self._last = place + len(line), line

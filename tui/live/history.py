@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tinylm import events
 from tinylm.events import Event
-from tinylm.runs.folder import RunState
+from tinylm.runs.state import RunState
 from tui.live.series import Series
 
 

@@ -15,7 +15,7 @@ Unit = Literal["bits", "nats"]
 
 
 @dataclass(frozen=True)
-class Scale:
+class LossUnit:
     """How a loss is told."""
 
     unit: Unit
@@ -23,7 +23,7 @@ class Scale:
     """Bits per byte that make up one nat per token, on this run's held-out text."""
 
     @classmethod
-    def of_run(cls, data: events.DataPrepared | None, unit: Unit | None = None) -> Scale:
+    def of_run(cls, data: events.DataPrepared | None, unit: Unit | None = None) -> LossUnit:
         """For a run's text; without a `unit` bits per byte where there are baselines, which are told in them."""
         chosen: Unit = unit or ("bits" if data and data.baselines else "nats")
         if data is None:

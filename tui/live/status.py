@@ -11,10 +11,10 @@ import math
 import numpy as np
 
 from tinylm import events
-from tinylm.cli.console import printable
 from tinylm.errors import TinyLMError
+from tinylm.words import printable
 from tui.live.history import History
-from tui.live.watch import Watch
+from tui.live.watch import ObservedRun
 
 BASELINES = {
     "blind": "blind guess",
@@ -45,7 +45,7 @@ SAVED_SECONDS = 5.0
 """How long it is told that a checkpoint is there which a person asked for."""
 
 
-def of(watch: Watch | None, torch_loaded: bool = True) -> str:
+def of(watch: ObservedRun | None, torch_loaded: bool = True) -> str:
     """What there is to say of what Train shows."""
     if watch is None:
         return NOTHING
@@ -160,7 +160,7 @@ def finished(history: History) -> str:
     return f"Done: {end.val_bpb:.3f} bits per byte{ranking(end.val_bpb, baselines)}. Enter talks to it."
 
 
-def failed(watch: Watch) -> str:
+def failed(watch: ObservedRun) -> str:
     """What ended it, and the way on."""
     failure, error = watch.history.state.failed, watch.error
     if watch.run is None:

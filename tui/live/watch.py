@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Literal
 
 from tinylm import events
-from tinylm.cli.console import left
 from tinylm.errors import TinyLMError
 from tinylm.runs.folder import RunFolder
-from tui.live.event_source import Follower, Source, Trainer
+from tinylm.runs.report import left
+from tui.live.event_source import EventSource, LogFollower, TrainingThread
 from tui.live.history import History
-from tui.terminal.fit_text import in_middle
+from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import Glyphs
 
 Status = Literal["starting", "training", "paused", "finished", "stopped", "failed", "interrupted"]
 
 
-class Watch:
+class ObservedRun:
     """A training of this app (`own`), or a run whose folder is read."""
 
-    def __init__(self, source: Source, name: str, run: RunFolder | None = None) -> None:
+    def __init__(self, source: EventSource, name: str, run: RunFolder | None = None) -> None:
         self.source = source
         self.history = History()
         self.name = name
@@ -32,18 +32,18 @@ class Watch:
     def move(self, run: RunFolder) -> None:
         """The run's folder has another name now."""
         self.run, self.name = run, run.name
-        if isinstance(self.source, Follower):
+        if isinstance(self.source, LogFollower):
             self.source.run = run
 
     @property
     def own(self) -> bool:
         """Whether it is trained by this app, which can then pause and stop it."""
-        return isinstance(self.source, Trainer)
+        return isinstance(self.source, TrainingThread)
 
     @property
-    def trainer(self) -> Trainer | None:
+    def trainer(self) -> TrainingThread | None:
         """The thread that trains it, where it is ours."""
-        return self.source if isinstance(self.source, Trainer) else None
+        return self.source if isinstance(self.source, TrainingThread) else None
 
     @property
     def running(self) -> bool:
@@ -60,7 +60,7 @@ class Watch:
     def reading(self) -> bool:
         """Whether a log is still being read for the first time: what is known so far is no end."""
         source = self.source
-        return isinstance(source, Follower) and not (source.read.is_set() and not source.waiting)
+        return isinstance(source, LogFollower) and not (source.read.is_set() and not source.waiting)
 
     @property
     def error(self) -> TinyLMError | BaseException | None:
@@ -113,4 +113,4 @@ class Watch:
         elif status == "paused":
             told = f"{state.fraction:.0%} paused"
         longest = max(0, room - len(sign) - len(told) - 2)
-        return f"{sign} {in_middle(self.name, longest, glyphs)} {told}"
+        return f"{sign} {ellipsize_middle(self.name, longest, glyphs)} {told}"

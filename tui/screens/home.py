@@ -16,11 +16,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from tinylm.cli.console import printable
 from tinylm.config import resolve
 from tinylm.config.schema import STORIES, Budget, RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs import folder
+from tinylm.words import printable
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts as reading
 from tui.terminal.glyphs import ASCII, Glyphs

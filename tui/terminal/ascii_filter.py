@@ -19,7 +19,7 @@ _SIGNS = str.maketrans(
 )
 
 
-class Plain(LineFilter):
+class AsciiFilter(LineFilter):
     """Draws Textual's own signs with others as wide, for the app's ASCII mode.
 
     Screens choose theirs by `tui.glyphs`; frames, scroll bars and the sign where a line was cut come from Textual,

@@ -11,7 +11,7 @@ from textual.filter import LineFilter
 _STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-class Steerless(LineFilter):
+class ControlCharFilter(LineFilter):
     """The last thing between a screen and its terminal: control characters go.
 
     Screens show U+FFFD in their place (`tinylm.console.printable`); what others draw, as an editor, a message or a line

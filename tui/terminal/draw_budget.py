@@ -17,7 +17,7 @@ LONGEST = 3.0
 """Seconds after which the screen is drawn all the same."""
 
 
-class Pace:
+class DrawBudget:
     """Watches what the main thread uses, and says when it may draw again."""
 
     def __init__(

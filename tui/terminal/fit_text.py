@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from tui.terminal.glyphs import Glyphs
 
 
-def in_middle(name: str, width: int, glyphs: Glyphs) -> str:
+def ellipsize_middle(name: str, width: int, glyphs: Glyphs) -> str:
     """`name` in `width` cells at most, cut in its middle: runs are called alike at first, and differ at the end."""
     if cell_len(name) <= width:
         return name
@@ -18,3 +18,8 @@ def in_middle(name: str, width: int, glyphs: Glyphs) -> str:
     while cell_len(tail) > room // 2:
         tail = tail[1:]
     return head + glyphs.ellipsis + tail
+
+
+def brief(room: int, *ways: str) -> str:
+    """The first of `ways`, which go from the longest to the shortest, that takes no more than `room` cells."""
+    return next((way for way in ways if cell_len(way) <= room), ways[-1])

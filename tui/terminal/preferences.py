@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tinylm import files, wary
+from tinylm import files
 
 _MOST_BYTES = 1 << 16
 
@@ -22,7 +22,7 @@ class Preferences:
     def load(cls, home: Path) -> Preferences:
         """Those of a home; what cannot be read counts as nothing chosen."""
         try:
-            table = wary.table(wary.read(_file(home), _MOST_BYTES))
+            table = files.table(files.read(_file(home), _MOST_BYTES))
             values = {name: table[name] for name in ("theme", "glyphs") if isinstance(table.get(name), str)}
         except (OSError, ValueError):
             return cls()

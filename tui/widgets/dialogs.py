@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 if TYPE_CHECKING:
-    from tui.live.watch import Watch
+    from tui.live.watch import ObservedRun
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Ask(ModalScreen[str | None]):
 class Leave(Ask):
     """Whether to leave a training; where it pauses or ends while the question stands, the question says so."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: ObservedRun) -> None:
         self._watch = watch
         self._told = self._state
         super().__init__(*self._question())

@@ -16,13 +16,13 @@ from tinylm.events import Event
 from tinylm.training.control import Control
 from tui.live import event_source
 from tui.live import status as sentences
-from tui.live.event_source import Follower, Source, Trainer
+from tui.live.event_source import EventSource, LogFollower, TrainingThread
 from tui.live.history import History
-from tui.live.watch import Watch
+from tui.live.watch import ObservedRun
 from tui.terminal import glyphs
 
 
-def wait_for(source: Source, count: int, seconds: float = 5.0) -> list[Event | None]:
+def wait_for(source: EventSource, count: int, seconds: float = 5.0) -> list[Event | None]:
     """At least `count` events, or what came within `seconds`."""
     taken: list[Event | None] = []
     end = time.monotonic() + seconds
@@ -34,7 +34,7 @@ def wait_for(source: Source, count: int, seconds: float = 5.0) -> list[Event | N
 
 def test_a_training_in_a_thread_gives_its_events_in_order_and_ends():
     told = scripts.training(30)
-    trainer = Trainer(lambda _control: iter(told))
+    trainer = TrainingThread(lambda _control: iter(told))
     trainer.start()
     assert trainer.join(5)
     assert wait_for(trainer, len(told)) == told
@@ -49,7 +49,7 @@ def test_a_stop_reaches_the_training():
             time.sleep(0.001)
         yield scripts.finished(1, "stopped")
 
-    trainer = Trainer(endless)
+    trainer = TrainingThread(endless)
     trainer.start()
     assert wait_for(trainer, 3)
     trainer.control.stop.set()
@@ -64,7 +64,7 @@ def test_an_error_is_kept_with_the_events_before_it():
         yield scripts.step(1)
         raise fault
 
-    trainer = Trainer(breaks)
+    trainer = TrainingThread(breaks)
     trainer.start()
     assert trainer.join(5)
     assert trainer.drain() == [scripts.step(1)]
@@ -73,7 +73,7 @@ def test_an_error_is_kept_with_the_events_before_it():
 
 def test_a_screen_takes_a_bounded_number_at_once(monkeypatch):
     monkeypatch.setattr(event_source, "MOST_AT_ONCE", 10)
-    trainer = Trainer(lambda _control: iter(scripts.training(30)))
+    trainer = TrainingThread(lambda _control: iter(scripts.training(30)))
     trainer.start()
     trainer.join(5)
     assert len(trainer.drain()) == 10
@@ -82,7 +82,7 @@ def test_a_screen_takes_a_bounded_number_at_once(monkeypatch):
 
 def test_a_follower_reads_what_stands_in_a_log_and_what_is_added(home: Path):
     run = scripts.write_run(home, "other", scripts.training(20))
-    follower = Follower(run)
+    follower = LogFollower(run)
     before = scripts.training(20)
     assert wait_for(follower, len(before)) == before
     with run.events_file.open("a", encoding="utf-8") as file:
@@ -98,7 +98,7 @@ def test_a_follower_reads_what_stands_in_a_log_and_what_is_added(home: Path):
 
 def test_a_log_that_is_cut_back_is_read_anew(home: Path):
     run = scripts.write_run(home, "other", scripts.training(40))
-    watch = Watch(Follower(run), run.name, run)
+    watch = ObservedRun(LogFollower(run), run.name, run)
     end = time.monotonic() + 5
     while (not len(watch.history.step) or watch.history.step.last < 40) and time.monotonic() < end:
         watch.poll()
@@ -148,7 +148,7 @@ def test_a_run_of_which_nothing_was_saved_begins_anew():
 
 def test_the_state_of_a_run_in_a_word(home: Path):
     def status(told: list[Event], locked: bool = False) -> str:
-        watch = Watch(Follower(scripts.write_run(home, f"r{next(numbers)}", told)), "r")
+        watch = ObservedRun(LogFollower(scripts.write_run(home, f"r{next(numbers)}", told)), "r")
         watch.locked = locked
         end = time.monotonic() + 5
         while watch.history.version < len(told) and time.monotonic() < end:
@@ -181,7 +181,7 @@ def test_a_log_that_was_cut_back_and_is_longer_by_now_is_read_anew(home: Path):
     saved = events.CheckpointSaved(40, "checkpoints/step-00000040", False, 12.0)
     closing = [saved, scripts.evaluation(40), events.Sampled(40, "", "Stopped."), scripts.finished(40, "stopped")]
     run = scripts.write_run(home, "other", [*scripts.training(40), *closing])
-    watch = Watch(Follower(run), run.name, run)
+    watch = ObservedRun(LogFollower(run), run.name, run)
     watch.locked = True
     until(lambda: watch.poll() and watch.status == "stopped")
 
@@ -199,7 +199,7 @@ def test_a_log_that_was_cut_back_and_is_longer_by_now_is_read_anew(home: Path):
 def test_a_log_that_is_still_being_read_has_not_broken_off(home: Path, monkeypatch):
     monkeypatch.setattr(event_source, "MOST_AT_ONCE", 100)
     run = scripts.write_run(home, "long", [*scripts.training(400), scripts.finished(400)])
-    watch = Watch(Follower(run), run.name, run)
+    watch = ObservedRun(LogFollower(run), run.name, run)
     until(watch.poll)
     seen = set()
     while watch.status != "finished":
@@ -211,7 +211,7 @@ def test_a_log_that_is_still_being_read_has_not_broken_off(home: Path, monkeypat
     watch.source.close()
 
     empty = scripts.write_run(home, "empty", [])
-    watch = Watch(Follower(empty), empty.name, empty)
+    watch = ObservedRun(LogFollower(empty), empty.name, empty)
     until(lambda: not watch.reading)
     assert sentences.of(watch).endswith("Nothing was saved: r starts it over.")
     watch.source.close()
@@ -232,7 +232,7 @@ def test_an_error_keeps_nothing_of_a_training_but_its_words():
         except ValueError as error:
             raise RunError("It broke.", "Mend it.") from error
 
-    trainer = Trainer(breaks)
+    trainer = TrainingThread(breaks)
     trainer.start()
     assert trainer.join(5)
     assert "breaks" in "".join(traceback.format_exception(trainer.error))

@@ -15,9 +15,9 @@ from tinylm.events import Event
 from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
 from tui.live import status
-from tui.live.event_source import Trainer
+from tui.live.event_source import TrainingThread
 from tui.live.history import History
-from tui.live.watch import Watch
+from tui.live.watch import ObservedRun
 
 
 class Still:
@@ -37,22 +37,22 @@ def history(told: Sequence[Event]) -> History:
     return seen
 
 
-def own(told: Sequence[Event], error: BaseException | None = None) -> Watch:
+def own(told: Sequence[Event], error: BaseException | None = None) -> ObservedRun:
     """A watch of a training of this app."""
 
     def begin(_: Control) -> Iterator[Event]:
         yield from ()
 
-    watch = Watch(Trainer(begin), "stories-test", RunFolder(Path("/nowhere/stories-test")))
+    watch = ObservedRun(TrainingThread(begin), "stories-test", RunFolder(Path("/nowhere/stories-test")))
     watch.history = history(told)
     assert watch.trainer
     watch.trainer.error = error
     return watch
 
 
-def followed(told: Sequence[Event], locked: bool = True) -> Watch:
+def followed(told: Sequence[Event], locked: bool = True) -> ObservedRun:
     """A watch of a run's folder."""
-    watch = Watch(Still(), "stories-test", RunFolder(Path("/nowhere/stories-test")))
+    watch = ObservedRun(Still(), "stories-test", RunFolder(Path("/nowhere/stories-test")))
     watch.history, watch.locked = history(told), locked
     return watch
 
@@ -109,7 +109,7 @@ def test_who_leaves_is_told_that_it_is_saved_and_who_stops_that_it_is_measured()
         release.wait(10)
         yield from ()
 
-    watch.source = trainer = Trainer(begin)
+    watch.source = trainer = TrainingThread(begin)
     trainer.start()
     trainer.control.stop.set()
     assert status.of(watch) == status.STOPPING
@@ -159,7 +159,7 @@ def test_a_followed_run_says_that_it_cannot_be_paused() -> None:
 
 
 def test_a_run_whose_log_is_still_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Watch, "reading", True)
+    monkeypatch.setattr(ObservedRun, "reading", True)
     assert status.of(followed([], locked=False)).startswith("Reading")
 
 

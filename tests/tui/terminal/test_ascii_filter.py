@@ -18,7 +18,7 @@ from tinylm.config import resolve
 from tinylm.events import Event
 from tui.app import StudioApp
 from tui.screens.base import StudioScreen
-from tui.terminal.ascii_filter import Plain
+from tui.terminal.ascii_filter import AsciiFilter
 from tui.terminal.preferences import Preferences
 
 WALKS = {
@@ -79,7 +79,7 @@ async def walk(pilot: Pilot[int], keys: str) -> set[str]:
 
 def test_letters_of_any_language_stay_and_a_line_is_as_wide_as_before():
     line = [Segment("╭─ café “日本” ─▏"), Segment(" cut…", Style(bold=True)), Segment.line()]
-    plain = Plain().apply(line, Color(0, 0, 0))
+    plain = AsciiFilter().apply(line, Color(0, 0, 0))
     assert [segment.text for segment in plain] == ["+- café “日本” -|", " cut~", "\n"]
     assert [segment.cell_length for segment in plain] == [segment.cell_length for segment in line]
     assert [segment.style for segment in plain] == [segment.style for segment in line]
@@ -87,7 +87,7 @@ def test_letters_of_any_language_stay_and_a_line_is_as_wide_as_before():
 
 def test_where_all_is_ascii_nothing_is_made_anew():
     line = [Segment("+- plain -+")]
-    assert Plain().apply(line, Color(0, 0, 0)) is line
+    assert AsciiFilter().apply(line, Color(0, 0, 0)) is line
 
 
 @pytest.mark.parametrize("place", WALKS)

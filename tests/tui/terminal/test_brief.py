@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.brief import brief
+from tui.terminal.fit_text import brief
 
 
 @pytest.mark.parametrize(

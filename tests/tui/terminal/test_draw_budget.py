@@ -1,7 +1,7 @@
 """The share of the time that drawing may take beside a training."""
 
 from tui.terminal import draw_budget
-from tui.terminal.draw_budget import Pace
+from tui.terminal.draw_budget import DrawBudget
 
 
 class Hands:
@@ -10,8 +10,8 @@ class Hands:
     def __init__(self) -> None:
         self.now = self.used = 0.0
 
-    def pace(self) -> Pace:
-        return Pace(lambda: self.now, lambda: self.used)
+    def pace(self) -> DrawBudget:
+        return DrawBudget(lambda: self.now, lambda: self.used)
 
 
 def drawn(seconds: float, cost: float, training: bool = True, ticks: int = 4) -> int:

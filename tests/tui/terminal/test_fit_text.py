@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tui.terminal.fit_text import in_middle
+from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
 
 
@@ -21,9 +21,9 @@ from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
     ],
 )
 def test_both_ends_stay(width: int, glyphs: Glyphs, shown: str) -> None:
-    assert in_middle("stories-20261124-033635", width, glyphs) == shown
+    assert ellipsize_middle("stories-20261124-033635", width, glyphs) == shown
 
 
 @pytest.mark.parametrize("width", range(1, 14))
 def test_wide_characters_are_never_halved(width: int) -> None:
-    assert cell_len(in_middle("一千零一夜故事", width, BRAILLE)) <= width
+    assert cell_len(ellipsize_middle("一千零一夜故事", width, BRAILLE)) <= width

@@ -11,12 +11,13 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tinylm.cli.console import printable
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
+from tinylm.words import printable
 from tui.screens.data import texts
 from tui.screens.data.texts import Prepared
 from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
+from tui.terminal.numbers import amount, counted, percent, size_of
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
@@ -78,32 +79,6 @@ def told(error: BaseException) -> tuple[str, str, str]:
             "See whether the disk is full or taken away.",
         )
     return "This is our fault", repr(error), "Choose another text; the rest of the studio goes on."
-
-
-def amount(number: float) -> str:
-    """`2.10 M`, `106 k` or `950`."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return (
-                f"{number / size:.2f} {unit}" if size > 1e3 and number < 100 * size else f"{number / size:.0f} {unit}"
-            )
-    return f"{number:.0f}"
-
-
-def percent(fraction: float) -> str:
-    """`5 %`, `0.2 %`."""
-    return f"{100 * fraction:.1f}".removesuffix(".0") + " %"
-
-
-def size_of(n_bytes: int) -> str:
-    """`8.50 MB`."""
-    shown = amount(n_bytes)
-    return f"{shown}B" if " " in shown else f"{shown} bytes"
-
-
-def counted(number: int, word: str) -> str:
-    """`1 document`, `3 documents`."""
-    return f"{number:,} {word}{'s' * (number != 1)}"
 
 
 class Facts(VerticalScroll):

@@ -15,8 +15,8 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Input, Static
 
-from tinylm.cli.console import printable
 from tinylm.config.schema import STORIES
+from tinylm.words import printable
 
 MOST = 500
 """Names of a folder that are offered; nobody reads more, and a letter typed makes them fewer."""

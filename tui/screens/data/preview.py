@@ -10,7 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tinylm.cli.console import printable
+from tinylm.words import printable
 from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
 
 View = Literal["both", "text", "tokens"]

@@ -19,17 +19,18 @@ from textual.widgets import Input
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, TinyLMError
-from tui.brief import brief
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts
 from tui.screens.data.chooser import NOTHING_CHOSEN, Chooser
-from tui.screens.data.facts import KINDS, ChartLines, Facts, Known, counted, size_of, told
+from tui.screens.data.facts import KINDS, ChartLines, Facts, Known, told
 from tui.screens.data.path_input import PathLine
 from tui.screens.data.preview import Preview
 from tui.screens.data.source_list import SourceTree
 from tui.screens.data.texts import Prepared
 from tui.screens.plan import fields
+from tui.terminal.fit_text import brief
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.numbers import counted, size_of
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile

@@ -18,8 +18,8 @@ from textual.widgets.directory_tree import DirEntry
 from textual.widgets.option_list import Option
 from textual.widgets.tree import TreeNode
 
-from tinylm.cli.console import printable
 from tinylm.config.schema import STORIES
+from tinylm.words import printable
 from tui.screens.data.texts import Found, short_names
 from tui.terminal.glyphs import BRAILLE, Glyphs
 

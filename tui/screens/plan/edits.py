@@ -13,7 +13,7 @@ from typing import Any
 
 import tomli_w
 
-from tinylm import files, paths, wary
+from tinylm import files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import FITTED, ModelConfig, Phase, RunConfig
 from tinylm.errors import ConfigError, TinyLMError
@@ -29,7 +29,7 @@ DATA_KEPT = ("sources", "weights")
 
 
 @dataclass(frozen=True)
-class Fix:
+class Repair:
     """What has to change together with a setting, so that the whole fits."""
 
     also: str
@@ -61,12 +61,12 @@ def change(config: RunConfig, key: str, value: Any, home: Path) -> RunConfig:
     return by_hand(config, _put(config, {key: value}))
 
 
-def propose(config: RunConfig, key: str, value: Any) -> Fix | None:
+def propose(config: RunConfig, key: str, value: Any) -> Repair | None:
     """What would make room for a value that does not fit alone; None where nothing simple does."""
     fit = config.train.fit and not resolve.is_fitted(key)
     for also, changes in _candidates(config, key, value):
         try:
-            return Fix(also, _put(config, {"train.fit": fit, key: value, **changes}))
+            return Repair(also, _put(config, {"train.fit": fit, key: value, **changes}))
         except ConfigError:
             continue
     return None
@@ -329,7 +329,7 @@ def difference(config: RunConfig, base: RunConfig) -> list[Difference]:
 def comment_of(path: Path) -> str:
     """The first sentence of the comment that a preset file begins with."""
     try:
-        lines = wary.read(path, resolve.MOST_BYTES).decode("utf-8-sig").splitlines()
+        lines = files.read(path, resolve.MOST_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
     said: list[str] = []

@@ -13,10 +13,10 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from tinylm.cli.console import printable
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
+from tinylm.words import printable
 from tui.screens.plan import edits, fields, increments
 from tui.screens.plan.fields import Field
 from tui.screens.plan.form_rows import Row, Rows
@@ -81,7 +81,7 @@ class ConfigForm(Vertical):
         """What is wrong with what was typed or asked for last; empty where nothing is."""
         self.note = ""
         """What else the last change has set; empty where nothing."""
-        self._offered: tuple[str, Any, edits.Fix] | None = None
+        self._offered: tuple[str, Any, edits.Repair] | None = None
         self._edited: Row | None = None
 
     def compose(self) -> ComposeResult:

@@ -13,8 +13,8 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tinylm.cli.console import printable
 from tinylm.config.schema import RunConfig
+from tinylm.words import printable
 from tui.screens.plan import edits, fields
 from tui.screens.plan.fields import Field, Section
 from tui.terminal import glyphs

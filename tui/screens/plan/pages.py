@@ -15,10 +15,10 @@ from textual.screen import ModalScreen
 from textual.widgets import DataTable, Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
-from tinylm.cli.console import printable
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
+from tinylm.words import printable
 from tui.screens.plan import edits, fields
 from tui.screens.plan.form import matches
 

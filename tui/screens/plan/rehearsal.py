@@ -12,10 +12,10 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tinylm.cli.console import printable
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.planning import schedule, sizing
+from tinylm.words import printable
 from tui.chart.chart import Border, Chart, Curve, Picture
 from tui.screens.plan import edits, explain, fields
 from tui.screens.plan.lr_finder import Valley, valley_picture

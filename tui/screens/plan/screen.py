@@ -11,17 +11,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from tinylm.cli.console import printable
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tui.brief import brief
+from tinylm.words import printable
 from tui.screens.base import StudioScreen
 from tui.screens.plan import edits, explain, fields, lr_finder
 from tui.screens.plan.form import ConfigForm
 from tui.screens.plan.jobs import Tryouts
 from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPage
 from tui.screens.plan.rehearsal import Doing, RehearsalPane, State, clock, steps_told, wrapped
+from tui.terminal.fit_text import brief
 from tui.widgets.dialogs import Ask, AskText, Choice
 
 WAIT = 0.7

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tinylm.cli.console import printable
 from tinylm.errors import TinyLMError
-from tinylm.runs import folder, listing
+from tinylm.runs import folder, organise
 from tinylm.runs.folder import RunFolder
-from tinylm.runs.listing import Entry
+from tinylm.runs.listing import RunListing
+from tinylm.words import printable
 from tui.screens.base import StudioScreen
 from tui.widgets.dialogs import AskText
 
@@ -29,12 +29,12 @@ class Shelving(StudioScreen):
         self._binned: list[Path] = []
 
     @property
-    def entry(self) -> Entry | None:
+    def entry(self) -> RunListing | None:
         """The chosen run."""
         raise NotImplementedError
 
     @property
-    def listed(self) -> Sequence[Entry]:
+    def listed(self) -> Sequence[RunListing]:
         """All runs."""
         raise NotImplementedError
 
@@ -54,7 +54,7 @@ class Shelving(StudioScreen):
 
         def take(text: str | None) -> None:
             if text is not None:
-                self._shelve(lambda: listing.set_note(self.studio.home, entry.run, text.strip()))
+                self._shelve(lambda: organise.set_note(self.studio.home, entry.run, text.strip()))
 
         self.app.push_screen(AskText(f"Note on {entry.name}", "What is worth remembering of it?", entry.note), take)
 
@@ -79,7 +79,7 @@ class Shelving(StudioScreen):
         self.app.push_screen(AskText(f"Rename {entry.name}", "Its new name", entry.name, check), take)
 
     def _rename(self, run: RunFolder, name: str) -> None:
-        renamed = listing.rename(self.studio.home, run, name)
+        renamed = organise.rename(self.studio.home, run, name)
         self.app.call_from_thread(self._renamed, run.path, renamed.path)
 
     def _renamed(self, old: Path, new: Path) -> None:
@@ -98,8 +98,8 @@ class Shelving(StudioScreen):
         else:
             self._shelve(lambda: self._bin(entry))
 
-    def _bin(self, entry: Entry) -> None:
-        self._binned.append(listing.discard(self.studio.home, entry.run))
+    def _bin(self, entry: RunListing) -> None:
+        self._binned.append(organise.discard(self.studio.home, entry.run))
         self.app.call_from_thread(self.remark, f"{printable(entry.name)} is binned, u undoes.")
 
     def action_undo(self) -> None:
@@ -110,7 +110,7 @@ class Shelving(StudioScreen):
             self.say("Nothing was binned here since the studio was opened.")
 
     def _restore(self) -> None:
-        restored = listing.restore(self.studio.home, self._binned.pop())
+        restored = organise.restore(self.studio.home, self._binned.pop())
         self.seek = restored.path
 
     def _shelve(self, work: Callable[[], object]) -> None:

@@ -9,10 +9,11 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from tinylm.cli.console import duration, printable
-from tinylm.runs.listing import Entry
-from tui.screens.runs.compare import amount, size
+from tinylm.runs.listing import RunListing
+from tinylm.words import duration, printable
+from tui.screens.runs.compare import amount
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.numbers import size
 
 Order = Literal["when", "held-out", "size", "name"]
 ORDERS: tuple[Order, ...] = ("when", "held-out", "size", "name")
@@ -52,7 +53,7 @@ class Column:
     """What one column shows."""
 
     title: str
-    text: Callable[[Entry, datetime], str]
+    text: Callable[[RunListing, datetime], str]
     most: int
     """Cells at most, while other columns still want room."""
     least: int = 0
@@ -62,7 +63,7 @@ class Column:
     """What a click on its title sorts by."""
 
 
-def _bpb(entry: Entry) -> str:
+def _bpb(entry: RunListing) -> str:
     return "-" if entry.val_bpb is None else f"{entry.val_bpb:.3f}"
 
 
@@ -91,7 +92,7 @@ IMPORTANCE = (
 """Which are shown where there is not room for all."""
 
 
-def fitting(entries: Sequence[Entry], width: int, now: datetime) -> dict[str, int]:
+def fitting(entries: Sequence[RunListing], width: int, now: datetime) -> dict[str, int]:
     """The columns that fit into `width` cells, in the order in which they stand, and how wide they are.
 
     A column that says nothing of any run is left out; those that may be cut share what room is left.

@@ -16,11 +16,11 @@ from typing import Literal
 import numpy as np
 
 from tinylm import events
-from tinylm.cli.console import duration
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
+from tinylm.words import duration
 from tui.live.history import History
-from tui.live.loss_unit import Scale
+from tui.live.loss_unit import LossUnit
 from tui.live.series import Floats
 
 Axis = Literal["tokens", "steps", "time"]
@@ -51,7 +51,7 @@ class Track:
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class LossTrace:
     """A run as far as its log tells, in copies that no other thread touches."""
 
     name: str
@@ -73,17 +73,17 @@ class Trace:
     @property
     def bits_per_nat(self) -> float:
         """What turns nats per token into bits per byte of this run's text; nan before the text is known."""
-        return math.nan if self.data is None else Scale.of_run(self.data).bits_in_a_nat
+        return math.nan if self.data is None else LossUnit.of_run(self.data).bits_in_a_nat
 
 
-def trace(history: History, name: str, config: RunConfig | None) -> Trace:
+def trace(history: History, name: str, config: RunConfig | None) -> LossTrace:
     """What a fold over a run's events has come to."""
     state = history.state
     evaluated = {told.step: told for told in state.evals}  # a run that went back was measured twice there
     order = sorted(evaluated)
     steps = np.array(order, dtype=np.float64)
     known = len(history.step) > 0
-    return Trace(
+    return LossTrace(
         name=name,
         config=config,
         data=state.data,
@@ -112,7 +112,7 @@ def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def curve(told: Trace, axis: Axis, measure: Measure, bits: bool) -> tuple[Floats, Floats]:
+def curve(told: LossTrace, axis: Axis, measure: Measure, bits: bool) -> tuple[Floats, Floats]:
     """Where a run's curve lies: the smoothed loss or what was held out, in nats per token or in `bits` per byte."""
     if measure == "held-out":
         return told.held_out.along(axis), told.held_out.values if bits else told.held_out_nats
@@ -131,7 +131,7 @@ class Equal:
     seconds: tuple[float, ...]
 
 
-def at_equal(traces: Sequence[Trace], axis: Axis) -> Equal | None:
+def at_equal(traces: Sequence[LossTrace], axis: Axis) -> Equal | None:
     """Compare where the shortest run ends; None while one of them has no step yet."""
     if not traces or any(not len(told.loss.step) for told in traces):
         return None
@@ -141,12 +141,12 @@ def at_equal(traces: Sequence[Trace], axis: Axis) -> Equal | None:
     ends = [float(told.held_out.along(axis)[-1]) for told in traces if len(told.held_out.values)]
     checked = min(place, *ends) if ends else place
 
-    def measured(told: Trace) -> float | None:
+    def measured(told: LossTrace) -> float | None:
         at, seen = told.held_out.along(axis), told.held_out.values
         value = float(np.interp(checked, at, seen)) if len(seen) and at[0] <= checked else math.nan
         return value if math.isfinite(value) else None
 
-    def there(told: Trace, other: Axis) -> float:
+    def there(told: LossTrace, other: Axis) -> float:
         return float(np.interp(place, told.loss.along(axis), told.loss.along(other)))
 
     return Equal(
@@ -170,7 +170,7 @@ class Verdict:
     sentence: str
 
 
-def verdict(traces: Sequence[Trace]) -> Verdict:
+def verdict(traces: Sequence[LossTrace]) -> Verdict:
     """Look at texts, held-out parts and tokens."""
     configs = [told.config for told in traces if told.config is not None]
     data = [told.data for told in traces if told.data is not None]
@@ -286,15 +286,6 @@ def amount(number: float | None) -> str:
             places = 0 if abs(scaled) >= 9.95 else 1 if abs(scaled) >= 0.995 else 2
             return f"{scaled:.{places}f}{unit}"
     return f"{number:.0f}"
-
-
-def size(number: int) -> str:
-    """`16 MB`."""
-    for scale, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if number >= scale:
-            scaled = number / scale
-            return f"{scaled:.1f} {unit}" if scaled < 9.95 else f"{scaled:.0f} {unit}"
-    return f"{number} B"
 
 
 def along(axis: Axis, place: float) -> str:

@@ -14,13 +14,13 @@ from textual.timer import Timer
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from tinylm.cli.console import printable
-from tinylm.runs.listing import Entry
+from tinylm.runs.listing import RunListing
+from tinylm.words import printable
 from tui.chart.chart import Chart
 from tui.screens.runs import compare, detail_text, pictures
-from tui.screens.runs.compare import AXES, MEASURES, Axis, Measure, Trace
+from tui.screens.runs.compare import AXES, MEASURES, Axis, LossTrace, Measure
 from tui.screens.runs.log_reader import Traces
-from tui.terminal.fit_text import in_middle
+from tui.terminal.fit_text import ellipsize_middle
 
 if TYPE_CHECKING:
     from tui.app import StudioApp
@@ -45,8 +45,8 @@ class RunLook(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="runs-lower")
-        self._one: Entry | None = None
-        self._several: Mapping[str, Entry] = {}
+        self._one: RunListing | None = None
+        self._several: Mapping[str, RunListing] = {}
         self._when = ""
         self._axis: Axis = "tokens"
         self._measure: Measure = "loss"
@@ -54,7 +54,7 @@ class RunLook(Horizontal):
         """Bits per byte, as in the list, or nats per token, as the engine counts."""
         self._everything = False
         self._reader = Traces()
-        self._traces: dict[Path, Trace] = {}
+        self._traces: dict[Path, LossTrace] = {}
         self._rest: Timer | None = None
         self._drawn: tuple[object, ...] = ()
 
@@ -69,7 +69,7 @@ class RunLook(Horizontal):
         """The chart."""
         return self.query_one(Chart)
 
-    def show(self, one: Entry | None, several: Mapping[str, Entry], when: str) -> None:
+    def show(self, one: RunListing | None, several: Mapping[str, RunListing], when: str) -> None:
         """Look at `several` runs by their letters or, where there are none, at one, that was begun `when`."""
         self._one, self._several, self._when = one, several, when
         self.draw()
@@ -79,7 +79,7 @@ class RunLook(Horizontal):
 
     # ---- logs -----------------------------------------------------------------------------------------------------
 
-    def _wanted(self) -> list[Entry]:
+    def _wanted(self) -> list[RunListing]:
         return list(self._several.values()) or ([self._one] if self._one else [])
 
     def read(self) -> None:
@@ -90,7 +90,7 @@ class RunLook(Horizontal):
                 lambda: self._read(wanted), thread=True, exclusive=True, group="runs-trace", exit_on_error=False
             )
 
-    def _read(self, wanted: Sequence[Entry]) -> None:
+    def _read(self, wanted: Sequence[RunListing]) -> None:
         worker = get_current_worker()
         loaded = {}
         try:
@@ -105,7 +105,7 @@ class RunLook(Horizontal):
         if not worker.is_cancelled:
             self.app.call_from_thread(self._loaded, loaded)
 
-    def _loaded(self, loaded: dict[Path, Trace]) -> None:
+    def _loaded(self, loaded: dict[Path, LossTrace]) -> None:
         if any(self._traces.get(path) is not told for path, told in loaded.items()):
             kept = {entry.run.path for entry in self._wanted()}
             self._traces = {path: told for path, told in self._traces.items() if path in kept} | loaded
@@ -113,7 +113,7 @@ class RunLook(Horizontal):
             self.post_message(self.Read())
 
     @property
-    def traces(self) -> dict[str, Trace]:
+    def traces(self) -> dict[str, LossTrace]:
         """Of the runs that are laid over each other, as far as they are read."""
         traces = self._traces
         return {letter: traces[e.run.path] for letter, e in self._several.items() if e.run.path in traces}
@@ -138,7 +138,7 @@ class RunLook(Horizontal):
             facts = detail_text.comparison(self._several, traces, self._axis, glyphs, width, self._everything, brief)
         elif one is not None:
             told = self._traces.get(one.run.path)
-            about = in_middle(printable(one.name), side.outer_size.width - 6, glyphs)
+            about = ellipsize_middle(printable(one.name), side.outer_size.width - 6, glyphs)
             title = pictures.title(self._measure, self._bits)
             if self._measure == "loss":
                 title += f", {glyphs.diamond} held out"

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from tinylm.cli.console import duration, printable
-from tinylm.runs.listing import Entry
+from tinylm.runs.listing import RunListing
+from tinylm.words import duration, printable
 from tui.live.status import ranking
 from tui.screens.runs import compare
 from tui.screens.runs.columns import state_sign
-from tui.screens.runs.compare import Axis, Trace, amount, size
-from tui.terminal.fit_text import in_middle
+from tui.screens.runs.compare import Axis, LossTrace, amount
+from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.numbers import size
 
 TONES = {"a": "$text-primary", "b": "$text-warning", "c": "$text-success", "d": "$text-error"}
 """The colours that the chart gives its curves."""
@@ -36,7 +37,7 @@ Row = tuple[str, tuple[str, ...], bool]
 """A label, a value of each run, and whether these differ."""
 
 
-def card(entry: Entry, told: Trace | None, glyphs: Glyphs, when: str, width: int) -> Content:
+def card(entry: RunListing, told: LossTrace | None, glyphs: Glyphs, when: str, width: int) -> Content:
     """One run: what it is, how long it learnt, how good it got, what it writes."""
     head = f"{state_sign(entry.status, glyphs)} {entry.status}"
     if entry.status not in ("finished", "damaged") and entry.step is not None and entry.steps:
@@ -75,8 +76,8 @@ def _joined(*parts: object) -> str:
 
 
 def comparison(
-    entries: Mapping[str, Entry],
-    traces: Mapping[str, Trace],
+    entries: Mapping[str, RunListing],
+    traces: Mapping[str, LossTrace],
     axis: Axis,
     glyphs: Glyphs,
     width: int,
@@ -91,7 +92,7 @@ def comparison(
     for letter, entry in entries.items():
         bpb = "-" if entry.val_bpb is None else f"{entry.val_bpb:.3f}"
         room = max(8, width - 6 - len(bpb))
-        name = set_cell_size(in_middle(printable(entry.name), room, glyphs), room)
+        name = set_cell_size(ellipsize_middle(printable(entry.name), room, glyphs), room)
         parts.append(
             Content.styled(f" {letter} ", f"bold reverse {TONES[letter]}")
             + Content(f" {name} ")

@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinylm.runs.listing import Entry
+from tinylm.runs.listing import RunListing
 
-Test = Callable[[Entry], bool]
+Test = Callable[[RunListing], bool]
 
-WORDS: dict[str, Callable[[Entry], str]] = {
+WORDS: dict[str, Callable[[RunListing], str]] = {
     "state": lambda entry: entry.status,
     "data": lambda entry: entry.data,
     "name": lambda entry: entry.name,
@@ -24,7 +24,7 @@ WORDS: dict[str, Callable[[Entry], str]] = {
 }
 """What can be asked for with a colon: `state:done` holds where the text has the word in it."""
 
-NUMBERS: dict[str, Callable[[Entry], float | None]] = {
+NUMBERS: dict[str, Callable[[RunListing], float | None]] = {
     "val": lambda entry: entry.val_bpb,
     "bpb": lambda entry: entry.val_bpb,
     "weights": lambda entry: entry.parameters,
@@ -59,7 +59,7 @@ class Filter:
     fault: str = ""
     """The sentence about the first part that could not be read; the others count all the same."""
 
-    def matches(self, entry: Entry) -> bool:
+    def matches(self, entry: RunListing) -> bool:
         """Whether a run is what is looked for."""
         return all(test(entry) for test in self.tests)
 
@@ -118,7 +118,7 @@ def _number(field: str, sign: str, text: str) -> Test:
         raise ValueError(f"{field}{sign} needs a number, as in {field}{sign}{example}")
     get, compare, limit = NUMBERS[field], _COMPARISONS[sign], float(found[1]) * scales[found[2].lower()]
 
-    def test(entry: Entry) -> bool:
+    def test(entry: RunListing) -> bool:
         value = get(entry)
         return value is not None and compare(value, limit)
 

@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinylm import events, wary
+from tinylm import events, files
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs.folder import RunFolder
 from tui.live.event_source import stands_before
 from tui.live.history import History
 from tui.screens.runs import compare
-from tui.screens.runs.compare import Trace
+from tui.screens.runs.compare import LossTrace
 
 KEPT = 12
 """Logs that stay in memory, besides those that are asked for."""
@@ -33,7 +33,7 @@ class _Log:
     last: bytes = b""
     """The line before that place."""
     history: History = field(default_factory=History)
-    trace: Trace | None = None
+    trace: LossTrace | None = None
 
 
 class Traces:
@@ -43,7 +43,7 @@ class Traces:
         self._logs: OrderedDict[Path, _Log] = OrderedDict()
         self._lock = threading.Lock()
 
-    def load(self, run: RunFolder, name: str, cancelled: Callable[[], bool] = lambda: False) -> Trace | None:
+    def load(self, run: RunFolder, name: str, cancelled: Callable[[], bool] = lambda: False) -> LossTrace | None:
         """What the log tells by now, nothing where it cannot be read; None where `cancelled` said so meanwhile."""
         with self._lock:
             log = self._logs.setdefault(run.path, _Log())
@@ -51,7 +51,7 @@ class Traces:
             while len(self._logs) > KEPT:
                 self._logs.popitem(last=False)
             with suppress(OSError):  # not there yet, gone, closed to us: the list says so
-                with wary.opened(run.events_file) as file:
+                with files.opened(run.events_file) as file:
                     if not stands_before(file, log.place, log.last):  # it was cut back, since the run was resumed
                         log = self._logs[run.path] = _Log()
                 if not self._read_on(run, log, cancelled):
@@ -62,9 +62,9 @@ class Traces:
 
     def _read_on(self, run: RunFolder, log: _Log, cancelled: Callable[[], bool]) -> bool:
         """Take in the whole lines that were added; whether it came to the end."""
-        with wary.opened(run.events_file) as file:
+        with files.opened(run.events_file) as file:
             file.seek(log.place)
-            for number, line in enumerate(wary.lines(file), start=1):
+            for number, line in enumerate(files.lines(file), start=1):
                 if not line.endswith(b"\n"):
                     break  # it is still being written
                 if number % LOOK == 0 and cancelled():

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tinylm.cli.console import duration, printable
-from tinylm.runs.listing import Entry
+from tinylm.runs.listing import RunListing
+from tinylm.words import duration, printable
 from tui.chart.picture import Band, Border, Curve, Level, Picture
 from tui.live.status import BASELINES
 from tui.screens.runs import compare
-from tui.screens.runs.compare import Axis, Measure, Trace, amount
+from tui.screens.runs.compare import Axis, LossTrace, Measure, amount
 
 
 def _count(value: float) -> str:
@@ -37,7 +37,7 @@ def waiting() -> Picture:
     return Picture(empty="Reading the log ...")
 
 
-def one(told: Trace, axis: Axis, measure: Measure, bits: bool) -> Picture:
+def one(told: LossTrace, axis: Axis, measure: Measure, bits: bool) -> Picture:
     """One run: its loss with the band of single steps, what was held out, the simpler means, where phases begin."""
     name, form = _AXES[axis]
     where, unit = told.loss.along(axis), told.bits_per_nat if bits else 1.0
@@ -63,13 +63,13 @@ def one(told: Trace, axis: Axis, measure: Measure, bits: bool) -> Picture:
     )
 
 
-def _nothing(told: Trace, measure: Measure) -> str:
+def _nothing(told: LossTrace, measure: Measure) -> str:
     if measure == "held-out" and len(told.loss.step):
         return "Nothing was measured on held-out text."
     return "It has not made a step."
 
 
-def several(traces: Mapping[str, Trace], axis: Axis, measure: Measure, bits: bool) -> Picture:
+def several(traces: Mapping[str, LossTrace], axis: Axis, measure: Measure, bits: bool) -> Picture:
     """Runs over each other; their letters stand at the ends of the curves."""
     name, form = _AXES[axis]
     shown = list(traces.values())
@@ -84,7 +84,7 @@ def several(traces: Mapping[str, Trace], axis: Axis, measure: Measure, bits: boo
     )
 
 
-def _levels(told: Trace, bits: bool) -> tuple[Level, ...]:
+def _levels(told: LossTrace, bits: bool) -> tuple[Level, ...]:
     unit = 1.0 if bits else told.bits_per_nat
     if told.data is None or not math.isfinite(unit):
         return ()
@@ -92,7 +92,7 @@ def _levels(told: Trace, bits: bool) -> tuple[Level, ...]:
     return tuple(Level(known[name] / unit, label) for name, label in BASELINES.items() if name in known)
 
 
-def told(entry: Entry, marked: bool) -> str:
+def told(entry: RunListing, marked: bool) -> str:
     """The run under the cursor in a sentence, and what one can do with it."""
     name = entry.name
     good = "" if entry.val_bpb is None else f": {entry.val_bpb:.3f} bits/byte"

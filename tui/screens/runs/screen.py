@@ -15,15 +15,15 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
-from tinylm.cli.console import printable
 from tinylm.runs import listing
-from tinylm.runs.listing import Entry
+from tinylm.runs.listing import RunListing
+from tinylm.words import printable
 from tui.screens.runs import compare, filter, pictures
 from tui.screens.runs.actions import Shelving
 from tui.screens.runs.columns import ORDERS, Order, when
 from tui.screens.runs.detail_pane import RunLook
 from tui.screens.runs.table import LETTERS, RunTable
-from tui.terminal.fit_text import in_middle
+from tui.terminal.fit_text import ellipsize_middle
 from tui.widgets.top_bar import Sentence
 
 LOOK_TICKS = 12
@@ -92,7 +92,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
         """`clock` gives the time that "1 h ago" counts from."""
         super().__init__()
         self.clock = clock or type(self).now
-        self._entries: list[Entry] | None = None
+        self._entries: list[RunListing] | None = None
         self._chosen = filter.Filter()
         self._order: Order = "when"
         self._ticks = 0
@@ -146,16 +146,16 @@ Everything that was trained in this home, also by `--train` in another terminal.
         return self.query_one(RunLook)
 
     @property
-    def entry(self) -> Entry | None:
+    def entry(self) -> RunListing | None:
         """The run under the cursor."""
         return self.table.entry
 
     @property
-    def listed(self) -> list[Entry]:
+    def listed(self) -> list[RunListing]:
         """All runs, as far as they are known."""
         return self._entries or []
 
-    def _compared(self) -> dict[str, Entry]:
+    def _compared(self) -> dict[str, RunListing]:
         """The runs that are laid over each other, by letter; fewer than two: none are."""
         known = {entry.run.path: entry for entry in self.listed}
         found = {letter: known[path] for path, letter in self.marks.items() if path in known}
@@ -193,7 +193,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
         if not worker.is_cancelled:
             self.app.call_from_thread(self._listed, found, began)
 
-    def _listed(self, found: list[Entry], began: float) -> None:
+    def _listed(self, found: list[RunListing], began: float) -> None:
         """Show what a worker found that `began` to look then."""
         if self.shelving or began < self.shelved_at:  # a run went elsewhere meanwhile: the list is made anew
             return
@@ -236,7 +236,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
         marks = self.marks | {entry.run.path: letter for letter, entry in self._compared().items()}
         self.table.show(shown, marks, self._order, notice, glyphs)
 
-    def _sorted(self, entries: list[Entry]) -> list[Entry]:
+    def _sorted(self, entries: list[RunListing]) -> list[RunListing]:
         """By the chosen order; they come with the newest first, and ties stay so."""
         match self._order:
             case "held-out":
@@ -283,11 +283,11 @@ Everything that was trained in this home, also by `--train` in another terminal.
             return compare.verdict(traces).sentence if len(traces) == len(compared) else "Reading their logs ..."
         return self._about(self.entry) if self.entry else "No run fits the filter."
 
-    def _about(self, entry: Entry) -> str:
+    def _about(self, entry: RunListing) -> str:
         """Its name gives way where there is no room for all: what one can do with it is said last."""
         told = pictures.told(entry, marked=bool(self.marks))
         room = cell_len(entry.name) + self.query_one(Sentence).content_size.width - cell_len(told)
-        short = in_middle(entry.name, max(LEAST_NAME, room), self.studio.glyphs)
+        short = ellipsize_middle(entry.name, max(LEAST_NAME, room), self.studio.glyphs)
         return pictures.told(replace(entry, name=short), marked=bool(self.marks))
 
     # ---- filter ---------------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
         else:
             self.studio.resume_training(entry.run)
 
-    def _refused_damaged(self, entry: Entry) -> bool:
+    def _refused_damaged(self, entry: RunListing) -> bool:
         if entry.status == "damaged":
             self.say(f"{entry.name} is damaged: {entry.fault}")
         return entry.status == "damaged"

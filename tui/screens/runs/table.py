@@ -22,9 +22,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tinylm.runs.listing import Entry
+from tinylm.runs.listing import RunListing
 from tui.screens.runs.columns import COLUMNS, MARGIN, Order, fitting, state_sign
-from tui.terminal.fit_text import in_middle
+from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import BRAILLE, Glyphs
 
 LETTERS = "abcd"
@@ -73,19 +73,19 @@ class RunTable(ScrollView, can_focus=True):
     class Moved(Message):
         """The cursor stands on another run."""
 
-        entry: Entry | None
+        entry: RunListing | None
 
     @dataclass
     class Opened(Message):
         """A run was clicked twice."""
 
-        entry: Entry
+        entry: RunListing
 
     @dataclass
     class MarkAsked(Message):
         """A run's mark was clicked."""
 
-        entry: Entry
+        entry: RunListing
 
     @dataclass
     class OrderAsked(Message):
@@ -97,7 +97,7 @@ class RunTable(ScrollView, can_focus=True):
         """`clock` gives the time that "1 h ago" counts from."""
         super().__init__()
         self.clock = clock
-        self.entries: Sequence[Entry] = ()
+        self.entries: Sequence[RunListing] = ()
         self.marks: Mapping[Path, str] = {}
         """Letters of the marked runs, by folder."""
         self.order: Order = "when"
@@ -112,12 +112,12 @@ class RunTable(ScrollView, can_focus=True):
     # ---- what it shows --------------------------------------------------------------------------------------------
 
     @property
-    def entry(self) -> Entry | None:
+    def entry(self) -> RunListing | None:
         """The run under the cursor."""
         return self.entries[self.cursor] if self.entries else None
 
     def show(
-        self, entries: Sequence[Entry], marks: Mapping[Path, str], order: Order, notice: str, glyphs: Glyphs
+        self, entries: Sequence[RunListing], marks: Mapping[Path, str], order: Order, notice: str, glyphs: Glyphs
     ) -> None:
         """Replace everything; the cursor stays on its run, or at its place where that is gone."""
         before = self.entry
@@ -199,7 +199,7 @@ class RunTable(ScrollView, can_focus=True):
             segments += self._cell(column.title, width, column.right, base + self._tone(tone), base)
         return Strip(segments)
 
-    def _row(self, entry: Entry, here: bool, base: Style) -> Strip:
+    def _row(self, entry: RunListing, here: bool, base: Style) -> Strip:
         letter = self.marks.get(entry.run.path)
         segments = [
             Segment(self.glyphs.arrow if here else " ", base),
@@ -210,7 +210,7 @@ class RunTable(ScrollView, can_focus=True):
             column = COLUMNS[key]
             text, style = column.text(entry, self._now), base
             if key == "name":
-                text = in_middle(text, width, self.glyphs)
+                text = ellipsize_middle(text, width, self.glyphs)
             elif key == "state":
                 text = f"{state_sign(entry.status, self.glyphs)} {text}"
                 style = base + self._tone(_TONES.get(entry.status, "bad"))

@@ -13,10 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tinylm.cli.console import printable
 from tinylm.runs import listing
-from tui.screens.talk.writer_thread import Source, saved_steps
-from tui.terminal.fit_text import in_middle
+from tinylm.words import printable
+from tui.screens.talk.writer_thread import CheckpointRef, saved_steps
+from tui.terminal.fit_text import ellipsize_middle
 
 if TYPE_CHECKING:
     from tui.app import StudioApp
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLLOW: Literal["follow"] = "follow"
 """Not one checkpoint, but the latest of the run that is watched, else of the newest."""
 
-Picked = Source | Literal["follow"]
+Picked = CheckpointRef | Literal["follow"]
 
 NAME, STATE = 14, 11
 """Cells that the name of a run has at least, and its state."""
@@ -51,11 +51,11 @@ class Pick(ModalScreen[Picked | None]):
         Binding("right", "steps", "Checkpoints", show=False, id="pick.steps", tooltip="To the checkpoints"),
     ]
 
-    def __init__(self, title: str, now: Source | None, may_follow: bool = True) -> None:
+    def __init__(self, title: str, now: CheckpointRef | None, may_follow: bool = True) -> None:
         """`now` is what is chosen already; `may_follow` offers the run that is watched, whichever that is."""
         super().__init__()
         self._title, self._now, self._may_follow = title, now, may_follow
-        self._entries: Sequence[listing.Entry] = ()
+        self._entries: Sequence[listing.RunListing] = ()
 
     def compose(self) -> ComposeResult:
         """Two lists and what the keys do."""
@@ -81,7 +81,7 @@ class Pick(ModalScreen[Picked | None]):
             found = []
         studio.call_from_thread(self._show, found)
 
-    def _show(self, found: Sequence[listing.Entry]) -> None:
+    def _show(self, found: Sequence[listing.RunListing]) -> None:
         if not self.is_attached:
             return
         self._entries = found
@@ -107,7 +107,7 @@ class Pick(ModalScreen[Picked | None]):
         scores = ["" if entry.val_bpb is None else f"{entry.val_bpb:.2f}{unit}" for entry in self._entries]
         wide = min(wide, max(NAME, room - max(map(len, scores), default=0)))
         return [
-            f"{set_cell_size(in_middle(name, wide, glyphs), wide)}  {entry.status:<{STATE}}  {score}".rstrip()
+            f"{set_cell_size(ellipsize_middle(name, wide, glyphs), wide)}  {entry.status:<{STATE}}  {score}".rstrip()
             for name, entry, score in zip(names, self._entries, scores, strict=True)
         ]
 
@@ -121,7 +121,7 @@ class Pick(ModalScreen[Picked | None]):
             runs.replace_option_prompt(f"run-{i}", told)
 
     @property
-    def _marked(self) -> listing.Entry | None:
+    def _marked(self) -> listing.RunListing | None:
         runs = self.query_one("#pick-runs", OptionList)
         option = runs.highlighted_option
         return self._entries[int(option.id[4:])] if option and option.id and option.id.startswith("run-") else None
@@ -138,7 +138,7 @@ class Pick(ModalScreen[Picked | None]):
             return
         saved = saved_steps(entry.run)
         for which in ("latest", "best"):
-            step = Source(entry.run, which).step()
+            step = CheckpointRef(entry.run, which).step()
             steps.add_option(Option(f"{which:<7}{'none yet' if step is None else step}", id=which))
         steps.add_options(Option(f"step   {step}", id=str(step)) for step in reversed(saved))
         known = [option.id for option in steps.options]
@@ -152,7 +152,7 @@ class Pick(ModalScreen[Picked | None]):
         elif event.option_list.id == "pick-runs":
             self.action_steps()
         elif (entry := self._marked) is not None and event.option.id:
-            self.dismiss(Source(entry.run, event.option.id))
+            self.dismiss(CheckpointRef(entry.run, event.option.id))
 
     def action_runs(self) -> None:
         """To the runs."""

@@ -5,32 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinylm.runs.folder import RunFolder
-from tui.screens.talk.writer_thread import Source, saved_steps
+from tui.screens.talk.writer_thread import CheckpointRef, saved_steps
 
 if TYPE_CHECKING:
     from tui.app import StudioApp
 
 
-class Sources:
+class PaneCheckpoints:
     """The choice for each pane; the second one has none until it is picked."""
 
     def __init__(self, studio: StudioApp) -> None:
         self._studio = studio
-        self._picked: dict[str, Source] = {}
+        self._picked: dict[str, CheckpointRef] = {}
         self._newest: RunFolder | None = None
         self.looked = False
         """Whether it is known which run is the newest."""
 
-    def of(self, pane: str) -> Source | None:
+    def of(self, pane: str) -> CheckpointRef | None:
         """What a pane would write with now."""
         if pane in self._picked:
             return self._picked[pane]
         for watch in (self._studio.shown, self._studio.training):
             if watch and watch.run and (watch.running or saved_steps(watch.run)):
-                return Source(watch.run)
-        return Source(self._newest) if self._newest else None
+                return CheckpointRef(watch.run)
+        return CheckpointRef(self._newest) if self._newest else None
 
-    def pick(self, pane: str, source: Source | None) -> None:
+    def pick(self, pane: str, source: CheckpointRef | None) -> None:
         """Choose one, or go back to the run that is watched."""
         self._picked.pop(pane, None)
         if source is not None:
@@ -52,16 +52,16 @@ class Sources:
         return self.looked and not self.beginning and self.of("A") is None
 
     @property
-    def other(self) -> Source | None:
+    def other(self) -> CheckpointRef | None:
         """What B may show beside A: what it had before, else the best, the oldest or any that is another one."""
         here = self.of("A")
         if "B" in self._picked or here is None:
             return self._picked.get("B")
-        best = Source(here.run, "best")
-        found = [best, *(Source(here.run, str(step)) for step in saved_steps(here.run))]
+        best = CheckpointRef(here.run, "best")
+        found = [best, *(CheckpointRef(here.run, str(step)) for step in saved_steps(here.run))]
         return next((source for source in found if source.step() != here.step()), best)
 
-    def trains(self, source: Source) -> bool:
+    def trains(self, source: CheckpointRef) -> bool:
         """Whether its run is being trained, as far as the app knows."""
         watches = (self._studio.training, self._studio.shown)
         return any(watch and watch.run and watch.run.path == source.run.path and watch.running for watch in watches)

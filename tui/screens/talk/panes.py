@@ -7,10 +7,10 @@ from textual.containers import Horizontal
 
 from tinylm.config.schema import SampleConfig
 from tui.engine import TokenCandidate
-from tui.screens.talk.pane_sources import Sources
+from tui.screens.talk.pane_sources import PaneCheckpoints
 from tui.screens.talk.sampling import changed
 from tui.screens.talk.transcript import Transcript
-from tui.screens.talk.writer_thread import Source, Writing
+from tui.screens.talk.writer_thread import CheckpointRef, Completion
 
 
 class Panes(Horizontal):
@@ -22,7 +22,7 @@ class Panes(Horizontal):
     Panes.-comparing #text-b { display: block; }
     """
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: PaneCheckpoints) -> None:
         super().__init__()
         self._sources = sources
         self.a, self.b = Transcript("A"), Transcript("B")
@@ -58,12 +58,14 @@ class Panes(Horizontal):
 
     # ---- what to write --------------------------------------------------------------------------------------------
 
-    def _add(self, pane: Transcript, source: Source, prompt: str, sampling: SampleConfig, under: str | None) -> Writing:
-        writing = Writing(source, prompt, sampling)
+    def _add(
+        self, pane: Transcript, source: CheckpointRef, prompt: str, sampling: SampleConfig, under: str | None
+    ) -> Completion:
+        writing = Completion(source, prompt, sampling)
         pane.add(writing, under)
         return writing
 
-    def begin(self, prompt: str, sampling: SampleConfig) -> list[Writing]:
+    def begin(self, prompt: str, sampling: SampleConfig) -> list[Completion]:
         """Go on from a prompt; with the next seed where the same model has written just that already."""
         source = self._sources.of("A")
         before = self.a.shown
@@ -73,15 +75,15 @@ class Panes(Horizontal):
                 sampling = changed(sampling, "seed", versions.next_seed)
         return self._in_all(prompt, sampling, prompt)
 
-    def edited(self, text: str, sampling: SampleConfig) -> list[Writing]:
+    def edited(self, text: str, sampling: SampleConfig) -> list[Completion]:
         """Go on from a text that a person changed: another version of it."""
         return self._in_all(text, sampling, None if self.a.shown else text)
 
-    def _in_all(self, prompt: str, sampling: SampleConfig, under: str | None) -> list[Writing]:
+    def _in_all(self, prompt: str, sampling: SampleConfig, under: str | None) -> list[Completion]:
         sources = [(pane, self._sources.of(pane.name or "")) for pane in self.shown]
         return [self._add(pane, source, prompt, sampling, under) for pane, source in sources if source]
 
-    def redo(self, sampling: SampleConfig) -> list[Writing]:
+    def redo(self, sampling: SampleConfig) -> list[Completion]:
         """Another version of each text with the next seed; what a person forced stays."""
         sampling = changed(sampling, "seed", max(pane.versions.next_seed for pane in self.shown))
         asked = []
@@ -90,12 +92,12 @@ class Panes(Horizontal):
                 again = pane.shown.again(sampling)
                 source = self._sources.of(pane.name or "")
                 if source and not again.kept:  # nothing binds it to the old model: its prompt is read anew
-                    again = Writing(source, again.prompt, sampling)
+                    again = Completion(source, again.prompt, sampling)
                 pane.add(again)
                 asked.append(again)
         return asked
 
-    def branch(self, candidate: TokenCandidate, sampling: SampleConfig) -> list[Writing]:
+    def branch(self, candidate: TokenCandidate, sampling: SampleConfig) -> list[Completion]:
         """Put a candidate under the cursor of the current pane; nothing where it stands there already."""
         pane = self.current
         writing, at = pane.shown, pane.at
@@ -107,7 +109,7 @@ class Panes(Horizontal):
         pane.add(branch)
         return [branch]
 
-    def compare(self, source: Source) -> list[Writing]:
+    def compare(self, source: CheckpointRef) -> list[Completion]:
         """Show B, with what A has: the same prompt, settings and seed."""
         self.add_class("-comparing")
         a = self.a.shown

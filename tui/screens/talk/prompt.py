@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static, TextArea
 
-from tinylm.cli.console import printable
 from tinylm.errors import DataError
+from tinylm.words import printable
 
 if TYPE_CHECKING:
     from tui.app import StudioApp

@@ -21,12 +21,12 @@ from tui.screens.base import StudioScreen
 from tui.screens.talk import wording
 from tui.screens.talk.candidates import Why
 from tui.screens.talk.checkpoint_picker import Pick, Picked
-from tui.screens.talk.pane_sources import Sources
+from tui.screens.talk.pane_sources import PaneCheckpoints
 from tui.screens.talk.panes import Panes
 from tui.screens.talk.prompt import Editor, Entry, Prompt
 from tui.screens.talk.sampling import Sampling
 from tui.screens.talk.transcript import Transcript, sign
-from tui.screens.talk.writer_thread import Source, Talker, Writing, newest_run
+from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run
 
 STREAMS_A_SECOND = 12
 """How often text is drawn while it comes; nothing is drawn more often than the app's own tick when none does."""
@@ -91,7 +91,7 @@ class TalkScreen(StudioScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._now: dict[str, tuple[Source | None, int | None]] = {}
+        self._now: dict[str, tuple[CheckpointRef | None, int | None]] = {}
         """What each pane would write with, and the step that this is."""
         self._pending: str | None = None
         """A prompt that waits for a run to begin."""
@@ -110,8 +110,8 @@ class TalkScreen(StudioScreen):
     def body(self) -> ComposeResult:
         """Texts, candidates, settings, prompt."""
         sampling = self.studio.draft.sample
-        self.talker = Talker(self.studio.engine)
-        self.sources = Sources(self.studio)
+        self.talker = WriterThread(self.studio.engine)
+        self.sources = PaneCheckpoints(self.studio)
         self.panes = Panes(self.sources)
         yield self.panes
         yield Editor()
@@ -189,7 +189,7 @@ class TalkScreen(StudioScreen):
 
         def take(picked: Picked | None) -> None:
             if picked is not None:
-                self.sources.pick(pane, picked if isinstance(picked, Source) else None)
+                self.sources.pick(pane, picked if isinstance(picked, CheckpointRef) else None)
                 self._prepare(pane)
 
         title = f"Which checkpoint writes in {pane}" if self.panes.comparing else "Which checkpoint writes"
@@ -203,7 +203,7 @@ class TalkScreen(StudioScreen):
             return
 
         def take(picked: Picked | None) -> None:
-            if isinstance(picked, Source):
+            if isinstance(picked, CheckpointRef):
                 self.sources.pick("B", picked)
                 self._ticks = 0
                 self._ask(self.panes.compare(picked))
@@ -212,7 +212,7 @@ class TalkScreen(StudioScreen):
 
     # ---- writing --------------------------------------------------------------------------------------------------
 
-    def _ask(self, writings: Sequence[Writing]) -> None:
+    def _ask(self, writings: Sequence[Completion]) -> None:
         self._said = ""
         if writings:
             self.talker.ask(*writings)
@@ -400,7 +400,7 @@ class TalkScreen(StudioScreen):
     def tick(self) -> None:
         """Look for newer checkpoints now and then, and bring everything up to date."""
         if self.studio.talk_choice is not None:  # another screen, or the palette, wants this one
-            self.sources.pick("A", Source(*self.studio.talk_choice))
+            self.sources.pick("A", CheckpointRef(*self.studio.talk_choice))
             self.studio.talk_choice = None
             self._prepare("A")
         if self._ticks % LOOK_TICKS == 0:

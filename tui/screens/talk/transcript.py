@@ -15,10 +15,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from tinylm.cli.console import printable
 from tinylm.errors import DataError, TinyLMError
+from tinylm.words import printable
 from tui.engine import WrittenToken
-from tui.screens.talk.writer_thread import Writing
+from tui.screens.talk.writer_thread import Completion
 
 if TYPE_CHECKING:
     from tui.app import StudioApp
@@ -41,7 +41,7 @@ def sign(token: WrittenToken, ascii_only: bool) -> str:
     return ("#" if ascii_only else "∎") if token.end else token.text
 
 
-def _fault(writing: Writing | None) -> str:
+def _fault(writing: Completion | None) -> str:
     """What kept the model from writing, where the prompt's own line does not say it, as it does of unknown letters."""
     error = writing.error if writing else None
     if error is None or isinstance(error, DataError):
@@ -53,17 +53,17 @@ class Versions:
     """The versions of each prompt's text, the oldest forgotten when there are too many."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[Writing]] = {}
+        self._of: dict[str, list[Completion]] = {}
         self._prompt = ""
         self._index = 0
 
     @property
-    def all(self) -> Sequence[Writing]:
+    def all(self) -> Sequence[Completion]:
         """Those of the prompt that is shown."""
         return self._of.get(self._prompt, ())
 
     @property
-    def shown(self) -> Writing | None:
+    def shown(self) -> Completion | None:
         """The one that is looked at."""
         return self.all[self._index] if self.all else None
 
@@ -77,7 +77,7 @@ class Versions:
         """One that no version has yet."""
         return max((writing.sampling.seed for writing in self.all), default=-1) + 1
 
-    def add(self, writing: Writing, prompt: str | None = None) -> None:
+    def add(self, writing: Completion, prompt: str | None = None) -> None:
         """Show a new one: of `prompt`, or of the one that is shown."""
         if prompt is not None:
             self._prompt = prompt
@@ -162,7 +162,7 @@ class Transcript(VerticalScroll):
             self._follows = False
 
     @property
-    def shown(self) -> Writing | None:
+    def shown(self) -> Completion | None:
         """The version that is looked at."""
         return self.versions.shown
 
@@ -178,7 +178,7 @@ class Transcript(VerticalScroll):
     def _ascii(self) -> bool:
         return cast("StudioApp", self.app).glyphs.name == "ascii"
 
-    def add(self, writing: Writing, prompt: str | None = None) -> None:
+    def add(self, writing: Completion, prompt: str | None = None) -> None:
         """Show a new version, from its end."""
         self.versions.add(writing, prompt)
         self.follow()
@@ -207,7 +207,7 @@ class Transcript(VerticalScroll):
         self._text.update(content)
         self._stay()
 
-    def _content(self, writing: Writing, count: int) -> Content:
+    def _content(self, writing: Completion, count: int) -> Content:
         plain, tokens = self._ascii, writing.tokens[:count]
         pieces = [sign(token, plain) for token in tokens]
         marked = self._marked(tokens)

@@ -7,11 +7,10 @@ from typing import Literal
 from rich.cells import cell_len
 from textual.content import Content
 
-from tinylm.cli.console import printable
 from tinylm.errors import DataError, TinyLMError
-from tui.brief import brief
-from tui.screens.talk.writer_thread import Source, Writing
-from tui.terminal.fit_text import in_middle
+from tinylm.words import printable
+from tui.screens.talk.writer_thread import CheckpointRef, Completion
+from tui.terminal.fit_text import brief, ellipsize_middle
 from tui.terminal.glyphs import Glyphs
 
 Focus = Literal["prompt", "text", "candidates"]
@@ -70,7 +69,7 @@ def welcome() -> Content:
 
 
 def title(
-    letter: str, source: Source | None, step: int | None, place: tuple[int, int], glyphs: Glyphs, room: int
+    letter: str, source: CheckpointRef | None, step: int | None, place: tuple[int, int], glyphs: Glyphs, room: int
 ) -> Content:
     """Of a pane: run and checkpoint that write next, and which of its versions is shown; the name gives way first."""
     if source is None:
@@ -89,10 +88,10 @@ def title(
     if place[1] > 1:
         ways = f"{joint}version {place[0]} of {place[1]}", f"{joint}{place[0]}/{place[1]}", ""
         version = brief(room - min(cell_len(name), LEAST_NAME), *ways)
-    return Content(letter + in_middle(name, room - len(version), glyphs) + behind + version)
+    return Content(letter + ellipsize_middle(name, room - len(version), glyphs) + behind + version)
 
 
-def status(writing: Writing | None, source: Source | None, glyphs: Glyphs, room: int) -> Content:
+def status(writing: Completion | None, source: CheckpointRef | None, glyphs: Glyphs, room: int) -> Content:
     """Of a pane: by which step and with which seed; how much was written and how fast, where there is room.
 
     Where the text is of another run than `source`, which writes next, that run is named first.
@@ -103,7 +102,7 @@ def status(writing: Writing | None, source: Source | None, glyphs: Glyphs, room:
     speed = [f"{writing.speed:,.0f} tokens/s"] if writing.speed else []
     told = [f"step {writing.step}", f"seed {writing.sampling.seed}"]
     if source is not None and writing.source.run.path != source.run.path:
-        told.insert(0, f"by {in_middle(printable(writing.source.run.name), OTHER_NAME, glyphs)}")
+        told.insert(0, f"by {ellipsize_middle(printable(writing.source.run.name), OTHER_NAME, glyphs)}")
     return Content(brief(room, *map(f" {glyphs.dot} ".join, ([count, *speed, *told], [count, *told], told))))
 
 
@@ -114,7 +113,7 @@ def beginning(asked: bool) -> str:
     return "A training begins. Ask already: the text comes with its first checkpoint."
 
 
-def about(writing: Writing | None, step: int | None, trains: bool, focus: Focus) -> str:
+def about(writing: Completion | None, step: int | None, trains: bool, focus: Focus) -> str:
     """The sentence on a text, or where there is none on the checkpoint at `step`, whose run somebody `trains`."""
     if writing is None:
         if step is None:
@@ -134,7 +133,7 @@ def about(writing: Writing | None, step: int | None, trains: bool, focus: Focus)
     return f"Stopped. {_next(focus)}"
 
 
-def _doing(writing: Writing) -> str:
+def _doing(writing: Completion) -> str:
     if writing.state == "writing":
         return f"Writing with step {writing.step}. Esc stops and keeps the text."
     step = writing.source.step()

@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Literal
 
-from tinylm import wary
+from tinylm import files
 from tinylm.config.schema import SampleConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs import folder
@@ -66,7 +66,7 @@ def _changed(path: Path) -> int:
 
 
 @dataclass(frozen=True)
-class Source:
+class CheckpointRef:
     """A checkpoint of a run: `latest`, `best` or a step's number."""
 
     run: RunFolder
@@ -78,17 +78,17 @@ class Source:
             return int(self.which)
         steps = saved_steps(self.run)
         with contextlib.suppress(OSError, ValueError):
-            pointer = wary.read(self.run.checkpoints / self.which, 100).decode("ascii").strip()
+            pointer = files.read(self.run.checkpoints / self.which, 100).decode("ascii").strip()
             if (step := int(pointer.removeprefix("step-"))) in steps:
                 return step
         return steps[-1] if steps else None
 
 
 @dataclass(eq=False)
-class Writing:
+class Completion:
     """A text that a checkpoint goes on with. The thread appends to it, the screen reads."""
 
-    source: Source
+    source: CheckpointRef
     prompt: str
     sampling: SampleConfig
     ids: list[int] | None = None
@@ -140,11 +140,13 @@ class Writing:
         if sampling != self.sampling:
             self.sampling = sampling
 
-    def again(self, sampling: SampleConfig) -> Writing:
+    def again(self, sampling: SampleConfig) -> Completion:
         """Another version of it: the same beginning, and what a person forced there."""
-        return Writing(self.source, self.prompt, sampling, self.ids, self.tokens[: self.kept], self.forced, self.kept)
+        return Completion(
+            self.source, self.prompt, sampling, self.ids, self.tokens[: self.kept], self.forced, self.kept
+        )
 
-    def branched(self, at: int, candidate: TokenCandidate, sampling: SampleConfig) -> Writing:
+    def branched(self, at: int, candidate: TokenCandidate, sampling: SampleConfig) -> Completion:
         """Another version of it that has `candidate` at the place `at`, and everything before as it is.
 
         The checkpoint that wrote it goes on, also where `latest` has become another one, as long as it is kept.
@@ -152,25 +154,25 @@ class Writing:
         there = self.tokens[at]
         source = self.source
         if self.step is not None and self.step in saved_steps(source.run):
-            source = Source(source.run, str(self.step))
+            source = CheckpointRef(source.run, str(self.step))
         forced = replace(
             there, token=candidate.token, text=candidate.text, probability=candidate.probability, end=candidate.end
         )
-        return Writing(source, self.prompt, sampling, self.ids, self.tokens[:at], forced, at + 1)
+        return Completion(source, self.prompt, sampling, self.ids, self.tokens[:at], forced, at + 1)
 
 
-class Talker:
+class WriterThread:
     """The thread. It is a daemon: leaving the program never waits for a text."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._jobs: SimpleQueue[Sequence[Writing] | Source | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Sequence[Completion] | CheckpointRef | None] = SimpleQueue()
         self._kept: dict[tuple[Path, int], Writer] = {}
-        self._asked: Sequence[Writing] = ()
+        self._asked: Sequence[Completion] = ()
         self._thread = threading.Thread(target=self._work, name="talking", daemon=True)
 
     @property
-    def _going(self) -> list[Writing]:
+    def _going(self) -> list[Completion]:
         return [writing for writing in self._asked if writing.busy and not writing.stop.is_set()]
 
     @property
@@ -178,7 +180,7 @@ class Talker:
         """Whether a text is being written."""
         return bool(self._going)
 
-    def ask(self, *writings: Writing) -> None:
+    def ask(self, *writings: Completion) -> None:
         """Let these be written, in turn token by token; what was being written before stops and stays as it is."""
         for before in self._asked:
             if before not in writings:
@@ -186,7 +188,7 @@ class Talker:
         self._asked = writings
         self._put(writings)
 
-    def prepare(self, source: Source) -> None:
+    def prepare(self, source: CheckpointRef) -> None:
         """Load a checkpoint that will probably be asked for."""
         if not self.busy:
             self._put(source)
@@ -206,7 +208,7 @@ class Talker:
         self.stop()
         self._put(None)
 
-    def _put(self, job: Sequence[Writing] | Source | None) -> None:
+    def _put(self, job: Sequence[Completion] | CheckpointRef | None) -> None:
         self._jobs.put(job)
         if not self._thread.ident:
             self._thread.start()
@@ -215,13 +217,13 @@ class Talker:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            if isinstance(job, Source):
+            if isinstance(job, CheckpointRef):
                 with contextlib.suppress(Exception):  # nobody asked yet: the request will tell what is wrong
                     self._newest_writer(job)
             else:
                 self._write(job)
 
-    def _write(self, writings: Sequence[Writing]) -> None:
+    def _write(self, writings: Sequence[Completion]) -> None:
         lives = [self._guarded(writing) for writing in writings]
         while lives:
             worked = False
@@ -233,13 +235,13 @@ class Talker:
             if lives:
                 time.sleep(BREATH if worked else LOOK_SECONDS)
 
-    def _guarded(self, writing: Writing) -> Iterator[bool]:
+    def _guarded(self, writing: Completion) -> Iterator[bool]:
         try:
             yield from self._life(writing)
         except Exception as error:  # the outer edge of this thread: the screen shows it
             writing.error, writing.state = error, "failed"
 
-    def _life(self, writing: Writing) -> Iterator[bool]:
+    def _life(self, writing: Completion) -> Iterator[bool]:
         """Everything that happens to a text, with a pause after each token; yields whether there was work to do."""
         while writing.source.step() is None:
             if writing.stop.is_set():
@@ -281,7 +283,7 @@ class Talker:
             yield True
         writing.state = "stopped"
 
-    def _newest_writer(self, source: Source) -> Writer | None:
+    def _newest_writer(self, source: CheckpointRef) -> Writer | None:
         """The checkpoint that `source` stands for now, loaded; None where there is none yet."""
         while (step := source.step()) is not None:
             try:

@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 
 from tinylm import events
-from tinylm.cli.console import duration
 from tinylm.config.schema import RunConfig
 from tinylm.planning import schedule
+from tinylm.words import duration
 from tui.chart.picture import Band, Border, Curve, Level, Picture, count
 from tui.live.history import History
-from tui.live.loss_unit import Scale
+from tui.live.loss_unit import LossUnit
 from tui.live.series import Floats, Series
 from tui.live.status import BASELINES
 
@@ -58,7 +58,7 @@ class Run:
     """What is shown: a history, its scale, and its configuration where that is known."""
 
     history: History
-    scale: Scale
+    scale: LossUnit
     config: RunConfig | None = None
 
 
@@ -166,7 +166,7 @@ def _evaluations(run: Run, view: View) -> list[Curve]:
     return curves
 
 
-def levels(data: events.DataPrepared | None, scale: Scale) -> tuple[Level, ...]:
+def levels(data: events.DataPrepared | None, scale: LossUnit) -> tuple[Level, ...]:
     """The simpler means."""
     baselines = data.baselines if data else {}
     names = BASELINES | {"floor": "no model can do better"}

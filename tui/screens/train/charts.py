@@ -8,14 +8,14 @@ from dataclasses import replace
 from textual.content import Content
 from textual.geometry import Size
 
-from tui.brief import brief
 from tui.chart.chart import Chart
 from tui.chart.picture import Picture
 from tui.chart.picture import short as rate
 from tui.screens.train import chart_data
 from tui.screens.train.chart_data import MAKERS, NAMES, Run, View
-from tui.screens.train.numbers import short
+from tui.terminal.fit_text import brief
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.numbers import short
 
 SHORT_NAMES = {"speed": ("tokens/s",), "lr": ("rate",), "grad": ("grad norm", "grad"), "param": ("param norm", "norm"),
                "ratio": ("ratio",)}  # fmt: skip

@@ -10,9 +10,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tinylm import events
-from tinylm.cli.console import duration, opening, prepared, printable
 from tinylm.events import Event
 from tinylm.runs import report
+from tinylm.runs.report import opening, prepared
+from tinylm.words import duration, printable
 from tui.terminal.glyphs import Glyphs
 
 MOST_EVENTS = 200

@@ -13,15 +13,14 @@ import numpy as np
 from textual.content import Content
 from textual.widgets import Static
 
-from tinylm.cli.console import duration, left
 from tinylm.events import Planned
+from tinylm.runs.report import left
+from tinylm.words import duration
 from tui.live.history import History
-from tui.live.loss_unit import Scale
+from tui.live.loss_unit import LossUnit
 from tui.live.status import BASELINES
 from tui.terminal.glyphs import Glyphs
-
-NONE = "-"
-"""What stands where there is no number."""
+from tui.terminal.numbers import NONE, bar, short
 
 SPEED_STEPS = 50
 """Steps over which the speed is averaged."""
@@ -56,7 +55,7 @@ class Figures:
     all_passes: float | None
 
 
-def figures(history: History, scale: Scale, at: int | None = None, going: bool = True) -> Figures | None:
+def figures(history: History, scale: LossUnit, at: int | None = None, going: bool = True) -> Figures | None:
     """The numbers at step `at`, by default the newest; None before the first step. `going`: there is time left."""
     state, count = history.state, len(history.step)
     if not count:
@@ -112,7 +111,7 @@ def _perplexity(loss: float | None) -> float | None:
     return math.exp(loss) if loss is not None and math.isfinite(loss) and loss < 50 else None
 
 
-def _nearest(history: History, scale: Scale, held_out: float | None) -> tuple[str, float] | None:
+def _nearest(history: History, scale: LossUnit, held_out: float | None) -> tuple[str, float] | None:
     baselines = history.state.data.baselines if history.state.data else {}
     levels = [(BASELINES[name], scale.level(bpb)) for name, bpb in baselines.items() if name in BASELINES]
     if held_out is None or not levels:
@@ -158,24 +157,6 @@ def _resident_mb() -> float | None:
 
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most / (1e6 if sys.platform == "darwin" else 1e3)
-
-
-def short(number: float | None) -> str:
-    """`9.5 k`, `1.2 M`."""
-    if number is None:
-        return NONE
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= size:
-            return f"{number / size:.3g} {letter}"
-    return f"{number:.3g}"
-
-
-def bar(fraction: float, width: int, glyphs: Glyphs) -> str:
-    """A bar of `width` cells, filled by eighths where the terminal can."""
-    shades = glyphs.bar
-    eighths = round(max(0.0, min(1.0, fraction)) * width * (len(shades) - 1))
-    whole, rest = divmod(eighths, len(shades) - 1)
-    return (shades[-1] * whole + (shades[rest] if rest else "")).ljust(width)
 
 
 class Numbers(Static):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from textual.content import Content
 from textual.widgets import Static
 
-from tinylm.cli.console import duration, printable
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs import report as card
+from tinylm.words import duration, printable
 from tui.live import status
-from tui.live.watch import Watch
+from tui.live.watch import ObservedRun
 from tui.terminal.glyphs import Glyphs
 
 TRACEBACK_LINES = 6
@@ -34,7 +34,7 @@ class Box:
     ways: tuple[tuple[str, str, str], ...]
 
 
-def box(watch: Watch | None, draft: RunConfig, glyphs: Glyphs) -> Box | None:
+def box(watch: ObservedRun | None, draft: RunConfig, glyphs: Glyphs) -> Box | None:
     """What is to be said about a watch; None while charts and sentence say it all."""
     if watch is None:
         return nothing(draft)
@@ -63,7 +63,7 @@ def nothing(draft: RunConfig) -> Box:
     )
 
 
-def ending(watch: Watch, glyphs: Glyphs) -> Box:
+def ending(watch: ObservedRun, glyphs: Glyphs) -> Box:
     """A run that came to its end."""
     end, state = watch.history.state.finished, watch.history.state
     assert end
@@ -76,7 +76,7 @@ def ending(watch: Watch, glyphs: Glyphs) -> Box:
     return Box("good", title, text, ways)
 
 
-def failure(watch: Watch, glyphs: Glyphs) -> Box:
+def failure(watch: ObservedRun, glyphs: Glyphs) -> Box:
     """A run that failed, or one that never began."""
     told, error = watch.history.state.failed, watch.error
     if isinstance(error, TinyLMError):
@@ -97,7 +97,7 @@ def failure(watch: Watch, glyphs: Glyphs) -> Box:
     return Box("bad", f"{glyphs.failed} {title}", text, tuple(ways))
 
 
-def report(watch: Watch) -> str:
+def report(watch: ObservedRun) -> str:
     """Everything that somebody who is to help would want to know."""
     state, error = watch.history.state, watch.error
     told = [f"Run {watch.name}: {watch.status}.", status.of(watch)]

@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from tinylm.cli.console import printable
 from tinylm.events import Sampled
+from tinylm.words import printable
 from tui.terminal.glyphs import Glyphs
 
 MOST_LINES = 8

@@ -18,7 +18,7 @@ from tinylm.errors import TinyLMError
 from tinylm.training.control import Control
 from tui.chart.chart import Chart
 from tui.live import status as sentences
-from tui.live.watch import Watch
+from tui.live.watch import ObservedRun
 from tui.screens.train import chart_data, numbers, outcome, samples
 from tui.screens.train.event_log import RunLog
 from tui.screens.train.numbers import Meter, Numbers
@@ -124,10 +124,10 @@ Diamonds that rise while the line falls: it learns its text by heart.
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown_watch: Watch | None = None
+        self._shown_watch: ObservedRun | None = None
         self._offered: tuple[bool | None, ...] = ()
         self._meter = Meter()
-        self._put_away: Watch | None = None
+        self._put_away: ObservedRun | None = None
         """Whose ending was read and put away."""
         self._saving: int | None = None
         """How many checkpoints there were when the person asked for one; None: nothing to tell of it."""
@@ -175,13 +175,13 @@ Diamonds that rise while the line falls: it learns its text by heart.
             self._offered = offered
             self.refresh_bindings()
 
-    def _take(self, watch: Watch | None) -> None:
+    def _take(self, watch: ObservedRun | None) -> None:
         """Another run: look at it from the beginning."""
         self._shown_watch, self._config, self._put_away, self._saving = watch, None, None, None
         self.view = replace(self.view, hair=None)
         self.charts.whole()
 
-    def _draw(self, watch: Watch | None, at_once: bool) -> None:
+    def _draw(self, watch: ObservedRun | None, at_once: bool) -> None:
         glyphs = self.studio.glyphs
         shown = outcome.box(watch, self.studio.draft, glyphs) if watch is None or watch is not self._put_away else None
         self.query_one(Ending).show(shown)
@@ -375,7 +375,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
             self.set_focus(None)
 
 
-def _config(watch: Watch) -> RunConfig | None:
+def _config(watch: ObservedRun) -> RunConfig | None:
     """A run's configuration, where its folder has one that can be read."""
     try:
         return watch.run.config() if watch.run else None

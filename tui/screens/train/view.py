@@ -12,8 +12,8 @@ from textual.binding import Binding, BindingType
 
 from tinylm.config.schema import RunConfig
 from tui.chart.chart import Chart
-from tui.live.loss_unit import Scale, Unit
-from tui.live.watch import Watch
+from tui.live.loss_unit import LossUnit, Unit
+from tui.live.watch import ObservedRun
 from tui.screens.base import StudioScreen
 from tui.screens.train import chart_data, numbers, samples
 from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, Run, View
@@ -96,8 +96,8 @@ class LookingScreen(StudioScreen):
         self._largest: str | None = None
         """The chart that has all the room."""
 
-    def _run(self, watch: Watch) -> Run:
-        return Run(watch.history, Scale.of_run(watch.history.state.data, self.unit), self._config)
+    def _run(self, watch: ObservedRun) -> Run:
+        return Run(watch.history, LossUnit.of_run(watch.history.state.data, self.unit), self._config)
 
     def _look(self, **changes: object) -> None:
         self.view = replace(self.view, **changes)  # type: ignore[arg-type]

@@ -16,11 +16,12 @@ from tinylm.config.schema import RunConfig
 from tinylm.events import Event
 from tui.live.history import History
 from tui.screens.runs import compare
-from tui.screens.runs.compare import Trace
+from tui.screens.runs.compare import LossTrace
 from tui.screens.runs.log_reader import Traces
+from tui.terminal import numbers
 
 
-def traced(told: Sequence[Event], config: RunConfig | None = None, name: str = "a") -> Trace:
+def traced(told: Sequence[Event], config: RunConfig | None = None, name: str = "a") -> LossTrace:
     history = History()
     for event in told:
         history.apply(event)
@@ -229,7 +230,7 @@ def test_amounts(number: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(("number", "text"), [(12, "12 B"), (310_000, "310 kB"), (1.25e6, "1.2 MB"), (16e6, "16 MB")])
 def test_sizes(number: float, text: str) -> None:
-    assert compare.size(int(number)) == text
+    assert numbers.size(int(number)) == text
 
 
 def test_places_on_an_axis() -> None:

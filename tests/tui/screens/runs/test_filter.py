@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.runs.folder import RunFolder
-from tinylm.runs.listing import Entry
+from tinylm.runs.listing import RunListing
 from tui.screens.runs import filter
 
-MOBY = Entry(
+MOBY = RunListing(
     run=RunFolder(Path("/home/u/runs/whale")), name="whale", status="finished", data="moby_dick.txt", device="cpu",
     parameters=1_310_720, vocab_size=2048, step=400, steps=400, tokens=614_400,
     seconds=102.0, val_bpb=1.9, best_step=380,

@@ -18,7 +18,7 @@ from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.events import Event
-from tinylm.runs import listing
+from tinylm.runs import listing, organise
 from tinylm.runs.folder import RunFolder
 from tui.app import StudioApp
 from tui.chart.chart import Chart
@@ -62,7 +62,7 @@ def five(home: Path) -> Any:
     running = write(home, "headless", begun(scripts.training(240), "2026-11-24T14:58:00+00:00"))
     write(home, NAMES[1], begun([*scripts.training(400), scripts.finished()], "2026-11-24T14:02:10+00:00"))
     large = begun(worse([*scripts.training(300), scripts.finished(300, "stopped")]), "2026-11-23T20:00:00+00:00")
-    listing.set_note(home, write(home, "six-layers", large, LARGE), "the larger one, go on")
+    organise.set_note(home, write(home, "six-layers", large, LARGE), "the larger one, go on")
     write(home, "whale", begun(scripts.training(180), "2026-11-22T08:00:00+00:00"), MOBY)
     write(home, "too-fast", begun([*scripts.training(60), scripts.failed()], "2026-11-20T08:00:00+00:00"), BYTES)
     with running.lock():

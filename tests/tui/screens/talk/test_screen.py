@@ -26,7 +26,7 @@ from tui.screens.talk.prompt import Editor, Prompt
 from tui.screens.talk.sampling import FIELDS, Sampling, changed, notch, shown
 from tui.screens.talk.screen import TalkScreen
 from tui.screens.talk.transcript import Transcript, Versions, visible
-from tui.screens.talk.writer_thread import Source, Writing
+from tui.screens.talk.writer_thread import CheckpointRef, Completion
 from tui.widgets.top_bar import Sentence
 
 Drive = Callable[[Pilot[int], TalkScreen], Awaitable[None]]
@@ -272,7 +272,7 @@ def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Calla
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert "by " not in str(screen.pane.border_subtitle)
-        screen.sources.pick("A", Source(folder.open_run(home, "moby-15min")))
+        screen.sources.pick("A", CheckpointRef(folder.open_run(home, "moby-15min")))
         await settle(pilot)
         assert "moby-15min" in str(screen.pane.border_title)
         assert "by stories-test" in str(screen.pane.border_subtitle)
@@ -284,10 +284,10 @@ def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Cal
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         run = folder.open_run(home, "stories-test")
         (run.checkpoints / "best").write_text("step-00000060\n")
-        screen.sources.pick("A", Source(run, "60"))  # the best and the oldest in one
-        assert screen.sources.other == Source(run, "120")
-        screen.sources.pick("A", Source(run, "120"))
-        assert screen.sources.other == Source(run, "best")
+        screen.sources.pick("A", CheckpointRef(run, "60"))  # the best and the oldest in one
+        assert screen.sources.other == CheckpointRef(run, "120")
+        screen.sources.pick("A", CheckpointRef(run, "120"))
+        assert screen.sources.other == CheckpointRef(run, "best")
 
     talk(drive)
 
@@ -296,8 +296,8 @@ def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], 
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         run = folder.open_run(home, "stories-test")
-        screen.sources.pick("B", Source(run, "60"))
-        screen._ask(screen.panes.compare(Source(run, "60")))
+        screen.sources.pick("B", CheckpointRef(run, "60"))
+        screen._ask(screen.panes.compare(CheckpointRef(run, "60")))
         await written(pilot, screen)
         screen._stream()
         assert "is not what was saved. Use another one." in text(screen, "B")
@@ -692,7 +692,7 @@ def test_titles_keep_the_step_and_both_ends_of_a_name(
 
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.studio.talk_choice = folder.open_run(home, "stories-20261124-033117"), "latest"
-        screen.sources.pick("B", Source(folder.open_run(home, "stories-20261124-033635"), "60"))
+        screen.sources.pick("B", CheckpointRef(folder.open_run(home, "stories-20261124-033635"), "60"))
         await settle(pilot)
         await ask(pilot, screen)
         await pilot.press("escape", "equals_sign")
@@ -752,7 +752,7 @@ def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]
 
 def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Callable[..., None]) -> None:
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
-        writing = Writing(screen.sources.of("A"), "x", CONFIG.sample)
+        writing = Completion(screen.sources.of("A"), "x", CONFIG.sample)
         screen.pane.add(writing, "x")
         assert screen.sentence() == "Loading step 180 of stories-test."
 
@@ -806,7 +806,9 @@ def test_versions_forget_the_oldest() -> None:
 
     versions = Versions()
     for i in range(transcript.KEPT + 5):
-        writing = Writing(Source(RunFolder(Path())), str(i), CONFIG.sample, tokens=[WrittenToken(1, "a", 1.0, 0.0, ())])
+        writing = Completion(
+            CheckpointRef(RunFolder(Path())), str(i), CONFIG.sample, tokens=[WrittenToken(1, "a", 1.0, 0.0, ())]
+        )
         versions.add(writing, f"prompt {i % 7}")
     assert sum(len(kept) for kept in versions._of.values()) == transcript.KEPT
     assert versions.shown is not None

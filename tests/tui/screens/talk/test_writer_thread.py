@@ -14,7 +14,7 @@ from tinylm.errors import CheckpointError, DataError
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tui.engine import TokenCandidate, WrittenToken
-from tui.screens.talk.writer_thread import Source, Talker, Writing, newest_run, saved_steps
+from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run, saved_steps
 
 FIVE = SampleConfig(max_new_tokens=5)
 
@@ -31,8 +31,8 @@ def engine() -> PacedEngine:
 
 
 @pytest.fixture
-def talker(engine: PacedEngine) -> Iterator[Talker]:
-    talker = Talker(engine)  # type: ignore[arg-type]
+def talker(engine: PacedEngine) -> Iterator[WriterThread]:
+    talker = WriterThread(engine)  # type: ignore[arg-type]
     yield talker
     engine.let(1000)
     talker.close()
@@ -46,12 +46,12 @@ def save(run: RunFolder, step: int) -> None:
 
 def test_source_reads_pointers_and_names(run: RunFolder) -> None:
     assert saved_steps(run) == [60, 120, 180]
-    assert Source(run).step() == 180
+    assert CheckpointRef(run).step() == 180
     (run.checkpoints / "best").write_text("step-00000120\n")
-    assert Source(run, "best").step() == 120
+    assert CheckpointRef(run, "best").step() == 120
     (run.checkpoints / "best").write_text("step-00000999\n")  # points to what was deleted
-    assert Source(run, "best").step() == 180
-    assert Source(run, "60").step() == 60
+    assert CheckpointRef(run, "best").step() == 180
+    assert CheckpointRef(run, "60").step() == 60
 
 
 def test_newest_run_prefers_one_that_can_write(home: Path) -> None:
@@ -63,8 +63,8 @@ def test_newest_run_prefers_one_that_can_write(home: Path) -> None:
     assert newest_run(home) == old
 
 
-def test_a_text_is_written_to_its_length(talker: Talker, run: RunFolder) -> None:
-    writing = Writing(Source(run), "A fox", FIVE)
+def test_a_text_is_written_to_its_length(talker: WriterThread, run: RunFolder) -> None:
+    writing = Completion(CheckpointRef(run), "A fox", FIVE)
     talker.ask(writing)
     until(lambda: not writing.busy)
     assert (writing.state, writing.step, len(writing.tokens)) == ("full", 180, 5)
@@ -73,9 +73,9 @@ def test_a_text_is_written_to_its_length(talker: Talker, run: RunFolder) -> None
     assert not talker.busy
 
 
-def test_stopping_keeps_what_is_written(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+def test_stopping_keeps_what_is_written(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
     engine.free = False
-    writing = Writing(Source(run), "", FIVE)
+    writing = Completion(CheckpointRef(run), "", FIVE)
     talker.ask(writing)
     engine.let(2)
     until(lambda: len(writing.tokens) == 2)
@@ -86,25 +86,25 @@ def test_stopping_keeps_what_is_written(engine: PacedEngine, talker: Talker, run
     assert 2 <= len(writing.tokens) <= 3
 
 
-def test_end_of_text_ends_it(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+def test_end_of_text_ends_it(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
     engine.end_after = 3
-    writing = Writing(Source(run), "", FIVE)
+    writing = Completion(CheckpointRef(run), "", FIVE)
     talker.ask(writing)
     until(lambda: not writing.busy)
     assert writing.state == "ended"
     assert [token.end for token in writing.tokens] == [False, False, False, True]
 
 
-def test_two_are_written_in_turn(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
-    a, b = (Writing(Source(run, which), "x", FIVE) for which in ("180", "60"))
+def test_two_are_written_in_turn(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+    a, b = (Completion(CheckpointRef(run, which), "x", FIVE) for which in ("180", "60"))
     talker.ask(a, b)
     until(lambda: not a.busy and not b.busy)
     assert engine.order == [180, 60] * 5
 
 
-def test_latest_follows_and_the_old_one_stays_loaded(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+def test_latest_follows_and_the_old_one_stays_loaded(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
     def write() -> int | None:
-        writing = Writing(Source(run), "", FIVE)
+        writing = Completion(CheckpointRef(run), "", FIVE)
         talker.ask(writing)
         until(lambda: not writing.busy)
         return writing.step
@@ -118,10 +118,10 @@ def test_latest_follows_and_the_old_one_stays_loaded(engine: PacedEngine, talker
 
 
 def test_what_is_loaded_writes_on_where_its_checkpoint_was_pruned(
-    engine: PacedEngine, talker: Talker, run: RunFolder
+    engine: PacedEngine, talker: WriterThread, run: RunFolder
 ) -> None:
-    def write() -> Writing:
-        writing = Writing(Source(run, "60"), "", FIVE)
+    def write() -> Completion:
+        writing = Completion(CheckpointRef(run, "60"), "", FIVE)
         talker.ask(writing)
         until(lambda: not writing.busy)
         return writing
@@ -131,9 +131,9 @@ def test_what_is_loaded_writes_on_where_its_checkpoint_was_pruned(
     assert (write().state, write().step, engine.loaded) == ("full", 60, ["60"])
 
 
-def test_it_waits_for_the_first_checkpoint(talker: Talker, home: Path) -> None:
+def test_it_waits_for_the_first_checkpoint(talker: WriterThread, home: Path) -> None:
     run = folder.create(home, "young")
-    writing = Writing(Source(run), "", FIVE)
+    writing = Completion(CheckpointRef(run), "", FIVE)
     talker.ask(writing)
     until(lambda: writing.state == "waiting")
     save(run, 20)
@@ -142,10 +142,10 @@ def test_it_waits_for_the_first_checkpoint(talker: Talker, home: Path) -> None:
 
 
 def test_waiting_can_be_called_off_and_does_not_hold_up_the_other_pane(
-    talker: Talker, run: RunFolder, home: Path
+    talker: WriterThread, run: RunFolder, home: Path
 ) -> None:
-    never = Writing(Source(folder.create(home, "young")), "", FIVE)
-    there = Writing(Source(run), "", FIVE)
+    never = Completion(CheckpointRef(folder.create(home, "young")), "", FIVE)
+    there = Completion(CheckpointRef(run), "", FIVE)
     talker.ask(never, there)
     until(lambda: not there.busy)
     assert never.state == "waiting"
@@ -153,25 +153,27 @@ def test_waiting_can_be_called_off_and_does_not_hold_up_the_other_pane(
     until(lambda: never.state == "stopped")
 
 
-def test_a_damaged_checkpoint_fails_its_own_text_only(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+def test_a_damaged_checkpoint_fails_its_own_text_only(
+    engine: PacedEngine, talker: WriterThread, run: RunFolder
+) -> None:
     engine.broken = 60
-    bad, good = Writing(Source(run, "60"), "", FIVE), Writing(Source(run), "", FIVE)
+    bad, good = Completion(CheckpointRef(run, "60"), "", FIVE), Completion(CheckpointRef(run), "", FIVE)
     talker.ask(bad, good)
     until(lambda: not bad.busy and not good.busy)
     assert (bad.state, good.state) == ("failed", "full")
     assert isinstance(bad.error, CheckpointError)
 
 
-def test_unknown_characters_are_a_fault_of_the_text(talker: Talker, run: RunFolder) -> None:
-    writing = Writing(Source(run), "café", FIVE)
+def test_unknown_characters_are_a_fault_of_the_text(talker: WriterThread, run: RunFolder) -> None:
+    writing = Completion(CheckpointRef(run), "café", FIVE)
     talker.ask(writing)
     until(lambda: not writing.busy)
     assert isinstance(writing.error, DataError)
     assert writing.text == "café"
 
 
-def test_branching_uses_the_very_ids(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
-    first = Writing(Source(run), "ab", FIVE)
+def test_branching_uses_the_very_ids(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+    first = Completion(CheckpointRef(run), "ab", FIVE)
     talker.ask(first)
     until(lambda: not first.busy)
     candidate = first.tokens[2].candidates[1]
@@ -189,8 +191,8 @@ def test_branching_uses_the_very_ids(engine: PacedEngine, talker: Talker, run: R
     assert engine.asked[-1][1] == before  # another seed keeps what was forced
 
 
-def test_forcing_the_end_ends_it(talker: Talker, run: RunFolder) -> None:
-    first = Writing(Source(run), "", FIVE)
+def test_forcing_the_end_ends_it(talker: WriterThread, run: RunFolder) -> None:
+    first = Completion(CheckpointRef(run), "", FIVE)
     talker.ask(first)
     until(lambda: not first.busy)
     branch = first.branched(1, TokenCandidate(99, "<|endoftext|>", 0.1, 0.1, end=True), FIVE)
@@ -200,8 +202,8 @@ def test_forcing_the_end_ends_it(talker: Talker, run: RunFolder) -> None:
     assert (len(branch.tokens), branch.tokens[-1].end, branch.text) == (2, True, first.tokens[0].text)
 
 
-def test_more_goes_on_behind_everything(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
-    writing = Writing(Source(run), "ab", FIVE)
+def test_more_goes_on_behind_everything(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+    writing = Completion(CheckpointRef(run), "ab", FIVE)
     talker.ask(writing)
     until(lambda: not writing.busy)
     ids = [97, 98, *(token.token for token in writing.tokens)]
@@ -212,9 +214,9 @@ def test_more_goes_on_behind_everything(engine: PacedEngine, talker: Talker, run
     assert len(writing.tokens) == 10
 
 
-def test_other_settings_hold_from_the_next_token_on(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+def test_other_settings_hold_from_the_next_token_on(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
     engine.free = False
-    writing = Writing(Source(run), "ab", FIVE)
+    writing = Completion(CheckpointRef(run), "ab", FIVE)
     talker.ask(writing)
     engine.let(2)
     until(lambda: len(writing.tokens) == 2)
@@ -236,13 +238,13 @@ def test_other_settings_hold_from_the_next_token_on(engine: PacedEngine, talker:
 def test_split_characters_show_when_they_are_whole(run: RunFolder) -> None:
     whole = WrittenToken(2, "é", 0.5, 1.0, ())
     half = WrittenToken(1, "", 0.5, 1.0, ())
-    writing = Writing(Source(run), "caf", FIVE, tokens=[half, whole])
+    writing = Completion(CheckpointRef(run), "caf", FIVE, tokens=[half, whole])
     assert writing.text == "café"
 
 
-def test_a_step_saved_again_is_loaded_again(engine: PacedEngine, talker: Talker, run: RunFolder) -> None:
+def test_a_step_saved_again_is_loaded_again(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
     for _ in range(2):
-        writing = Writing(Source(run), "", FIVE)
+        writing = Completion(CheckpointRef(run), "", FIVE)
         talker.ask(writing)
         until(lambda writing=writing: not writing.busy)
         (run.checkpoints / "step-00000180" / "model.safetensors").write_text("newer")

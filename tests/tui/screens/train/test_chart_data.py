@@ -14,7 +14,7 @@ from tinylm import events
 from tinylm.config.schema import Phase, RunConfig, TrainConfig
 from tinylm.planning import schedule
 from tui.chart.picture import y_range
-from tui.live.loss_unit import Scale
+from tui.live.loss_unit import LossUnit
 from tui.screens.train import chart_data
 from tui.screens.train.chart_data import Run, View
 
@@ -27,17 +27,17 @@ CONFIG = RunConfig(train=TrainConfig(phases=PHASES, grad_clip=0.5))
 
 def run(upto: int = 140, config: RunConfig | None = CONFIG) -> Run:
     seen = history(scripts.training(upto))
-    return Run(seen, Scale.of_run(seen.state.data), config)
+    return Run(seen, LossUnit.of_run(seen.state.data), config)
 
 
 def test_bits_per_byte_where_there_are_baselines() -> None:
     data = history(scripts.opening()).state.data
     assert data is not None
-    scale = Scale.of_run(data)
+    scale = LossUnit.of_run(data)
     assert scale.name == "bits/byte"
     assert scale.of(1.0) == pytest.approx(data.val_tokens / data.val_bytes / math.log(2))
-    assert Scale.of_run(data, "nats").level(scale.of(1.0)) == pytest.approx(1.0)
-    assert Scale.of_run(None).name == "nats/token"
+    assert LossUnit.of_run(data, "nats").level(scale.of(1.0)) == pytest.approx(1.0)
+    assert LossUnit.of_run(None).name == "nats/token"
 
 
 def test_what_is_planned_does_not_set_the_range_of_what_is_looked_at() -> None:
@@ -60,7 +60,7 @@ def test_the_plan_that_is_still_to_come_is_the_engines() -> None:
 
 def test_a_rescue_slows_the_plan_down() -> None:
     seen = history([*scripts.training(140), events.Rescued(140, 100, 1, 0.5, "")])
-    to_come = chart_data.lr(Run(seen, Scale.of_run(None), CONFIG), View()).curves[1]
+    to_come = chart_data.lr(Run(seen, LossUnit.of_run(None), CONFIG), View()).curves[1]
     assert to_come.xs[0] == 100
     assert to_come.ys[0] == pytest.approx(0.5 * schedule.plan(PHASES, 400).lr(100))
 
@@ -74,7 +74,7 @@ def test_the_gradient_has_its_clip_and_a_log_scale_where_it_is_spiky() -> None:
     assert [level.y for level in picture.levels] == [0.5]
     assert not picture.log_y
     seen = history([*scripts.training(140), scripts.step(141, grad_norm=900.0)])
-    assert chart_data.grad(Run(seen, Scale.of_run(None)), View()).log_y
+    assert chart_data.grad(Run(seen, LossUnit.of_run(None)), View()).log_y
 
 
 def test_places_on_the_axes() -> None:
@@ -102,5 +102,5 @@ def test_a_resumed_run_is_marked() -> None:
     assert isinstance(begun, events.RunStarted)
     again = events.RunStarted(**{**vars(begun), "resumed_from": 100})
     seen = history([*scripts.training(100), again, *(scripts.step(number) for number in range(101, 120))])
-    borders = chart_data.loss(Run(seen, Scale.of_run(None)), View()).borders
+    borders = chart_data.loss(Run(seen, LossUnit.of_run(None)), View()).borders
     assert [(border.x, border.label) for border in borders] == [(100, "resumed")]

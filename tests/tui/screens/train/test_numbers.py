@@ -9,7 +9,7 @@ import pytest
 from tests.tui import scripts
 from tinylm.events import Event, Planned
 from tui.live.history import History
-from tui.live.loss_unit import Scale
+from tui.live.loss_unit import LossUnit
 from tui.screens.train.numbers import Figures, figures
 
 
@@ -18,7 +18,7 @@ def shown(told: Sequence[Event], at: int | None = None) -> Figures:
     history = History()
     for event in told:
         history.apply(event)
-    numbers = figures(history, Scale.of_run(history.state.data), at)
+    numbers = figures(history, LossUnit.of_run(history.state.data), at)
     assert numbers
     return numbers
 

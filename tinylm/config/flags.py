@@ -1,0 +1,68 @@
+"""From command-line flags to a configuration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tinylm.config import resolve
+from tinylm.config.schema import Budget, RunConfig
+from tinylm.errors import ConfigError
+
+
+def configuration(options: argparse.Namespace, home: Path, own: RunConfig | None) -> RunConfig:
+    """The settings that the flags ask for: flag over --set over --config over preset (or run) over defaults.
+
+    `own` is the configuration of the run that is resumed.
+    """
+    table: resolve.Table = RunConfig().model_dump()
+    given = resolve.read_toml(Path(options.config)) if options.config else {}
+    preset = options.preset
+    if own is not None:
+        table = own.model_dump()
+    elif preset is None:
+        # A configuration that names its preset stands on it; a whole one, from a run folder, also where it is gone.
+        preset = given.get("preset") or "quick"
+        preset = preset if preset in resolve.presets(home) or not given else None
+    if preset is not None:
+        table = resolve.merge(table, resolve.read_preset(str(preset), home))
+    table = resolve.merge(table, given)
+    chosen = [*resolve.named(given), *(assignment.partition("=")[0].strip() for assignment in options.set)]
+    if "train.fit" not in chosen and any(map(resolve.is_fitted, chosen)):
+        table = resolve.put(table, ["train", "fit"], False)  # whoever chooses one of the numbers chooses them all
+    if options.preset:
+        table = resolve.put(table, ["preset"], options.preset)
+    if options.data:  # weights belong to the texts that they were given for
+        table = resolve.put(table, ["data", "weights"], None)
+    for assignment in options.set:
+        table = resolve.assign(table, assignment)
+    flags: dict[str, object] = {
+        "train.device": options.device,
+        "train.seed": options.seed,
+        "train.budget": _budget(options),
+        "data.sources": options.data,
+    }
+    for name, value in flags.items():
+        if value is not None:
+            table = resolve.put(table, name.split("."), value)
+    config = resolve.validate(table)
+    return resolve.resumed(own, config) if own is not None else config
+
+
+def _budget(options: argparse.Namespace) -> str | None:
+    """The budget that --time, --steps or --epochs gives; ConfigError names the flag where it cannot be read."""
+    for flag, value, unit in (
+        ("time", options.time, ""),
+        ("steps", options.steps, " steps"),
+        ("epochs", options.epochs, " epochs"),
+    ):
+        if value is None:
+            continue
+        try:
+            Budget.parse(f"{value}{unit}")
+        except ValueError as error:
+            raise ConfigError(
+                f"--{flag} {value} is no length: {error}.", "Write --time 2m, --steps 500 or --epochs 3."
+            ) from None
+        return f"{value}{unit}"
+    return None
