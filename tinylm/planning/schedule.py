@@ -8,7 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tinylm.config.schema import Phase
+from tinylm.config.schema import Budget, Phase, TrainConfig
+from tinylm.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class Plan:
         return SCHEDULES[phase.schedule](step - phase.first, phase)
 
 
+def total_steps(train: TrainConfig, steps_per_epoch: float) -> int | None:
+    """The steps of the whole run; None where a time budget decides."""
+    if train.budget is None:
+        return sum(phase.steps or 0 for phase in train.phases)
+    budget = Budget.parse(train.budget)
+    if budget.kind == "steps":
+        return int(budget.amount)
+    return max(1, round(budget.amount * steps_per_epoch)) if budget.kind == "epochs" else None
+
+
 def replan(old: Plan, phases: Sequence[Phase], step: int, total: int) -> Plan:
     """A new length for a run that has come to `step`: what is past stays, and the phase that is begun keeps its start.
 
@@ -74,13 +85,16 @@ def replan(old: Plan, phases: Sequence[Phase], step: int, total: int) -> Plan:
 def plan(phases: Sequence[Phase], total: int | None = None) -> Plan:
     """Lay the phases out over `total` steps, or over their own steps where it is None.
 
-    Lengths scale with the whole, at least one step each; inner lengths scale with their phase. Raises ValueError
-    where `total` has less than a step for each phase.
+    Lengths scale with the whole, at least one step each; inner lengths scale with their phase. ConfigError where
+    `total` has less than a step for each phase.
     """
     if total is None:
         total = sum(phase.steps or 0 for phase in phases)
     if total < len(phases):
-        raise ValueError(f"{len(phases)} phases need a step each, and there is room for {total}")
+        raise ConfigError(
+            f"The run is too short: {len(phases)} phases need a step each, and there is room for {total}.",
+            "Give it more --steps, --time or --epochs.",
+        )
     weights = [phase.share if phase.share is not None else float(phase.steps or 0) for phase in phases]
     laid: list[PhasePlan] = []
     first, left = 1, total

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from tinylm.config.schema import Budget, TrainConfig
+from tinylm.config.schema import Budget, RunConfig, TrainConfig
 
 PLAN_AGAIN_AT = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94, 0.97)
 """Shares of the time at which the plan is made anew: other programs come and go, and so does half of the speed."""
@@ -26,6 +26,12 @@ SHORT = 30.0
 MEMORY = 0.8
 """Weight of the past in the running average of a step's time."""
 
+AUTO_EVALS, AUTO_SAMPLES = 20, 10
+"""How many evaluations and samples a run has where their intervals are `auto`."""
+
+SAMPLE_TOKEN_SECONDS = 2e-3
+"""Seconds of a sampled token on a slow CPU: an estimate until a sample has been timed."""
+
 
 @dataclass
 class TimeBudget:
@@ -43,6 +49,24 @@ class TimeBudget:
     save: float = 0.0
     _planned_at: int = 0
 
+    @classmethod
+    def estimate(
+        cls, config: RunConfig, step_seconds: float, eval_windows: int, held_out_windows: int
+    ) -> "TimeBudget":
+        """What everything takes, from the time of a step alone.
+
+        `eval_windows` and `held_out_windows`: sequences of held-out text in one evaluation, and in all of it.
+        """
+        train = config.train
+        window = window_seconds(train, step_seconds)
+        return cls(
+            budget=seconds_of(train),
+            step=step_seconds,
+            evaluation=window * (train.eval_iters * train.batch_size + eval_windows),
+            closing_evaluation=window * held_out_windows,
+            sample=SAMPLE_TOKEN_SECONDS * config.sample.max_new_tokens,
+        )
+
     def stepped(self, seconds: float, steps: int) -> None:
         """Learn from `steps` steps that took `seconds` together."""
         for _ in range(min(steps, 20)):
@@ -58,11 +82,16 @@ class TimeBudget:
         self._planned_at = passed
         return True
 
-    def intervals(self, steps: int, evaluations: int, samples: int) -> tuple[int, int]:
-        """Steps between evaluations and between samples: so many in a run of `steps`, fewer where they cost much."""
+    def intervals(self, train: TrainConfig, steps: int) -> tuple[int, int]:
+        """Steps between evaluations and between samples in a run of `steps`: as configured, or longer where costly."""
         cheap_evaluation = math.ceil(self.evaluation / (EVALUATION_SHARE * self.step))
         cheap_sample = math.ceil(self.sample / (EVALUATION_SHARE / 2 * self.step))
-        return max(1, steps // evaluations, cheap_evaluation), max(1, steps // samples, cheap_sample)
+        evaluation = max(1, steps // AUTO_EVALS, cheap_evaluation)
+        sample = max(1, steps // AUTO_SAMPLES, cheap_sample)
+        return (
+            evaluation if train.eval_interval == "auto" else train.eval_interval,
+            sample if train.sample_interval == "auto" else train.sample_interval,
+        )
 
     @property
     def closing(self) -> float:
