@@ -4,14 +4,11 @@ The flag `--set`, the key in a TOML file, the form field in the app and the erro
 classes here. Pydantic validates; torch is never imported.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
-
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # the app would look for some before its first paint
 
 FORMAT = 1
 """The format number that every config.toml and state.json carries."""
