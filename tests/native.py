@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tinylm.hardware import autotune
 from tinylm.kernels import compiler, decode, train_pass
 
-needs_compiler = pytest.mark.skipif(autotune.compiler() is None, reason="there is no C++ compiler")
+needs_compiler = pytest.mark.skipif(compiler.find() is None, reason="there is no C++ compiler")
 
 
 EITHER_WAY = ["torch", pytest.param("compiled", marks=needs_compiler)]

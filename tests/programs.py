@@ -44,7 +44,7 @@ def ignore_hangups() -> None:
 
 def notice_short_sleep() -> None:
     """Half a second without any work is no training."""
-    clock.SLEEP_SECONDS = 0.5
+    clock.SUSPENDED_SECONDS = 0.5
 
 
 def measure_for_ever() -> None:

@@ -597,7 +597,7 @@ def test_wherever_it_is_suspended_the_plan_keeps_its_time(
             time.sleep(0.5)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(clock, "SLEEP_SECONDS", 0.3)
+    monkeypatch.setattr(clock, "SUSPENDED_SECONDS", 0.3)
     monkeypatch.setattr(owner, name, suspended)
     phase = {"name": "train", "schedule": "constant", "share": 1.0}
     told = list(train(tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 10}), home, "one"))

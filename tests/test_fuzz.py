@@ -36,7 +36,7 @@ from tinylm.corpus.spool import Spool
 from tinylm.data.batches import Batches, Corpus
 from tinylm.errors import TinyLMError
 from tinylm.hardware import measured
-from tinylm.hardware.measured import Known
+from tinylm.hardware.measured import FastestSetting
 from tinylm.inference import generate, load
 from tinylm.runs import checkpoint, folder, listing, log_ends, organise, report
 from tinylm.runs.folder import RunFolder
@@ -280,7 +280,7 @@ def preferred(place: Place) -> None:
 
 
 def remembered(place: Place) -> None:
-    measured.recall(place.home, "a shape", Known)
+    measured.load(place.home, "a shape", FastestSetting)
 
 
 def read_text(place: Place) -> None:
@@ -428,7 +428,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[...,
     (home / "text.txt").write_text("Once upon a time, the café was empty.\n" * 50, encoding="utf-8")
     organise.set_note(home, RunFolder(home / "runs" / "one"), "the first")
     Preferences("nord", "ascii").save(home)
-    measured.remember(home, "a shape", Known(2, "fp32"))
+    measured.store(home, "a shape", FastestSetting(2, "fp32"))
     return home
 
 

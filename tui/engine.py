@@ -159,7 +159,7 @@ class Engine:
             loaded = time.perf_counter() - began
             if beside:
                 beside.join()  # two busy threads would make a bad measurement
-            threads, speeds = calibrate.threads(config.model, MEASURE_SECONDS)
+            threads, speeds = calibrate.fastest_threads(config.model, MEASURE_SECONDS)
             self._threads = (config.model, threads)
         finally:
             self._ready.set()

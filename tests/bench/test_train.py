@@ -10,7 +10,6 @@ import torch
 from tests.cli.test_main import call
 from tinylm.bench import limits, train
 from tinylm.config.schema import ModelConfig
-from tinylm.hardware import autotune
 from tinylm.kernels import compiler
 
 SHAPE = ModelConfig(n_layer=3, n_head=2, n_kv_head=1, n_embd=16, mlp_ratio=2, head_size=8, block_size=8)
@@ -53,10 +52,10 @@ def test_every_product_of_a_step_is_counted_at_its_own_shape(monkeypatch: pytest
     assert sorted(asked) == sorted({*block, (16, 50)})
 
 
-@pytest.mark.skipif(autotune.compiler() is None, reason="there is no C++ compiler")
+@pytest.mark.skipif(compiler.find() is None, reason="there is no C++ compiler")
 def test_our_tile_computes_something_and_needs_a_compiler(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert limits._tile_flops("fp32", home) > 1e8
-    monkeypatch.setattr(compiler.autotune, "compiler", lambda: None)
+    monkeypatch.setattr(compiler, "find", lambda: None)
     assert limits._tile_flops("fp32", home / "another") == 0
 
 

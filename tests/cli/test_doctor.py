@@ -15,7 +15,7 @@ from tinylm.training import calibrate
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look of a moment."""
     monkeypatch.setattr(device, "MEASURE_SECONDS", 0.05)
-    monkeypatch.setattr(calibrate, "ROWS", 1)
+    monkeypatch.setattr(calibrate, "SEQUENCES", 1)
 
 
 def test_it_says_what_it_measured(home: Path) -> None:

@@ -13,6 +13,7 @@ from torch.optim import lr_scheduler
 
 from tinylm.config import resolve
 from tinylm.config.schema import Phase, RunConfig
+from tinylm.errors import ConfigError
 from tinylm.planning.schedule import SCHEDULES, PhasePlan, Plan, plan
 
 QUIETLY = hypothesis_settings(max_examples=100, deadline=None, derandomize=True)
@@ -213,7 +214,7 @@ def test_the_seed_recipe_in_any_length(total: int) -> None:
 @given(st.lists(PHASES, min_size=1, max_size=6), st.integers(1, 5000))
 def test_steps_scale_to_any_total(phases: list[Phase], total: int) -> None:
     if total < len(phases):
-        with pytest.raises(ValueError, match="a step each"):
+        with pytest.raises(ConfigError, match="a step each"):
             plan(phases, total)
         return
     result = plan(phases, total)
@@ -246,7 +247,7 @@ def test_the_same_length_is_laid_out_as_written() -> None:
 
 @pytest.mark.parametrize("total", [0, -1, 1])
 def test_too_few_steps_are_refused(total: int) -> None:
-    with pytest.raises(ValueError, match="2 phases"):
+    with pytest.raises(ConfigError, match="2 phases"):
         plan([Phase(steps=5), Phase(steps=5)], total)
 
 

@@ -262,7 +262,7 @@ def test_a_run_keeps_the_numbers_and_goes_on_by_them(
 def test_a_giant_to_begin_from_is_refused_before_it_is_built(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "first_model", lambda *_: pytest.fail("it was built"))
+    monkeypatch.setattr(calibrate, "initial_model", lambda *_: pytest.fail("it was built"))
     config = tiny_config(
         model={"n_layer": 96, "n_embd": 8192},
         train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]},

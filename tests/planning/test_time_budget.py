@@ -1,13 +1,13 @@
 """How many steps fit into a time: plain arithmetic on made-up seconds."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from tinylm.config.schema import RunConfig, TrainConfig
-from tinylm.planning.schedule import plan
 from tinylm.planning.time_budget import (
+    AUTO_EVALS,
+    AUTO_SAMPLES,
     EVALUATION_SHARE,
     PLAN_AGAIN_AT,
     TimeBudget,
@@ -101,35 +101,57 @@ def test_shares_are_in_order_and_inside_the_time() -> None:
 
 
 def test_intervals_by_number() -> None:
-    assert TimeBudget(budget=None, step=1.0).intervals(1000, 20, 10) == (50, 100)
-    assert TimeBudget(budget=None, step=1.0).intervals(5, 20, 10) == (1, 1)
+    auto, fixed = TrainConfig(), TrainConfig(eval_interval=7, sample_interval=9)
+    assert TimeBudget(budget=None, step=1.0).intervals(auto, 1000) == (1000 // AUTO_EVALS, 1000 // AUTO_SAMPLES)
+    assert TimeBudget(budget=None, step=1.0).intervals(auto, 5) == (1, 1)
+    assert TimeBudget(budget=None, step=1.0).intervals(fixed, 1000) == (7, 9)
 
 
 def test_costly_evaluations_and_samples_are_rarer() -> None:
     pace = TimeBudget(budget=None, step=1.0, evaluation=12, sample=12)
-    evaluations, samples = pace.intervals(1000, 20, 10)
+    evaluations, samples = pace.intervals(TrainConfig(), 1000)
     assert evaluations == 12 / EVALUATION_SHARE == 300  # 12 s in each 300 s
     assert samples == 600
 
 
-def test_a_plan_that_misses_its_time_is_noticed() -> None:
-    elapsed = 60.0
-    config = RunConfig()
-    clock = SimpleNamespace(seconds=lambda: elapsed)
-    parts: Any = SimpleNamespace(clock=clock, config=config, state=SimpleNamespace(step=100))
-    length = RunLength.__new__(RunLength)
-    length._parts, length._planned_at, length.eval_interval, length.sample_interval = parts, 50.0, 1000, 1000
-    length.plan = plan(config.train.phases, 140)
-    length.pace = TimeBudget(budget=100.0, step=1.0)
-    assert not length.misses(), "40 steps in 40 s fit"
-    length.pace = TimeBudget(budget=100.0, step=0.5)
-    assert length.misses(), "80 steps would fit: it would end after 80 s of 100"
-    length.pace = TimeBudget(budget=100.0, step=2.0)
-    assert length.misses(), "20 would fit"
-    length._planned_at = 59.0
-    assert not length.misses(), "a plan stands for a while"
-    length.pace, length._planned_at = TimeBudget(budget=None, step=2.0), 50.0
-    assert not length.misses(), "no time budget, nothing to miss"
+class StandInSession(SimpleNamespace):
+    """What RunLength asks of a session, with a clock that the test sets."""
+
+    def __init__(self, budget: str | None, step_seconds: float, **train: object) -> None:
+        phases = {"phases": [{"share": 1.0}]} if budget else {"phases": [{"steps": 500}]}
+        config = RunConfig(train=TrainConfig(budget=budget, eval_iters=1, **phases | train))
+        self.now = 0.0
+        super().__init__(
+            config=config,
+            step_seconds=step_seconds,
+            clock=SimpleNamespace(seconds=lambda: self.now),
+            state=SimpleNamespace(step=0, plan_steps=0, budget=None, evaluated_step=None, sampled_step=None),
+            batches=[SimpleNamespace(stream=SimpleNamespace(tokens=10**6))],
+            notes=[],
+        )
+
+
+@pytest.mark.parametrize(
+    ("step_seconds", "off"),
+    [(1.0, False), (0.5, True), (2.0, True)],
+    ids=["the rest fits", "twice as many would fit", "half as many would fit"],
+)
+def test_a_plan_that_misses_its_time_is_noticed(step_seconds: float, off: bool) -> None:
+    session = StandInSession("100s", 1.0)
+    run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
+    session.state.step = run_length.plan.steps // 2
+    run_length.time_budget.step = step_seconds
+    session.now = 1.0
+    assert not run_length.is_off(), "a plan stands for a while"
+    session.now = 50.0
+    assert run_length.is_off() == off
+
+
+def test_without_a_time_budget_no_plan_misses_it() -> None:
+    session = StandInSession(None, 1.0)
+    run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
+    run_length.time_budget.step, session.now = 9.0, 50.0
+    assert not run_length.is_off()
 
 
 def timed(budget: str, **train: object) -> TrainConfig:
@@ -174,17 +196,17 @@ def test_held_out_text_without_end_leaves_time_to_train() -> None:
 @pytest.mark.parametrize("auto", [True, False])
 def test_evaluations_keep_their_distance_where_the_interval_changes(auto: bool) -> None:
     """60 steps apart at first; at step 200 the plan becomes longer, and they are 70 apart."""
-    state = SimpleNamespace(step=0, evaluated_step=None, sampled_step=None)
-    length = RunLength.__new__(RunLength)
-    length._parts, length._auto = SimpleNamespace(state=state), (auto, auto)  # type: ignore[assignment]
+    intervals: dict[str, object] = {} if auto else {"eval_interval": 60, "sample_interval": 60}
+    session = StandInSession(None, 1.0, **intervals)
+    length, state = RunLength(session, 0, 0), session.state  # type: ignore[arg-type]
     evaluated, sampled = [], []
     for step in range(1, 500):
         state.step = step
         length.eval_interval = length.sample_interval = 60 if step < 200 else 70
-        if length.evaluates():
+        if length.evaluation_is_due():
             state.evaluated_step = step
             evaluated.append(step)
-        if length.samples():
+        if length.sample_is_due():
             state.sampled_step = step
             sampled.append(step)
     assert evaluated == sampled

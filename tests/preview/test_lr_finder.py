@@ -56,7 +56,7 @@ def test_the_steps_are_the_runs_own(home: Path, tiny_config: Configured) -> None
     told = [event.loss for event in islice(lr_finder.find(config, home), 8) if isinstance(event, LrTried)]
     corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
     batches = build.batches_of(config, corpus)[0]
-    model = build.first_model(config, corpus)
+    model = build.initial_model(config, corpus)
     stepper = Stepper(config, model, Optimizer(model, config.train), "fp32")
     losses = [stepper.take(i + 1, lr_range.swept()[i], 0.1, *batches.draw(i)).tolist()[0] for i in range(8)]
     for i, loss in enumerate(told):
@@ -115,11 +115,11 @@ def test_a_sweep_without_time_suggests_nothing(home: Path, tiny_config: Configur
 
 def test_of_large_steps_a_part_is_taken(tiny_config: Configured) -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert lr_finder.windows_of_a_step(tiny_config(train={"accumulation_steps": 3}), cpu) == 12
+    assert lr_finder.sequences_per_step(tiny_config(train={"accumulation_steps": 3}), cpu) == 12
     large = tiny_config(train={"batch_size": 500})
-    assert lr_finder.windows_of_a_step(large, cpu) == lr_finder.STEP_TOKENS // 32
-    assert lr_finder.windows_of_a_step(large, gpu) == 500
-    assert lr_finder.windows_of_a_step(tiny_config(model={"block_size": 4096}), cpu) == 1
+    assert lr_finder.sequences_per_step(large, cpu) == lr_finder.STEP_TOKENS // 32
+    assert lr_finder.sequences_per_step(large, gpu) == 500
+    assert lr_finder.sequences_per_step(tiny_config(model={"block_size": 4096}), cpu) == 1
 
 
 # ---- what it leaves, and how it ends ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tinylm.training import clock
-from tinylm.training.clock import SLEEP_SECONDS, Clock
+from tinylm.training.clock import SUSPENDED_SECONDS, Clock
 
 
 class World:
@@ -44,15 +44,15 @@ def test_it_counts_from_its_start_and_from_what_was_used(world: World) -> None:
 
 def test_sleep_is_left_out_and_told_and_work_and_short_waits_are_not(world: World) -> None:
     run = Clock(100.0)
-    world.sleep(SLEEP_SECONDS - 1)
-    assert run.seconds() == SLEEP_SECONDS - 1
-    world.work(10 * SLEEP_SECONDS)
-    assert run.seconds() == 11 * SLEEP_SECONDS - 1
-    assert not run.slept
+    world.sleep(SUSPENDED_SECONDS - 1)
+    assert run.seconds() == SUSPENDED_SECONDS - 1
+    world.work(10 * SUSPENDED_SECONDS)
+    assert run.seconds() == 11 * SUSPENDED_SECONDS - 1
+    assert not run.suspensions
     world.work(1)
     world.sleep(99)
-    assert run.seconds() == pytest.approx(11 * SLEEP_SECONDS)
-    assert run.slept == [100]
+    assert run.seconds() == pytest.approx(11 * SUSPENDED_SECONDS)
+    assert run.suspensions == [100]
 
 
 @pytest.mark.parametrize("at_question", [1, 2, 3, 4])
@@ -70,7 +70,7 @@ def test_a_sleep_between_two_of_its_own_questions_never_counts_in_the_end(world:
     world.perf_counter, world.process_time = lambda: asked(0), lambda: asked(1)  # type: ignore[method-assign]
     seen = [run.seconds() for _ in range(4)]
     assert seen == [0, 0, 0, 0]
-    assert run.slept == [60]
+    assert run.suspensions == [60]
 
 
 def test_it_stands_still_as_long_as_it_is_told(world: World) -> None:
@@ -84,11 +84,11 @@ def test_it_stands_still_as_long_as_it_is_told(world: World) -> None:
     assert run.seconds() == 5
     run.go_on()
     assert run.seconds() == 5
-    assert not run.slept
+    assert not run.suspensions
 
 
 def test_waiting_for_a_compiler_is_work() -> None:
     """The time of others counts once they are waited for."""
-    before = clock._worked()
+    before = clock.cpu_seconds()
     subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
-    assert clock._worked() > before + 0.05
+    assert clock.cpu_seconds() > before + 0.05

@@ -428,7 +428,7 @@ def test_a_short_time_is_not_eaten_by_measuring(
     assert any(f"looks at {config.train.eval_iters:,} batches" in note.message for note in told.of(Note))
     assert not any("more than the time given" in note.message for note in told.of(Note))
 
-    monkeypatch.setattr(Evaluator, "windows", property(lambda _: (2, 10**9)))
+    monkeypatch.setattr(Evaluator, "sequences", property(lambda _: (2, 10**9)))
     told = tell(tiny_config(train={"phases": [{"share": 1.0}], "budget": "2s"}), home, "slow")
     assert any("more than the time given" in note.message for note in told.of(Note))
     assert told.events[-1].step > 1, "nothing was left to train in"
@@ -846,7 +846,7 @@ def test_time_in_which_the_program_was_stopped_does_not_count(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after Ctrl-Z and fg, or where nobody took the events."""
-    monkeypatch.setattr(clock, "SLEEP_SECONDS", 0.3)
+    monkeypatch.setattr(clock, "SUSPENDED_SECONDS", 0.3)
     told = []
     for event in train(tiny_config(train={"checkpoint_interval": 2}), home, "run"):
         told.append(event)

@@ -31,7 +31,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     """
     config = flags.configuration(options, home, None)
     if config.train.threads == "auto":  # torch's own number can be ten times slower than the best
-        threads, _ = calibrate.threads(config.model, MEASURE_SECONDS)
+        threads, _ = calibrate.fastest_threads(config.model, MEASURE_SECONDS)
         torch.set_num_threads(threads)
     for event in lr_finder.find(config, home, limit=math.inf):
         if not isinstance(event, LrFound):

@@ -47,7 +47,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     for precision in _precisions(config, place):
         ours = _stepper(config, vocab_size, precision)
         if place.type == "cuda":
-            ours.record()
+            ours.capture()
         take = _taking(ours, vocab_size)
         threads = _best_threads(config, place, ours)
         name = f"train.{precision}"
@@ -79,8 +79,8 @@ def _taking(stepper: Stepper, vocab_size: int) -> Step:
     config = stepper.config
     rows = config.train.sequences_per_step
     generator = torch.Generator().manual_seed(0)
-    windows = torch.randint(vocab_size, (rows, config.model.block_size + 1), generator=generator).to(stepper.place)
-    steps = 1 if stepper.place.type == "cpu" else GPU_STEPS
+    windows = torch.randint(vocab_size, (rows, config.model.block_size + 1), generator=generator).to(stepper.device)
+    steps = 1 if stepper.device.type == "cpu" else GPU_STEPS
 
     def take() -> list[float]:
         told = [stepper.take(1, 1e-5, 0.1, windows[:, :-1], windows[:, 1:]) for _ in range(steps)]
@@ -96,7 +96,7 @@ def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> i
     if isinstance(config.train.threads, int):
         torch.set_num_threads(config.train.threads)
         return config.train.threads
-    ids = torch.zeros(stepper.rows, config.model.block_size, dtype=torch.int64)
+    ids = torch.zeros(stepper.micro_batch_size, config.model.block_size, dtype=torch.int64)
     best, _ = device.measure_threads(lambda: stepper.gradients(1, ids, ids))
     return best
 
@@ -123,7 +123,7 @@ def _against_plain(
 ) -> Iterator[Row]:
     """Against the same model as one would write it down: the whole batch at once, attention weights dropped too."""
     plain = _stepper(config, vocab_size, "fp32", attention_dropout=config.model.dropout)
-    plain.rows = config.train.batch_size
+    plain.micro_batch_size = config.train.batch_size
     other = _taking(plain, vocab_size)
     other()
     pairs = in_pairs(take, other, PAIRS)

@@ -162,7 +162,7 @@ class Batches:
             order = permute(places[here], self.windows_per_epoch, mix(self._seed, epoch))
             phase = mix(self._seed, epoch, 1) % self.stream.tokens
             starts[here] = (phase + order * self.stream.block_size) if self._chunked else order
-        return device.sent((starts % self.stream.tokens).view(AHEAD, -1), self.stream.device)
+        return device.copy_async((starts % self.stream.tokens).view(AHEAD, -1), self.stream.device)
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,6 @@ class HeldOut:
         for first in range(0, rows, batch_size):
             begin, length = starts[first : first + batch_size, None], lengths[first : first + batch_size, None]
             # Past its end a row reads its own last id again, so that nothing is read that is not there.
-            ids = corpus.read(device.sent(begin + torch.minimum(offsets, length), corpus.device))
-            inside = device.sent(offsets[1:] <= length, corpus.device)
+            ids = corpus.read(device.copy_async(begin + torch.minimum(offsets, length), corpus.device))
+            inside = device.copy_async(offsets[1:] <= length, corpus.device)
             yield ids[:, :-1], torch.where(inside, ids[:, 1:], IGNORED)

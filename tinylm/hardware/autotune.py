@@ -89,7 +89,7 @@ def choose(
         if isinstance(train.threads, int):
             torch.set_num_threads(train.threads)
         return Setting(torch.get_num_threads(), precision, None)
-    key = _key(train, device, shape)
+    key = cache_key(train, device, shape)
     cached = measured.load(home, key, FastestSetting)
     if cached and cached.precision in candidates and _is_current(cached, train, timed_pass):
         torch.set_num_threads(cached.threads)
@@ -103,10 +103,8 @@ def choose(
     return Setting(best[1], best[0], in_words(seconds, best))
 
 
-def _choose_on_gpu(
-    train: TrainConfig, device: torch.device, timed_pass: TimedPass, home: Path, shape: str
-) -> Setting:
-    candidates, key, threads = _precisions(train, device), _key(train, device, shape), torch.get_num_threads()
+def _choose_on_gpu(train: TrainConfig, device: torch.device, timed_pass: TimedPass, home: Path, shape: str) -> Setting:
+    candidates, key, threads = _precisions(train, device), cache_key(train, device, shape), torch.get_num_threads()
     cached = measured.load(home, key, FastestSetting)
     if cached and cached.precision in candidates:
         return Setting(threads, cached.precision, f"{cached.precision} was the fastest here before.")
@@ -119,7 +117,7 @@ def _choose_on_gpu(
 
 def cached_precision(train: TrainConfig, device: torch.device, home: Path, shape: str) -> Precision:
     """The precision that a run of this shape took here before; else what is chosen without measuring."""
-    cached = measured.load(home, _key(train, device, shape), FastestSetting)
+    cached = measured.load(home, cache_key(train, device, shape), FastestSetting)
     if cached and cached.precision in _precisions(train, device):
         return cached.precision
     return choose_precision(train.precision, device)
@@ -133,7 +131,8 @@ def _precisions(train: TrainConfig, device: torch.device) -> list[Precision]:
     return ["tf32", "bf16"] if train.precision == "auto" and device.type == "cuda" and default == "bf16" else [default]
 
 
-def _key(train: TrainConfig, device: torch.device, shape: str) -> str:
+def cache_key(train: TrainConfig, device: torch.device, shape: str) -> str:
+    """Key of the fastest setting: machine, torch version, model shape, and what the configuration leaves open."""
     machine = machine_name(device), str(torch.__version__)
     return measured.key(*machine, shape, train.threads, _precisions(train, device))
 
@@ -157,9 +156,7 @@ def measure(
 
 def fastest(seconds: dict[tuple[Precision, int], float], *, before_kernels: bool) -> tuple[Precision, int]:
     """The precision and thread count to use; `before_kernels`: eager passes were timed, and kernels will run."""
-    bf16_gain, fewer_gain = (
-        (BF16_GAIN_BEFORE_KERNELS, FEWER_THREADS_GAIN) if before_kernels else (BF16_GAIN, 1.0)
-    )
+    bf16_gain, fewer_gain = (BF16_GAIN_BEFORE_KERNELS, FEWER_THREADS_GAIN) if before_kernels else (BF16_GAIN, 1.0)
     most = max(count for _, count in seconds)
 
     def cost(setting: tuple[Precision, int]) -> float:

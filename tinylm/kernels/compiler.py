@@ -10,6 +10,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -22,7 +23,7 @@ import torch
 
 from tinylm import files as files_
 from tinylm import paths
-from tinylm.hardware import autotune, device, measured
+from tinylm.hardware import device, measured
 
 FLAGS = (
     "-O2",  # -O3 takes twice as long, for code that is no faster
@@ -45,10 +46,15 @@ _LEFT_SECONDS = 3600.0
 _HERE = Path(__file__).parent
 
 
+def find() -> str | None:
+    """The name of a C++ compiler that is installed; None without one."""
+    return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
+
+
 def _is_clang() -> bool:
     """Whether the compiler is Clang, as on a Mac, whatever its name."""
     with suppress(OSError, subprocess.SubprocessError):
-        return b"clang" in subprocess.check_output([autotune.compiler() or "c++", "--version"], timeout=10).lower()  # noqa: S603
+        return b"clang" in subprocess.check_output([find() or "c++", "--version"], timeout=10).lower()  # noqa: S603
     return False
 
 
@@ -67,11 +73,7 @@ def library(home: Path, name: str) -> Path:
     files = [source(name), *sorted(_HERE.glob("*.h"))]
     made_from = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     machine = device.machine_name(torch.device("cpu")), torch.backends.cpu.get_cpu_capability(), platform.machine()
-    return (
-        paths.cache(home)
-        / "compiled"
-        / f"{measured.key(*machine, made_from, autotune.compiler(), FLAGS, _VECTORIZED)}.so"
-    )
+    return paths.cache(home) / "compiled" / f"{measured.key(*machine, made_from, find(), FLAGS, _VECTORIZED)}.so"
 
 
 def opened(path: Path) -> ctypes.CDLL:
@@ -94,7 +96,7 @@ class Making:
 
     def __init__(self, library: Path, name: str) -> None:
         """Begin to make `library` from a source. OSError where that cannot be had: no compiler, process or room."""
-        compiler = autotune.compiler()
+        compiler = find()
         if compiler is None:
             raise FileNotFoundError("there is no C++ compiler")
         library.parent.mkdir(parents=True, exist_ok=True)

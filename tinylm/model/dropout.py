@@ -19,7 +19,7 @@ _PLACE = 0x632BE5AB
 
 def key(seed_and_step: int, first_window: int, place: torch.device) -> Key:
     """The key of a pass that begins with the step's window `first_window`; of the first number, 32 bits count."""
-    return device.sent(torch.tensor([_signed(seed_and_step), first_window], dtype=torch.int32), place)
+    return device.copy_async(torch.tensor([_signed(seed_and_step), first_window], dtype=torch.int32), place)
 
 
 def drop(x: Tensor, share: float, key: Key, place: int) -> Tensor:

@@ -50,9 +50,7 @@ class TimeBudget:
     _planned_at: int = 0
 
     @classmethod
-    def estimate(
-        cls, config: RunConfig, step_seconds: float, eval_windows: int, held_out_windows: int
-    ) -> "TimeBudget":
+    def estimate(cls, config: RunConfig, step_seconds: float, eval_windows: int, held_out_windows: int) -> "TimeBudget":
         """What everything takes, from the time of a step alone.
 
         `eval_windows` and `held_out_windows`: sequences of held-out text in one evaluation, and in all of it.

@@ -82,8 +82,10 @@ class TrainState:
     """Windows in one pass, where memory had run out with `train.batch_size` of them; 0: it never has."""
     averaged: bool = False
     """The averaged weights are those to use: they were better at the last evaluation."""
+    backend: str = ""
+    """How passes are computed on a CPU, once decided: `eager` or `kernels`; empty on other devices."""
     compiled_from: int | None = None
-    """The step behind which its passes ran compiled; None where they never did."""
+    """The last step before the kernels took over, reached or planned; None where they never did."""
     loss_scale: float = 1.0
     """What the loss is multiplied with before the backward pass, in fp16."""
     rescues: int = 0

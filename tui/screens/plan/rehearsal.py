@@ -161,13 +161,13 @@ def _measured(outcome: Outcome) -> list[Line]:
     threads = f"{found.threads} thread{'s' * (found.threads != 1)}" if found.device == "cpu" else found.device
     timed = budget is not None and budget.endswith(("s", "m", "h"))
     length = fields.shown(fields.field_of(outcome.config, "train.budget"), budget) if timed else "length"
-    passes = f"{found.passes:,.0f}" if found.passes >= 10 else f"{found.passes:.2g}"
+    passes = f"{found.epochs:,.0f}" if found.epochs >= 10 else f"{found.epochs:.2g}"
     return [
         ("speed", f"{found.tokens_per_second:,.0f} tokens/s", ""),
         ("step", f"{found.step_seconds:.2g} s on {threads}", ""),
         ("memory", *_room(found.memory_mb, found.free_memory_mb)),
         (length, f"{steps_told(found.steps)}, {clock(found.seconds)}", ""),
-        ("reads", f"{passes} x the text", "good" if found.passes <= REPEATED else "bad"),
+        ("reads", f"{passes} x the text", "good" if found.epochs <= REPEATED else "bad"),
         ("disk", *_room(found.disk_mb, outcome.free_disk_mb)),
     ]
 
