@@ -56,7 +56,8 @@ from tinylm.events import CheckpointSaved, Failed, Finished, StepDone, Warned
 from tinylm.inference import generate
 from tinylm.runs import checkpoint, listing, report
 from tinylm.runs import folder as runs
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import clock, evaluate, session
 from tinylm.training.loop import resume, train
 from tui.terminal.preferences import Preferences
@@ -208,8 +209,8 @@ BEFORE: dict[str, Call] = {
     "tokens.bin": (encode, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
     "config.toml": (files, "replace_durably", 1),
-    "the log's first line": (Log, "write", 1),
-    "the log": (Log, "write", 7),
+    "the log's first line": (LogWriter, "write", 1),
+    "the log": (LogWriter, "write", 7),
     "the first checkpoint": (checkpoint, "save", 1),
 }
 
@@ -224,8 +225,8 @@ def test_a_disk_that_is_full_before_anything_is_saved(small: Disk, at: Call, tin
 
 
 LATER: dict[str, Call] = {
-    "the log": (Log, "write", 20),
-    "the log, being synced": (Log, "sync", 3),
+    "the log": (LogWriter, "write", 20),
+    "the log, being synced": (LogWriter, "sync", 3),
     "a checkpoint": (checkpoint, "save", 2),
     "state.json": (files, "write_durably", 9),
     "latest": (files, "replace_durably", 4),

@@ -27,6 +27,7 @@ from tinylm.preview.rehearsal import rehearse
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, STATE
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import loop, memory_check, setup
 from tinylm.training.ema import WeightEMA
 from tinylm.training.evaluate import Evaluator, Score, score
@@ -381,7 +382,7 @@ def test_a_rescue_before_the_first_checkpoint_begins_the_average_anew(parts: Ses
     for model in (parts.model, parts.stepper.average.model):
         spoil(model)
     parts.events_log, parts.samples_log = (
-        folder.Log(file, 0) for file in (parts.run.events_file, parts.run.samples_file)
+        LogWriter(file, 0) for file in (parts.run.events_file, parts.run.samples_file)
     )
     parts.rewind()
     for model in (parts.model, parts.stepper.average.model):

@@ -21,6 +21,7 @@ from tinylm import events, files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
+from tinylm.runs.log import LogReader
 from tinylm.runs.state import RunState
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -93,18 +94,11 @@ class RunFolder:
         return False
 
     def events(self) -> Iterator[events.Event]:
-        """The events of the log, in order; a torn last line and kinds from a newer version are passed over."""
-        try:
-            with files.opened(self.events_file) as file:
-                for line in files.lines(file):
-                    try:
-                        event = events.from_json(line)
-                    except (ValueError, TypeError):
-                        continue
-                    if event is not None:
-                        yield event
-        except FileNotFoundError:
-            return
+        """The events of the log, in order, none where there is no log; lines that are no event are skipped."""
+        with suppress(FileNotFoundError):
+            for event in LogReader().read(self.events_file):
+                assert event is not None  # only a reader that was used before has to start over
+                yield event
 
     def opening_bytes(self) -> int:
         """How much of the event log was told before the first step."""
@@ -216,37 +210,3 @@ def remove(run: RunFolder) -> None:
     with suppress(OSError):  # already gone
         run.path.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-class Log:
-    """An append-only file of JSON lines."""
-
-    def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
-        """Open for appending; with `keep_bytes` cut back to that length first: a resumed run repeats nothing."""
-        self._file = path.open("ab", buffering=0)
-        if keep_bytes is not None:
-            self.cut(keep_bytes)
-
-    def cut(self, keep_bytes: int) -> None:
-        """Shorten to that length, where it is longer."""
-        self._file.truncate(min(keep_bytes, os.fstat(self._file.fileno()).st_size))
-
-    def write(self, lines: Sequence[str]) -> None:
-        """Append lines in one write: all of them or, where the disk refuses, none."""
-        left = memoryview("".join(line + "\n" for line in lines).encode("utf-8", errors="replace"))
-        before = os.fstat(self._file.fileno()).st_size
-        try:
-            while left:  # a disk that fills up takes a part
-                left = left[self._file.write(left) :]
-        except OSError:
-            self._file.truncate(before)
-            raise
-
-    def sync(self) -> int:
-        """Bring all on the disk; returns the length of the file in bytes."""
-        os.fsync(self._file.fileno())
-        return os.fstat(self._file.fileno()).st_size
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()

@@ -20,7 +20,8 @@ from tinylm.hardware.device import Precision
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.checkpoint import TrainState
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training.build import _set_aside, first_model, first_state
 from tinylm.training.clock import Clock
 from tinylm.training.optimizer import Optimizer
@@ -49,8 +50,8 @@ class Session:
     resumed_from: int | None
     fresh: bool
     """A new run, of which nothing is kept where it fails before its first step."""
-    events_log: Log
-    samples_log: Log
+    events_log: LogWriter
+    samples_log: LogWriter
     step_seconds: float
     """An estimate, from the rehearsal."""
     clock: Clock

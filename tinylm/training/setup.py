@@ -23,7 +23,8 @@ from tinylm.planning import time_budget
 from tinylm.runs import checkpoint, report
 from tinylm.runs import folder as runs
 from tinylm.runs.checkpoint import Checkpoint
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import backend, device_check, memory_check, weight_decay
 from tinylm.training.build import _set_aside, batches_of, first_model, first_state
 from tinylm.training.calibrate import _measured, settled
@@ -174,8 +175,8 @@ def _session(
         state=state,
         resumed_from=state.step if found else None,
         fresh=fresh,
-        events_log=Log(run.events_file, state.events_bytes),
-        samples_log=Log(run.samples_file, state.samples_bytes),
+        events_log=LogWriter(run.events_file, state.events_bytes),
+        samples_log=LogWriter(run.samples_file, state.samples_bytes),
         step_seconds=step_seconds,
         clock=Clock(began, state.seconds),
         notes=notes,
