@@ -439,7 +439,7 @@ def test_pointers_that_lead_nowhere(pointed: bytes | None, trained: Path, tmp_pa
     for which in ("latest", "best"):
         said = call("--generate", "The", "--home", home, "--checkpoint", which)
         assert said.code == 0, said.err
-    assert listing.entries(home)[0].status == "finished"
+    assert listing.read_listings(home)[0].status == "finished"
     check_resumable(run)
     assert checkpoint.find(run).name == "step-00000014"
 
@@ -501,7 +501,7 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     longer = resolve.with_values(other.config(), train={"budget": "25 steps"})
     list(resume(resolve.resumed(other.config(), longer), other))
     assert steps(other) == list(range(1, 26))
-    assert {entry.status for entry in listing.entries(home)} == {"finished"}
+    assert {entry.status for entry in listing.read_listings(home)} == {"finished"}
 
 
 def test_files_from_the_future(trained: Path, tmp_path: Path) -> None:

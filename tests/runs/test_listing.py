@@ -51,7 +51,7 @@ def saved(run: RunFolder, number: int, *pointers: str, **state: object) -> None:
 
 
 def only(home: Path) -> listing.RunListing:
-    [entry] = listing.entries(home)
+    [entry] = listing.read_listings(home)
     return entry
 
 
@@ -137,7 +137,7 @@ def test_each_run_is_looked_at_once_however_many_there_are(home: Path, monkeypat
             if not (home / "runs" / f"{number}").exists():
                 made(home, f"{number}", step(1))
         opened.clear()
-        assert len(listing.entries(home)) == many
+        assert len(listing.read_listings(home)) == many
         counts.append(len(opened) / many)
     assert counts[1] <= counts[0] <= 5
 
@@ -159,25 +159,25 @@ def test_a_torn_last_line_is_passed_over(home: Path) -> None:
 def test_the_newest_comes_first(home: Path) -> None:
     for name, month in (("b", "03"), ("a", "01"), ("c", "02")):
         made(home, name, utc=f"2026-{month}-01T00:00:00+00:00")
-    assert [entry.name for entry in listing.entries(home)] == ["b", "c", "a"]
+    assert [entry.name for entry in listing.read_listings(home)] == ["b", "c", "a"]
 
 
 def test_runs_of_the_same_second_are_ordered_by_their_last_change(home: Path) -> None:
     for name, change in (("a", 100), ("b", 300), ("c", 200)):
         os.utime(made(home, name).events_file, (change, change))
-    assert [entry.name for entry in listing.entries(home)] == ["b", "c", "a"]
+    assert [entry.name for entry in listing.read_listings(home)] == ["b", "c", "a"]
 
 
 def test_no_home_and_a_folder_that_is_being_set_up(home: Path) -> None:
-    assert listing.entries(home / "none") == []
+    assert listing.read_listings(home / "none") == []
     (runs.create(home, "half-made").path / "data").mkdir()
-    assert listing.entries(home) == []
+    assert listing.read_listings(home) == []
 
 
 def test_it_needs_no_torch(home: Path) -> None:
     made(home, "a", step(1))
     code = "import pathlib, sys; from tinylm.runs import listing; "
-    code += f"print(len(listing.entries(pathlib.Path({str(home)!r}))), 'torch' in sys.modules)"
+    code += f"print(len(listing.read_listings(pathlib.Path({str(home)!r}))), 'torch' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["1", "False"]
 
@@ -197,7 +197,7 @@ DAMAGE: dict[str, Callable[[RunFolder], object]] = {
 def test_a_damaged_run_is_listed_as_such(harm: Callable[[RunFolder], object], home: Path) -> None:
     made(home, "whole", step(1))
     harm(made(home, "harmed", step(1), FINISHED))
-    states = {entry.name: entry for entry in listing.entries(home)}
+    states = {entry.name: entry for entry in listing.read_listings(home)}
     assert {name: entry.status for name, entry in states.items()} == {"whole": "interrupted", "harmed": "damaged"}
     assert states["harmed"].fault
     assert states["harmed"].bytes > 0
@@ -285,7 +285,7 @@ def test_names_that_cannot_be_given(name: str, home: Path) -> None:
 
 
 def only_names(home: Path) -> set[str]:
-    return {entry.name for entry in listing.entries(home)}
+    return {entry.name for entry in listing.read_listings(home)}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"runs": 3}', "\ud800", ""])
@@ -318,13 +318,13 @@ def test_thrown_away_and_brought_back(home: Path) -> None:
     before = run.events_file.read_bytes()
     binned = organise.discard(home, run)
     assert binned == home / "bin" / "a"
-    assert listing.entries(home) == []
+    assert listing.read_listings(home) == []
     made(home, "a")
     assert only(home).note == "", "a new run has the note of the one that was thrown away"
     back = organise.restore(home, binned)
     assert back.path == home / "runs" / "a-2"
     assert back.events_file.read_bytes() == before
-    assert {entry.name: entry.note for entry in listing.entries(home)} == {"a": "", "a-2": "mine"}
+    assert {entry.name: entry.note for entry in listing.read_listings(home)} == {"a": "", "a-2": "mine"}
     assert not list((home / "bin").iterdir())
 
 

@@ -213,7 +213,7 @@ def _stdin() -> str:
 
 def list_runs(options: argparse.Namespace, home: Path) -> int:
     """List all runs, the newest first."""
-    rows = [entry.as_row() for entry in listing.entries(home)]
+    rows = [run.as_row() for run in listing.read_listings(home)]
     if options.json:
         for row in rows:
             print(json.dumps(row))

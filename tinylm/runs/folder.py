@@ -21,7 +21,7 @@ from tinylm import events, files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
-from tinylm.runs.log import LogReader
+from tinylm.runs.log import STEP, LogReader
 from tinylm.runs.state import RunState
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -101,11 +101,11 @@ class RunFolder:
                 yield event
 
     def opening_bytes(self) -> int:
-        """How much of the event log was told before the first step."""
+        """The length of the event log up to its first step."""
         size = 0
         with files.opened(self.events_file) as file:
             for line in files.lines(file):
-                if line.startswith(b'{"event": "step"'):
+                if line.startswith(STEP):
                     break
                 size += len(line)
         return size

@@ -9,6 +9,9 @@ from pathlib import Path
 from tinylm import events, files
 from tinylm.events import Event
 
+STEP = b'{"event": "step"'
+"""How the line of a step begins; nearly all lines of a log are steps."""
+
 
 class LogWriter:
     """Appends lines to a log."""
