@@ -130,7 +130,9 @@ def test_a_long_log_is_not_read_whole(home: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_each_run_is_looked_at_once_however_many_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
-    monkeypatch.setattr("tinylm.files.opened", lambda path, open_=files.opened: opened.append(path) or open_(path))
+    monkeypatch.setattr(
+        "tinylm.files.open_regular", lambda path, open_=files.open_regular: opened.append(path) or open_(path)
+    )
     counts = []
     for many in (5, 20):
         for number in range(many):

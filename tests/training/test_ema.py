@@ -403,7 +403,7 @@ def test_a_run_of_an_earlier_version_goes_on(home: Path, tiny_config: Configured
         assert not (path / AVERAGE).exists()
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         del state["averaged"], state["sha256"]
-        state["sha256"] = checkpoint._sum_of(state)
+        state["sha256"] = checkpoint._checksum(state)
         (path / STATE).write_text(json.dumps(state), encoding="utf-8")
     assert load_model(run)[0].n_parameters() > 0
     longer = resolve.with_values(run.config(), train={"budget": "12 steps"})

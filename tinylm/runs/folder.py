@@ -103,7 +103,7 @@ class RunFolder:
     def opening_bytes(self) -> int:
         """The length of the event log up to its first step."""
         size = 0
-        with files.opened(self.events_file) as file:
+        with files.open_regular(self.events_file) as file:
             for line in files.lines(file):
                 if line.startswith(STEP):
                     break

@@ -212,6 +212,6 @@ def _length(path: Path) -> int:
 def _size(folder: Path) -> int:
     """The bytes of all files in a folder."""
     try:
-        return sum(_length(Path(entry.path)) for entry in files.inside(folder) if not entry.is_dir())
+        return sum(_length(Path(entry.path)) for entry in files.walk(folder) if not entry.is_dir())
     except OSError:
         return 0

@@ -61,7 +61,7 @@ class LogReader:
         None comes first where the log was cut back, because its run was resumed: what was read before is void, and
         all events come again. The file may have been renamed between calls. Raises OSError where it cannot be read.
         """
-        with files.opened(path) as file:
+        with files.open_regular(path) as file:
             file.seek(max(0, self._position - len(self._last_line)))
             if file.read(len(self._last_line)) != self._last_line:
                 self._position, self._last_line = 0, b""

@@ -38,7 +38,7 @@ def read_log_ends(run: RunFolder) -> LogEnds:
     """Both ends of a run's event log, empty where there is none; OSError where it cannot be read."""
     ends = LogEnds()
     try:
-        with files.opened(run.events_file) as file:
+        with files.open_regular(run.events_file) as file:
             size = file.seek(0, 2)
             file.seek(0)
             first = file.read(PIECE)
@@ -76,6 +76,6 @@ def read_checkpoint_state(run: RunFolder, pointer: str) -> dict[str, Any]:
         name = files.read(run.checkpoints / pointer, 100).decode("ascii").strip()
         if not re.fullmatch(r"step-\d{8}", name):
             return {}
-        return files.table(files.read(run.checkpoints / name / "state.json", _MOST_BYTES))
+        return files.json_object(files.read(run.checkpoints / name / "state.json", _MOST_BYTES))
     except (OSError, ValueError):
         return {}

@@ -26,7 +26,7 @@ class Notes:
         self._file, self._damaged = home / "notes.json", False
         self._table: dict[str, Any] = {}
         try:
-            table = files.table(files.read(self._file, _MOST_BYTES))
+            table = files.json_object(files.read(self._file, _MOST_BYTES))
             if not isinstance(table.get("runs"), dict):
                 raise ValueError("no notes")
             self._table = table

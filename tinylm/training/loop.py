@@ -57,7 +57,7 @@ def _begun(parts: Session, control: Control | None) -> Training:
         if parts.fresh:
             folder.remove(parts.run)
         if isinstance(error, OSError):
-            raise files.refused(error, parts.run.path, begun=not parts.fresh) from error
+            raise files.disk_error(error, parts.run.path, resumable=not parts.fresh) from error
         raise
 
 
@@ -98,7 +98,7 @@ class Training:
         except BaseException as error:
             begun = self.saved_step is not None or checkpoint.may_exist(self.parts.run)  # whole, if not yet told
             if isinstance(error, OSError):
-                error = files.refused(error, self.parts.run.path, begun=begun)
+                error = files.disk_error(error, self.parts.run.path, resumable=begun)
             error = memory.out_of_memory(error, self.parts.device) or error
             if isinstance(error, TinyLMError):
                 failed = events.Failed(error.title, error.message, error.hint)

@@ -16,7 +16,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
 from tinylm.data.batches import Corpus
 from tinylm.errors import DeviceError
-from tinylm.files import refused
+from tinylm.files import disk_error
 from tinylm.hardware import autotune, device, malloc, memory
 from tinylm.kernels import decode
 from tinylm.planning import time_budget
@@ -53,7 +53,7 @@ def start(config: RunConfig, home: Path, name: str | None) -> Session:
             runs.remove(run)
             raise
     except OSError as error:
-        raise refused(error, home) from error
+        raise disk_error(error, home) from error
 
 
 def resume(config: RunConfig, run: RunFolder) -> Session:
@@ -65,7 +65,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
     try:
         lock = run.lock()
     except OSError as error:
-        raise refused(error, run.path, begun=True) from error
+        raise disk_error(error, run.path, resumable=True) from error
     try:
         found, faults = checkpoint.newest_whole(run)
         notes = _set_aside(faults)
@@ -81,7 +81,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
         return _session(config, run, lock, found, began, notes, fresh=False)
     except OSError as error:
         lock.release()
-        raise refused(error, run.path, begun=True) from error
+        raise disk_error(error, run.path, resumable=True) from error
     except BaseException:
         lock.release()
         raise
