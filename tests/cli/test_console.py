@@ -185,12 +185,12 @@ def test_progress_before_anything_was_measured() -> None:
 def test_time_left(seconds: float | None, left: str) -> None:
     sequence = [event for event in recorded(seconds, steps=40) if not isinstance(event, events.StepDone)][:4]
     steps = [event for event in recorded(seconds) if isinstance(event, events.StepDone)][:10]
-    assert report.left(state_of(iter([*sequence, *steps]))) == left  # 30 more steps of 0.5 s; 100 - 7 s
+    assert report.time_left(state_of(iter([*sequence, *steps]))) == left  # 30 more steps of 0.5 s; 100 - 7 s
 
 
 def test_time_left_is_never_negative() -> None:
     state = state_of(event for event in recorded(seconds=3.0) if not isinstance(event, events.Finished))
-    assert report.left(state) == "0:00"
+    assert report.time_left(state) == "0:00"
 
 
 def test_summary() -> None:

@@ -17,7 +17,7 @@ from rich.text import Text
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.events import Event
-from tinylm.runs.report import left, opening, prepared, preparing, progress, summary
+from tinylm.runs.report import opening, prepared, preparing, progress, summary, time_left
 from tinylm.runs.state import RunState
 from tinylm.words import number, printable
 
@@ -166,7 +166,7 @@ class Live:
             ProgressBar(total=1.0, completed=state.fraction, width=max(10, width - 46)),
             f"{state.fraction:4.0%}",
             Text(f"step {last.step:,} of {state.plan.steps:,}", style="dim"),
-            f"{left(state)} left",
+            f"{time_left(state)} left",
         )
         numbers = Text.assemble(
             ("loss ", "dim"), number(last.loss, ".3f"), (" nats/token ", "dim"),

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tinylm.words import counted
+
 FORMAT = 1
 """The format number that every config.toml and state.json carries."""
 
@@ -230,8 +232,8 @@ class DataConfig(Settings):
     def _weights_fit(self) -> Self:
         if self.weights is not None and len(self.weights) != len(self.sources):
             raise ValueError(
-                f"data.weights has {len(self.weights)} number{'s' * (len(self.weights) != 1)} for "
-                f"{len(self.sources)} text{'s' * (len(self.sources) != 1)} in data.sources; each text needs one"
+                f"data.weights has {counted(len(self.weights), 'number')} for "
+                f"{counted(len(self.sources), 'text')} in data.sources; each text needs one"
             )
         return self
 

@@ -34,6 +34,7 @@ from tinylm.errors import CheckpointError, RunError
 from tinylm.hardware import memory
 from tinylm.model.size import parameters
 from tinylm.runs.folder import RunFolder
+from tinylm.words import gigabytes
 
 _REPLACED = ".old-"
 """Prefix of a checkpoint's name while its step is saved a second time."""
@@ -280,7 +281,7 @@ def load(path: Path) -> Checkpoint:
         free = memory.free(torch.device("cpu"))
         if free is not None and sum(sizes.values()) > free:  # the checkpoint is not damaged, so it is not set aside
             raise RunError(
-                f"The checkpoint {path} has {sum(sizes.values()) / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free.",
+                f"The checkpoint {path} has {gigabytes(sum(sizes.values()))}, and {gigabytes(free)} are free.",
                 "Close other programs, or use a machine with more memory.",
             )
         contents = {}

@@ -20,7 +20,7 @@ from tinylm.files import disk_error
 from tinylm.hardware import autotune, device, malloc, memory
 from tinylm.kernels import decode
 from tinylm.planning import time_budget
-from tinylm.runs import checkpoint, report
+from tinylm.runs import checkpoint
 from tinylm.runs import folder as runs
 from tinylm.runs.checkpoint import Checkpoint
 from tinylm.runs.folder import RunFolder
@@ -188,7 +188,7 @@ def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) 
 
     The run may go on for long without another best one, or be at its end already.
     """
-    for name in (run.config_file.name, report.NAME):
+    for name in (run.config_file.name, run.card_file.name):
         for half_written in run.path.glob(f".{name}-*"):
             half_written.unlink()
     if found:
