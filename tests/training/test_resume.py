@@ -293,7 +293,7 @@ def test_a_resume_that_fails_never_deletes_the_run(
     if fault == "full disk":
         monkeypatch.setattr(files, "replace_durably", raising(full))
     if fault == "full log":
-        monkeypatch.setattr(runs.Log, "write", raising(full))
+        monkeypatch.setattr(LogWriter, "write", raising(full))
     with pytest.raises((ConfigError, RunError)):
         list(resume(resolve.resumed(run.config(), config), run))
     assert run.config_file.exists(), "resuming failed, and the run is gone"

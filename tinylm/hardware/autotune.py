@@ -25,6 +25,7 @@ from tinylm.hardware.device import (
     measure_threads,
 )
 from tinylm.hardware.measured import FastestSetting
+from tinylm.words import counted
 
 BF16_GAIN, BF16_GAIN_BEFORE_KERNELS = 1.1, 0.65
 """Choose bf16 only where a pass is faster by this factor, since it rounds.
@@ -93,7 +94,7 @@ def choose(
     cached = measured.load(home, key, FastestSetting)
     if cached and cached.precision in candidates and _is_current(cached, train, timed_pass):
         torch.set_num_threads(cached.threads)
-        note = f"{threads_in_words(cached.threads)} in {cached.precision} were the fastest here before."
+        note = f"{counted(cached.threads, 'thread')} in {cached.precision} were the fastest here before."
         return Setting(cached.threads, cached.precision, note)
     limit = SHORT_MEASURE_SECONDS if before_kernels else MEASURE_SECONDS
     seconds = measure(timed_pass, candidates, train.threads if isinstance(train.threads, int) else None, limit)
@@ -137,11 +138,6 @@ def cache_key(train: TrainConfig, device: torch.device, shape: str) -> str:
     return measured.key(*machine, shape, train.threads, _precisions(train, device))
 
 
-def threads_in_words(count: int) -> str:
-    """`1 thread`, `2 threads`."""
-    return f"{count} thread{'s' * (count > 1)}"
-
-
 def measure(
     timed_pass: TimedPass, precisions: list[Precision], threads: int | None = None, limit: float = MEASURE_SECONDS
 ) -> dict[tuple[Precision, int], float]:
@@ -176,10 +172,10 @@ def timed(timed_pass: TimedPass, precision: Precision) -> float:
 def in_words(seconds: dict[tuple[Precision, int], float], best: tuple[Precision, int]) -> str:
     """What was measured, as a sentence."""
     listed = ", ".join(
-        f"{threads_in_words(count)} {precision}: {1000 * taken:,.0f} ms"
+        f"{counted(count, 'thread')} {precision}: {1000 * taken:,.0f} ms"
         for (precision, count), taken in seconds.items()
     )
-    return f"Measured a small pass ({listed}); training with {threads_in_words(best[1])} in {best[0]}."
+    return f"Measured a small pass ({listed}); training with {counted(best[1], 'thread')} in {best[0]}."
 
 
 def _is_current(cached: FastestSetting, train: TrainConfig, timed_pass: TimedPass) -> bool:

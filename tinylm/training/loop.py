@@ -57,7 +57,7 @@ def _training(session: Session, control: Control | None) -> Training:
         if session.fresh:
             folder.remove(session.run)
         if isinstance(error, OSError):
-            raise files.refused(error, session.run.path, begun=not session.fresh) from error
+            raise files.disk_error(error, session.run.path, resumable=not session.fresh) from error
         raise
 
 
@@ -99,7 +99,7 @@ class Training:
             # A checkpoint may be whole even if its event was not yielded.
             begun = self.saved_step is not None or checkpoint.may_exist(self.session.run)
             if isinstance(error, OSError):
-                error = files.refused(error, self.session.run.path, begun=begun)
+                error = files.disk_error(error, self.session.run.path, resumable=begun)
             error = memory.out_of_memory(error, self.session.device) or error
             if isinstance(error, TinyLMError):
                 failed = events.Failed(error.title, error.message, error.hint)

@@ -17,7 +17,8 @@ from tinylm.hardware.device import Precision, machine_name
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.checkpoint import TrainState
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training.backend import Backend
 from tinylm.training.build import initial_model, initial_state
 from tinylm.training.clock import Clock
@@ -47,8 +48,8 @@ class Session:
     """The step of the checkpoint that the run continues from."""
     fresh: bool
     """A new run: its folder is removed if it fails before its first step."""
-    events_log: Log
-    samples_log: Log
+    events_log: LogWriter
+    samples_log: LogWriter
     clock: Clock
     """Seconds of the run, over all its starts."""
     notes: list[str]

@@ -19,15 +19,16 @@ from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
 from tinylm.data.batches import Corpus
 from tinylm.errors import DeviceError
-from tinylm.files import refused
+from tinylm.files import disk_error
 from tinylm.hardware import malloc, memory
 from tinylm.hardware.device import choose_device, choose_precision, machine_name
 from tinylm.kernels import decode
 from tinylm.model.transformer import Transformer
 from tinylm.planning import time_budget
-from tinylm.runs import checkpoint, folder, report
+from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import Checkpoint
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import device_check, memory_check, weight_decay
 from tinylm.training.backend import Backend
 from tinylm.training.build import batches_of, initial_model, initial_state
@@ -57,7 +58,7 @@ def start(config: RunConfig, home: Path, name: str | None) -> Session:
             folder.remove(run)
             raise
     except OSError as error:
-        raise refused(error, home) from error
+        raise disk_error(error, home) from error
 
 
 def resume(config: RunConfig, run: RunFolder) -> Session:
@@ -69,7 +70,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
     try:
         lock = run.lock()
     except OSError as error:
-        raise refused(error, run.path, begun=True) from error
+        raise disk_error(error, run.path, resumable=True) from error
     try:
         found, damaged = checkpoint.newest_whole(run)
         notes = notes_on_damaged(damaged)
@@ -85,7 +86,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
         return _set_up(config, run, lock, found, began, notes, fresh=False)
     except OSError as error:
         lock.release()
-        raise refused(error, run.path, begun=True) from error
+        raise disk_error(error, run.path, resumable=True) from error
     except BaseException:
         lock.release()
         raise
@@ -161,8 +162,8 @@ def _set_up(
         state=state,
         resumed_from=state.step if found else None,
         fresh=fresh,
-        events_log=Log(run.events_file, state.events_bytes),
-        samples_log=Log(run.samples_file, state.samples_bytes),
+        events_log=LogWriter(run.events_file, state.events_bytes),
+        samples_log=LogWriter(run.samples_file, state.samples_bytes),
         clock=Clock(began, state.seconds),
         notes=notes,
     )
@@ -204,7 +205,7 @@ def _affordable_evaluations(config: RunConfig, backend: Backend, notes: list[str
 
 def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) -> None:
     """Finish what a process that was killed while saving left undone: pointers, pruning, temporary files."""
-    for name in (run.config_file.name, report.NAME):
+    for name in (run.config_file.name, run.card_file.name):
         for temporary in run.path.glob(f".{name}-*"):
             temporary.unlink()
     if found:

@@ -12,13 +12,13 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-from tinylm import events, files
 from tinylm.events import Event
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogReader
 from tinylm.training.control import Control
 
 MOST_AT_ONCE = 4000
@@ -100,8 +100,7 @@ class LogFollower(_Queue):
         self.run = run
         self.read = threading.Event()
         """All that stood in the log was read; it may still wait in the queue."""
-        self._last = b""
-        """The line that was read last."""
+        self._reader = LogReader()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
         self._thread.start()
@@ -111,47 +110,20 @@ class LogFollower(_Queue):
         self._closed.set()
 
     def _follow(self) -> None:
-        place = 0
         while not self._closed.is_set():
-            place = self._read(self.run.events_file, place)
+            with suppress(OSError):  # gone, or not readable just now: look again
+                self._take_in_all()
             self.read.set()
             self._closed.wait(LOOK_SECONDS)
 
-    def _read(self, path: Path, place: int) -> int:
-        """Queue the whole lines behind `place`; returns where they end."""
-        try:
-            if path.stat().st_size == place:
-                return place
-            with files.opened(path) as file:
-                if not stands_before(file, place, self._last):
-                    self.waiting.append(None)
-                    place, self._last = 0, b""
-                file.seek(place)
-                for line in files.lines(file):
-                    if not line.endswith(b"\n") or self._closed.is_set():
-                        break  # a line that is still being written
-                    place, self._last = place + len(line), line
-                    self._put(line)
-        except OSError:
-            return place  # gone, or not readable just now: look again
-        return place
-
-    def _put(self, line: bytes) -> None:
-        try:
-            event = events.from_json(line)
-        except (ValueError, TypeError):
-            return
-        if event is None:
-            return
-        while len(self.waiting) > 4 * MOST_AT_ONCE and not self._closed.is_set():
-            time.sleep(0.01)  # the screen is busy: no need to hold a whole log in memory
-        self.waiting.append(event)
-
-
-def stands_before(file: BinaryIO, place: int, line: bytes) -> bool:
-    """Whether `line` still ends at `place`: a log that was cut back, as its run was resumed, may be longer by now."""
-    file.seek(max(0, place - len(line)))
-    return file.read(len(line)) == line
+    def _take_in_all(self) -> None:
+        """Queue what was added to the log."""
+        for event in self._reader.read(self.run.events_file):
+            while len(self.waiting) > 4 * MOST_AT_ONCE and not self._closed.is_set():
+                time.sleep(0.01)  # the screen is busy: no need to hold a whole log in memory
+            if self._closed.is_set():
+                return
+            self.waiting.append(event)
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from tinylm import events
 from tinylm.errors import TinyLMError
 from tinylm.runs.folder import RunFolder
-from tinylm.runs.report import left
+from tinylm.runs.report import time_left
 from tui.live.event_source import EventSource, LogFollower, TrainingThread
 from tui.live.history import History
 from tui.terminal.fit_text import ellipsize_middle
@@ -109,7 +109,7 @@ class ObservedRun:
         if status in ("training", "paused") and self.ending:
             told = "stopping"
         elif status == "training":
-            told = f"{state.fraction:.0%} {left(state)} left"
+            told = f"{state.fraction:.0%} {time_left(state)} left"
         elif status == "paused":
             told = f"{state.fraction:.0%} paused"
         longest = max(0, room - len(sign) - len(told) - 2)

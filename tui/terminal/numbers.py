@@ -55,8 +55,3 @@ def size_of(n_bytes: int) -> str:
     """`8.50 MB`."""
     shown = amount(n_bytes)
     return f"{shown}B" if " " in shown else f"{shown} bytes"
-
-
-def counted(number: int, word: str) -> str:
-    """`1 document`, `3 documents`."""
-    return f"{number:,} {word}{'s' * (number != 1)}"

@@ -19,6 +19,7 @@ from textual.widgets import Input
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, TinyLMError
+from tinylm.words import counted
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts
 from tui.screens.data.chooser import NOTHING_CHOSEN, Chooser
@@ -30,7 +31,7 @@ from tui.screens.data.texts import Prepared
 from tui.screens.plan import fields
 from tui.terminal.fit_text import brief
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import counted, size_of
+from tui.terminal.numbers import size_of
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile

@@ -99,7 +99,7 @@ class Shelving(StudioScreen):
             self._shelve(lambda: self._bin(entry))
 
     def _bin(self, entry: RunListing) -> None:
-        self._binned.append(organise.discard(self.studio.home, entry.run))
+        self._binned.append(organise.trash(self.studio.home, entry.run))
         self.app.call_from_thread(self.remark, f"{printable(entry.name)} is binned, u undoes.")
 
     def action_undo(self) -> None:

@@ -185,7 +185,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
     def _list(self) -> None:
         worker, began = get_current_worker(), time.monotonic()
         try:
-            found = listing.entries(self.studio.home)
+            found = listing.read_listings(self.studio.home)
             self._look_seconds = time.monotonic() - began
         except Exception as error:  # the edge of this thread: told, never a crash
             self.app.call_from_thread(self.studio.fault, error)

@@ -75,7 +75,7 @@ class Pick(ModalScreen[Picked | None]):
     def _read(self) -> None:
         studio = cast("StudioApp", self.app)
         try:
-            found = listing.entries(studio.home)
+            found = listing.read_listings(studio.home)
         except Exception as error:  # the outer edge of this thread: the app shows it
             studio.call_from_thread(studio.fault, error)
             found = []

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tinylm.events import Planned
-from tinylm.runs.report import left
+from tinylm.runs.report import time_left
 from tinylm.words import duration
 from tui.live.history import History
 from tui.live.loss_unit import LossUnit
@@ -92,7 +92,7 @@ def figures(history: History, scale: LossUnit, at: int | None = None, going: boo
         perplexity=_perplexity(whole.val_loss if whole else None),
         nearest=_nearest(history, scale, held_out),
         seconds=seconds,
-        left=left(state) if going and at is None and not state.finished else None,
+        left=time_left(state) if going and at is None and not state.finished else None,
         speed=speed,
         steps_per_second=speed / per_step if speed and per_step else None,
         passes=tokens / train_tokens if train_tokens else None,
