@@ -23,24 +23,26 @@ def code_in(folders: pytest.TempPathFactory) -> Path:
     return _made(folders, train_pass.SOURCE, train_pass.check)
 
 
-def decoding(way: object, folders: pytest.TempPathFactory) -> decode.Code | None:
+def decoding(way: object, folders: pytest.TempPathFactory) -> decode.DecodeLibrary | None:
     """What texts are written with, one way or the other."""
-    return decode.Code(compiler.opened(_made(folders, decode.SOURCE, decode._check))) if way == "compiled" else None
+    return (
+        decode.DecodeLibrary(compiler.load(_made(folders, decode.SOURCE, decode.check))) if way == "compiled" else None
+    )
 
 
 def _made(folders: pytest.TempPathFactory, source: str, check: Callable[[ctypes.CDLL], object]) -> Path:
     place = folders.getbasetemp().parent / "tinylm-native"
     place.mkdir(exist_ok=True)
-    library = compiler.library(place, source)
+    library = compiler.library_path(place, source)
     with FileLock(place / "lock"):
         if not library.exists():
-            compiler.Making(library, source).finish(check)
+            compiler.Build(library, source).finish(check)
     return library
 
 
 def give(library: Path, home: Path) -> Path:
     """A copy for a home, with its sum."""
-    there = compiler.library(home, train_pass.SOURCE)
+    there = compiler.library_path(home, train_pass.SOURCE)
     there.parent.mkdir(parents=True, exist_ok=True)
     copy(library, there)
     return there

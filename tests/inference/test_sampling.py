@@ -19,9 +19,9 @@ from tinylm.kernels import decode
 @pytest.fixture(scope="module", autouse=True, params=EITHER_WAY)
 def _both_ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Every test by torch's operations, and by our own code where that has a part in it."""
-    code = decoding(request.param, tmp_path_factory)
+    library = decoding(request.param, tmp_path_factory)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "code", lambda: code)
+        patch.setattr(decode, "library", lambda: library)
         yield
 
 

@@ -24,7 +24,7 @@ SHAPES: list[dict[str, object]] = [
 
 @pytest.fixture(scope="session")
 def code(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return compiler.opened(code_in(tmp_path_factory))
+    return compiler.load(code_in(tmp_path_factory))
 
 
 def build(code: ctypes.CDLL | None, **changes: object) -> tuple[Transformer, Optimizer]:
@@ -60,7 +60,7 @@ def test_it_moves_weights_where_torchs_operations_move_them(changes: dict[str, o
 
 @pytest.mark.parametrize("changes", SHAPES, ids=str)
 def test_in_bf16_it_comes_as_close_to_fp32_as_torchs_operations(changes: dict[str, object], code: ctypes.CDLL) -> None:
-    if not train_pass.knows(code, "bf16"):
+    if not train_pass.supports(code, "bf16"):
         pytest.skip("this processor has no products in bf16")
     right = steps(*build(None, **changes))
     rounded = steps(*build(None, **changes), torch.bfloat16)

@@ -18,7 +18,7 @@ from tinylm.hardware.device import Precision
 from tinylm.kernels import compiler, train_pass
 from tinylm.kernels.train_pass import NativePass
 from tinylm.model import dropout, gradients
-from tinylm.model.transformer import IGNORED, Transformer
+from tinylm.model.transformer import IGNORE_INDEX, Transformer
 
 pytestmark = needs_compiler
 
@@ -38,7 +38,7 @@ SHAPES: list[dict[str, object]] = [
 
 @pytest.fixture(scope="session")
 def code(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return compiler.opened(code_in(tmp_path_factory))
+    return compiler.load(code_in(tmp_path_factory))
 
 
 def build(**changes: object) -> Transformer:
@@ -57,7 +57,7 @@ def windows(model: Transformer, count: int) -> tuple[Tensor, Tensor]:
     )
     drawn[0, 3:5] = 0
     targets = drawn.clone()
-    targets[0, 3:5] = IGNORED
+    targets[0, 3:5] = IGNORE_INDEX
     return drawn[:, :-1], targets[:, 1:]
 
 
@@ -98,7 +98,7 @@ def test_loss_and_gradients_are_the_eager_ones(
 
 @pytest.mark.parametrize("changes", SHAPES, ids=str)
 def test_in_bf16_they_are_as_close_as_the_eager_ones(changes: dict[str, object], code: ctypes.CDLL) -> None:
-    if not train_pass.knows(code, "bf16"):
+    if not train_pass.supports(code, "bf16"):
         pytest.skip("this processor has no products in bf16")
     model = build(**changes)
     given = some(model, 5)
@@ -116,7 +116,7 @@ def test_losses_are_the_models_own_and_nothing_is_dropped(changes: dict[str, obj
         wanted = model.losses(ids, targets)
     found = native(code, model).losses(weights(model), ids, targets)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
-    assert not found[targets == IGNORED].any()
+    assert not found[targets == IGNORE_INDEX].any()
 
 
 def test_the_same_twice_and_other_masks_for_another_key(code: ctypes.CDLL) -> None:
@@ -148,7 +148,7 @@ def test_what_is_no_number_is_noticed(bad: float, place: int, code: ctypes.CDLL)
     broken = weights(model)
     broken[place].view(-1)[: broken[place].size(-1) * 3] = bad
     for precision in ("fp32", "bf16"):
-        if train_pass.knows(code, precision):
+        if train_pass.supports(code, precision):
             loss, grads = native(code, model, precision)(broken, *windows(model, 3), None)
             assert not all(part.isfinite().all() for part in (loss, *grads))
 
@@ -156,7 +156,7 @@ def test_what_is_no_number_is_noticed(bad: float, place: int, code: ctypes.CDLL)
 def test_where_no_target_counts_the_loss_is_no_number(code: ctypes.CDLL) -> None:
     model = build()
     ids, targets = windows(model, 2)
-    loss, _ = native(code, model)(weights(model), ids, torch.full_like(targets, IGNORED), None)
+    loss, _ = native(code, model)(weights(model), ids, torch.full_like(targets, IGNORE_INDEX), None)
     assert loss.isnan()
 
 
@@ -174,7 +174,7 @@ def test_python_is_free_meanwhile(code: ctypes.CDLL) -> None:
 
 def test_code_that_computes_something_else_is_found_out(code: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
     train_pass.check(code)
-    monkeypatch.setattr(train_pass, "CLOSE", {"fp32": 1e-12})
+    monkeypatch.setattr(train_pass, "TOLERANCE", {"fp32": 1e-12})
     with pytest.raises(RuntimeError, match="something else"):
         train_pass.check(code)
 
@@ -198,7 +198,7 @@ def test_only_what_is_made_and_right_for_a_run_is_ready(
     changes: dict[str, dict[str, object]], there: bool, home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     config, cpu = resolve.validate(changes), torch.device("cpu")
-    assert train_pass.ready(config, cpu, home) is None
+    assert train_pass.load_if_built(config, cpu, home) is None
     assert not (home / "cache").exists(), "nothing is made"
     give(code_in(tmp_path_factory), home)
-    assert (train_pass.ready(config, cpu, home) is not None) == there
+    assert (train_pass.load_if_built(config, cpu, home) is not None) == there

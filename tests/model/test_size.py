@@ -22,8 +22,8 @@ def test_counts(changes: dict[str, object], tied: bool) -> None:
     config = ModelConfig.model_validate({**changes, "tie_embeddings": tied})
     model = Transformer(config, 321)
     assert size.parameters(config, 321) == model.n_parameters()
-    assert size.layers(config) == sum(weight.numel() for weight in model.blocks.parameters())
-    assert size.tables(config, 321) == (1 if tied else 2) * model.embedding.weight.numel()
+    assert size.block_parameters(config) == sum(weight.numel() for weight in model.blocks.parameters())
+    assert size.embedding_parameters(config, 321) == (1 if tied else 2) * model.embedding.weight.numel()
 
     matrices = sum(part.weight.numel() for part in model.modules() if isinstance(part, nn.Linear))
     matrices += model.embedding.weight.numel() if tied else 0  # which is the head as well

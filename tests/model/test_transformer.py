@@ -11,7 +11,7 @@ from tinylm.config.resolve import read_preset, validate
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.model import dropout
 from tinylm.model.kv_cache import KVCache
-from tinylm.model.transformer import IGNORED, Transformer, rotary_table, rotate
+from tinylm.model.transformer import IGNORE_INDEX, Transformer, rotary_table, rotate
 
 SMALL = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": 16}
 VARIANTS = [
@@ -231,11 +231,11 @@ def test_loss_is_the_mean_over_counted_targets() -> None:
     torch.testing.assert_close(losses.mean(), model(inputs, targets))
     expected = -model.logits(inputs).log_softmax(-1).gather(-1, targets[..., None])[..., 0]
     torch.testing.assert_close(losses, expected)
-    targets[0, 3:] = IGNORED
-    targets[2] = IGNORED
+    targets[0, 3:] = IGNORE_INDEX
+    targets[2] = IGNORE_INDEX
     losses = model.losses(inputs, targets)
-    assert (losses[targets == IGNORED] == 0).all()
-    torch.testing.assert_close(losses[targets != IGNORED].mean(), model(inputs, targets))
+    assert (losses[targets == IGNORE_INDEX] == 0).all()
+    torch.testing.assert_close(losses[targets != IGNORE_INDEX].mean(), model(inputs, targets))
 
 
 def test_tied_embeddings_are_one_matrix() -> None:
