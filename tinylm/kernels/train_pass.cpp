@@ -261,7 +261,7 @@ struct WindowWorkspace {
         }
     }
 
-    // From d (M, D), the gradient of head h, that of the head before norm and rotation, into its columns of d_projected.
+    // From d (M, D), the gradient of head h, to that before norm and rotation, into its columns of d_projected.
     void head_backward(int64_t layer, int64_t h, const float *d, const Args &args) {
         const int64_t half = s.D / 2;
         for (int64_t t = 0; t < s.T; t++, d += D) {
@@ -405,70 +405,79 @@ struct WindowWorkspace {
 
     // ---- a window, forward and backward -------------------------------------------------------------------------
 
-    void run(int64_t window, const Args &args, const PackedWeights<Num> &weights, float target_weight) {
-        const int64_t *ids = args.ids + window * s.T;
+    // Through the model: from ids (T,) to logits (M, V).
+    void forward(const int64_t *ids, const Args &args, const PackedWeights<Num> &weights, uint32_t first_element) {
         const int64_t qkv_width = (s.H + 2 * s.K) * s.D, attended_width = s.H * s.D;
-        const uint32_t first_element = args.key ? (window + args.key[1]) * s.T * s.C : 0;
-        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I), logits_view(logits, V), out_view(out, C);
+        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I), attended_view(d_attended, Y);
 
         for (int64_t t = 0; t < M; t++)
             if (t < s.T) std::memcpy(x[0] + t * C, args.weights[0] + ids[t] * s.C, s.C * sizeof(float));
             else std::memset(x[0] + t * C, 0, C * sizeof(float));
         for (int64_t layer = 0; layer < s.n_layer; layer++) {
-            Num *const *forward = weights.forward.data() + 4 * layer;
+            Num *const *matrices = weights.forward.data() + 4 * layer;
             norm_forward(x[2 * layer], in_scale[2 * layer], normed_view);
-            gemm(normed_view, forward[0], M, s.C, qkv_width, qkv[layer], Q);
+            gemm(normed_view, matrices[0], M, s.C, qkv_width, qkv[layer], Q);
             heads_forward(layer, args);
             attention_forward(layer);
-            const MatrixView<Num> attended_view(d_attended, Y);
             for (int64_t t = 0; t < M; t++) store_row(attended_view[t], attended[layer] + t * Y, attended_width);
-            gemm(attended_view, forward[1], M, attended_width, s.C, out, C);
+            gemm(attended_view, matrices[1], M, attended_width, s.C, out, C);
             residual_forward(2 * layer, args.key, first_element);
 
             norm_forward(x[2 * layer + 1], in_scale[2 * layer + 1], normed_view);
-            gemm(normed_view, forward[2], M, s.C, 2 * s.I, gate_up[layer], G);
+            gemm(normed_view, matrices[2], M, s.C, 2 * s.I, gate_up[layer], G);
             geglu_forward(layer, hidden_view);
-            gemm(hidden_view, forward[3], M, s.I, s.C, out, C);
+            gemm(hidden_view, matrices[3], M, s.I, s.C, out, C);
             residual_forward(2 * layer + 1, args.key, first_element);
         }
         const int64_t last = 2 * s.n_layer;
         norm_forward(x[last], in_scale[last], normed_view, s.logit_scale);
         gemm(normed_view, weights.forward[4 * s.n_layer], M, s.C, s.V, logits, V);
+    }
 
-        cross_entropy(args.targets + window * s.T, target_weight, args.losses ? args.losses + window * s.T : nullptr);
-        if (!args.grads) return;
-        add_weight_gradient(logits_view, normed_view, M, s.V, s.C, grads[4 * s.n_layer], panels);
-        gemm(logits_view, weights.backward[4 * s.n_layer], M, s.V, s.C, out, C);
+    // Back through the model, from the gradient of logits, which lies in their place; adds to the weights' gradients.
+    void backward(const int64_t *ids, const Args &args, const PackedWeights<Num> &weights, uint32_t first_element) {
+        const int64_t qkv_width = (s.H + 2 * s.K) * s.D, attended_width = s.H * s.D;
+        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I), attended_view(hidden, Y), out_view(out, C);
+        const MatrixView<Num> d_logits_view(logits, V), d_gate_up_view(d_projected, G), d_qkv_view(d_projected, Q);
+
+        const int64_t last = 2 * s.n_layer;
+        add_weight_gradient(d_logits_view, normed_view, M, s.V, s.C, grads[4 * s.n_layer], panels);
+        gemm(d_logits_view, weights.backward[4 * s.n_layer], M, s.V, s.C, out, C);
         std::memset(dx, 0, M * C * sizeof(float));
         norm_backward(x[last], in_scale[last], out, s.logit_scale);
         for (int64_t layer = s.n_layer; layer-- > 0;) {
-            Num *const *backward = weights.backward.data() + 4 * layer;
-            float *const *weight_grads = grads.data() + 4 * layer;
+            Num *const *matrices = weights.backward.data() + 4 * layer;
+            float *const *d_matrices = grads.data() + 4 * layer;
             residual_backward(2 * layer + 1, args.key, first_element, out_view);
-            gemm(out_view, backward[3], M, s.C, s.I, hidden, I);
-            const MatrixView<Num> d_gate_up_view(d_projected, G);
+            gemm(out_view, matrices[3], M, s.C, s.I, hidden, I);
             geglu_rows_backward(layer, hidden, hidden_view, d_gate_up_view);
-            add_weight_gradient(out_view, hidden_view, M, s.C, s.I, weight_grads[3], panels);
+            add_weight_gradient(out_view, hidden_view, M, s.C, s.I, d_matrices[3], panels);
             norm_recompute(x[2 * layer + 1], in_scale[2 * layer + 1], normed_view);
-            add_weight_gradient(d_gate_up_view, normed_view, M, 2 * s.I, s.C, weight_grads[2], panels);
-            gemm(d_gate_up_view, backward[2], M, 2 * s.I, s.C, out, C);
+            add_weight_gradient(d_gate_up_view, normed_view, M, 2 * s.I, s.C, d_matrices[2], panels);
+            gemm(d_gate_up_view, matrices[2], M, 2 * s.I, s.C, out, C);
             norm_backward(x[2 * layer + 1], in_scale[2 * layer + 1], out);
 
             residual_backward(2 * layer, args.key, first_element, out_view);
-            const MatrixView<Num> attended_view(hidden, Y);
-            gemm(out_view, backward[1], M, s.C, attended_width, d_attended, Y);
+            gemm(out_view, matrices[1], M, s.C, attended_width, d_attended, Y);
             for (int64_t t = 0; t < M; t++) store_row(attended_view[t], attended[layer] + t * Y, attended_width);
-            add_weight_gradient(out_view, attended_view, M, s.C, attended_width, weight_grads[1], panels);
+            add_weight_gradient(out_view, attended_view, M, s.C, attended_width, d_matrices[1], panels);
             attention_backward(layer, args);
             convert_rows(d_projected, Q, qkv_width);
-            const MatrixView<Num> d_qkv_view(d_projected, Q);
             norm_recompute(x[2 * layer], in_scale[2 * layer], normed_view);
-            add_weight_gradient(d_qkv_view, normed_view, M, qkv_width, s.C, weight_grads[0], panels);
-            gemm(d_qkv_view, backward[0], M, qkv_width, s.C, out, C);
+            add_weight_gradient(d_qkv_view, normed_view, M, qkv_width, s.C, d_matrices[0], panels);
+            gemm(d_qkv_view, matrices[0], M, qkv_width, s.C, out, C);
             norm_backward(x[2 * layer], in_scale[2 * layer], out);
         }
         for (int64_t t = 0; t < s.T; t++)
             for (int64_t i = 0; i < s.C; i++) d_embedding[ids[t] * C + i] += dx[t * C + i];
+    }
+
+    void run(int64_t window, const Args &args, const PackedWeights<Num> &weights, float target_weight) {
+        const int64_t offset = window * s.T;
+        const uint32_t first_element = args.key ? (window + args.key[1]) * s.T * s.C : 0;
+        forward(args.ids + offset, args, weights, first_element);
+        cross_entropy(args.targets + offset, target_weight, args.losses ? args.losses + offset : nullptr);
+        if (args.grads) backward(args.ids + offset, args, weights, first_element);
     }
 };
 
