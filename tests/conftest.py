@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tests.native import EITHER_WAY, decoding
+from tests.native import EITHER_WAY, decode_library
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.kernels import decode
@@ -76,7 +76,7 @@ def both_ways(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Texts are written by torch's operations, and by our own code."""
-    library = decoding(request.param, tmp_path_factory)
+    library = decode_library(request.param, tmp_path_factory)
     monkeypatch.setattr(decode, "library", lambda: library)
 
 

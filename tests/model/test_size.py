@@ -1,4 +1,4 @@
-"""Counts of a model that is not built are those of the model that is."""
+"""Sizes counted from a configuration are those of the model itself."""
 
 import pytest
 from torch import nn
@@ -26,6 +26,6 @@ def test_counts(changes: dict[str, object], tied: bool) -> None:
     assert size.embedding_parameters(config, 321) == (1 if tied else 2) * model.embedding.weight.numel()
 
     matrices = sum(part.weight.numel() for part in model.modules() if isinstance(part, nn.Linear))
-    matrices += model.embedding.weight.numel() if tied else 0  # which is the head as well
+    matrices += model.embedding.weight.numel() if tied else 0  # also the head
     attention = 12 * config.n_layer * config.n_head * config.head_size * config.block_size
     assert size.flops_per_token(config, 321) == 6 * matrices + attention

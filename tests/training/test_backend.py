@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.native import code_in, copy, give, needs_compiler
+from tests.native import copy_library, install, needs_compiler, train_pass_library
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TrainConfig
 from tinylm.events import Finished, Note, RunStarted, StepDone, Warned
@@ -40,7 +40,7 @@ def library_of(home: Path) -> Path:
 @pytest.fixture
 def warm(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose cache has the code."""
-    give(code_in(tmp_path_factory), home)
+    install(train_pass_library(tmp_path_factory), home)
     return home
 
 
@@ -112,7 +112,7 @@ def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(rivals, "SLOWER", math.inf)
     library = library_of(warm)
     hidden = warm / "hidden.so"
-    copy(library, hidden)
+    copy_library(library, hidden)
     library.unlink()
 
     class Quick(Build):
@@ -125,7 +125,7 @@ def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
         def finish(self, check: Callable[[ctypes.CDLL], object]) -> None:
             check(compiler.load(hidden))
-            copy(hidden, library)
+            copy_library(hidden, library)
 
         def stop(self) -> None:
             pass

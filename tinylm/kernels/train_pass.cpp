@@ -21,8 +21,8 @@
 // are done, and when the gradients are summed.
 //
 // Guarantees: the same inputs and number of threads give the same bits, since each window has a fixed thread and sums
-// have a fixed order. In bf16, the operands of the products with weights are rounded, and nothing else is. NaN and
-// infinity reach the loss or the gradients. Nothing is remembered from pass to pass.
+// have a fixed order. In bf16, the operands of products with weights and of weight gradients are rounded, and nothing
+// else is. NaN and infinity reach the loss or the gradients. Nothing is remembered from pass to pass.
 
 #include "muon.h"
 #include "gemm.h"
@@ -437,8 +437,9 @@ struct WindowWorkspace {
     // Back through the model, from the gradient of logits, which lies in their place; adds to the weights' gradients.
     void backward(const int64_t *ids, const Args &args, const PackedWeights<Num> &weights, uint32_t first_element) {
         const int64_t qkv_width = (s.H + 2 * s.K) * s.D, attended_width = s.H * s.D;
-        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I), attended_view(hidden, Y), out_view(out, C);
-        const MatrixView<Num> d_logits_view(logits, V), d_gate_up_view(d_projected, G), d_qkv_view(d_projected, Q);
+        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I), attended_view(hidden, Y);
+        const MatrixView<Num> out_view(out, C), d_logits_view(logits, V);
+        const MatrixView<Num> d_gate_up_view(d_projected, G), d_qkv_view(d_projected, Q);
 
         const int64_t last = 2 * s.n_layer;
         add_weight_gradient(d_logits_view, normed_view, M, s.V, s.C, grads[4 * s.n_layer], panels);
