@@ -130,6 +130,9 @@ void rotate(float *heads, int64_t n, int64_t D, const float *cosine, const float
 
 // ---- weights ----------------------------------------------------------------------------------------------------
 
+// The matrices of a block; the head comes after those of all blocks.
+enum : int64_t { QKV, OUT, GATE_UP, DOWN, PER_BLOCK };
+
 // The weights in panels: of each block qkv, out, gate_up, down; then the head.
 struct PackedWeights {
     struct Matrix {
@@ -255,26 +258,26 @@ struct DecodeWorker {
         }
         for (int64_t layer = 0; layer < s.n_layer; layer++) {
             for (int64_t row = 0; row < N; row++) norm(x + row * s.C, normed + row * s.C, s.C, s.eps);
-            weights.multiply(4 * layer, normed, qkv, N);
+            weights.multiply(PER_BLOCK * layer + QKV, normed, qkv, N);
             for (int64_t row = 0; row < N; row++) heads(args, layer, row);
             if (s.T > 1) barrier.wait(s.threads);  // another thread may have the sequence's earlier rows
             for (int64_t row = 0; row < N; row++) attention(args, layer, row);
-            weights.multiply(4 * layer + 1, attended, out, N);
+            weights.multiply(PER_BLOCK * layer + OUT, attended, out, N);
             for (int64_t row = 0; row < N; row++) add_norm(x + row * s.C, out + row * s.C, s.C, s.eps);
 
             for (int64_t row = 0; row < N; row++) norm(x + row * s.C, normed + row * s.C, s.C, s.eps);
-            weights.multiply(4 * layer + 2, normed, gate_up, N);
+            weights.multiply(PER_BLOCK * layer + GATE_UP, normed, gate_up, N);
             for (int64_t row = 0; row < N; row++) {
                 const float *gate = gate_up + 2 * row * s.I;
                 geglu(gate, gate + s.I, hidden + row * s.I, s.I);
             }
-            weights.multiply(4 * layer + 3, hidden, out, N);
+            weights.multiply(PER_BLOCK * layer + DOWN, hidden, out, N);
             for (int64_t row = 0; row < N; row++) add_norm(x + row * s.C, out + row * s.C, s.C, s.eps);
         }
         int64_t ends = 0;  // last tokens of a sequence among these rows
         for (int64_t row = 0; row < N; row++)
             if (offset(row) == s.T - 1) norm(x + row * s.C, normed + ends++ * s.C, s.C, s.eps, s.logit_scale);
-        weights.multiply(4 * s.n_layer, normed, args.logits + sequence(0) * s.V, ends);
+        weights.multiply(PER_BLOCK * s.n_layer, normed, args.logits + sequence(0) * s.V, ends);
     }
 };
 

@@ -52,6 +52,9 @@ struct Args {
 
 // ---- weights ----------------------------------------------------------------------------------------------------
 
+// The matrices of a block; the head comes after those of all blocks.
+enum : int64_t { QKV, OUT, GATE_UP, DOWN, PER_BLOCK };
+
 struct MatrixShape {
     int64_t rows, columns;  // (out, in), as in nn.Linear
     int64_t padded_size() const { return round_up(rows, MR) * round_up(columns, NR); }
@@ -121,8 +124,8 @@ inline void geglu_backward(const float *__restrict gate, const float *__restrict
 template <class Num>
 struct WindowWorkspace {
     const ModelShape s;
-    // Padded sizes: M tokens as rows, S tokens as columns; C, I, V, D as in the shape; Q for qkv, Y for attended, G for
-    // gate_up. heads: H + K, those that are rotated.
+    // Padded sizes: M tokens as rows, S tokens as columns; C, I, V, D those of the shape; Q for qkv, Y for attended,
+    // G for gate_up. heads: H + K, those that are rotated.
     const int64_t M, C, Q, Y, G, I, S, V, D, heads;
 
     // Kept for the backward pass. x: (M, C) before each sublayer and after the last; in_scale, out_scale (M,): the
@@ -414,24 +417,24 @@ struct WindowWorkspace {
             if (t < s.T) std::memcpy(x[0] + t * C, args.weights[0] + ids[t] * s.C, s.C * sizeof(float));
             else std::memset(x[0] + t * C, 0, C * sizeof(float));
         for (int64_t layer = 0; layer < s.n_layer; layer++) {
-            Num *const *matrices = weights.forward.data() + 4 * layer;
+            Num *const *matrices = weights.forward.data() + PER_BLOCK * layer;
             norm_forward(x[2 * layer], in_scale[2 * layer], normed_view);
-            gemm(normed_view, matrices[0], M, s.C, qkv_width, qkv[layer], Q);
+            gemm(normed_view, matrices[QKV], M, s.C, qkv_width, qkv[layer], Q);
             heads_forward(layer, args);
             attention_forward(layer);
             for (int64_t t = 0; t < M; t++) store_row(attended_view[t], attended[layer] + t * Y, attended_width);
-            gemm(attended_view, matrices[1], M, attended_width, s.C, out, C);
+            gemm(attended_view, matrices[OUT], M, attended_width, s.C, out, C);
             residual_forward(2 * layer, args.key, first_element);
 
             norm_forward(x[2 * layer + 1], in_scale[2 * layer + 1], normed_view);
-            gemm(normed_view, matrices[2], M, s.C, 2 * s.I, gate_up[layer], G);
+            gemm(normed_view, matrices[GATE_UP], M, s.C, 2 * s.I, gate_up[layer], G);
             geglu_forward(layer, hidden_view);
-            gemm(hidden_view, matrices[3], M, s.I, s.C, out, C);
+            gemm(hidden_view, matrices[DOWN], M, s.I, s.C, out, C);
             residual_forward(2 * layer + 1, args.key, first_element);
         }
         const int64_t last = 2 * s.n_layer;
         norm_forward(x[last], in_scale[last], normed_view, s.logit_scale);
-        gemm(normed_view, weights.forward[4 * s.n_layer], M, s.C, s.V, logits, V);
+        gemm(normed_view, weights.forward[PER_BLOCK * s.n_layer], M, s.C, s.V, logits, V);
     }
 
     // Back through the model, from the gradient of logits, which lies in their place; adds to the weights' gradients.
@@ -442,31 +445,31 @@ struct WindowWorkspace {
         const MatrixView<Num> d_gate_up_view(d_projected, G), d_qkv_view(d_projected, Q);
 
         const int64_t last = 2 * s.n_layer;
-        add_weight_gradient(d_logits_view, normed_view, M, s.V, s.C, grads[4 * s.n_layer], panels);
-        gemm(d_logits_view, weights.backward[4 * s.n_layer], M, s.V, s.C, out, C);
+        add_weight_gradient(d_logits_view, normed_view, M, s.V, s.C, grads[PER_BLOCK * s.n_layer], panels);
+        gemm(d_logits_view, weights.backward[PER_BLOCK * s.n_layer], M, s.V, s.C, out, C);
         std::memset(dx, 0, M * C * sizeof(float));
         norm_backward(x[last], in_scale[last], out, s.logit_scale);
         for (int64_t layer = s.n_layer; layer-- > 0;) {
-            Num *const *matrices = weights.backward.data() + 4 * layer;
-            float *const *d_matrices = grads.data() + 4 * layer;
+            Num *const *matrices = weights.backward.data() + PER_BLOCK * layer;
+            float *const *d_matrices = grads.data() + PER_BLOCK * layer;
             residual_backward(2 * layer + 1, args.key, first_element, out_view);
-            gemm(out_view, matrices[3], M, s.C, s.I, hidden, I);
+            gemm(out_view, matrices[DOWN], M, s.C, s.I, hidden, I);
             geglu_rows_backward(layer, hidden, hidden_view, d_gate_up_view);
-            add_weight_gradient(out_view, hidden_view, M, s.C, s.I, d_matrices[3], panels);
+            add_weight_gradient(out_view, hidden_view, M, s.C, s.I, d_matrices[DOWN], panels);
             norm_recompute(x[2 * layer + 1], in_scale[2 * layer + 1], normed_view);
-            add_weight_gradient(d_gate_up_view, normed_view, M, 2 * s.I, s.C, d_matrices[2], panels);
-            gemm(d_gate_up_view, matrices[2], M, 2 * s.I, s.C, out, C);
+            add_weight_gradient(d_gate_up_view, normed_view, M, 2 * s.I, s.C, d_matrices[GATE_UP], panels);
+            gemm(d_gate_up_view, matrices[GATE_UP], M, 2 * s.I, s.C, out, C);
             norm_backward(x[2 * layer + 1], in_scale[2 * layer + 1], out);
 
             residual_backward(2 * layer, args.key, first_element, out_view);
-            gemm(out_view, matrices[1], M, s.C, attended_width, d_attended, Y);
+            gemm(out_view, matrices[OUT], M, s.C, attended_width, d_attended, Y);
             for (int64_t t = 0; t < M; t++) store_row(attended_view[t], attended[layer] + t * Y, attended_width);
-            add_weight_gradient(out_view, attended_view, M, s.C, attended_width, d_matrices[1], panels);
+            add_weight_gradient(out_view, attended_view, M, s.C, attended_width, d_matrices[OUT], panels);
             attention_backward(layer, args);
             convert_rows(d_projected, Q, qkv_width);
             norm_recompute(x[2 * layer], in_scale[2 * layer], normed_view);
-            add_weight_gradient(d_qkv_view, normed_view, M, qkv_width, s.C, d_matrices[0], panels);
-            gemm(d_qkv_view, matrices[0], M, qkv_width, s.C, out, C);
+            add_weight_gradient(d_qkv_view, normed_view, M, qkv_width, s.C, d_matrices[QKV], panels);
+            gemm(d_qkv_view, matrices[QKV], M, qkv_width, s.C, out, C);
             norm_backward(x[2 * layer], in_scale[2 * layer], out);
         }
         for (int64_t t = 0; t < s.T; t++)
