@@ -411,7 +411,8 @@ struct WindowWorkspace {
     // Through the model: from ids (T,) to logits (M, V).
     void forward(const int64_t *ids, const Args &args, const PackedWeights<Num> &weights, uint32_t first_element) {
         const int64_t qkv_width = (s.H + 2 * s.K) * s.D, attended_width = s.H * s.D;
-        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I), attended_view(d_attended, Y);
+        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I);
+        const MatrixView<Num> attended_view(d_attended, Y);  // attended as Nums, in a buffer that is free here
 
         for (int64_t t = 0; t < M; t++)
             if (t < s.T) std::memcpy(x[0] + t * C, args.weights[0] + ids[t] * s.C, s.C * sizeof(float));
@@ -440,8 +441,8 @@ struct WindowWorkspace {
     // Back through the model, from the gradient of logits, which lies in their place; adds to the weights' gradients.
     void backward(const int64_t *ids, const Args &args, const PackedWeights<Num> &weights, uint32_t first_element) {
         const int64_t qkv_width = (s.H + 2 * s.K) * s.D, attended_width = s.H * s.D;
-        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I), attended_view(hidden, Y);
-        const MatrixView<Num> out_view(out, C), d_logits_view(logits, V);
+        const MatrixView<Num> normed_view(normed, C), out_view(out, C), d_logits_view(logits, V);
+        const MatrixView<Num> hidden_view(hidden, I), attended_view(hidden, Y);  // one after the other
         const MatrixView<Num> d_gate_up_view(d_projected, G), d_qkv_view(d_projected, Q);
 
         const int64_t last = 2 * s.n_layer;
@@ -476,6 +477,7 @@ struct WindowWorkspace {
             for (int64_t i = 0; i < s.C; i++) d_embedding[ids[t] * C + i] += dx[t * C + i];
     }
 
+    // The loss of one window, and its gradients where they are asked for. target_weight: of a target in the mean loss.
     void run(int64_t window, const Args &args, const PackedWeights<Num> &weights, float target_weight) {
         const int64_t offset = window * s.T;
         const uint32_t first_element = args.key ? (window + args.key[1]) * s.T * s.C : 0;
