@@ -23,6 +23,7 @@ from tinylm.inference.load import load_model
 from tinylm.runs import checkpoint
 from tinylm.runs import folder as runs
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import loop, setup
 from tinylm.training.loop import Control, resume, train
 

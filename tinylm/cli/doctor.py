@@ -32,7 +32,7 @@ def examine(home: Path) -> Findings:
     malloc.keep(one_arena=True)
     precisions: list[Precision] = ["fp32", "bf16"] if device.has_fast_bf16() else ["fp32"]
     config = RunConfig()
-    code = train_pass.ready(config, torch.device("cpu"), home)
+    code = train_pass.load_if_built(config, torch.device("cpu"), home)
     speeds = cpu_speeds(config.model, precisions, device.MEASURE_SECONDS, code)
     found_compiler = compiler.find()
     seconds = {setting: 1 / speed for setting, speed in speeds.items()}
@@ -68,8 +68,8 @@ def examine(home: Path) -> Findings:
         f"{reasons[chosen.type]} Device: {device.machine_name(chosen)}.",
         f"Precision: {precision}, {_why(precision, chosen.type, precisions)}.",
         f"Threads: {counted(best, 'thread')} in {on_cpu} on the CPU (training tokens per second of the "
-        f"default model, {'by our own compiled passes' if code else 'not compiled'}: {timings}). Each run measures this "
-        "for its own model, or remembers it.",
+        f"default model, {'by our own compiled passes' if code else 'not compiled'}: {timings}). Each run measures "
+        "this for its own model, or remembers it.",
         f"Compiler: {found_compiler} is there, so runs that are long enough go over to our own passes, unless "
         "torch's operations turn out to be faster with their model."
         if found_compiler

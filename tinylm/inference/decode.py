@@ -44,7 +44,7 @@ def steps_for(model: Transformer, texts: int, kind: str | None = None) -> Callab
     """
     kind = kind or model.embedding.weight.device.type
     if kind == "cpu":
-        code = decode.code()
+        code = decode.library()
         return NativeSteps(code, model) if code else partial(CpuStep, Products.of(model, texts))
     if kind == "cuda":
         return partial(_captured, model)
@@ -239,9 +239,9 @@ class WholeRoom(KVCache):
         self.keys, self.values, self.length = cache.keys, cache.values, 0
         room = self.values.size(-2)
         self.position = torch.zeros(1, dtype=torch.int64, device=self.keys.device)
-        self._places = torch.arange(room, device=self.keys.device)
+        self._positions = torch.arange(room, device=self.keys.device)
 
-    def places(self, count: int) -> Tensor:
+    def positions(self, count: int) -> Tensor:
         """Where the next token goes: `position`, whatever `length` is."""
         assert count == 1
         return self.position
@@ -250,4 +250,4 @@ class WholeRoom(KVCache):
         """Put k and v (B, K, 1, D) at `position`; returns the whole room, and a mask (1, room) of what is written."""
         self.keys[layer].index_copy_(-2, self.position, k)
         self.values[layer].index_copy_(-2, self.position, v)
-        return self.keys[layer], self.values[layer], (self._places <= self.position)[None]
+        return self.keys[layer], self.values[layer], (self._positions <= self.position)[None]

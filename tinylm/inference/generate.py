@@ -71,7 +71,7 @@ class Writer:
         else:
             logits = self._model.next_logits(torch.tensor(ids, device=self._cache.keys.device), self._cache)
         if len(ids) < len(self.ids):
-            self._cache.take([0] * len(self.ids))
+            self._cache.select([0] * len(self.ids))
             self._step = None
             logits = logits.expand(len(self.ids), -1)
         return logits
@@ -86,7 +86,7 @@ class Writer:
     def take(self, rows: list[int]) -> None:
         """Go on with these texts only."""
         self.ids = [self.ids[row] for row in rows]
-        self._cache.take(rows)
+        self._cache.select(rows)
         self._step = None
 
 

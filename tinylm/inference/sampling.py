@@ -37,8 +37,8 @@ class Choices:
         """The token of each text at which the sum of probabilities passes `luck`, a number in [0, 1) for each."""
         if self.probabilities.size(-1) == 1:
             places = [0] * len(luck)
-        elif code := decode.code():
-            places = code.draw(self.probabilities, luck)
+        elif code := decode.library():
+            places = code.sample(self.probabilities, luck)
         else:
             sums = self.probabilities.cumsum(-1, dtype=torch.float64).numpy()  # (B, n)
             places = [int(row.searchsorted(part * row[-1], "right")) for row, part in zip(sums, luck, strict=True)]
@@ -112,7 +112,7 @@ def choices(logits: Tensor, written: Tensor | None, settings: SampleConfig) -> C
         highest, likeliest = logits.max(-1, keepdim=True)
         return Choices(torch.ones_like(highest), likeliest, highest[:, 0].tolist())
     temperature = max(settings.temperature, 1e-6)  # below that all are alike
-    if settings.top_k == 0 and settings.top_p == 1.0 and settings.min_p == 0.0 and (code := decode.code()):
+    if settings.top_k == 0 and settings.top_p == 1.0 and settings.min_p == 0.0 and (code := decode.library()):
         probabilities, most = code.softmax(logits, temperature)
         return Choices(probabilities, None, most)
     highest = logits.amax(-1, keepdim=True)

@@ -131,4 +131,4 @@ def fastest(
 
 
 def _key(home: Path, *parts: object) -> str:
-    return measured.key("backend", compiler.library(home, train_pass.SOURCE).name, *parts)
+    return measured.key("backend", compiler.library_path(home, train_pass.SOURCE).name, *parts)

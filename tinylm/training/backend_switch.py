@@ -9,7 +9,7 @@ from typing import Literal
 
 from tinylm.hardware import autotune
 from tinylm.kernels import compiler, train_pass
-from tinylm.kernels.compiler import Making
+from tinylm.kernels.compiler import Build
 from tinylm.planning import time_budget
 from tinylm.training import backend
 from tinylm.training.backend import FAILED, Kind
@@ -36,20 +36,20 @@ class BackendSwitch:
         Waits for the compiler where the run uses the kernels from its first step on.
         """
         self._session, train, state = session, session.config.train, session.state
-        self._build: Making | None = None
+        self._build: Build | None = None
         self._build_error: str | None = None
         """Why the system could not start a compiler."""
         self._pending = False
         self._timed = time_budget.seconds_of(train) is not None
         self._first_step = state.step
-        self._library = compiler.library(session.run.path.parent.parent, train_pass.SOURCE)
+        self._library = compiler.library_path(session.run.path.parent.parent, train_pass.SOURCE)
         if session.device.type == "cuda":
             self._set_up_cuda()
             return
         switched = state.compiled_from is not None and state.step >= state.compiled_from
         self._compares = not switched and not (state.backend == "" and train.compile == "on")
         when: backend.When = "never"
-        if session.precision in train_pass.CLOSE and train_pass.possible(session.config, session.device):
+        if session.precision in train_pass.TOLERANCE and train_pass.is_supported(session.config, session.device):
             when = backend.when_to_compile(
                 train, state.backend, switched=switched, seconds_left=seconds_left, library=self._library
             )
@@ -71,7 +71,7 @@ class BackendSwitch:
         if not self._pending or (step - self._first_step < FIRST_STEPS and not reached):
             return False
         self._start_build()
-        return reached if planned is not None else self._build is None or self._build.is_over()
+        return reached if planned is not None else self._build is None or self._build.is_done()
 
     def switch(self) -> str:
         """Use the kernels from the next step on, if they work and are faster; returns a sentence about the outcome."""
@@ -82,7 +82,7 @@ class BackendSwitch:
             try:
                 if self._build:
                     self._build.finish(train_pass.check)
-                code = compiler.opened(self._library)
+                code = compiler.load(self._library)
             except (OSError, RuntimeError) as error:
                 problem = str(error)
                 with suppress(OSError):  # if the disk refuses, the next run tries again
@@ -127,7 +127,7 @@ class BackendSwitch:
         """Start the compiler, unless it runs or has run already."""
         if self._build is None and self._build_error is None and not self._library.exists():
             try:
-                self._build = Making(self._library, train_pass.SOURCE)
+                self._build = Build(self._library, train_pass.SOURCE)
             except OSError as error:  # no compiler, no disk space, no permission, no process: train without
                 self._build_error = str(error)
 

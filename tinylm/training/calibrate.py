@@ -30,7 +30,7 @@ def calibrate(config: RunConfig, model: Transformer, batches: Batches, home: Pat
 
     Sets torch's thread count. `decided` is the backend that the run's state holds, empty for a new run.
     """
-    code = None if decided == "eager" else train_pass.ready(config, model.embedding.weight.device, home)
+    code = None if decided == "eager" else train_pass.load_if_built(config, model.embedding.weight.device, home)
     backend = _timed(config, model, batches, home, code, may_compile=decided != "eager")
     if backend.kind == "kernels" and not decided and config.train.compile == "auto":
         parts = home, config.model, model.vocab_size, backend.precision, backend.threads
@@ -84,7 +84,7 @@ def _small_pass(
         sequences = config.train.batch_size
     ids, targets = (part[:sequences] for part in batches.draw(0))
     noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
-    return train_pass.rehearsal(code, model, ids, targets, noise), ids.numel()
+    return train_pass.pass_to_time(code, model, ids, targets, noise), ids.numel()
 
 
 def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
@@ -97,7 +97,7 @@ def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path
     vocab_size = corpus.tokenizer.vocab_size
     memory_check.refuse_giants(config, vocab_size, memory.free(device))
     model, (batches, *_) = initial_model(config, corpus).to(device), batches_of(config, corpus)
-    code = train_pass.ready(config, device, home)
+    code = train_pass.load_if_built(config, device, home)
     first = _timed(config, model, batches, home, code, may_compile=True)
     timed_pass, tokens = _small_pass(config, model, batches, code)
     seconds = min(first.token_seconds, autotune.timed(timed_pass, first.precision) / tokens)  # the first may be cold
@@ -115,7 +115,7 @@ def without_measuring(
     config: RunConfig, vocab_size: int, device: torch.device, home: Path
 ) -> tuple[ctypes.CDLL | None, Precision]:
     """The kernels (None for eager passes) and the precision of such a run, from what was measured here before."""
-    code = train_pass.ready(config, device, home)
+    code = train_pass.load_if_built(config, device, home)
     shape = autotune.shape_name(config, vocab_size, kernels=code is not None)
     precision = autotune.cached_precision(config.train, device, home, shape)
     slower = known_fastest(home, config.model, vocab_size, precision, torch.get_num_threads()) == "eager"
@@ -138,6 +138,6 @@ def cpu_speeds(
     """Training tokens per second of a small pass on the CPU, by precision and threads; with kernels `code` or eager."""
     model = Transformer(config, VOCAB_SIZE, torch.Generator().manual_seed(0))
     ids = torch.zeros(max(SEQUENCES, cores()), config.block_size, dtype=torch.int64)
-    timed_pass = train_pass.rehearsal(code, model, ids, ids, None)
+    timed_pass = train_pass.pass_to_time(code, model, ids, ids, None)
     seconds = autotune.measure(timed_pass, precisions, limit=limit)
     return {setting: round(ids.numel() / taken) for setting, taken in sorted(seconds.items())}

@@ -15,7 +15,7 @@ from torch import Tensor
 from tinylm.data.batches import Batches, HeldOut, Stream
 from tinylm.data.shuffle import mix
 from tinylm.hardware import device
-from tinylm.model.transformer import IGNORED, Transformer
+from tinylm.model.transformer import IGNORE_INDEX, Transformer
 from tinylm.training.session import Session
 
 
@@ -53,7 +53,7 @@ def score(
     autocast: AbstractContextManager[object],
     losses: Losses | None = None,
 ) -> Score:
-    """Score batches of ids and targets (B, T), without IGNORED targets. Leaves the model in training mode.
+    """Score batches of ids and targets (B, T), without IGNORE_INDEX targets. Leaves the model in training mode.
 
     `token_bytes` (vocab_size,) are the raw bytes of each token. `losses` replaces `model.losses`, as kernels do.
     """
@@ -63,7 +63,7 @@ def score(
     lengths = torch.from_numpy(token_bytes)
     with autocast:
         for ids, targets in batches:
-            counted = targets != IGNORED
+            counted = targets != IGNORE_INDEX
             nats += float(losses(ids, targets).sum(dtype=torch.float64))
             tokens += int(counted.sum())
             size += int(lengths[targets[counted].cpu()].sum())

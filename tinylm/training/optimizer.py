@@ -177,7 +177,7 @@ class Optimizer:
         if self._kernel and not isinstance(lr, Tensor):
             if not skip:
                 grads_ = [parts[weight][number] for stack in self._stacks for weight, number in stack.positions]
-                self._kernel.step(grads_, lr * MUON_RMS, lr * weight_decay, half=products == torch.bfloat16)
+                self._kernel.step(grads_, lr * MUON_RMS, lr * weight_decay, bf16=products == torch.bfloat16)
             return
         # A product instead of `torch.where`, which would copy a Python number to the GPU and wait for it.
         applied = (~skip).float()

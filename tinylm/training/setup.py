@@ -143,7 +143,7 @@ def _set_up(
     config = _affordable_evaluations(config, backend, notes) if not found else config
     chosen = {"threads": backend.threads, "device": device.type, "precision": backend.precision}
     config = resolve.with_values(config, train=chosen)
-    decode.keep_in(home, model, make=not time_budget.is_short(config.train))
+    decode.prepare(home, model, may_build=not time_budget.is_short(config.train))
 
     # Session.
     stepper = Stepper(config, model, optimizer, backend.precision, state.loss_scale, average)

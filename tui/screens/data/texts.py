@@ -204,7 +204,7 @@ class Price:
 
 def price(model: ModelConfig, vocab_size: int) -> Price:
     """The weights of a model with so many tokens."""
-    return Price(counting.tables(model, vocab_size), counting.layers(model))
+    return Price(counting.embedding_parameters(model, vocab_size), counting.block_parameters(model))
 
 
 def expected_vocabulary(config: RunConfig, distinct_characters: int | None) -> int | None:
