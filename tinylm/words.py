@@ -20,6 +20,16 @@ def printable(text: str) -> str:
     )
 
 
+def comma_list(names: list[str]) -> str:
+    """`a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def with_article(word: str) -> str:
+    """`a drum`, `an owl`."""
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
 def number(value: float | None, form: str) -> str:
     """`value` in the given format, or a dash where there is none."""
     return "–" if value is None else format(value, form)

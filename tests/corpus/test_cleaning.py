@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinylm.corpus import cleaning
-from tinylm.corpus import unwrap as wrapping
 from tinylm.corpus.cleaning import clean
 from tinylm.corpus.encoding import DAMAGED_UTF8, decode, looks_like
 
@@ -312,6 +311,6 @@ def test_a_line_without_end_is_judged_by_its_beginning(monkeypatch: pytest.Monke
     text = f"{book}\n\n{' '.join(words)}\n\n{book}\n"
     cleaned = clean(text)
     assert cleaned.unwrapped
-    monkeypatch.setattr(wrapping, "_LARGE", 1000)
-    monkeypatch.setattr(wrapping, "_LONG", 200)
+    monkeypatch.setattr("tinylm.corpus.unwrap._LARGE", 1000)
+    monkeypatch.setattr("tinylm.corpus.unwrap._LONG", 200)
     assert clean(text).text == cleaned.text

@@ -74,15 +74,15 @@ def test_bytes_in_blocks_have_the_encoding_of_the_whole(raw: bytes, size: int) -
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), max_size=5), SIZES, st.data())
 def test_a_spool_gives_back_what_was_put_into_it(texts: list[str], size: int, data: st.DataObject) -> None:
-    with pytest.MonkeyPatch.context() as patch, Spool() as place:
+    with pytest.MonkeyPatch.context() as patch, Spool() as store:
         patch.setattr(spool, "_MARK", 5)
         patch.setattr(spool, "BLOCK", 7)
-        kept = [place.put(cut(text, size)()) for text in texts]
-        for text, stretch in zip(texts, kept, strict=True):
-            assert (str(stretch), len(stretch), stretch.size) == (text, len(text), len(text.encode()))
-            assert "".join(stretch.blocks()) == text
+        kept = [store.put(cut(text, size)()) for text in texts]
+        for text, span in zip(texts, kept, strict=True):
+            assert (str(span), len(span), span.size) == (text, len(text), len(text.encode()))
+            assert "".join(span.blocks()) == text
             first, last = sorted(data.draw(st.tuples(st.integers(0, 70), st.integers(0, 70))))
-            part = stretch.part(first, last)
+            part = span.part(first, last)
             assert (str(part), len(part), part.size) == (
                 text[first:last],
                 len(text[first:last]),
@@ -125,15 +125,15 @@ def test_more_text_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.Monk
     for size in (300_000, 1_200_000):
         paragraphs = made_up_text(size, size).split("\n\n")
         (tmp_path / "large.txt").write_text("\n\n".join(textwrap.fill(part, 70) for part in paragraphs))
-        with Spool(tmp_path) as place:
+        with Spool(tmp_path) as store:
 
-            def work(place: Spool = place) -> None:
-                [text] = read_paths([tmp_path / "large.txt"], "auto", place).texts
+            def work(store: Spool = store) -> None:
+                [text] = read_paths([tmp_path / "large.txt"], "auto", store).texts
                 [document] = text.documents
                 size = len(document)
                 baselines._ngram_bits([document.part(0, size // 2)], [document.part(size // 2, size)])
 
-            read_paths([tmp_path / "first.txt"], "auto", place)
+            read_paths([tmp_path / "first.txt"], "auto", store)
             peaks.append(peak(work))
     assert peaks[1] < 1.2 * peaks[0] + 100_000
 
@@ -143,8 +143,8 @@ def test_a_stretch_of_a_string_is_that_string() -> None:
 
 
 def test_who_still_reads_when_a_spool_is_closed_is_stopped() -> None:
-    place = Spool()
-    text = place.put(["word " * 10])
-    place.close()
+    store = Spool()
+    text = store.put(["word " * 10])
+    store.close()
     with pytest.raises(ValueError, match="closed"):
         baselines.baselines([text], [text])

@@ -51,13 +51,13 @@ def written(path: Path, text: str) -> str:
 class Part:
     text: str
     held_out: bool
-    opens: bool
-    closes: bool
+    starts_document: bool
+    ends_document: bool
 
 
 def hold_out(documents: tuple[str, ...], fraction: float, placement: str) -> list[Part]:
     pieces = split.hold_out(Text("t", tuple(map(TextSpan.of, documents))), fraction, placement)
-    return [Part(str(piece.text), piece.held_out, piece.opens, piece.closes) for piece in pieces]
+    return [Part(str(piece.text), piece.held_out, piece.starts_document, piece.ends_document) for piece in pieces]
 
 
 # --- what is held out --------------------------------------------------------------------------------------
@@ -76,8 +76,8 @@ def test_pieces_are_the_text(text: str, fraction: float, placement: str) -> None
         split.MIN_SPANS_CHARS = original
     assert "".join(piece.text for piece in pieces) == text
     assert all(piece.text for piece in pieces)
-    assert [piece.opens for piece in pieces] == [True] + [False] * (len(pieces) - 1)
-    assert [piece.closes for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert [piece.starts_document for piece in pieces] == [True] + [False] * (len(pieces) - 1)
+    assert [piece.ends_document for piece in pieces] == [False] * (len(pieces) - 1) + [True]
     if fraction == 0:
         assert not any(piece.held_out for piece in pieces)
 
@@ -113,7 +113,7 @@ def test_of_many_documents_the_last_are_held_out_whole() -> None:
     pieces = hold_out(documents, 0.25, "spans")
     assert [piece.text for piece in pieces] == list(documents)
     assert [piece.held_out for piece in pieces] == [False] * 7 + [True] * 3
-    assert all(piece.opens and piece.closes for piece in pieces)
+    assert all(piece.starts_document and piece.ends_document for piece in pieces)
     assert not any(piece.held_out for piece in hold_out(documents, 0.0, "tail"))
     assert not hold_out(documents, 0.5, "tail")[0].held_out
 
@@ -261,7 +261,7 @@ def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
         return train_tokenizer(settings, train, alphabet, share)
 
     monkeypatch.setattr(prepare, "train_tokenizer", noted)
-    monkeypatch.setattr(prepare, "MOST_TRAINED", 9000)
+    monkeypatch.setattr(prepare, "MOST_TOKENIZER_BYTES", 9000)
     layout, _, _ = open_prepared(prepare.prepare(tiny_config(), home))
     assert shares == [9000 / (layout.bytes - layout.val_bytes)]
     assert any("tokenizer was trained on 0 MB spread evenly" in note for note in layout.notes)
@@ -369,8 +369,8 @@ def test_the_built_in_stories_weigh_what_their_place_says(
     sources = [written(tmp_path / "a.txt", "a" * 100), "stories", written(tmp_path / "b.txt", "b" * 100)]
     data = {"sources": sources, "weights": [1, 2, 3], "val_fraction": 0.0}
     folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
-    told = "story 0.story 1.story 2."
-    assert trained(folder, prepare.group_name(sources)) == [told, told, "a" * 100, *["b" * 100] * 3]
+    story_text = "story 0.story 1.story 2."
+    assert trained(folder, prepare.group_name(sources)) == [story_text, story_text, "a" * 100, *["b" * 100] * 3]
 
 
 def test_a_phase_with_its_own_texts_knows_no_weights(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
@@ -554,9 +554,9 @@ def test_held_out_pieces_and_segments_never_overlap(
     monkeypatch.setattr(split, "MIN_SPANS_CHARS", 1000)
     layout, tokenizer, ids = open_prepared(prepare.prepare(tiny_config(data={"val_placement": "spans"}), home))
     assert len(layout.held_out) == N_SPANS
-    stretches = sorted([(part.start, part.end) for [*parts] in layout.groups.values() for part in parts])
-    stretches = sorted(stretches + layout.held_out)
-    assert stretches[0][0] == 0
-    assert stretches[-1][1] == len(ids)
-    assert all(end == start for (_, end), (start, _) in pairwise(stretches))
+    spans = sorted([(part.start, part.end) for [*parts] in layout.groups.values() for part in parts])
+    spans = sorted(spans + layout.held_out)
+    assert spans[0][0] == 0
+    assert spans[-1][1] == len(ids)
+    assert all(end == start for (_, end), (start, _) in pairwise(spans))
     assert all(ids[start] == tokenizer.end_of_text for start, _ in layout.held_out)

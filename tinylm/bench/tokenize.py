@@ -33,7 +33,7 @@ from tinylm.corpus.reading import fingerprint
 from tinylm.corpus.split import Piece
 from tinylm.corpus.spool import Spool, TextSpan
 from tinylm.data import encode
-from tinylm.data.prepare import divided, groups_of, learnt, prepare
+from tinylm.data.prepare import groups_of, make_tokenizer, prepare, split_groups
 from tinylm.data.tokenizer import GPT4_SPLIT, Tokenizer, training_blocks
 from tinylm.hardware import malloc
 
@@ -55,7 +55,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
 
 
 def _pieces(config: RunConfig, spool: Spool) -> list[Piece]:
-    groups, _, _ = divided(groups_of(config), config.data, spool)
+    groups, _, _ = split_groups(groups_of(config), config.data, spool)
     return [piece for pieces in groups.values() for piece in pieces]
 
 
@@ -142,7 +142,7 @@ class _Work:
             _pieces(self._config, spool)
 
     def _learn(self, config: TokenizerConfig | None = None) -> Tokenizer:
-        return learnt(config or self._config.tokenizer, self._train, self._held_out)[0]
+        return make_tokenizer(config or self._config.tokenizer, self._train, self._held_out)[0]
 
     def _encode(self, tokenizer: Tokenizer) -> None:
         with (self._place / "tokens.bin").open("wb") as file:
