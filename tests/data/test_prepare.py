@@ -311,16 +311,16 @@ def test_each_copy_of_a_text_is_trained_on(home: Path, tiny_config: Configured, 
     config = tiny_config(tokenizer={"kind": "char"}, data=data)
     corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
     batches = Batches(corpus.stream(prepare.group_name(sources), 8), "chunked", 1, 1)
-    _, targets = batches.stream.windows(batches.starts(0))
+    _, targets = batches.stream.sequences(batches.starts(0))
     counts = torch.zeros(3)
-    for step in range(batches.windows_per_epoch):
+    for step in range(batches.sequences_per_epoch):
         _, targets = batches.draw(step)
         counts += torch.bincount(targets.flatten(), minlength=3)
     a, b = (int(counts[int(corpus.tokenizer.encode(letter)[0])]) for letter in "ab")
     assert a == pytest.approx(3000, abs=8)
     assert b == pytest.approx(9000, abs=8)
     # Copies follow each other as texts do: one end-of-text token between them.
-    first, second = batches.stream.windows(torch.arange(0, batches.stream.tokens - 8))
+    first, second = batches.stream.sequences(torch.arange(0, batches.stream.tokens - 8))
     ends = (first[:, 0] == corpus.tokenizer.end_of_text) & (second[:, 0] == corpus.tokenizer.end_of_text)
     assert not ends.any()
 

@@ -203,7 +203,7 @@ class _Stage:
     def _windows(self, step: int, rows: int) -> tuple[Tensor, Tensor]:
         """The first `rows` windows of a step."""
         self._check()
-        return self._batches.stream.windows(self._batches.starts(step)[:rows])
+        return self._batches.stream.sequences(self._batches.starts(step)[:rows])
 
     def _passed(self, step: int, rows: int) -> tuple[Tensor, list[Tensor]]:
         """Forward and backward: the mean loss, for which the host waits, and the gradients."""

@@ -91,7 +91,7 @@ class Evaluator:
     def __init__(self, parts: Session) -> None:
         self._parts, train = parts, parts.config.train
         self._all = HeldOut.cut(parts.corpus.layout.held_out, parts.config.model.block_size)
-        self._some = self._all.some(train.eval_iters * train.batch_size, mix(train.seed, _HELD_OUT_WINDOWS))
+        self._some = self._all.subset(train.eval_iters * train.batch_size, mix(train.seed, _HELD_OUT_WINDOWS))
         self._known: tuple[int, dict[bool, Score]] | None = None
         """At which step, and the scores of the trained (False) and the averaged weights (True)."""
         self._window_seconds = 0.0
