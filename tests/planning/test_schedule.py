@@ -222,7 +222,7 @@ def test_steps_scale_to_any_total(phases: list[Phase], total: int) -> None:
     for planned, phase in zip(result.phases, phases, strict=True):
         assert abs(planned.steps - (phase.steps or 0) / own * total) <= len(phases)
     for step in range(1, total + 1, 7):
-        assert result.phases[result.index(step)].first <= step <= result.phases[result.index(step)].last
+        assert result.phases[result.phase_index(step)].first <= step <= result.phases[result.phase_index(step)].last
 
 
 @QUIETLY
@@ -252,4 +252,4 @@ def test_too_few_steps_are_refused(total: int) -> None:
 
 def test_steps_past_the_end_belong_to_the_last_phase() -> None:
     result = plan([Phase(name="a", steps=5), Phase(name="b", steps=5)])
-    assert [result.index(step) for step in (1, 5, 6, 10, 11, 999)] == [0, 0, 1, 1, 1, 1]
+    assert [result.phase_index(step) for step in (1, 5, 6, 10, 11, 999)] == [0, 0, 1, 1, 1, 1]

@@ -168,7 +168,7 @@ class Batches:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out text as disjoint sequences: number i begins at `starts[i]` in tokens.bin and predicts `lengths[i]` ids."""
+    """Held-out text as disjoint sequences: the i-th begins at `starts[i]` of tokens.bin, predicts `lengths[i]` ids."""
 
     starts: Tensor
     """(n,), int64"""

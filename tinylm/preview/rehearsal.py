@@ -25,7 +25,7 @@ from tinylm.errors import ConfigError
 from tinylm.hardware import device, memory
 from tinylm.model import dropout
 from tinylm.planning import schedule
-from tinylm.planning.time_budget import TimeBudget, affordable, seconds_of, window_seconds
+from tinylm.planning.time_budget import TimeBudget, affordable, seconds_of, sequence_seconds
 from tinylm.preview import scratch
 from tinylm.preview.scratch import Cancelled
 from tinylm.training import weight_decay
@@ -112,8 +112,8 @@ def _rehearsed(
     step_seconds, loss = stage.timed(rows, steps)
 
     held_out = len(HeldOut.cut(corpus.layout.held_out, block_size).starts)
-    pace = _pace(config, step_seconds, held_out)
-    plan, seconds = _course(config, pace, building, total)
+    budget = _time_budget(config, step_seconds, held_out)
+    plan, seconds = _course(config, budget, building, total)
     last = min(plan.steps, train.stop_at or plan.steps)
     names = [prepare.group_name(phase.sources or config.data.sources) for phase in train.phases]
     lengths = {name: part.stream.tokens for name, part in zip(names, batches, strict=True)}
@@ -242,10 +242,10 @@ def _size(tensors: Iterable[Tensor]) -> int:
 # --- the whole run ---------------------------------------------------------------------------------------------
 
 
-def _pace(config: RunConfig, step_seconds: float, held_out: int) -> TimeBudget:
+def _time_budget(config: RunConfig, step_seconds: float, held_out: int) -> TimeBudget:
     """What things take, as `length.Length` guesses it."""
     train = config.train
-    window = window_seconds(train, step_seconds)
+    window = sequence_seconds(train, step_seconds)
     rows = affordable(train, window) * train.batch_size
     return TimeBudget(
         budget=seconds_of(train),
@@ -274,7 +274,7 @@ def _laid(config: RunConfig, total: int) -> schedule.Plan:
         raise ConfigError(f"The run is too short: {error}.", "Give it more --steps, --time or --epochs.") from None
 
 
-def _course(config: RunConfig, pace: TimeBudget, building: float, total: int | None) -> tuple[schedule.Plan, float]:
+def _course(config: RunConfig, budget: TimeBudget, building: float, total: int | None) -> tuple[schedule.Plan, float]:
     """The plan of the whole run, and how many seconds it takes up to its last step or `train.stop_at`.
 
     `total` is its steps; None stands for as many as the time allows.
@@ -282,17 +282,17 @@ def _course(config: RunConfig, pace: TimeBudget, building: float, total: int | N
     train = config.train
 
     def intervals(steps: int) -> tuple[int, int]:
-        evals, samples = pace.intervals(steps, AUTO_EVALS, AUTO_SAMPLES)
+        evals, samples = budget.intervals(steps, AUTO_EVALS, AUTO_SAMPLES)
         return (
             evals if train.eval_interval == "auto" else train.eval_interval,
             samples if train.sample_interval == "auto" else train.sample_interval,
         )
 
     if total is None:  # as the run does: a first guess, by which the intervals are chosen, and then what fits with them
-        total = pace.steps_left(building, *intervals(pace.steps_left(building)))
+        total = budget.steps_left(building, *intervals(budget.steps_left(building)))
         total = max(1, total, len(train.phases))
     plan = _laid(config, total)
     steps = min(plan.steps, train.stop_at or plan.steps)
     evals, samples = intervals(plan.steps)
-    seconds = building + steps * (pace.step + pace.evaluation / evals + pace.sample / samples) + pace.closing
-    return plan, seconds if pace.budget is None else min(seconds, pace.budget) + pace.overrun
+    seconds = building + steps * (budget.step + budget.evaluation / evals + budget.sample / samples) + budget.closing
+    return plan, seconds if budget.budget is None else min(seconds, budget.budget) + budget.overrun

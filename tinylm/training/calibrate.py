@@ -40,7 +40,7 @@ def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) 
     seconds = min(autotune.timed(measured.rehearse, choice.precision) for _ in range(2))
     gain, lost = backend.gain(config.train, place, choice.precision, measured.native)
     stream = batches.stream
-    text = sizing.Text(stream.tokens, stream.document_length())
+    text = sizing.TextStats(stream.tokens, stream.document_length())
     chosen = sizing.fitted(config, vocab_size, text, seconds / measured.tokens / gain, lost)
     # Of another size, threads are measured again: the least ones want one.
     same = all(getattr(chosen.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))

@@ -231,7 +231,7 @@ class Training:
     def _step(self, step: int) -> None:
         """One optimizer step; nothing here waits for the device."""
         stepper, plan = self.parts.stepper, self.length.plan
-        number = plan.index(step)
+        number = plan.phase_index(step)
         phase = plan.phases[number]
         lr, decay = plan.lr(step) * self.state.lr_scale, self.parts.weight_decays[number]
         ids, targets = self.parts.batches[number].draw(step - phase.first)  # (batch * accumulation, T)
@@ -273,7 +273,7 @@ class Training:
                 tokens_per_second=round(self.parts.tokens_per_step / max(each, 1e-9), 1),
                 seconds=round(self.told_at + i * each, 4),
             )
-            if step == self.length.plan.phases[self.length.plan.index(step)].first:
+            if step == self.length.plan.phases[self.length.plan.phase_index(step)].first:
                 stability.new_phase(self.state)
             warning = stability.stepped(self.state, step, loss, finite, self.parts.precision)
             if warning:
@@ -302,7 +302,7 @@ class Training:
     def _evaluate(self) -> Iterator[Event]:
         yield from self._report()
         start, state = self.clock.seconds(), self.state
-        stream = self.parts.batches[self.length.plan.index(max(state.step, 1))].stream
+        stream = self.parts.batches[self.length.plan.phase_index(max(state.step, 1))].stream
         found = self.measure.along_the_way(stream)
         best, state.evaluated_step = stability.evaluated(state, found.train.loss, found.val), state.step
         state.averaged = found.averaged

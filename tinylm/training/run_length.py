@@ -5,7 +5,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import Budget
 from tinylm.errors import ConfigError
 from tinylm.planning import schedule
-from tinylm.planning.time_budget import TimeBudget, window_seconds
+from tinylm.planning.time_budget import TimeBudget, sequence_seconds
 from tinylm.training.session import Session
 
 AUTO_EVALS, AUTO_SAMPLES = 20, 10
@@ -35,7 +35,7 @@ class RunLength:
         self._planned_at = parts.clock.seconds()
         self._budget = Budget.parse(train.budget) if train.budget else None
         # Guesses from the rehearsal, until it has been timed.
-        window = window_seconds(train, parts.step_seconds)
+        window = sequence_seconds(train, parts.step_seconds)
         self.pace = TimeBudget(
             budget=self._budget.amount if self._budget and self._budget.kind == "time" else None,
             step=parts.step_seconds,

@@ -146,7 +146,7 @@ def _session(
     step_tokens = train.batch_size * train.accumulation_steps * config.model.block_size
     step_seconds = autotune.timed(measured.rehearse, precision) * step_tokens / measured.tokens
     if not found:
-        most = time_budget.affordable(train, time_budget.window_seconds(train, step_seconds))
+        most = time_budget.affordable(train, time_budget.sequence_seconds(train, step_seconds))
         if most < train.eval_iters:
             notes.append(f"An evaluation looks at {most:,} batches: {train.eval_iters:,} would take too much time.")
             config = resolve.with_values(config, train={"eval_iters": most})
