@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from tests.cli.test_main import TINY, call
-from tinylm import bench
-from tinylm.bench import lr
+from tinylm.bench import benchmarks, lr
 from tinylm.cli import main
 from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
@@ -225,7 +224,7 @@ def test_the_benchmark_says_what_is_wrong_in_a_sentence(home: Path) -> None:
     said = call("--bench", "lr", "--data", home / "nothing.txt", *TINY, "--home", home)
     assert said.code == 2
     assert len(said.err.splitlines()) == 1
-    assert "lr" in bench.BENCHMARKS
+    assert "lr" in benchmarks.BENCHMARKS
 
 
 def test_where_there_is_no_valley_there_is_no_suggestion(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
