@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.texts import span
 from tinylm.corpus import baselines
-from tinylm.corpus.spool import TextSpan
 
 
 def bits_per_byte(train: list[str], held_out: list[str]) -> dict[str, float]:
-    return baselines.baselines([TextSpan.of(text) for text in train], [TextSpan.of(text) for text in held_out])
+    return baselines.baselines([span(text) for text in train], [span(text) for text in held_out])
 
 
 DOCUMENTS = st.lists(st.text(alphabet="abç\n😀", max_size=30), max_size=5)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.texts import decode
 from tinylm.corpus import cleaning
 from tinylm.corpus.cleaning import clean
-from tinylm.corpus.encoding import DAMAGED_UTF8, decode, looks_like
+from tinylm.corpus.encoding import DAMAGED_UTF8, looks_like
 
 WORDS = textwrap.dedent("""\
     the a one of and to in it was he she they said went house river morning letter window old small quiet never

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.texts import SPOOL
 from tinylm.corpus.cleaning import Unwrap
 from tinylm.corpus.reading import Reading, fingerprint, read_paths
-from tinylm.corpus.spool import Spool
 from tinylm.errors import DataError
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -27,7 +27,7 @@ def put(folder: Path, files: dict[str, bytes | str]) -> Path:
 
 
 def read(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
-    return read_paths(paths, unwrap, Spool(in_memory=True))
+    return read_paths(paths, unwrap, SPOOL)
 
 
 def prints(paths: Sequence[str | Path]) -> object:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import made_up_text
+from tests.texts import SPOOL, decode, span
 from tinylm.corpus import baselines, gutenberg, reading, spool
 from tinylm.corpus.cleaning import Unwrap, clean
-from tinylm.corpus.encoding import decode, decoded, encoding_of
+from tinylm.corpus.encoding import decoded, encoding_of
 from tinylm.corpus.reading import read_paths
-from tinylm.corpus.spool import Spool, TextSpan
+from tinylm.corpus.spool import Spool
 
 SIZES = st.sampled_from([1, 2, 7, 50, 333])
 ODD_WORDS = "the a river miller to-day, and then it’s -- again Mr. é e\u0301 ＡＢ 日本 \t".split(" ")
@@ -93,10 +94,10 @@ def test_a_spool_gives_back_what_was_put_into_it(texts: list[str], size: int, da
 def test_a_large_file_is_read_as_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(40):
         (tmp_path / f"{i:02}.txt").write_bytes(book(1000 + i).encode(random.Random(i).choice(["utf-8", "utf-16"])))
-    whole = read_paths([tmp_path], "auto", Spool(in_memory=True))
+    whole = read_paths([tmp_path], "auto", SPOOL)
     monkeypatch.setattr(reading, "_WHOLE", 10)
     monkeypatch.setattr(reading, "BLOCK", 77)
-    parts = read_paths([tmp_path], "auto", Spool(in_memory=True))
+    parts = read_paths([tmp_path], "auto", SPOOL)
     assert parts.notes == whole.notes
     for one, other in zip(parts.texts, whole.texts, strict=True):
         assert (one.name, [str(part) for part in one.documents]) == (
@@ -139,7 +140,7 @@ def test_more_text_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_stretch_of_a_string_is_that_string() -> None:
-    assert str(TextSpan.of("né\n")) == "né\n"
+    assert str(span("né\n")) == "né\n"
 
 
 def test_who_still_reads_when_a_spool_is_closed_is_stopped() -> None:

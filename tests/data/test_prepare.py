@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import made_up_text
+from tests.texts import span
 from tinylm import paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TokenizerConfig
 from tinylm.corpus import baselines, split
 from tinylm.corpus.reading import Text
 from tinylm.corpus.split import N_SPANS
-from tinylm.corpus.spool import Spool, TextSpan
+from tinylm.corpus.spool import Spool
 from tinylm.corpus.stories import Story
 from tinylm.data import encode, prepare
 from tinylm.data.batches import Batches, Corpus
@@ -56,7 +57,7 @@ class Part:
 
 
 def hold_out(documents: tuple[str, ...], fraction: float, placement: str) -> list[Part]:
-    pieces = split.hold_out(Text("t", tuple(map(TextSpan.of, documents))), fraction, placement)
+    pieces = split.hold_out(Text("t", tuple(map(span, documents))), fraction, placement)
     return [Part(str(piece.text), piece.held_out, piece.starts_document, piece.ends_document) for piece in pieces]
 
 
@@ -269,11 +270,11 @@ def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
 
 def test_what_is_compressed_has_an_end() -> None:
     text = made_up_text(2, 40_000).replace("é", "e")
-    whole = baselines.baselines([], [TextSpan.of(text)])
+    whole = baselines.baselines([], [span(text)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "MOST_COMPRESSED", 10_000)
-        some = baselines.baselines([], [TextSpan.of(text[:6000]), TextSpan.of(text[6000:])])
-    first = baselines.baselines([], [TextSpan.of(text[:10_000])])
+        some = baselines.baselines([], [span(text[:6000]), span(text[6000:])])
+    first = baselines.baselines([], [span(text[:10_000])])
     assert (some["gzip"], some["xz"]) == (first["gzip"], first["xz"])
     assert some["gzip"] > whole["gzip"]
 

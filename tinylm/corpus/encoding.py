@@ -83,12 +83,6 @@ class Encoding:
     errors: str = "strict"
 
 
-def decode(raw: bytes) -> tuple[str, str] | None:
-    """The text of a file and the name of its encoding, or None for a binary (see `encoding_of`)."""
-    encoding = encoding_of(lambda: iter([raw]))
-    return None if encoding is None else ("".join(decoded(lambda: iter([raw]), encoding)), encoding.name)
-
-
 def decoded(raw: Raw, encoding: Encoding) -> Iterator[str]:
     """The text of a file in blocks; UnicodeDecodeError if it is not in that encoding."""
     decoder = codecs.getincrementaldecoder(encoding.codec)(encoding.errors)

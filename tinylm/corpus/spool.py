@@ -6,8 +6,6 @@ Texts are read in blocks, any number of times; positions are in characters, as i
 from __future__ import annotations
 
 import codecs
-import io
-import math
 import tempfile
 import threading
 from array import array
@@ -30,10 +28,10 @@ _MARK = 1 << 13
 class Spool:
     """An unnamed temporary file of UTF-8 to which texts are appended; several threads may read it."""
 
-    def __init__(self, folder: Path | None = None, *, in_memory: bool = False) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         """Open it in `folder`, by default the system's temporary folder; the system deletes it when it is closed."""
-        self._folder = None if in_memory else folder or Path(tempfile.gettempdir())
-        self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=self._folder)) if self._folder else io.BytesIO()  # noqa: SIM115
+        self._folder = folder or Path(tempfile.gettempdir())
+        self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115
         self._lock = threading.Lock()
         # The index: the same positions, at most _MARK characters apart, in characters and in bytes.
         self._characters, self._bytes = array("q", [0]), array("q", [0])
@@ -51,9 +49,9 @@ class Spool:
         with self._lock:
             self._file.close()
 
-    def disk_size(self) -> float:
-        """Size in bytes of the disk that holds the file, used and free space together; infinite in memory."""
-        return files.size(self._folder) if self._folder else math.inf
+    def disk_size(self) -> int:
+        """Size in bytes of the disk that holds the file, used and free space together."""
+        return files.size(self._folder)
 
     def put(self, blocks: Iterable[str]) -> TextSpan:
         """Append a text; OSError if the disk is full."""
@@ -100,11 +98,6 @@ class TextSpan:
     end_char: int
     start_byte: int
     end_byte: int
-
-    @classmethod
-    def of(cls, text: str) -> TextSpan:
-        """A text in memory, as a span of a spool of its own."""
-        return Spool(in_memory=True).put([text])
 
     def __len__(self) -> int:
         return self.end_char - self.first_char
