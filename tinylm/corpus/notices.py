@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from tinylm.corpus.encoding import DAMAGED_UTF8
-from tinylm.words import comma_list
+from tinylm.words import listed
 
 
 class Notices:
@@ -42,22 +42,22 @@ class Notices:
         """All notices as sentences."""
         sentences = []
         if self.empty:
-            sentences.append(f"{listed(self.empty)} {were(self.empty)} empty and left out.")
+            sentences.append(f"{abbreviated(self.empty)} {were(self.empty)} empty and left out.")
         for encoding, names in self._encodings.items():
             verb, it = ("is", "it was") if len(names) == 1 else ("are", "they were")
             if encoding == DAMAGED_UTF8:
-                sentences.append(f"{listed(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd.")
+                sentences.append(f"{abbreviated(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd.")
             else:
-                sentences.append(f"{listed(names)} {verb} not UTF-8; {it} read as {encoding}.")
+                sentences.append(f"{abbreviated(names)} {verb} not UTF-8; {it} read as {encoding}.")
         for first, names in self._repeats.items():
             verb = "repeats" if len(names) == 1 else "repeat"
-            sentences.append(f"{listed(names)} {verb} {first} and {were(names)} read once.")
+            sentences.append(f"{abbreviated(names)} {verb} {first} and {were(names)} read once.")
         if self._twice:
-            sentences.append(f"{listed(self._twice)} {were(self._twice)} given twice and read once.")
+            sentences.append(f"{abbreviated(self._twice)} {were(self._twice)} given twice and read once.")
         if self._cut:
-            sentences.append(f"Cut the Project Gutenberg header and licence of {listed(self._cut)}.")
+            sentences.append(f"Cut the Project Gutenberg header and licence of {abbreviated(self._cut)}.")
         if self._joined:
-            sentences.append(f"Joined hard-wrapped lines in {listed(self._joined)}.")
+            sentences.append(f"Joined hard-wrapped lines in {abbreviated(self._joined)}.")
         return sentences
 
 
@@ -72,16 +72,16 @@ def were(names: list[str]) -> str:
     return "was" if len(names) == 1 else "were"
 
 
-def listed(names: list[str], most: int = 4) -> str:
+def abbreviated(names: list[str], most: int = 4) -> str:
     """ "a.txt, b.txt and 7 more"."""
-    return comma_list(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
+    return listed(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
 
 
-def counted(kinds: Counter[str]) -> str:
+def tally(kinds: Counter[str]) -> str:
     """ "3 pictures and 1 hidden file", the most frequent first."""
-    return comma_list([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
+    return listed([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
 
 
 def instead_of_text(kinds: Counter[str]) -> str:
     """The end of the sentence "... holds no readable text": ", only 3 pictures" or ": it is empty"."""
-    return f", only {counted(kinds)}" if kinds else ": it is empty"
+    return f", only {tally(kinds)}" if kinds else ": it is empty"

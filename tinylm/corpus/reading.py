@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
-from tinylm.corpus.notices import Notices, counted, instead_of_text, listed, shown
+from tinylm.corpus.notices import Notices, abbreviated, instead_of_text, shown, tally
 from tinylm.corpus.spool import BLOCK, Spool, TextSpan
 from tinylm.errors import DataError
 from tinylm.words import with_article
@@ -92,7 +92,7 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
             )
     if not texts:
         raise DataError(
-            f"{listed(notices.empty)} {'is' if len(notices.empty) == 1 else 'are'} empty.",
+            f"{abbreviated(notices.empty)} {'is' if len(notices.empty) == 1 else 'are'} empty.",
             "Give a file with some text in it, or use the built-in text: stories.",
         )
     return Reading(tuple(texts), (*(f.note() for f in folders if f.left_out), *notices.sentences()))
@@ -120,7 +120,7 @@ class _Folder:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def note(self) -> str:
-        return f"Left out {counted(self.left_out)} in {self.name}."
+        return f"Left out {tally(self.left_out)} in {self.name}."
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.events import Finished
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.state import RunState
-from tinylm.words import comma_list, duration, number, printable
+from tinylm.words import duration, number, printable
 
 NAME = "card.md"
 
@@ -34,7 +34,7 @@ def verdict(val_bpb: float | None, baselines: Mapping[str, float]) -> str:
         ranking = "better than all simpler means"
     elif beaten:
         better = [name for name in simpler if name not in beaten]
-        ranking = f"better than {comma_list(beaten)}, but not yet than {comma_list(better)}"
+        ranking = f"better than {_listed(beaten)}, but not yet than {_listed(better)}"
     else:
         ranking = "not better than blind guessing yet"
     text = f"On held-out text the model needs {val_bpb:.3f} bits per byte: {ranking} ({told})."
@@ -49,7 +49,7 @@ def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], fin
     lines = [
         f"# {run.name}",
         "",
-        f"A language model trained from nothing by tinylm-studio on {comma_list(config.data.sources)}.",
+        f"A language model trained from nothing by tinylm-studio on {_listed(config.data.sources)}.",
         "",
         f"- {model.n_layer} layers, width {model.n_embd}, {model.n_head} heads, context {model.block_size} tokens",
         f"- {finished.step:,} steps, {finished.tokens:,} tokens, {finished.seconds:,.0f} seconds",
@@ -59,6 +59,10 @@ def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], fin
         "",
     ]
     files.replace_durably(run.path / NAME, "\n".join(lines).encode("utf-8", "replace"))
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def preparing(config: RunConfig) -> str:
