@@ -19,7 +19,7 @@ SHAPE = ModelConfig(
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Transformer]:
-    """A tiny model, and a benchmark of a moment; threads are put back."""
+    """A tiny model, and a short benchmark; torch's number of threads is restored."""
     for name, value in {"PROMPT": 3, "TOKENS": 4, "TEXTS": 3, "PAIRS": 2}.items():
         monkeypatch.setattr(generate, name, value)
     threads = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""The benchmarks of text work and of the start: what they report, and what they say where nothing comes."""
+"""The benchmarks `tokenize` and `start`: their rows, and their errors."""
 
 import sys
 from pathlib import Path

@@ -18,7 +18,7 @@ SHAPE = ModelConfig(n_layer=3, n_head=2, n_kv_head=1, n_embd=16, mlp_ratio=2, he
 
 @pytest.fixture(autouse=True)
 def of_a_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A benchmark of a moment; threads are put back."""
+    """A short benchmark; torch's number of threads is restored."""
     monkeypatch.setattr(limits, "ROUNDS", 1)
     monkeypatch.setattr(limits, "PASS_TOKENS", (16,))
     monkeypatch.setattr(limits, "PEAK_SIZE", 16)

@@ -1,4 +1,4 @@
-"""The n-gram baselines against a plain, slow reading of their definition."""
+"""The n-gram baselines against a slow implementation of their definition."""
 
 import gzip
 import lzma
@@ -115,7 +115,7 @@ def test_bytes_not_characters() -> None:
 def test_edges() -> None:
     assert bits_per_byte(["abc"], []) == {}
     assert bits_per_byte(["abc"], ["", ""]) == {}
-    assert bits_per_byte([], ["aaaa"])["triples"] == 0  # one character there is: nothing to say
+    assert bits_per_byte([], ["aaaa"])["triples"] == 0  # a single character costs nothing
     assert bits_per_byte([], ["ab"])["triples"] == bits_per_byte([], ["ab"])["blind"] == 1
 
 

@@ -1,4 +1,4 @@
-"""Encodings, Gutenberg's wrapping paper, and hard wraps, on texts made here."""
+"""Encodings, Gutenberg's header and licence, and hard wraps, on synthetic texts."""
 
 import random
 import textwrap
@@ -96,7 +96,7 @@ def test_older_encodings_are_told(text: str, encoding: str, name: str) -> None:
 
 
 def test_the_whole_file_overrules_the_sample() -> None:
-    """0x81 is nothing in Windows-1252, and the sample ends long before it."""
+    """0x81 is undefined in Windows-1252, and lies far behind the sample."""
     raw = FRENCH.encode("cp1252") * 2000 + b"\x81"
     decoded = decode(raw)
     assert decoded is not None
@@ -298,7 +298,7 @@ def test_a_text_that_mentions_the_marker_stays_whole() -> None:
 
 
 def test_accents_piled_on_a_letter_cost_no_time_and_nothing_else_its_form() -> None:
-    """Sorting a million of them takes the standard library an hour."""
+    """Normalising a million accents takes the standard library an hour."""
     pile = "a" + "\u0315\u0300" * 500_000
     assert clean(pile).text == pile
     assert clean("e\u0301" + "\u2501" * 900 + "e\u0301").text == "\u00e9" + "\u2501" * 900 + "\u00e9"

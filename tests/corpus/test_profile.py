@@ -1,4 +1,4 @@
-"""What is said about a text: counts against plain ones, repeats, and excerpts that can be read."""
+"""Profiles of texts: counts, repeated lines and excerpts."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_excerpts_are_spread_over_the_whole_text(tmp_path: Path) -> None:
     text = numbered(10_000)
     excerpts = profile_of(tmp_path, text, size=500).excerpts
     assert len(excerpts) == MOST_EXCERPTS
-    starts = [text.index(excerpt) for excerpt in excerpts]  # they stand there as they are
+    starts = [text.index(excerpt) for excerpt in excerpts]  # each is in the text as it is
     assert starts[0] == 0
     for before, after in pairwise(starts):
         assert after - before == pytest.approx(len(text) / MOST_EXCERPTS, abs=30)

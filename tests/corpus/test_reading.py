@@ -1,4 +1,4 @@
-"""Files and folders, named by people: order, what is left out, what is said, what is refused."""
+"""Reading files and folders: order, what is left out, notices, errors."""
 
 import hashlib
 import math
@@ -144,7 +144,7 @@ def test_links_neither_loop_nor_vanish(tmp_path: Path) -> None:
     for part in ("1 linked folder", "2 unreadable files", "1 special file"):
         assert part in reading.notes[0]
     (tmp_path / "door").symlink_to(folder)
-    assert names(read([tmp_path / "door"])) == names(reading)  # a linked folder named outright is meant
+    assert names(read([tmp_path / "door"])) == names(reading)  # a link that is named outright is followed
 
 
 def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

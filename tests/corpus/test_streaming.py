@@ -1,4 +1,4 @@
-"""Texts that are read block by block come out as if they were read whole, and never are whole in the memory."""
+"""Texts read block by block give the same result as texts read whole, without being whole in memory."""
 
 import random
 import textwrap
@@ -107,7 +107,7 @@ def test_a_large_file_is_read_as_a_small_one(tmp_path: Path, monkeypatch: pytest
 
 
 def peak(work: Callable[[], object]) -> int:
-    """Bytes that were in use at once while it worked, as far as Python and numpy know."""
+    """Peak memory in bytes that Python and numpy allocated during the call."""
     tracemalloc.start()
     try:
         work()
@@ -121,7 +121,9 @@ def test_more_text_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.Monk
     for module in (reading, spool):
         monkeypatch.setattr(module, "BLOCK", 1 << 14)
     monkeypatch.setattr(baselines, "_BLOCK", 1 << 14)
-    (tmp_path / "first.txt").write_text("\n\n".join(textwrap.wrap(made_up_text(0, 1000))))  # what is loaded only once
+    (tmp_path / "first.txt").write_text(
+        "\n\n".join(textwrap.wrap(made_up_text(0, 1000)))
+    )  # so that imports do not count
     peaks = []
     for size in (300_000, 1_200_000):
         paragraphs = made_up_text(size, size).split("\n\n")

@@ -1,4 +1,4 @@
-"""Batches, held-out windows, and the wall between them."""
+"""Training batches, held-out sequences, and the gap between them."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Configured = Callable[..., RunConfig]
 
 
 def corpus_of(folder: Path, ids: np.ndarray, layout: Layout | None = None) -> Corpus:
-    """A corpus of given ids, each of which its tokenizer knows; one training segment unless `layout` says otherwise."""
+    """A corpus of given ids, all of them known to its tokenizer; one training segment unless `layout` says otherwise."""
     (folder / "data").mkdir(parents=True)
     ids.tofile(folder / "data" / "tokens.bin")
     layout = layout or Layout(str(ids.dtype), {"g": [Segment(0, len(ids), False, False)]}, [], 0, 0, {}, [])
@@ -46,7 +46,7 @@ def counting(folder: Path, size: int, block_size: int) -> Stream:
     return corpus_of(folder, np.arange(size, dtype=np.uint32)).stream("g", block_size)
 
 
-# --- the wall between training and held-out text -------------------------------------------------------------
+# --- the gap between training and held-out text -------------------------------------------------------------
 
 
 @pytest.fixture
@@ -91,12 +91,12 @@ def test_no_sequence_comes_near_held_out_text(prepared: Callable[..., Path], pla
             inside = part[part != end_of_text]
             assert not forbidden[inside + block_size].any()
             seen[inside] = True
-    # The wall takes no more than it must: all the rest was read.
+    # The gap is no larger than it must be: all the rest was read.
     allowed = ~forbidden[block_size : block_size + size]
     assert torch.equal(seen, allowed)
 
 
-def test_the_wall_stands_in_the_layout_for_any_block(prepared: Callable[..., Path]) -> None:
+def test_the_gap_follows_from_the_layout_for_any_block_size(prepared: Callable[..., Path]) -> None:
     corpus = Corpus(prepared("spans"), CPU)
     [group] = corpus.layout.groups
     segments = corpus.layout.groups[group]
@@ -108,8 +108,8 @@ def test_the_wall_stands_in_the_layout_for_any_block(prepared: Callable[..., Pat
         (True, False),
     ]
     for block_size in (8, 100):
-        walls = 8 * block_size
-        assert corpus.stream(group, block_size).tokens == corpus.train_tokens - walls
+        gaps = 8 * block_size
+        assert corpus.stream(group, block_size).tokens == corpus.train_tokens - gaps
 
 
 # --- epochs --------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_every_offset_is_visited_once_an_epoch(tmp_path: Path, batch_size: int) 
     assert starts[:per_epoch].tolist() != starts[per_epoch : 2 * per_epoch].tolist()
     ids, targets = batches.draw(0)
     assert ids.shape == targets.shape == (batch_size, block_size)
-    assert torch.equal(ids + 1, targets)  # no window runs over the end of the text
+    assert torch.equal(ids + 1, targets)  # no sequence runs over the end of the text
 
 
 # --- documents -----------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def documents(folder: Path, lengths: list[int]) -> Stream:
         ([20] * 30, 21),
         ([20] * 18 + [30, 200], 31),  # 19 of 20 are no longer than that
         ([100], 101),
-        ([5, 0, 5, 0, 5, 5, 5, 5], 6),  # an end behind which nothing stands ends no document
+        ([5, 0, 5, 0, 5, 5, 5, 5], 6),  # an empty document does not count
     ],
 )
 def test_how_long_documents_are(tmp_path: Path, lengths: list[int], most: int) -> None:

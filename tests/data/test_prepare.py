@@ -1,4 +1,4 @@
-"""From files to token ids: what is held out, what the cache remembers, what is refused."""
+"""Preparing texts: what is held out, what is cached, errors."""
 
 import json
 import threading
@@ -306,7 +306,7 @@ def test_a_weight_is_how_often_a_pass_reads_a_text(home: Path, tiny_config: Conf
 
 
 def test_each_copy_of_a_text_is_trained_on(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
-    """A pass gives three times as many targets of the text that weighs three times as much."""
+    """An epoch gives three times as many targets of the text that weighs three times as much."""
     sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(["a" * 3000, "b" * 3000])]
     data = {"sources": sources, "weights": [1, 3], "val_fraction": 0.0}
     config = tiny_config(tokenizer={"kind": "char"}, data=data)
@@ -428,7 +428,7 @@ def test_the_same_text_is_prepared_once(home: Path, tiny_config: Configured, mon
         raise AssertionError("prepared again")
 
     monkeypatch.setattr(prepare, "_make", never)
-    # Nothing of the model or the training decides what becomes of the text.
+    # Settings of the model and the training do not change the prepared text.
     assert prepare.prepare(tiny_config(model={"n_layer": 2}, train={"seed": 7}), home) == first
     assert {path: path.stat().st_mtime_ns for path in first.rglob("*")} == before
 

@@ -1,4 +1,4 @@
-"""Text to ids and back, for every kind and for texts that nobody would think of."""
+"""Encoding and decoding by every kind of tokenizer, on arbitrary texts."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Learning rates against torch's own schedulers, and runs laid out in phases."""
+"""Learning rates against torch's schedulers, and plans of phases."""
 
 import itertools
 import math
@@ -59,7 +59,7 @@ def test_cyclic_is_torchs_triangular2_at_every_step(up: int, down: int, base: fl
         optimizer(base), base, top, step_size_up=up, step_size_down=down, mode="triangular2", cycle_momentum=False
     )
     phase = laid("cyclic", steps, base_lr=base, max_lr=top, steps_up=up, steps_down=down)
-    # torch finds its place in a cycle by 1 + i / period - cycle, which costs it some of the last digits.
+    # torch computes its position in a cycle by 1 + i / period - cycle, which costs it some of the last digits.
     assert ours(phase, steps) == pytest.approx(torchs(scheduler, steps), rel=1e-9, abs=1e-12 * top)
 
 

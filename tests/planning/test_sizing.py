@@ -1,4 +1,4 @@
-"""What a time is spent on: the rule against the runs that it came from, and where it has nothing to say."""
+"""The sizing rule against the runs that it was fitted to, and where it does not apply."""
 
 import argparse
 import json

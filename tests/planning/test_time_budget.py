@@ -1,4 +1,4 @@
-"""How many steps fit into a time: plain arithmetic on made-up seconds."""
+"""How many steps fit into a time budget."""
 
 from types import SimpleNamespace
 from typing import Any
