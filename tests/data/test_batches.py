@@ -30,7 +30,7 @@ Configured = Callable[..., RunConfig]
 
 
 def corpus_of(folder: Path, ids: np.ndarray, layout: Layout | None = None) -> Corpus:
-    """A corpus of given ids, all of them known to its tokenizer; one training segment unless `layout` says otherwise."""
+    """A corpus of given ids, all known to its tokenizer; one training segment unless `layout` says otherwise."""
     (folder / "data").mkdir(parents=True)
     ids.tofile(folder / "data" / "tokens.bin")
     layout = layout or Layout(str(ids.dtype), {"g": [Segment(0, len(ids), False, False)]}, [], 0, 0, {}, [])
@@ -336,7 +336,7 @@ def test_the_context_that_is_proposed_for_a_short_text_works(tmp_path: Path) -> 
             assert corpus.stream("g", proposed).tokens >= 4 * proposed
 
 
-def test_segments_shorter_than_their_walls_are_left_out(tmp_path: Path) -> None:
+def test_segments_shorter_than_their_gaps_are_left_out(tmp_path: Path) -> None:
     parts = [Segment(0, 100, False, True), Segment(100, 110, True, True), Segment(110, 200, True, False)]
     layout = Layout("uint32", {"g": parts}, [], 0, 0, {}, [])
     stream = corpus_of(tmp_path, np.arange(200, dtype=np.uint32), layout).stream("g", 8)
