@@ -27,12 +27,12 @@ from hypothesis import strategies as st
 
 from tests.cli.test_main import call, one_message
 from tests.test_hostile import contents, reforge
+from tests.texts import SPOOL
 from tinylm import events
 from tinylm.cli import console
 from tinylm.config import resolve
 from tinylm.config.schema import Budget, RunConfig, SampleConfig
 from tinylm.corpus.reading import read_paths
-from tinylm.corpus.spool import Spool
 from tinylm.data.batches import Batches, Corpus
 from tinylm.errors import TinyLMError
 from tinylm.hardware import measured
@@ -284,7 +284,7 @@ def remembered(place: Place) -> None:
 
 
 def read_text(place: Place) -> None:
-    read_paths([place.home / "text.txt"], "auto", Spool(in_memory=True))
+    read_paths([place.home / "text.txt"], "auto", SPOOL)
 
 
 def pasted(place: Place) -> None:

@@ -36,6 +36,11 @@ def printable(text: str) -> str:
     )
 
 
+def with_article(word: str) -> str:
+    """`a drum`, `an owl`."""
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
 def number(value: float | None, form: str) -> str:
     """`value` in the given format, or a dash where there is none."""
     return "–" if value is None else format(value, form)

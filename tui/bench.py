@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
 
-from tinylm.bench.rows import Row, tell
+from tinylm.bench.rows import Row, print_rows
 from tinylm.config import flags, resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
@@ -167,7 +167,7 @@ def _tell(speeds: list[tuple[float, float]], late: Lateness, as_json: bool) -> N
         Row("app.lateness_p99.9", round(late.p999, 2), "ms"),
         Row("app.lateness_worst", round(late.worst, 2), "ms"),
     ]  # fmt: skip
-    tell(rows, as_json=as_json)
+    print_rows(rows, as_json=as_json)
 
 
 def child(home: Path, plan: Path, told: Path) -> None:

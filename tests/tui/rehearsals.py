@@ -69,7 +69,7 @@ def fitted(config: RunConfig) -> MadeUp:
 
 def sweep(diverged_at: float | None = None, suggestion: float | None = 8e-3) -> list[LrTried | LrFound]:
     """A sweep whose loss falls by 3 nats around 4e-3, is lowest at 2.5e-2, and then rises."""
-    rates = [rate for rate in lr_range.swept() if diverged_at is None or rate <= diverged_at]
+    rates = [rate for rate in lr_range.sweep_rates() if diverged_at is None or rate <= diverged_at]
     losses = [
         round(7.6 - 3 / (1 + (4e-3 / rate) ** 1.5) + max(0.0, 2 * math.log10(rate / 2.5e-2)), 4) for rate in rates
     ]

@@ -46,9 +46,9 @@ def run(options: argparse.Namespace, home: Path) -> int:
     if options.doctor:
         return doctor(options, home)
     if options.bench is not None:
-        from tinylm import bench
+        from tinylm.bench import benchmarks
 
-        return bench.run(options, home)
+        return benchmarks.run(options, home)
     raise ConfigError("Nothing is asked for.", "Write tinylm-studio --train, or open the app with tinylm-studio alone.")
 
 

@@ -18,7 +18,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
 from tinylm.events import LrFound, LrTried
-from tinylm.planning.lr_range import STEPS, diverged, suggestion, swept
+from tinylm.planning.lr_range import STEPS, diverged, suggestion, sweep_rates
 from tinylm.preview import scratch
 from tinylm.preview.scratch import Cancelled
 from tinylm.training.weight_decay import weight_decays
@@ -64,7 +64,7 @@ def find(
         diverged_at: float | None = None
         mean = 0.0
         until = time.perf_counter() + limit
-        for step, rate in zip(count(1), swept(), strict=False):
+        for step, rate in zip(count(1), sweep_rates(), strict=False):
             check()
             ids, targets = batches.draw(step - 1)  # (batch_size * accumulation_steps, T)
             loss, grad_norm, *_ = stepper.take(step, rate, weight_decay, ids[:sequences], targets[:sequences]).tolist()

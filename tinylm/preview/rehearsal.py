@@ -25,7 +25,7 @@ from tinylm.hardware import memory
 from tinylm.hardware.device import autocast
 from tinylm.model import dropout
 from tinylm.planning import schedule
-from tinylm.planning.time_budget import TimeBudget, affordable, window_seconds
+from tinylm.planning.time_budget import TimeBudget, affordable, sequence_seconds
 from tinylm.preview import scratch
 from tinylm.preview.scratch import Cancelled
 from tinylm.training import weight_decay
@@ -108,7 +108,7 @@ def _rehearsed(
     step_seconds, loss = stage.time_steps(sequences, steps)
 
     held_out = len(HeldOut.cut(corpus.layout.held_out, block_size).starts)
-    eval_iters = affordable(train, window_seconds(train, step_seconds))
+    eval_iters = affordable(train, sequence_seconds(train, step_seconds))
     evaluated = (2 if train.average else 1) * min(eval_iters * train.batch_size, held_out)
     evaluating = resolve.with_values(config, train={"eval_iters": eval_iters})
     budget = TimeBudget.estimate(evaluating, step_seconds, evaluated, held_out)
@@ -201,7 +201,7 @@ class _Stage:
     def _batch(self, step: int, sequences: int) -> tuple[Tensor, Tensor]:
         """Ids and targets (sequences, T): the first of a step."""
         self._check()
-        return self._batches.stream.windows(self._batches.starts(step)[:sequences])
+        return self._batches.stream.sequences(self._batches.starts(step)[:sequences])
 
     def _pass(self, step: int, sequences: int) -> tuple[Tensor, list[Tensor]]:
         """Forward and backward: the mean loss and the gradients. Waits for the device."""

@@ -103,7 +103,7 @@ def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path
     seconds = min(first.token_seconds, autotune.timed(timed_pass, first.precision) / tokens)  # the first may be cold
     speedup, setup_seconds = expected_speedup(config.train, device, first)
     stream = batches.stream
-    text = sizing.Text(stream.tokens, stream.document())
+    text = sizing.TextStats(stream.tokens, stream.document_length())
     fit = sizing.fitted(config, vocab_size, text, seconds / speedup, setup_seconds)
     # Another size needs another thread count: the smallest models are fastest on one.
     same = all(getattr(fit.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))

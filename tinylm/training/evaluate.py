@@ -94,7 +94,7 @@ class Evaluator:
         self._session, config = session, session.config
         self._all = HeldOut.cut(session.corpus.layout.held_out, config.model.block_size)
         size = config.train.eval_iters * config.train.batch_size
-        self._sample = self._all.some(size, mix(config.train.seed, _HELD_OUT_SEQUENCES))
+        self._sample = self._all.subset(size, mix(config.train.seed, _HELD_OUT_SEQUENCES))
         self._last: tuple[int, dict[bool, Score]] | None = None
         """Step of the last evaluation, and its held-out scores: of the trained weights (False) and the EMA (True)."""
         self._sequence_seconds = 0.0

@@ -232,7 +232,7 @@ class Training:
     def _step(self, step: int) -> None:
         """Take one optimizer step, without waiting for the device."""
         stepper, plan = self.session.stepper, self.run_length.plan
-        number = plan.index(step)
+        number = plan.phase_index(step)
         phase = plan.phases[number]
         lr, decay = plan.lr(step) * self.state.lr_scale, self.session.weight_decays[number]
         ids, targets = self.session.batches[number].draw(step - phase.first)  # (batch_size * accumulation_steps, T)
@@ -274,7 +274,7 @@ class Training:
                 tokens_per_second=round(tokens_per_step / max(passed / steps, 1e-9), 1),
                 seconds=round(self.reported_at + i * (passed / steps), 4),
             )
-            if step == self.run_length.plan.phases[self.run_length.plan.index(step)].first:
+            if step == self.run_length.plan.phases[self.run_length.plan.phase_index(step)].first:
                 stability.new_phase(self.state)
             warning = stability.stepped(self.state, step, loss, finite, self.session.precision)
             if warning:
@@ -303,7 +303,7 @@ class Training:
     def _evaluate(self) -> Iterator[Event]:
         yield from self._report()
         start, state = self.clock.seconds(), self.state
-        stream = self.session.batches[self.run_length.plan.index(max(state.step, 1))].stream
+        stream = self.session.batches[self.run_length.plan.phase_index(max(state.step, 1))].stream
         result = self.evaluator.validate(stream)
         best, state.evaluated_step = stability.evaluated(state, result.train.loss, result.val), state.step
         state.averaged = result.averaged

@@ -196,7 +196,7 @@ def _backend_before_format_had_it(config: RunConfig) -> str:
 def _affordable_evaluations(config: RunConfig, backend: Backend, notes: list[str]) -> RunConfig:
     """The configuration with as many evaluation batches as the time budget can pay for."""
     step_seconds = backend.token_seconds * config.tokens_per_step
-    most = time_budget.affordable(config.train, time_budget.window_seconds(config.train, step_seconds))
+    most = time_budget.affordable(config.train, time_budget.sequence_seconds(config.train, step_seconds))
     if most >= config.train.eval_iters:
         return config
     notes.append(f"An evaluation looks at {most:,} batches: {config.train.eval_iters:,} would take too much time.")
