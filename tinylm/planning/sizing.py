@@ -111,8 +111,8 @@ class Fit:
         return (
             f"For {train.budget} on this machine: {model.n_layer} layers of {model.n_embd}, a context of "
             f"{model.block_size}, {self.config.tokens_per_step:,} tokens a step, a rate of "
-            f"{train.phases[0].max_lr:.2g}{dropout}; expected are {_round(self.tokens)} tokens, {self.epochs:.2g} passes "
-            "over the text."
+            f"{train.phases[0].max_lr:.2g}{dropout}; expected are {_round(self.tokens)} tokens, "
+            f"{self.epochs:.2g} passes over the text."
         )
 
 
