@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from textual import events
@@ -14,10 +14,7 @@ from textual.widget import Widget
 
 from tui.engine import TokenCandidate, WrittenToken
 from tui.screens.talk.transcript import visible
-from tui.terminal.glyphs import Glyphs
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import Glyphs, glyphs_of
 
 COLUMN = 24
 """Cells that a candidate needs at least, where they stand in columns."""
@@ -86,7 +83,7 @@ class Why(Widget, can_focus=True):
 
     @property
     def _glyphs(self) -> Glyphs:
-        return cast("StudioApp", self.app).glyphs
+        return glyphs_of(self)
 
     @property
     def _ascii(self) -> bool:
