@@ -31,7 +31,7 @@ from tui.screens.plan import fields
 from tui.studio import Studio
 from tui.terminal.fit_text import brief
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import counted, size_of
+from tui.terminal.numbers import counted, text_size
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
@@ -411,7 +411,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
             caution = f"{glyphs.warning} {known.cautions[0]}"
             return caution, caution.partition(":")[0] + "."
         assert known.profile is not None
-        return (f"{size_of(known.profile.bytes)}: enough to begin with. Enter goes on to the plan.",)
+        return (f"{text_size(known.profile.bytes)}: enough to begin with. Enter goes on to the plan.",)
 
     def _fault(self, known: Known) -> tuple[str, str]:
         """What cannot be used, and why, with names as short as on the list: the facts have them whole."""

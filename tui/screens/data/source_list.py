@@ -22,6 +22,7 @@ from tinylm.config.schema import STORIES
 from tinylm.words import printable
 from tui.screens.data.texts import Found, short_names
 from tui.terminal.glyphs import BRAILLE, Glyphs, glyphs_of
+from tui.terminal.numbers import list_size
 
 HEAVIEST = 9
 """How many times a text may be read in a pass; a tenth time would say that the others should go."""
@@ -131,14 +132,7 @@ class SourceList(OptionList, inherit_bindings=False):
 
 def weighed(found: Found | None) -> str:
     """The size of a text for people; "" where nobody has looked yet."""
-    if found is None:
-        return ""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if found.bytes >= size:
-            return (
-                f"{found.bytes / size:.1f} {unit}" if found.bytes < 100 * size else f"{found.bytes / size:.0f} {unit}"
-            )
-    return f"{found.bytes} B"
+    return "" if found is None else list_size(found.bytes)
 
 
 def ticked(sources: Iterable[Source], path: str, chosen: bool | None = None, added: bool = False) -> list[Source]:

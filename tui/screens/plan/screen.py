@@ -14,13 +14,13 @@ from textual.widgets import Static
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tinylm.words import printable
+from tinylm.words import duration_with_units, printable
 from tui.screens.base import StudioScreen
 from tui.screens.plan import edits, explain, fields, lr_finder
 from tui.screens.plan.form import ConfigForm
 from tui.screens.plan.jobs import Tryouts
 from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPage
-from tui.screens.plan.rehearsal import Doing, RehearsalPane, State, clock, steps_told, wrapped
+from tui.screens.plan.rehearsal import Doing, RehearsalPane, State, steps_told, wrapped
 from tui.studio import Studio
 from tui.terminal.fit_text import brief
 from tui.widgets.dialogs import Ask, AskText, Choice
@@ -257,7 +257,8 @@ first phase, and of all others that have the same one and the same texts, and tu
             return self._refusal(state.fault)
         if state.fresh and state.rehearsal and not self.tryouts.waiting:
             found = state.rehearsal
-            return (f"{signs.done} About {steps_told(found.steps)} in {clock(found.seconds)}. Enter trains.",)
+            takes = duration_with_units(found.seconds)
+            return (f"{signs.done} About {steps_told(found.steps)} in {takes}. Enter trains.",)
         if state.doing == "loading":
             wait = f"Loading torch{signs.ellipsis}"
             return f"{wait} The plan can be made meanwhile; Enter trains.", f"{wait} Enter trains when it is there."

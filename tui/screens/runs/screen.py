@@ -284,8 +284,8 @@ Everything that was trained in this home, also by `--train` in another terminal.
         if compared and not self.look.display:
             return "Their curves need more room: 80 x 24 at least."
         if compared:
-            traces = list(self.look.traces.values())
-            return compare.verdict(traces).sentence if len(traces) == len(compared) else "Reading their logs ..."
+            runs = list(self.look.overlaid.values())
+            return compare.verdict(runs).sentence if len(runs) == len(compared) else "Reading their logs ..."
         return self._about(self.entry) if self.entry else "No run fits the filter."
 
     def _about(self, entry: RunListing) -> str:

@@ -19,7 +19,7 @@ from tinylm.training.control import Control
 from tui.chart.chart import Chart
 from tui.live import status as sentences
 from tui.live.watch import ObservedRun
-from tui.screens.train import chart_data, numbers, outcome, samples
+from tui.screens.train import numbers, outcome, samples
 from tui.screens.train.event_log import RunLog
 from tui.screens.train.numbers import Meter, Numbers
 from tui.screens.train.outcome import Ending
@@ -194,7 +194,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         history, view = watch.history, self.view
         run = self._run(watch)
         self.charts.show(run, view, glyphs, at_once=at_once)
-        figures = numbers.figures(history, run.scale, view.hair, going=watch.running)
+        figures = numbers.figures(history, run.unit, view.hair, going=watch.running)
         usage = self._meter.read() if watch.own else None
         for widget in self.query(Numbers):
             widget.show(figures, usage, glyphs)
@@ -202,7 +202,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         if (pane := self.query_one("#numbers")).border_title != title:
             pane.border_title = title
         self.query_one(SampleStrip).show(history.samples, samples.at(history.samples, view.hair), glyphs)
-        at = None if view.hair is None else chart_data.x_of(history, "time", view.hair)
+        at = None if view.hair is None else history.position("time", view.hair)
         self.query_one(RunLog).show(history.log, at, glyphs)
 
     @property

@@ -121,7 +121,7 @@ def lines(pilot: Pilot[int]) -> list[str]:
 async def read(pilot: Pilot[int]) -> None:
     """Wait for the logs of what is shown."""
     look = pilot.app.screen.query_one(RunLook)
-    await until(pilot, lambda: {e.run.path for e in look._wanted()} <= look._traces.keys())
+    await until(pilot, lambda: {e.run.path for e in look._wanted()} <= look._logged.keys())
     await until(pilot, lambda: str(pilot.app.screen.query_one(Sentence).content) == sentence(pilot))
 
 

@@ -20,7 +20,7 @@ from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tui.app import StudioApp
 from tui.engine import TokenCandidate, WrittenToken
-from tui.screens.talk.candidates import Why, bar, percent
+from tui.screens.talk.candidates import Why
 from tui.screens.talk.checkpoint_picker import Pick
 from tui.screens.talk.prompt import Editor, Prompt
 from tui.screens.talk.sampling import FIELDS, Sampling, changed, notch, shown
@@ -793,16 +793,6 @@ def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None
 def test_blanks_are_visible() -> None:
     assert visible(" a\n\tb") == "␣a⏎⇥b"
     assert visible(" a\n\x1b", ascii_only=True) == "_a\\n\ufffd"
-
-
-def test_percent_and_bars() -> None:
-    from tui.terminal.glyphs import ASCII, BRAILLE
-
-    assert [percent(p) for p in (1.0, 0.46, 0.0996, 0.031, 0.0004)] == ["100%", "46%", "10%", "3.1%", "<.1%"]
-    assert bar(0.5, 4, BRAILLE) == "██  "
-    assert bar(0.3, 4, BRAILLE) == "█▎  "
-    assert bar(1.0, 3, ASCII) == "###"
-    assert bar(0.0, 3, ASCII) == "   "
 
 
 def test_versions_forget_the_oldest() -> None:
