@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.fake_time import FakeTime, install
 from tests.native import EITHER_WAY, decoding
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -78,6 +79,12 @@ def both_ways(
     """Texts are written by torch's operations, and by our own code."""
     code = decoding(request.param, tmp_path_factory)
     monkeypatch.setattr(decode, "code", lambda: code)
+
+
+@pytest.fixture
+def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    """The time of the trainings in this process: 10 ms a step, and what the test lets pass."""
+    return install(monkeypatch.setattr)
 
 
 @pytest.fixture

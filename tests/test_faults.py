@@ -45,6 +45,7 @@ import pytest
 
 from tests import programs
 from tests.cli.test_main import ENDLESS, TINY, Said, call, left_behind, one_message
+from tests.fake_time import STEP_SECONDS, FakeTime
 from tests.programs import Program, steps
 from tinylm import files
 from tinylm.config import resolve
@@ -57,7 +58,7 @@ from tinylm.inference import generate
 from tinylm.runs import checkpoint, listing, report
 from tinylm.runs import folder as runs
 from tinylm.runs.folder import Log, RunFolder
-from tinylm.training import clock, evaluate, session
+from tinylm.training import evaluate, session
 from tinylm.training.loop import resume, train
 from tui.terminal.preferences import Preferences
 
@@ -477,6 +478,7 @@ class Clock:
         patch.setattr(session, "datetime", Day)
 
 
+@pytest.mark.usefixtures("fake_time")
 @pytest.mark.parametrize("years", [-30, 30])
 def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: Patch) -> None:
     clock = Clock(monkeypatch)
@@ -490,7 +492,7 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
             clock.now = noon.replace(year=noon.year + years)
     ends = [event.seconds for event in told if isinstance(event, StepDone)]
     assert all(first <= second for first, second in pairwise(ends))
-    assert 0.5 < told[-1].seconds < 2
+    assert told[-1].seconds == pytest.approx(1, abs=0.05)
     clock.now = noon
     list(train(tiny_config(), home))
     assert [run.name for run in runs.list_runs(home)] == ["tiny-20261124-120000", "tiny-20261124-120000-2"]
@@ -558,25 +560,23 @@ def test_a_second_interrupt_leaves_at_once(home: Path, begun: Callable[..., Prog
     program = begun(home, prelude=programs.measure_for_ever)
     program.signal(signal.SIGINT)
     program.until((the_run(home).checkpoints / "latest").exists)
-    program.go_on(0.3)
-    assert "Press Ctrl-C again to leave at once" in program.said
+    program.until(lambda: "Press Ctrl-C again to leave at once" in program.said)
     program.signal(signal.SIGINT)
-    assert program.ended(3) == 130
+    assert program.ended() == 130
     check_resumable(the_run(home))
 
 
 def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callable[..., Program]) -> None:
-    program = begun(home, "--time", "2s", prelude=programs.notice_short_sleep)
-    program.signal(signal.SIGSTOP)
-    time.sleep(3)
+    program = begun(home, "--time", "5s", prelude=programs.suspend_at_step_200)
+    program.until(program.is_suspended)
     program.signal(signal.SIGCONT)
     assert program.ended() == 0
     state = the_run(home).state()
     assert state.finished is not None
-    assert 1.5 < state.finished.seconds < 2.5
-    assert state.finished.step > 50, "the plan has its two seconds"
+    assert state.finished.seconds == pytest.approx(5, abs=0.1)
+    assert state.finished.step == pytest.approx(5 / STEP_SECONDS, rel=0.05), "the plan has its five seconds"
     [warning] = [notice for notice in state.notices if isinstance(notice, Warned) and "outside" in notice.title]
-    assert "For 3 s the system gave this program no time." in warning.message
+    assert "For 3,600 s the system gave this program no time." in warning.message
     assert warning.message in program.said
     check_resumable(the_run(home))
 
@@ -587,22 +587,21 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
     ids=["evaluation", "sample", "save"],
 )
 def test_wherever_it_is_suspended_the_plan_keeps_its_time(
-    owner: object, name: str, home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: Patch
+    owner: object, name: str, home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: Patch, fake_time: FakeTime
 ) -> None:
-    """Half a second without any work, which must neither count nor pass for what an evaluation takes."""
+    """A minute without any work, which must neither count nor pass for what an evaluation takes."""
     real, calls = getattr(owner, name), count(1)
 
     def suspended(*arguments: Any, **more: Any) -> Any:
         if next(calls) == 2:
-            time.sleep(0.5)
+            fake_time.sleep(60)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(clock, "SLEEP_SECONDS", 0.3)
     monkeypatch.setattr(owner, name, suspended)
     phase = {"name": "train", "schedule": "constant", "share": 1.0}
     told = list(train(tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 10}), home, "one"))
     assert isinstance(told[-1], Finished)
-    assert 0.65 < told[-1].seconds < 1.2, "0.5 where it passed for an evaluation"
+    assert told[-1].seconds == pytest.approx(1, abs=0.05), "less where it passed for an evaluation"
     [warning] = [event for event in told if isinstance(event, Warned) and "outside" in event.title]
     assert "they do not count" in warning.hint.lower()
 
