@@ -20,8 +20,6 @@ from typing import Any
 from tests import fake_time
 from tests.waiting import PATIENCE
 from tinylm.cli import main
-from tinylm.events import StepDone
-from tinylm.runs.folder import RunFolder
 from tinylm.training.evaluate import Evaluator
 from tinylm.training.step import Stepper
 from tui.__main__ import studio
@@ -171,8 +169,3 @@ class Program:
         elif select.select(self._ends[:1], [], [], 0.02)[0]:
             with self.out.open("ab") as file:
                 file.write(os.read(self._ends[0], 1 << 16))
-
-
-def steps(run: RunFolder) -> list[int]:
-    """The steps that its log tells."""
-    return [event.step for event in run.events() if isinstance(event, StepDone)]

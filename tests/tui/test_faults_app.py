@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.programs import Program, obey_rights, steps
-from tests.test_faults import ODD, check_resumable, needs_rights, pasted, sealed, trained  # noqa: F401 (fixtures)
+from tests.faults import ODD, check_resumable, needs_rights, pasted
+from tests.programs import Program, obey_rights
+from tests.run_files import steps
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
 from tests.tui.test_app import drive, until
@@ -66,8 +67,8 @@ def test_a_terminal_that_is_closed_while_it_trains(
 
 
 @needs_rights
-def test_a_home_that_may_only_be_read_is_shown(sealed: Path, open_app: Callable[..., Program]) -> None:  # noqa: F811
-    app = open_app("--home", sealed, prelude=obey_rights)
+def test_a_home_that_may_only_be_read_is_shown(sealed_home: Path, open_app: Callable[..., Program]) -> None:
+    app = open_app("--home", sealed_home, prelude=obey_rights)
     app.until(lambda: "finished" in app.said)
     app.type(b"\x11")
     assert app.ended() == 0

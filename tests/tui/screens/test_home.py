@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
+from tests.waiting import PATIENCE
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
@@ -203,7 +204,7 @@ def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
 def test_home_loads_nothing_heavy() -> None:
     heavy = "{'torch', 'plotext', 'numpy', 'tui.chart.chart'}"
     code = f"import sys, tui.screens.home; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.strip() == "[]"
 
 
