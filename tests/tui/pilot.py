@@ -24,13 +24,14 @@ def drive(
 ) -> AnyApp:
     """Run the app without a terminal and let `act` use its pilot.
 
-    `ready` waits until the screen is as `act` expects it, and gives what `act` is handed besides the pilot.
+    `ready` waits until the screen is as `act` expects it; what it gives, `act` is handed besides the pilot.
     """
 
     async def go() -> None:
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
-            await (act(pilot, await ready(pilot)) if ready else act(pilot))
+            given = await ready(pilot) if ready else None
+            await (act(pilot) if given is None else act(pilot, given))
 
     asyncio.run(go())
     return app
