@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,11 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.tui import scripts
+from tests.tui.pilot import drive as drive_app
+from tests.tui.pilot import text as pilot_text
+from tests.tui.pilot import until
 from tests.tui.scripts import ScriptedEngine
+from tests.waiting import PATIENCE
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
@@ -34,29 +38,17 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(41e9))
 
 
-def drive(app: StudioApp, work: Callable[[Pilot[int]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
-    async def main() -> None:
-        async with app.run_test(size=size) as pilot:
-            await until(
-                pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen.focused is not None
-            )
-            await pilot.pause()
-            await work(pilot)
-
-    asyncio.run(main())
+async def opened(pilot: Pilot[int]) -> None:
+    """Wait for Home."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen.focused is not None)
+    await pilot.pause()
 
 
-async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        await pilot.pause()
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"it did not come to {condition}")
+drive = partial(drive_app, ready=opened)
 
 
 def text(pilot: Pilot[int], selector: str) -> str:
-    return str(pilot.app.screen.query_one(selector, Static).content)
+    return pilot_text(pilot.app.screen.query_one(selector, Static))
 
 
 def app_of(pilot: Pilot[int]) -> StudioApp:
@@ -203,7 +195,7 @@ def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
 def test_home_loads_nothing_heavy() -> None:
     heavy = "{'torch', 'plotext', 'numpy', 'tui.chart.chart'}"
     code = f"import sys, tui.screens.home; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from tests.tui.pilot import drive as drive_app
 from tests.tui.rehearsals import RehearsingEngine
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -26,14 +26,11 @@ def drive(home: Path, script: Script, size: tuple[int, int] = (80, 24), preset: 
     """Run the app on Plan with a script of keys; the app that is left."""
     app = StudioApp(Studio(home, resolve.validate(resolve.read_preset(preset, home)), RehearsingEngine()), "plan")
 
-    async def run() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            assert isinstance(app.screen, PlanScreen)
-            await script(pilot, app.screen.form)
+    async def form_of(pilot: Pilot[int]) -> ConfigForm:
+        assert isinstance(pilot.app.screen, PlanScreen)
+        return pilot.app.screen.form
 
-    asyncio.run(run())
-    return app
+    return drive_app(app, script, size, ready=form_of)
 
 
 def lines(form: ConfigForm) -> list[str]:

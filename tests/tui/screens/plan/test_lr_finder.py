@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.rehearsals import RehearsingEngine, fitted, sweep
-from tests.tui.screens.plan.test_screen import TOO_SHORT, drive, make, numbers, refuse, until
+from tests.tui.screens.plan.plan_pilot import TOO_SHORT, drive, make, numbers, refuse, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.events import LrFound
