@@ -142,8 +142,7 @@ def _session(
     if choice.note:
         notes.append(choice.note)
     precision = choice.precision
-    step_tokens = train.batch_size * train.accumulation_steps * config.model.block_size
-    step_seconds = autotune.timed(measured.rehearse, precision) * step_tokens / measured.tokens
+    step_seconds = autotune.timed(measured.rehearse, precision) * config.tokens_per_step / measured.tokens
     if not found:
         most = time_budget.affordable(train, time_budget.window_seconds(train, step_seconds))
         if most < train.eval_iters:
