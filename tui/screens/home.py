@@ -22,7 +22,7 @@ from tinylm.errors import TinyLMError
 from tinylm.runs import folder
 from tinylm.words import printable
 from tui.screens.base import StudioScreen
-from tui.screens.data import texts as reading
+from tui.screens.data.texts import expected_vocabulary, weight_split
 from tui.studio import Studio
 from tui.terminal.glyphs import ASCII, Glyphs
 
@@ -68,10 +68,10 @@ def texts(config: RunConfig) -> str:
 
 def offer(config: RunConfig) -> str:
     """What Enter does: the texts, the size of the model, the time."""
-    vocabulary = reading.expected_vocabulary(config, None)
+    vocabulary = expected_vocabulary(config)
     parts = [texts(config)]
     if vocabulary is not None:
-        weights = reading.price(config.model, vocabulary).total
+        weights = weight_split(config.model, vocabulary).total
         parts.append(f"{weights / 1e6:.1f} M weights" if weights >= 1e5 else f"{weights:,} weights")
     return ", ".join([*parts, length(config)])
 

@@ -128,7 +128,7 @@ def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Pat
 
 def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        told = form.query_one(".form-told", Static)
+        told = form.query_one(".form-message", Static)
         await pilot.press("down", "down", "down", "space", "2", "0", "0")
         await pilot.pause()
         assert told.display
@@ -160,7 +160,7 @@ def test_what_fits_only_together_says_so_and_enter_takes_both(home: Path) -> Non
 @pytest.mark.parametrize("key", ["enter", "down"])
 def test_what_was_set_together_stands_beside_the_field_until_one_goes_on(home: Path, key: str) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        box = form.query_one(".form-told", Static)
+        box = form.query_one(".form-message", Static)
         form.jump("model.n_head")
         await pilot.press("space", "5", key)
         await pilot.pause()
@@ -248,7 +248,7 @@ def test_going_elsewhere_takes_what_fits_and_leaves_what_does_not(home: Path) ->
 @pytest.mark.parametrize("key", ["enter", "down"])
 def test_who_chooses_layers_chooses_all_and_the_presets_number_brings_fit_back(home: Path, key: str) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        box = form.query_one(".form-told", Static)
+        box = form.query_one(".form-message", Static)
         await pilot.press("down", "down", "down", "space", "9", key)
         await pilot.pause()
         assert str(box.content) == "Set with it: Fit off (was on)."
