@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
-from tui.screens.home import HomeScreen, Lengths, Way, length, offer, texts
+from tui.screens.home import ActionRow, BudgetChoice, HomeScreen, length, offer, texts
 
 MakeApp = Callable[..., StudioApp]
 QUICK = resolve.with_values(RunConfig(), model={"n_layer": 3}, train={"budget": "2m"})
@@ -117,7 +117,7 @@ def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
 def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         line = text(pilot, "Lengths")
-        await pilot.click(Lengths, offset=(line.index("15 min") + 2, 0))
+        await pilot.click(BudgetChoice, offset=(line.index("15 min") + 2, 0))
         assert app_of(pilot).studio.plan.train.budget == "15m"
 
     drive(make_app(config=QUICK), work)
@@ -152,7 +152,7 @@ def test_arrows_mark_a_way_and_enter_takes_it(make_app: MakeApp) -> None:
 
     async def work(pilot: Pilot[int]) -> None:
         await pilot.press("down", "down", "down", "up")
-        marked = [way.id for way in pilot.app.screen.query(Way) if str(way.content).startswith("▸")]
+        marked = [way.id for way in pilot.app.screen.query(ActionRow) if str(way.content).startswith("▸")]
         assert marked == ["home-plan"]
         await pilot.press("enter")
         assert app_of(pilot).current_mode == "plan"
@@ -225,7 +225,7 @@ def test_what_enter_does_in_words() -> None:
 
 def test_everything_is_there_in_a_small_window(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
-        for way in pilot.app.screen.query(Way):
+        for way in pilot.app.screen.query(ActionRow):
             assert way.region.height == 1
             assert pilot.app.screen.region.contains_region(way.region)
 

@@ -305,7 +305,7 @@ def test_by_hand_is_what_changes_a_number_of_fit_while_it_is_on(home: Path) -> N
     assert edits.fit_off_if_changed(quick, layers) == put(layers, train__fit=False)
     assert edits.fit_off_if_changed(quick, adamw) == adamw
     off = put(quick, train__fit=False)
-    assert edits.fit_off_if_changed(off, layers) == layers, "who debouncer it on wants it on"
+    assert edits.fit_off_if_changed(off, layers) == layers, "who turns it on wants it on"
 
 
 def test_the_numbers_that_fit_chose_are_taken_and_nothing_else(home: Path) -> None:
@@ -524,7 +524,7 @@ def test_every_why_is_about_a_setting_that_there_is() -> None:
     assert set(explain.WHY) <= set(resolve.settings())
 
 
-# ---- debouncer --------------------------------------------------------------------------------------------------------
+# ---- debouncing -----------------------------------------------------------------------------------------------------
 
 
 def test_work_begins_when_changes_have_come_to_rest() -> None:

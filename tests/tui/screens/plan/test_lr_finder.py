@@ -1,4 +1,4 @@
-"""The learning-rate finder on Plan: its valley as picture and words, what taking it over changes, how it stops."""
+"""The learning-rate finder on Plan: its sweep as picture and words, what taking it over changes, how it stops."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def shown(screen: PlanScreen) -> RehearsalPane:
     return screen.query_one(RehearsalPane)
 
 
-def test_f_shows_the_valley_and_f_again_takes_its_rate(home: Path) -> None:
+def test_f_shows_the_sweep_and_f_again_takes_its_rate(home: Path) -> None:
     engine = RehearsingEngine()
     app = make(home, engine)
 
@@ -203,7 +203,7 @@ def test_where_nothing_was_rehearsed_the_plans_own_numbers_stay(home: Path) -> N
     drive(app, script)
 
 
-def test_the_valley_grows_and_esc_stops_it(home: Path) -> None:
+def test_the_sweep_grows_and_esc_stops_it(home: Path) -> None:
     engine = RehearsingEngine()
     engine.hold_at = 30
     app = make(home, engine)
@@ -226,7 +226,7 @@ def test_the_valley_grows_and_esc_stops_it(home: Path) -> None:
     drive(app, script)
 
 
-def test_esc_puts_a_whole_valley_away(home: Path) -> None:
+def test_esc_puts_a_whole_sweep_away(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
@@ -333,5 +333,5 @@ def _found(config: str = "quick") -> Callable[[Pilot[Any]], Awaitable[None]]:
 
 
 @pytest.mark.parametrize(("size", "preset"), [((80, 24), "quick"), ((160, 45), "seed"), ((60, 18), "quick")])
-def test_how_a_valley_looks(snap_compare: Any, home: Path, size: tuple[int, int], preset: str) -> None:
+def test_how_a_sweep_looks(snap_compare: Any, home: Path, size: tuple[int, int], preset: str) -> None:
     assert snap_compare(make(home, preset=preset), terminal_size=size, run_before=_found())
