@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from tests.cli.test_main import call
+from tests.command_line import call
 from tinylm.bench import benchmarks, generate
 from tinylm.config.schema import ModelConfig
 from tinylm.model import size

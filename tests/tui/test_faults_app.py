@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.programs import Program, obey_rights, steps
-from tests.test_faults import ODD, check_resumable, needs_rights, pasted, sealed, trained  # noqa: F401 (fixtures)
+from tests.faults import ODD, check_resumable, needs_rights, pasted
+from tests.programs import Program, obey_rights
+from tests.run_files import steps
 from tests.tui import scripts
+from tests.tui.pilot import drive, until
 from tests.tui.scripts import ScriptedEngine
-from tests.tui.test_app import drive, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
 from tinylm.runs import folder, organise
 from tinylm.runs.notes import Notes
 from tui.app import StudioApp
-from tui.engine import Engine
 from tui.screens.runs.screen import RunsScreen
+from tui.studio import Studio
 from tui.terminal.preferences import Preferences
 
 
@@ -66,8 +67,8 @@ def test_a_terminal_that_is_closed_while_it_trains(
 
 
 @needs_rights
-def test_a_home_that_may_only_be_read_is_shown(sealed: Path, open_app: Callable[..., Program]) -> None:  # noqa: F811
-    app = open_app("--home", sealed, prelude=obey_rights)
+def test_a_home_that_may_only_be_read_is_shown(sealed_home: Path, open_app: Callable[..., Program]) -> None:
+    app = open_app("--home", sealed_home, prelude=obey_rights)
     app.until(lambda: "finished" in app.said)
     app.type(b"\x11")
     assert app.ended() == 0
@@ -79,12 +80,12 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
     old = scripts.write_run(home, "old", [*scripts.training(40), scripts.finished(40)])
 
     async def go() -> None:
-        apps = [StudioApp(home, endless, "runs", Engine()) for _ in range(2)]
+        apps = [StudioApp(Studio(home, endless), "runs") for _ in range(2)]
         async with apps[0].run_test(size=(160, 45)) as one, apps[1].run_test(size=(160, 45)) as two:
             for app, pilot in zip(apps, (one, two), strict=True):
-                app.start_training()
-                await until(pilot, lambda app=app: app.training and len(app.training.history.step), 30)
-            theirs, ours = (app.training.run for app in apps if app.training)
+                app.studio.start_training()
+                await until(pilot, lambda app=app: app.studio.training and len(app.studio.training.history.step))
+            theirs, ours = (app.studio.training.run for app in apps if app.studio.training)
             assert theirs is not None
             assert ours is not None
             apps[1].action_go("runs")
@@ -98,8 +99,7 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
             await until(two, lambda: screen.entry and screen.entry.run == theirs)
             for key, told in (("r", "is being trained already"), ("delete", "is being trained. Stop it first.")):
                 await two.press(key)
-                await two.pause(0.1)
-                assert told in screen.sentence()
+                await until(two, lambda told=told: told in screen.sentence())
             with pytest.raises(RunError, match="another process"):  # where the list was made before they began
                 organise.trash(home, theirs)
             organise.set_note(home, theirs, "hers")
@@ -108,15 +108,15 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
             assert Notes(home).runs == {theirs.name: {"note": "hers"}, "old": {"note": "his"}}
 
             apps[1].leave(0)
-            await until(two, lambda: apps[1].farewell, 20)
-            apps[1].training = None
-            apps[1].resume_training(theirs)
-            await until(two, lambda: apps[1].training and apps[1].training.status == "failed")
-            assert "another process" in str(apps[1].training and apps[1].training.error)
+            await until(two, lambda: apps[1].farewell)
+            apps[1].studio.training = None
+            apps[1].studio.resume_training(theirs)
+            await until(two, lambda: apps[1].studio.training and apps[1].studio.training.status == "failed")
+            assert "another process" in str(apps[1].studio.training and apps[1].studio.training.error)
             before = len(steps(theirs))
             await until(one, lambda: len(steps(theirs)) > before)
             apps[0].leave(0)
-            await until(one, lambda: apps[0].farewell, 20)
+            await until(one, lambda: apps[0].farewell)
 
     asyncio.run(go())
     assert Preferences.load(home) == Preferences()  # whole, and nobody changed a thing
@@ -127,11 +127,11 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
 
 
 def test_what_the_app_says_at_the_end_can_be_pasted(tmp_path: Path) -> None:
-    app = StudioApp(tmp_path / ODD, RunConfig(), None, ScriptedEngine(endless=True))
+    app = StudioApp(Studio(tmp_path / ODD, RunConfig(), ScriptedEngine(endless=True)))
 
     async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: app.shown and app.shown.history.step)
+        app.studio.start_training()
+        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
         app.leave(0)
         await until(pilot, lambda: app.farewell)
 

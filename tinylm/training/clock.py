@@ -11,12 +11,12 @@ class Clock:
     """Seconds since the start of a run, without those in which it was paused or suspended (Ctrl-Z)."""
 
     def __init__(self, began: float, seconds: float = 0.0) -> None:
-        """A clock that showed `seconds` when `time.perf_counter()` was `began`."""
+        """A clock that showed `seconds` when `now()` was `began`."""
         self.suspensions: list[float] = []
         """Seconds of each suspension that was left out; the reader reports and clears them."""
         self._zero = began - seconds
         self._stopped_at: float | None = None
-        self._cpu, self._read_at = cpu_seconds(), time.perf_counter()
+        self._cpu, self._read_at = cpu_seconds(), now()
 
     def seconds(self) -> float:
         """The seconds now; a suspension since the last call is left out.
@@ -25,15 +25,15 @@ class Clock:
         reading belongs to the next call.
         """
         cpu = cpu_seconds()
-        now = time.perf_counter()
-        passed, busy = now - self._read_at, cpu - self._cpu
-        self._cpu, self._read_at = cpu, now
+        reading = now()
+        passed, busy = reading - self._read_at, cpu - self._cpu
+        self._cpu, self._read_at = cpu, reading
         if self._stopped_at is not None:
             return self._stopped_at - self._zero
         if passed >= SUSPENDED_SECONDS and busy <= SUSPENDED_CPU_SHARE * passed:
             self._zero += passed - busy
             self.suspensions.append(passed)
-        return now - self._zero
+        return reading - self._zero
 
     def stop(self) -> None:
         """Stop until `go_on`."""
@@ -42,9 +42,14 @@ class Clock:
     def go_on(self) -> None:
         """Run again after `stop`; does nothing on a running clock."""
         if self._stopped_at is not None:
-            self._cpu, self._read_at = cpu_seconds(), time.perf_counter()
+            self._cpu, self._read_at = cpu_seconds(), now()
             self._zero += self._read_at - self._stopped_at
             self._stopped_at = None
+
+
+def now() -> float:
+    """Seconds of wall time since some fixed moment."""
+    return time.perf_counter()
 
 
 def cpu_seconds() -> float:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from pathlib import Path
 
 import torch
@@ -29,7 +28,7 @@ from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import Checkpoint
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
-from tinylm.training import device_check, memory_check, weight_decay
+from tinylm.training import clock, device_check, memory_check, weight_decay
 from tinylm.training.backend import Backend
 from tinylm.training.build import batches_of, initial_model, initial_state
 from tinylm.training.calibrate import calibrate, fit_size
@@ -42,7 +41,7 @@ from tinylm.training.step import Stepper, micro_batch_size
 
 def start(config: RunConfig, home: Path, name: str | None) -> Session:
     """Set up a new run; TinyLMError where something has to be mended first, and then no folder is left."""
-    began = time.perf_counter()
+    began = clock.now()
     choose_device(config.train.device)
     try:
         run = folder.create(home, name if name is not None else folder.fresh_name(home, config.data.sources))
@@ -66,7 +65,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
 
     `config` comes from `config.resolve.resumed`.
     """
-    began = time.perf_counter()
+    began = clock.now()
     try:
         lock = run.lock()
     except OSError as error:

@@ -12,15 +12,18 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from tests.tui.pilot import drive
+from tests.tui.pilot import until as pilot_until
 from tests.tui.scripts import finished, training, write_run
-from tests.tui.talk_script import PacedEngine, until
+from tests.tui.talk_script import PacedEngine
+from tests.waiting import until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tui.app import StudioApp
 from tui.engine import TokenCandidate, WrittenToken
-from tui.screens.talk.candidates import Why, bar, percent
+from tui.screens.talk.candidates import Why
 from tui.screens.talk.checkpoint_picker import Pick
 from tui.screens.talk.prompt import Editor, Prompt
 from tui.screens.talk.sampling import FIELDS, Sampling, changed, notch, shown
@@ -29,34 +32,31 @@ from tui.screens.talk.transcript import Transcript, Versions, visible
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 from tui.widgets.top_bar import Sentence
 
-Drive = Callable[[Pilot[int], TalkScreen], Awaitable[None]]
+Act = Callable[[Pilot[int], TalkScreen], Awaitable[None]]
 
 CONFIG = resolve.with_values(RunConfig(), sample={"max_new_tokens": 8})
 
 
 @pytest.fixture
 def talk(home: Path, make_app: Callable[..., StudioApp]) -> Callable[..., None]:
-    """Drive the screen over a home with two runs: `talk(drive)`."""
+    """Drive the screen over a home with two runs: `talk(act)`."""
 
-    def run(
-        drive: Drive, engine: PacedEngine | None = None, size: tuple[int, int] = (80, 24), empty: bool = False
-    ) -> None:
+    def run(act: Act, engine: PacedEngine | None = None, size: tuple[int, int] = (80, 24), empty: bool = False) -> None:
         if not empty:
             write_run(home, "moby-15min", [*training(300), finished()])
             write_run(home, "stories-test", training(200))
         app = make_app(engine=engine or PacedEngine(), mode="talk", config=CONFIG)
 
-        async def session() -> None:
-            async with app.run_test(size=size) as pilot:
-                await settle(pilot)
-                screen = app.screen
-                assert isinstance(screen, TalkScreen)
-                await drive(pilot, screen)
-                screen.talker.stop()
-                if isinstance(app.engine, PacedEngine):
-                    app.engine.let(10_000)
+        async def session(pilot: Pilot[int]) -> None:
+            await settle(pilot)
+            screen = app.screen
+            assert isinstance(screen, TalkScreen)
+            await act(pilot, screen)
+            screen.talker.stop()
+            if isinstance(app.studio.engine, PacedEngine):
+                app.studio.engine.let(10_000)
 
-        asyncio.run(session())
+        drive(app, session, size)
 
     return run
 
@@ -105,7 +105,7 @@ async def ask(pilot: Pilot[int], screen: TalkScreen, words: str = "A fox") -> No
 def test_text_streams_in_token_by_token(talk: Callable[..., None]) -> None:
     engine = PacedEngine(free=False)
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await pilot.press(*typed("A fox 1"), "enter")
         seen = []
         for count in (1, 2, 3):
@@ -123,11 +123,11 @@ def test_text_streams_in_token_by_token(talk: Callable[..., None]) -> None:
         assert screen.pane.shown.state == "stopped"
         assert text(screen).startswith(seen[2])
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_digits_and_letters_typed_in_the_prompt_stay_there(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await pilot.press(*typed("4 k1"), "?", "G", "h")
         assert screen.query_one(Prompt).value == "4 k1?Gh"
         assert pilot.app.screen is screen
@@ -135,26 +135,26 @@ def test_digits_and_letters_typed_in_the_prompt_stay_there(talk: Callable[..., N
         await pilot.pause()
         assert pilot.app.screen is not screen  # there, digits choose the screen
 
-    talk(drive)
+    talk(act)
 
 
 def test_an_empty_prompt_begins_a_new_text(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await pilot.press("enter")
         await written(pilot, screen)
         assert engine.asked[-1][1] == []
         assert len(screen.pane.shown.tokens) == 8
         assert "8 tokens, as asked" in screen.sentence()
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_redo_takes_the_next_seed_and_versions_stay(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         first = text(screen)
         await pilot.press("escape", "r")
@@ -172,13 +172,13 @@ def test_redo_takes_the_next_seed_and_versions_stay(talk: Callable[..., None]) -
         await settle(pilot)
         assert "version 2 of 3" in str(screen.pane.border_title)
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_the_same_prompt_again_gives_another_text(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         await pilot.press("enter")
         await written(pilot, screen)
@@ -189,11 +189,11 @@ def test_the_same_prompt_again_gives_another_text(talk: Callable[..., None]) -> 
         await written(pilot, screen)
         assert "version 3 of 3" in str(screen.pane.border_title)  # the versions of a prompt are found again
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_history_of_prompts(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         prompt = screen.query_one(Prompt)
         await ask(pilot, screen, "one")
         await ask(pilot, screen, "two")
@@ -204,13 +204,13 @@ def test_history_of_prompts(talk: Callable[..., None]) -> None:
         await pilot.press("up", "down", "down")
         assert prompt.value == "thr"
 
-    talk(drive)
+    talk(act)
 
 
 def test_writing_on_at_the_end(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         first = text(screen)
         await pilot.press("escape", "enter")
@@ -219,11 +219,11 @@ def test_writing_on_at_the_end(talk: Callable[..., None]) -> None:
         assert text(screen).startswith(first)
         assert len(engine.asked[-1][1]) == len("A fox") + 8
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_latest_follows_the_training(talk: Callable[..., None], home: Path) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert "stories-test · latest, step 180" in str(screen.pane.border_title)
         run = folder.open_run(home, "stories-test")
@@ -237,18 +237,18 @@ def test_latest_follows_the_training(talk: Callable[..., None], home: Path) -> N
         assert screen.pane.shown.step == 240
         assert screen.pane.shown.sampling.seed == 0  # another model: the same seed is no repetition
 
-    talk(drive)
+    talk(act)
 
 
 def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
     engine.told = training(40)
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
-        app = screen.studio
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        app = screen.app
         assert "no run yet" in screen.sentence()
-        app.start_training()
-        await asyncio.to_thread(until, lambda: app.training.run)
+        app.studio.start_training()
+        await asyncio.to_thread(until, lambda: app.studio.training.run)
         app.action_go("talk")
         await settle(pilot)
         assert "saved nothing yet" in screen.sentence()
@@ -257,19 +257,21 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
         assert screen.pane.shown.state == "waiting"
         await settle(pilot)
         assert "Waiting for the first checkpoint" in screen.sentence()
-        await asyncio.to_thread(until, lambda: app.training.history.checkpoints)  # saved for it, before it was due
-        run = app.training.run
+        await asyncio.to_thread(
+            until, lambda: app.studio.training.history.checkpoints
+        )  # saved for it, before it was due
+        run = app.studio.training.run
         (run.checkpoints / "step-00000040").mkdir(parents=True)
         await written(pilot, screen)
         assert screen.pane.shown.step == 40
         assert text(screen).startswith("hi")
         engine.controls[0].stop.set()
 
-    talk(drive, engine, empty=True)
+    talk(act, engine, empty=True)
 
 
 def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Callable[..., None], home: Path) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert "by " not in str(screen.pane.border_subtitle)
         screen.sources.pick("A", CheckpointRef(folder.open_run(home, "moby-15min")))
@@ -277,11 +279,11 @@ def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Calla
         assert "moby-15min" in str(screen.pane.border_title)
         assert "by stories-test" in str(screen.pane.border_subtitle)
 
-    talk(drive)
+    talk(act)
 
 
 def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Callable[..., None], home: Path) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         run = folder.open_run(home, "stories-test")
         (run.checkpoints / "best").write_text("step-00000060\n")
         screen.sources.pick("A", CheckpointRef(run, "60"))  # the best and the oldest in one
@@ -289,11 +291,11 @@ def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Cal
         screen.sources.pick("A", CheckpointRef(run, "120"))
         assert screen.sources.other == CheckpointRef(run, "best")
 
-    talk(drive)
+    talk(act)
 
 
 def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], home: Path) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         run = folder.open_run(home, "stories-test")
         screen.sources.pick("B", CheckpointRef(run, "60"))
@@ -303,7 +305,7 @@ def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], 
         assert "is not what was saved. Use another one." in text(screen, "B")
         assert "is not what was saved" not in text(screen, "A")
 
-    talk(drive, PacedEngine(broken=60))
+    talk(act, PacedEngine(broken=60))
 
 
 # ---- why this token ------------------------------------------------------------------------------------------------
@@ -312,7 +314,7 @@ def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], 
 def test_walking_shows_the_candidates_and_a_digit_branches(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         first = screen.pane.shown
         await pilot.press("escape", "home", "right", "right", "left")
@@ -330,11 +332,11 @@ def test_walking_shows_the_candidates_and_a_digit_branches(talk: Callable[..., N
         assert "version 2 of 2" in str(screen.pane.border_title)
         assert pilot.app.screen is screen  # a digit here means a candidate, no screen
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_enter_in_the_candidates_takes_the_marked_one(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         first = screen.pane.shown
         await pilot.press("escape", "home", "tab", "enter")
@@ -344,11 +346,11 @@ def test_enter_in_the_candidates_takes_the_marked_one(talk: Callable[..., None])
         await written(pilot, screen)
         assert screen.pane.shown.tokens[0].token == first.tokens[0].candidates[1].token
 
-    talk(drive)
+    talk(act)
 
 
 def test_mouse_walks_and_branches(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         first = screen.pane.shown
         start = len("A fox") + len(first.tokens[0].text) + 1
@@ -359,11 +361,11 @@ def test_mouse_walks_and_branches(talk: Callable[..., None]) -> None:
         await written(pilot, screen)
         assert screen.pane.shown.tokens[1].token == first.tokens[1].candidates[1].token
 
-    talk(drive)
+    talk(act)
 
 
 def test_links_under_the_prompt_work_by_mouse(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         entry = screen.query_one("#entry")
         row = "".join(segment.text for segment in screen._compositor.render_strips()[entry.region.bottom - 1])
@@ -372,11 +374,11 @@ def test_links_under_the_prompt_work_by_mouse(talk: Callable[..., None]) -> None
         assert screen.pane.versions.place == (2, 2)
         assert screen.pane.shown.sampling.seed == 1
 
-    talk(drive)
+    talk(act)
 
 
 def test_the_taken_token_is_shown_also_where_it_was_unlikely(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         token = screen.pane.shown.tokens[0]
         rare = TokenCandidate(77, " unheard", 0.0001, 0.0001)
@@ -388,7 +390,7 @@ def test_the_taken_token_is_shown_also_where_it_was_unlikely(talk: Callable[...,
         assert why.candidates[-1] is rare
         assert "9 ▸ ␣unheard" in str(why.render())
 
-    talk(drive)
+    talk(act)
 
 
 # ---- comparing -----------------------------------------------------------------------------------------------------
@@ -397,7 +399,7 @@ def test_the_taken_token_is_shown_also_where_it_was_unlikely(talk: Callable[...,
 def test_compare_writes_the_same_with_the_same_seed(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         await pilot.press("escape", "equals_sign")
         await settle(pilot)
@@ -417,11 +419,11 @@ def test_compare_writes_the_same_with_the_same_seed(talk: Callable[..., None]) -
         await settle(pilot)
         assert not screen.panes.comparing
 
-    talk(drive, engine, size=(120, 40))
+    talk(act, engine, size=(120, 40))
 
 
 def test_two_panes_at_80_columns_follow_their_ends(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.query_one(Sampling).set(changed(screen.sampling, "max_new_tokens", 200))
         await ask(pilot, screen)
         await pilot.press("escape", "equals_sign")
@@ -433,7 +435,7 @@ def test_two_panes_at_80_columns_follow_their_ends(talk: Callable[..., None]) ->
             await asyncio.to_thread(until, lambda pane=pane: pane.is_vertical_scroll_end)
             assert len(str(pane.border_subtitle)) < pane.size.width
 
-    talk(drive)
+    talk(act)
 
 
 # ---- editing, copying, settings ------------------------------------------------------------------------------------
@@ -442,7 +444,7 @@ def test_two_panes_at_80_columns_follow_their_ends(talk: Callable[..., None]) ->
 def test_edit_and_go_on(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         whole = screen.pane.shown.text
         await pilot.press("ctrl+e")
@@ -456,33 +458,33 @@ def test_edit_and_go_on(talk: Callable[..., None]) -> None:
         await pilot.press("ctrl+e", "z", "escape")
         assert screen.pane.versions.place == (2, 2)  # left as it was
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_several_lines_pasted_into_the_prompt_open_the_editor(talk: Callable[..., None]) -> None:
     from textual.events import Paste
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await pilot.press(*typed("He said:"))
         screen.query_one(Prompt).post_message(Paste("one\ntwo"))
         await pilot.pause()
         assert screen.query_one(Editor).text == "He said:one\ntwo"
 
-    talk(drive)
+    talk(act)
 
 
 def test_copy(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         await pilot.press("escape", "y")
         assert pilot.app.clipboard == screen.pane.shown.text
         assert "Copied" in screen.sentence()
 
-    talk(drive)
+    talk(act)
 
 
 def test_text_can_be_selected_with_the_mouse(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         pane = screen.panes.a
         await pilot.mouse_down(pane, offset=(2, 1))
@@ -493,13 +495,13 @@ def test_text_can_be_selected_with_the_mouse(talk: Callable[..., None]) -> None:
         assert selected is not None
         assert selected.startswith("A fox"[:4])
 
-    talk(drive)
+    talk(act)
 
 
 def test_settings_change_the_next_request(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await pilot.press("escape", "s", "right")
         sampling = screen.query_one(Sampling)
         assert sampling.sampling.temperature == 0.9
@@ -515,7 +517,7 @@ def test_settings_change_the_next_request(talk: Callable[..., None]) -> None:
         assert (asked.temperature, asked.top_k, asked.top_p) == (0.9, 40, 1.0)
         assert pilot.app.screen is screen
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_settings_are_live_also_while_a_text_is_being_written(
@@ -523,7 +525,7 @@ def test_settings_are_live_also_while_a_text_is_being_written(
 ) -> None:
     engine = PacedEngine(free=False)
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         tune = screen.talker.tune
         await pilot.press(*typed("ab"), "enter")
         engine.let(2)
@@ -551,7 +553,7 @@ def test_settings_are_live_also_while_a_text_is_being_written(
         await written(pilot, screen)
         assert engine.asked[2][2].seed == 9  # a seed is for the next text
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_every_setting_is_there_and_goes_by_notches() -> None:
@@ -570,7 +572,7 @@ def test_every_setting_is_there_and_goes_by_notches() -> None:
 
 
 def test_another_run_can_be_picked(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await pilot.press("escape", "k")
         await settle(pilot)
         pick = pilot.app.screen
@@ -585,35 +587,35 @@ def test_another_run_can_be_picked(talk: Callable[..., None]) -> None:
         await settle(pilot)
         assert "stories-test · latest" in str(screen.pane.border_title)
 
-    talk(drive)
+    talk(act)
 
 
 def test_another_screen_can_choose_the_checkpoint(talk: Callable[..., None], home: Path) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.studio.talk_choice = folder.open_run(home, "moby-15min"), "120"
         await settle(pilot)
         assert str(screen.pane.border_title) == "moby-15min · step 120"
         assert screen.studio.talk_choice is None
 
-    talk(drive)
+    talk(act)
 
 
 # ---- what may be wrong ---------------------------------------------------------------------------------------------
 
 
 def test_no_run_leads_home(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         assert "no run yet" in screen.sentence()
         assert "Train one first" in text(screen)
         await pilot.press("enter")
         await pilot.pause()
         assert pilot.app.current_mode == "home"
 
-    talk(drive, empty=True)
+    talk(act, empty=True)
 
 
 def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert screen.sentence().startswith("Esc, then k chooses another checkpoint: ")
         await pilot.press("escape")
@@ -626,11 +628,11 @@ def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[...
         await written(pilot, screen)
         assert screen.pane.shown.step == 120
 
-    talk(drive, PacedEngine(broken=180))
+    talk(act, PacedEngine(broken=180))
 
 
 def test_an_unknown_character_is_told_beside_the_prompt(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen, "café")
         assert "never met these characters: 'é'" in str(screen.query_one("#entry").border_title)
         assert screen.query_one(Prompt).value == "café"
@@ -639,24 +641,24 @@ def test_an_unknown_character_is_told_beside_the_prompt(talk: Callable[..., None
         assert str(screen.query_one("#entry").border_title) == "Prompt"
         assert text(screen).startswith("cafe ")
 
-    talk(drive)
+    talk(act)
 
 
 def test_end_of_text_has_a_sign_and_no_text(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert text(screen).endswith("∎")
         assert "The model ended it: 4 tokens." in screen.sentence()
         await pilot.press("escape", "y")
         assert "∎" not in pilot.app.clipboard
 
-    talk(drive, PacedEngine(end_after=3))
+    talk(act, PacedEngine(end_after=3))
 
 
 def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: Callable[..., None]) -> None:
     engine = PacedEngine(end_after=3)
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         first = screen.pane.shown.text
         engine.end_after = None
@@ -677,7 +679,7 @@ def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: 
         await pilot.press("left")
         assert screen.pane.at == 3
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 # ---- the room that there is ----------------------------------------------------------------------------------------
@@ -690,7 +692,7 @@ def test_titles_keep_the_step_and_both_ends_of_a_name(
     write_run(home, "stories-20261124-033117", training(200))
     write_run(home, "stories-20261124-033635", training(200))
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.studio.talk_choice = folder.open_run(home, "stories-20261124-033117"), "latest"
         screen.sources.pick("B", CheckpointRef(folder.open_run(home, "stories-20261124-033635"), "60"))
         await settle(pilot)
@@ -710,21 +712,21 @@ def test_titles_keep_the_step_and_both_ends_of_a_name(
             assert step in title
             assert ("2/2" in title) is (size[0] == 80)
 
-    talk(drive, size=size)
+    talk(act, size=size)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 18)])
 def test_the_picker_has_a_line_for_each_run(size: tuple[int, int], talk: Callable[..., None], home: Path) -> None:
     write_run(home, "stories-20261124-033635-and-a-half", training(200))
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await pilot.press("escape", "k")
         await settle(pilot)
         options = pilot.app.screen.query_one("#pick-runs")
         assert options.virtual_size.height == 1 + 3  # the run on Train, and three others
         assert any("…" in row and "-half  interrupted  0." in row for row in drawn(pilot.app.screen))
 
-    talk(drive, size=size)
+    talk(act, size=size)
 
 
 # ---- the sentence --------------------------------------------------------------------------------------------------
@@ -733,34 +735,31 @@ def test_the_picker_has_a_line_for_each_run(size: tuple[int, int], talk: Callabl
 def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]) -> None:
     engine = PacedEngine(free=False)
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
-        pilot.app.pace.allows = lambda _: False  # beside a training, the app's tick may not come for seconds
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        pilot.app.studio.draw_budget.allows = lambda _: False  # as beside a training, for seconds
         await pilot.press(*typed("A fox"), "enter")
         await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
         said = screen.query_one(Sentence)
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if "Writing with step 180" in str(said.content):
-                break
+        await pilot_until(pilot, lambda: "Writing with step 180" in str(said.content))
         assert str(said.content) == "Writing with step 180. Esc stops and keeps the text."
         await pilot.press("escape")
         await pilot.pause()
         assert str(said.content).startswith("Stopped.")  # also where the thread is still at its last token
 
-    talk(drive, engine)
+    talk(act, engine)
 
 
 def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         writing = Completion(screen.sources.of("A"), "x", CONFIG.sample)
         screen.pane.add(writing, "x")
         assert screen.sentence() == "Loading step 180 of stories-test."
 
-    talk(drive)
+    talk(act)
 
 
 def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None]) -> None:
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert screen.sentence() == "8 tokens, as asked. Enter writes another, Esc leads to the text."
         await pilot.press("enter")
@@ -780,7 +779,7 @@ def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None
         await written(pilot, screen)
         assert screen.sentence().startswith("8 tokens, as asked.")  # so many more, however many there are
 
-    talk(drive)
+    talk(act)
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------------
@@ -789,16 +788,6 @@ def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None
 def test_blanks_are_visible() -> None:
     assert visible(" a\n\tb") == "␣a⏎⇥b"
     assert visible(" a\n\x1b", ascii_only=True) == "_a\\n\ufffd"
-
-
-def test_percent_and_bars() -> None:
-    from tui.terminal.glyphs import ASCII, BRAILLE
-
-    assert [percent(p) for p in (1.0, 0.46, 0.0996, 0.031, 0.0004)] == ["100%", "46%", "10%", "3.1%", "<.1%"]
-    assert bar(0.5, 4, BRAILLE) == "██  "
-    assert bar(0.3, 4, BRAILLE) == "█▎  "
-    assert bar(1.0, 3, ASCII) == "###"
-    assert bar(0.0, 3, ASCII) == "   "
 
 
 def test_versions_forget_the_oldest() -> None:
@@ -818,9 +807,9 @@ def test_versions_forget_the_oldest() -> None:
 def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
     from tui.terminal import glyphs
 
-    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.studio.glyphs = glyphs.ASCII
-        screen.studio.add_class("-ascii")
+        screen.app.add_class("-ascii")
         await ask(pilot, screen)
         await pilot.press("escape", "left", "s", "right")
         await settle(pilot)
@@ -832,7 +821,7 @@ def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
             "a line goes on below"
         )
 
-    talk(drive)
+    talk(act)
 
 
 SNAPSHOTS: dict[str, tuple[tuple[int, int], list[str]]] = {
