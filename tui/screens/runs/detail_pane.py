@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
@@ -23,9 +22,7 @@ from tui.screens.runs import compare, detail_text, pictures
 from tui.screens.runs.compare import AXES, MEASURES, LoggedRun, Measure
 from tui.screens.runs.history_cache import HistoryCache
 from tui.terminal.fit_text import ellipsize_middle
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 REST_SECONDS = 0.12
 """How long the cursor rests on a run before its log is read: nobody wants all that it passes."""
@@ -44,6 +41,13 @@ class RunLook(Horizontal):
 
     class Read(Message):
         """Logs were read: more can be said of the runs."""
+
+    class Failed(Message):
+        """Logs could not be read."""
+
+        def __init__(self, error: Exception) -> None:
+            super().__init__()
+            self.error = error
 
     def __init__(self) -> None:
         super().__init__(id="runs-lower")
@@ -103,7 +107,7 @@ class RunLook(Horizontal):
                     return
                 loaded[entry.run.path] = run
         except Exception as error:  # the edge of this thread: told, never a crash
-            self.app.call_from_thread(cast("StudioApp", self.app).fault, error)
+            self.post_message(self.Failed(error))
             return
         if not worker.is_cancelled:
             self.app.call_from_thread(self._loaded, loaded)
@@ -125,7 +129,7 @@ class RunLook(Horizontal):
 
     def draw(self) -> None:
         """Bring chart and facts up to date."""
-        glyphs = cast("StudioApp", self.app).glyphs
+        glyphs = glyphs_of(self)
         chart, side, one, overlaid = self.chart, self.query_one("#runs-side"), self._one, self.overlaid
         width = max(20, side.size.width - 1)  # a scroll bar may come
         title, about, hint, facts = "", "", "", Content("")

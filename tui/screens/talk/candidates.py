@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from textual import events
@@ -14,11 +14,8 @@ from textual.widget import Widget
 
 from tui.engine import TokenCandidate, WrittenToken
 from tui.screens.talk.transcript import visible
-from tui.terminal.glyphs import Glyphs
+from tui.terminal.glyphs import Glyphs, glyphs_of
 from tui.terminal.numbers import bar, brief_percent
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
 
 COLUMN = 24
 """Cells that a candidate needs at least, where they stand in columns."""
@@ -73,7 +70,7 @@ class Why(Widget, can_focus=True):
 
     @property
     def _glyphs(self) -> Glyphs:
-        return cast("StudioApp", self.app).glyphs
+        return glyphs_of(self)
 
     @property
     def _ascii(self) -> bool:

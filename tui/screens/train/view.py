@@ -19,6 +19,7 @@ from tui.screens.train import numbers, samples
 from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, ChartedRun, ChartView
 from tui.screens.train.charts import Charts
 from tui.screens.train.samples import SampleStrip
+from tui.studio import Studio
 
 T = TypeVar("T")
 
@@ -83,8 +84,8 @@ class LookingScreen(StudioScreen):
         ),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self.view = ChartView()
         self.unit: Unit | None = None
         """None: what suits the run."""

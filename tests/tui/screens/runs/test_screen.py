@@ -356,8 +356,8 @@ def test_enter_opens_and_t_talks(make_app: MakeApp) -> None:
         await pilot.press("f6")
         await pilot.press("enter")
         assert app.current_mode == "train"
-        assert app.shown is not None
-        assert app.shown.name == NAMES[1]
+        assert app.studio.shown is not None
+        assert app.studio.shown.name == NAMES[1]
 
     drive(make_app(mode="runs"), work)
 

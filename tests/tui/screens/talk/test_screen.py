@@ -53,8 +53,8 @@ def talk(home: Path, make_app: Callable[..., StudioApp]) -> Callable[..., None]:
                 assert isinstance(screen, TalkScreen)
                 await drive(pilot, screen)
                 screen.talker.stop()
-                if isinstance(app.engine, PacedEngine):
-                    app.engine.let(10_000)
+                if isinstance(app.studio.engine, PacedEngine):
+                    app.studio.engine.let(10_000)
 
         asyncio.run(session())
 
@@ -245,10 +245,10 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
     engine.told = training(40)
 
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
-        app = screen.studio
+        app = screen.app
         assert "no run yet" in screen.sentence()
-        app.start_training()
-        await asyncio.to_thread(until, lambda: app.training.run)
+        app.studio.start_training()
+        await asyncio.to_thread(until, lambda: app.studio.training.run)
         app.action_go("talk")
         await settle(pilot)
         assert "saved nothing yet" in screen.sentence()
@@ -257,8 +257,10 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
         assert screen.pane.shown.state == "waiting"
         await settle(pilot)
         assert "Waiting for the first checkpoint" in screen.sentence()
-        await asyncio.to_thread(until, lambda: app.training.history.checkpoints)  # saved for it, before it was due
-        run = app.training.run
+        await asyncio.to_thread(
+            until, lambda: app.studio.training.history.checkpoints
+        )  # saved for it, before it was due
+        run = app.studio.training.run
         (run.checkpoints / "step-00000040").mkdir(parents=True)
         await written(pilot, screen)
         assert screen.pane.shown.step == 40
@@ -734,7 +736,9 @@ def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]
     engine = PacedEngine(free=False)
 
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
-        pilot.app.pace.allows = lambda _: False  # beside a training, the app's tick may not come for seconds
+        pilot.app.studio.draw_budget.allows = lambda _: (
+            False
+        )  # beside a training, the app's tick may not come for seconds
         await pilot.press(*typed("A fox"), "enter")
         await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
         said = screen.query_one(Sentence)
@@ -810,7 +814,7 @@ def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
 
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.studio.glyphs = glyphs.ASCII
-        screen.studio.add_class("-ascii")
+        screen.app.add_class("-ascii")
         await ask(pilot, screen)
         await pilot.press("escape", "left", "s", "right")
         await settle(pilot)
