@@ -20,6 +20,6 @@ def ellipsize_middle(name: str, width: int, glyphs: Glyphs) -> str:
     return head + glyphs.ellipsis + tail
 
 
-def brief(room: int, *ways: str) -> str:
+def first_fitting(room: int, *ways: str) -> str:
     """The first of `ways`, which go from the longest to the shortest, that takes no more than `room` cells."""
     return next((way for way in ways if cell_len(way) <= room), ways[-1])

@@ -59,7 +59,7 @@ _SPELT = {"◆": ASCII.diamond, "…": ASCII.ellipsis, "⏎": "Enter", "⌫": "B
 ALL = {glyphs.name: glyphs for glyphs in (BRAILLE, BLOCKS, ASCII)}
 
 
-def suited(environment: Mapping[str, str] = os.environ, encoding: str | None = None) -> Glyphs:
+def detected(environment: Mapping[str, str] = os.environ, encoding: str | None = None) -> Glyphs:
     """What this terminal shows, as far as it says: ASCII on the Linux console, dumb terminals and other encodings."""
     encoding = encoding or locale.getpreferredencoding(False)
     if environment.get("TERM") in ("linux", "dumb") or encoding.lower().replace("-", "") != "utf8":

@@ -14,8 +14,7 @@ from tinylm import events
 from tinylm.errors import RunError
 from tinylm.events import Event
 from tinylm.training.control import Control
-from tui.live import event_source
-from tui.live import status as sentences
+from tui.live import event_source, status
 from tui.live.event_source import EventSource, LogFollower, TrainingThread
 from tui.live.history import History
 from tui.live.watch import ObservedRun
@@ -203,7 +202,7 @@ def test_a_log_that_is_still_being_read_has_not_broken_off(home: Path, monkeypat
     until(watch.poll)
     seen = set()
     while watch.status != "finished":
-        seen.add((watch.reading, sentences.of(watch), watch.pulse(glyphs.ASCII).rpartition(" ")[2]))
+        seen.add((watch.reading, status.sentence(watch), watch.pulse(glyphs.ASCII).rpartition(" ")[2]))
         watch.poll()
         time.sleep(0.005)
     assert seen == {(True, "Reading what happened in it.", "reading")}
@@ -213,7 +212,7 @@ def test_a_log_that_is_still_being_read_has_not_broken_off(home: Path, monkeypat
     empty = scripts.write_run(home, "empty", [])
     watch = ObservedRun(LogFollower(empty), empty.name, empty)
     until(lambda: not watch.reading)
-    assert sentences.of(watch).endswith("Nothing was saved: r starts it over.")
+    assert status.sentence(watch).endswith("Nothing was saved: r starts it over.")
     watch.source.close()
 
 

@@ -29,7 +29,7 @@ from tui.screens.data.source_list import SourceTree
 from tui.screens.data.texts import Prepared
 from tui.screens.plan import fields
 from tui.studio import Studio
-from tui.terminal.fit_text import brief
+from tui.terminal.fit_text import first_fitting
 from tui.terminal.glyphs import Glyphs
 from tui.terminal.numbers import counted, text_size
 
@@ -393,7 +393,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         """What the texts are good for, or what stands in the way."""
         if self.known is None:
             return ""
-        return brief(self.size.width - 2, *(self._said or self._standing(self.known)))
+        return first_fitting(self.size.width - 2, *(self._said or self._standing(self.known)))
 
     def _standing(self, known: Known) -> tuple[str, ...]:
         """How the texts stand, from the longest way to say it to the shortest."""

@@ -22,7 +22,7 @@ from tui.screens.plan.jobs import Tryouts
 from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPage
 from tui.screens.plan.rehearsal import Doing, RehearsalPane, State, steps_told, wrapped
 from tui.studio import Studio
-from tui.terminal.fit_text import brief
+from tui.terminal.fit_text import first_fitting
 from tui.widgets.dialogs import Ask, AskText, Choice
 
 WAIT = 0.7
@@ -240,7 +240,7 @@ first phase, and of all others that have the same one and the same texts, and tu
         if self.form.editing:
             return "Enter takes it, Esc leaves it as it was."
         said = self._said if self._said_of is self.studio.plan else ()
-        return brief(self.size.width - 2, *(said or self._standing()))
+        return first_fitting(self.size.width - 2, *(said or self._standing()))
 
     def _standing(self) -> tuple[str, ...]:
         """How the plan stands, from the longest way to say it to the shortest."""
