@@ -56,7 +56,8 @@ from tinylm.events import CheckpointSaved, Failed, Finished, StepDone, Warned
 from tinylm.inference import generate
 from tinylm.runs import checkpoint, listing, report
 from tinylm.runs import folder as runs
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import clock, evaluate, session
 from tinylm.training.loop import resume, train
 from tui.terminal.preferences import Preferences
@@ -208,8 +209,8 @@ BEFORE: dict[str, Call] = {
     "tokens.bin": (encode, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
     "config.toml": (files, "replace_durably", 1),
-    "the log's first line": (Log, "write", 1),
-    "the log": (Log, "write", 7),
+    "the log's first line": (LogWriter, "write", 1),
+    "the log": (LogWriter, "write", 7),
     "the first checkpoint": (checkpoint, "save", 1),
 }
 
@@ -224,8 +225,8 @@ def test_a_disk_that_is_full_before_anything_is_saved(small: Disk, at: Call, tin
 
 
 LATER: dict[str, Call] = {
-    "the log": (Log, "write", 20),
-    "the log, being synced": (Log, "sync", 3),
+    "the log": (LogWriter, "write", 20),
+    "the log, being synced": (LogWriter, "sync", 3),
     "a checkpoint": (checkpoint, "save", 2),
     "state.json": (files, "write_durably", 9),
     "latest": (files, "replace_durably", 4),
@@ -438,7 +439,7 @@ def test_pointers_that_lead_nowhere(pointed: bytes | None, trained: Path, tmp_pa
     for which in ("latest", "best"):
         said = call("--generate", "The", "--home", home, "--checkpoint", which)
         assert said.code == 0, said.err
-    assert listing.entries(home)[0].status == "finished"
+    assert listing.read_listings(home)[0].status == "finished"
     check_resumable(run)
     assert checkpoint.find(run).name == "step-00000014"
 
@@ -500,7 +501,7 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     longer = resolve.with_values(other.config(), train={"budget": "25 steps"})
     list(resume(resolve.resumed(other.config(), longer), other))
     assert steps(other) == list(range(1, 26))
-    assert {entry.status for entry in listing.entries(home)} == {"finished"}
+    assert {entry.status for entry in listing.read_listings(home)} == {"finished"}
 
 
 def test_files_from_the_future(trained: Path, tmp_path: Path) -> None:

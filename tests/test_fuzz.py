@@ -231,12 +231,12 @@ def log(place: Place) -> None:
 
 
 def listed(place: Place) -> None:
-    for entry in listing.entries(place.home):
+    for entry in listing.read_listings(place.home):
         json.dumps(entry.as_row()).encode()
 
 
 def state_file(place: Place) -> None:
-    log_ends.saved(place.run, "latest")
+    log_ends.read_checkpoint_state(place.run, "latest")
     checkpoint.load(place.checkpoint)
 
 
@@ -246,7 +246,7 @@ def forged_state(place: Place) -> None:
 
 
 def pointer(place: Place) -> None:
-    log_ends.saved(place.run, "latest")
+    log_ends.read_checkpoint_state(place.run, "latest")
     assert checkpoint.find(place.run, "latest") == place.checkpoint
 
 
@@ -272,7 +272,7 @@ def noted(place: Place) -> None:
     listed(place)
     Notes(place.home).part("bin")
     organise.set_note(place.home, place.run, "looks good")
-    assert listing.entries(place.home)[0].note == "looks good"
+    assert listing.read_listings(place.home)[0].note == "looks good"
 
 
 def preferred(place: Place) -> None:

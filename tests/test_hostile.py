@@ -323,7 +323,11 @@ def test_a_giant_without_content_is_not_read(file: str, run: RunFolder, home: Pa
         state.write_text(json.dumps(table))
 
     def read() -> None:
-        for work in (lambda: load.load_model(run, "10"), lambda: Corpus(run.path, CPU), lambda: listing.entries(home)):
+        for work in (
+            lambda: load.load_model(run, "10"),
+            lambda: Corpus(run.path, CPU),
+            lambda: listing.read_listings(home),
+        ):
             try:
                 work()
             except TinyLMError as error:
@@ -502,7 +506,7 @@ def test_no_crash_steers_the_terminal(home: Path, tmp_path: Path, monkeypatch: p
     def crash(*_: object) -> None:
         raise RuntimeError(STEERING)
 
-    monkeypatch.setattr(listing, "entries", crash)
+    monkeypatch.setattr(listing, "read_listings", crash)
     (home / "logs").write_text("no folder, so that the traceback is printed")
     said = call("--runs", "--home", home)
     assert said.code == 1

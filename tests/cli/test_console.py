@@ -15,8 +15,7 @@ from tinylm import events, words
 from tinylm.cli import console
 from tinylm.config.schema import RunConfig
 from tinylm.runs import report
-from tinylm.runs import state as state_
-from tinylm.runs.state import RunState
+from tinylm.runs.state import KEPT_STEPS, RunState
 
 PROMPT = "The fox"
 
@@ -123,7 +122,7 @@ def test_a_state_remembers_the_last_steps_of_a_long_run() -> None:
     state = state_of(recorded())
     for step in range(41, 5000):
         state.apply(events.StepDone(step, "train", 9, 2.0, 1e-3, 1.0, 20.0, 1.0, 100.0, 30.0))
-    assert state_.KEPT_STEPS <= len(state.steps) < 2 * state_.KEPT_STEPS
+    assert KEPT_STEPS <= len(state.steps) < 2 * KEPT_STEPS
     assert [told.step for told in state.steps] == list(range(5000 - len(state.steps), 5000))
 
 
@@ -185,12 +184,12 @@ def test_progress_before_anything_was_measured() -> None:
 def test_time_left(seconds: float | None, left: str) -> None:
     sequence = [event for event in recorded(seconds, steps=40) if not isinstance(event, events.StepDone)][:4]
     steps = [event for event in recorded(seconds) if isinstance(event, events.StepDone)][:10]
-    assert report.left(state_of(iter([*sequence, *steps]))) == left  # 30 more steps of 0.5 s; 100 - 7 s
+    assert report.time_left(state_of(iter([*sequence, *steps]))) == left  # 30 more steps of 0.5 s; 100 - 7 s
 
 
 def test_time_left_is_never_negative() -> None:
     state = state_of(event for event in recorded(seconds=3.0) if not isinstance(event, events.Finished))
-    assert report.left(state) == "0:00"
+    assert report.time_left(state) == "0:00"
 
 
 def test_summary() -> None:

@@ -21,8 +21,7 @@ from tinylm.cli import console, headless, main
 from tinylm.config import resolve
 from tinylm.errors import DivergedError
 from tinylm.runs import checkpoint
-from tinylm.runs import folder as runs
-from tinylm.runs.folder import RunFolder
+from tinylm.runs.folder import RunFolder, list_runs, open_run
 
 TINY = [
     argument
@@ -395,7 +394,7 @@ def test_json_is_the_whole_of_stdout(home: Path, tiny_file: Path) -> None:
     assert sum(isinstance(event, events.Finished | events.Failed) for event in told) == 1
     log = (home / "runs" / "json" / "events.jsonl").read_text(encoding="utf-8")
     assert log == said.out
-    config = runs.open_run(home, "json").config()
+    config = open_run(home, "json").config()
     assert (config.train.seed, config.train.device, config.preset) == (5, "cpu", "seed")
     assert "auto" not in (config.train.precision, config.train.compile, config.train.eval_interval)
 
@@ -403,7 +402,7 @@ def test_json_is_the_whole_of_stdout(home: Path, tiny_file: Path) -> None:
 def test_plain_ends_with_a_summary_on_stdout(home: Path, tiny_file: Path) -> None:
     said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 3, "--plain")
     assert said.code == 0
-    (run,) = runs.list_runs(home)
+    (run,) = list_runs(home)
     assert re.match(r"tiny-\d{8}-\d{6}$", run.name)
     assert said.out.startswith("Trained 3 steps")
     assert "bits per byte" in said.out
@@ -461,7 +460,7 @@ def test_resuming_with_more_steps_goes_on(finished: Path) -> None:
     (started,) = (event for event in told if isinstance(event, events.RunStarted))
     assert started.resumed_from == 12
     assert [event.step for event in told if isinstance(event, events.StepDone)] == list(range(13, 21))
-    state = runs.open_run(finished, "one").state()
+    state = open_run(finished, "one").state()
     assert [step.step for step in state.steps] == list(range(1, 21))
     assert state.finished
     assert state.finished.step == 20

@@ -14,7 +14,8 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, RunError
 from tinylm.runs import folder
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.runs.state import RunState
 
 STARTED = events.RunStarted("a", "/a", 1, "0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", False, None)
@@ -255,7 +256,7 @@ def test_looking_at_a_lock_does_not_take_it_from_its_owner(home: Path) -> None:
 def test_the_log_is_appended_to(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     for lines in (["ä", "b"], [], ["c"]):
-        log = Log(path)
+        log = LogWriter(path)
         log.write(lines)
         assert log.sync() == path.stat().st_size
         log.close()
@@ -263,7 +264,7 @@ def test_the_log_is_appended_to(tmp_path: Path) -> None:
 
 
 def test_every_write_is_there_for_readers_at_once(tmp_path: Path) -> None:
-    log = Log(tmp_path / "log.jsonl")
+    log = LogWriter(tmp_path / "log.jsonl")
     log.write(["a"])
     assert (tmp_path / "log.jsonl").read_bytes() == b"a\n"
     log.close()
@@ -275,14 +276,14 @@ def test_every_write_is_there_for_readers_at_once(tmp_path: Path) -> None:
 def test_the_log_is_cut_back_before_it_goes_on(tmp_path: Path, keep: int | None, left: bytes) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"aa\nbb\n")
-    log = Log(path, keep)
+    log = LogWriter(path, keep)
     log.write(["cc"])
     log.close()
     assert path.read_bytes() == left
 
 
 def test_the_log_can_be_cut_while_it_is_written(tmp_path: Path) -> None:
-    log = Log(tmp_path / "log.jsonl")
+    log = LogWriter(tmp_path / "log.jsonl")
     log.write(["aa", "bb"])
     log.cut(3)
     log.write(["cc"])
@@ -294,7 +295,7 @@ def test_the_log_can_be_cut_while_it_is_written(tmp_path: Path) -> None:
 def test_the_log_is_never_made_longer_by_cutting(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"aa\n")
-    log = Log(path, 99)
+    log = LogWriter(path, 99)
     log.write(["cc"])
     log.close()
     assert path.read_bytes() == b"aa\ncc\n"

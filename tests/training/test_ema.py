@@ -27,6 +27,7 @@ from tinylm.preview.rehearsal import rehearse
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, STATE
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import loop, memory_check, setup
 from tinylm.training.ema import WeightEMA
 from tinylm.training.evaluate import Evaluator, Score, score
@@ -381,7 +382,7 @@ def test_a_rescue_before_the_first_checkpoint_begins_the_average_anew(parts: Ses
     for model in (parts.model, parts.stepper.average.model):
         spoil(model)
     parts.events_log, parts.samples_log = (
-        folder.Log(file, 0) for file in (parts.run.events_file, parts.run.samples_file)
+        LogWriter(file, 0) for file in (parts.run.events_file, parts.run.samples_file)
     )
     parts.rewind()
     for model in (parts.model, parts.stepper.average.model):
@@ -402,7 +403,7 @@ def test_a_run_of_an_earlier_version_goes_on(home: Path, tiny_config: Configured
         assert not (path / AVERAGE).exists()
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         del state["averaged"], state["sha256"]
-        state["sha256"] = checkpoint._sum_of(state)
+        state["sha256"] = checkpoint._checksum(state)
         (path / STATE).write_text(json.dumps(state), encoding="utf-8")
     assert load_model(run)[0].n_parameters() > 0
     longer = resolve.with_values(run.config(), train={"budget": "12 steps"})

@@ -44,6 +44,7 @@ from tinylm.planning.schedule import plan
 from tinylm.planning.time_budget import TimeBudget
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import clock, loop, setup
 from tinylm.training import optimizer as optim
 from tinylm.training.control import Control
@@ -554,14 +555,14 @@ def test_a_full_disk_while_saving(home: Path, tiny_config: Configured, monkeypat
 def test_a_full_disk_while_logging(
     at: int, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = folder.Log.write, count(1)
+    write, calls = LogWriter.write, count(1)
 
-    def refusing(self: folder.Log, lines: list[str]) -> None:
+    def refusing(self: LogWriter, lines: list[str]) -> None:
         if next(calls) >= at:
             raise full()
         write(self, lines)
 
-    monkeypatch.setattr(folder.Log, "write", refusing)
+    monkeypatch.setattr(LogWriter, "write", refusing)
     told: list[Event] = []
     with pytest.raises(RunError, match="no room"):
         collect(train(tiny_config(), home, "run"), told)

@@ -22,6 +22,7 @@ from tinylm.inference.load import load_model
 from tinylm.runs import checkpoint
 from tinylm.runs import folder as runs
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import loop, session
 from tinylm.training.loop import Control, resume, train
 
@@ -292,7 +293,7 @@ def test_a_resume_that_fails_never_deletes_the_run(
     if fault == "full disk":
         monkeypatch.setattr(files, "replace_durably", raising(full))
     if fault == "full log":
-        monkeypatch.setattr(runs.Log, "write", raising(full))
+        monkeypatch.setattr(LogWriter, "write", raising(full))
     with pytest.raises((ConfigError, RunError)):
         list(resume(resolve.resumed(run.config(), config), run))
     assert run.config_file.exists(), "resuming failed, and the run is gone"

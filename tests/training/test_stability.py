@@ -575,6 +575,6 @@ def test_a_state_without_the_newer_values_loads(home: Path, tiny_config: Configu
     table = json.loads((folder / checkpoint.STATE).read_bytes())
     newer = ("rescues", "lr_scale", "best_train_loss", "since_best", "rising", "rise_told")
     older = {key: value for key, value in table.items() if key not in (*newer, "sha256")}
-    (folder / checkpoint.STATE).write_text(json.dumps(older | {"sha256": checkpoint._sum_of(older)}))
+    (folder / checkpoint.STATE).write_text(json.dumps(older | {"sha256": checkpoint._checksum(older)}))
     state = checkpoint.load(folder).state
     assert (state.rescues, state.lr_scale, state.since_best) == (0, 1.0, 0)

@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
+from tinylm import words
 from tinylm.corpus.encoding import DAMAGED_UTF8
 
 
@@ -75,18 +76,14 @@ def a(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _and(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
 def listed(names: list[str], most: int = 4) -> str:
     """ "a.txt, b.txt and 7 more"."""
-    return _and(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
+    return words.listed(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
 
 
 def counted(kinds: Counter[str]) -> str:
     """ "3 pictures and 1 hidden file": the most frequent first."""
-    return _and([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
+    return words.listed([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
 
 
 def only(kinds: Counter[str]) -> str:

@@ -19,6 +19,7 @@ from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_li
 from tinylm.corpus.notices import Said, a, counted, listed, only, shown
 from tinylm.corpus.spool import BLOCK, Spool, TextSpan
 from tinylm.errors import DataError
+from tinylm.words import gigabytes
 
 _DISK_SHARE = 3  # a cleaned text has about its size again, and its tokens up to twice that
 _HEAD = 512  # bytes that betray a picture or a film before all of it is read
@@ -265,7 +266,7 @@ def _digest(raw: Raw) -> "hashlib._Hash":
 
 def _too_large(name: str, size: int, disk: float) -> DataError:
     return DataError(
-        f"{name} has {size / 1e9:,.1f} GB, and the disk {disk / 1e9:,.1f}: a text needs {_DISK_SHARE} times its size "
+        f"{name} has {gigabytes(size)}, and the disk {disk / 1e9:,.1f}: a text needs {_DISK_SHARE} times its size "
         "there.",
         "Give a part of it, or choose a --home on a larger disk.",
     )

@@ -53,7 +53,7 @@ class Spool:
 
     def disk(self) -> float:
         """Bytes that the disk has, full or free, where the file lies; endless in the memory."""
-        return files.size(self._folder) if self._folder else math.inf
+        return files.disk_size(self._folder) if self._folder else math.inf
 
     def put(self, blocks: Iterable[str]) -> TextSpan:
         """Append a text; OSError where the disk has no room for it."""

@@ -102,7 +102,7 @@ class Prepared:
         try:
             layout = Layout.from_json(files.read(folder / "data" / "data.json", _MOST_LAYOUT_BYTES).decode())
             tokenizer = Tokenizer.from_json(files.read(folder / "tokenizer.json", MOST_BYTES).decode())
-            with files.opened(folder / "data" / "tokens.bin") as file:
+            with files.open_regular(folder / "data" / "tokens.bin") as file:
                 # "c": torch wants an array that it may write to; nobody does, and it would not reach the disk.
                 ids = np.memmap(file, dtype=layout.dtype, mode="c")
                 largest = _largest(file, ids.dtype, min(layout.end, len(ids)))

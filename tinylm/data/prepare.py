@@ -58,7 +58,7 @@ def prepare(config: RunConfig, home: Path) -> Path:
     malloc.keep()
     groups = groups_of(config)
     texts = paths.cache(home) / "texts"
-    folder = texts / _key(groups, config.data, config.tokenizer, files.size(texts))
+    folder = texts / _key(groups, config.data, config.tokenizer, files.disk_size(texts))
     if _is_whole(folder):
         return folder
     shutil.rmtree(folder, ignore_errors=True)  # somebody cleared a part of the cache

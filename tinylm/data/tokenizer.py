@@ -156,7 +156,7 @@ class Tokenizer:
     def from_json(cls, text: str) -> "Tokenizer":
         """The tokenizer that `to_json` saved; RunError where the text is not one."""
         try:
-            table = files.table(text)
+            table = files.json_object(text)
             kind, tokens = table["kind"], table["tokens"]
             most = _MOST_CHARACTERS if kind == "char" else MOST_TOKENS
             if not isinstance(tokens, list) or len(tokens) >= most:

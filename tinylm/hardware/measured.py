@@ -73,6 +73,6 @@ def _file(home: Path) -> Path:
 
 def _table(home: Path) -> dict[str, Any]:
     try:
-        return files.table(files.read(_file(home), _MOST_BYTES))
+        return files.json_object(files.read(_file(home), _MOST_BYTES))
     except (OSError, ValueError):
         return {}

@@ -11,6 +11,7 @@ from tinylm.kernels import decode
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.folder import RunFolder
+from tinylm.words import gigabytes
 
 SMALL = 20_000_000
 """Parameters below which one thread writes fastest: waking a second one takes longer than a token's share of work."""
@@ -50,8 +51,7 @@ def _refuse_long(config: ModelConfig) -> None:
     needed, free = 2 * columns * config.block_size * torch.float32.itemsize, memory.free(torch.device("cpu"))
     if free is not None and needed > free:
         raise ConfigError(
-            f"A context of {config.block_size:,} tokens needs {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB "
-            "are free.",
+            f"A context of {config.block_size:,} tokens needs {gigabytes(needed)}, and {gigabytes(free)} are free.",
             "Use another run, or a machine with more memory.",
         )
 

@@ -43,7 +43,7 @@ def undisturbed(config: RunConfig, home: Path) -> Iterator[torch.device]:
         with torch.random.fork_rng([torch.cuda.current_device()] if place.type == "cuda" else []):
             yield place
     except OSError as error:
-        raise files.refused(error, home) from error
+        raise files.disk_error(error, home) from error
     finally:
         torch.set_num_threads(threads)
 

@@ -7,6 +7,7 @@ import torch
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.errors import ConfigError
 from tinylm.model import size
+from tinylm.words import gigabytes
 
 
 def refuse_giants(config: RunConfig, vocab_size: int, free_bytes: float | None) -> None:
@@ -15,8 +16,8 @@ def refuse_giants(config: RunConfig, vocab_size: int, free_bytes: float | None) 
     needed = _state_bytes(config, vocab_size)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
-            f"A model of {weights / 1e6:,.0f} million parameters needs {needed / 1e9:,.1f} GB to train, "
-            f"and {free_bytes / 1e9:,.1f} GB are free.",
+            f"A model of {weights / 1e6:,.0f} million parameters needs {gigabytes(needed)} to train, "
+            f"and {gigabytes(free_bytes)} are free.",
             "Make it smaller: fewer layers (model.n_layer) or less width (model.n_embd).",
         )
 
@@ -27,8 +28,8 @@ def refuse_too_large(config: RunConfig, vocab_size: int, rows: int, free_bytes: 
     needed = _state_bytes(config, vocab_size) + rows * _window_bytes(config.model, vocab_size)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
-            f"A step on {rows} windows at once needs at least {needed / 1e9:,.1f} GB, "
-            f"and {free_bytes / 1e9:,.1f} GB are free.",
+            f"A step on {rows} windows at once needs at least {gigabytes(needed)}, "
+            f"and {gigabytes(free_bytes)} are free.",
             "Halve train.batch_size and double train.accumulation_steps: the steps stay the same and need half of it.",
         )
 

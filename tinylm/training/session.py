@@ -20,7 +20,8 @@ from tinylm.hardware.device import Precision
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.checkpoint import TrainState
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training.build import _set_aside, first_model, first_state
 from tinylm.training.clock import Clock
 from tinylm.training.optimizer import Optimizer
@@ -49,20 +50,14 @@ class Session:
     resumed_from: int | None
     fresh: bool
     """A new run, of which nothing is kept where it fails before its first step."""
-    events_log: Log
-    samples_log: Log
+    events_log: LogWriter
+    samples_log: LogWriter
     step_seconds: float
     """An estimate, from the rehearsal."""
     clock: Clock
     """Where a run is resumed, it goes on from what was used."""
     notes: list[str]
     """What was chosen and found while setting up."""
-
-    @property
-    def tokens_per_step(self) -> int:
-        """Training tokens that one optimizer step reads."""
-        config = self.config
-        return config.train.batch_size * config.train.accumulation_steps * config.model.block_size
 
     @property
     def model_to_use(self) -> Transformer:

@@ -16,14 +16,15 @@ from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
 from tinylm.data.batches import Corpus
 from tinylm.errors import DeviceError
-from tinylm.files import refused
+from tinylm.files import disk_error
 from tinylm.hardware import autotune, device, malloc, memory
 from tinylm.kernels import decode
 from tinylm.planning import time_budget
-from tinylm.runs import checkpoint, report
+from tinylm.runs import checkpoint
 from tinylm.runs import folder as runs
 from tinylm.runs.checkpoint import Checkpoint
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import backend, device_check, memory_check, weight_decay
 from tinylm.training.build import _set_aside, batches_of, first_model, first_state
 from tinylm.training.calibrate import _measured, settled
@@ -52,7 +53,7 @@ def start(config: RunConfig, home: Path, name: str | None) -> Session:
             runs.remove(run)
             raise
     except OSError as error:
-        raise refused(error, home) from error
+        raise disk_error(error, home) from error
 
 
 def resume(config: RunConfig, run: RunFolder) -> Session:
@@ -64,7 +65,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
     try:
         lock = run.lock()
     except OSError as error:
-        raise refused(error, run.path, begun=True) from error
+        raise disk_error(error, run.path, resumable=True) from error
     try:
         found, faults = checkpoint.newest_whole(run)
         notes = _set_aside(faults)
@@ -80,7 +81,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
         return _session(config, run, lock, found, began, notes, fresh=False)
     except OSError as error:
         lock.release()
-        raise refused(error, run.path, begun=True) from error
+        raise disk_error(error, run.path, resumable=True) from error
     except BaseException:
         lock.release()
         raise
@@ -143,8 +144,7 @@ def _session(
     if choice.note:
         notes.append(choice.note)
     precision = choice.precision
-    step_tokens = train.batch_size * train.accumulation_steps * config.model.block_size
-    step_seconds = autotune.timed(measured.rehearse, precision) * step_tokens / measured.tokens
+    step_seconds = autotune.timed(measured.rehearse, precision) * config.tokens_per_step / measured.tokens
     if not found:
         most = time_budget.affordable(train, time_budget.window_seconds(train, step_seconds))
         if most < train.eval_iters:
@@ -175,8 +175,8 @@ def _session(
         state=state,
         resumed_from=state.step if found else None,
         fresh=fresh,
-        events_log=Log(run.events_file, state.events_bytes),
-        samples_log=Log(run.samples_file, state.samples_bytes),
+        events_log=LogWriter(run.events_file, state.events_bytes),
+        samples_log=LogWriter(run.samples_file, state.samples_bytes),
         step_seconds=step_seconds,
         clock=Clock(began, state.seconds),
         notes=notes,
@@ -188,7 +188,7 @@ def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) 
 
     The run may go on for long without another best one, or be at its end already.
     """
-    for name in (run.config_file.name, report.NAME):
+    for name in (run.config_file.name, run.card_file.name):
         for half_written in run.path.glob(f".{name}-*"):
             half_written.unlink()
     if found:

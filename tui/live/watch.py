@@ -6,15 +6,24 @@ from pathlib import Path
 from typing import Literal
 
 from tinylm import events
+from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs.folder import RunFolder
-from tinylm.runs.report import left
+from tinylm.runs.report import time_left
 from tui.live.event_source import EventSource, LogFollower, TrainingThread
 from tui.live.history import History
 from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import Glyphs
 
 Status = Literal["starting", "training", "paused", "finished", "stopped", "failed", "interrupted"]
+
+
+def read_config(run: RunFolder) -> RunConfig | None:
+    """A run's configuration; None where its folder has none that can be read."""
+    try:
+        return run.config()
+    except (OSError, TinyLMError):
+        return None
 
 
 class ObservedRun:
@@ -109,7 +118,7 @@ class ObservedRun:
         if status in ("training", "paused") and self.ending:
             state_words = "stopping"
         elif status == "training":
-            state_words = f"{state.fraction:.0%} {left(state)} left"
+            state_words = f"{state.fraction:.0%} {time_left(state)} left"
         elif status == "paused":
             state_words = f"{state.fraction:.0%} paused"
         longest = max(0, room - len(sign) - len(state_words) - 2)

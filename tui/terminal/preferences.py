@@ -22,7 +22,7 @@ class Preferences:
     def load(cls, home: Path) -> Preferences:
         """Those of a home; what cannot be read counts as nothing chosen."""
         try:
-            table = files.table(files.read(_file(home), _MOST_BYTES))
+            table = files.json_object(files.read(_file(home), _MOST_BYTES))
             values = {name: table[name] for name in ("theme", "glyphs") if isinstance(table.get(name), str)}
         except (OSError, ValueError):
             return cls()

@@ -19,6 +19,7 @@ from textual.widgets import Input
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, TinyLMError
+from tinylm.words import counted
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts
 from tui.screens.data.chooser import NOTHING_CHOSEN, Chooser
@@ -31,7 +32,7 @@ from tui.screens.plan import fields
 from tui.studio import Studio
 from tui.terminal.fit_text import first_fitting
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import counted, text_size
+from tui.terminal.numbers import text_size
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile

@@ -56,11 +56,6 @@ def size(config: RunConfig) -> str:
     return f"{counting.parameters(config.model, vocab_size):,} parameters"
 
 
-def tokens_per_step(config: RunConfig) -> int:
-    """Tokens that one optimizer step learns from."""
-    return config.train.batch_size * config.train.accumulation_steps * config.model.block_size
-
-
 def known_steps(config: RunConfig) -> int | None:
     """Steps of the whole run where the settings alone say them."""
     if config.train.budget is None:
@@ -86,9 +81,9 @@ def effect(config: RunConfig, field: Field, larger: RunConfig | None) -> str:
         work = counting.flops_per_token(larger.model, after) / counting.flops_per_token(config.model, before)
         if had != gets:
             return f"At {value}: {gets:,} parameters, now {had:,}; {work:.2g} x the arithmetic a token."
-        if abs(work - 1) > 0.005 and tokens_per_step(config) == tokens_per_step(larger):
+        if abs(work - 1) > 0.005 and config.tokens_per_step == larger.tokens_per_step:
             return f"At {value}: as many parameters, {work:.2g} x the arithmetic a token."
-    had, gets = tokens_per_step(config), tokens_per_step(larger)
+    had, gets = config.tokens_per_step, larger.tokens_per_step
     if had != gets:
         return f"At {value}: {gets:,} tokens in each step, now {had:,}."
     return ""

@@ -178,7 +178,7 @@ def _counted(state: State) -> list[Line]:
     known = state.rehearsal if unknown else found
     was, sign = "was " if unknown and known else "", "old" if unknown else ""
     size = f"{known.parameters:,} parameters" if known else explain.size(config)
-    batch = known.tokens_per_step if known else explain.tokens_per_step(config)
+    batch = (known.config if known else config).tokens_per_step
     told: list[Line] = [("size", was + size, sign), ("batch", f"{was}{batch:,} tokens a step", sign)]
     if chosen:
         told.insert(0, ("fit", fitted(found.config) if found else "by text, time and machine", ""))

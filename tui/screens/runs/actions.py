@@ -100,7 +100,7 @@ class RunActionsScreen(StudioScreen):
             self._change_folders(lambda: self._trash(entry))
 
     def _trash(self, entry: RunListing) -> None:
-        self._trashed.append(organise.discard(self.studio.home, entry.run))
+        self._trashed.append(organise.trash(self.studio.home, entry.run))
         self.app.call_from_thread(self.remark, f"{printable(entry.name)} is in the trash, u undoes.")
 
     def action_undo(self) -> None:

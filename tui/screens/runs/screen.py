@@ -188,7 +188,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
     def _list(self) -> None:
         worker, began = get_current_worker(), time.monotonic()
         try:
-            entries = listing.entries(self.studio.home)
+            entries = listing.read_listings(self.studio.home)
             self._list_seconds = time.monotonic() - began
         except Exception as error:  # the outer edge of the thread: reported, never a crash
             self.app.call_from_thread(self.studio.fault, error)

@@ -74,7 +74,7 @@ class Pick(ModalScreen[Picked | None]):
 
     def _read(self) -> None:
         try:
-            found = listing.entries(self._studio.home)
+            found = listing.read_listings(self._studio.home)
         except Exception as error:  # the outer edge of this thread: the app shows it
             self.app.call_from_thread(self._studio.fault, error)
             found = []

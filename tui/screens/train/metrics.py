@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tinylm.events import Planned
-from tinylm.runs.report import left
+from tinylm.runs.report import time_left
 from tinylm.words import duration
 from tui.live.history import History
 from tui.live.loss_unit import LossUnit
@@ -92,7 +92,7 @@ def metrics_at(history: History, unit: LossUnit, at: int | None = None, running:
         perplexity=_perplexity(whole.val_loss if whole else None),
         nearest_baseline=_nearest_baseline(history, unit, held_out),
         seconds=seconds,
-        left=left(state) if running and at is None and not state.finished else None,
+        left=time_left(state) if running and at is None and not state.finished else None,
         speed=speed,
         steps_per_second=speed / per_step if speed and per_step else None,
         epochs=tokens / train_tokens if train_tokens else None,

@@ -16,8 +16,7 @@ from textual.containers import Horizontal
 from tinylm.training.control import Control
 from tui.chart.chart import Chart
 from tui.live import status
-from tui.live.log_reader import read_config
-from tui.live.watch import ObservedRun
+from tui.live.watch import ObservedRun, read_config
 from tui.screens.train import metrics, outcome, samples
 from tui.screens.train.event_log import EventLog
 from tui.screens.train.metrics import MetricsPane, UsageMeter

@@ -384,7 +384,7 @@ def test_a_note_is_kept(five: Path, make_app: MakeApp) -> None:
         await pilot.press("down", "n", *"[b]ok", "enter")
         await until(pilot, lambda: table(pilot).entries[1].note == "[b]ok")
         assert "[b]ok" in lines(pilot)[2]
-        assert listing.entries(five)[1].note == "[b]ok"
+        assert listing.read_listings(five)[1].note == "[b]ok"
 
     drive(make_app(mode="runs"), work)
 
@@ -534,7 +534,7 @@ def test_a_list_longer_than_the_window_scrolls_with_the_cursor(home: Path, make_
 
 
 def test_columns_fill_the_width_and_leave_out_what_says_nothing(five: Path) -> None:
-    entries = listing.entries(five)
+    entries = listing.read_listings(five)
     for width in range(40, 200, 7):
         columns = fit_columns(entries, width, NOW)
         assert MARGIN + sum(columns.values()) + 2 * (len(columns) - 1) <= width
