@@ -287,7 +287,7 @@ class StudioApp(App[int]):
     def get_key_display(self, binding: Binding) -> str:
         """A key as this terminal can show it; one that has a name is told as it stands on keyboards: Space, Esc, F2."""
         parts = super().get_key_display(binding).split("+")
-        return self.glyphs.spelt("+".join(NAMED.get(part, part) for part in parts))
+        return self.glyphs.spell("+".join(NAMED.get(part, part) for part in parts))
 
     async def action_quit(self) -> None:
         """Leave; where a training runs, ask, save and leave within a step."""

@@ -16,7 +16,6 @@ from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
 from tui.live import status
 from tui.live.event_source import TrainingThread
-from tui.live.history import History
 from tui.live.watch import ObservedRun
 
 
@@ -30,13 +29,6 @@ class Still:
         pass
 
 
-def history(told: Sequence[Event]) -> History:
-    seen = History()
-    for event in told:
-        seen.apply(event)
-    return seen
-
-
 def own(told: Sequence[Event], error: BaseException | None = None) -> ObservedRun:
     """A watch of a training of this app."""
 
@@ -44,7 +36,7 @@ def own(told: Sequence[Event], error: BaseException | None = None) -> ObservedRu
         yield from ()
 
     watch = ObservedRun(TrainingThread(begin), "stories-test", RunFolder(Path("/nowhere/stories-test")))
-    watch.history = history(told)
+    watch.history = scripts.history(told)
     assert watch.trainer
     watch.trainer.error = error
     return watch
@@ -53,7 +45,7 @@ def own(told: Sequence[Event], error: BaseException | None = None) -> ObservedRu
 def followed(told: Sequence[Event], locked: bool = True) -> ObservedRun:
     """A watch of a run's folder."""
     watch = ObservedRun(Still(), "stories-test", RunFolder(Path("/nowhere/stories-test")))
-    watch.history, watch.locked = history(told), locked
+    watch.history, watch.locked = scripts.history(told), locked
     return watch
 
 
