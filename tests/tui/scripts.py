@@ -17,6 +17,7 @@ from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
 from tui.engine import Machine, TokenCandidate, WrittenToken
+from tui.live.history import History
 
 BASELINES = {"blind": 5.7, "counts": 4.38, "pairs": 3.33, "triples": 2.45, "gzip": 2.52, "xz": 2.17, "floor": 0.62}
 BYTES_PER_TOKEN = 4.18
@@ -89,6 +90,14 @@ def failed() -> events.Failed:
     return events.Failed(
         "The training diverged", "3 steps in a row had no finite loss or gradient.", "Start with a lower learning rate."
     )
+
+
+def history(log: Sequence[Event]) -> History:
+    """The history of a run with these events."""
+    folded = History()
+    for event in log:
+        folded.apply(event)
+    return folded
 
 
 def write_run(home: Path, name: str, told: Sequence[Event], config: RunConfig | None = None) -> RunFolder:

@@ -112,7 +112,7 @@ def test_the_end_of_a_training_is_ascii(app, home, end: Event):
 
     async def act(pilot: Pilot[int]) -> None:
         app.studio.open_run(run)
-        await until(pilot, lambda: app.screen.query("Ending.-shown"))
+        await until(pilot, lambda: app.screen.query("OutcomeBox.-shown"))
         await walk(pilot, "v tab enter escape")
 
     drive(app, act)

@@ -16,7 +16,8 @@ from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.planning import schedule, sizing
 from tinylm.words import duration_with_units, printable
-from tui.chart.chart import Border, Chart, Curve, Picture
+from tui.chart.chart import Chart
+from tui.chart.picture import Border, Curve, Picture
 from tui.screens.plan import edits, explain, fields
 from tui.screens.plan.lr_finder import LrSweep, sweep_picture
 from tui.terminal.glyphs import Glyphs

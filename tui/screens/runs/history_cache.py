@@ -9,11 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinylm.config.schema import RunConfig
-from tinylm.errors import TinyLMError
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogReader
 from tui.live.history import History
+from tui.live.watch import read_config
 from tui.screens.runs.compare import SMOOTHING, LoggedRun
 
 KEPT = 12
@@ -58,13 +57,5 @@ class HistoryCache:
                         return None
             if log.run is None or log.run.name != name:
                 log.history.loss.smoothed(SMOOTHING)  # computed here, so that the copy has it and the screen need not
-                log.run = LoggedRun(name, _config(run), log.history.copy())
+                log.run = LoggedRun(name, read_config(run), log.history.copy())
             return log.run
-
-
-def _config(run: RunFolder) -> RunConfig | None:
-    """A run's configuration; None where its folder has none that can be read."""
-    try:
-        return run.config()
-    except (OSError, TinyLMError):
-        return None

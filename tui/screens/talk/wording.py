@@ -10,7 +10,7 @@ from textual.content import Content
 from tinylm.errors import DataError, TinyLMError
 from tinylm.words import printable
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
-from tui.terminal.fit_text import brief, ellipsize_middle
+from tui.terminal.fit_text import ellipsize_middle, first_fitting
 from tui.terminal.glyphs import Glyphs
 
 Focus = Literal["prompt", "text", "candidates"]
@@ -79,7 +79,7 @@ def title(
         which = "nothing saved yet"
     elif source.which in ("latest", "best"):
         told = f"{source.which}, step {step}", f"{source.which} {step}"
-        which = brief(room - cell_len(letter + name + joint), *told)
+        which = first_fitting(room - cell_len(letter + name + joint), *told)
     else:
         which = f"step {step}"
     behind = joint + which
@@ -87,7 +87,7 @@ def title(
     version = ""
     if place[1] > 1:
         ways = f"{joint}version {place[0]} of {place[1]}", f"{joint}{place[0]}/{place[1]}", ""
-        version = brief(room - min(cell_len(name), LEAST_NAME), *ways)
+        version = first_fitting(room - min(cell_len(name), LEAST_NAME), *ways)
     return Content(letter + ellipsize_middle(name, room - len(version), glyphs) + behind + version)
 
 
@@ -103,7 +103,7 @@ def status(writing: Completion | None, source: CheckpointRef | None, glyphs: Gly
     told = [f"step {writing.step}", f"seed {writing.sampling.seed}"]
     if source is not None and writing.source.run.path != source.run.path:
         told.insert(0, f"by {ellipsize_middle(printable(writing.source.run.name), OTHER_NAME, glyphs)}")
-    return Content(brief(room, *map(f" {glyphs.dot} ".join, ([count, *speed, *told], [count, *told], told))))
+    return Content(first_fitting(room, *map(f" {glyphs.dot} ".join, ([count, *speed, *told], [count, *told], told))))
 
 
 def beginning(asked: bool) -> str:
