@@ -108,7 +108,7 @@ class Writer:
         for stream in streams:
             for token in prompt[-4:]:  # a character that the prompt's last tokens have begun
                 stream.feed(token)
-        for which, chosen in generate.choose_variants(
+        for which, chosen in generate.generate_batch(
             self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates
         ):
             candidates = tuple(

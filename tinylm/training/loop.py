@@ -325,7 +325,7 @@ class Training:
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
         start, settings_, model = self.clock.seconds(), self.config.sample, self.parts.model_to_use
-        text = "".join(generate.write(model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
+        text = "".join(generate.generate_text(model, self.parts.corpus.tokenizer, settings_.prompt, settings_))
         model.train()
         self.pace.sample, self.state.sampled_step = self.clock.seconds() - start, self.state.step
         yield events.Sampled(self.state.step, settings_.prompt, text)
