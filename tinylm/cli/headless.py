@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -29,6 +29,9 @@ from tinylm.runs import listing
 from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
 
+MOST_TEXTS = 1000
+"""Continuations that are written at once."""
+
 
 def run(options: argparse.Namespace, home: Path) -> int:
     """Dispatch to the mode that the flags name; returns the exit code, TinyLMError is for people."""
@@ -38,6 +41,8 @@ def run(options: argparse.Namespace, home: Path) -> int:
         raise ConfigError("--resume belongs to --train.", "Write tinylm-studio --train --resume.")
     if options.checkpoint and options.generate is None:
         raise ConfigError("--checkpoint belongs to --generate.", 'Write tinylm-studio --generate "PROMPT".')
+    if options.count is not None and options.generate is None:
+        raise ConfigError("--count belongs to --generate.", 'Write tinylm-studio --generate "PROMPT" --count N.')
     if options.train:
         return train(options, home)
     if options.generate is not None:
@@ -168,10 +173,14 @@ def _signals(control: Control) -> Iterator[_Received]:
 
 
 def generate(options: argparse.Namespace, home: Path) -> int:
-    """Continue a prompt with a run's checkpoint, text to stdout as it comes."""
+    """Continue a prompt with a run's checkpoint: one text to stdout as it comes, or --count texts in one batch."""
     for flag in ("data", "preset", "config", "time", "steps", "epochs"):
         if getattr(options, flag) is not None:
             raise ConfigError(f"--{flag} belongs to --train.", "Leave it out: the run knows how it was made.")
+    if options.count is not None and not 1 <= options.count <= MOST_TEXTS:
+        raise ConfigError(
+            f"--count {options.count} is not possible.", f"Ask for 1 to {MOST_TEXTS:,} continuations at once."
+        )
     folder = runs.open_run(home, options.run)
     config = folder.config()
     table = {"sample": config.sample.model_dump()}
@@ -188,17 +197,29 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     # What the shell passed that is no text (lone surrogates) becomes a question mark.
     prompt = prompt.encode("utf-8", "replace").decode("utf-8")
 
-    from tinylm.inference import generate as writing
-    from tinylm.inference import load
+    from tinylm.inference.generate import generate_text, generate_texts
+    from tinylm.inference.load import load_model, refuse_too_many_texts, settle_threads
 
-    model, tokenizer = load.load_model(folder, options.checkpoint or "best", options.device or "cpu")
-    load.settle_threads(model)
-    pieces = writing.write(model, tokenizer, prompt, sampling)
+    model, tokenizer = load_model(folder, options.checkpoint or "best", options.device or "cpu")
+    settle_threads(model)
     clean = words.printable if sys.stdout.isatty() else str
-    print(clean(prompt), end="", flush=True)
-    for piece in pieces:
-        print(clean(piece), end="", flush=True)
-    print(flush=True)
+    if options.count is None and not options.json:
+        pieces = generate_text(model, tokenizer, prompt, sampling)
+        print(clean(prompt), end="", flush=True)
+        for piece in pieces:
+            print(clean(piece), end="", flush=True)
+        print(flush=True)
+        return 0
+    count = options.count or 1
+    refuse_too_many_texts(model, count, sampling.max_new_tokens)
+    seeds = [(sampling.seed + index) % 2**63 for index in range(count)]  # all of them are seeds that --seed takes
+    for index, continuation in enumerate(generate_texts(model, tokenizer, prompt, sampling, seeds)):
+        if options.json:
+            print(json.dumps({"index": index, "prompt": prompt, **asdict(continuation)}))
+        else:
+            print(f"\n{clean(prompt + continuation.text)}")
+    if not options.json:
+        print()
     return 0
 
 
