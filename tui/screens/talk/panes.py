@@ -117,7 +117,7 @@ class Panes(Horizontal):
             return []
         beside = [self._add(self.b, source, a.prompt, a.sampling, a.prompt)]
         if a.busy:  # both from the start, so that they go in step
-            beside.insert(0, self._add(self.a, a.source, a.prompt, a.sampling, None))
+            beside.insert(0, self._add(self.a, a.checkpoint, a.prompt, a.sampling, None))
         return beside
 
     def alone(self) -> None:

@@ -252,7 +252,7 @@ class TalkScreen(StudioScreen):
         if writing is None:
             self.action_write()
         elif not writing.busy:
-            writing.more(self.sampling)
+            writing.reopen(self.sampling)
             pane.follow()
             self._ask([writing])
 

@@ -101,8 +101,8 @@ def status(writing: Completion | None, source: CheckpointRef | None, glyphs: Gly
     count = f"{len(writing.tokens)} token{'s' if len(writing.tokens) != 1 else ''}"
     speed = [f"{writing.speed:,.0f} tokens/s"] if writing.speed else []
     told = [f"step {writing.step}", f"seed {writing.sampling.seed}"]
-    if source is not None and writing.source.run.path != source.run.path:
-        told.insert(0, f"by {ellipsize_middle(printable(writing.source.run.name), OTHER_NAME, glyphs)}")
+    if source is not None and writing.checkpoint.run.path != source.run.path:
+        told.insert(0, f"by {ellipsize_middle(printable(writing.checkpoint.run.name), OTHER_NAME, glyphs)}")
     return Content(brief(room, *map(f" {glyphs.dot} ".join, ([count, *speed, *told], [count, *told], told))))
 
 
@@ -136,10 +136,10 @@ def about(writing: Completion | None, step: int | None, trains: bool, focus: Foc
 def _doing(writing: Completion) -> str:
     if writing.state == "writing":
         return f"Writing with step {writing.step}. Esc stops and keeps the text."
-    step = writing.source.step()
+    step = writing.checkpoint.step()
     if step is None:
         return "Waiting for the first checkpoint. Esc calls it off."
-    return f"Loading step {step} of {printable(writing.source.run.name)}."
+    return f"Loading step {step} of {printable(writing.checkpoint.run.name)}."
 
 
 def _next(focus: Focus, more: str = "") -> str:

@@ -207,7 +207,7 @@ def test_more_goes_on_behind_everything(engine: PacedEngine, talker: WriterThrea
     talker.ask(writing)
     until(lambda: not writing.busy)
     ids = [97, 98, *(token.token for token in writing.tokens)]
-    writing.more(FIVE)
+    writing.reopen(FIVE)
     talker.ask(writing)
     until(lambda: not writing.busy)
     assert engine.asked[-1][1] == ids
@@ -233,6 +233,76 @@ def test_other_settings_hold_from_the_next_token_on(engine: PacedEngine, talker:
     assert (writing.state, len(writing.tokens)) == ("full", 4)
     talker.tune(FIVE)  # what is written stays as it is known
     assert writing.sampling.temperature == 0.1
+
+
+def four(run: RunFolder, which: str = "latest", prompt: str = "ab") -> list[Completion]:
+    """Completions that differ in nothing but their seeds."""
+    samplings = [SampleConfig(max_new_tokens=5, seed=seed) for seed in range(4)]
+    return [Completion(CheckpointRef(run, which), prompt, sampling) for sampling in samplings]
+
+
+def over(completions: list[Completion]) -> bool:
+    return not any(completion.busy for completion in completions)
+
+
+def test_a_batch_is_what_its_seeds_give_alone(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+    batch = four(run)
+    talker.ask_batch(batch)
+    until(lambda: over(batch))
+    assert [(each.state, each.step, each.drawn) for each in batch] == [("full", 180, 5)] * 4
+    alone = four(run)
+    talker.ask(*alone)
+    until(lambda: over(alone))
+    assert [each.text for each in batch] == [each.text for each in alone]
+    assert len({each.text for each in batch}) == 4
+    assert all(each.speed for each in batch)
+
+
+def test_stopping_a_batch_keeps_what_is_written(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+    engine.free = False
+    batch = four(run)
+    talker.ask_batch(batch)
+    engine.let(9)
+    until(lambda: sum(len(each.tokens) for each in batch) >= 8)
+    talker.stop()
+    engine.let(100)
+    until(lambda: over(batch))
+    assert {each.state for each in batch} == {"stopped"}
+    assert {len(each.tokens) for each in batch} <= {2, 3}
+
+
+def test_a_damaged_checkpoint_fails_a_whole_batch(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+    engine.broken = 60
+    batch = four(run, "60")
+    talker.ask_batch(batch)
+    until(lambda: over(batch))
+    assert {each.state for each in batch} == {"failed"}
+    assert all(isinstance(each.error, CheckpointError) for each in batch)
+
+
+def test_a_batch_that_waits_can_be_called_off(talker: WriterThread, home: Path) -> None:
+    batch = four(folder.create(home, "young"))
+    talker.ask_batch(batch)
+    talker.stop()
+    until(lambda: over(batch))
+    assert {each.state for each in batch} == {"stopped"}
+
+
+def test_other_settings_hold_for_each_text_of_a_batch(
+    engine: PacedEngine, talker: WriterThread, run: RunFolder
+) -> None:
+    engine.free = False
+    batch = four(run)
+    talker.ask_batch(batch)
+    engine.let(8)
+    until(lambda: all(len(each.tokens) == 2 for each in batch))
+    talker.tune(SampleConfig(max_new_tokens=4, temperature=0.1))
+    engine.let(1000)
+    until(lambda: over(batch))
+    assert [(each.state, len(each.tokens)) for each in batch] == [("full", 4)] * 4
+    assert [each.sampling for each in batch] == [
+        SampleConfig(max_new_tokens=4, temperature=0.1, seed=seed) for seed in range(4)
+    ]
 
 
 def test_split_characters_show_when_they_are_whole(run: RunFolder) -> None:
@@ -284,9 +354,9 @@ def test_real_writer_writes_several_as_it_writes_each() -> None:
     writer._model = Transformer(shape, 257, torch.Generator().manual_seed(0))
     sampling = SampleConfig(max_new_tokens=20, temperature=2.0)
     texts: dict[int, str] = {0: "", 1: "", 2: ""}
-    for which, token in writer.write_several([97, 0xC3], sampling, [5, 0, 5], 2):
-        texts[which] += token.text
-    alone = "".join(token.text for token in writer.write([97, 0xC3], sampling, 2))
+    for index, token in writer.write([97, 0xC3], sampling, [5, 0, 5], 2):
+        texts[index] += token.text
+    alone = "".join(token.text for _, token in writer.write([97, 0xC3], sampling, [0], 2))
     torch.set_num_threads(threads)
     assert texts[1] == alone
     assert texts[0] == texts[2] != texts[1]
