@@ -9,7 +9,7 @@ from tinylm.config.schema import SampleConfig
 from tui.engine import TokenCandidate
 from tui.screens.talk.pane_sources import PaneCheckpoints
 from tui.screens.talk.sampling import changed
-from tui.screens.talk.transcript import Transcript
+from tui.screens.talk.transcript import SEEDS, Transcript
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 
 
@@ -62,7 +62,7 @@ class Panes(Horizontal):
         self, pane: Transcript, source: CheckpointRef, prompt: str, sampling: SampleConfig, under: str | None
     ) -> Completion:
         writing = Completion(source, prompt, sampling)
-        pane.add(writing, under)
+        pane.add(writing, prompt=under)
         return writing
 
     def begin(self, prompt: str, sampling: SampleConfig) -> list[Completion]:
@@ -96,6 +96,22 @@ class Panes(Horizontal):
                 pane.add(again)
                 asked.append(again)
         return asked
+
+    def several(self, count: int, prompt: str, sampling: SampleConfig) -> list[Completion]:
+        """More versions of the current pane's text, or of `prompt` where it has none, alike but for their seeds."""
+        pane = self.current
+        shown, checkpoint = pane.shown, self._sources.of(pane.name or "")
+        if shown is None and checkpoint is None:
+            return []
+        first = pane.versions.next_seed if shown else sampling.seed
+        samplings = [changed(sampling, "seed", (first + i) % SEEDS) for i in range(count)]
+        if shown and (shown.kept or checkpoint is None):
+            added = [shown.again(each) for each in samplings]
+        else:
+            assert checkpoint is not None
+            added = [Completion(checkpoint, shown.prompt if shown else prompt, each) for each in samplings]
+        pane.add(*added, prompt=None if shown else prompt)
+        return added
 
     def branch(self, candidate: TokenCandidate, sampling: SampleConfig) -> list[Completion]:
         """Put a candidate under the cursor of the current pane; nothing where it stands there already."""

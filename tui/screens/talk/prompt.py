@@ -23,10 +23,13 @@ KEPT = 200
 
 
 TOOLS = (
-    ("go on", "go_on"), ("redo", "redo"), ("<", "earlier_version"), (">", "later_version"), ("edit", "edit"),
-    ("copy", "copy"), ("model", "pick"), ("compare", "compare"), ("why", "why"),
+    ("go on", "go_on"), ("redo", "redo"), ("four", "several"), ("<", "earlier_version"), (">", "later_version"),
+    ("edit", "edit"), ("copy", "copy"), ("model", "pick"), ("compare", "compare"), ("why", "why"),
 )  # fmt: skip
-"""What may be clicked on, and the screen's action behind it; the last one only where there is room."""
+"""What may be clicked on, and the screen's action behind it."""
+
+WIDE = {"four", "why"}
+"""Those that are left out where there is little room."""
 
 
 class Prompt(Input):
@@ -115,8 +118,10 @@ class Entry(Horizontal):
         if fault:
             sign = cast("StudioApp", self.app).glyphs.failed
             title = Content(f"{sign} {printable(fault.message)}").stylize("$text-error")
-        tools = [("stop", "back") if busy else ("write", "write"), *TOOLS[: -1 if self.size.width < 70 else None]]
-        links = "  ".join(f"[@click=screen.{action}]{word}[/]" for word, action in tools)
+        tools = [("stop", "back") if busy else ("write", "write"), *TOOLS]
+        links = "  ".join(
+            f"[@click=screen.{action}]{word}[/]" for word, action in tools if self.size.width >= 70 or word not in WIDE
+        )
         self.border_title, self.border_subtitle = title, links
 
 

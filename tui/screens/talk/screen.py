@@ -26,6 +26,7 @@ from tui.screens.talk.panes import Panes
 from tui.screens.talk.prompt import Editor, Entry, Prompt
 from tui.screens.talk.sampling import Sampling
 from tui.screens.talk.transcript import Transcript, sign
+from tui.screens.talk.version_picker import COUNT, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run
 
 STREAMS_A_SECOND = 12
@@ -64,6 +65,7 @@ class TalkScreen(StudioScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Stop or back", show=False, id="talk.back", tooltip="Stop writing; else a step back"),
         Binding("r", "redo", "Redo", id="talk.redo", tooltip="Another version, with the next seed"),
+        Binding("v", "several", "Four", id="talk.several", tooltip="Four versions side by side, to choose one of"),
         Binding("ctrl+e", "edit", "Edit", id="talk.edit", tooltip="Change the text and let the model go on from it"),
         Binding("w", "why", "Why", show=False, id="talk.why", tooltip="Show or hide why this token"),
         Binding("equals_sign", "compare", "Compare", id="talk.compare", tooltip="A second checkpoint beside it"),
@@ -245,6 +247,31 @@ class TalkScreen(StudioScreen):
             self._ask(self.panes.redo(self.sampling))
         else:
             self.action_write()
+
+    def action_several(self) -> None:
+        """Four more versions, written side by side, to choose one of."""
+        pane, prompt = self.pane, self.query_one(Prompt)
+        before = pane.shown
+        versions = self.panes.several(COUNT, prompt.value, self.sampling)
+        if not versions:
+            self.action_write()
+            return
+        if before is None:
+            prompt.remember()
+        self.talker.ask_batch(versions)
+        self._ask([])
+        if versions[0].checkpoint.step() is None:
+            self.studio.save_first(versions[0].checkpoint.run)
+
+        def take(version: Completion | None) -> None:
+            chosen = version or before
+            if chosen is not None:
+                pane.versions.show(chosen)
+            pane.follow()
+            pane.focus()
+            self._ask([])
+
+        self.app.push_screen(VersionPicker(versions, self.talker.stop), take)
 
     def _write_on(self, pane: Transcript) -> None:
         """Go on where the shown version stopped."""

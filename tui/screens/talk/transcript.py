@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 KEPT = 40
 """Versions that stay, of all prompts together; each remembers the candidates of each of its tokens."""
 
+SEEDS = 2**63
+"""Seeds are below this number."""
+
 SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 PLAIN_SIGNS = {" ": "_", "\n": "\\n", "\t": "\\t"}
 
@@ -75,22 +78,27 @@ class Versions:
     @property
     def next_seed(self) -> int:
         """One that no version has yet."""
-        return max((writing.sampling.seed for writing in self.all), default=-1) + 1
+        return (max((writing.sampling.seed for writing in self.all), default=-1) + 1) % SEEDS
 
-    def add(self, writing: Completion, prompt: str | None = None) -> None:
-        """Show a new one: of `prompt`, or of the one that is shown."""
+    def add(self, *added: Completion, prompt: str | None = None) -> None:
+        """Add versions of `prompt`, or of the one that is shown, and show the first of them."""
         if prompt is not None:
             self._prompt = prompt
         mine = self._of.setdefault(self._prompt, [])
         mine[:] = [other for other in mine if other.tokens]  # where nothing was written there is no version
-        mine.append(writing)
+        mine += added
         self._of[self._prompt] = self._of.pop(self._prompt)  # used last, forgotten last
-        if sum(map(len, self._of.values())) > KEPT:
+        while sum(map(len, self._of.values())) > KEPT:
             oldest = next(iter(self._of))
             del self._of[oldest][0]
             if not self._of[oldest]:
                 del self._of[oldest]
-        self._index = len(mine) - 1
+        self._index = len(mine) - len(added)
+
+    def show(self, version: Completion) -> None:
+        """Show this one, if it is still kept."""
+        if version in self.all:
+            self._index = self.all.index(version)
 
     def move(self, by: int) -> bool:
         """Show another one; whether there was one."""
@@ -178,9 +186,9 @@ class Transcript(VerticalScroll):
     def _ascii(self) -> bool:
         return cast("StudioApp", self.app).glyphs.name == "ascii"
 
-    def add(self, writing: Completion, prompt: str | None = None) -> None:
-        """Show a new version, from its end."""
-        self.versions.add(writing, prompt)
+    def add(self, *added: Completion, prompt: str | None = None) -> None:
+        """Add versions and show the first of them, from its end."""
+        self.versions.add(*added, prompt=prompt)
         self.follow()
 
     def follow(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from rich.cells import cell_len
@@ -36,6 +37,7 @@ candidates, settings. `/` or `i` comes back.
 - `Left` `Right` walk over the tokens, `Home` and `End` go to the first and to the end; a click goes anywhere
 - `Enter` writes on at the end
 - `r` another version with the next seed; `,` and `.` go through the versions
+- `v` four versions with the next four seeds, side by side: the arrows and `Enter`, or a digit, take one
 - `ctrl+e` edits the text, and the model goes on from what you made of it
 - `y` copies it; the mouse selects and `ctrl+c` copies the selection
 - `k` chooses run and checkpoint; `latest` follows the training
@@ -98,12 +100,27 @@ def status(writing: Completion | None, source: CheckpointRef | None, glyphs: Gly
     """
     if writing is None or writing.step is None:
         return Content("")
-    count = f"{len(writing.tokens)} token{'s' if len(writing.tokens) != 1 else ''}"
     speed = [f"{writing.speed:,.0f} tokens/s"] if writing.speed else []
     told = [f"step {writing.step}", f"seed {writing.sampling.seed}"]
     if source is not None and writing.checkpoint.run.path != source.run.path:
         told.insert(0, f"by {ellipsize_middle(printable(writing.checkpoint.run.name), OTHER_NAME, glyphs)}")
-    return Content(brief(room, *map(f" {glyphs.dot} ".join, ([count, *speed, *told], [count, *told], told))))
+    return Content(
+        brief(room, *map(f" {glyphs.dot} ".join, ([count(writing), *speed, *told], [count(writing), *told], told)))
+    )
+
+
+def count(completion: Completion) -> str:
+    """How many tokens were written."""
+    written = len(completion.tokens)
+    return f"{written} token{'s' if written != 1 else ''}"
+
+
+def choosing(completions: Sequence[Completion]) -> str:
+    """What is going on with versions that are written side by side, and what to do."""
+    for completion in completions:
+        if completion.busy and not completion.stop.is_set():
+            return _doing(completion)
+    return "Arrows and Enter, or a digit, take one; Esc leaves."
 
 
 def beginning(asked: bool) -> str:
@@ -126,8 +143,7 @@ def about(writing: Completion | None, step: int | None, trains: bool, focus: Foc
     if writing.state == "failed":
         return _fault(writing.error, focus)
     if writing.state == "ended":
-        count = len(writing.tokens)
-        return f"The model ended it: {count} token{'s' if count != 1 else ''}. {_next(focus, 'a new text')}"
+        return f"The model ended it: {count(writing)}. {_next(focus, 'a new text')}"
     if writing.state == "full":
         return f"{writing.drawn} tokens, as asked. {_next(focus)}"
     return f"Stopped. {_next(focus)}"

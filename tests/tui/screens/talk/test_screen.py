@@ -753,7 +753,7 @@ def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]
 def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Callable[..., None]) -> None:
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         writing = Completion(screen.sources.of("A"), "x", CONFIG.sample)
-        screen.pane.add(writing, "x")
+        screen.pane.add(writing, prompt="x")
         assert screen.sentence() == "Loading step 180 of stories-test."
 
     talk(drive)
@@ -809,7 +809,7 @@ def test_versions_forget_the_oldest() -> None:
         writing = Completion(
             CheckpointRef(RunFolder(Path())), str(i), CONFIG.sample, tokens=[WrittenToken(1, "a", 1.0, 0.0, ())]
         )
-        versions.add(writing, f"prompt {i % 7}")
+        versions.add(writing, prompt=f"prompt {i % 7}")
     assert sum(len(kept) for kept in versions._of.values()) == transcript.KEPT
     assert versions.shown is not None
     assert versions.shown.prompt == str(transcript.KEPT + 4)
