@@ -12,6 +12,15 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def duration_with_units(seconds: float) -> str:
+    """`12 s`, `1:04 min` or `2 h 3 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes}:{rest:02} min" if minutes else f"{seconds:.2g} s"
+
+
 def printable(text: str) -> str:
     """`text` without what could steer a terminal: control characters, but line ends and tabs, become U+FFFD."""
     return "".join(

@@ -1,4 +1,4 @@
-"""The app: it owns the training's thread, the plan that is being made and what is being watched; screens show them."""
+"""The Textual app: its modes, keys, start and end. What it knows is in `tui.studio`; screens show that."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import os
 import signal
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -19,30 +18,23 @@ from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.filter import LineFilter
-from textual.screen import Screen
-from textual.signal import Signal
 
 from tinylm import paths
-from tinylm.config.schema import RunConfig
-from tinylm.errors import TinyLMError
-from tinylm.events import Event, Failed, Finished
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tinylm.words import printable
 from tui.commands import StudioCommands
-from tui.engine import Engine, Machine
-from tui.live.event_source import LogFollower, TrainingThread
 from tui.screens.base import StudioScreen
 from tui.screens.home import HomeScreen
+from tui.studio import Notice, Studio
 from tui.terminal import glyphs
 from tui.terminal.ascii_filter import AsciiFilter
 from tui.terminal.control_chars import ControlCharFilter
-from tui.terminal.draw_budget import DrawBudget
+from tui.terminal.glyphs import Glyphs
 from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Leave
 
 if TYPE_CHECKING:
-    from tinylm.training.control import Control
     from tui.live.watch import ObservedRun
 
 NAMED = {name: name.capitalize() for name in ("space", "esc", "tab", "shift", "home", "end", "del", "pgup", "pgdn")}
@@ -52,9 +44,6 @@ NAMED["⏎"] = "Enter"
 
 ANSWERED = events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp | events.Resize
 """What a person does, and waits to see what comes of it."""
-
-LOCK_TICKS = 8
-"""Ticks between looks whether somebody else still trains the run that is shown."""
 
 LEAVE_SECONDS = 20.0
 """How long leaving waits for a training to be saved; a step and a checkpoint take less by far."""
@@ -69,34 +58,45 @@ AFTER_PAINT = 0.1
 """Seconds after the first frame before anything slow begins."""
 
 
-def _data() -> Screen[None]:
+def _data(studio: Studio) -> StudioScreen:
     from tui.screens.data.screen import DataScreen
 
-    return DataScreen()
+    return DataScreen(studio)
 
 
-def _plan() -> Screen[None]:
+def _plan(studio: Studio) -> StudioScreen:
     from tui.screens.plan.screen import PlanScreen
 
-    return PlanScreen()
+    return PlanScreen(studio)
 
 
-def _train() -> Screen[None]:
+def _train(studio: Studio) -> StudioScreen:
     from tui.screens.train.screen import TrainScreen
 
-    return TrainScreen()
+    return TrainScreen(studio)
 
 
-def _talk() -> Screen[None]:
+def _talk(studio: Studio) -> StudioScreen:
     from tui.screens.talk.screen import TalkScreen
 
-    return TalkScreen()
+    return TalkScreen(studio)
 
 
-def _runs() -> Screen[None]:
+def _runs(studio: Studio) -> StudioScreen:
     from tui.screens.runs.screen import RunsScreen
 
-    return RunsScreen()
+    return RunsScreen(studio)
+
+
+SCREENS: dict[str, Callable[[Studio], StudioScreen]] = {
+    "home": HomeScreen,
+    "data": _data,
+    "plan": _plan,
+    "train": _train,
+    "talk": _talk,
+    "runs": _runs,
+}
+"""Makes the screen of each mode. All but the first are imported when they are shown, so that the app paints sooner."""
 
 
 class StudioApp(App[int]):
@@ -104,15 +104,6 @@ class StudioApp(App[int]):
 
     TITLE = "tinylm-studio"
     CSS_PATH = str(paths.assets() / "studio.tcss")
-    # Screens are imported when they are first shown: the app paints before them.
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
-        "home": HomeScreen,
-        "data": _data,
-        "plan": _plan,
-        "train": _train,
-        "talk": _talk,
-        "runs": _runs,
-    }
     COMMANDS = App.COMMANDS | {StudioCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual"), (40, "-high")]
@@ -138,36 +129,13 @@ class StudioApp(App[int]):
         ),
     ]
 
-    def __init__(
-        self,
-        home: Path,
-        config: RunConfig,
-        mode: str | None = None,
-        engine: Engine | None = None,
-        show: RunFolder | None = None,
-    ) -> None:
-        """`config` is the plan to begin with; `mode` the first screen: by default Home, or Runs where there are some.
-
-        `engine` is what computes; tests give one that follows a script. `show` is a run to open at once.
-        """
+    def __init__(self, studio: Studio, mode: str | None = None, show: RunFolder | None = None) -> None:
+        """`mode` is the first screen: by default Home, or Runs where there are some; `show`, a run to open first."""
         super().__init__()
-        self.home = home
-        self.draft = config
-        """The plan that Data and Plan edit, always valid; replaced whole by `set_draft`."""
-        self.draft_changed: Signal[RunConfig] = Signal(self, "draft-changed")
-        self.engine = engine or Engine()
-        self.training: ObservedRun | None = None
-        """The training of this app, running or over."""
-        self.pace = DrawBudget()
-        """How often the shown screen may be drawn."""
-        self.shown: ObservedRun | None = None
-        """What Train shows: `training`, or a run that was opened."""
-        self.machine: Machine | None = None
-        self.glyphs = glyphs.suited()
-        self.talk_choice: tuple[RunFolder, str] | None = None
-        """A run and checkpoint that Talk shall take up when it is shown next."""
-        self.noise: deque[str] = deque()
-        """Lines that libraries wrote past Python, where the terminal is not theirs."""
+        self.studio = studio
+        studio.go, studio.notify = self.action_go, self._show_notice
+        for name, make in SCREENS.items():
+            self.add_mode(name, partial(make, studio))
         self.crash: BaseException | None = None
         """What made the app end, where that is our fault."""
         self.last_resort: Callable[[int], object] = lambda _code: None
@@ -177,24 +145,27 @@ class StudioApp(App[int]):
         self.farewell = ""
         """A sentence for the shell, once the app is gone."""
         self._first, self._show = mode, show
-        self._told_end: ObservedRun | None = None
         self._leaving = False
-        self._ticks = 0
         self._terminal_title = ""
         self._remembered = self._begun_with = Preferences()
         self._steerless, self._plain = ControlCharFilter(), AsciiFilter()
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """What this terminal can show; widgets ask for it by `glyphs_of`."""
+        return self.studio.glyphs
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
         """Show the first screen; everything slow starts once it is painted."""
-        preferences = self._remembered = Preferences.load(self.home)
+        preferences = self._remembered = Preferences.load(self.studio.home)
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
         if self.glyphs is not glyphs.ASCII:  # else this terminal shows no others, whatever was liked in another one
             self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
         self._begun_with = Preferences(self.theme, self.glyphs.name)
-        self.switch_mode(self._first or ("runs" if folder.list_runs(self.home) else "home"))
+        self.switch_mode(self._first or ("runs" if folder.list_runs(self.studio.home) else "home"))
         self.call_after_refresh(self._painted)
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, and threads of tests
@@ -202,9 +173,9 @@ class StudioApp(App[int]):
 
     def _painted(self) -> None:
         if self._show is not None:
-            self.open_run(self._show)
+            self.studio.open_run(self._show)
         # The frame is on its way to the terminal, and what now takes the interpreter for itself would overtake it.
-        self.set_timer(AFTER_PAINT, lambda: self._in_thread(self._warm_up, "warm-up"))
+        self.set_timer(AFTER_PAINT, lambda: self._in_thread(self.studio.warm_up, "warm-up"))
         slow = 2 if "SSH_CONNECTION" in os.environ else 1
         self.set_interval(slow / TICKS_A_SECOND, self._tick)
         gc.freeze()  # what is there now stays: no need to look through it again and again
@@ -214,28 +185,14 @@ class StudioApp(App[int]):
         """Run `work` beside the app. Not one of Textual's workers: those are joined at the end, and hold it up."""
         threading.Thread(target=work, name=name, daemon=True).start()
 
-    def _warm_up(self) -> None:
-        try:
-            self.machine = self.engine.warm_up(self.home, self.draft)
-        except Exception as error:  # the outer edge of this thread; trainings say the same again, in their place
-            self.noise.append(f"warm-up: {error!r}")
-
     def _tick(self) -> None:
-        """Take in what the runs tell, and bring the shown screen up to date."""
-        self._ticks += 1
+        """Take in new events of the runs, and bring the shown screen up to date."""
         if self.deserted():
             self.leave(128 + signal.SIGHUP)
-        for watch in (self.training, self.shown if self.shown is not self.training else None):
-            if watch is None:
-                continue
-            watch.poll()
-            if not watch.own and watch.run and self._ticks % LOCK_TICKS == 0:
-                watch.locked = watch.run.is_locked()
-        training = self.training
-        if training and not training.running and self._told_end is not training and not training.poll():
-            self._told_end = training
-            self._ended(training)
-        if self.pace.allows(training is not None and training.running and training.status != "paused"):
+        ended = self.studio.poll()
+        if ended:
+            self._ended(ended)
+        if self.studio.may_draw():
             with suppress(ScreenStackError):  # the app is being closed
                 if isinstance(self.screen, StudioScreen):
                     self.screen.refresh_all()
@@ -249,7 +206,7 @@ class StudioApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         """What a person does is answered at once."""
         if isinstance(event, ANSWERED):
-            self.pace.hurry()
+            self.studio.draw_budget.hurry()
         await super().on_event(event)
 
     def _ended(self, watch: ObservedRun) -> None:
@@ -266,16 +223,11 @@ class StudioApp(App[int]):
 
     def _name_terminal(self) -> None:
         """Put the pulse into the terminal's title, where a person sees it from another window."""
-        title = f"{self.pulse()} - tinylm-studio" if self.training else "tinylm-studio"
+        title = f"{self.studio.pulse()} - tinylm-studio" if self.studio.training else "tinylm-studio"
         driver = self._driver
         if title != self._terminal_title and driver is not None and not driver.is_headless:
             self._terminal_title = title
             driver.write(f"\x1b]2;{printable(title)}\x07")
-
-    def pulse(self, room: int = 80) -> str:
-        """The training, in a few words, for the header of every screen."""
-        watch = self.training if self.training and self.training.running else self.shown or self.training
-        return watch.pulse(self.glyphs, room) if watch else "idle"
 
     def _handle_exception(self, error: Exception) -> None:
         """A screen that was still being put together when the person left misses its widgets: that is no fault."""
@@ -292,68 +244,7 @@ class StudioApp(App[int]):
         before, now = self._begun_with, Preferences(self.theme, self.glyphs.name)
         theme = now.theme if now.theme != before.theme else self._remembered.theme
         signs = now.glyphs if now.glyphs != before.glyphs else self._remembered.glyphs
-        Preferences(theme, signs).save(self.home)
-
-    # ---- the plan -------------------------------------------------------------------------------------------------
-
-    def set_draft(self, config: RunConfig) -> None:
-        """Replace the plan and tell all screens."""
-        self.draft = config
-        self.draft_changed.publish(config)
-
-    # ---- runs -----------------------------------------------------------------------------------------------------
-
-    def start_training(self) -> None:
-        """Train the plan, and show it."""
-        config, home = self.draft, self.home
-        self._start(TrainingThread(lambda control: self.engine.train(config, home, None, control)), "new run", None)
-
-    def resume_training(self, run: RunFolder) -> None:
-        """Go on with a run, and show it, with what it has learnt so far."""
-
-        def begin(control: Control) -> Iterator[Event]:
-            yield from (event for event in run.events() if not isinstance(event, Finished | Failed))
-            yield from self.engine.resume(run, control)
-
-        self._start(TrainingThread(begin), run.name, run)
-
-    def _start(self, trainer: TrainingThread, name: str, run: RunFolder | None) -> None:
-        if self.training and self.training.running:
-            self.notify("Stop it first, or let it come to its end.", title="A training is running", severity="warning")
-            return
-        if self.shown and self.shown is not self.training:
-            self.shown.source.close()
-        from tui.live.watch import ObservedRun  # numpy comes with it, which the first screen does not wait for
-
-        self.training = self.shown = ObservedRun(trainer, name, run)
-        trainer.start()
-        self.action_go("train")
-
-    def save_first(self, run: RunFolder) -> None:
-        """Somebody waits for the first checkpoint of a run: where we train it, it is saved now, not when it is due."""
-        training = self.training
-        if training and training.run and training.run.path == run.path and training.trainer and training.running:
-            training.trainer.control.save.set()
-
-    def open_run(self, run: RunFolder) -> None:
-        """Show a run in Train: our own, or as its folder tells it, also while another process trains it."""
-        if self.shown and self.shown is not self.training:
-            self.shown.source.close()
-        ours = self.training if self.training and self.training.run and self.training.run.path == run.path else None
-        if ours and (ours.running or not run.is_locked()):
-            self.shown = ours
-        else:  # also a run of ours that somebody else goes on with
-            from tui.live.watch import ObservedRun
-
-            self.shown = ObservedRun(LogFollower(run), run.name, run)
-            self.shown.locked = run.is_locked()
-        self.action_go("train")
-
-    def moved(self, old: RunFolder, new: RunFolder) -> None:
-        """A run was renamed: what shows it goes along."""
-        for watch in (self.training, self.shown):
-            if watch is not None and watch.run == old:
-                watch.move(new)
+        Preferences(theme, signs).save(self.studio.home)
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
@@ -362,12 +253,7 @@ class StudioApp(App[int]):
         if isinstance(self.screen, StudioScreen) and self.current_mode != mode:
             self.switch_mode(mode)
 
-    def talk_to(self, run: RunFolder, which: str = "latest") -> None:
-        """Let a checkpoint of a run write."""
-        self.talk_choice = (run, which)
-        self.action_go("talk")
-
-    def edit_setting(self, name: str) -> None:
+    def action_edit_setting(self, name: str) -> None:
         """Show a setting in Plan, ready to be changed."""
         self.action_go("plan")
         self.call_later(self._show_setting, name)
@@ -394,8 +280,8 @@ class StudioApp(App[int]):
             self.screen.redraw()
             self.screen.remark(f"Drawing with {self.glyphs.name}.")
 
-    def _draw_with(self, signs: glyphs.Glyphs) -> None:
-        self.glyphs = signs
+    def _draw_with(self, signs: Glyphs) -> None:
+        self.studio.glyphs = signs
         self.set_class(signs is glyphs.ASCII, "-ascii")
 
     def get_key_display(self, binding: Binding) -> str:
@@ -405,11 +291,11 @@ class StudioApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; where a training runs, ask, save and leave within a step."""
-        if not (self.training and self.training.running):
+        training = self.studio.training
+        if training is None or not training.running:
             self.exit(0)
-            return
-        if not any(isinstance(screen, Leave) for screen in self.screen_stack):
-            self.push_screen(Leave(self.training), self._leave)
+        elif not any(isinstance(screen, Leave) for screen in self.screen_stack):
+            self.push_screen(Leave(training), self._leave)
 
     def _leave(self, answer: str | None) -> None:
         if answer == "s":
@@ -424,7 +310,7 @@ class StudioApp(App[int]):
         if self._leaving:
             return
         self._leaving = True
-        watch = self.training if self.training and self.training.running else None
+        watch = self.studio.training if self.studio.is_training else None
         trainer = watch.trainer if watch else None
         if trainer:
             trainer.control.leave.set()
@@ -447,13 +333,9 @@ class StudioApp(App[int]):
             step = watch.history.checkpoints[-1].step
             self.farewell = (
                 f"{watch.name} is saved at step {step:,}. Go on with r in Runs, or with: "
-                f"tinylm-studio --train --resume --run {watch.name}{paths.flag(self.home)}"
+                f"tinylm-studio --train --resume --run {watch.name}{paths.flag(self.studio.home)}"
             )
         self.exit(return_code=code)
 
-    def fault(self, error: BaseException) -> None:
-        """Say what went wrong: our errors as they are, others with their kind."""
-        if isinstance(error, TinyLMError):
-            self.notify(f"{error.message} {error.hint}", title=error.title, severity="error", markup=False)
-        else:
-            self.notify(repr(error), title="This is our fault", severity="error", markup=False)
+    def _show_notice(self, notice: Notice) -> None:
+        self.notify(notice.message, title=notice.title, severity=notice.severity, markup=False)

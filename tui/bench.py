@@ -31,6 +31,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
 from tinylm.runs import folder as runs
 from tui.app import StudioApp
+from tui.studio import Studio
 
 PAIRS, SECONDS = 10, "30s"
 COLUMNS, LINES = 160, 45
@@ -60,21 +61,21 @@ class ProbedApp(StudioApp):
     """The app, which starts its plan by itself, feels its own pulse, and leaves when the training is over."""
 
     def __init__(self, home: Path, config: RunConfig) -> None:
-        super().__init__(home, config)
+        super().__init__(Studio(home, config))
         self.late: list[float] = []
 
     def on_mount(self) -> None:
         """Open as ever, and begin."""
         super().on_mount()
-        self.call_after_refresh(self.start_training)
+        self.call_after_refresh(self.studio.start_training)
         self._probe = asyncio.create_task(self._feel())
 
     async def _feel(self) -> None:
-        while self.training is None or self.training.running:
+        while self.studio.training is None or self.studio.training.running:
             before = time.perf_counter()
             await asyncio.sleep(PROBE_SECONDS)
             late = time.perf_counter() - before - PROBE_SECONDS
-            if self.training and len(self.training.history.step):
+            if self.studio.training and len(self.studio.training.history.step):
                 self.late.append(max(0.0, late))
         self.exit(0)
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tinylm.config import resolve
 from tinylm.runs import folder
 from tui.screens.base import StudioScreen
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.studio import Studio
 
 
 @dataclass(frozen=True)
@@ -45,19 +42,26 @@ class StudioCommands(Provider):
             if score > 0:
                 yield Hit(score, matcher.highlight(command.title), command.run, help=command.help)
 
+    @property
+    def _studio(self) -> Studio:
+        base = self.app.screen_stack[0]  # a screen of ours; dialogs stand above it
+        assert isinstance(base, StudioScreen)
+        return base.studio
+
     def _commands(self) -> Iterator[Command]:
-        app = cast("StudioApp", self.app)
+        studio = self._studio
         yield from self._actions()
         for name, field in resolve.settings().items():
-            title = f"Setting: {field.title} ({name.replace('.N.', '.0.')})"
-            yield Command(title, field.description or "", partial(app.edit_setting, name.replace(".N.", ".0.")))
-        for run in folder.list_runs(app.home):
-            yield Command(f"Open run {run.name}", "Show its training", partial(app.open_run, run))
-            yield Command(f"Talk to {run.name}", "Its newest checkpoint", partial(app.talk_to, run, "latest"))
+            key = name.replace(".N.", ".0.")
+            edit = partial(self.app.run_action, f"app.edit_setting('{key}')")
+            yield Command(f"Setting: {field.title} ({key})", field.description or "", edit)
+        for run in folder.list_runs(studio.home):
+            yield Command(f"Open run {run.name}", "Show its training", partial(studio.open_run, run))
+            yield Command(f"Talk to {run.name}", "Its newest checkpoint", partial(studio.talk_to, run, "latest"))
             for path in sorted(run.checkpoints.glob("step-????????"))[::-1]:
                 step = str(int(path.name.removeprefix("step-")))
                 title = f"Talk to {run.name} at step {step}"
-                yield Command(title, "This checkpoint", partial(app.talk_to, run, step))
+                yield Command(title, "This checkpoint", partial(studio.talk_to, run, step))
 
     def _actions(self) -> Iterator[Command]:
         """The keys of the screen and of the app, as commands; Textual's own, which have no id, move the focus."""

@@ -17,6 +17,7 @@ from tinylm.config import flags, resolve
 from tinylm.errors import ConfigError, RunError
 from tinylm.runs.folder import open_run
 from tui.app import StudioApp
+from tui.studio import Studio
 
 NOISE_LINES = 500
 """Lines that libraries wrote past Python, kept for the log."""
@@ -37,9 +38,9 @@ def launch(options: argparse.Namespace, home: Path) -> int:
     config = resolve.absolute_sources(flags.configuration(options, home, None))
     run = open_run(home, options.run) if options.run else None
 
-    app = StudioApp(home, config, "data" if options.data else None, show=run)
+    app = StudioApp(Studio(home, config), "data" if options.data else None, show=run)
     app.last_resort, app.deserted = os._exit, _deserted
-    with _terminal_for_the_app_alone(app.noise):
+    with _terminal_for_the_app_alone(app.studio.noise):
         app.run()
     code = app.return_code or 0
     if app.crash is not None:

@@ -13,6 +13,7 @@ from tests.tui.rehearsals import rehearsal
 from tests.tui.scripts import ScriptedEngine
 from tinylm import events
 from tui.app import StudioApp
+from tui.studio import Studio
 
 KEYS = (
     *"abcdefghijklmnopqrstuvwxyz0123456789", *"GLRDNTX", "space", "enter", "escape", "tab", "shift+tab", "up", "down",
@@ -26,7 +27,7 @@ SIZES = ((80, 24), (160, 45), (60, 18), (100, 30), (40, 10))
 async def _storm(app: StudioApp, count: int, seed: int) -> None:
     rng = random.Random(seed)
     async with app.run_test(size=(80, 24)) as pilot:
-        app.start_training()
+        app.studio.start_training()
         await pilot.pause(0.1)
         for i in range(count):
             await asyncio.wait_for(_something(pilot, rng), timeout=20)
@@ -34,7 +35,7 @@ async def _storm(app: StudioApp, count: int, seed: int) -> None:
                 await pilot.resize_terminal(*rng.choice(SIZES))
             if i % 50 == 49:
                 await pilot.pause(0.05)
-        for watch in (app.training, app.shown):
+        for watch in (app.studio.training, app.studio.shown):
             if watch and watch.trainer:
                 watch.trainer.control.stop.set()
                 assert watch.trainer.join(5), "the training does not stop any more"
@@ -55,7 +56,7 @@ def _run(home, monkeypatch, count: int, seed: int) -> None:
     engine.rehearsal = rehearsal
     for name in ("one", "two", "three"):
         scripts.write_run(home, name, [*scripts.training(120), scripts.finished(120)])
-    app = StudioApp(home, scripts.RunConfig(), "home", engine)
+    app = StudioApp(Studio(home, scripts.RunConfig(), engine), "home")
     asyncio.run(_storm(app, count, seed))
     assert engine.controls, "a training ran"
     for run in scripts.folder.list_runs(home):

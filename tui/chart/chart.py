@@ -174,8 +174,7 @@ class Chart(Widget, can_focus=True):
 
     @property
     def _glyphs(self) -> Glyphs:
-        found = getattr(self.app, "glyphs", None)
-        return found if isinstance(found, Glyphs) else glyphs.BRAILLE
+        return glyphs.glyphs_of(self)
 
     def _redraw(self) -> None:
         """Draw anew when next seen."""

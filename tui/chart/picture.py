@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from tui.live.series import Floats
+from tui.terminal.numbers import count
 
 Range = tuple[float, float]
 
@@ -60,11 +61,6 @@ class Border:
     label: str
     either_side: bool = False
     """The name may stand to the left of the line too: it is that of a place, and nothing begins there."""
-
-
-def count(value: float) -> str:
-    """A step, as the axis says it."""
-    return f"{value:,.0f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,31 +287,6 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
             if 2 <= len(found) <= most:
                 return found
     return ticks(low, high, most)
-
-
-def short(value: float, step: float | None = None, digits: int = 3) -> str:
-    """A number in few characters: as exact as `step`, or with so many digits that count."""
-    size = abs(value)
-    if not math.isfinite(value) or value == 0:
-        return "0" if value == 0 else "-"
-    for least, unit, sign in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4 if digits > 2 else 1e3, 1e3, "k")):
-        if size >= least:
-            return short(value / unit, step / unit if step else None, digits) + sign
-    if size < 0.01 and not (step and step >= 0.001):
-        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-        return f"{_trimmed(mantissa)}e{int(exponent)}"
-    if step:
-        return f"{value:.{_decimals(step)}f}"
-    return _trimmed(f"{value:.{max(0, digits - 1 - math.floor(math.log10(size)))}f}")
-
-
-def _trimmed(number: str) -> str:
-    return number.rstrip("0").rstrip(".") if "." in number else number
-
-
-def _decimals(step: float) -> int:
-    """How many decimals tell multiples of `step` apart."""
-    return next((n for n in range(7) if abs(round(step, n) - step) < 1e-6 * step), 7)
 
 
 # ---- values ------------------------------------------------------------------------------------------------------

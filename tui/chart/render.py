@@ -10,10 +10,11 @@ import numpy as np
 from textual.content import Content
 
 from tui.chart import picture as pictures
-from tui.chart.picture import Curve, Level, Picture, short
+from tui.chart.picture import Curve, Level, Picture
 from tui.chart.raster import SIGNS, AxisScale, Grid, bins, cells_of, plain, plotted
 from tui.live.series import Floats
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.numbers import compact, count
 
 AXES_WIDTH, AXES_HEIGHT = 34, 5
 """Smaller charts have no axes, only the ends of the range."""
@@ -77,13 +78,13 @@ class _Drawing:
             return []  # an axis of nothing has no numbers
         if not self.axes:
             digits = 2 if high - low > ALIKE * abs(high) else 4  # else 1k stood above 999, or 578 above 578
-            return [(y, short(y, digits=digits)) for y in (high, low)[: self.rows]]
+            return [(y, compact(y, digits=digits)) for y in (high, low)[: self.rows]]
         most = max(2, round(self.rows / ROWS_A_TICK))
         if self.picture.log_y:
-            return [(y, short(y)) for y in pictures.log_ticks(low, high, most)]
+            return [(y, compact(y)) for y in pictures.log_ticks(low, high, most)]
         found = pictures.ticks(low, high, most)
         step = found[1] - found[0] if len(found) > 1 else None
-        return [(y, short(y, step)) for y in found]
+        return [(y, compact(y, step)) for y in found]
 
     def _gutter(self) -> int:
         if self.grid.width < GUTTER_WIDTH:
@@ -137,7 +138,7 @@ class _Drawing:
         if self.picture.log_x:
             found = pictures.log_ticks(self.x.low, self.x.high, most)
         else:
-            found = pictures.ticks(self.x.low, self.x.high, most, whole=self.picture.x_format is pictures.count)
+            found = pictures.ticks(self.x.low, self.x.high, most, whole=self.picture.x_format is count)
         free = self.left + len(start) + 2
         for x in found:
             text, cell = f" {self.picture.x_format(x)} ", self.x.cell(x)
@@ -249,7 +250,7 @@ class _Drawing:
         if not found:
             return
         y, x = max(found)
-        brief = f" {self.glyphs.up} {short(y)}"
+        brief = f" {self.glyphs.up} {compact(y)}"
         for text in (f"{brief} at {self.picture.x_words(x)}", brief):
             at = self.columns - len(text)
             if at >= 0 and not self.curve[0, at:].any():
@@ -335,7 +336,7 @@ class _Drawing:
             found = pictures.value_at(curve, hair)
             if found:
                 sign = f"{self.glyphs.diamond} " if curve.style == "points" else ""
-                pieces.append((sign + short(found[1], digits=4), curve.role))
+                pieces.append((sign + compact(found[1], digits=4), curve.role))
         length = sum(len(text) + 2 for text, _ in pieces)
         if length > self.columns:
             return

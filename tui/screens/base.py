@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
 
+from tui.studio import Studio
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.top_bar import Sentence, TopBar
 
 if TYPE_CHECKING:
-    from tui.app import StudioApp
+    from tinylm.config.schema import RunConfig
     from tui.terminal.glyphs import Glyphs
-
 
 REMARK_SECONDS = 4.0
 """How long it is said what was done."""
@@ -42,10 +42,10 @@ class StudioScreen(Screen[None]):
     _signs: Glyphs | None = None
     """What it was drawn with last."""
 
-    @property
-    def studio(self) -> StudioApp:
-        """The app."""
-        return cast("StudioApp", self.app)
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self.studio = studio
+        self._stop_listening: Callable[[], None] = lambda: None
 
     def compose(self) -> ComposeResult:
         """Bar, body, sentence, keys."""
@@ -70,7 +70,7 @@ class StudioScreen(Screen[None]):
         """Bar, body and sentence; called by the app's timer."""
         if not (self.whole and self.is_running and self.is_attached and self.query(TopBar)):
             return  # being put together, or being taken down
-        self.query_one(TopBar).show(self.studio)
+        self.query_one(TopBar).show(self.studio.pulse)
         self.tick()
         self.tell()
 
@@ -84,9 +84,17 @@ class StudioScreen(Screen[None]):
         fresh = time.monotonic() - self._remarked < REMARK_SECONDS
         self.query_one(Sentence).say(self._remark if fresh else self.sentence())
 
+    def plan_changed(self, plan: RunConfig) -> None:
+        """The plan was replaced, here or on another screen."""
+
     def on_mount(self) -> None:
-        """Children of containers come later than this; only then can they be asked for."""
+        """Listen to changes of the plan; children of containers are mounted later, and only then can be queried."""
+        self._stop_listening = self.studio.on_plan_change(lambda plan: self.call_next(self.plan_changed, plan))
         self.call_after_refresh(self._put_together)
+
+    def on_unmount(self) -> None:
+        """Stop listening."""
+        self._stop_listening()
 
     def _put_together(self) -> None:
         self.whole = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from rich.table import Table
 from rich.text import Text
@@ -13,8 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Markdown, Static
 
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 KEYS_WIDTH, NAMES_WIDTH = 11, 15
 """Cells for the keys and what they are called, so that all groups stand in line; what is longer goes on below."""
@@ -37,7 +36,7 @@ def groups(screen: Screen[Any]) -> dict[str, list[Row]]:
     """
     # By name: two keys that are called the same do the same, or the one does what the other undoes.
     places: dict[str, dict[str, Row]] = {"On this screen": {}, "Where the cursor is": {}, "Everywhere": {}}
-    app = cast("StudioApp", screen.app)
+    app = screen.app
     for node, binding, _enabled, _tooltip in sorted(screen.active_bindings.values(), key=lambda b: not b.binding.show):
         if not (binding.id or binding.action == "command_palette"):
             continue
@@ -97,7 +96,7 @@ class HelpPage(ModalScreen[None]):
         """`screen` is what the help is for."""
         super().__init__()
         self._groups = groups(screen)
-        heading, _, self._words = cast("StudioApp", screen.app).glyphs.spelt(screen.HELP or "").strip().partition("\n")
+        heading, _, self._words = glyphs_of(screen).spelt(screen.HELP or "").strip().partition("\n")
         self._title = heading.lstrip("# ")
 
     def compose(self) -> ComposeResult:

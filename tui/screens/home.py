@@ -23,6 +23,7 @@ from tinylm.runs import folder
 from tinylm.words import printable
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts as reading
+from tui.studio import Studio
 from tui.terminal.glyphs import ASCII, Glyphs
 
 TITLE = ("▀█▀ ▀█▀ █▄ █ █ █ █   █▄ ▄█", " █   █  █ ▀█ ▀█▀ █   █ ▀ █", " ▀  ▀▀▀ ▀  ▀  ▀  ▀▀▀ ▀   ▀")
@@ -202,8 +203,8 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
     home_name: ClassVar[str | None] = None
     """What to call the folder where everything lies; None: its path."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self._shown: object = None
 
     def body(self) -> ComposeResult:
@@ -228,7 +229,6 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
     def on_mount(self) -> None:
         """Enter starts."""
         self.query_one("#home-try").focus()
-        self.studio.draft_changed.subscribe(self, lambda _: self._show())
         steps = [
             Content.styled(f"{number}  {head:<12}", "bold $text-accent") + Content(text)
             for number, (head, text) in enumerate(STEPS, 1)
@@ -249,15 +249,19 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
             self._shown = state
             self._show()
 
+    def plan_changed(self, _plan: RunConfig) -> None:
+        """Another plan, another offer."""
+        self._show()
+
     def _show(self) -> None:
         studio, glyphs = self.studio, self.studio.glyphs
         title = TITLE_ASCII if glyphs is ASCII else TITLE
         self.query_one("#home-title", Static).update("\n".join(title))
-        self.query_one(Lengths).show(studio.draft)
+        self.query_one(Lengths).show(studio.plan)
         if studio.training and studio.training.running:
             self.query_one("#home-try", Way).show(f"{studio.training.name} is training", glyphs, "Watch it learn")
         else:
-            self.query_one("#home-try", Way).show(offer(studio.draft), glyphs, "Try it now")
+            self.query_one("#home-try", Way).show(offer(studio.plan), glyphs, "Try it now")
         self.query_one("#home-data", Way).show("files and folders, any language", glyphs)
         self.query_one("#home-plan", Way).show("size, speed and settings, rehearsed first", glyphs)
         self.query_one("#home-runs", Way).show(self._runs(), glyphs)
@@ -302,7 +306,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
         training = self.studio.training
         if training and training.running:
             return "Enter shows the training. It goes on whatever you look at."
-        return f"Enter trains a model on {texts(self.studio.draft)}. It has never seen a letter."
+        return f"Enter trains a model on {texts(self.studio.plan)}. It has never seen a letter."
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
@@ -315,7 +319,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
         """Train, or show what is training."""
         training = self.studio.training
         if training and training.running:
-            self.studio.action_go("train")
+            self.studio.go("train")
         else:
             self.studio.start_training()
 
@@ -328,7 +332,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
         self._next_length(1)
 
     def _next_length(self, by: int) -> None:
-        budgets, current = list(LENGTHS), self.studio.draft.train.budget
+        budgets, current = list(LENGTHS), self.studio.plan.train.budget
         if current in budgets:
             self.action_length(budgets[(budgets.index(current) + by) % len(budgets)])
         else:
@@ -337,6 +341,6 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
     def action_length(self, budget: str) -> None:
         """Take this much time."""
         try:
-            self.studio.set_draft(resolve.with_values(self.studio.draft, train={"budget": budget}))
+            self.studio.set_plan(resolve.with_values(self.studio.plan, train={"budget": budget}))
         except TinyLMError as error:
             self.studio.fault(error)

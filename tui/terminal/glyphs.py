@@ -6,6 +6,10 @@ import locale
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textual.message_pump import MessagePump
 
 
 @dataclass(frozen=True)
@@ -61,3 +65,9 @@ def suited(environment: Mapping[str, str] = os.environ, encoding: str | None = N
     if environment.get("TERM") in ("linux", "dumb") or encoding.lower().replace("-", "") != "utf8":
         return ASCII
     return BRAILLE
+
+
+def glyphs_of(widget: MessagePump) -> Glyphs:
+    """Those of the app that draws `widget`; braille in an app that does not say."""
+    glyphs: Glyphs = getattr(widget.app, "glyphs", BRAILLE)
+    return glyphs

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from textual.content import Content
 from textual.widgets import Static
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
 
 TABS = (("data", "1 Data"), ("plan", "2 Plan"), ("train", "3 Train"), ("talk", "4 Talk"), ("runs", "5 Runs"))
 
@@ -21,11 +18,11 @@ class TopBar(Static):
         self.mode = mode
         self.pulse = ""
 
-    def show(self, app: StudioApp) -> None:
-        """Bring the pulse up to date."""
+    def show(self, pulse_in: Callable[[int], str]) -> None:
+        """Bring the pulse up to date; `pulse_in` gives it in as many cells as there is room for."""
         tabs = self._tabs()
         room = self.size.width - tabs.cell_length - 2
-        pulse = app.pulse(room)
+        pulse = pulse_in(room)
         if (pulse, self.size.width) != self._drawn:
             self.pulse, self._drawn = pulse, (pulse, self.size.width)
             self.update(tabs + Content(" " * max(1, room + 1 - len(pulse)) + pulse), layout=False)

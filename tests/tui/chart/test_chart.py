@@ -15,11 +15,12 @@ from textual.widgets import Static
 
 from tui.chart import picture as pictures
 from tui.chart.chart import Band, Border, Chart, Curve, Level, Picture
-from tui.chart.picture import Settled, short
+from tui.chart.picture import Settled
 from tui.chart.render import render
 from tui.live.series import Floats
 from tui.terminal import glyphs
 from tui.terminal.glyphs import ASCII, BLOCKS, BRAILLE, Glyphs
+from tui.terminal.numbers import compact
 
 STEPS = np.arange(1.0, 101.0)
 FALLING = 1 + 4 * np.exp(-STEPS / 20)
@@ -231,7 +232,7 @@ def test_log_ticks_are_round() -> None:
     ],
 )
 def test_numbers_are_short(value: float, told: str) -> None:
-    assert short(value) == told
+    assert compact(value) == told
 
 
 # ---- the widget ----------------------------------------------------------------------------------------------------

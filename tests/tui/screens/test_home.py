@@ -113,11 +113,11 @@ def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
         seen = []
         for key in ("right", "right", "right", "left"):
             await pilot.press(key)
-            seen.append(app_of(pilot).draft.train.budget)
+            seen.append(app_of(pilot).studio.plan.train.budget)
         assert seen == ["15m", "1h", "2m", "1h"]
         assert "( 1 hour )" in text(pilot, "Lengths")
         assert "1 hour" in text(pilot, "#home-try")
-        assert app_of(pilot).draft.model == QUICK.model
+        assert app_of(pilot).studio.plan.model == QUICK.model
 
     drive(make_app(config=QUICK), work)
 
@@ -126,7 +126,7 @@ def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         line = text(pilot, "Lengths")
         await pilot.click(Lengths, offset=(line.index("15 min") + 2, 0))
-        assert app_of(pilot).draft.train.budget == "15m"
+        assert app_of(pilot).studio.plan.train.budget == "15m"
 
     drive(make_app(config=QUICK), work)
 
@@ -136,7 +136,7 @@ def test_another_length_stays_until_one_is_chosen(make_app: MakeApp) -> None:
         assert "( 1,000 steps )" in text(pilot, "Lengths")
         assert "( 2 min )" not in text(pilot, "Lengths")
         await pilot.press("left")
-        assert app_of(pilot).draft.train.budget == "1h"
+        assert app_of(pilot).studio.plan.train.budget == "1h"
         await pilot.pause()
         assert "1,000 steps" not in text(pilot, "Lengths")
 
@@ -194,7 +194,7 @@ def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
         await until(pilot, lambda: "Test CPU, 2 cores · no GPU" in text(pilot, "#home-found"))
         assert "2 threads, 14,776 tokens/s, the fastest of 1, 2 · torch 2.13.0" in text(pilot, "#home-found")
         assert "~/.local/share/tinylm-studio · 41 GB free" in text(pilot, "#home-found")
-        app_of(pilot).machine = None
+        app_of(pilot).studio.machine = None
         await until(pilot, lambda: "Loading torch" in text(pilot, "#home-found"))
 
     drive(make_app(), work)

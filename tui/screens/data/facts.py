@@ -17,7 +17,7 @@ from tinylm.words import printable
 from tui.screens.data import texts
 from tui.screens.data.texts import Prepared
 from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
-from tui.terminal.numbers import amount, counted, percent, size_of
+from tui.terminal.numbers import amount, bar, counted, percent, text_size
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
@@ -120,7 +120,7 @@ class Facts(VerticalScroll):
             return [Content(self._doing(known))]
         tokens = f"{amount(found.tokens)} tokens" if found else self._doing(known)
         held = f"{percent(data.val_fraction)} held out" if data.val_fraction else "nothing held out"
-        lines = [self._dotted(size_of(profile.bytes), tokens, held), self._price(known, short=True)]
+        lines = [self._dotted(text_size(profile.bytes), tokens, held), self._price(known, short=True)]
         if known.baselines:
             few = [f"{name} {known.baselines[name]:.2f}" for name in FEW if name in known.baselines]
             lines.append(Content(f"bits/byte: {' '.join(few)}"))
@@ -153,7 +153,7 @@ class Facts(VerticalScroll):
             return [Content(self._doing(known) or "nothing chosen yet"), Content("")]
         repeated = f"{percent(profile.repeated_lines)} repeated"
         first = self._dotted(
-            size_of(profile.bytes),
+            text_size(profile.bytes),
             f"{amount(profile.characters)} characters",
             f"{profile.distinct_characters:,} distinct",
             counted(profile.documents, "document"),
@@ -254,11 +254,3 @@ class ChartLines(Static):
         ]  # fmt: skip
         below = Content("The lower the model gets, the more it has learnt.").stylize("dim")
         self.update(Content("\n").join([*rows, Content(""), below]))
-
-
-def bar(fraction: float, width: int, glyphs: Glyphs) -> str:
-    """A bar of `width` cells, filled to a part of a cell."""
-    eighths = round(fraction * width * 8)
-    full, rest = divmod(eighths, 8)
-    part = glyphs.bar[rest] if rest else ""
-    return f"{glyphs.bar[8] * full}{part}".ljust(width)

@@ -28,9 +28,10 @@ from tui.screens.data.preview import Preview
 from tui.screens.data.source_list import SourceTree
 from tui.screens.data.texts import Prepared
 from tui.screens.plan import fields
+from tui.studio import Studio
 from tui.terminal.fit_text import brief
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import counted, size_of
+from tui.terminal.numbers import counted, text_size
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
@@ -108,10 +109,10 @@ The *lines on your chart* say what the held-out text costs without a neural netw
             super().__init__()
             self.config, self.profile, self.prepared, self.fault = config, profile, prepared, fault
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self.known: Known | None = None
-        """What has been found out about the draft's texts; None before the screen is mounted."""
+        """What is known about the plan's texts; None before the screen is mounted."""
         self.reader = texts.Reader(self._told)
         self._said: tuple[str, ...] = ()
         """What the last key did or could not do, from the longest way to say it to the shortest."""
@@ -131,10 +132,9 @@ The *lines on your chart* say what the held-out text costs without a neural netw
             yield ChartLines()
 
     def on_mount(self) -> None:
-        """Show the draft's texts at once, what earlier runs used when it is known, and read the draft."""
-        self.known = Known(self.studio.draft, doing="reading")
-        self.studio.draft_changed.subscribe(self, self._draft_changed)
-        self.chooser.follow(self.studio.draft.data)
+        """Show the plan's texts at once, what earlier runs used when it is known, and read the plan's texts."""
+        self.known = Known(self.studio.plan, doing="reading")
+        self.chooser.follow(self.studio.plan.data)
         self.chooser.look_up()
         self.chooser.list.focus()
         self._read_soon(0)
@@ -143,7 +143,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         """Other runs may have used other texts since; read what was changed elsewhere."""
         if self.known is not None:
             self.chooser.look_up()
-            self._draft_changed(self.studio.draft)
+            self.plan_changed(self.studio.plan)
 
     # ---- choosing -------------------------------------------------------------------------------------------------
 
@@ -164,10 +164,10 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         self._say(*message.why)
 
     def _propose(self, **groups: Mapping[str, object]) -> None:
-        """A new draft; where it would not be valid the old one stays, and the reason is said."""
+        """Change the plan; where it would not be valid the old one stays, and the reason is said."""
         self._said = ()
         try:
-            self.studio.set_draft(resolve.with_values(self.studio.draft, **groups))
+            self.studio.set_plan(resolve.with_values(self.studio.plan, **groups))
         except ConfigError as error:
             self._say(f"{error.message} {error.hint}", error.message)
 
@@ -233,25 +233,25 @@ The *lines on your chart* say what the held-out text costs without a neural netw
 
     def action_next_kind(self) -> None:
         """Bpe, characters, bytes, and round again."""
-        self.action_kind(KINDS[(KINDS.index(self.studio.draft.tokenizer.kind) + 1) % len(KINDS)])
+        self.action_kind(KINDS[(KINDS.index(self.studio.plan.tokenizer.kind) + 1) % len(KINDS)])
 
     def action_kind(self, kind: str) -> None:
         """Cut the text by this kind of tokenizer."""
         # A vocabulary that a preset left too small for bpe's 256 bytes must not stand in its way.
-        size = max(self.studio.draft.tokenizer.vocab_size, texts.VOCABULARIES[0])
+        size = max(self.studio.plan.tokenizer.vocab_size, texts.VOCABULARIES[0])
         self._propose(tokenizer={"kind": kind, "vocab_size": size})
 
     def action_vocabulary(self, up: bool) -> None:
         """A larger or smaller vocabulary."""
-        tokenizer = self.studio.draft.tokenizer
+        tokenizer = self.studio.plan.tokenizer
         if tokenizer.kind != "bpe":
-            self._say(f"{fields.idle(self.studio.draft, 'tokenizer.vocab_size')} t changes the kind.")
+            self._say(f"{fields.idle(self.studio.plan, 'tokenizer.vocab_size')} t changes the kind.")
             return
         self._propose(tokenizer={"vocab_size": texts.next_vocabulary(tokenizer.vocab_size, up)})
 
     def action_next_held_out(self) -> None:
         """The next of the usual shares."""
-        self.action_hold_out(texts.next_held_out(self.studio.draft.data.val_fraction))
+        self.action_hold_out(texts.next_held_out(self.studio.plan.data.val_fraction))
 
     def action_hold_out(self, fraction: float) -> None:
         """Keep so much for measuring."""
@@ -259,7 +259,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
 
     def action_next_place(self) -> None:
         """Held out at the end, or in spans."""
-        self.action_place("tail" if self.studio.draft.data.val_placement == "spans" else "spans")
+        self.action_place("tail" if self.studio.plan.data.val_placement == "spans" else "spans")
 
     def action_place(self, place: str) -> None:
         """Hold out there."""
@@ -283,7 +283,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
             self._say(f"No plan with this yet: {message}", f"No plan yet. {title}.")
             self.app.bell()
         else:
-            self.studio.action_go("plan")
+            self.studio.go("plan")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """The line and the tree have keys of their own."""
@@ -295,17 +295,17 @@ The *lines on your chart* say what the held-out text costs without a neural netw
 
     # ---- reading --------------------------------------------------------------------------------------------------
 
-    def _draft_changed(self, config: RunConfig) -> None:
+    def plan_changed(self, plan: RunConfig) -> None:
         """Show what is known of the new plan, and find out the rest."""
         assert self.known is not None
-        self.chooser.follow(config.data)
-        before, self.known = self.known, replace(self.known, config=config)
+        self.chooser.follow(plan.data)
+        before, self.known = self.known, replace(self.known, config=plan)
         # What could not be read may have been mended meanwhile: any change, also a tick put back, tries again.
-        if _read_of(config) != _read_of(before.config) or self.reader.wanted is None or before.fault is not None:
-            same_text = _text_of(config) == _text_of(before.config) and before.fault is None
-            same_split = same_text and config.data == before.config.data
+        if _read_of(plan) != _read_of(before.config) or self.reader.wanted is None or before.fault is not None:
+            same_text = _text_of(plan) == _text_of(before.config) and before.fault is None
+            same_split = same_text and plan.data == before.config.data
             self.known = Known(
-                config,
+                plan,
                 profile=before.profile if same_text else None,
                 baselines=before.baselines if same_split else None,
                 doing="learning the tokenizer" if same_text and before.profile else "reading",
@@ -319,14 +319,14 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     def _read_soon(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self.reader.wanted = self.studio.draft
+        self.reader.wanted = self.studio.plan
         self._timer = self.set_timer(seconds, self._read) if seconds else None
         if not seconds:
             self._read()
 
     def _read(self) -> None:
         assert self.known is not None
-        self.reader.start(self.studio.draft, self.studio.home, self.known.profile)
+        self.reader.start(self.studio.plan, self.studio.home, self.known.profile)
 
     def _told(
         self, config: RunConfig, profile: Profile | None, prepared: Prepared | None, fault: BaseException | None
@@ -411,7 +411,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
             caution = f"{glyphs.warning} {known.cautions[0]}"
             return caution, caution.partition(":")[0] + "."
         assert known.profile is not None
-        return (f"{size_of(known.profile.bytes)}: enough to begin with. Enter goes on to the plan.",)
+        return (f"{text_size(known.profile.bytes)}: enough to begin with. Enter goes on to the plan.",)
 
     def _fault(self, known: Known) -> tuple[str, str]:
         """What cannot be used, and why, with names as short as on the list: the facts have them whole."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -21,10 +21,8 @@ from textual.widgets.tree import TreeNode
 from tinylm.config.schema import STORIES
 from tinylm.words import printable
 from tui.screens.data.texts import Found, short_names
-from tui.terminal.glyphs import BRAILLE, Glyphs
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import BRAILLE, Glyphs, glyphs_of
+from tui.terminal.numbers import list_size
 
 HEAVIEST = 9
 """How many times a text may be read in a pass; a tenth time would say that the others should go."""
@@ -134,14 +132,7 @@ class SourceList(OptionList, inherit_bindings=False):
 
 def weighed(found: Found | None) -> str:
     """The size of a text for people; "" where nobody has looked yet."""
-    if found is None:
-        return ""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if found.bytes >= size:
-            return (
-                f"{found.bytes / size:.1f} {unit}" if found.bytes < 100 * size else f"{found.bytes / size:.0f} {unit}"
-            )
-    return f"{found.bytes} B"
+    return "" if found is None else list_size(found.bytes)
 
 
 def ticked(sources: Iterable[Source], path: str, chosen: bool | None = None, added: bool = False) -> list[Source]:
@@ -199,9 +190,9 @@ class SourceTree(DirectoryTree):
     def render_label(self, node: TreeNode[DirEntry], base_style: Style, style: Style) -> Text:
         """A box, the name, and a slash behind folders: no pictures that only some terminals have."""
         entry = node.data
-        app: StudioApp = self.app  # type: ignore[assignment]
         ticked = entry is not None and same_place(str(entry.path)) in self.chosen
-        box = app.glyphs.checked if ticked else app.glyphs.unchecked
+        glyphs = glyphs_of(self)
+        box = glyphs.checked if ticked else glyphs.unchecked
         name = printable(str(node._label)) + ("/" if node.allow_expand and not str(node._label).endswith("/") else "")
         return Text.assemble((f"{box} ", base_style), (name, style + Style(bold=ticked)))
 

@@ -10,7 +10,8 @@ from tinylm.config import resolve
 from tinylm.config.schema import Phase, RunConfig
 from tinylm.events import LrFound, LrTried
 from tinylm.planning.lr_range import HIGHEST, LOWEST
-from tui.chart.picture import Border, Curve, Picture, short
+from tui.chart.picture import Border, Curve, Picture
+from tui.terminal.numbers import compact
 
 AIR = 0.05
 """Above and below the curve, as a share of its height."""
@@ -74,28 +75,28 @@ def _scaled(phase: Phase, rate: float) -> Phase:
 def told(valley: Valley, ellipsis: str) -> tuple[str, ...]:
     """What a sweep does, or found and what to do with it, from the longest way to say it to the shortest."""
     if valley.found is None:
-        at = f" at {short(valley.rates[-1], digits=2)}" if valley.rates else ""
+        at = f" at {compact(valley.rates[-1], digits=2)}" if valley.rates else ""
         return (
-            f"Trying rates from {short(LOWEST)} to {short(HIGHEST)} on the first batches{ellipsis}{at}. Esc stops.",
+            f"Trying rates from {compact(LOWEST)} to {compact(HIGHEST)} on the first batches{ellipsis}{at}. Esc stops.",
             f"Trying learning rates{ellipsis}{at}. Esc stops.",
         )
     rate, diverged_at = valley.suggestion, valley.found.diverged_at
     if rate is None:
         slow = not diverged_at and bool(valley.rates) and valley.rates[-1] < HIGHEST
         why = "The sweep takes too long here" if slow else "The loss did not fall at any rate"
-        reached = f"; it came to {short(valley.rates[-1], digits=2)}" if valley.rates else ""
+        reached = f"; it came to {compact(valley.rates[-1], digits=2)}" if valley.rates else ""
         return f"{why}{reached}: nothing to suggest. Esc closes.", f"{why}. Esc closes."
     best = min(valley.losses)
-    where = short(valley.rates[valley.losses.index(best)], digits=2)
-    end = f" and diverges at {short(diverged_at, digits=2)}" if diverged_at else ""
+    where = compact(valley.rates[valley.losses.index(best)], digits=2)
+    end = f" and diverges at {compact(diverged_at, digits=2)}" if diverged_at else ""
     about = concerned(valley.config)
     phases = "" if len(about) == 1 == len(valley.config.train.phases) else _named(about)
-    takes = f"F takes {short(rate)} as top rate{phases}, Esc closes."
+    takes = f"F takes {compact(rate)} as top rate{phases}, Esc closes."
     return (
         f"The loss is lowest near {where}{end}, and a rate below that is steadier. {takes}",
         f"The loss is lowest near {where}{end}. {takes}",
         f"Lowest near {where}{end}. {takes}",
-        f"F takes {short(rate)}, Esc closes.",
+        f"F takes {compact(rate)}, Esc closes.",
     )
 
 
@@ -106,7 +107,7 @@ def taken(config: RunConfig, rate: float) -> tuple[str, ...]:
     kept = any(config.train.phases[i].base_lr or config.train.phases[i].min_lr for i in about)
     more = " Its lower rates keep their proportion." if kept else ""
     fit = ", and Fit is off" if config.train.fit else ""
-    said, back = f"{which} {short(rate)} now{fit}.", "ctrl+z takes it back."
+    said, back = f"{which} {compact(rate)} now{fit}.", "ctrl+z takes it back."
     return f"{said}{more} {back}", f"{said} {back}", said
 
 
@@ -132,7 +133,7 @@ def valley_picture(valley: Valley, now: float) -> Picture:
     if (rate := valley.suggestion) is not None:
         at = float(np.interp(np.log(rate), np.log(xs), ys))
         curves.append(Curve(np.array([rate]), np.array([at]), role="best", style="points"))
-        borders.insert(0, Border(rate, f"F {short(rate)}", either_side=True))
+        borders.insert(0, Border(rate, f"F {compact(rate)}", either_side=True))
     air = max(AIR * float(np.ptp(ys)), 0.01)
     return Picture(
         curves=tuple(curves),

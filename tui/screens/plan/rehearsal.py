@@ -15,11 +15,12 @@ from textual.widgets import Static
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.planning import schedule, sizing
-from tinylm.words import printable
+from tinylm.words import duration_with_units, printable
 from tui.chart.chart import Border, Chart, Curve, Picture
 from tui.screens.plan import edits, explain, fields
 from tui.screens.plan.lr_finder import Valley, valley_picture
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.numbers import memory_size
 
 if TYPE_CHECKING:
     from tinylm.preview.rehearsal import Rehearsal
@@ -107,20 +108,6 @@ class State:
 # ---- in words -----------------------------------------------------------------------------------------------------
 
 
-def amount(megabytes: float) -> str:
-    """A size of memory or disk."""
-    return f"{megabytes / 1000:,.2g} GB" if megabytes >= 995 else f"{megabytes:,.0f} MB"
-
-
-def clock(seconds: float) -> str:
-    """A length of time."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes}:{rest:02} min" if minutes else f"{seconds:.2g} s"
-
-
 def status(state: State, signs: Glyphs) -> str:
     """Where the numbers come from, in a few words."""
     if state.doing == "training":
@@ -166,7 +153,7 @@ def _measured(outcome: Outcome) -> list[Line]:
         ("speed", f"{found.tokens_per_second:,.0f} tokens/s", ""),
         ("step", f"{found.step_seconds:.2g} s on {threads}", ""),
         ("memory", *_room(found.memory_mb, found.free_memory_mb)),
-        (length, f"{steps_told(found.steps)}, {clock(found.seconds)}", ""),
+        (length, f"{steps_told(found.steps)}, {duration_with_units(found.seconds)}", ""),
         ("reads", f"{passes} x the text", "good" if found.passes <= REPEATED else "bad"),
         ("disk", *_room(found.disk_mb, outcome.free_disk_mb)),
     ]
@@ -175,8 +162,8 @@ def _measured(outcome: Outcome) -> list[Line]:
 def _room(needed: float, free: float | None) -> tuple[str, str]:
     """What is taken of what there is, and whether that is well."""
     if not free:
-        return amount(needed), ""
-    return f"{amount(needed)} of {amount(free)} free", "good" if needed <= TIGHT * free else "bad"
+        return memory_size(needed), ""
+    return f"{memory_size(needed)} of {memory_size(free)} free", "good" if needed <= TIGHT * free else "bad"
 
 
 def _counted(state: State) -> list[Line]:

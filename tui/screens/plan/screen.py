@@ -14,13 +14,14 @@ from textual.widgets import Static
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tinylm.words import printable
+from tinylm.words import duration_with_units, printable
 from tui.screens.base import StudioScreen
 from tui.screens.plan import edits, explain, fields, lr_finder
 from tui.screens.plan.form import ConfigForm
 from tui.screens.plan.jobs import Tryouts
 from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPage
-from tui.screens.plan.rehearsal import Doing, RehearsalPane, State, clock, steps_told, wrapped
+from tui.screens.plan.rehearsal import Doing, RehearsalPane, State, steps_told, wrapped
+from tui.studio import Studio
 from tui.terminal.fit_text import brief
 from tui.widgets.dialogs import Ask, AskText, Choice
 
@@ -109,8 +110,8 @@ first phase, and of all others that have the same one and the same texts, and tu
         Binding("escape", "back", "Back", show=False, id="plan.back", tooltip="Stop the finder, close what is open"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self._insisted = False
         """Somebody asked for a rehearsal or a sweep: it is made also before the machine is known."""
         self._said: tuple[str, ...] = ()
@@ -124,14 +125,13 @@ first phase, and of all others that have the same one and the same texts, and tu
     def body(self) -> ComposeResult:
         """Form, rehearsal, why."""
         with Horizontal(id="plan"):
-            yield ConfigForm(self.studio.draft, self.studio.home, id="form")
+            yield ConfigForm(self.studio.plan, self.studio.home, id="form")
             yield RehearsalPane()
         with VerticalScroll(id="why", classes="pane", can_focus=False):
             yield Static("", id="why-text", markup=False)
 
     def on_mount(self) -> None:
         """Follow the plan: Data changes it too."""
-        self.studio.draft_changed.subscribe(self, self._draft_changed)
         self.query_one("#why").border_title = "Why"
         self.form.rows.focus()
         for name in filter(edits.is_ours, resolve.presets(self.studio.home)):
@@ -159,13 +159,14 @@ first phase, and of all others that have the same one and the same texts, and tu
         else:
             doing = self.tryouts.doing
         name = training.name if training and doing == "training" else ""
-        return State(self.studio.draft, self.tryouts.outcome, doing, name, self.tryouts.valley)
+        return State(self.studio.plan, self.tryouts.outcome, doing, name, self.tryouts.valley)
 
     # ---- the plan -------------------------------------------------------------------------------------------------
 
-    def _draft_changed(self, config: RunConfig) -> None:
-        if config != self.form.config:
-            self.form.show(config)
+    def plan_changed(self, plan: RunConfig) -> None:
+        """Show it, and rehearse it anew."""
+        if plan != self.form.config:
+            self.form.show(plan)
         self.tryouts.close()
         self.tryouts.rehearse(time.monotonic())
         self._show()
@@ -181,13 +182,13 @@ first phase, and of all others that have the same one and the same texts, and tu
 
     def _say(self, *ways: str) -> None:
         """Say it in the sentence, until the plan changes or another field is marked."""
-        self._said, self._said_of = ways, self.studio.draft
+        self._said, self._said_of = ways, self.studio.plan
         self.refresh_all()
 
     def _change(self, config: RunConfig) -> None:
-        if config != self.studio.draft:
-            self._earlier = [*self._earlier[-UNDONE_AT_MOST:], self.studio.draft]
-            self.studio.set_draft(config)
+        if config != self.studio.plan:
+            self._earlier = [*self._earlier[-UNDONE_AT_MOST:], self.studio.plan]
+            self.studio.set_plan(config)
 
     # ---- showing --------------------------------------------------------------------------------------------------
 
@@ -203,7 +204,7 @@ first phase, and of all others that have the same one and the same texts, and tu
         if doing == "training":
             self.tryouts.call_off()
         elif doing != "loading":
-            self.tryouts.begin(self.studio.draft, time.monotonic())
+            self.tryouts.begin(self.studio.plan, time.monotonic())
         self._insisted = self._insisted and self.tryouts.doing != ""
         self._show()
 
@@ -238,7 +239,7 @@ first phase, and of all others that have the same one and the same texts, and tu
         """Whether the plan can be trained, and what is in the way."""
         if self.form.editing:
             return "Enter takes it, Esc leaves it as it was."
-        said = self._said if self._said_of is self.studio.draft else ()
+        said = self._said if self._said_of is self.studio.plan else ()
         return brief(self.size.width - 2, *(said or self._standing()))
 
     def _standing(self) -> tuple[str, ...]:
@@ -256,7 +257,8 @@ first phase, and of all others that have the same one and the same texts, and tu
             return self._refusal(state.fault)
         if state.fresh and state.rehearsal and not self.tryouts.waiting:
             found = state.rehearsal
-            return (f"{signs.done} About {steps_told(found.steps)} in {clock(found.seconds)}. Enter trains.",)
+            takes = duration_with_units(found.seconds)
+            return (f"{signs.done} About {steps_told(found.steps)} in {takes}. Enter trains.",)
         if state.doing == "loading":
             wait = f"Loading torch{signs.ellipsis}"
             return f"{wait} The plan can be made meanwhile; Enter trains.", f"{wait} Enter trains when it is there."
@@ -308,9 +310,9 @@ first phase, and of all others that have the same one and the same texts, and tu
         if not self._earlier:
             self._say("Nothing was changed here.")
             return
-        undone = self.studio.draft
-        self.studio.set_draft(self._earlier.pop())
-        back = edits.difference(self.studio.draft, undone)
+        undone = self.studio.plan
+        self.studio.set_plan(self._earlier.pop())
+        back = edits.difference(self.studio.plan, undone)
         back = [one for one in back if one.key != "train.fit"] or back  # Fit goes along with what it chooses
         only = [f"{back[0].title} is {back[0].mine} again."] if len(back) == 1 else []
         self._say(*only, "The plan is as it was before the last change.")
@@ -330,11 +332,11 @@ first phase, and of all others that have the same one and the same texts, and tu
 
     def action_find(self) -> None:
         """Find a field."""
-        self.app.push_screen(FindPage(self.studio.draft), self._go_to)
+        self.app.push_screen(FindPage(self.studio.plan), self._go_to)
 
     def action_difference(self) -> None:
         """What is not as in the preset."""
-        self.app.push_screen(DifferencePage(self.studio.draft, self.form.base), self._go_to)
+        self.app.push_screen(DifferencePage(self.studio.plan, self.form.base), self._go_to)
 
     def _go_to(self, key: str | None) -> None:
         if key is not None:
@@ -342,28 +344,28 @@ first phase, and of all others that have the same one and the same texts, and tu
 
     def action_toml(self) -> None:
         """The whole plan as TOML."""
-        self.app.push_screen(TomlPage(self.studio.draft), self._written)
+        self.app.push_screen(TomlPage(self.studio.plan), self._written)
 
     def _written(self, config: RunConfig | None) -> None:
         if config is not None:
-            self._change(edits.by_hand(self.studio.draft, config))
-            if config != self.studio.draft:
+            self._change(edits.by_hand(self.studio.plan, config))
+            if config != self.studio.plan:
                 self._say("Fit is off: you chose one of its numbers. ctrl+z takes it back.", "Fit is off.")
 
     def action_load(self) -> None:
         """Choose a preset."""
-        self.app.push_screen(PresetPage(self.studio.home, self.studio.draft.preset), self._load)
+        self.app.push_screen(PresetPage(self.studio.home, self.studio.plan.preset), self._load)
 
     def _load(self, name: str | None) -> None:
         if name is not None:
             try:
-                self._change(edits.from_preset(self.studio.draft, name, self.studio.home))
+                self._change(edits.from_preset(self.studio.plan, name, self.studio.home))
             except TinyLMError as error:
                 self.studio.fault(error)
 
     def action_save(self) -> None:
         """Save the plan as a preset."""
-        own = self.studio.draft.preset
+        own = self.studio.plan.preset
         name = "" if edits.is_ours(own) else own
         self.app.push_screen(
             AskText(
@@ -386,7 +388,7 @@ first phase, and of all others that have the same one and the same texts, and tu
 
     def _save(self, name: str) -> None:
         try:
-            saved = edits.save_preset(self.studio.draft, name, self.studio.home)
+            saved = edits.save_preset(self.studio.plan, name, self.studio.home)
         except TinyLMError as error:
             self.studio.fault(error)
             return
@@ -420,7 +422,7 @@ first phase, and of all others that have the same one and the same texts, and tu
         else:
             self._insisted = True
             self._said = ()
-            self.tryouts.sweep(self.studio.draft, time.monotonic())
+            self.tryouts.sweep(self.studio.plan, time.monotonic())
             self.tick()
             self.tell()
 

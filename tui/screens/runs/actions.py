@@ -12,14 +12,15 @@ from tinylm.runs.folder import RunFolder
 from tinylm.runs.listing import RunListing
 from tinylm.words import printable
 from tui.screens.base import StudioScreen
+from tui.studio import Studio
 from tui.widgets.dialogs import AskText
 
 
 class Shelving(StudioScreen):
     """A screen with a list of runs, one of which is chosen; the list itself is the subclass's."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self.marks: dict[Path, str] = {}
         """Letters of the marked runs, by folder."""
         self.seek: Path | None = None

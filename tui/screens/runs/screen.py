@@ -23,6 +23,7 @@ from tui.screens.runs.actions import Shelving
 from tui.screens.runs.columns import ORDERS, Order, when
 from tui.screens.runs.detail_pane import RunLook
 from tui.screens.runs.table import LETTERS, RunTable
+from tui.studio import Studio
 from tui.terminal.fit_text import ellipsize_middle
 from tui.widgets.top_bar import Sentence
 
@@ -88,9 +89,9 @@ Everything that was trained in this home, also by `--train` in another terminal.
     }
     """
 
-    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, studio: Studio, clock: Callable[[], datetime] | None = None) -> None:
         """`clock` gives the time that "1 h ago" counts from."""
-        super().__init__()
+        super().__init__(studio)
         self.clock = clock or type(self).now
         self._entries: list[RunListing] | None = None
         self._chosen = filter.Filter()
@@ -216,6 +217,10 @@ Everything that was trained in this home, also by `--train` in another terminal.
         self.refresh_bindings()
         self.on_run_look_read()
 
+    def on_run_look_failed(self, message: RunLook.Failed) -> None:
+        """Say why."""
+        self.studio.fault(message.error)
+
     def on_run_look_read(self) -> None:
         """Say it at once, not with the next tick."""
         self.tell()
@@ -279,8 +284,8 @@ Everything that was trained in this home, also by `--train` in another terminal.
         if compared and not self.look.display:
             return "Their curves need more room: 80 x 24 at least."
         if compared:
-            traces = list(self.look.traces.values())
-            return compare.verdict(traces).sentence if len(traces) == len(compared) else "Reading their logs ..."
+            runs = list(self.look.overlaid.values())
+            return compare.verdict(runs).sentence if len(runs) == len(compared) else "Reading their logs ..."
         return self._about(self.entry) if self.entry else "No run fits the filter."
 
     def _about(self, entry: RunListing) -> str:
@@ -323,7 +328,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
     def action_open(self) -> None:
         """Show the run in Train; Home where there is none."""
         if self._entries is not None and not self._entries:
-            self.studio.action_go("home")
+            self.studio.go("home")
         elif self.entry is not None and not self._refused_damaged(self.entry):
             self.studio.open_run(self.entry.run)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from textual import events
@@ -14,10 +14,8 @@ from textual.widget import Widget
 
 from tui.engine import TokenCandidate, WrittenToken
 from tui.screens.talk.transcript import visible
-from tui.terminal.glyphs import Glyphs
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import Glyphs, glyphs_of
+from tui.terminal.numbers import bar, brief_percent
 
 COLUMN = 24
 """Cells that a candidate needs at least, where they stand in columns."""
@@ -29,20 +27,6 @@ DIGITS = "1234567890"
 
 FULL = 0.3
 """The probability that fills a bar, where no candidate has more: a model in doubt has short bars only."""
-
-
-def percent(probability: float) -> str:
-    """A probability in four cells at most."""
-    if probability >= 0.0995:
-        return f"{probability:.0%}"
-    return f"{probability:.1%}" if probability >= 0.0005 else "<.1%"
-
-
-def bar(share: float, width: int, glyphs: Glyphs) -> str:
-    """A bar of `width` cells, filled as far as `share` says."""
-    steps = len(glyphs.bar) - 1
-    filled, part = divmod(round(max(0.0, min(1.0, share)) * width * steps), steps)
-    return (glyphs.bar[-1] * filled + (glyphs.bar[part] if part else "")).ljust(width)
 
 
 class Why(Widget, can_focus=True):
@@ -86,7 +70,7 @@ class Why(Widget, can_focus=True):
 
     @property
     def _glyphs(self) -> Glyphs:
-        return cast("StudioApp", self.app).glyphs
+        return glyphs_of(self)
 
     @property
     def _ascii(self) -> bool:
@@ -182,7 +166,7 @@ class Why(Widget, can_focus=True):
             return Content("")
         others = max(0.0, 1 - sum(candidate.probability for candidate in self.candidates))
         glyphs = self._glyphs
-        return Content(f"{glyphs.arrow} taken  {glyphs.failed} filtered out  others {percent(others)}")
+        return Content(f"{glyphs.arrow} taken  {glyphs.failed} filtered out  others {brief_percent(others)}")
 
     def _head(self, token: WrittenToken, width: int) -> Content:
         likely = max(1, round(2**token.bits))
@@ -217,7 +201,7 @@ class Why(Widget, can_focus=True):
     def _cell(self, number: int, width: int, full: bool = False) -> Content:
         candidate = self.candidates[number]
         sign = self._sign(candidate)
-        drawn = f"  drawn {percent(candidate.drawn):>4}" if candidate.drawn > 0 else "  filtered out"
+        drawn = f"  drawn {brief_percent(candidate.drawn):>4}" if candidate.drawn > 0 else "  filtered out"
         tail = drawn if full and width >= 60 else ""
         name_room = 16 if full and width >= 50 else max(5, min(10, width - 16))
         bar_room = max(0, min(40, width - name_room - 12 - len(tail)))
@@ -225,7 +209,7 @@ class Why(Widget, can_focus=True):
         style = "dim" if candidate.drawn <= 0 else "bold" if sign.strip() else ""
         most = max(FULL, *(other.probability for other in self.candidates))
         cell = Content.assemble(
-            (f"{text}{percent(candidate.probability):>5} ", style),
+            (f"{text}{brief_percent(candidate.probability):>5} ", style),
             (
                 bar(candidate.probability / most, bar_room, self._glyphs),
                 "$primary" if candidate.drawn > 0 else "dim",
@@ -240,7 +224,7 @@ class Why(Widget, can_focus=True):
         line = Content(f"{token.bits:.1f} bits ").stylize("dim")
         for number, candidate in enumerate(self.candidates):
             mark = f"{self._sign(candidate)}".strip()
-            text = f" {DIGITS[number]}{mark} {self._shown(candidate)} {percent(candidate.probability)} "
+            text = f" {DIGITS[number]}{mark} {self._shown(candidate)} {brief_percent(candidate.probability)} "
             if line.cell_length + cell_len(text) > width:
                 break
             here = self.has_focus and number == self._mark

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
@@ -16,10 +16,9 @@ from textual.widgets.option_list import Option
 from tinylm.runs import listing
 from tinylm.words import printable
 from tui.screens.talk.writer_thread import CheckpointRef, saved_steps
+from tui.studio import Studio
 from tui.terminal.fit_text import ellipsize_middle
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 FOLLOW: Literal["follow"] = "follow"
 """Not one checkpoint, but the latest of the run that is watched, else of the newest."""
@@ -51,9 +50,10 @@ class Pick(ModalScreen[Picked | None]):
         Binding("right", "steps", "Checkpoints", show=False, id="pick.steps", tooltip="To the checkpoints"),
     ]
 
-    def __init__(self, title: str, now: CheckpointRef | None, may_follow: bool = True) -> None:
+    def __init__(self, studio: Studio, title: str, now: CheckpointRef | None, may_follow: bool = True) -> None:
         """`now` is what is chosen already; `may_follow` offers the run that is watched, whichever that is."""
         super().__init__()
+        self._studio = studio
         self._title, self._now, self._may_follow = title, now, may_follow
         self._entries: Sequence[listing.RunListing] = ()
 
@@ -73,13 +73,12 @@ class Pick(ModalScreen[Picked | None]):
         self.run_worker(self._read, thread=True, exit_on_error=False)
 
     def _read(self) -> None:
-        studio = cast("StudioApp", self.app)
         try:
-            found = listing.entries(studio.home)
+            found = listing.entries(self._studio.home)
         except Exception as error:  # the outer edge of this thread: the app shows it
-            studio.call_from_thread(studio.fault, error)
+            self.app.call_from_thread(self._studio.fault, error)
             found = []
-        studio.call_from_thread(self._show, found)
+        self.app.call_from_thread(self._show, found)
 
     def _show(self, found: Sequence[listing.RunListing]) -> None:
         if not self.is_attached:
@@ -98,7 +97,7 @@ class Pick(ModalScreen[Picked | None]):
 
     def _told(self) -> list[str]:
         """A line for each run: name, state and score, as far as there is room."""
-        glyphs = cast("StudioApp", self.app).glyphs
+        glyphs = glyphs_of(self)
         names = [printable(entry.name).replace("\n", " ") for entry in self._entries]
         wide = max(map(cell_len, names), default=0)
         runs = self.query_one("#pick-runs")

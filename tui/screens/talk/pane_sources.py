@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tinylm.runs.folder import RunFolder
 from tui.screens.talk.writer_thread import CheckpointRef, saved_steps
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.studio import Studio
 
 
 class PaneCheckpoints:
     """The choice for each pane; the second one has none until it is picked."""
 
-    def __init__(self, studio: StudioApp) -> None:
+    def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._picked: dict[str, CheckpointRef] = {}
         self._newest: RunFolder | None = None

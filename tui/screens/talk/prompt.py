@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,9 +14,7 @@ from textual.widgets import Input, Static, TextArea
 
 from tinylm.errors import DataError
 from tinylm.words import printable
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 KEPT = 200
 """Earlier prompts that are remembered."""
@@ -116,7 +114,7 @@ class Entry(Horizontal):
         """Offer to stop where something is being written; say why a prompt cannot be read."""
         title = Content("Prompt")
         if fault:
-            sign = cast("StudioApp", self.app).glyphs.failed
+            sign = glyphs_of(self).failed
             title = Content(f"{sign} {printable(fault.message)}").stylize("$text-error")
         tools = [("stop", "back") if busy else ("write", "write"), *TOOLS]
         links = "  ".join(

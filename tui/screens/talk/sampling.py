@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from pydantic.fields import FieldInfo
 from rich.cells import set_cell_size
@@ -16,9 +16,7 @@ from textual.widget import Widget
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, SampleConfig
 from tinylm.errors import ConfigError
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 FIELDS: dict[str, FieldInfo] = {name: info for name, info in SampleConfig.model_fields.items() if name != "prompt"}
 """By name, as declared."""
@@ -203,7 +201,7 @@ class Sampling(Widget, can_focus=True):
         text = f"{self._typed}_" if here and self._typed else shown(name, getattr(self.sampling, name))
         if not here:
             return Content(text)
-        less, more = ("< ", " >") if cast("StudioApp", self.app).glyphs.name == "ascii" else ("‹ ", " ›")
+        less, more = ("< ", " >") if glyphs_of(self).name == "ascii" else ("‹ ", " ›")
         return Content.assemble(
             Content(less).stylize(Style.from_meta({"setting": at, "by": -1})),
             (text, "bold reverse"),

@@ -28,6 +28,7 @@ from tui.screens.talk.sampling import Sampling
 from tui.screens.talk.transcript import Transcript, sign
 from tui.screens.talk.version_picker import COUNT, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run
+from tui.studio import Studio
 
 STREAMS_A_SECOND = 12
 """How often text is drawn while it comes; nothing is drawn more often than the app's own tick when none does."""
@@ -91,8 +92,8 @@ class TalkScreen(StudioScreen):
         Binding("s", "settings", "Settings", show=False, id="talk.settings", tooltip="To temperature, length, seed"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self._now: dict[str, tuple[CheckpointRef | None, int | None]] = {}
         """What each pane would write with, and the step that this is."""
         self._pending: str | None = None
@@ -111,7 +112,7 @@ class TalkScreen(StudioScreen):
 
     def body(self) -> ComposeResult:
         """Texts, candidates, settings, prompt."""
-        sampling = self.studio.draft.sample
+        sampling = self.studio.plan.sample
         self.talker = WriterThread(self.studio.engine)
         self.sources = PaneCheckpoints(self.studio)
         self.panes = Panes(self.sources)
@@ -195,7 +196,7 @@ class TalkScreen(StudioScreen):
                 self._prepare(pane)
 
         title = f"Which checkpoint writes in {pane}" if self.panes.comparing else "Which checkpoint writes"
-        self.app.push_screen(Pick(title, self.sources.of(pane), may_follow=pane == "A"), take)
+        self.app.push_screen(Pick(self.studio, title, self.sources.of(pane), may_follow=pane == "A"), take)
 
     def action_compare(self) -> None:
         """A second pane with another checkpoint, or away with it."""
@@ -210,7 +211,7 @@ class TalkScreen(StudioScreen):
                 self._ticks = 0
                 self._ask(self.panes.compare(picked))
 
-        self.app.push_screen(Pick("Compare with", self.sources.other, may_follow=False), take)
+        self.app.push_screen(Pick(self.studio, "Compare with", self.sources.other, may_follow=False), take)
 
     # ---- writing --------------------------------------------------------------------------------------------------
 
@@ -239,7 +240,7 @@ class TalkScreen(StudioScreen):
         elif self.sources.beginning:
             self._pending = text
         elif self.sources.looked:
-            self.studio.action_go("home")
+            self.studio.go("home")
 
     def action_redo(self) -> None:
         """Another version with the next seed; what was forced by hand stays."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,9 +19,7 @@ from tinylm.errors import DataError, TinyLMError
 from tinylm.words import printable
 from tui.engine import WrittenToken
 from tui.screens.talk.writer_thread import Completion
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 KEPT = 40
 """Versions that stay, of all prompts together; each remembers the candidates of each of its tokens."""
@@ -184,7 +182,7 @@ class Transcript(VerticalScroll):
 
     @property
     def _ascii(self) -> bool:
-        return cast("StudioApp", self.app).glyphs.name == "ascii"
+        return glyphs_of(self).name == "ascii"
 
     def add(self, *added: Completion, prompt: str | None = None) -> None:
         """Add versions and show the first of them, from its end."""

@@ -10,12 +10,11 @@ from textual.geometry import Size
 
 from tui.chart.chart import Chart
 from tui.chart.picture import Picture
-from tui.chart.picture import short as rate
 from tui.screens.train import chart_data
-from tui.screens.train.chart_data import MAKERS, NAMES, Run, View
+from tui.screens.train.chart_data import NAMES, PICTURES, ChartedRun, ChartView
 from tui.terminal.fit_text import brief
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import short
+from tui.terminal.numbers import compact, fixed, three_digits
 
 SHORT_NAMES = {"speed": ("tokens/s",), "lr": ("rate",), "grad": ("grad norm", "grad"), "param": ("param norm", "norm"),
                "ratio": ("ratio",)}  # fmt: skip
@@ -65,7 +64,7 @@ class Charts:
         """Whether a small chart is behind."""
         return bool(self._behind)
 
-    def show(self, run: Run, view: View, glyphs: Glyphs, *, at_once: bool) -> None:
+    def show(self, run: ChartedRun, view: ChartView, glyphs: Glyphs, *, at_once: bool) -> None:
         """Draw those that can be seen: all of them `at_once`, or the loss, and one of the small ones at a time.
 
         Drawing takes longer than all else here, and a small chart says the same a second later.
@@ -81,18 +80,18 @@ class Charts:
             self._draw(name, run, view, glyphs)
         self.catch_up(run, view, glyphs)
 
-    def catch_up(self, run: Run, view: View, glyphs: Glyphs) -> None:
+    def catch_up(self, run: ChartedRun, view: ChartView, glyphs: Glyphs) -> None:
         """Draw the small chart that is the most behind."""
         if self._behind:
             self._draw(self._behind.pop(0), run, view, glyphs)
 
-    def _draw(self, name: str, run: Run, view: View, glyphs: Glyphs) -> None:
+    def _draw(self, name: str, run: ChartedRun, view: ChartView, glyphs: Glyphs) -> None:
         chart = self[name]
-        chart.show(MAKERS[name](run, view))
-        chart.hair = None if view.hair is None else chart_data.x_of(run.history, view.axis, view.hair)
+        chart.show(PICTURES[name](run, view))
+        chart.hair = None if view.hair is None else run.history.position(view.axis, view.hair)
         self._name(chart, self._title(name, run, view, chart.size.width, glyphs))
 
-    def _title(self, name: str, run: Run, view: View, width: int, glyphs: Glyphs) -> Content:
+    def _title(self, name: str, run: ChartedRun, view: ChartView, width: int, glyphs: Glyphs) -> Content:
         value = chart_data.value_at(run, name, view.hair, view.smoothing)
         told = "" if value is None else f" {_words(name, value)}"
         if name != "loss":
@@ -100,7 +99,7 @@ class Charts:
         place = f" at step {view.hair:,}:" if view.hair is not None else ""
         smoothed = f", smoothed {view.smoothing:g}" if view.smoothing and view.hair is None else ""
         begin = f"loss{place}{told}" if told else "loss,"
-        title = Content.assemble((begin, "bold"), f" {run.scale.name}{smoothed}")
+        title = Content.assemble((begin, "bold"), f" {run.unit.name}{smoothed}")
         if self.by_name[name].scale_name != "linear":
             title += Content(f", {self.by_name[name].scale_name}")
         if view.window != "all":
@@ -132,8 +131,8 @@ class Charts:
 
 def _words(name: str, value: float) -> str:
     if name == "loss":
-        return f"{value:.3f}"
-    return rate(float(f"{value:.1e}")) if name == "lr" else short(value)
+        return fixed(value, 3)
+    return compact(float(f"{value:.1e}")) if name == "lr" else three_digits(value)
 
 
 def _keys(width: int) -> Content:

@@ -20,7 +20,7 @@ from tui.live.history import History
 from tui.live.loss_unit import LossUnit
 from tui.live.status import BASELINES
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import NONE, bar, short
+from tui.terminal.numbers import NONE, bar, fixed, three_digits
 
 SPEED_STEPS = 50
 """Steps over which the speed is averaged."""
@@ -55,7 +55,7 @@ class Figures:
     all_passes: float | None
 
 
-def figures(history: History, scale: LossUnit, at: int | None = None, going: bool = True) -> Figures | None:
+def figures(history: History, unit: LossUnit, at: int | None = None, going: bool = True) -> Figures | None:
     """The numbers at step `at`, by default the newest; None before the first step. `going`: there is time left."""
     state, count = history.state, len(history.step)
     if not count:
@@ -64,10 +64,10 @@ def figures(history: History, scale: LossUnit, at: int | None = None, going: boo
     step = int(history.step.values[index])
     evals = [e for e in state.evals if e.val_loss is not None and e.step <= (step if at is not None else math.inf)]
     last = evals[-1] if evals else None
-    gap_to = scale.held_out(last) if last else None
+    gap_to = unit.held_out(last) if last else None
     # At the end all of the text is read, where an evaluation looks at a part.
     whole = state.finished if at is None and state.finished and state.finished.val_loss is not None else last
-    held_out = scale.held_out(whole) if whole else None
+    held_out = unit.held_out(whole) if whole else None
     best = min(evals, key=lambda e: e.val_loss or math.inf) if evals else None
     train_loss = last.train_loss if last else None
     speeds = history.speed.values[max(0, index + 1 - SPEED_STEPS) : index + 1]
@@ -79,18 +79,18 @@ def figures(history: History, scale: LossUnit, at: int | None = None, going: boo
     seconds = state.finished.seconds if state.finished and at is None else float(history.seconds.values[index])
     loss = float(history.loss.values[index])
     return Figures(
-        unit=scale.name,
+        unit=unit.name,
         step=step,
         steps=steps,
         fraction=state.fraction if at is None else _share(step, seconds, state.plan),
         timed=bool(state.plan and state.plan.seconds),
-        loss=scale.of(loss) if math.isfinite(loss) else None,
+        loss=unit.of(loss) if math.isfinite(loss) else None,
         held_out=held_out,
-        best=scale.held_out(best) if best else None,
+        best=unit.held_out(best) if best else None,
         best_step=best.step if best else None,
-        gap=gap_to - scale.of(train_loss) if gap_to is not None and train_loss is not None else None,
+        gap=gap_to - unit.of(train_loss) if gap_to is not None and train_loss is not None else None,
         perplexity=_perplexity(whole.val_loss if whole else None),
-        nearest=_nearest(history, scale, held_out),
+        nearest=_nearest(history, unit, held_out),
         seconds=seconds,
         left=left(state) if going and at is None and not state.finished else None,
         speed=speed,
@@ -111,9 +111,9 @@ def _perplexity(loss: float | None) -> float | None:
     return math.exp(loss) if loss is not None and math.isfinite(loss) and loss < 50 else None
 
 
-def _nearest(history: History, scale: LossUnit, held_out: float | None) -> tuple[str, float] | None:
+def _nearest(history: History, unit: LossUnit, held_out: float | None) -> tuple[str, float] | None:
     baselines = history.state.data.baselines if history.state.data else {}
-    levels = [(BASELINES[name], scale.level(bpb)) for name, bpb in baselines.items() if name in BASELINES]
+    levels = [(BASELINES[name], unit.of_bits(bpb)) for name, bpb in baselines.items() if name in BASELINES]
     if held_out is None or not levels:
         return None
     return min(levels, key=lambda level: abs(level[1] - held_out))
@@ -195,14 +195,14 @@ def line(figures: Figures | None, glyphs: Glyphs) -> Content:
     """The most important of them, the most important first."""
     if figures is None:
         return Content.styled(" no step yet", "$foreground 60%")
-    parts = [("loss", _number(figures.loss)), (glyphs.diamond, _number(figures.held_out))]
+    parts = [("loss", fixed(figures.loss)), (glyphs.diamond, fixed(figures.held_out))]
     if figures.best_step is not None:
-        parts.append(("best", f"{_number(figures.best)} @{figures.best_step:,}"))
+        parts.append(("best", f"{fixed(figures.best)} @{figures.best_step:,}"))
     parts.append(("step", f"{figures.step:,}"))
     parts.append(("", f"{figures.fraction:.0%}"))
     if figures.left:
         parts.append(("", f"{figures.left} left"))
-    parts.append(("", f"{short(figures.speed)}/s"))
+    parts.append(("", f"{three_digits(figures.speed)}/s"))
     told = [Content.assemble((f" {label} " if label else " ", "$foreground 60%"), value) for label, value in parts]
     return Content(" ").join(told)
 
@@ -231,24 +231,24 @@ def _rows(figures: Figures, usage: Usage | None, glyphs: Glyphs, width: int) -> 
         )
         return rank, told.truncate(width)
 
-    held_out = NONE if figures.held_out is None else f"{glyphs.diamond} {_number(figures.held_out)}"
+    held_out = NONE if figures.held_out is None else f"{glyphs.diamond} {fixed(figures.held_out)}"
     at_best = f"step {figures.best_step:,}" if figures.best_step is not None else ""
     choices = f"as if of {figures.perplexity:,.0f} tokens" if figures.perplexity else ""
     rows = [
-        row(0, "loss", _number(figures.loss), figures.unit),
+        row(0, "loss", fixed(figures.loss), figures.unit),
         row(0, "held-out", held_out, _gap_words(figures), style="bold $text-warning"),
-        row(1, "best" if wide or not at_best else f"best @{figures.best_step:,}", _number(figures.best), at_best),
-        row(2, "gap", _number(figures.gap), "to the training text"),
-        row(3, "perplexity", short(figures.perplexity), choices),
+        row(1, "best" if wide or not at_best else f"best @{figures.best_step:,}", fixed(figures.best), at_best),
+        row(2, "gap", fixed(figures.gap), "to the training text"),
+        row(3, "perplexity", three_digits(figures.perplexity), choices),
     ]
     if figures.nearest and figures.held_out is not None:
         name, value = figures.nearest
         beaten = figures.held_out < value
         name = name.removeprefix("letter ").removesuffix(" guess")
         if wide:
-            rows.append(row(2, name, _number(value), f"{glyphs.done} beaten" if beaten else "not beaten yet"))
+            rows.append(row(2, name, fixed(value), f"{glyphs.done} beaten" if beaten else "not beaten yet"))
         else:
-            rows.append(row(2, f"{glyphs.done} below {name}" if beaten else f"above {name}", _number(value)))
+            rows.append(row(2, f"{glyphs.done} below {name}" if beaten else f"above {name}", fixed(value)))
     of_steps = f"/{figures.steps:,}" if figures.steps else ""
     percent = f"{figures.fraction:4.0%}"
     filled = bar(figures.fraction, max(1, width - len(percent) - 1), glyphs)
@@ -260,8 +260,8 @@ def _rows(figures: Figures, usage: Usage | None, glyphs: Glyphs, width: int) -> 
         (1, Content.assemble((filled, "$primary on $panel-lighten-1"), f" {percent}")),
         *([row(0, "left", figures.left, f"elapsed {elapsed}")] if figures.left else []),
         *([] if wide and figures.left else [row(5 if figures.left else 0, "elapsed", elapsed)]),
-        row(1, "tokens/s", short(figures.speed), pace),
-        row(5, "passes", _number(figures.passes), f"of {_number(figures.all_passes)}" if figures.all_passes else ""),
+        row(1, "tokens/s", three_digits(figures.speed), pace),
+        row(5, "passes", fixed(figures.passes), f"of {fixed(figures.all_passes)}" if figures.all_passes else ""),
     ]
     if usage is not None:
         if usage.memory_mb:
@@ -282,17 +282,13 @@ def copied(figures: Figures) -> str:
     """The numbers as text, for the clipboard."""
     told = {
         "step": f"{figures.step:,}" + (f" of {figures.steps:,}" if figures.steps else ""),
-        f"loss ({figures.unit})": _number(figures.loss, 4),
-        f"held-out ({figures.unit})": _number(figures.held_out, 4),
-        "best held-out": _number(figures.best, 4) + (f" at step {figures.best_step:,}" if figures.best_step else ""),
-        "gap": _number(figures.gap, 4),
-        "perplexity": short(figures.perplexity),
+        f"loss ({figures.unit})": fixed(figures.loss, 4),
+        f"held-out ({figures.unit})": fixed(figures.held_out, 4),
+        "best held-out": fixed(figures.best, 4) + (f" at step {figures.best_step:,}" if figures.best_step else ""),
+        "gap": fixed(figures.gap, 4),
+        "perplexity": three_digits(figures.perplexity),
         "time": duration(figures.seconds),
         "tokens per second": f"{figures.speed:,.0f}" if figures.speed else NONE,
-        "passes over the text": _number(figures.passes),
+        "passes over the text": fixed(figures.passes),
     }
     return "\n".join(f"{name}: {value}" for name, value in told.items())
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return NONE if value is None else f"{value:.{digits}f}"

@@ -19,12 +19,13 @@ from tinylm.training.control import Control
 from tui.chart.chart import Chart
 from tui.live import status as sentences
 from tui.live.watch import ObservedRun
-from tui.screens.train import chart_data, numbers, outcome, samples
+from tui.screens.train import numbers, outcome, samples
 from tui.screens.train.event_log import RunLog
 from tui.screens.train.numbers import Meter, Numbers
 from tui.screens.train.outcome import Ending
 from tui.screens.train.samples import SampleStrip
 from tui.screens.train.view import LOOKS, LookingScreen
+from tui.studio import Studio
 from tui.widgets.dialogs import Ask, Choice
 
 OFFERED = (
@@ -122,8 +123,8 @@ Diamonds that rise while the line falls: it learns its text by heart.
     TrainScreen.-empty #box { width: 74; max-width: 96%; padding: 1 2; }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self._shown_watch: ObservedRun | None = None
         self._offered: tuple[bool | None, ...] = ()
         self._meter = Meter()
@@ -161,7 +162,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         seen = (
             id(watch), id(watch.history) if watch else 0, watch.status if watch else "", bool(watch and watch.running),
             self._asked_to_pause, bool(watch and watch.ending), self._config is None, self.view, self.unit,
-            self.studio.glyphs, self.studio.draft, self.charts.sizes, self._put_away,
+            self.studio.glyphs, self.studio.plan, self.charts.sizes, self._put_away,
         )  # fmt: skip
         version = watch.history.version if watch else 0
         if seen != self._seen or version != self._version:
@@ -183,7 +184,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
 
     def _draw(self, watch: ObservedRun | None, at_once: bool) -> None:
         glyphs = self.studio.glyphs
-        shown = outcome.box(watch, self.studio.draft, glyphs) if watch is None or watch is not self._put_away else None
+        shown = outcome.box(watch, self.studio.plan, glyphs) if watch is None or watch is not self._put_away else None
         self.query_one(Ending).show(shown)
         empty = watch is None or self._never_began
         self.set_class(empty, "-empty")
@@ -193,7 +194,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         history, view = watch.history, self.view
         run = self._run(watch)
         self.charts.show(run, view, glyphs, at_once=at_once)
-        figures = numbers.figures(history, run.scale, view.hair, going=watch.running)
+        figures = numbers.figures(history, run.unit, view.hair, going=watch.running)
         usage = self._meter.read() if watch.own else None
         for widget in self.query(Numbers):
             widget.show(figures, usage, glyphs)
@@ -201,7 +202,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         if (pane := self.query_one("#numbers")).border_title != title:
             pane.border_title = title
         self.query_one(SampleStrip).show(history.samples, samples.at(history.samples, view.hair), glyphs)
-        at = None if view.hair is None else chart_data.x_of(history, "time", view.hair)
+        at = None if view.hair is None else history.position("time", view.hair)
         self.query_one(RunLog).show(history.log, at, glyphs)
 
     @property
@@ -274,7 +275,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
 
     def action_plan(self) -> None:
         """Show the plan."""
-        self.studio.action_go("plan")
+        self.studio.go("plan")
 
     def action_to_plan(self) -> None:
         """Show the plan, which could not be trained."""
@@ -282,15 +283,15 @@ Diamonds that rise while the line falls: it learns its text by heart.
 
     def action_data(self) -> None:
         """Show the texts."""
-        self.studio.action_go("data")
+        self.studio.go("data")
 
     def action_runs(self) -> None:
         """Show all runs."""
-        self.studio.action_go("runs")
+        self.studio.go("runs")
 
     def action_talk(self) -> None:
         """Let it write, from whatever Talk has chosen."""
-        self.studio.action_go("talk")
+        self.studio.go("talk")
 
     def action_enter_talk(self) -> None:
         """Let the best checkpoint of the run that is shown write."""
@@ -298,7 +299,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         if watch and watch.run and watch.history.checkpoints:
             self.studio.talk_to(watch.run, "best")
         else:
-            self.studio.action_go("talk")
+            self.studio.go("talk")
 
     def action_pause(self) -> None:
         """Stand still, all in memory; saved first, so that Talk can take up just this step."""

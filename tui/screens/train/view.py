@@ -15,10 +15,11 @@ from tui.chart.chart import Chart
 from tui.live.loss_unit import LossUnit, Unit
 from tui.live.watch import ObservedRun
 from tui.screens.base import StudioScreen
-from tui.screens.train import chart_data, numbers, samples
-from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, Run, View
+from tui.screens.train import numbers, samples
+from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, ChartedRun, ChartView
 from tui.screens.train.charts import Charts
 from tui.screens.train.samples import SampleStrip
+from tui.studio import Studio
 
 T = TypeVar("T")
 
@@ -83,9 +84,9 @@ class LookingScreen(StudioScreen):
         ),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.view = View()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
+        self.view = ChartView()
         self.unit: Unit | None = None
         """None: what suits the run."""
         self.charts = Charts()
@@ -96,8 +97,8 @@ class LookingScreen(StudioScreen):
         self._largest: str | None = None
         """The chart that has all the room."""
 
-    def _run(self, watch: ObservedRun) -> Run:
-        return Run(watch.history, LossUnit.of_run(watch.history.state.data, self.unit), self._config)
+    def _run(self, watch: ObservedRun) -> ChartedRun:
+        return ChartedRun(watch.history, LossUnit.of_run(watch.history.state.data, self.unit), self._config)
 
     def _look(self, **changes: object) -> None:
         self.view = replace(self.view, **changes)  # type: ignore[arg-type]
@@ -174,7 +175,7 @@ class LookingScreen(StudioScreen):
     def action_unit(self) -> None:
         """The other unit."""
         if watch := self.studio.shown:
-            self.unit = "nats" if self._run(watch).scale.unit == "bits" else "bits"
+            self.unit = "nats" if self._run(watch).unit.unit == "bits" else "bits"
             self.refresh_all()
 
     def on_chart_view_changed(self, message: Chart.ViewChanged) -> None:
@@ -187,7 +188,7 @@ class LookingScreen(StudioScreen):
         """All charts, the strip and the log go there."""
         if watch := self.studio.shown:
             x = message.x
-            self._look(hair=None if x is None else chart_data.step_at(watch.history, self.view.axis, x))
+            self._look(hair=None if x is None else watch.history.step_at(self.view.axis, x))
 
     @property
     def _chart(self) -> Chart:
@@ -222,7 +223,7 @@ class LookingScreen(StudioScreen):
     def action_copy(self) -> None:
         """The numbers, to the clipboard."""
         watch = self.studio.shown
-        figures = numbers.figures(watch.history, self._run(watch).scale, self.view.hair) if watch else None
+        figures = numbers.figures(watch.history, self._run(watch).unit, self.view.hair) if watch else None
         if watch and figures:
             self.app.copy_to_clipboard(f"{watch.name}\n{numbers.copied(figures)}")
             self.remark("The numbers are in the clipboard.")

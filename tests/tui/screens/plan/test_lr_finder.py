@@ -141,17 +141,17 @@ def test_f_shows_the_valley_and_f_again_takes_its_rate(home: Path) -> None:
         assert screen.query_one("#schedule").border_title == "Loss by learning rate"
         assert shown(screen).picture.log_x
         assert screen.sentence() == "The loss is lowest near 0.025. F takes 8e-3 as top rate, Esc closes."
-        assert app.draft.train.phases[0].max_lr == 1.2e-2, "nothing is taken that nobody asked for"
+        assert app.studio.plan.train.phases[0].max_lr == 1.2e-2, "nothing is taken that nobody asked for"
         assert "6,144 tokens/s" in numbers(screen), "the rehearsal still counts"
         await pilot.press("F")
         await pilot.pause()
-        assert app.draft.train.phases[0].max_lr == 8e-3
+        assert app.studio.plan.train.phases[0].max_lr == 8e-3
         assert screen.sentence() == "Top rate is 8e-3 now, and Fit is off. ctrl+z takes it back."
         assert screen.state.valley is None
         assert screen.query_one("#schedule").border_title == "Learning rate"
         await pilot.press("ctrl+z")
         await pilot.pause()
-        assert app.draft.train.phases[0].max_lr == 1.2e-2
+        assert app.studio.plan.train.phases[0].max_lr == 1.2e-2
 
     drive(app, script)
     assert len(engine.sweeps) == 1
@@ -170,19 +170,19 @@ def test_with_fit_on_the_rate_is_taken_over_for_the_model_that_fit_chose(home: P
     app = make(home, RehearsingEngine(tell=fitted))
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        before = app.draft
+        before = app.studio.plan
         await until(pilot, lambda: screen.state.fresh)
         await _swept(pilot, screen)
         await until(pilot, lambda: _now(screen) == pytest.approx(6e-3))
         await pilot.press("F")
         await pilot.pause()
-        model, train = app.draft.model, app.draft.train
+        model, train = app.studio.plan.model, app.studio.plan.train
         assert (model.n_layer, model.n_embd, train.batch_size, train.phases[0].max_lr) == (6, 256, 12, 8e-3)
         assert not train.fit, "or the rule would scale the rate again"
         assert (train.threads, train.precision) == (before.train.threads, before.train.precision)
         await pilot.press("ctrl+z")
         await pilot.pause()
-        assert app.draft == before
+        assert app.studio.plan == before
 
     drive(app, script)
 
@@ -191,14 +191,14 @@ def test_where_nothing_was_rehearsed_the_plans_own_numbers_stay(home: Path) -> N
     app = make(home, RehearsingEngine(tell=refuse))
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        before = app.draft
+        before = app.studio.plan
         await until(pilot, lambda: screen.state.fresh)
         await _swept(pilot, screen)
         assert _now(screen) == 1.2e-2
         await pilot.press("F")
         await pilot.pause()
-        assert app.draft == lr_finder.taken_over(before, 8e-3)
-        assert not app.draft.train.fit
+        assert app.studio.plan == lr_finder.taken_over(before, 8e-3)
+        assert not app.studio.plan.train.fit
 
     drive(app, script)
 
@@ -221,7 +221,7 @@ def test_the_valley_grows_and_esc_stops_it(home: Path) -> None:
         assert screen.state.valley is None
         await until(pilot, lambda: engine.called_off)
         await until(pilot, lambda: "Enter trains" in screen.sentence())
-        assert app.draft.train.phases[0].max_lr == 1.2e-2
+        assert app.studio.plan.train.phases[0].max_lr == 1.2e-2
 
     drive(app, script)
 

@@ -121,7 +121,7 @@ def lines(pilot: Pilot[int]) -> list[str]:
 async def read(pilot: Pilot[int]) -> None:
     """Wait for the logs of what is shown."""
     look = pilot.app.screen.query_one(RunLook)
-    await until(pilot, lambda: {e.run.path for e in look._wanted()} <= look._traces.keys())
+    await until(pilot, lambda: {e.run.path for e in look._wanted()} <= look._logged.keys())
     await until(pilot, lambda: str(pilot.app.screen.query_one(Sentence).content) == sentence(pilot))
 
 
@@ -356,8 +356,8 @@ def test_enter_opens_and_t_talks(make_app: MakeApp) -> None:
         await pilot.press("f6")
         await pilot.press("enter")
         assert app.current_mode == "train"
-        assert app.shown is not None
-        assert app.shown.name == NAMES[1]
+        assert app.studio.shown is not None
+        assert app.studio.shown.name == NAMES[1]
 
     drive(make_app(mode="runs"), work)
 

@@ -20,7 +20,7 @@ from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tui.app import StudioApp
 from tui.engine import TokenCandidate, WrittenToken
-from tui.screens.talk.candidates import Why, bar, percent
+from tui.screens.talk.candidates import Why
 from tui.screens.talk.checkpoint_picker import Pick
 from tui.screens.talk.prompt import Editor, Prompt
 from tui.screens.talk.sampling import FIELDS, Sampling, changed, notch, shown
@@ -53,8 +53,8 @@ def talk(home: Path, make_app: Callable[..., StudioApp]) -> Callable[..., None]:
                 assert isinstance(screen, TalkScreen)
                 await drive(pilot, screen)
                 screen.talker.stop()
-                if isinstance(app.engine, PacedEngine):
-                    app.engine.let(10_000)
+                if isinstance(app.studio.engine, PacedEngine):
+                    app.studio.engine.let(10_000)
 
         asyncio.run(session())
 
@@ -245,10 +245,10 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
     engine.told = training(40)
 
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
-        app = screen.studio
+        app = screen.app
         assert "no run yet" in screen.sentence()
-        app.start_training()
-        await asyncio.to_thread(until, lambda: app.training.run)
+        app.studio.start_training()
+        await asyncio.to_thread(until, lambda: app.studio.training.run)
         app.action_go("talk")
         await settle(pilot)
         assert "saved nothing yet" in screen.sentence()
@@ -257,8 +257,10 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
         assert screen.pane.shown.state == "waiting"
         await settle(pilot)
         assert "Waiting for the first checkpoint" in screen.sentence()
-        await asyncio.to_thread(until, lambda: app.training.history.checkpoints)  # saved for it, before it was due
-        run = app.training.run
+        await asyncio.to_thread(
+            until, lambda: app.studio.training.history.checkpoints
+        )  # saved for it, before it was due
+        run = app.studio.training.run
         (run.checkpoints / "step-00000040").mkdir(parents=True)
         await written(pilot, screen)
         assert screen.pane.shown.step == 40
@@ -734,7 +736,9 @@ def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]
     engine = PacedEngine(free=False)
 
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
-        pilot.app.pace.allows = lambda _: False  # beside a training, the app's tick may not come for seconds
+        pilot.app.studio.draw_budget.allows = lambda _: (
+            False
+        )  # beside a training, the app's tick may not come for seconds
         await pilot.press(*typed("A fox"), "enter")
         await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
         said = screen.query_one(Sentence)
@@ -791,16 +795,6 @@ def test_blanks_are_visible() -> None:
     assert visible(" a\n\x1b", ascii_only=True) == "_a\\n\ufffd"
 
 
-def test_percent_and_bars() -> None:
-    from tui.terminal.glyphs import ASCII, BRAILLE
-
-    assert [percent(p) for p in (1.0, 0.46, 0.0996, 0.031, 0.0004)] == ["100%", "46%", "10%", "3.1%", "<.1%"]
-    assert bar(0.5, 4, BRAILLE) == "██  "
-    assert bar(0.3, 4, BRAILLE) == "█▎  "
-    assert bar(1.0, 3, ASCII) == "###"
-    assert bar(0.0, 3, ASCII) == "   "
-
-
 def test_versions_forget_the_oldest() -> None:
     from tui.screens.talk import transcript
 
@@ -820,7 +814,7 @@ def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
 
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.studio.glyphs = glyphs.ASCII
-        screen.studio.add_class("-ascii")
+        screen.app.add_class("-ascii")
         await ask(pilot, screen)
         await pilot.press("escape", "left", "s", "right")
         await settle(pilot)

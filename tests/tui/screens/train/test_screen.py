@@ -27,6 +27,7 @@ from tui.screens.train.numbers import Meter, Numbers, Usage
 from tui.screens.train.outcome import Ending
 from tui.screens.train.samples import SampleStrip
 from tui.screens.train.screen import TrainScreen
+from tui.studio import Studio
 from tui.widgets.top_bar import Sentence
 
 MakeApp = Callable[..., StudioApp]
@@ -56,17 +57,17 @@ def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Script.all.clear()
 
 
-async def settled(pilot: Pilot[int], done: Callable[[StudioApp], bool] = lambda _: True) -> TrainScreen:
+async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: True) -> TrainScreen:
     """Everything that was told is shown, and `done` holds."""
     app = pilot.app
     assert isinstance(app, StudioApp)
     for _ in range(300):
         await pilot.pause()
-        more = app.shown is not None and app.shown.poll()
-        if not more and isinstance(app.screen, TrainScreen) and done(app):
+        more = app.studio.shown is not None and app.studio.shown.poll()
+        if not more and isinstance(app.screen, TrainScreen) and done(app.studio):
             break
         await asyncio.sleep(0.01)
-    assert done(app)
+    assert done(app.studio)
     screen = app.screen
     assert isinstance(screen, TrainScreen)
     for _ in range(7):  # the small charts come one after the other
@@ -75,10 +76,10 @@ async def settled(pilot: Pilot[int], done: Callable[[StudioApp], bool] = lambda 
     return screen
 
 
-def told_all(app: StudioApp) -> bool:
+def told_all(studio: Studio) -> bool:
     """The script has come to its end."""
-    assert app.shown is not None
-    return bool(app.shown.history.version) and not app.shown.poll() and app.shown.status != "starting"
+    assert studio.shown is not None
+    return bool(studio.shown.history.version) and not studio.shown.poll() and studio.shown.status != "starting"
 
 
 def drive(
@@ -89,7 +90,7 @@ def drive(
     async def go() -> None:
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
-            app.start_training()
+            app.studio.start_training()
             await test(pilot, await settled(pilot, told_all))
 
     asyncio.run(go())
@@ -127,7 +128,7 @@ def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
             assert sentence(screen).startswith("Nothing is training")
             assert not screen.query_one("#main").display
             await pilot.press("enter")
-            screen = await settled(pilot, lambda app: app.shown is not None and told_all(app))
+            screen = await settled(pilot, lambda studio: studio.shown is not None and told_all(studio))
             assert len(engine.trained) == 1
             assert screen.query_one("#main").display
             assert not screen.query_one(Ending).display
@@ -141,9 +142,9 @@ def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp) -> No
     async def go() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
-            app.start_training()
+            app.studio.start_training()
             screen = await settled(
-                pilot, lambda app: app.shown is not None and app.shown.history.state.plan is not None
+                pilot, lambda studio: studio.shown is not None and studio.shown.history.state.plan is not None
             )
             assert "first step is under way" in sentence(screen)
             picture = screen.charts["loss"].picture
@@ -192,7 +193,7 @@ def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> 
 def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(Script(FINISHED, endless=False), mode="train")
     went: list[str] = []
-    monkeypatch.setattr(app, "action_go", went.append)
+    monkeypatch.setattr(app.studio, "go", went.append)
 
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
         assert "better than all simpler means" in text(screen.query_one(Ending))
@@ -200,8 +201,8 @@ def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: 
         assert "Talk to it" in offered(screen)
         assert "Pause" not in offered(screen)
         await pilot.press("enter")
-        assert app.talk_choice is not None
-        assert app.talk_choice[1] == "best"
+        assert app.studio.talk_choice is not None
+        assert app.studio.talk_choice[1] == "best"
         assert went[-1] == "talk"
         await pilot.press("escape")
         assert not screen.query_one(Ending).display
@@ -257,13 +258,13 @@ def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: p
 
     app = make_app(Refusing(), mode="train")
     went: list[str] = []
-    monkeypatch.setattr(app, "action_go", went.append)
+    monkeypatch.setattr(app.studio, "go", went.append)
 
     async def go() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
-            app.start_training()
-            screen = await settled(pilot, lambda app: app.shown is not None and app.shown.status == "failed")
+            app.studio.start_training()
+            screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "failed")
             assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(Ending))
             assert not screen.query_one("#main").display
             assert sentence(screen).startswith("It could not start")
@@ -313,14 +314,16 @@ def test_a_followed_run_can_be_watched_but_not_paused(make_app: MakeApp, home: P
             await pilot.pause()
             run = scripts.write_run(home, "elsewhere", scripts.training(240, run="elsewhere"))
             with run.lock():
-                app.open_run(run)
-                screen = await settled(pilot, lambda app: app.shown is not None and len(app.shown.history.step) == 240)
+                app.studio.open_run(run)
+                screen = await settled(
+                    pilot, lambda studio: studio.shown is not None and len(studio.shown.history.step) == 240
+                )
                 assert sentence(screen).startswith("Trained elsewhere: no pausing here.")
                 assert not offered(screen) & {"Pause", "Stop", "Save", "Resume"}
                 await pilot.press("space", "s", "c")
                 assert app.screen is screen
-            assert app.shown
-            app.shown.locked = False
+            assert app.studio.shown
+            app.studio.shown.locked = False
             screen = await settled(pilot)
             assert sentence(screen) == "It broke off at step 240 of 400. r goes on from step 240."
             assert "Resume" in offered(screen)
@@ -337,7 +340,7 @@ def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
         await pilot.press("space")
         assert engine.controls[0].pause.is_set()
-        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "paused")
+        await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "paused")
         shown = screen.studio.shown
         await settled(pilot, lambda _: shown.history.checkpoints[-1].step == 140)  # so that Talk has just this step
         assert sentence(screen).startswith("Paused at step 140")
@@ -351,7 +354,7 @@ def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
         await pilot.press("p")
         await pilot.press("space")
         assert not engine.controls[0].pause.is_set()
-        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "training")
+        await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "training")
 
     drive(make_app(engine, mode="train"), test)
 
@@ -372,11 +375,11 @@ def test_stop_asks_first(make_app: MakeApp) -> None:
         await pilot.press("s")
         await pilot.press("enter")
         assert control.stop.is_set()
-        screen = await settled(pilot, lambda app: app.shown is not None and app.shown.status == "stopped")
+        screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "stopped")
         assert sentence(screen).startswith("Stopped and saved at step 140 of 400")
-        await settled(pilot, lambda app: app.training is not None and not app.training.running)
+        await settled(pilot, lambda studio: studio.training is not None and not studio.training.running)
         await pilot.press("r")
-        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "training")
+        await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "training")
         assert [run.name for run in engine.resumed] == ["stories-test"]
 
     drive(app, test)
@@ -403,7 +406,7 @@ def test_until_a_training_that_was_stopped_has_come_to_its_end_that_is_said(make
         assert not {"Pause", "Stop", "Save", "Continue"} & offered(screen)
         assert screen.studio.pulse().endswith("stopping")
         engine.go_on.set()
-        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "stopped")
+        await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "stopped")
         assert sentence(screen).startswith("Stopped and saved at step 140")
 
     drive(make_app(engine, mode="train"), test)
@@ -413,8 +416,12 @@ def test_save_and_sample_now(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
         await pilot.press("c", "g")
         assert sentence(screen).startswith(("Saving a checkpoint", "Step 145 is saved"))
-        await settled(pilot, lambda app: app.shown is not None and app.shown.history.checkpoints[-1].step == 145)
-        await settled(pilot, lambda app: app.shown is not None and "asked for" in app.shown.history.samples[-1].text)
+        await settled(
+            pilot, lambda studio: studio.shown is not None and studio.shown.history.checkpoints[-1].step == 145
+        )
+        await settled(
+            pilot, lambda studio: studio.shown is not None and "asked for" in studio.shown.history.samples[-1].text
+        )
         assert "A sample that was asked for." in text(screen.query_one(SampleStrip))
 
     drive(make_app(Script(scripts.training(145)), mode="train"), test)
@@ -633,7 +640,7 @@ def test_snapshot(snap_compare: Callable[..., bool], make_app: MakeApp, state: s
         if state == "empty":
             await settled(pilot)
         else:
-            app.start_training()
+            app.studio.start_training()
             await settled(pilot, told_all)
 
     assert snap_compare(app, terminal_size=size, run_before=before)
