@@ -1,4 +1,4 @@
-"""Choosing one of several versions of a text while they are being written side by side."""
+"""A dialog to pick one of several versions of a text while they are being written side by side."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ DRAWS_A_SECOND = 12
 """How often the texts are drawn while they are being written."""
 
 LEAD = 40
-"""Characters shown of what all versions begin with."""
+"""Characters shown of the beginning that all versions share."""
 
 
 class VersionPane(VerticalScroll):
-    """One version: what all of them begin with, cut to its end, and what this one makes of it."""
+    """One version: the end of the beginning that all versions share, and its own text."""
 
     DEFAULT_CSS = """
     VersionPane { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; background: $surface; }
@@ -56,11 +56,11 @@ class VersionPane(VerticalScroll):
         yield self._text
 
     def on_click(self) -> None:
-        """Take this version."""
+        """Pick this version."""
         self.screen.dismiss(self.completion)
 
     def refresh_text(self) -> None:
-        """Draw what is new."""
+        """Redraw if something changed."""
         completion, glyphs = self.completion, glyphs_of(self)
         count = len(completion.tokens)
         drawn = (count, completion.state, glyphs.name)
@@ -68,7 +68,7 @@ class VersionPane(VerticalScroll):
             return
         self._drawn = drawn
         self.border_title = Content(f"{self.index + 1} {glyphs.dot} seed {completion.sampling.seed}")
-        self.border_subtitle = Content(wording.count(completion))
+        self.border_subtitle = Content(wording.token_count(completion))
         self._text.update(self._content(count, glyphs))
 
     def _content(self, count: int, glyphs: Glyphs) -> Content:
@@ -84,7 +84,7 @@ class VersionPane(VerticalScroll):
 
 
 class VersionPicker(ModalScreen[Completion | None]):
-    """Versions in a grid; returns the one that is taken, or None."""
+    """Versions in a grid; returns the one that was picked, or None."""
 
     DEFAULT_CSS = """
     VersionPicker { align: center middle; background: $background 60%; }
@@ -118,17 +118,18 @@ class VersionPicker(ModalScreen[Completion | None]):
             yield Static(id="versions-keys", markup=False)
 
     def on_mount(self) -> None:
-        """Draw often while text comes."""
-        self._timer = self.set_interval(1 / DRAWS_A_SECOND, self._draw)
+        """Draw often while the texts are being written."""
+        self._timer = self.set_interval(1 / DRAWS_A_SECOND, self.refresh_texts)
         self._panes[0].focus()
-        self._draw()
+        self.refresh_texts()
 
     @property
     def busy(self) -> bool:
         """Whether a version is still being written."""
         return any(pane.completion.busy and not pane.completion.stop.is_set() for pane in self._panes)
 
-    def _draw(self) -> None:
+    def refresh_texts(self) -> None:
+        """Redraw what has changed; close the dialog where nothing can be written."""
         completions = [pane.completion for pane in self._panes]
         if all(completion.state == "failed" for completion in completions):
             self.dismiss(completions[0])  # its pane in Talk shows the error
@@ -140,20 +141,20 @@ class VersionPicker(ModalScreen[Completion | None]):
             self._timer.pause()
 
     def action_move(self, by: int) -> None:
-        """Another version."""
+        """Focus another version."""
         index = self._index + by
         if 0 <= index < len(self._panes) and (abs(by) > 1 or index // COLUMNS == self._index // COLUMNS):
             self._panes[index].focus()
 
     def action_take(self, index: int | None = None) -> None:
-        """Go on with the version at `index`, or with the one that is focused."""
+        """Pick the version at `index`, by default the one that is focused."""
         self.dismiss(self._panes[self._index if index is None else index].completion)
 
     def action_back(self) -> None:
-        """Stop what is being written; else back without a choice."""
+        """Stop the writing; when it is over, close the dialog."""
         if self.busy:
             self._stop()
-            self._draw()
+            self.refresh_texts()
         else:
             self.dismiss(None)
 
