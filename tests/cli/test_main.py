@@ -589,7 +589,8 @@ def test_generate_writes_several_side_by_side(trained: Path) -> None:
     said = call("--generate", "The fox", "--home", trained, "--count", 3, "--seed", 4)
     assert (said.code, said.err) == (0, "")
     alone = [call("--generate", "The fox", "--home", trained, "--seed", seed).out for seed in (4, 5, 6)]
-    assert said.out == "".join(f"\n{text}" for text in alone) + "\n"  # each between blank lines
+    texts = [text.rstrip("\n") for text in alone]
+    assert said.out == "\n" + "\n\n".join(texts) + "\n\n"  # each between blank lines
     assert len(set(alone)) == 3
 
 

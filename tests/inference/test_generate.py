@@ -23,7 +23,7 @@ def build(seed: int = 0, vocab_size: int = 257) -> Transformer:
     config = ModelConfig(n_layer=2, n_head=4, n_kv_head=2, n_embd=24, head_size=8, block_size=BLOCK)
     model = Transformer(config, vocab_size, torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        model.head.weight.mul_(20)  # opinions, so that a wrong score changes what is written
+        model.head.weight.mul_(20)  # opinions, so that a wrong logit changes what is written
     return model.eval()
 
 

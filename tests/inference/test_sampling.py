@@ -87,7 +87,7 @@ def nucleus(logits: Tensor, p: float) -> list[int]:
 def test_top_p_keeps_the_fewest_that_reach_p(logits: Tensor, p: float) -> None:
     kept = nucleus(logits, p)
     probabilities = logits.double().softmax(-1)
-    logs = logits[None].log_softmax(-1)[0]  # as they are compared: the closest scores have the same logarithm
+    logs = logits[None].log_softmax(-1)[0]  # as they are compared: the closest logits have the same logarithm
     assert int(logs.argmax()) in kept or logs[kept].max() == logs.max()
     assert probabilities[kept].sum() >= p - 1e-4
     without_last = probabilities[kept].sum() - probabilities[kept].min()
@@ -131,8 +131,8 @@ def test_the_penalty_makes_what_was_written_less_likely(logits: Tensor, penalty:
     before = logits.clone()
     result = penalize(logits, tokens_in([sorted(seen)], len(logits))[0], penalty)
     assert torch.equal(logits, before)
-    for i, score in enumerate(logits.tolist()):
-        expected = score if i not in seen else score / penalty if score > 0 else score * penalty
+    for i, logit in enumerate(logits.tolist()):
+        expected = logit if i not in seen else logit / penalty if logit > 0 else logit * penalty
         assert result[i].item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
@@ -174,12 +174,12 @@ def test_filters_apply_in_the_order_stated() -> None:
     # top-k leaves 0.4, 0.3 and 0.2, which are then 0.44, 0.33 and 0.22: top-p 0.7 needs two of them.
     both = probabilities(logits, SampleConfig(temperature=1.0, top_k=3, top_p=0.7))
     assert both.nonzero().flatten().tolist() == [0, 1]
-    # The temperature comes before top-p: flattened scores need more tokens to reach it.
+    # The temperature comes before top-p: flattened logits need more tokens to reach it.
     flat = probabilities(logits, SampleConfig(temperature=100.0, top_p=0.7))
     assert len(flat.nonzero()) == 3
     # The penalty comes before everything: the likeliest is no longer that.
-    scores = torch.tensor([2.0, 1.9, -1.0])
-    greedy = probabilities(scores, SampleConfig(temperature=0, repetition_penalty=2.0), [0])
+    logits = torch.tensor([2.0, 1.9, -1.0])
+    greedy = probabilities(logits, SampleConfig(temperature=0, repetition_penalty=2.0), [0])
     assert greedy.tolist() == [0, 1, 0]
 
 

@@ -182,17 +182,7 @@ def generate(options: argparse.Namespace, home: Path) -> int:
             f"--count {options.count} is not possible.", f"Ask for 1 to {MOST_TEXTS:,} continuations at once."
         )
     folder = runs.open_run(home, options.run)
-    config = folder.config()
-    table = {"sample": config.sample.model_dump()}
-    for assignment in options.set:
-        if not assignment.startswith("sample."):
-            raise ConfigError(
-                f"--set {assignment} does not change how text is written.", "With --generate, set sample.… only."
-            )
-        table = resolve.assign(table, assignment)
-    if options.seed is not None:
-        table["sample"]["seed"] = options.seed
-    sampling: SampleConfig = resolve.validate({**config.model_dump(), **table}).sample
+    settings = _sampling(options, folder.config())
     prompt = _stdin() if options.generate == "-" else options.generate
     # What the shell passed that is no text (lone surrogates) becomes a question mark.
     prompt = prompt.encode("utf-8", "replace").decode("utf-8")
@@ -204,23 +194,40 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     settle_threads(model)
     clean = words.printable if sys.stdout.isatty() else str
     if options.count is None and not options.json:
-        pieces = generate_text(model, tokenizer, prompt, sampling)
+        pieces = generate_text(model, tokenizer, prompt, settings)
         print(clean(prompt), end="", flush=True)
         for piece in pieces:
             print(clean(piece), end="", flush=True)
         print(flush=True)
         return 0
     count = options.count or 1
-    refuse_too_many_texts(model, count, sampling.max_new_tokens)
-    seeds = [(sampling.seed + index) % 2**63 for index in range(count)]  # all of them are seeds that --seed takes
-    for index, continuation in enumerate(generate_texts(model, tokenizer, prompt, sampling, seeds)):
-        if options.json:
+    refuse_too_many_texts(model, count, settings.max_new_tokens)
+    seeds = [(settings.seed + index) % 2**63 for index in range(count)]  # each of them is one that --seed takes
+    continuations = generate_texts(model, tokenizer, prompt, settings, seeds)
+    if options.json:
+        for index, continuation in enumerate(continuations):
             print(json.dumps({"index": index, "prompt": prompt, **asdict(continuation)}))
-        else:
-            print(f"\n{clean(prompt + continuation.text)}")
-    if not options.json:
+    else:
+        for continuation in continuations:
+            text = clean(prompt + continuation.text).rstrip("\n")
+            print(f"\n{text}")
         print()
     return 0
+
+
+def _sampling(options: argparse.Namespace, config: RunConfig) -> SampleConfig:
+    """The run's settings for sampling, with those of --set and --seed in their place."""
+    table = {"sample": config.sample.model_dump()}
+    for assignment in options.set:
+        if not assignment.startswith("sample."):
+            raise ConfigError(
+                f"--set {assignment} does not change how text is written.", "With --generate, set sample.… only."
+            )
+        table = resolve.assign(table, assignment)
+    if options.seed is not None:
+        table["sample"]["seed"] = options.seed
+    settings: SampleConfig = resolve.validate({**config.model_dump(), **table}).sample
+    return settings
 
 
 def _stdin() -> str:

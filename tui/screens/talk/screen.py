@@ -25,13 +25,10 @@ from tui.screens.talk.pane_checkpoints import PaneCheckpoints
 from tui.screens.talk.panes import Panes
 from tui.screens.talk.prompt import Editor, Entry, Prompt
 from tui.screens.talk.sampling import Sampling
-from tui.screens.talk.transcript import Transcript, sign
+from tui.screens.talk.transcript import DRAWS_A_SECOND, Transcript, sign
 from tui.screens.talk.version_picker import COUNT, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run
 from tui.studio import Studio
-
-DRAWS_A_SECOND = 12
-"""How often text is drawn while it is being written; otherwise the app's own tick is enough."""
 
 POLL_TICKS = 4
 """Ticks of the app between two checks for a newer checkpoint."""
@@ -94,7 +91,7 @@ class TalkScreen(StudioScreen):
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(studio)
-        self._next: dict[str, tuple[CheckpointRef | None, int | None]] = {}
+        self._writes_next: dict[str, tuple[CheckpointRef | None, int | None]] = {}
         """The checkpoint that each pane would write with now, and its step."""
         self._pending: str | None = None
         """A prompt that waits for a training to get its run folder."""
@@ -436,7 +433,7 @@ class TalkScreen(StudioScreen):
             self.studio.talk_choice = None
             self._prepare("A")
         if self._ticks % POLL_TICKS == 0:
-            self._next = {pane: (c := self.checkpoints.of(pane), c.step() if c else None) for pane in "AB"}
+            self._writes_next = {pane: (c := self.checkpoints.of(pane), c.step() if c else None) for pane in "AB"}
             self._no_run = self.checkpoints.none
             if self._pending is not None and self.checkpoints.of("A"):
                 text, self._pending = self._pending, None
@@ -445,7 +442,7 @@ class TalkScreen(StudioScreen):
         room = self.panes.size.width // len(self.panes.shown) - 6  # for corners and gaps
         for pane in self.panes.shown:
             pane.refresh_text(self._empty())
-            checkpoint, step = self._next[pane.name or "A"]
+            checkpoint, step = self._writes_next[pane.name or "A"]
             letter, position, glyphs = self.panes.letter(pane), pane.versions.position, self.studio.glyphs
             pane.border_title = wording.title(letter, checkpoint, step, position, glyphs, room)
             pane.border_subtitle = wording.status(pane.shown, checkpoint, glyphs, room)
@@ -488,7 +485,7 @@ class TalkScreen(StudioScreen):
             return self.focused.description
         if self._message:
             return self._message
-        checkpoint, step = self._next.get(self.pane.name or "A", (None, None))
+        checkpoint, step = self._writes_next.get(self.pane.name or "A", (None, None))
         if checkpoint is not None:
             return wording.sentence(self.pane.shown, step, self.checkpoints.trains(checkpoint), self._focus)
         if self.checkpoints.beginning:

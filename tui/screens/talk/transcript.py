@@ -24,6 +24,9 @@ from tui.terminal.glyphs import glyphs_of
 KEPT = 40
 """Versions that are kept, of all prompts together; each holds the candidates of each of its tokens."""
 
+DRAWS_A_SECOND = 12
+"""How often text is drawn while it is being written; otherwise the app's own tick is enough."""
+
 SEEDS = 2**63
 """Seeds are below this number."""
 

@@ -15,15 +15,12 @@ from textual.widgets import Static
 
 from tinylm.words import printable
 from tui.screens.talk import wording
-from tui.screens.talk.transcript import sign
+from tui.screens.talk.transcript import DRAWS_A_SECOND, sign
 from tui.screens.talk.writer_thread import Completion
 from tui.terminal.glyphs import Glyphs, glyphs_of
 
 COUNT, COLUMNS = 4, 2
 """Versions, and how many stand side by side."""
-
-DRAWS_A_SECOND = 12
-"""How often the texts are drawn while they are being written."""
 
 LEAD = 40
 """Characters shown of the beginning that all versions share."""
@@ -89,7 +86,7 @@ class VersionPicker(ModalScreen[Completion | None]):
     DEFAULT_CSS = """
     VersionPicker { align: center middle; background: $background 60%; }
     VersionPicker #versions { width: 96%; max-width: 150; height: 96%; max-height: 40; padding: 0 1; }
-    VersionPicker #versions { background: $surface; border: round $panel-lighten-1; }
+    VersionPicker #versions { background: $surface; border: round $panel-lighten-1; border-title-color: $text; }
     VersionPicker Grid { grid-size: 2; height: 1fr; }
     VersionPicker #versions-keys { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     """

@@ -911,15 +911,15 @@ def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]
         )  # beside a training, the app's tick may not come for seconds
         await pilot.press(*typed("A fox"), "enter")
         await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
-        said = screen.query_one(Sentence)
+        sentence = screen.query_one(Sentence)
         for _ in range(100):
             await pilot.pause(0.02)
-            if "Writing with step 180" in str(said.content):
+            if "Writing with step 180" in str(sentence.content):
                 break
-        assert str(said.content) == "Writing with step 180. Esc stops and keeps the text."
+        assert str(sentence.content) == "Writing with step 180. Esc stops and keeps the text."
         await pilot.press("escape")
         await pilot.pause()
-        assert str(said.content).startswith("Stopped.")  # also where the thread is still at its last token
+        assert str(sentence.content).startswith("Stopped.")  # also where the thread is still at its last token
 
     talk(drive, engine)
 
