@@ -73,7 +73,7 @@ class Panes(Horizontal):
         if checkpoint and before and (before.prompt, before.step) == (prompt, checkpoint.step()):
             versions = self.a.versions
             if sampling in [version.sampling for version in versions.all if not version.error]:
-                sampling = changed(sampling, "seed", versions.next_seed)
+                sampling = changed(sampling, "seed", versions.next_seed())
         return self._in_all(prompt, sampling, prompt)
 
     def edited(self, text: str, sampling: SampleConfig) -> list[Completion]:
@@ -86,7 +86,7 @@ class Panes(Horizontal):
 
     def redo(self, sampling: SampleConfig) -> list[Completion]:
         """Another version of each text with the next seed; a token that the person forced stays."""
-        sampling = changed(sampling, "seed", max(pane.versions.next_seed for pane in self.shown))
+        sampling = changed(sampling, "seed", max(pane.versions.next_seed() for pane in self.shown))
         added = []
         for pane in self.shown:
             if pane.shown:
@@ -98,20 +98,20 @@ class Panes(Horizontal):
                 added.append(again)
         return added
 
-    def several(self, count: int, prompt: str, sampling: SampleConfig) -> list[Completion]:
-        """`count` versions with the next seeds of the current pane's text, or of `prompt` where it has none."""
+    def several(self, count: int, prompt: str | None, sampling: SampleConfig) -> list[Completion]:
+        """`count` versions, with the next seeds, of `prompt` or (None) of the text in the current pane."""
         pane = self.current
-        shown, checkpoint = pane.shown, self._checkpoints.of(pane.name or "")
-        if shown is None and checkpoint is None:
+        shown = pane.shown if prompt is None else None
+        checkpoint = self._checkpoints.of(pane.name or "") or (shown.checkpoint if shown else None)
+        if checkpoint is None:
             return []
-        first = pane.versions.next_seed if shown else sampling.seed
+        first = pane.versions.next_seed() if prompt is None else max(sampling.seed, pane.versions.next_seed(prompt))
         samplings = [changed(sampling, "seed", (first + i) % SEEDS) for i in range(count)]
-        if shown and (shown.kept or checkpoint is None):
+        if shown and shown.kept:
             added = [shown.again(each) for each in samplings]
         else:
-            assert checkpoint is not None
-            added = [Completion(checkpoint, shown.prompt if shown else prompt, each) for each in samplings]
-        pane.add(*added, prompt=None if shown else prompt)
+            added = [Completion(checkpoint, shown.prompt if shown else prompt or "", each) for each in samplings]
+        pane.add(*added, prompt=prompt)
         return added
 
     def branch(self, candidate: TokenCandidate, sampling: SampleConfig) -> list[Completion]:

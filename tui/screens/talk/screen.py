@@ -251,14 +251,15 @@ class TalkScreen(StudioScreen):
             self.action_write()
 
     def action_several(self) -> None:
-        """Four more versions, written side by side, to choose one of."""
+        """Four versions, written side by side, to choose one of: of the text, or of a prompt that was just typed."""
         pane, prompt = self.pane, self.query_one(Prompt)
         before = pane.shown
-        versions = self.panes.several(COUNT, prompt.value, self.sampling)
+        typed = before is None or (self._typing and prompt.value != before.prompt)
+        versions = self.panes.several(COUNT, prompt.value if typed else None, self.sampling)
         if not versions:
             self.action_write()
             return
-        if before is None:
+        if typed:
             prompt.remember()
         self.writer_thread.ask_batch(versions)
         self._ask([])

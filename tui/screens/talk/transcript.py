@@ -76,10 +76,10 @@ class Versions:
         """Number of the version that is shown, from 1, and how many there are."""
         return self._index + 1, len(self.all)
 
-    @property
-    def next_seed(self) -> int:
-        """A seed that no version has yet."""
-        return (max((version.sampling.seed for version in self.all), default=-1) + 1) % SEEDS
+    def next_seed(self, prompt: str | None = None) -> int:
+        """A seed that no version of `prompt`, by default of the one that is shown, has yet."""
+        versions = self.all if prompt is None else self._of.get(prompt, ())
+        return (max((version.sampling.seed for version in versions), default=-1) + 1) % SEEDS
 
     def add(self, *added: Completion, prompt: str | None = None) -> None:
         """Add versions of `prompt`, by default of the one that is shown, and show the first of them."""

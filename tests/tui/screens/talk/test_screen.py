@@ -537,6 +537,32 @@ def test_escape_stops_the_versions_and_then_goes_back_to_the_text_before(talk: C
     talk(drive, engine)
 
 
+def test_a_prompt_that_was_just_typed_is_written_four_times(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen, "one")
+        await pilot.press(*typed("two"))
+        for seeds in ((0, 1, 2, 3), (4, 5, 6, 7)):
+            engine.asked.clear()
+            entry = screen.query_one("#entry")
+            row = drawn(screen)[entry.region.bottom - 1]
+            await pilot.click(offset=(row.index("four") + 1, entry.region.bottom - 1))
+            await pilot.pause()
+            picker = pilot.app.screen
+            assert isinstance(picker, VersionPicker)
+            await asyncio.to_thread(until, lambda picker=picker: not picker.busy)
+            assert [(prompt, sampling.seed) for _, prompt, sampling in engine.asked] == [
+                ([ord(c) for c in "two"], seed) for seed in seeds
+            ]
+            await pilot.press("1")
+            await settle(pilot)
+            assert screen.pane.shown.prompt == "two"
+        assert "version 5 of 8" in str(screen.pane.border_title)
+
+    talk(drive, engine)
+
+
 def test_versions_of_a_branch_keep_the_forced_token(talk: Callable[..., None]) -> None:
     async def drive(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
