@@ -528,7 +528,7 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(evaluate, "score"), (generate, "write"), (checkpoint, "save")],
+    [(evaluate, "score"), (generate, "generate_text"), (checkpoint, "save")],
     ids=["evaluation", "sample", "save"],
 )
 def test_wherever_it_is_suspended_the_plan_keeps_its_time(

@@ -253,7 +253,7 @@ def pointer(place: Place) -> None:
 
 def written(place: Place) -> None:
     model, tokens = load.load_model(place.run, "latest")
-    "".join(generate.write(model, tokens, "The", SampleConfig(max_new_tokens=2)))
+    "".join(generate.generate_text(model, tokens, "The", SampleConfig(max_new_tokens=2)))
 
 
 def forged_weights(place: Place) -> None:

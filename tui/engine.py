@@ -88,15 +88,13 @@ class Writer:
         """The ids of `text`; DataError where it has characters that are not in the vocabulary."""
         return [int(i) for i in self._tokenizer.encode(text)]
 
-    def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
-        """Continue the ids of `prompt`, token by token; an empty prompt begins a new text."""
-        for _, token in self.write_several(prompt, sampling, [sampling.seed], n_candidates):
-            yield token
-
-    def write_several(
+    def write(
         self, prompt: list[int], sampling: SampleConfig, seeds: Sequence[int], n_candidates: int = 10
     ) -> Iterator[tuple[int, WrittenToken]]:
-        """Continue with all seeds in one batch, at nearly the cost of one; yields a seed's index and its next token."""
+        """Continue the ids of `prompt` once for each seed, in one batch; an empty prompt begins a new text.
+
+        Yields (index into `seeds`, token), one token of each text in turn.
+        """
         import torch
 
         from tinylm.inference import generate
@@ -108,16 +106,16 @@ class Writer:
         for stream in streams:
             for token in prompt[-4:]:  # the last tokens may have begun a character
                 stream.feed(token)
-        for which, chosen in generate.choose_variants(
+        for index, sampled in generate.generate_batch(
             self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates
         ):
             candidates = tuple(
                 TokenCandidate(c.token, self.text_of(c.token), c.probability, c.drawn, c.token == tokenizer.end_of_text)
-                for c in chosen.candidates
+                for c in sampled.candidates
             )
-            end = chosen.token == tokenizer.end_of_text
-            text = "" if end else streams[which].feed(chosen.token)
-            yield which, WrittenToken(chosen.token, text, chosen.probability, chosen.bits, candidates, end)
+            end = sampled.token == tokenizer.end_of_text
+            text = "" if end else streams[index].feed(sampled.token)
+            yield index, WrittenToken(sampled.token, text, sampled.probability, sampled.bits, candidates, end)
 
     def text_after(self, before: list[int], token: int) -> str:
         """The characters completed by `token` after the ids `before`; "" where it ends inside a character."""

@@ -20,6 +20,7 @@ from tinylm import __version__, events
 from tinylm.cli import console, headless, main
 from tinylm.config import resolve
 from tinylm.errors import DivergedError
+from tinylm.hardware import memory
 from tinylm.runs import checkpoint
 from tinylm.runs.folder import RunFolder, list_runs, open_run
 
@@ -81,6 +82,13 @@ REFUSED = {
     "resume of a stranger": (["--train", "--resume", "--run", "x"], "x"),
     "resume without train": (["--resume"], "--train"),
     "checkpoint without generate": (["--train", "--checkpoint", "best"], "--generate"),
+    "count without generate": (["--train", "--count", "3"], "--generate"),
+    "count of nothing": (["--count", "3"], "--generate"),
+    "no continuations": (["--generate", "hi", "--count", "0"], "1 to 1,000"),
+    "fewer than none": (["--generate", "hi", "--count=-2"], "1 to 1,000"),
+    "too many continuations": (["--generate", "hi", "--count", "1001"], "1 to 1,000"),
+    "endlessly many": (["--generate", "hi", "--count", "9" * 400], "1 to 1,000"),
+    "continuations in words": (["--generate", "hi", "--count", "many"], "many"),
     "path as a name": (["--train", "--run", "../x"], "../x"),
     "no name": (["--train", "--run", ""], "''"),
     "long name": (["--train", "--run", "x" * 65], "64"),
@@ -310,7 +318,17 @@ def test_version_and_help() -> None:
     promised = (
         "--train --generate --runs --doctor --version --data --preset --config --set --time --steps --epochs --run"
     )
-    for flag in [*promised.split(), "--resume", "--checkpoint", "--device", "--seed", "--home", "--json", "--plain"]:
+    for flag in [
+        *promised.split(),
+        "--resume",
+        "--checkpoint",
+        "--count",
+        "--device",
+        "--seed",
+        "--home",
+        "--json",
+        "--plain",
+    ]:
         assert re.search(rf"^  (-h, )?{flag}\b", result.out, re.MULTILINE), flag
 
 
@@ -511,6 +529,43 @@ def test_generate_takes_any_prompt(prompt: str, trained: Path) -> None:
 @pytest.mark.parametrize("which", ["latest", "best", "12"])
 def test_generate_reads_the_checkpoint_that_is_named(which: str, trained: Path) -> None:
     assert call("--generate", "The", "--home", trained, "--checkpoint", which).code == 0
+
+
+def test_generate_writes_several_side_by_side(trained: Path) -> None:
+    said = call("--generate", "The fox", "--home", trained, "--count", 3, "--seed", 4)
+    assert (said.code, said.err) == (0, "")
+    alone = [call("--generate", "The fox", "--home", trained, "--seed", seed).out for seed in (4, 5, 6)]
+    texts = [text.rstrip("\n") for text in alone]
+    assert said.out == "\n" + "\n\n".join(texts) + "\n\n"  # each between blank lines
+    assert len(set(alone)) == 3
+
+
+def test_generate_gives_a_line_of_json_for_each_text(trained: Path) -> None:
+    length = ("--set", "sample.max_new_tokens=5")
+    said = call("--generate", "The", "--home", trained, "--count", 4, "--seed", 2**63 - 2, "--json", *length)
+    assert (said.code, said.err) == (0, "")
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    assert [list(row) for row in rows] == [["index", "prompt", "text", "tokens", "ended", "seed"]] * 4
+    assert [row["index"] for row in rows] == [0, 1, 2, 3]
+    assert [row["seed"] for row in rows] == [2**63 - 2, 2**63 - 1, 0, 1]  # the seeds begin again where they end
+    for row in rows:
+        assert row["prompt"] == "The"
+        assert row["ended"] == (row["tokens"] < 5)
+        again = call("--generate", "The", "--home", trained, "--seed", row["seed"], *length)
+        assert again.out == f"The{row['text']}\n"
+
+
+def test_generate_gives_one_line_of_json_where_no_count_is_given(trained: Path) -> None:
+    (line,) = call("--generate", "-", "--home", trained, "--json", stdin="The\ncafé").out.splitlines()
+    assert json.loads(line)["prompt"] == "The\ncafé"
+
+
+def test_more_texts_than_the_memory_holds_are_refused(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free", lambda _: 2e6)
+    assert call("--generate", "The", "--home", trained, "--count", 2).code == 0
+    said = call("--generate", "The", "--home", trained, "--count", 1000)
+    assert (said.code, said.out) == (2, "")
+    assert "--count" in one_message(said.err)
 
 
 # ---- --runs -------------------------------------------------------------------------------------------------------

@@ -239,7 +239,7 @@ def test_the_end_covers_what_the_checkpoint_holds(choice: str, whole: Callable[[
     assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
     assert finished.val_bpb == pytest.approx(measured(run).bpb, rel=1e-6)
     written = [event.text for event in run.events() if isinstance(event, Sampled)][-1]
-    assert written == "".join(generate.write(model, tokenizer, config.sample.prompt, config.sample))
+    assert written == "".join(generate.generate_text(model, tokenizer, config.sample.prompt, config.sample))
 
 
 @pytest.mark.parametrize("choice", CHOICES)

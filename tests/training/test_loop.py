@@ -582,7 +582,7 @@ def test_our_own_fault_is_told_and_raised(home: Path, tiny_config: Configured, m
     def broken(*_: object) -> Iterator[str]:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(generate, "write", broken)
+    monkeypatch.setattr(generate, "generate_text", broken)
     told: list[Event] = []
     with pytest.raises(ZeroDivisionError):
         collect(train(tiny_config(), home, "run"), told)

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from tinylm import events
@@ -134,15 +135,15 @@ class ScriptedWriter:
         """No character is ever split here."""
         return self.text_of(token)
 
-    def write_several(
+    def write(
         self, prompt: list[int], sampling: SampleConfig, seeds: Sequence[int], n_candidates: int = 10
     ) -> Iterator[tuple[int, WrittenToken]]:
         """Each text alone, in turn."""
-        alone = [self.write(prompt, sampling.model_copy(update={"seed": seed}), n_candidates) for seed in seeds]
-        for tokens in zip(*alone, strict=True):
-            yield from enumerate(tokens)
+        alone = [self.write_one(prompt, sampling.model_copy(update={"seed": seed}), n_candidates) for seed in seeds]
+        for tokens in zip_longest(*alone):
+            yield from ((index, token) for index, token in enumerate(tokens) if token is not None)
 
-    def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
+    def write_one(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
         """Token after token."""
         count = len(self.WORDS)
         for i in range(sampling.max_new_tokens):

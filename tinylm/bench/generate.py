@@ -31,7 +31,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import ModelConfig, SampleConfig
 from tinylm.hardware import malloc
 from tinylm.inference import load
-from tinylm.inference.generate import choose_tokens, choose_variants
+from tinylm.inference.generate import generate, generate_batch
 from tinylm.kernels import decode
 from tinylm.model import size
 from tinylm.model.transformer import Transformer
@@ -65,7 +65,7 @@ def rows(model: Transformer, flops: float) -> Iterator[Row]:
     drawn = SampleConfig(max_new_tokens=TOKENS)
 
     def one() -> object:
-        return list(choose_tokens(model, prompt, greedy, NEVER))
+        return list(generate(model, prompt, greedy, NEVER))
 
     gemma2 = as_gemma2(model) if find_spec("transformers") else None
     if gemma2 is not None:
@@ -76,8 +76,8 @@ def rows(model: Transformer, flops: float) -> Iterator[Row]:
     yield Row("generate.one", speed, "tokens/s", limit=limit, ratio=pairs.ratio, runs=PAIRS)
 
     pairs = _measured(
-        lambda: list(choose_variants(model, prompt, drawn, range(TEXTS), NEVER)),
-        lambda: list(choose_tokens(model, prompt, drawn, NEVER)),
+        lambda: list(generate_batch(model, prompt, drawn, range(TEXTS), NEVER)),
+        lambda: list(generate(model, prompt, drawn, NEVER)),
     )
     each, alone = pairs.speeds(TOKENS)
     limit = flops / (2 * weights_per_token(model.config, model.vocab_size))

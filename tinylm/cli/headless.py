@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -28,6 +28,9 @@ from tinylm.runs.folder import RunFolder, check_free, open_run
 from tinylm.training.control import Control
 from tinylm.words import printable
 
+MOST_TEXTS = 1000
+"""Continuations that are written at once."""
+
 
 def run(options: argparse.Namespace, home: Path) -> int:
     """Run the mode that the flags name and return its exit code; TinyLMError where the user can fix something."""
@@ -37,6 +40,8 @@ def run(options: argparse.Namespace, home: Path) -> int:
         raise ConfigError("--resume belongs to --train.", "Write tinylm-studio --train --resume.")
     if options.checkpoint and options.generate is None:
         raise ConfigError("--checkpoint belongs to --generate.", 'Write tinylm-studio --generate "PROMPT".')
+    if options.count is not None and options.generate is None:
+        raise ConfigError("--count belongs to --generate.", 'Write tinylm-studio --generate "PROMPT" --count N.')
     if options.train:
         return train(options, home)
     if options.generate is not None:
@@ -164,12 +169,50 @@ def _signals(control: Control) -> Iterator[_Received]:
 
 
 def generate(options: argparse.Namespace, home: Path) -> int:
-    """Continue a prompt with a run's checkpoint and print the text to stdout as it is generated."""
+    """Continue a prompt with a run's checkpoint: one text to stdout as it comes, or --count texts in one batch."""
     for flag in ("data", "preset", "config", "time", "steps", "epochs"):
         if getattr(options, flag) is not None:
             raise ConfigError(f"--{flag} belongs to --train.", "Leave it out: the run knows how it was made.")
+    if options.count is not None and not 1 <= options.count <= MOST_TEXTS:
+        raise ConfigError(
+            f"--count {options.count} is not possible.", f"Ask for 1 to {MOST_TEXTS:,} continuations at once."
+        )
     run_folder = open_run(home, options.run)
-    config = run_folder.config()
+    settings = _sampling(options, run_folder.config())
+    prompt = _stdin() if options.generate == "-" else options.generate
+    # What the shell passed that is no text (lone surrogates) becomes a question mark.
+    prompt = prompt.encode("utf-8", "replace").decode("utf-8")
+
+    from tinylm.inference.generate import generate_text, generate_texts
+    from tinylm.inference.load import load_model, refuse_too_many_texts, settle_threads
+
+    model, tokenizer = load_model(run_folder, options.checkpoint or "best", options.device or "cpu")
+    settle_threads(model)
+    clean = printable if sys.stdout.isatty() else str
+    if options.count is None and not options.json:
+        pieces = generate_text(model, tokenizer, prompt, settings)
+        print(clean(prompt), end="", flush=True)
+        for piece in pieces:
+            print(clean(piece), end="", flush=True)
+        print(flush=True)
+        return 0
+    count = options.count or 1
+    refuse_too_many_texts(model, count, settings.max_new_tokens)
+    seeds = [(settings.seed + index) % 2**63 for index in range(count)]  # each of them is one that --seed takes
+    continuations = generate_texts(model, tokenizer, prompt, settings, seeds)
+    if options.json:
+        for index, continuation in enumerate(continuations):
+            print(json.dumps({"index": index, "prompt": prompt, **asdict(continuation)}))
+    else:
+        for continuation in continuations:
+            text = clean(prompt + continuation.text).rstrip("\n")
+            print(f"\n{text}")
+        print()
+    return 0
+
+
+def _sampling(options: argparse.Namespace, config: RunConfig) -> SampleConfig:
+    """The run's settings for sampling, with those of --set and --seed in their place."""
     table = {"sample": config.sample.model_dump()}
     for assignment in options.set:
         if not assignment.startswith("sample."):
@@ -179,23 +222,8 @@ def generate(options: argparse.Namespace, home: Path) -> int:
         table = resolve.assign(table, assignment)
     if options.seed is not None:
         table["sample"]["seed"] = options.seed
-    sampling: SampleConfig = resolve.validate({**config.model_dump(), **table}).sample
-    prompt = _stdin() if options.generate == "-" else options.generate
-    # Bytes from the shell that are not Unicode are lone surrogates here, and become question marks.
-    prompt = prompt.encode("utf-8", "replace").decode("utf-8")
-
-    from tinylm.inference.generate import write
-    from tinylm.inference.load import load_model, settle_threads
-
-    model, tokenizer = load_model(run_folder, options.checkpoint or "best", options.device or "cpu")
-    settle_threads(model)
-    pieces = write(model, tokenizer, prompt, sampling)
-    clean = printable if sys.stdout.isatty() else str
-    print(clean(prompt), end="", flush=True)
-    for piece in pieces:
-        print(clean(piece), end="", flush=True)
-    print(flush=True)
-    return 0
+    settings: SampleConfig = resolve.validate({**config.model_dump(), **table}).sample
+    return settings
 
 
 def _stdin() -> str:

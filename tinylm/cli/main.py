@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   tinylm-studio --train --data books/ --time 10m          your own texts, ten minutes
   tinylm-studio --train --resume                          go on with the newest run
   tinylm-studio --generate "Once upon a time"             talk to the newest run
+  tinylm-studio --generate "Once" --count 5 --json        five continuations, a line of JSON each
   tinylm-studio --train --set model.n_layer=6             one setting; run folders' config.toml lists them all
 """
 
@@ -84,6 +85,9 @@ def parser() -> argparse.ArgumentParser:
     )
     runs.add_argument("--resume", action="store_true", help="with --train: go on with a run instead of a new one")
     runs.add_argument("--checkpoint", metavar="WHICH", help="with --generate: best (default), latest or a step")
+    runs.add_argument(
+        "--count", type=int, metavar="N", help="with --generate: N continuations side by side, each with the next seed"
+    )
     runs.add_argument("--home", metavar="DIR", help="where runs lie (default: TINYLM_HOME, or the user's data folder)")
 
     output = flags.add_argument_group("output")

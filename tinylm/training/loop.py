@@ -327,7 +327,7 @@ class Training:
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
         start, sampling, model = self.clock.seconds(), self.session.config.sample, self.session.best_model
-        text = "".join(generate.write(model, self.session.corpus.tokenizer, sampling.prompt, sampling))
+        text = "".join(generate.generate_text(model, self.session.corpus.tokenizer, sampling.prompt, sampling))
         model.train()
         self.time_budget.sample, self.state.sampled_step = self.clock.seconds() - start, self.state.step
         yield events.Sampled(self.state.step, sampling.prompt, text)
