@@ -56,19 +56,13 @@ from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import RunError
 from tinylm.events import CheckpointSaved, Failed, Finished, StepDone, Warned
 from tinylm.inference import generate
-from tinylm.runs import checkpoint, listing, report
-from tinylm.runs import folder as runs
+from tinylm.runs import checkpoint, folder, listing, organise, report
 from tinylm.runs.folder import Log, RunFolder
 from tinylm.training import evaluate, session
 from tinylm.training.loop import resume, train
 from tui.terminal.preferences import Preferences
 
-if os.name == "nt":
-    pytest.skip("no such signals, terminals and rights there", allow_module_level=True)
-
-import resource  # which Windows does not have
-
-from tinylm.runs import organise
+resource = pytest.importorskip("resource")  # which Windows does not have
 
 Patch = pytest.MonkeyPatch
 
@@ -170,7 +164,7 @@ def refusal(said: Said) -> str:
 
 
 BEFORE: dict[str, Call] = {
-    "the run's folder": (runs, "create", 1),
+    "the run's folder": (folder, "create", 1),
     "preparing": (prepare, "_make", 1),
     "tokens.bin": (encode, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
@@ -216,7 +210,7 @@ def test_a_disk_that_fills_up_later(small: Disk, at: Call, tiny_file: Path) -> N
 
 
 def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
-    home, run = small.place, runs.create(small.place, "one")
+    home, run = small.place, folder.create(small.place, "one")
     organise.set_note(home, run, "kept")
     Preferences("nord", "ascii").save(home)
     small.fill()
@@ -438,9 +432,9 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     assert told[-1].seconds == pytest.approx(1, abs=0.05)
     clock.now = noon
     list(train(tiny_config(), home))
-    assert [run.name for run in runs.list_runs(home)] == ["tiny-20261124-120000", "tiny-20261124-120000-2"]
+    assert [run.name for run in folder.list_runs(home)] == ["tiny-20261124-120000", "tiny-20261124-120000-2"]
     assert not [event for event in told if isinstance(event, Warned) and "stopped" in event.title]
-    other = runs.list_runs(home)[1]
+    other = folder.list_runs(home)[1]
     clock.now = noon.replace(year=noon.year + years)
     longer = resolve.with_values(other.config(), train={"budget": "25 steps"})
     list(resume(resolve.resumed(other.config(), longer), other))

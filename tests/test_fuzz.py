@@ -8,7 +8,6 @@ import base64
 import json
 import random
 import re
-import resource
 import shutil
 import signal
 import time
@@ -44,6 +43,8 @@ from tinylm.runs.folder import RunFolder
 from tinylm.runs.notes import Notes
 from tinylm.training.loop import train
 from tui.terminal.preferences import Preferences
+
+resource = pytest.importorskip("resource")  # which Windows does not have
 
 QUICK_ROUNDS, TORTURE_ROUNDS = 22, 150
 """Inputs for each reader."""

@@ -17,6 +17,7 @@ from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
 from tui.engine import Machine, TokenCandidate, WrittenToken
+from tui.live.history import History
 
 BASELINES = {"blind": 5.7, "counts": 4.38, "pairs": 3.33, "triples": 2.45, "gzip": 2.52, "xz": 2.17, "floor": 0.62}
 BYTES_PER_TOKEN = 4.18
@@ -102,6 +103,14 @@ def write_run(home: Path, name: str, told: Sequence[Event], config: RunConfig | 
             (run.checkpoints / "latest").write_text(Path(event.path).name + "\n", encoding="utf-8")
             (run.checkpoints / "best").write_text(Path(event.path).name + "\n", encoding="utf-8")
     return run
+
+
+def history(told: Sequence[Event]) -> History:
+    """What a screen knows after these events."""
+    seen = History()
+    for event in told:
+        seen.apply(event)
+    return seen
 
 
 class ScriptedWriter:

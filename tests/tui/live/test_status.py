@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui import scripts
+from tests.tui.scripts import history
 from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.errors import DataError
@@ -17,7 +18,6 @@ from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
 from tui.live import status
 from tui.live.event_source import TrainingThread
-from tui.live.history import History
 from tui.live.watch import ObservedRun
 
 
@@ -29,13 +29,6 @@ class Still:
 
     def close(self) -> None:
         pass
-
-
-def history(told: Sequence[Event]) -> History:
-    seen = History()
-    for event in told:
-        seen.apply(event)
-    return seen
 
 
 def own(told: Sequence[Event], error: BaseException | None = None) -> ObservedRun:

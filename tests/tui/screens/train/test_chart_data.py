@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.tui import scripts
-from tests.tui.live.test_status import history
+from tests.tui.scripts import history
 from tinylm import events
 from tinylm.config.schema import Phase, RunConfig, TrainConfig
 from tinylm.planning import schedule
