@@ -30,9 +30,9 @@ hypothesis_settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("torture", "how long the tests marked `torture` go on (pytest -n0 -s -m torture FILE)")
-    group.addoption("--rounds", type=int, help="how many trainings test_kills.py kills; 200 where it is not said")
-    group.addoption("--minutes", type=float, help="how long test_soak.py trains; 1 where it is not said")
+    group = parser.getgroup("torture", "how long the tests in tests/torture go on (pytest -n0 -s tests/torture/FILE)")
+    group.addoption("--rounds", type=int, help="runs to kill (200), broken files of each kind (150), keys (10,000)")
+    group.addoption("--minutes", type=float, help="how long test_soak.py trains (1)")
 
 
 @pytest.fixture(scope="session", autouse=True)
