@@ -2,28 +2,28 @@
 
 | fault | where |
 |---|---|
-| disk full at the start, while preparing | `test_a_disk_that_is_full_before_anything_is_saved`; test_cli.py |
-| disk full in the log, a checkpoint, a pointer, card.md | `test_a_disk_that_fills_up_later`; test_checkpoint.py |
+| disk full at the start, while preparing | `test_a_disk_that_is_full_before_anything_is_saved`; cli/test_main.py |
+| disk full in the log, a checkpoint, a pointer, card.md | `test_a_disk_that_fills_up_later`; runs/test_checkpoint.py |
 | disk full at notes.json and studio.json | `test_notes_and_taste_that_find_no_room` |
 | disk full behind stdout | `test_output_that_finds_no_room` |
 | read-only home | `test_a_home_that_may_only_be_read`; the app: tui/test_faults_app.py |
 | a rename that is lost | `test_a_rename_that_is_lost`, `test_a_set_up_whose_renames_are_lost` |
-| `latest` and `best` missing, empty, garbage, dangling | `test_pointers_that_lead_nowhere`; test_checkpoint.py |
+| `latest` and `best` missing, empty, garbage, dangling | `test_pointers_that_lead_nowhere`; runs/test_checkpoint.py |
 | files that were never brought on the disk | `test_what_a_run_needs_is_on_the_disk_before_its_first_checkpoint` |
 | permission taken away in the middle | `test_rights_that_are_taken_away` |
-| memory of the device, memory of the machine | test_memory.py |
+| memory of the device, memory of the machine | training/test_memory.py |
 | clock set back | `test_a_clock_that_is_set`, `test_files_from_the_future` |
-| two trainers on one run | `test_two_trainers_of_one_run`; within a process: test_resume.py |
+| two trainers on one run | `test_two_trainers_of_one_run`; within a process: training/test_resume.py |
 | two apps on one home | tui/test_faults_app.py |
 | home on a path with spaces, quotes, other letters | `test_a_home_on_any_path`; the app: tui/test_faults_app.py |
-| SIGINT, SIGTERM, SIGHUP | test_cli.py: `test_a_signal_stops_with_a_checkpoint` |
+| SIGINT, SIGTERM, SIGHUP | cli/test_main.py: `test_a_signal_stops_with_a_checkpoint` |
 | a lost connection: SIGHUP, and no terminal any more | `test_a_connection_that_is_lost`, `test_nohup_is_respected` |
 | a second SIGINT | `test_a_second_interrupt_leaves_at_once` |
-| suspended and continued | `test_time_in_which_it_is_suspended_does_not_count`, `test_wherever_it_…`; test_train.py |
-| the app's terminal closed | tui/test_faults_app.py; SIGHUP alone: tui/test_terminal.py |
-| killed at any instant, also while a step is saved twice | test_kills.py; each call raising: test_checkpoint.py |
-| damaged checkpoints | test_checkpoint.py, test_resume.py |
-| loss or gradient that is no number, divergence | test_train.py, test_health.py |
+| suspended and continued | `test_time_in_which_it_is_…`, `test_wherever_it_…`; training/test_loop.py |
+| the app's terminal closed | tui/test_faults_app.py; SIGHUP alone: tui/terminal/test_terminal.py |
+| killed at any instant, also in a second save | test_killed_runs.py; each call raising: runs/test_checkpoint.py |
+| damaged checkpoints | runs/test_checkpoint.py, training/test_resume.py |
+| loss or gradient that is no number, divergence | training/test_loop.py, training/test_stability.py |
 
 Those that name no file are here.
 """
