@@ -6,7 +6,6 @@ import io
 import json
 import os
 import pickle
-import resource
 import shutil
 import struct
 import subprocess
@@ -36,6 +35,8 @@ from tinylm.runs import checkpoint, listing, organise
 from tinylm.runs.folder import RunFolder
 from tinylm.training.loop import train
 from tui.terminal.preferences import Preferences
+
+resource = pytest.importorskip("resource")  # which Windows does not have
 
 STEERING = "\x1b]0;owned\x07\x1b[2J\x9b31m\x90q\x9c\r\x08\x7f"
 """A title, a cleared screen, both kinds of CSI, a device string, and what overwrites a line."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import made_up_text
+from tests.made_up import made_up_text
 from tinylm.bench import benchmarks, start, tokenize
 from tinylm.bench.rows import Row
 from tinylm.cli import main

@@ -651,7 +651,11 @@ def test_an_interrupt_stops_with_a_checkpoint(home: Path, tiny_file: Path) -> No
     check_stopped(home)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+STOPPING = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+SIGNALS = [(getattr(signal, name), code) for name, code in STOPPING.items() if hasattr(signal, name)]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_stops_with_a_checkpoint(
     number: signal.Signals, code: int, home: Path, tiny_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -739,6 +743,6 @@ def test_a_terminal_that_does_not_know_every_character(trained: Path) -> None:
 @pytest.fixture(autouse=True)
 def _signals_are_given_back() -> Iterator[None]:
     """Whatever a training in this process does with signals, it undoes."""
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    before = [signal.getsignal(number) for number, _ in SIGNALS]
     yield
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+    assert [signal.getsignal(number) for number, _ in SIGNALS] == before

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import made_up_text
+from tests.made_up import made_up_text
 from tests.texts import SPOOL, decode, span
 from tinylm.corpus import baselines, gutenberg, reading, spool
 from tinylm.corpus.cleaning import Unwrap, clean

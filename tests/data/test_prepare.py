@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import made_up_text
+from tests.made_up import made_up_text
 from tests.texts import span
 from tinylm import paths
 from tinylm.config import resolve

@@ -48,10 +48,10 @@ from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
 from tinylm.training import loop, setup
-from tinylm.training import optimizer as optim
 from tinylm.training.control import Control
 from tinylm.training.evaluate import Evaluator
 from tinylm.training.loop import Training, resume, train
+from tinylm.training.optimizer import Optimizer, global_norm
 
 Configured = Callable[..., RunConfig]
 
@@ -330,14 +330,14 @@ def test_gradients_are_clipped_after_they_are_told(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applied: list[float] = []
-    step = optim.Optimizer.step
+    step = Optimizer.step
 
-    def watched(self: optim.Optimizer, gradients: Sequence[Tensor], *how: Any) -> None:
-        norm, _ = optim.global_norm(gradients)
+    def watched(self: Optimizer, gradients: Sequence[Tensor], *how: Any) -> None:
+        norm, _ = global_norm(gradients)
         applied.append(norm.item())
         step(self, gradients, *how)
 
-    monkeypatch.setattr(optim.Optimizer, "step", watched)
+    monkeypatch.setattr(Optimizer, "step", watched)
     clipped = tell(tiny_config(train={"grad_clip": 0.25}), home, "clipped")
     assert applied == pytest.approx([0.25] * 20, rel=1e-3)
     assert all(event.grad_norm > 0.3 for event in clipped.of(StepDone))

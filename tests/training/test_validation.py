@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fake_time import FakeTime
 from tinylm.config.schema import RunConfig
 from tinylm.model.transformer import Transformer
 from tinylm.training import setup
@@ -19,13 +20,17 @@ def parts(home: Path, tiny_config: Callable[..., RunConfig]) -> Iterator[Session
     parts.close()
 
 
-def test_what_the_end_will_take_is_known_from_the_way(parts: Session) -> None:
+def test_what_the_end_will_take_is_known_from_the_way(
+    fake_time: FakeTime, parts: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = Transformer.losses
+    monkeypatch.setattr(Transformer, "losses", lambda *given: fake_time.work(1.0) or losses(*given))
     measure = Evaluator(parts)
     some, whole = measure.sequences
     assert 0 < some < whole
     assert measure.final_seconds == 0
     measure.validate(parts.batches[0].stream)
-    assert 0 < measure.final_seconds < 60
+    assert measure.final_seconds == pytest.approx(whole / 4), "a second for each batch of four"
 
 
 def test_the_same_windows_each_time(parts: Session) -> None:
