@@ -14,13 +14,13 @@ from textual.widgets import Static
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tinylm.words import duration_with_units, printable
+from tinylm.words import counted, duration_with_units, printable
 from tui.screens.base import StudioScreen
 from tui.screens.plan import edits, explain, fields, lr_finder
 from tui.screens.plan.form import ConfigForm
 from tui.screens.plan.jobs import PlanJobs
 from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPage
-from tui.screens.plan.rehearsal import Doing, PlanState, RehearsalPane, fitting_paragraphs, steps_text
+from tui.screens.plan.rehearsal import Doing, PlanState, RehearsalPane, fitting_paragraphs
 from tui.studio import Studio
 from tui.terminal.fit_text import first_fitting
 from tui.widgets.dialogs import Ask, AskText, Choice
@@ -258,7 +258,7 @@ first phase, and of all others that have the same one and the same texts, and tu
         if state.fresh and state.rehearsal and not self.jobs.waiting:
             rehearsal = state.rehearsal
             takes = duration_with_units(rehearsal.seconds)
-            return (f"{glyphs.done} About {steps_text(rehearsal.steps)} in {takes}. Enter trains.",)
+            return (f"{glyphs.done} About {counted(rehearsal.steps, 'step')} in {takes}. Enter trains.",)
         if state.doing == "loading":
             wait = f"Loading torch{glyphs.ellipsis}"
             return f"{wait} The plan can be made meanwhile; Enter trains.", f"{wait} Enter trains when it is there."
