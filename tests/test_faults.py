@@ -44,7 +44,7 @@ from typing import Any
 import pytest
 
 from tests import programs
-from tests.cli.test_main import ENDLESS, TINY, Said, call, left_behind, one_message
+from tests.cli.test_main import ENDLESS, TINY, Result, call, left_behind, one_message
 from tests.programs import Program, steps
 from tinylm import files
 from tinylm.config import resolve
@@ -178,7 +178,7 @@ Call = tuple[object, str, int]
 """The owner of a function, its name, and which call of it is meant."""
 
 
-def call_while_full(small: Disk, at: Call, *arguments: object) -> Said:
+def call_while_full(small: Disk, at: Call, *arguments: object) -> Result:
     """Call the program; from a certain call of one of its functions on, there is no room on the disk."""
     owner, name, number = at
     real, calls = getattr(owner, name), count(1)
@@ -196,7 +196,7 @@ def call_while_full(small: Disk, at: Call, *arguments: object) -> Said:
             small.free()
 
 
-def refusal(said: Said) -> str:
+def refusal(said: Result) -> str:
     """What a person is told last: one sentence that says what and one that says how."""
     assert said.code == 2, said.err
     assert "Traceback" not in said.err

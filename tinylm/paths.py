@@ -18,7 +18,7 @@ def home(override: str | os.PathLike[str] | None = None) -> Path:
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path(APP_NAME, appauthor=False)
 
 
-def flag(home: Path) -> str:
+def home_flag(home: Path) -> str:
     """The option that a command needs to find this home: " --home DIR", or nothing for the user data folder."""
     return "" if home == platformdirs.user_data_path(APP_NAME, appauthor=False) else f" --home {shlex.quote(str(home))}"
 

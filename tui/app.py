@@ -333,7 +333,7 @@ class StudioApp(App[int]):
             step = watch.history.checkpoints[-1].step
             self.farewell = (
                 f"{watch.name} is saved at step {step:,}. Go on with r in Runs, or with: "
-                f"tinylm-studio --train --resume --run {watch.name}{paths.flag(self.studio.home)}"
+                f"tinylm-studio --train --resume --run {watch.name}{paths.home_flag(self.studio.home)}"
             )
         self.exit(return_code=code)
 

@@ -62,7 +62,7 @@ def controls(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "expected"),
     [
         (0, "0:00"),
         (5, "0:05"),
@@ -74,8 +74,8 @@ def controls(text: str) -> set[str]:
         (360000, "100:00:00"),
     ],
 )
-def test_duration(seconds: float, told: str) -> None:
-    assert words.duration(seconds) == told
+def test_duration(seconds: float, expected: str) -> None:
+    assert words.duration(seconds) == expected
 
 
 def test_spark_is_as_wide_as_asked_and_runs_from_low_to_high() -> None:
@@ -123,7 +123,7 @@ def test_a_state_remembers_the_last_steps_of_a_long_run() -> None:
     for step in range(41, 5000):
         state.apply(events.StepDone(step, "train", 9, 2.0, 1e-3, 1.0, 20.0, 1.0, 100.0, 30.0))
     assert KEPT_STEPS <= len(state.steps) < 2 * KEPT_STEPS
-    assert [told.step for told in state.steps] == list(range(5000 - len(state.steps), 5000))
+    assert [step.step for step in state.steps] == list(range(5000 - len(state.steps), 5000))
 
 
 def test_printable_lets_no_control_character_pass() -> None:
@@ -142,23 +142,23 @@ def test_opening_and_data() -> None:
     first, second, *_ = recorded()
     assert isinstance(first, events.RunStarted)
     assert isinstance(second, events.DataPrepared)
-    told = report.opening(first)
-    assert "one" in told
-    assert "1,234,567 parameters" in told
-    assert "Made Up CPU" in told
-    assert "compiled" not in told
-    told = report.prepared(second)
-    assert "1.50 MB" in told
-    assert "400,000 tokens" in told
-    assert "20,000" in told
+    sentence = report.opening(first)
+    assert "one" in sentence
+    assert "1,234,567 parameters" in sentence
+    assert "Made Up CPU" in sentence
+    assert "compiled" not in sentence
+    sentence = report.prepared(second)
+    assert "1.50 MB" in sentence
+    assert "400,000 tokens" in sentence
+    assert "20,000" in sentence
 
 
 def test_going_on_does_not_read_as_a_step_out_of_so_many_parameters() -> None:
     first = events.RunStarted("one", "/x", 1, "0", "u", 34_560, "cpu", "CPU", "2", 1, "fp32", True, 40)
-    told = report.opening(first)
-    assert "step 40" in told
-    assert "compiled" in told
-    assert "40 of 34,560" not in told
+    sentence = report.opening(first)
+    assert "step 40" in sentence
+    assert "compiled" in sentence
+    assert "40 of 34,560" not in sentence
 
 
 def test_one_thread_is_one_thread() -> None:
@@ -168,9 +168,9 @@ def test_one_thread_is_one_thread() -> None:
 
 def test_progress() -> None:
     state = state_of(event for event in recorded() if not isinstance(event, events.Finished))
-    told = report.progress(state)
-    assert told.startswith("Step 40 of 40 (100%), loss 0.200 nats per token, held-out 1.500 bits per byte, 31,23")
-    assert told.endswith(" left.")
+    sentence = report.progress(state)
+    assert sentence.startswith("Step 40 of 40 (100%), loss 0.200 nats per token, held-out 1.500 bits per byte, 31,23")
+    assert sentence.endswith(" left.")
 
 
 def test_progress_before_anything_was_measured() -> None:
@@ -193,16 +193,16 @@ def test_time_left_is_never_negative() -> None:
 
 
 def test_summary() -> None:
-    told = report.summary(state_of(recorded()))
-    assert "40 steps" in told
-    assert "1:04" in told
-    assert "1.500 bits per byte" in told
-    assert "better than all simpler means" in told
-    assert "/home/x/runs/one" in told
-    assert 'tinylm-studio --generate "" --run one' in told
-    assert "--resume" not in told
-    assert controls(told) == set()
-    assert not any(line != line.rstrip() for line in told.splitlines() if not line.strip())
+    summary = report.summary(state_of(recorded()))
+    assert "40 steps" in summary
+    assert "1:04" in summary
+    assert "1.500 bits per byte" in summary
+    assert "better than all simpler means" in summary
+    assert "/home/x/runs/one" in summary
+    assert 'tinylm-studio --generate "" --run one' in summary
+    assert "--resume" not in summary
+    assert controls(summary) == set()
+    assert not any(line != line.rstrip() for line in summary.splitlines() if not line.strip())
 
 
 def test_summary_shows_the_sample_with_its_prompt() -> None:
@@ -213,8 +213,8 @@ def test_summary_of_a_stopped_run_says_how_to_go_on() -> None:
     *before, finished = recorded()
     assert isinstance(finished, events.Finished)
     stopped = events.Finished(**{**finished.__dict__, "reason": "stopped"})
-    told = report.summary(state_of(iter([*before, stopped])))
-    assert "tinylm-studio --train --resume --run one" in told
+    summary = report.summary(state_of(iter([*before, stopped])))
+    assert "tinylm-studio --train --resume --run one" in summary
 
 
 def test_summary_without_held_out_text() -> None:
@@ -278,9 +278,9 @@ def test_summary_of_a_run_that_ended_early() -> None:
     *before, finished = recorded()
     assert isinstance(finished, events.Finished)
     early = events.Finished(**{**finished.__dict__, "reason": "early_stop", "best_step": 20})
-    told = report.summary(state_of(iter([*before, early])))
-    assert "better than step 20" in told
-    assert "--resume" not in told
+    summary = report.summary(state_of(iter([*before, early])))
+    assert "better than step 20" in summary
+    assert "--resume" not in summary
     assert "step 20" not in report.summary(state_of(recorded()))
 
 

@@ -19,9 +19,9 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_says_what_it_measured(home: Path) -> None:
-    said = call("--doctor", "--json", "--home", home)
-    assert said.code == 0, said.err
-    values = json.loads(said.out)
+    result = call("--doctor", "--json", "--home", home)
+    assert result.code == 0, result.err
+    values = json.loads(result.out)
     assert values["device"] in ("cpu", "cuda", "mps")
     assert values["home"] == str(home)
     assert values["runs"] == 0
@@ -37,7 +37,7 @@ def test_it_says_what_it_measured(home: Path) -> None:
 @needs_compiler
 def test_it_measures_our_own_passes_where_they_are_there(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     give(code_in(tmp_path_factory), home)
-    said = call("--doctor", "--home", home)
-    assert said.code == 0, said.err
-    assert "by our own compiled passes" in said.out
-    assert "not compiled" not in said.out
+    result = call("--doctor", "--home", home)
+    assert result.code == 0, result.err
+    assert "by our own compiled passes" in result.out
+    assert "not compiled" not in result.out

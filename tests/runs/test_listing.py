@@ -29,15 +29,15 @@ def step(number: int) -> events.StepDone:
     return events.StepDone(number, "train", number * 32, 5.0, 1e-3, 1.0, 2.0, 3.0, 77.0, number / 10)
 
 
-def log(run: RunFolder, *told: events.Event) -> None:
-    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in told), encoding="utf-8")
+def write_log(run: RunFolder, *log: events.Event) -> None:
+    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in log), encoding="utf-8")
 
 
-def made(home: Path, name: str, *told: events.Event, utc: str = STARTED.utc, **groups: dict[str, Any]) -> RunFolder:
+def made(home: Path, name: str, *log: events.Event, utc: str = STARTED.utc, **groups: dict[str, Any]) -> RunFolder:
     """A run as a trainer leaves it."""
     run = folder.create(home, name)
     run.config_file.write_text(resolve.to_toml(resolve.with_values(RunConfig(), **groups)), encoding="utf-8")
-    log(run, replace(STARTED, utc=utc), DATA, PLAN, *told)
+    write_log(run, replace(STARTED, utc=utc), DATA, PLAN, *log)
     return run
 
 
@@ -83,20 +83,20 @@ ENDINGS: dict[str, tuple[list[events.Event], str]] = {
     "broken off": ([step(1)], "interrupted"),
     "broken off while it paused": ([step(1), events.Paused(1, True)], "interrupted"),
     "broken off after it was resumed": ([step(1), FAILED, STARTED, step(2)], "interrupted"),
-    "nothing told": ([], "interrupted"),
+    "nothing logged": ([], "interrupted"),
 }
 
 
-@pytest.mark.parametrize(("told", "status"), ENDINGS.values(), ids=ENDINGS)
-def test_states(told: list[events.Event], status: str, home: Path) -> None:
-    made(home, "a", *told)
+@pytest.mark.parametrize(("log", "status"), ENDINGS.values(), ids=ENDINGS)
+def test_states(log: list[events.Event], status: str, home: Path) -> None:
+    made(home, "a", *log)
     entry = only(home)
     assert entry.status == status
     assert entry.fault == ("The disk is full." if status == "failed" else "")
 
 
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("log", "status"),
     [
         ([step(1)], "training"),
         ([step(1), events.Paused(1, True)], "paused"),
@@ -105,8 +105,8 @@ def test_states(told: list[events.Event], status: str, home: Path) -> None:
         ([FINISHED], "training"),
     ],
 )
-def test_a_run_that_somebody_trains(told: list[events.Event], status: str, home: Path) -> None:
-    lock = made(home, "a", *told).lock()
+def test_a_run_that_somebody_trains(log: list[events.Event], status: str, home: Path) -> None:
+    lock = made(home, "a", *log).lock()
     try:
         assert only(home).status == status
     finally:
@@ -179,8 +179,8 @@ def test_it_needs_no_torch(home: Path) -> None:
     made(home, "a", step(1))
     code = "import pathlib, sys; from tinylm.runs import listing; "
     code += f"print(len(listing.read_listings(pathlib.Path({str(home)!r}))), 'torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["1", "False"]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
 
 
 # ---- damage -------------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def summary(state: RunState) -> str:
     assert started
     assert finished
     baselines = data.baselines if data else {}
-    home = paths.flag(Path(started.dir).parent.parent)  # HOME/runs/NAME
+    home_flag = paths.home_flag(Path(started.dir).parent.parent)  # HOME/runs/NAME
     lines = [
         f"Trained {finished.step:,} steps on {finished.tokens:,} tokens in {duration(finished.seconds)}"
         f" ({finished.tokens_per_second:,.0f} tokens per second).",
@@ -110,9 +110,9 @@ def summary(state: RunState) -> str:
     if finished.reason == "early_stop" and finished.best_step is not None:
         lines.append(f"It ended early: nothing was better than step {finished.best_step:,}, whose checkpoint is kept.")
     if finished.reason == "stopped":
-        lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}{home}")
+        lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}{home_flag}")
     lines.append(f"The run is in {started.dir}")
-    lines.append(f'Talk to it: tinylm-studio --generate "" --run {started.run}{home}')
+    lines.append(f'Talk to it: tinylm-studio --generate "" --run {started.run}{home_flag}')
     return printable("\n".join(lines))
 
 
