@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from tests.programs import Program, obey_rights, steps
 from tests.test_faults import ODD, check_resumable, needs_rights, pasted, sealed, trained  # noqa: F401 (fixtures)
 from tests.tui import scripts
-from tests.tui.pilots import drive, until
 from tests.tui.scripts import ScriptedEngine
+from tests.tui.test_app import drive, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.tui import pilots, scripts
-from tests.tui.pilots import Act, until
+from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -34,13 +34,25 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(41e9))
 
 
-def drive(app: StudioApp, work: Act, size: tuple[int, int] = (80, 24)) -> None:
-    async def act(pilot: Pilot[int]) -> None:
-        await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen.focused is not None)
-        await pilot.pause()
-        await work(pilot)
+def drive(app: StudioApp, work: Callable[[Pilot[int]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
+    async def main() -> None:
+        async with app.run_test(size=size) as pilot:
+            await until(
+                pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen.focused is not None
+            )
+            await pilot.pause()
+            await work(pilot)
 
-    pilots.drive(app, act, size)
+    asyncio.run(main())
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        await pilot.pause()
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"it did not come to {condition}")
 
 
 def text(pilot: Pilot[int], selector: str) -> str:

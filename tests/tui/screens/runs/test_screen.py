@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.tui import pilots, scripts
-from tests.tui.pilots import Act, until
+from tests.tui import scripts
 from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -69,14 +69,26 @@ def five(home: Path) -> Any:
         yield home
 
 
-def drive(app: StudioApp, work: Act, size: tuple[int, int] = (80, 24), runs: int = 5) -> None:
+def drive(
+    app: StudioApp, work: Callable[[Pilot[int]], Awaitable[None]], size: tuple[int, int] = (80, 24), runs: int = 5
+) -> None:
     """Run the app until the runs are listed, then `work`."""
 
-    async def act(pilot: Pilot[int]) -> None:
-        await listed(pilot, runs)
-        await work(pilot)
+    async def main() -> None:
+        async with app.run_test(size=size) as pilot:
+            await listed(pilot, runs)
+            await work(pilot)
 
-    pilots.drive(app, act, size)
+    asyncio.run(main())
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        await pilot.pause()
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"it did not come to {condition}")
 
 
 async def listed(pilot: Pilot[int], runs: int = 5) -> None:
