@@ -2,7 +2,9 @@
 
 import os
 import random
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.command_line import OFTEN, begin, call
+from tests.fake_time import FakeTime, install
+from tests.faults import mounted
 from tests.native import EITHER_WAY, decoding
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -17,7 +22,8 @@ from tinylm.kernels import decode
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; nothing here is large enough for two
 
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever calls the tests under nohup: programs inherit what is ignored
+if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and programs inherit what is ignored
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 hypothesis_settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
 hypothesis_settings.load_profile("tests")
@@ -81,6 +87,12 @@ def both_ways(
 
 
 @pytest.fixture
+def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    """The time of the trainings in this process: 10 ms a step, and what the test lets pass."""
+    return install(monkeypatch.setattr)
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     """An empty home."""
     folder = tmp_path / "home"
@@ -134,3 +146,29 @@ def tiny_config(tiny_file: Path) -> Callable[..., RunConfig]:
         return resolve.validate(resolve.merge(base, groups))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
+    """A home with a finished run, `one`, of 12 steps; not to be changed."""
+    home = tmp_path_factory.mktemp("trained")
+    assert call(*begin(home, tiny_file, *OFTEN)).code == 0
+    return home
+
+
+@pytest.fixture(params=["no right to write", "a read-only file system"])
+def sealed_home(request: pytest.FixtureRequest, trained_home: Path, tmp_path: Path) -> Iterator[Path]:
+    """A home with a run, which can be read only."""
+    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
+    if request.param == "no right to write":
+        folders = [Path(folder) for folder, _, _ in os.walk(home)]
+        for folder in folders:
+            folder.chmod(0o500)
+        yield home
+        for folder in folders:
+            folder.chmod(0o700)
+        return
+    mounted("--bind", home, home)
+    subprocess.run(["mount", "-o", "remount,ro,bind", home], check=True)
+    yield home
+    subprocess.run(["umount", "-l", home], check=True)

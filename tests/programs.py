@@ -6,6 +6,7 @@ import pty
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -14,12 +15,13 @@ from contextlib import suppress
 from ctypes import CDLL, c_uint32
 from fcntl import ioctl
 from pathlib import Path
+from typing import Any
 
+from tests import fake_time
+from tests.waiting import PATIENCE
 from tinylm.cli import main
-from tinylm.events import StepDone
-from tinylm.runs.folder import RunFolder
-from tinylm.training import clock
 from tinylm.training.evaluate import Evaluator
+from tinylm.training.step import Stepper
 from tui.__main__ import studio
 
 Prelude = Callable[[], object]
@@ -42,9 +44,17 @@ def ignore_hangups() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def notice_short_sleep() -> None:
-    """Half a second without any work is no training."""
-    clock.SLEEP_SECONDS = 0.5
+def suspend_at_step_200() -> None:
+    """Stop as Ctrl-Z does, in a time of its own, in which an hour has passed when it is continued."""
+    time, take = fake_time.install(setattr), Stepper.take
+
+    def stopping_take(self: Stepper, step: int, *more: Any) -> Any:
+        if step == 200:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return take(self, step, *more)
+
+    signal.signal(signal.SIGCONT, lambda *_: time.sleep(3600))
+    Stepper.take = stopping_take  # type: ignore[method-assign]
 
 
 def measure_for_ever() -> None:
@@ -120,7 +130,7 @@ class Program:
         while self._ends:
             os.close(self._ends.pop())
 
-    def until(self, true: Callable[[], object], seconds: float = 30.0) -> None:
+    def until(self, true: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Wait for what it brings about."""
         end = time.monotonic() + seconds
         while not true():
@@ -128,12 +138,15 @@ class Program:
             assert time.monotonic() < end, self.said[-3000:]
             self._read()
 
-    def go_on(self, seconds: float) -> None:
-        """Let it do what it does for so long."""
-        end = time.monotonic() + seconds
-        self.until(lambda: time.monotonic() > end)
+    def is_suspended(self) -> bool:
+        """Whether the system has stopped it."""
+        state = Path("/proc") / str(self._process.pid) / "stat"
+        if state.exists():
+            return state.read_text().rpartition(")")[2].split()[0] == "T"
+        shown = subprocess.run(["ps", "-o", "state=", "-p", str(self._process.pid)], capture_output=True, check=False)
+        return shown.stdout.startswith(b"T")
 
-    def ended(self, seconds: float = 30.0) -> int:
+    def ended(self, seconds: float = PATIENCE) -> int:
         """Its exit code, within `seconds`."""
         end = time.monotonic() + seconds
         while self._process.is_alive() and time.monotonic() < end:
@@ -156,8 +169,3 @@ class Program:
         elif select.select(self._ends[:1], [], [], 0.02)[0]:
             with self.out.open("ab") as file:
                 file.write(os.read(self._ends[0], 1 << 16))
-
-
-def steps(run: RunFolder) -> list[int]:
-    """The steps that its log tells."""
-    return [event.step for event in run.events() if isinstance(event, StepDone)]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "pydantic", "rich", "numpy", "textual", "plotext", "tiktoken", "tui", "tinylm.cli.headless"}
 
@@ -15,7 +17,7 @@ HEAVY = {"torch", "pydantic", "rich", "numpy", "textual", "plotext", "tiktoken",
 def loaded(code: str) -> set[str]:
     """The modules that are loaded in a fresh interpreter after `code`."""
     script = f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True)
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
@@ -74,6 +76,6 @@ def test_the_whole_of_tinylm_loads_without_the_app() -> None:
 def test_the_contracts_hold() -> None:
     command = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
     assert command, "import-linter is missing; install the extra `dev`"
-    done = subprocess.run([command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([command], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout

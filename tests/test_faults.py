@@ -33,7 +33,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, tzinfo
@@ -44,8 +43,11 @@ from typing import Any
 import pytest
 
 from tests import programs
-from tests.cli.test_main import ENDLESS, TINY, Said, call, left_behind, one_message
-from tests.programs import Program, steps
+from tests.command_line import ENDLESS, OFTEN, TINY, Said, begin, call, left_behind, one_message
+from tests.fake_time import STEP_SECONDS, FakeTime
+from tests.faults import ODD, check_resumable, mounted, needs_rights, pasted
+from tests.programs import Program
+from tests.run_files import steps
 from tinylm import files
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -57,7 +59,7 @@ from tinylm.inference import generate
 from tinylm.runs import checkpoint, listing, report
 from tinylm.runs import folder as runs
 from tinylm.runs.folder import Log, RunFolder
-from tinylm.training import clock, evaluate, session
+from tinylm.training import evaluate, session
 from tinylm.training.loop import resume, train
 from tui.terminal.preferences import Preferences
 
@@ -69,30 +71,10 @@ import resource  # which Windows does not have
 from tinylm.runs import organise
 
 Patch = pytest.MonkeyPatch
-OFTEN = ["--steps", 12, "--set", "train.checkpoint_interval=4", "--set", "train.eval_interval=4", "--run", "one"]
-
-
-def begin(home: Path, text: Path, *more: object) -> list[object]:
-    """The arguments that train a tiny model."""
-    return ["--train", "--home", home, "--data", text, *TINY, *more]
 
 
 def the_run(home: Path) -> RunFolder:
     return RunFolder(home / "runs" / "one")
-
-
-def check_resumable(run: RunFolder) -> None:
-    """Nobody holds it, its newest checkpoint verifies, and from there it goes on, each step told once."""
-    assert not run.is_locked()
-    found, faults = checkpoint.newest_whole(run)
-    assert found is not None
-    assert not faults
-    last = found.state.step + 2
-    home = run.path.parent.parent
-    said = call("--train", "--resume", "--home", home, "--run", run.name, "--steps", last)
-    assert said.code == 0, said.err
-    assert steps(run) == list(range(1, last + 1))
-    assert call("--generate", "The", "--home", home, "--run", run.name).code == 0
 
 
 @pytest.fixture
@@ -110,14 +92,6 @@ def begun(tiny_file: Path) -> Iterator[Callable[..., Program]]:
     yield start
     for program in started:
         program.close()
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
-    """A home with a finished run, `one`; not to be changed."""
-    home = tmp_path_factory.mktemp("trained")
-    assert call(*begin(home, tiny_file, *OFTEN)).code == 0
-    return home
 
 
 # --- a full disk ---------------------------------------------------------------------------------------------
@@ -152,13 +126,6 @@ class Limit(Disk):
 
     def _set(self, most: int) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-
-
-def mounted(*arguments: str | Path) -> None:
-    """Mount something, or skip the test where that is not allowed."""
-    done = subprocess.run(["mount", *arguments], capture_output=True, check=False) if sys.platform == "linux" else None
-    if done is None or done.returncode:
-        pytest.skip("nothing can be mounted here")
 
 
 @pytest.fixture(params=["a full disk", "a limit on the size of files"])
@@ -264,10 +231,10 @@ def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
 
 
 @pytest.mark.parametrize("mode", [["--runs"], ["--generate", "The"], ["--train", "--json", "--run", "two"]], ids=str)
-def test_output_that_finds_no_room(mode: list[object], trained: Path, tiny_file: Path, tmp_path: Path) -> None:
+def test_output_that_finds_no_room(mode: list[object], trained_home: Path, tiny_file: Path, tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
-    home = Path(shutil.copytree(trained, tmp_path / "home"))
+    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
     more = [*TINY, *ENDLESS, "--data", tiny_file] if "--train" in mode else []
     assert Program(Path("/dev/full"), *mode, "--home", home, *more).ended() == 2
     assert not (home / "logs").exists(), "a full disk is no fault of ours"
@@ -278,29 +245,6 @@ def test_output_that_finds_no_room(mode: list[object], trained: Path, tiny_file:
 # --- rights --------------------------------------------------------------------------------------------------
 
 
-needs_rights = pytest.mark.skipif(
-    os.geteuid() == 0 and sys.platform != "linux", reason="rights do not concern root, who can give that up on Linux"
-)
-
-
-@pytest.fixture(params=["no right to write", "a read-only file system"])
-def sealed(request: pytest.FixtureRequest, trained: Path, tmp_path: Path) -> Iterator[Path]:
-    """A home with a run, which can be read only."""
-    home = Path(shutil.copytree(trained, tmp_path / "home"))
-    if request.param == "no right to write":
-        folders = [Path(folder) for folder, _, _ in os.walk(home)]
-        for folder in folders:
-            folder.chmod(0o500)
-        yield home
-        for folder in folders:
-            folder.chmod(0o700)
-        return
-    mounted("--bind", home, home)
-    subprocess.run(["mount", "-o", "remount,ro,bind", home], check=True)
-    yield home
-    subprocess.run(["umount", "-l", home], check=True)
-
-
 def obedient(out: Path, *arguments: object) -> tuple[int, str]:
     """What somebody is told who has no more than a user's rights."""
     program = Program(out, *arguments, prelude=programs.obey_rights)
@@ -308,19 +252,19 @@ def obedient(out: Path, *arguments: object) -> tuple[int, str]:
 
 
 @needs_rights
-def test_a_home_that_may_only_be_read(sealed: Path, tmp_path: Path, tiny_file: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in sealed.rglob("*")}
-    new = begin(sealed, tiny_file, *OFTEN[:-1], "two")
-    for number, arguments in enumerate([new, ["--train", "--resume", "--home", sealed, "--steps", 20]]):
+def test_a_home_that_may_only_be_read(sealed_home: Path, tmp_path: Path, tiny_file: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in sealed_home.rglob("*")}
+    new = begin(sealed_home, tiny_file, *OFTEN[:-1], "two")
+    for number, arguments in enumerate([new, ["--train", "--resume", "--home", sealed_home, "--steps", 20]]):
         code, said = obedient(tmp_path / f"refused-{number}", *arguments)
         assert code == 2, said
         assert "cannot be written" in one_message(said.splitlines()[-1])
-    code, said = obedient(tmp_path / "written", "--generate", "The fox", "--home", sealed)
+    code, said = obedient(tmp_path / "written", "--generate", "The fox", "--home", sealed_home)
     assert (code, said[:7]) == (0, "The fox")
-    code, said = obedient(tmp_path / "listed", "--runs", "--home", sealed)
+    code, said = obedient(tmp_path / "listed", "--runs", "--home", sealed_home)
     assert code == 0
     assert "finished" in said
-    assert {path: path.stat().st_mtime_ns for path in sealed.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in sealed_home.rglob("*")} == before
 
 
 @needs_rights
@@ -428,8 +372,8 @@ def test_a_set_up_whose_renames_are_lost(home: Path, tiny_config: Callable[..., 
 
 
 @pytest.mark.parametrize("pointed", [None, b"", b"\xff\x00 garbage", b"step-00000099\n"], ids=str)
-def test_pointers_that_lead_nowhere(pointed: bytes | None, trained: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(trained, tmp_path / "home"))
+def test_pointers_that_lead_nowhere(pointed: bytes | None, trained_home: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
     run = the_run(home)
     for pointer in (run.checkpoints / "latest", run.checkpoints / "best"):
         pointer.unlink()
@@ -477,6 +421,7 @@ class Clock:
         patch.setattr(session, "datetime", Day)
 
 
+@pytest.mark.usefixtures("fake_time")
 @pytest.mark.parametrize("years", [-30, 30])
 def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: Patch) -> None:
     clock = Clock(monkeypatch)
@@ -490,7 +435,7 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
             clock.now = noon.replace(year=noon.year + years)
     ends = [event.seconds for event in told if isinstance(event, StepDone)]
     assert all(first <= second for first, second in pairwise(ends))
-    assert 0.5 < told[-1].seconds < 2
+    assert told[-1].seconds == pytest.approx(1, abs=0.05)
     clock.now = noon
     list(train(tiny_config(), home))
     assert [run.name for run in runs.list_runs(home)] == ["tiny-20261124-120000", "tiny-20261124-120000-2"]
@@ -503,8 +448,8 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     assert {entry.status for entry in listing.entries(home)} == {"finished"}
 
 
-def test_files_from_the_future(trained: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(trained, tmp_path / "home"))
+def test_files_from_the_future(trained_home: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
     for path in home.rglob("*"):
         os.utime(path, (time.time() + 1e8, time.time() + 1e8))
     check_resumable(the_run(home))
@@ -558,25 +503,23 @@ def test_a_second_interrupt_leaves_at_once(home: Path, begun: Callable[..., Prog
     program = begun(home, prelude=programs.measure_for_ever)
     program.signal(signal.SIGINT)
     program.until((the_run(home).checkpoints / "latest").exists)
-    program.go_on(0.3)
-    assert "Press Ctrl-C again to leave at once" in program.said
+    program.until(lambda: "Press Ctrl-C again to leave at once" in program.said)
     program.signal(signal.SIGINT)
-    assert program.ended(3) == 130
+    assert program.ended() == 130
     check_resumable(the_run(home))
 
 
 def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callable[..., Program]) -> None:
-    program = begun(home, "--time", "2s", prelude=programs.notice_short_sleep)
-    program.signal(signal.SIGSTOP)
-    time.sleep(3)
+    program = begun(home, "--time", "5s", prelude=programs.suspend_at_step_200)
+    program.until(program.is_suspended)
     program.signal(signal.SIGCONT)
     assert program.ended() == 0
     state = the_run(home).state()
     assert state.finished is not None
-    assert 1.5 < state.finished.seconds < 2.5
-    assert state.finished.step > 50, "the plan has its two seconds"
+    assert state.finished.seconds == pytest.approx(5, abs=0.1)
+    assert state.finished.step == pytest.approx(5 / STEP_SECONDS, rel=0.05), "the plan has its five seconds"
     [warning] = [notice for notice in state.notices if isinstance(notice, Warned) and "outside" in notice.title]
-    assert "For 3 s the system gave this program no time." in warning.message
+    assert "For 3,600 s the system gave this program no time." in warning.message
     assert warning.message in program.said
     check_resumable(the_run(home))
 
@@ -587,22 +530,21 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
     ids=["evaluation", "sample", "save"],
 )
 def test_wherever_it_is_suspended_the_plan_keeps_its_time(
-    owner: object, name: str, home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: Patch
+    owner: object, name: str, home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: Patch, fake_time: FakeTime
 ) -> None:
-    """Half a second without any work, which must neither count nor pass for what an evaluation takes."""
+    """A minute without any work, which must neither count nor pass for what an evaluation takes."""
     real, calls = getattr(owner, name), count(1)
 
     def suspended(*arguments: Any, **more: Any) -> Any:
         if next(calls) == 2:
-            time.sleep(0.5)
+            fake_time.sleep(60)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(clock, "SLEEP_SECONDS", 0.3)
     monkeypatch.setattr(owner, name, suspended)
     phase = {"name": "train", "schedule": "constant", "share": 1.0}
     told = list(train(tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 10}), home, "one"))
     assert isinstance(told[-1], Finished)
-    assert 0.65 < told[-1].seconds < 1.2, "0.5 where it passed for an evaluation"
+    assert told[-1].seconds == pytest.approx(1, abs=0.05), "less where it passed for an evaluation"
     [warning] = [event for event in told if isinstance(event, Warned) and "outside" in event.title]
     assert "they do not count" in warning.hint.lower()
 
@@ -610,19 +552,8 @@ def test_wherever_it_is_suspended_the_plan_keeps_its_time(
 # --- any path ------------------------------------------------------------------------------------------------
 
 
-ODD = """it's a "home" – café 漢字 🦊 $HOME `x`; & \\ *"""
-
-
-def pasted(command: str) -> list[str]:
-    """The arguments that a shell passes on, where a person pastes a command."""
-    program, _, rest = command.partition(" ")
-    assert program == "tinylm-studio"
-    done = subprocess.run(["sh", "-c", f"printf '%s\\0' {rest}"], capture_output=True, check=True)
-    return [os.fsdecode(part) for part in done.stdout.split(b"\0")[:-1]]
-
-
 def test_a_home_on_any_path(tmp_path: Path, begun: Callable[..., Program]) -> None:
-    home = tmp_path / 'it\'s a "home" – café 漢字 🦊 $HOME `x`; & \\ *'
+    home = tmp_path / ODD
     program = begun(home)
     program.signal(signal.SIGINT)
     assert program.ended() == 130

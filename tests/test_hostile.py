@@ -20,7 +20,8 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from tests.cli.test_main import Said, call, one_message
+from tests.command_line import Said, call, one_message
+from tests.run_files import contents, reforge
 from tinylm import events, files
 from tinylm.cli import console
 from tinylm.config import resolve
@@ -42,33 +43,6 @@ STEERING = "\x1b]0;owned\x07\x1b[2J\x9b31m\x90q\x9c\r\x08\x7f"
 CONTROL = {chr(number) for number in (*range(32), *range(127, 160))} - {"\n", "\t"}
 
 CPU = torch.device("cpu")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All plain files of a folder but locks, and where links lead to."""
-    found = {}
-    for here, folders, names in os.walk(folder):
-        for name in [*folders, *names]:
-            path = Path(here, name)
-            if path.is_symlink():
-                found[str(path.relative_to(folder))] = os.fsencode(path.readlink())
-            elif path.is_file() and name != ".lock":
-                found[str(path.relative_to(folder))] = path.read_bytes()
-    return found
-
-
-def reforge(folder: Path) -> None:
-    """Make all sums of a checkpoint right again, as a stranger would who changed it; what cannot be is left."""
-    try:
-        table = json.loads((folder / "state.json").read_bytes())
-        for name in ("model.safetensors", "optimizer.safetensors"):
-            data = (folder / name).read_bytes()
-            table["files"][name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        table.pop("sha256", None)
-        table["sha256"] = hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
-        (folder / "state.json").write_text(json.dumps(table))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +82,10 @@ def resumed(home: Path, *more: str) -> Said:
 
 
 def grown(work: Callable[[], object]) -> float:
-    """By how many megabytes the process has never been as large before, and it may not take long."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    """By how many megabytes the process has never been as large before, and it may not compute for long."""
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     work()
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 10
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 

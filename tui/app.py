@@ -40,22 +40,22 @@ if TYPE_CHECKING:
 NAMED = {name: name.capitalize() for name in ("space", "esc", "tab", "shift", "home", "end", "del", "pgup", "pgdn")}
 NAMED |= {f"f{number}": f"F{number}" for number in range(1, 13)}
 NAMED["⏎"] = "Enter"
-"""Keys that Textual writes small, or as a sign; sentences call them so, too."""
+"""Names of keys that Textual writes in small letters or as a sign."""
 
 ANSWERED = events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp | events.Resize
-"""What a person does, and waits to see what comes of it."""
+"""Events after which the screen is drawn at once, beside a training too."""
 
 LEAVE_SECONDS = 20.0
-"""How long leaving waits for a training to be saved; a step and a checkpoint take less by far."""
+"""How long leaving waits for a training to be saved; a step and a checkpoint usually take far less."""
 
 STUCK_SECONDS = 2.0
-"""How long the app may take to close once all is saved; where its terminal has gone, Textual waits for it for ever."""
+"""How long the app may take to close once all is saved; Textual waits for ever if its terminal is gone."""
 
 TICKS_A_SECOND = 4
-"""How often events are taken in, and the shown screen brought up to date where `tui.terminal.draw_budget` lets it."""
+"""How often events are polled, and the shown screen is updated if `tui.terminal.draw_budget` allows it."""
 
 AFTER_PAINT = 0.1
-"""Seconds after the first frame before anything slow begins."""
+"""Seconds between the first frame and the start of anything slow."""
 
 
 def _data(studio: Studio) -> StudioScreen:
@@ -96,7 +96,7 @@ SCREENS: dict[str, Callable[[Studio], StudioScreen]] = {
     "talk": _talk,
     "runs": _runs,
 }
-"""Makes the screen of each mode. All but the first are imported when they are shown, so that the app paints sooner."""
+"""Makes the screen of each mode. All but Home are imported when they are first shown, so that the app paints sooner."""
 
 
 class StudioApp(App[int]):
@@ -137,34 +137,34 @@ class StudioApp(App[int]):
         for name, make in SCREENS.items():
             self.add_mode(name, partial(make, studio))
         self.crash: BaseException | None = None
-        """What made the app end, where that is our fault."""
+        """The exception that ended the app, if it is a bug."""
         self.last_resort: Callable[[int], object] = lambda _code: None
-        """Ends the process, where closing the app in order does not."""
+        """Ends the process if an orderly close does not; set by `launch`."""
         self.deserted: Callable[[], bool] = lambda: False
-        """Whether the terminal has gone, of which not everybody is told by a signal."""
+        """Whether the terminal is gone, which is not always announced by a signal; set by `launch`."""
         self.farewell = ""
-        """A sentence for the shell, once the app is gone."""
+        """A sentence to print after the app has closed."""
         self._first, self._show = mode, show
         self._leaving = False
         self._terminal_title = ""
-        self._remembered = self._begun_with = Preferences()
-        self._steerless, self._plain = ControlCharFilter(), AsciiFilter()
+        self._saved_preferences = self._initial_preferences = Preferences()
+        self._control_filter, self._ascii_filter = ControlCharFilter(), AsciiFilter()
 
     @property
     def glyphs(self) -> Glyphs:
-        """What this terminal can show; widgets ask for it by `glyphs_of`."""
+        """What this terminal can show; widgets read it by `glyphs_of`."""
         return self.studio.glyphs
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Show the first screen; everything slow starts once it is painted."""
-        preferences = self._remembered = Preferences.load(self.studio.home)
+        """Show the first screen; everything slow starts after it is painted."""
+        preferences = self._saved_preferences = Preferences.load(self.studio.home)
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
-        if self.glyphs is not glyphs.ASCII:  # else this terminal shows no others, whatever was liked in another one
+        if self.glyphs is not glyphs.ASCII:  # a terminal that shows only ASCII ignores what was chosen in another one
             self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
-        self._begun_with = Preferences(self.theme, self.glyphs.name)
+        self._initial_preferences = Preferences(self.theme, self.glyphs.name)
         self.switch_mode(self._first or ("runs" if folder.list_runs(self.studio.home) else "home"))
         self.call_after_refresh(self._painted)
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
@@ -174,15 +174,15 @@ class StudioApp(App[int]):
     def _painted(self) -> None:
         if self._show is not None:
             self.studio.open_run(self._show)
-        # The frame is on its way to the terminal, and what now takes the interpreter for itself would overtake it.
+        # The frame is still on its way to the terminal; work that holds the interpreter would delay it.
         self.set_timer(AFTER_PAINT, lambda: self._in_thread(self.studio.warm_up, "warm-up"))
         slow = 2 if "SSH_CONNECTION" in os.environ else 1
         self.set_interval(slow / TICKS_A_SECOND, self._tick)
-        gc.freeze()  # what is there now stays: no need to look through it again and again
+        gc.freeze()  # what exists now stays; the collector need not scan it again
         gc.enable()
 
     def _in_thread(self, work: Callable[[], object], name: str) -> None:
-        """Run `work` beside the app. Not one of Textual's workers: those are joined at the end, and hold it up."""
+        """Run `work` in a daemon thread; Textual's workers are joined at the end and would delay it."""
         threading.Thread(target=work, name=name, daemon=True).start()
 
     def _tick(self) -> None:
@@ -199,18 +199,18 @@ class StudioApp(App[int]):
             self._name_terminal()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What each line passes before it is drawn."""
-        plain = [self._plain] if self.glyphs is glyphs.ASCII else []
-        return [*super().get_line_filters(), self._steerless, *plain]
+        """The filters that each line passes before it is drawn."""
+        plain = [self._ascii_filter] if self.glyphs is glyphs.ASCII else []
+        return [*super().get_line_filters(), self._control_filter, *plain]
 
     async def on_event(self, event: events.Event) -> None:
-        """What a person does is answered at once."""
+        """Draw soon after input."""
         if isinstance(event, ANSWERED):
             self.studio.draw_budget.hurry()
         await super().on_event(event)
 
     def _ended(self, watch: ObservedRun) -> None:
-        """Tell somebody who may be looking elsewhere."""
+        """Announce the end of the training on other screens."""
         self.bell()
         if self.current_mode != "train":
             failed = watch.status == "failed"
@@ -222,7 +222,7 @@ class StudioApp(App[int]):
             )
 
     def _name_terminal(self) -> None:
-        """Put the pulse into the terminal's title, where a person sees it from another window."""
+        """Put the pulse into the title of the terminal."""
         title = f"{self.studio.pulse()} - tinylm-studio" if self.studio.training else "tinylm-studio"
         driver = self._driver
         if title != self._terminal_title and driver is not None and not driver.is_headless:
@@ -230,20 +230,20 @@ class StudioApp(App[int]):
             driver.write(f"\x1b]2;{printable(title)}\x07")
 
     def _handle_exception(self, error: Exception) -> None:
-        """A screen that was still being put together when the person left misses its widgets: that is no fault."""
+        """Ignore missing widgets of a screen that was still being built when the app closed."""
         if not (self._exit and isinstance(error, NoMatches)):
             super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        """Our own fault: the command line puts the traceback into the log and says one sentence."""
+        """A bug: the command line writes the traceback to the log and prints one sentence."""
         self.crash = self._exception
         self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
-        """Remember the person's taste; what nobody changed is none: another terminal may suggest something else."""
-        before, now = self._begun_with, Preferences(self.theme, self.glyphs.name)
-        theme = now.theme if now.theme != before.theme else self._remembered.theme
-        signs = now.glyphs if now.glyphs != before.glyphs else self._remembered.glyphs
+        """Save theme and glyphs, but only if they were changed: another terminal may default to others."""
+        before, now = self._initial_preferences, Preferences(self.theme, self.glyphs.name)
+        theme = now.theme if now.theme != before.theme else self._saved_preferences.theme
+        signs = now.glyphs if now.glyphs != before.glyphs else self._saved_preferences.glyphs
         Preferences(theme, signs).save(self.studio.home)
 
     # ---- keys -----------------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class StudioApp(App[int]):
             self.switch_mode(mode)
 
     def action_edit_setting(self, name: str) -> None:
-        """Show a setting in Plan, ready to be changed."""
+        """Go to a setting in Plan."""
         self.action_go("plan")
         self.call_later(self._show_setting, name)
 
@@ -266,14 +266,14 @@ class StudioApp(App[int]):
             screen.when_whole(lambda: screen.action_field(name))
 
     def action_show_help_panel(self) -> None:
-        """All keys of this screen, and what it is about; Textual's palette calls it so, too."""
+        """Show the help of this screen; Textual's palette calls the action by this name, too."""
         from tui.screens.help import HelpPage
 
         if isinstance(self.screen, StudioScreen):
             self.push_screen(HelpPage(self.screen))
 
     def action_next_glyphs(self) -> None:
-        """Braille, blocks, ASCII, and round again."""
+        """Cycle through braille, blocks and ASCII."""
         names = list(glyphs.ALL)
         self._draw_with(glyphs.ALL[names[(names.index(self.glyphs.name) + 1) % len(names)]])
         if isinstance(self.screen, StudioScreen):
@@ -285,12 +285,12 @@ class StudioApp(App[int]):
         self.set_class(signs is glyphs.ASCII, "-ascii")
 
     def get_key_display(self, binding: Binding) -> str:
-        """A key as this terminal can show it; one that has a name is told as it stands on keyboards: Space, Esc, F2."""
+        """A key in glyphs of this terminal; keys with a name as on keyboards: Space, Esc, F2."""
         parts = super().get_key_display(binding).split("+")
         return self.glyphs.spelt("+".join(NAMED.get(part, part) for part in parts))
 
     async def action_quit(self) -> None:
-        """Leave; where a training runs, ask, save and leave within a step."""
+        """Leave; if a training runs, ask first."""
         training = self.studio.training
         if training is None or not training.running:
             self.exit(0)
@@ -302,11 +302,11 @@ class StudioApp(App[int]):
             self.leave(0)
 
     def _signalled(self, number: int) -> None:
-        """SIGTERM, or SIGHUP from a connection that is lost: save, and go."""
+        """SIGTERM, or SIGHUP from a lost connection: save and leave."""
         self.leave(128 + number)
 
     def leave(self, code: int) -> None:
-        """End the app, a training within its step and with a checkpoint; being asked once more changes nothing."""
+        """End the app; a training is saved within its current step. Later calls do nothing."""
         if self._leaving:
             return
         self._leaving = True
@@ -328,7 +328,7 @@ class StudioApp(App[int]):
 
     def _left(self, watch: ObservedRun | None, code: int) -> None:
         while watch and watch.poll():
-            pass  # the last of many events tells where it is saved
+            pass  # the last event has the step of the checkpoint
         if watch and watch.run is not None and watch.history.checkpoints:
             step = watch.history.checkpoints[-1].step
             self.farewell = (

@@ -1,4 +1,4 @@
-"""The command palette: every action of the screen that is shown, every setting, every run and checkpoint."""
+"""The command palette: actions of the shown screen, settings, runs and checkpoints."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from tui.studio import Studio
 
 @dataclass(frozen=True)
 class Command:
-    """A line of the palette."""
+    """An entry of the palette."""
 
     title: str
     help: str
     run: Callable[[], object]
     discover: bool = False
-    """Also shown while nothing has been typed."""
+    """Shown even before anything is typed."""
 
 
 class StudioCommands(Provider):
-    """Everything that can be done here, by name."""
+    """All commands, by name."""
 
     async def discover(self) -> Hits:
-        """What is shown before anything is typed: the actions of the screen and the screens."""
+        """The commands that are shown before anything is typed: actions and screens."""
         for command in self._commands():
             if command.discover:
                 yield DiscoveryHit(command.title, command.run, help=command.help)
 
     async def search(self, query: str) -> Hits:
-        """All that fits what was typed."""
+        """The commands that match what was typed."""
         matcher = self.matcher(query)
         for command in self._commands():
             score = matcher.match(command.title)
@@ -64,7 +64,7 @@ class StudioCommands(Provider):
                 yield Command(title, "This checkpoint", partial(studio.talk_to, run, step))
 
     def _actions(self) -> Iterator[Command]:
-        """The keys of the screen and of the app, as commands; Textual's own, which have no id, move the focus."""
+        """The key bindings of screen and app as commands; those of Textual have no id and are left out."""
         shown: set[str] = set()
         for node, binding, enabled, _tooltip in self.screen.active_bindings.values():
             ours = binding.id and (node is self.app or isinstance(node, StudioScreen))

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from tests.cli.test_main import call
+from tests.command_line import call
 from tinylm import bench
 from tinylm.bench import generate as measuring
 from tinylm.config.schema import ModelConfig

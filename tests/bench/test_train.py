@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cli.test_main import call
+from tests.command_line import call
 from tinylm.bench import limits, train
 from tinylm.config.schema import ModelConfig
 from tinylm.hardware import autotune

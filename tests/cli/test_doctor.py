@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_main import call
+from tests.command_line import call
 from tests.native import code_in, give, needs_compiler
 from tinylm.hardware import device
 from tinylm.training import calibrate

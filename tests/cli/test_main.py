@@ -7,15 +7,15 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import ENDLESS, TINY, call, left_behind, one_message, spawn
+from tests.waiting import PATIENCE
 from tinylm import __version__, events
 from tinylm.cli import console, headless, main
 from tinylm.config import resolve
@@ -24,61 +24,6 @@ from tinylm.hardware import memory
 from tinylm.runs import checkpoint
 from tinylm.runs import folder as runs
 from tinylm.runs.folder import RunFolder
-
-TINY = [
-    argument
-    for setting in (
-        "model.n_layer=1", "model.n_embd=16", "model.n_head=2", "model.n_kv_head=1", "model.head_size=8",
-        "model.block_size=16", "tokenizer.vocab_size=280", "train.batch_size=2", "train.eval_iters=1",
-        "train.threads=1", "train.precision=fp32", "train.compile=off", "sample.max_new_tokens=12",
-    )
-    for argument in ("--set", setting)
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a call answered."""
-
-    code: int
-    out: str
-    err: str
-
-
-def call(*arguments: object, stdin: str | None = "") -> Said:
-    """Run the program in this process; with None for `stdin` it is left as it is."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.stdin
-    if stdin is not None:
-        sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8")), encoding="utf-8")
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
-            code = main.main([str(argument) for argument in arguments])
-    finally:
-        sys.stdin = before
-    return Said(code, out.getvalue(), err.getvalue())
-
-
-def spawn(*arguments: object, **more: object) -> subprocess.Popen[bytes]:
-    """Run the program in a process of its own."""
-    command = [sys.executable, "-m", "tui", *(str(argument) for argument in arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, **{"stdin": pipe, "stdout": pipe, "stderr": pipe, **more})  # type: ignore[call-overload,no-any-return]
-
-
-def one_message(err: str) -> str:
-    """The one message that a person got, after the sign of life; it says what is wrong and how to mend it."""
-    lines = [line for line in err.splitlines() if not line.startswith("Reading ")]
-    assert len(lines) == 1, err
-    assert "Traceback" not in err
-    assert len(re.findall(r"[.!?](?= |$)", lines[0])) >= 2, err
-    assert lines[0].endswith((".", "?"))
-    return lines[0]
-
-
-def left_behind(home: Path) -> list[str]:
-    """What a refused training left of a run, besides the cache that may be deleted at any time."""
-    runs_left = [str(path.relative_to(home)) for path in home.glob("runs/*")]
-    return runs_left + [str(path.relative_to(home)) for path in home.glob("cache/texts/making-*")]
 
 
 @pytest.fixture(scope="module")
@@ -677,9 +622,6 @@ def test_runs_shows_names_of_texts_as_they_are(finished: Path) -> None:
 # ---- processes of their own ---------------------------------------------------------------------------------------
 
 
-ENDLESS = ["--steps", 10**6, "--set", "train.eval_interval=100000", "--set", "train.sample_interval=100000"]
-
-
 def check_stopped(home: Path) -> None:
     """The run ended well: with a checkpoint of its last step that loads, and let go of."""
     run = RunFolder(home / "runs" / "one")
@@ -701,7 +643,7 @@ def test_an_interrupt_stops_with_a_checkpoint(home: Path, tiny_file: Path) -> No
         if b'"step"' in line:
             process.send_signal(signal.SIGINT)
             break
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert b'"finished"' in out.splitlines()[-1]
@@ -733,7 +675,7 @@ def piped(trained: Path) -> Callable[..., tuple[int, bytes, bytes]]:
         taken = process.stdout.read(20)
         process.stdout.close()
         err = process.stderr.read()
-        return process.wait(timeout=30), taken, err
+        return process.wait(timeout=PATIENCE), taken, err
 
     return run
 
@@ -761,7 +703,7 @@ def test_nobody_reads_at_all(arguments: list[str], trained: Path) -> None:
     os.close(reader)
     process = spawn("--home", trained, *arguments, stdout=writer)
     os.close(writer)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=PATIENCE)
     assert err == b""
     assert process.returncode in (0, 128 + signal.SIGPIPE)
 

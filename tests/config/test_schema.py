@@ -263,3 +263,11 @@ def test_budgets_that_cannot(text: str) -> None:
     with pytest.raises(ValueError, match="budget"):
         Budget.parse(text)
     assert "budget" in refusal(train={"budget": text})
+
+
+def test_a_step_reads_all_sequences_of_its_batches() -> None:
+    config = RunConfig.model_validate(
+        {"model": {"block_size": 64}, "train": {"batch_size": 6, "accumulation_steps": 3}}
+    )
+    assert config.train.sequences_per_step == 18
+    assert config.tokens_per_step == 1152

@@ -1,11 +1,11 @@
 """Results come in the order of the tasks, and tasks are not taken long before their results are."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.waiting import PATIENCE
 from tinylm.data import parallel
 from tinylm.data.parallel import ordered_map
 
@@ -13,10 +13,12 @@ from tinylm.data.parallel import ordered_map
 def test_results_come_in_order_from_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "processors", lambda: 3)
     threads: set[int] = set()
+    together = threading.Barrier(3)
 
     def work(task: int) -> int:
         threads.add(threading.get_ident())
-        time.sleep(0.002 * (task % 3))
+        if task < 3:
+            together.wait(PATIENCE)
         return task * task
 
     assert list(ordered_map(work, range(30))) == [i * i for i in range(30)]

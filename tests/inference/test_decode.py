@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.native import needs_compiler
+from tests.waiting import until
 from tinylm.config.schema import ModelConfig, SampleConfig
 from tinylm.hardware import autotune, device
 from tinylm.inference import decode
@@ -200,15 +200,20 @@ def test_a_forked_process_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     if not child:
         step(ids[:, 4].tolist())
         os._exit(7)
-    for _ in range(500):
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            break
-        time.sleep(0.02)
-    else:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        pytest.fail("it waits for ever")
+    ended: list[int] = []
+
+    def has_ended() -> bool:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        ended.extend([status] if pid else [])
+        return bool(ended)
+
+    try:
+        until(has_ended)
+    finally:
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    [status] = ended
     assert os.waitstatus_to_exitcode(status) == 7
 
 

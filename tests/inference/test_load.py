@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.waiting import PATIENCE
 from tinylm.config.schema import RunConfig
 from tinylm.inference import load
 from tinylm.model.transformer import Transformer
@@ -57,12 +58,12 @@ def test_a_thread_that_has_computed_keeps_its_threads(tiny_config: Callable[...,
         torch.ones(1000, 1000).exp()
         thread_counts.append(torch.get_num_threads())
         turn[0].set()
-        turn[1].wait(30)
+        turn[1].wait(PATIENCE)
         torch.ones(1000, 1000).exp()
         thread_counts.append(torch.get_num_threads())
 
     def writing() -> None:
-        turn[0].wait(30)
+        turn[0].wait(PATIENCE)
         load.settle_threads(model)
         thread_counts.append(torch.get_num_threads())
         turn[1].set()

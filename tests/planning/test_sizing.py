@@ -282,4 +282,4 @@ def test_a_rehearsal_settles_on_what_the_run_would(
     kept = resolve.from_run_folder(home / "runs" / "run" / "config.toml")[0]
     assert found.config.model == kept.model
     assert found.config.train.phases == kept.train.phases
-    assert found.tokens_per_step == kept.train.batch_size * kept.model.block_size
+    assert found.config.tokens_per_step == kept.train.batch_size * kept.model.block_size

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cli.test_main import TINY, call
+from tests.command_line import TINY, call
 from tinylm import bench
 from tinylm.bench import lr
 from tinylm.cli import main

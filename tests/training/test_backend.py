@@ -136,6 +136,7 @@ def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @needs_compiler
+@pytest.mark.usefixtures("fake_time")
 def test_a_timed_run_goes_over_as_soon_as_it_can(late: Path, tiny_config: Configured) -> None:
     phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
     config = config_of(tiny_config, compile="auto", budget="3s", phases=phases)

@@ -2,47 +2,32 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import count
 
 import pytest
 
+from tests.fake_time import FakeTime
 from tinylm.training import clock
 from tinylm.training.clock import SLEEP_SECONDS, Clock
 
 
-class World:
-    """Time and work, as the system tells them."""
-
-    def __init__(self) -> None:
-        self.now, self.worked = 100.0, 10.0
-
-    def perf_counter(self) -> float:
-        return self.now
-
-    def process_time(self) -> float:
-        return self.worked
-
-    def work(self, seconds: float) -> None:
-        self.now, self.worked = self.now + seconds, self.worked + seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World()
-    monkeypatch.setattr(clock, "time", made)
+def world(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    made = FakeTime()
+    monkeypatch.setattr(clock, "now", made.now)
+    monkeypatch.setattr(clock, "cpu_seconds", made.cpu_seconds)
     return made
 
 
-def test_it_counts_from_its_start_and_from_what_was_used(world: World) -> None:
+def test_it_counts_from_its_start_and_from_what_was_used(world: FakeTime) -> None:
     assert Clock(98.0).seconds() == 2
     kept = Clock(98.0, seconds=30)
     world.work(4)
     assert kept.seconds() == 36
 
 
-def test_sleep_is_left_out_and_told_and_work_and_short_waits_are_not(world: World) -> None:
+def test_sleep_is_left_out_and_told_and_work_and_short_waits_are_not(world: FakeTime) -> None:
     run = Clock(100.0)
     world.sleep(SLEEP_SECONDS - 1)
     assert run.seconds() == SLEEP_SECONDS - 1
@@ -56,24 +41,29 @@ def test_sleep_is_left_out_and_told_and_work_and_short_waits_are_not(world: Worl
 
 
 @pytest.mark.parametrize("at_question", [1, 2, 3, 4])
-def test_a_sleep_between_two_of_its_own_questions_never_counts_in_the_end(world: World, at_question: int) -> None:
+def test_a_sleep_between_two_of_its_own_questions_never_counts_in_the_end(
+    world: FakeTime, at_question: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The system may stop a program anywhere, also while it looks at the time."""
     run = Clock(100.0)
-    questions = iter(range(1, 9))
-    real = world.perf_counter, world.process_time
+    questions = count(1)
 
-    def asked(which: int) -> float:
-        if next(questions) == at_question:
-            world.sleep(60)
-        return real[which]()
+    def stopped_before(answer: Callable[[], float]) -> Callable[[], float]:
+        def asked() -> float:
+            if next(questions) == at_question:
+                world.sleep(60)
+            return answer()
 
-    world.perf_counter, world.process_time = lambda: asked(0), lambda: asked(1)  # type: ignore[method-assign]
+        return asked
+
+    monkeypatch.setattr(clock, "now", stopped_before(world.now))
+    monkeypatch.setattr(clock, "cpu_seconds", stopped_before(world.cpu_seconds))
     seen = [run.seconds() for _ in range(4)]
     assert seen == [0, 0, 0, 0]
     assert run.slept == [60]
 
 
-def test_it_stands_still_as_long_as_it_is_told(world: World) -> None:
+def test_it_stands_still_as_long_as_it_is_told(world: FakeTime) -> None:
     run = Clock(100.0)
     world.work(3)
     run.stop()
@@ -89,6 +79,6 @@ def test_it_stands_still_as_long_as_it_is_told(world: World) -> None:
 
 def test_waiting_for_a_compiler_is_work() -> None:
     """The time of others counts once they are waited for."""
-    before = clock._worked()
-    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
-    assert clock._worked() > before + 0.05
+    before = clock.cpu_seconds()
+    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.2: pass"], check=True)
+    assert clock.cpu_seconds() > before + 0.15

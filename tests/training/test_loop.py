@@ -7,7 +7,6 @@ import os
 import shutil
 import stat
 import threading
-import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.fake_time import STEP_SECONDS, FakeTime
+from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.data.batches import Batches
@@ -38,13 +39,14 @@ from tinylm.events import (
     StepDone,
     Warned,
 )
+from tinylm.hardware import autotune
 from tinylm.inference import generate
 from tinylm.model.transformer import Transformer
 from tinylm.planning.schedule import plan
 from tinylm.planning.time_budget import TimeBudget
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
-from tinylm.training import clock, loop, setup
+from tinylm.training import loop, setup
 from tinylm.training import optimizer as optim
 from tinylm.training.control import Control
 from tinylm.training.evaluate import Evaluator
@@ -407,7 +409,10 @@ def test_stop_at_ends_early_and_leaves_the_schedule(home: Path, tiny_config: Con
     assert told.of(EvalDone)[-1].step == told.of(Sampled)[-1].step == told.of(CheckpointSaved)[-1].step == 13
 
 
-def test_a_budget_of_time_plans_again_and_ends(home: Path, tiny_config: Configured) -> None:
+def test_a_budget_of_time_plans_again_and_ends(
+    home: Path, tiny_config: Configured, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "timed", lambda *_: STEP_SECONDS / 2)
     phase = {"name": "train", "schedule": "wsd", "share": 1.0, "steps_down": 0.5}
     told = tell(tiny_config(train={"phases": [phase], "budget": "2s", "eval_interval": "auto"}), home)
     finished = told.events[-1]
@@ -415,8 +420,10 @@ def test_a_budget_of_time_plans_again_and_ends(home: Path, tiny_config: Configur
     assert len(told.of(Planned)) > 1
     assert all(event.seconds == 2 for event in told.of(Planned))
     assert [event.step for event in told.of(StepDone)] == list(range(1, finished.step + 1))
+    assert finished.seconds == pytest.approx(2, abs=0.05)
 
 
+@pytest.mark.usefixtures("fake_time")
 def test_a_short_time_is_not_eaten_by_measuring(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -716,7 +723,7 @@ def test_a_stop_from_another_thread(home: Path, tiny_config: Configured) -> None
     phase = {"name": "train", "schedule": "constant", "steps": 1_000_000}
 
     def stop() -> None:
-        running.wait(30)
+        running.wait(PATIENCE)
         control.stop.set()
 
     thread = threading.Thread(target=stop)
@@ -843,18 +850,17 @@ def test_memory_that_runs_out_is_told_with_a_way_out(
 
 
 def test_time_in_which_the_program_was_stopped_does_not_count(
-    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+    home: Path, tiny_config: Configured, fake_time: FakeTime
 ) -> None:
     """As after Ctrl-Z and fg, or where nobody took the events."""
-    monkeypatch.setattr(clock, "SLEEP_SECONDS", 0.3)
     told = []
     for event in train(tiny_config(train={"checkpoint_interval": 2}), home, "run"):
         told.append(event)
         if isinstance(event, StepDone) and event.step == 10:
-            time.sleep(1.0)
+            fake_time.sleep(3600)
     steps = [event for event in told if isinstance(event, StepDone)]
     assert [event.step for event in steps] == list(range(1, 21))
     assert all(first.seconds <= second.seconds for first, second in pairwise(steps)), "the clock went back"
-    assert steps[-1].seconds - steps[0].seconds < 0.9
+    assert steps[-1].seconds - steps[0].seconds < 1
     [warning] = [event for event in told if isinstance(event, Warned)]
-    assert "1 s" in warning.message
+    assert "3,600 s" in warning.message

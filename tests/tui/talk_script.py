@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.tui.scripts import ScriptedEngine, ScriptedWriter
@@ -58,11 +57,3 @@ class PacedEngine(ScriptedEngine):
     def let(self, tokens: int) -> None:
         """Allow so many tokens."""
         self.permits.release(tokens)
-
-
-def until(true: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait for another thread; fails where that takes too long."""
-    limit = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < limit, "it never came to be"
-        time.sleep(0.005)

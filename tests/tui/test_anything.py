@@ -11,6 +11,7 @@ from textual.pilot import OutOfBounds, Pilot
 from tests.tui import scripts
 from tests.tui.rehearsals import rehearsal
 from tests.tui.scripts import ScriptedEngine
+from tests.waiting import PATIENCE
 from tinylm import events
 from tui.app import StudioApp
 from tui.studio import Studio
@@ -30,7 +31,7 @@ async def _storm(app: StudioApp, count: int, seed: int) -> None:
         app.studio.start_training()
         await pilot.pause(0.1)
         for i in range(count):
-            await asyncio.wait_for(_something(pilot, rng), timeout=20)
+            await asyncio.wait_for(_something(pilot, rng), timeout=PATIENCE)
             if i % 97 == 96:
                 await pilot.resize_terminal(*rng.choice(SIZES))
             if i % 50 == 49:
@@ -38,7 +39,7 @@ async def _storm(app: StudioApp, count: int, seed: int) -> None:
         for watch in (app.studio.training, app.studio.shown):
             if watch and watch.trainer:
                 watch.trainer.control.stop.set()
-                assert watch.trainer.join(5), "the training does not stop any more"
+                assert watch.trainer.join(PATIENCE), "the training does not stop any more"
 
 
 async def _something(pilot: Pilot[int], rng: random.Random) -> None:

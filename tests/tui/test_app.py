@@ -1,19 +1,21 @@
 """The app itself: screens, the pulse, one training at a time, leaving, the palette, what it remembers."""
 
-import asyncio
 import json
 import time
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input, OptionList
 from textual.widgets._footer import FooterKey
 
 from tests.tui import scripts
+from tests.tui.pilot import drive, until
 from tests.tui.scripts import ScriptedEngine
+from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -26,28 +28,6 @@ from tui.terminal import glyphs
 from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Ask, AskText, Leave
 from tui.widgets.top_bar import TABS, Sentence, TopBar
-
-Act = Callable[[Pilot[int]], Awaitable[None]]
-
-
-def drive(app: StudioApp, act: Act, size: tuple[int, int] = (80, 24)) -> StudioApp:
-    """Run the app without a terminal and let `act` use it."""
-
-    async def go() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await act(pilot)
-
-    asyncio.run(go())
-    return app
-
-
-async def until(pilot: Pilot[int], true: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait for something that a thread or a timer brings about."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come about"
-        await pilot.pause(0.02)
 
 
 def test_the_first_screen_is_home_and_with_runs_it_is_runs(make_app, home):
@@ -180,7 +160,7 @@ def test_the_palette_finds_a_setting_and_leads_to_it(make_app):
         await pilot.press("ctrl+p")
         await pilot.pause()
         await pilot.press(*"train.grad_clip")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count)
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.current_mode == "plan")
         await until(
@@ -247,7 +227,7 @@ def test_damaged_preferences_are_no_fault(make_app, home: Path):
 
 async def click(pilot: Pilot[int], description: str, done: Callable[[], object]) -> None:
     """Click on a key of the footer, and again where the footer was made anew under the mouse, until it is done."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < end, f"{description} did not come about"
         keys = [key for key in pilot.app.screen.query(FooterKey) if key.description == description]
@@ -343,6 +323,10 @@ def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, hom
     assert f"is saved at step {app.studio.training.history.step.last:,.0f}." in app.farewell
 
 
+def drawn(screen: Screen[object]) -> str:
+    return "".join(strip.text for strip in screen._compositor.render_strips())
+
+
 def test_what_is_drawn_cannot_steer_the_terminal(make_app):
     evil = "a\x1b]0;owned\x07\x1b[31mb\x9b31mc"
     app: StudioApp = make_app(mode="talk")
@@ -353,10 +337,8 @@ def test_what_is_drawn_cannot_steer_the_terminal(make_app):
         app.studio.fault(RunError(f"{evil} cannot be read.", "Look at it."))
         app.push_screen(AskText(evil, evil, evil))
         for screen in (app.screen, app.screen_stack[-1]):
-            await pilot.pause(0.1)
-            drawn = "".join(strip.text for strip in screen._compositor.render_strips())
-            assert "31mb" in drawn
-            assert not [character for character in drawn if unicodedata.category(character) == "Cc"]
+            await until(pilot, lambda screen=screen: "31mb" in drawn(screen))
+            assert not [character for character in drawn(screen) if unicodedata.category(character) == "Cc"]
 
     drive(app, act)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.programs import Program, obey_rights, steps
-from tests.test_faults import ODD, check_resumable, needs_rights, pasted, sealed, trained  # noqa: F401 (fixtures)
+from tests.faults import ODD, check_resumable, needs_rights, pasted
+from tests.programs import Program, obey_rights
+from tests.run_files import steps
 from tests.tui import scripts
+from tests.tui.pilot import drive, until
 from tests.tui.scripts import ScriptedEngine
-from tests.tui.test_app import drive, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
@@ -66,8 +67,8 @@ def test_a_terminal_that_is_closed_while_it_trains(
 
 
 @needs_rights
-def test_a_home_that_may_only_be_read_is_shown(sealed: Path, open_app: Callable[..., Program]) -> None:  # noqa: F811
-    app = open_app("--home", sealed, prelude=obey_rights)
+def test_a_home_that_may_only_be_read_is_shown(sealed_home: Path, open_app: Callable[..., Program]) -> None:
+    app = open_app("--home", sealed_home, prelude=obey_rights)
     app.until(lambda: "finished" in app.said)
     app.type(b"\x11")
     assert app.ended() == 0
@@ -83,7 +84,7 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
         async with apps[0].run_test(size=(160, 45)) as one, apps[1].run_test(size=(160, 45)) as two:
             for app, pilot in zip(apps, (one, two), strict=True):
                 app.studio.start_training()
-                await until(pilot, lambda app=app: app.studio.training and len(app.studio.training.history.step), 30)
+                await until(pilot, lambda app=app: app.studio.training and len(app.studio.training.history.step))
             theirs, ours = (app.studio.training.run for app in apps if app.studio.training)
             assert theirs is not None
             assert ours is not None
@@ -98,8 +99,7 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
             await until(two, lambda: screen.entry and screen.entry.run == theirs)
             for key, told in (("r", "is being trained already"), ("delete", "is being trained. Stop it first.")):
                 await two.press(key)
-                await two.pause(0.1)
-                assert told in screen.sentence()
+                await until(two, lambda told=told: told in screen.sentence())
             with pytest.raises(RunError, match="another process"):  # where the list was made before they began
                 organise.discard(home, theirs)
             organise.set_note(home, theirs, "hers")
@@ -108,7 +108,7 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
             assert Notes(home).runs == {theirs.name: {"note": "hers"}, "old": {"note": "his"}}
 
             apps[1].leave(0)
-            await until(two, lambda: apps[1].farewell, 20)
+            await until(two, lambda: apps[1].farewell)
             apps[1].studio.training = None
             apps[1].studio.resume_training(theirs)
             await until(two, lambda: apps[1].studio.training and apps[1].studio.training.status == "failed")
@@ -116,7 +116,7 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
             before = len(steps(theirs))
             await until(one, lambda: len(steps(theirs)) > before)
             apps[0].leave(0)
-            await until(one, lambda: apps[0].farewell, 20)
+            await until(one, lambda: apps[0].farewell)
 
     asyncio.run(go())
     assert Preferences.load(home) == Preferences()  # whole, and nobody changed a thing

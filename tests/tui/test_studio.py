@@ -11,7 +11,7 @@ import pytest
 
 from tests.tui import scripts
 from tests.tui.scripts import ScriptedEngine
-from tests.tui.talk_script import until
+from tests.waiting import until
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError

@@ -58,7 +58,7 @@ class HuggingFace:
         self._model = gemma(config.model, vocab_size).to(self._place)
         self._fast: Any = torch.compile(self._model, dynamic=False)
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-5, fused=True)
-        windows = config.train.batch_size * config.train.accumulation_steps
+        windows = config.train.sequences_per_step
         generator = torch.Generator().manual_seed(0)
         self._ids = torch.randint(vocab_size, (windows, config.model.block_size), generator=generator).to(self._place)
 

@@ -43,7 +43,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     place = device.choose_device(config.train.device)
     vocab_size = {"bpe": config.tokenizer.vocab_size, "char": 100, "byte": 257}[config.tokenizer.kind]
     steps = 1 if place.type == "cpu" else GPU_STEPS
-    tokens = steps * config.train.batch_size * config.train.accumulation_steps * config.model.block_size
+    tokens = steps * config.tokens_per_step
     for precision in _precisions(config, place):
         ours = _stepper(config, vocab_size, precision)
         if place.type == "cuda":
@@ -77,7 +77,7 @@ def _stepper(config: RunConfig, vocab_size: int, precision: Precision, **model: 
 def _taking(stepper: Stepper, vocab_size: int) -> Step:
     """A step on made-up tokens, for which the host waits; on a GPU, GPU_STEPS of them."""
     config = stepper.config
-    rows = config.train.batch_size * config.train.accumulation_steps
+    rows = config.train.sequences_per_step
     generator = torch.Generator().manual_seed(0)
     windows = torch.randint(vocab_size, (rows, config.model.block_size + 1), generator=generator).to(stepper.place)
     steps = 1 if stepper.place.type == "cpu" else GPU_STEPS

@@ -427,6 +427,11 @@ class TrainConfig(Settings):
             Budget.parse(budget)
         return budget
 
+    @property
+    def sequences_per_step(self) -> int:
+        """Training sequences that one optimizer step reads."""
+        return self.batch_size * self.accumulation_steps
+
     @model_validator(mode="after")
     def _phases_fit(self) -> Self:
         shared = [phase.share for phase in self.phases if phase.share is not None]
@@ -483,13 +488,17 @@ class RunConfig(Settings):
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
 
+    @property
+    def tokens_per_step(self) -> int:
+        """Training tokens that one optimizer step reads."""
+        return self.train.sequences_per_step * self.model.block_size
+
     @model_validator(mode="after")
     def _steps_fit(self) -> Self:
-        tokens = self.train.batch_size * self.train.accumulation_steps * self.model.block_size
-        if tokens > MOST_STEP_TOKENS:
+        if self.tokens_per_step > MOST_STEP_TOKENS:
             raise ValueError(
                 f"train.batch_size={self.train.batch_size}, train.accumulation_steps={self.train.accumulation_steps} "
-                f"and model.block_size={self.model.block_size} make {tokens:,} tokens a step; "
+                f"and model.block_size={self.model.block_size} make {self.tokens_per_step:,} tokens a step; "
                 f"{MOST_STEP_TOKENS:,} are the most"
             )
         return self

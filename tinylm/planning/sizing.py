@@ -140,12 +140,12 @@ class Fit:
     def in_words(self) -> str:
         """What was chosen, as a sentence."""
         model, train = self.config.model, self.config.train
-        step = train.batch_size * train.accumulation_steps * model.block_size
         dropout = f", dropout {model.dropout:g}" if model.dropout else ""
         return (
             f"For {train.budget} on this machine: {model.n_layer} layers of {model.n_embd}, a context of "
-            f"{model.block_size}, {step:,} tokens a step, a rate of {train.phases[0].max_lr:.2g}{dropout}; expected "
-            f"are {_round(self.tokens)} tokens, {self.passes:.2g} passes over the text."
+            f"{model.block_size}, {self.config.tokens_per_step:,} tokens a step, a rate of "
+            f"{train.phases[0].max_lr:.2g}{dropout}; expected are {_round(self.tokens)} tokens, {self.passes:.2g} "
+            "passes over the text."
         )
 
 

@@ -101,7 +101,7 @@ def seconds_of(train: TrainConfig) -> float | None:
 
 def window_seconds(train: TrainConfig, step: float) -> float:
     """What a forward pass of a window takes, about, where a step takes `step` seconds: a third of its share."""
-    return step / (train.batch_size * train.accumulation_steps) / 3
+    return step / train.sequences_per_step / 3
 
 
 def is_short(train: TrainConfig) -> bool:

@@ -92,5 +92,5 @@ def find(
 
 def windows_of_a_step(config: RunConfig, place: torch.device) -> int:
     """How many of a step's windows are taken: all, or on a CPU as many as STEP_TOKENS allow, but one."""
-    whole = config.train.batch_size * config.train.accumulation_steps
+    whole = config.train.sequences_per_step
     return whole if place.type != "cpu" else min(whole, max(1, STEP_TOKENS // config.model.block_size))

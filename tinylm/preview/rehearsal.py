@@ -50,7 +50,6 @@ class Rehearsal:
     config: RunConfig
     """What it would run with, where `train.fit` leaves that to the machine."""
     parameters: int
-    tokens_per_step: int
     step_seconds: float
     tokens_per_second: float
     threads: int
@@ -98,9 +97,8 @@ def _rehearsed(
     began = time.perf_counter()
     config, corpus, batches = scratch.texts(config, folder, place, home)
     train, block_size = config.train, config.model.block_size
-    tokens_per_step = train.batch_size * train.accumulation_steps * block_size
     weight_decay.weight_decays(config, batches)  # a memory of less than a step is refused here too
-    total = _fixed_steps(config, batches[0].stream.tokens / tokens_per_step)
+    total = _fixed_steps(config, batches[0].stream.tokens / config.tokens_per_step)
     if total is not None:
         _laid(config, total)  # a run that is too short for its phases is refused before the work begins
     free = memory.free(place)
@@ -121,16 +119,15 @@ def _rehearsed(
     return Rehearsal(
         config=config,
         parameters=model.n_parameters(),
-        tokens_per_step=tokens_per_step,
         step_seconds=step_seconds,
-        tokens_per_second=tokens_per_step / step_seconds,
+        tokens_per_second=config.tokens_per_step / step_seconds,
         threads=torch.get_num_threads(),
         device=place.type,
         memory_mb=((3 if train.average else 2) * weights + remembered + forward_memory) / 1e6,
         free_memory_mb=None if free is None else free / 1e6,
         steps=last,
         seconds=seconds,
-        passes=last * tokens_per_step / sum(lengths.values()),
+        passes=last * config.tokens_per_step / sum(lengths.values()),
         disk_mb=(train.keep_checkpoints + 2) * ((3 if train.average else 1) * weights + remembered) / 1e6,
         plan=plan,
         train_tokens=corpus.train_tokens,
@@ -169,7 +166,7 @@ class _Stage:
                 start = time.perf_counter()
                 self._passed(0, rows)
                 window = (time.perf_counter() - start) / rows
-        whole = self._train.batch_size * self._train.accumulation_steps
+        whole = self._train.sequences_per_step
         if fitting == in_a_pass and window * whole < WHOLE_STEP_SECONDS:
             return fixed + each * in_a_pass, whole
         return fixed + each * in_a_pass, max(1, int(min(fitting, WHOLE_STEP_SECONDS / window)))
@@ -197,7 +194,7 @@ class _Stage:
                 updating.append(end - passed)
                 if end - began > STEPPING_SECONDS:
                     break
-        scale = self._train.batch_size * self._train.accumulation_steps / rows
+        scale = self._train.sequences_per_step / rows
         return median(passing) * scale + median(updating), loss
 
     def _windows(self, step: int, rows: int) -> tuple[Tensor, Tensor]:

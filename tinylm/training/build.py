@@ -20,7 +20,7 @@ def batches_of(config: RunConfig, corpus: Corpus) -> list[Batches]:
         Batches(
             corpus.stream(prepare.group_name(phase.sources or config.data.sources), config.model.block_size),
             config.data.windows,
-            train.batch_size * train.accumulation_steps,
+            train.sequences_per_step,
             mix(train.seed, number),
         )
         for number, phase in enumerate(train.phases)

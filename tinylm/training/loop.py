@@ -211,7 +211,7 @@ class Training:
             best_val_bpb=state.best_val_bpb,
             best_step=state.best_step,
             tokens_per_second=round(
-                self.trained_steps * self.parts.tokens_per_step / max(self.trained_seconds, 1e-9), 1
+                self.trained_steps * self.config.tokens_per_step / max(self.trained_seconds, 1e-9), 1
             ),
             peak_memory_mb=round(device.peak_memory_mb(self.parts.device), 1),
             checkpoint=f"checkpoints/{checkpoint.folder_name(state.step)}",
@@ -241,7 +241,7 @@ class Training:
             stepper.warnings.clear()
             self.state.micro_batch = stepper.rows
         self.state.step = step
-        self.state.tokens += self.parts.tokens_per_step
+        self.state.tokens += self.config.tokens_per_step
 
     def _report(self) -> Iterator[Event]:
         """Tell the steps that are not told yet: the host waits for the device here."""
@@ -264,13 +264,13 @@ class Training:
             yield events.StepDone(
                 step=step,
                 phase=phase,
-                tokens=step * self.parts.tokens_per_step,
+                tokens=step * self.config.tokens_per_step,
                 loss=loss,
                 lr=lr,
                 grad_norm=grad_norm,
                 param_norm=param_norm,
                 norm_ratio=ratio,
-                tokens_per_second=round(self.parts.tokens_per_step / max(each, 1e-9), 1),
+                tokens_per_second=round(self.config.tokens_per_step / max(each, 1e-9), 1),
                 seconds=round(self.told_at + i * each, 4),
             )
             if step == self.length.plan.phases[self.length.plan.index(step)].first:

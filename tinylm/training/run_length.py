@@ -73,7 +73,7 @@ class RunLength:
             return int(budget.amount)
         if budget.kind == "epochs":
             tokens = self._parts.batches[0].stream.tokens
-            return max(1, round(budget.amount * tokens / self._parts.tokens_per_step))
+            return max(1, round(budget.amount * tokens / self._parts.config.tokens_per_step))
         if state.plan_steps and state.budget == train.budget:
             self.pace.due(self._parts.clock.seconds())  # the times that passed before the run was resumed
             return state.plan_steps

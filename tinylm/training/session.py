@@ -59,12 +59,6 @@ class Session:
     """What was chosen and found while setting up."""
 
     @property
-    def tokens_per_step(self) -> int:
-        """Training tokens that one optimizer step reads."""
-        config = self.config
-        return config.train.batch_size * config.train.accumulation_steps * config.model.block_size
-
-    @property
     def model_to_use(self) -> Transformer:
         """The model with the weights that measured better the last time: those that train, or their average."""
         average = self.stepper.average

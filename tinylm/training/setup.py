@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from pathlib import Path
 
 import torch
@@ -24,7 +23,7 @@ from tinylm.runs import checkpoint, report
 from tinylm.runs import folder as runs
 from tinylm.runs.checkpoint import Checkpoint
 from tinylm.runs.folder import Log, RunFolder
-from tinylm.training import backend, device_check, memory_check, weight_decay
+from tinylm.training import backend, clock, device_check, memory_check, weight_decay
 from tinylm.training.build import _set_aside, batches_of, first_model, first_state
 from tinylm.training.calibrate import _measured, settled
 from tinylm.training.clock import Clock
@@ -36,7 +35,7 @@ from tinylm.training.step import Stepper, micro_batch_size
 
 def start(config: RunConfig, home: Path, name: str | None) -> Session:
     """Set a new run up; TinyLMError says what has to be mended, and then no folder is left."""
-    began = time.perf_counter()
+    began = clock.now()
     device.choose_device(config.train.device)
     try:
         run = runs.create(home, name if name is not None else runs.fresh_name(home, config.data.sources))
@@ -60,7 +59,7 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
 
     `config` is what `settings.resumed` gave.
     """
-    began = time.perf_counter()
+    began = clock.now()
     try:
         lock = run.lock()
     except OSError as error:
@@ -143,8 +142,7 @@ def _session(
     if choice.note:
         notes.append(choice.note)
     precision = choice.precision
-    step_tokens = train.batch_size * train.accumulation_steps * config.model.block_size
-    step_seconds = autotune.timed(measured.rehearse, precision) * step_tokens / measured.tokens
+    step_seconds = autotune.timed(measured.rehearse, precision) * config.tokens_per_step / measured.tokens
     if not found:
         most = time_budget.affordable(train, time_budget.window_seconds(train, step_seconds))
         if most < train.eval_iters:

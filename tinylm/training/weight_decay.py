@@ -33,9 +33,8 @@ def weight_decay(train: TrainConfig, phase: Phase, steps_per_epoch: float) -> fl
 def weight_decays(config: RunConfig, batches: Sequence[Batches]) -> list[float]:
     """Each phase's weight decay, which may depend on how long its text is; ConfigError where it cannot be."""
     train = config.train
-    tokens_per_step = train.batch_size * train.accumulation_steps * config.model.block_size
     return [
-        weight_decay(train, phase, part.stream.tokens / tokens_per_step)
+        weight_decay(train, phase, part.stream.tokens / config.tokens_per_step)
         for phase, part in zip(train.phases, batches, strict=True)
     ]
 

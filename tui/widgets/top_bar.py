@@ -1,4 +1,4 @@
-"""The bar at the top of every screen, and the sentence near its foot."""
+"""The bar at the top of every screen, and the sentence above its key bar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TABS = (("data", "1 Data"), ("plan", "2 Plan"), ("train", "3 Train"), ("talk", "
 
 
 class TopBar(Static):
-    """The screens' names, to click on, and the pulse of the training."""
+    """The names of the screens, which can be clicked, and the pulse of the training."""
 
     def __init__(self, mode: str) -> None:
         super().__init__(id="top")
@@ -19,7 +19,7 @@ class TopBar(Static):
         self.pulse = ""
 
     def show(self, pulse_in: Callable[[int], str]) -> None:
-        """Bring the pulse up to date; `pulse_in` gives it in as many cells as there is room for."""
+        """Update the pulse; `pulse_in(room)` returns it in at most `room` cells."""
         tabs = self._tabs()
         room = self.size.width - tabs.cell_length - 2
         pulse = pulse_in(room)
@@ -41,14 +41,14 @@ class TopBar(Static):
 
 
 class Sentence(Static):
-    """One line: what is going on, and whether somebody has to do something."""
+    """One line: what is going on, and what the person can do."""
 
     def __init__(self) -> None:
         super().__init__(id="sentence", markup=False)
-        self._said = ""
+        self._sentence = ""
 
     def say(self, sentence: str) -> None:
-        """Say it; the same again costs nothing, and a new one moves nothing else."""
-        if sentence != self._said:
-            self._said = sentence
+        """Show a sentence; cheap, and without a new layout."""
+        if sentence != self._sentence:
+            self._sentence = sentence
             self.update(sentence, layout=False)

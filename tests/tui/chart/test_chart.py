@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import math
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from tests.tui.pilot import drive as drive_app
 from tui.chart import picture as pictures
 from tui.chart.chart import Band, Border, Chart, Curve, Level, Picture
 from tui.chart.picture import Settled
@@ -260,15 +260,13 @@ class Shown(App[None]):
 
 
 def drive(act: Callable[[Pilot[None], Chart], Awaitable[None]]) -> None:
-    async def run() -> None:
-        app = Shown()
-        async with app.run_test(size=(80, 24)) as pilot:
-            chart = app.query_one(Chart)
-            chart.focus()
-            await pilot.pause()
-            await act(pilot, chart)
+    async def focused(pilot: Pilot[None]) -> Chart:
+        chart = pilot.app.query_one(Chart)
+        chart.focus()
+        await pilot.pause()
+        return chart
 
-    asyncio.run(run())
+    drive_app(Shown(), act, ready=focused)
 
 
 def told(pilot: Pilot[None]) -> list[object]:

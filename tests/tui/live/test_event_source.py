@@ -5,11 +5,11 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from tests.tui import scripts
+from tests.waiting import PATIENCE, until
 from tinylm import events
 from tinylm.errors import RunError
 from tinylm.events import Event
@@ -22,13 +22,15 @@ from tui.live.watch import ObservedRun
 from tui.terminal import glyphs
 
 
-def wait_for(source: EventSource, count: int, seconds: float = 5.0) -> list[Event | None]:
-    """At least `count` events, or what came within `seconds`."""
+def wait_for(source: EventSource, count: int) -> list[Event | None]:
+    """The next events, `count` of them at least."""
     taken: list[Event | None] = []
-    end = time.monotonic() + seconds
-    while len(taken) < count and time.monotonic() < end:
-        taken += source.drain()
-        time.sleep(0.005)
+
+    def came() -> bool:
+        taken.extend(source.drain())
+        return len(taken) >= count
+
+    until(came)
     return taken
 
 
@@ -36,7 +38,7 @@ def test_a_training_in_a_thread_gives_its_events_in_order_and_ends():
     told = scripts.training(30)
     trainer = TrainingThread(lambda _control: iter(told))
     trainer.start()
-    assert trainer.join(5)
+    assert trainer.join(PATIENCE)
     assert wait_for(trainer, len(told)) == told
     assert trainer.error is None
     assert not trainer.running
@@ -53,7 +55,7 @@ def test_a_stop_reaches_the_training():
     trainer.start()
     assert wait_for(trainer, 3)
     trainer.control.stop.set()
-    assert trainer.join(5)
+    assert trainer.join(PATIENCE)
     assert isinstance(wait_for(trainer, 1)[-1], events.Finished)
 
 
@@ -66,7 +68,7 @@ def test_an_error_is_kept_with_the_events_before_it():
 
     trainer = TrainingThread(breaks)
     trainer.start()
-    assert trainer.join(5)
+    assert trainer.join(PATIENCE)
     assert trainer.drain() == [scripts.step(1)]
     assert trainer.error is fault
 
@@ -75,7 +77,7 @@ def test_a_screen_takes_a_bounded_number_at_once(monkeypatch):
     monkeypatch.setattr(event_source, "MOST_AT_ONCE", 10)
     trainer = TrainingThread(lambda _control: iter(scripts.training(30)))
     trainer.start()
-    trainer.join(5)
+    trainer.join(PATIENCE)
     assert len(trainer.drain()) == 10
     assert len(trainer.drain()) == 10
 
@@ -99,17 +101,10 @@ def test_a_follower_reads_what_stands_in_a_log_and_what_is_added(home: Path):
 def test_a_log_that_is_cut_back_is_read_anew(home: Path):
     run = scripts.write_run(home, "other", scripts.training(40))
     watch = ObservedRun(LogFollower(run), run.name, run)
-    end = time.monotonic() + 5
-    while (not len(watch.history.step) or watch.history.step.last < 40) and time.monotonic() < end:
-        watch.poll()
-        time.sleep(0.005)
-    assert watch.history.step.last == 40
+    until(lambda: watch.poll() and watch.history.step.last == 40)
 
     run.events_file.write_text("".join(events.to_json(e) + "\n" for e in scripts.training(10)), encoding="utf-8")
-    end = time.monotonic() + 5
-    while watch.history.step.last != 10 and time.monotonic() < end:
-        watch.poll()
-        time.sleep(0.005)
+    until(lambda: watch.poll() and watch.history.step.last == 10)
     assert list(watch.history.step.values) == list(range(1, 11))
     watch.source.close()
 
@@ -150,10 +145,7 @@ def test_the_state_of_a_run_in_a_word(home: Path):
     def status(told: list[Event], locked: bool = False) -> str:
         watch = ObservedRun(LogFollower(scripts.write_run(home, f"r{next(numbers)}", told)), "r")
         watch.locked = locked
-        end = time.monotonic() + 5
-        while watch.history.version < len(told) and time.monotonic() < end:
-            watch.poll()
-            time.sleep(0.005)
+        until(lambda: watch.poll() and watch.history.version >= len(told))
         watch.source.close()
         return watch.status
 
@@ -166,14 +158,6 @@ def test_the_state_of_a_run_in_a_word(home: Path):
     assert status([*scripts.training(20), scripts.finished(20, "stopped")]) == "stopped"
     assert status([*scripts.training(20), scripts.failed()]) == "failed"
     assert threading.active_count() < 30
-
-
-def until(true: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait for what a thread brings about."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.005)
 
 
 def test_a_log_that_was_cut_back_and_is_longer_by_now_is_read_anew(home: Path):
@@ -234,7 +218,7 @@ def test_an_error_keeps_nothing_of_a_training_but_its_words():
 
     trainer = TrainingThread(breaks)
     trainer.start()
-    assert trainer.join(5)
+    assert trainer.join(PATIENCE)
     assert "breaks" in "".join(traceback.format_exception(trainer.error))
     gc.collect()
     assert alive[0]() is None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui import scripts
+from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.errors import DataError
 from tinylm.events import Event
@@ -106,7 +107,7 @@ def test_who_leaves_is_told_that_it_is_saved_and_who_stops_that_it_is_measured()
     release = threading.Event()
 
     def begin(_: Control) -> Iterator[events.Event]:
-        release.wait(10)
+        release.wait(PATIENCE)
         yield from ()
 
     watch.source = trainer = TrainingThread(begin)

@@ -5,7 +5,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Markdown
 
-from tests.tui.test_app import drive, until
+from tests.tui.pilot import drive, until
 from tui.app import StudioApp
 from tui.screens.help import KEYS_WIDTH, HelpPage, Keys, groups
 

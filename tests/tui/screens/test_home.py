@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +14,15 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.tui import scripts
+from tests.tui.pilot import drive as drive_app
+from tests.tui.pilot import text as pilot_text
+from tests.tui.pilot import until
 from tests.tui.scripts import ScriptedEngine
+from tests.waiting import PATIENCE
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
-from tui.screens.home import HomeScreen, Lengths, Way, length, offer, texts
+from tui.screens.home import ActionRow, BudgetChoice, HomeScreen, length, offer, texts
 
 MakeApp = Callable[..., StudioApp]
 QUICK = resolve.with_values(RunConfig(), model={"n_layer": 3}, train={"budget": "2m"})
@@ -34,29 +38,17 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(41e9))
 
 
-def drive(app: StudioApp, work: Callable[[Pilot[int]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
-    async def main() -> None:
-        async with app.run_test(size=size) as pilot:
-            await until(
-                pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen.focused is not None
-            )
-            await pilot.pause()
-            await work(pilot)
-
-    asyncio.run(main())
+async def opened(pilot: Pilot[int]) -> None:
+    """Wait for Home."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen.focused is not None)
+    await pilot.pause()
 
 
-async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        await pilot.pause()
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"it did not come to {condition}")
+drive = partial(drive_app, ready=opened)
 
 
 def text(pilot: Pilot[int], selector: str) -> str:
-    return str(pilot.app.screen.query_one(selector, Static).content)
+    return pilot_text(pilot.app.screen.query_one(selector, Static))
 
 
 def app_of(pilot: Pilot[int]) -> StudioApp:
@@ -125,7 +117,7 @@ def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
 def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         line = text(pilot, "Lengths")
-        await pilot.click(Lengths, offset=(line.index("15 min") + 2, 0))
+        await pilot.click(BudgetChoice, offset=(line.index("15 min") + 2, 0))
         assert app_of(pilot).studio.plan.train.budget == "15m"
 
     drive(make_app(config=QUICK), work)
@@ -160,7 +152,7 @@ def test_arrows_mark_a_way_and_enter_takes_it(make_app: MakeApp) -> None:
 
     async def work(pilot: Pilot[int]) -> None:
         await pilot.press("down", "down", "down", "up")
-        marked = [way.id for way in pilot.app.screen.query(Way) if str(way.content).startswith("▸")]
+        marked = [way.id for way in pilot.app.screen.query(ActionRow) if str(way.content).startswith("▸")]
         assert marked == ["home-plan"]
         await pilot.press("enter")
         assert app_of(pilot).current_mode == "plan"
@@ -203,7 +195,7 @@ def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
 def test_home_loads_nothing_heavy() -> None:
     heavy = "{'torch', 'plotext', 'numpy', 'tui.chart.chart'}"
     code = f"import sys, tui.screens.home; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -233,7 +225,7 @@ def test_what_enter_does_in_words() -> None:
 
 def test_everything_is_there_in_a_small_window(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
-        for way in pilot.app.screen.query(Way):
+        for way in pilot.app.screen.query(ActionRow):
             assert way.region.height == 1
             assert pilot.app.screen.region.contains_region(way.region)
 

@@ -6,8 +6,8 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
+from tests.tui.pilot import drive, until
 from tests.tui.scripts import ScriptedEngine
-from tests.tui.test_app import drive, until
 from tinylm.errors import DataError
 from tui.app import StudioApp
 from tui.widgets.dialogs import Ask, AskText, Choice, Leave
@@ -55,9 +55,8 @@ def test_where_even_that_is_too_much_the_answers_are_in_sight(make_app):
     async def act(pilot: Pilot[int]) -> None:
         pilot.app.push_screen(asking())
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask) and pilot.app.screen.query(OptionList))
-        await pilot.pause(0.1)
-        strips = pilot.app.screen._compositor.render_strips()
-        assert any("p  Pause" in strip.text for strip in strips)
+        strips = pilot.app.screen._compositor.render_strips
+        await until(pilot, lambda: any("p  Pause" in strip.text for strip in strips()))
 
     drive(make_app(), act, (40, 10))
 
@@ -67,9 +66,10 @@ def test_the_last_line_of_a_page_can_be_seen_at_60_by_18(make_app, key):
     async def act(pilot: Pilot[int]) -> None:
         await pilot.press(key)
         await until(pilot, lambda: pilot.app.screen.query(".page OptionList"))
-        await pilot.pause(0.1)
         page = pilot.app.screen
         answers = page.query_one(OptionList)
+        await until(pilot, lambda: answers.region)
+        await pilot.pause()
         assert page.query_one(".page").content_region.contains_region(answers.region)
         assert Region(0, 0, 60, 18).contains_region(page.query_one(".page").region)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from tests.tui.pilot import drive as drive_app
 from tests.tui.rehearsals import RehearsingEngine
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -26,14 +26,11 @@ def drive(home: Path, script: Script, size: tuple[int, int] = (80, 24), preset: 
     """Run the app on Plan with a script of keys; the app that is left."""
     app = StudioApp(Studio(home, resolve.validate(resolve.read_preset(preset, home)), RehearsingEngine()), "plan")
 
-    async def run() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            assert isinstance(app.screen, PlanScreen)
-            await script(pilot, app.screen.form)
+    async def form_of(pilot: Pilot[int]) -> ConfigForm:
+        assert isinstance(pilot.app.screen, PlanScreen)
+        return pilot.app.screen.form
 
-    asyncio.run(run())
-    return app
+    return drive_app(app, script, size, ready=form_of)
 
 
 def lines(form: ConfigForm) -> list[str]:
@@ -131,7 +128,7 @@ def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Pat
 
 def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        told = form.query_one(".form-told", Static)
+        told = form.query_one(".form-message", Static)
         await pilot.press("down", "down", "down", "space", "2", "0", "0")
         await pilot.pause()
         assert told.display
@@ -163,7 +160,7 @@ def test_what_fits_only_together_says_so_and_enter_takes_both(home: Path) -> Non
 @pytest.mark.parametrize("key", ["enter", "down"])
 def test_what_was_set_together_stands_beside_the_field_until_one_goes_on(home: Path, key: str) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        box = form.query_one(".form-told", Static)
+        box = form.query_one(".form-message", Static)
         form.jump("model.n_head")
         await pilot.press("space", "5", key)
         await pilot.pause()
@@ -251,7 +248,7 @@ def test_going_elsewhere_takes_what_fits_and_leaves_what_does_not(home: Path) ->
 @pytest.mark.parametrize("key", ["enter", "down"])
 def test_who_chooses_layers_chooses_all_and_the_presets_number_brings_fit_back(home: Path, key: str) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        box = form.query_one(".form-told", Static)
+        box = form.query_one(".form-message", Static)
         await pilot.press("down", "down", "down", "space", "9", key)
         await pilot.pause()
         assert str(box.content) == "Set with it: Fit off (was on)."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tomllib
 from collections.abc import Awaitable, Callable
@@ -14,20 +13,16 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, TextArea
 
 from tests.tui.rehearsals import RehearsingEngine, fitted, rehearsal
+from tests.tui.screens.plan.plan_pilot import TOO_SHORT, drive, make, numbers, refuse, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import DataError
-from tui.app import StudioApp
 from tui.engine import Machine
 from tui.screens.plan import screen as plan
 from tui.screens.plan.rehearsal import RehearsalPane
 from tui.screens.plan.screen import PlanScreen
-from tui.studio import Studio
 
 Script = Callable[[Pilot[int], PlanScreen], Awaitable[None]]
-TOO_SHORT = DataError(
-    "The text has 120 tokens, and a context of 256 needs 257.", "Add text, or take a smaller context."
-)
 
 
 @pytest.fixture(autouse=True)
@@ -36,43 +31,6 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "WAIT", 0.0)
     usage = type(shutil.disk_usage("/"))(100_000_000_000, 59_000_000_000, 41_000_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-
-
-def make(home: Path, engine: RehearsingEngine | None = None, preset: str = "quick") -> StudioApp:
-    config = resolve.validate(resolve.read_preset(preset, home))
-    return StudioApp(Studio(home, config, engine or RehearsingEngine()), "plan")  # type: ignore[arg-type]
-
-
-def drive(app: StudioApp, script: Script, size: tuple[int, int] = (80, 24)) -> None:
-    async def run() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            assert isinstance(app.screen, PlanScreen)
-            await script(pilot, app.screen)
-            if app.studio.training and app.studio.training.trainer:
-                app.studio.training.trainer.control.stop.set()
-
-    asyncio.run(run())
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for what threads and timers bring about."""
-    for _ in range(200):
-        if true():
-            return
-        screen = pilot.app.screen
-        if isinstance(screen, PlanScreen):
-            screen.tick()
-        await pilot.pause(0.01)
-    raise AssertionError("it never came")
-
-
-def numbers(screen: PlanScreen) -> str:
-    return str(screen.query_one("#numbers", Static).content)
-
-
-def refuse(_: RunConfig) -> object:
-    raise TOO_SHORT
 
 
 # ---- rehearsals ---------------------------------------------------------------------------------------------------

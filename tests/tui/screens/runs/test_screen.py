@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from tests.tui import scripts
+from tests.tui.pilot import drive as drive_app
+from tests.tui.pilot import until
 from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -69,31 +71,16 @@ def five(home: Path) -> Any:
         yield home
 
 
+async def listed(pilot: Pilot[int], runs: int = 5) -> None:
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and len(table(pilot).entries) == runs)
+    await pilot.pause()
+
+
 def drive(
     app: StudioApp, work: Callable[[Pilot[int]], Awaitable[None]], size: tuple[int, int] = (80, 24), runs: int = 5
 ) -> None:
     """Run the app until the runs are listed, then `work`."""
-
-    async def main() -> None:
-        async with app.run_test(size=size) as pilot:
-            await listed(pilot, runs)
-            await work(pilot)
-
-    asyncio.run(main())
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        await pilot.pause()
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"it did not come to {condition}")
-
-
-async def listed(pilot: Pilot[int], runs: int = 5) -> None:
-    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and len(table(pilot).entries) == runs)
-    await pilot.pause()
+    drive_app(app, work, size, ready=partial(listed, runs=runs))
 
 
 def table(pilot: Pilot[int]) -> RunTable:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.tui.scripts import ScriptedWriter, training, write_run
-from tests.tui.talk_script import PacedEngine, until
+from tests.tui.talk_script import PacedEngine
+from tests.waiting import until
 from tinylm.config.schema import SampleConfig
 from tinylm.errors import CheckpointError, DataError
 from tinylm.runs import folder

@@ -13,7 +13,10 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.tui import scripts
+from tests.tui.pilot import drive as drive_app
+from tests.tui.pilot import text, until
 from tests.tui.scripts import ScriptedEngine
+from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.errors import DataError
 from tinylm.events import Event
@@ -61,13 +64,13 @@ async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: 
     """Everything that was told is shown, and `done` holds."""
     app = pilot.app
     assert isinstance(app, StudioApp)
-    for _ in range(300):
-        await pilot.pause()
+    await pilot.pause()
+
+    def all_is_shown() -> bool:
         more = app.studio.shown is not None and app.studio.shown.poll()
-        if not more and isinstance(app.screen, TrainScreen) and done(app.studio):
-            break
-        await asyncio.sleep(0.01)
-    assert done(app.studio)
+        return not more and isinstance(app.screen, TrainScreen) and done(app.studio)
+
+    await until(pilot, all_is_shown)
     screen = app.screen
     assert isinstance(screen, TrainScreen)
     for _ in range(7):  # the small charts come one after the other
@@ -87,18 +90,11 @@ def drive(
 ) -> None:
     """Start a training and hand the settled screen to `test`."""
 
-    async def go() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            app.studio.start_training()
-            await test(pilot, await settled(pilot, told_all))
+    async def begun(pilot: Pilot[int]) -> TrainScreen:
+        app.studio.start_training()
+        return await settled(pilot, told_all)
 
-    asyncio.run(go())
-
-
-def text(widget: Static) -> str:
-    content = widget.content
-    return getattr(content, "plain", str(content))
+    drive_app(app, test, size, ready=begun)
 
 
 def sentence(screen: TrainScreen) -> str:
@@ -394,7 +390,7 @@ def test_until_a_training_that_was_stopped_has_come_to_its_end_that_is_said(make
         def _tell(self, run: RunFolder, control: Control) -> Iterator[Event]:
             for event in super()._tell(run, control):
                 if isinstance(event, events.Finished):
-                    self.go_on.wait(10)
+                    self.go_on.wait(PATIENCE)
                 yield event
 
     engine = Slow(scripts.training(140))

@@ -1,0 +1,51 @@
+"""Drives the app without a terminal, and waits for what its threads and timers bring about."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tests.waiting import PATIENCE
+
+AnyApp = TypeVar("AnyApp", bound=App[Any])
+
+
+def drive(
+    app: AnyApp,
+    act: Callable[..., Awaitable[None]],
+    size: tuple[int, int] = (80, 24),
+    ready: Callable[[Pilot[Any]], Awaitable[object]] | None = None,
+) -> AnyApp:
+    """Run the app without a terminal and let `act` use its pilot.
+
+    `ready` waits until the screen is as `act` expects it; what it gives, `act` is handed besides the pilot.
+    """
+
+    async def go() -> None:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            given = await ready(pilot) if ready else None
+            await (act(pilot) if given is None else act(pilot, given))
+
+    asyncio.run(go())
+    return app
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait for something that a thread or a timer brings about."""
+    limit = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < limit, "it did not come about"
+        await pilot.pause(0.02)
+
+
+def text(widget: Static) -> str:
+    """What a widget shows, without its styles."""
+    content = widget.content
+    return getattr(content, "plain", str(content))

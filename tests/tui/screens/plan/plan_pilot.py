@@ -1,0 +1,66 @@
+"""Drives the Plan screen: an app on it, waiting for what its rehearsals bring about, and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tests.tui import pilot as app_pilot
+from tests.tui.rehearsals import RehearsingEngine
+from tinylm.config import resolve
+from tinylm.config.schema import RunConfig
+from tinylm.errors import DataError
+from tui.app import StudioApp
+from tui.screens.plan.screen import PlanScreen
+from tui.studio import Studio
+
+Script = Callable[[Pilot[int], PlanScreen], Awaitable[None]]
+TOO_SHORT = DataError(
+    "The text has 120 tokens, and a context of 256 needs 257.", "Add text, or take a smaller context."
+)
+
+
+def make(home: Path, engine: RehearsingEngine | None = None, preset: str = "quick") -> StudioApp:
+    config = resolve.validate(resolve.read_preset(preset, home))
+    return StudioApp(Studio(home, config, engine or RehearsingEngine()), "plan")  # type: ignore[arg-type]
+
+
+async def opened(pilot: Pilot[Any]) -> PlanScreen:
+    assert isinstance(pilot.app.screen, PlanScreen)
+    return pilot.app.screen
+
+
+def drive(app: StudioApp, script: Script, size: tuple[int, int] = (80, 24)) -> None:
+    """Run the app on Plan with a script of keys; what trains at its end is stopped."""
+
+    async def act(pilot: Pilot[int], screen: PlanScreen) -> None:
+        await script(pilot, screen)
+        if app.studio.training and app.studio.training.trainer:
+            app.studio.training.trainer.control.stop.set()
+
+    app_pilot.drive(app, act, size, ready=opened)
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    """Wait for what threads and timers bring about; the screen's own timer need not come round for it."""
+
+    def came_about() -> bool:
+        if true():
+            return True
+        if isinstance(pilot.app.screen, PlanScreen):
+            pilot.app.screen.tick()
+        return False
+
+    await app_pilot.until(pilot, came_about)
+
+
+def numbers(screen: PlanScreen) -> str:
+    return str(screen.query_one("#numbers", Static).content)
+
+
+def refuse(_: RunConfig) -> object:
+    raise TOO_SHORT
