@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import call
-from tests.native import code_in, give, needs_compiler
+from tests.native import install, needs_compiler, train_pass_library
 from tinylm.hardware import device
 from tinylm.training import calibrate
 
@@ -36,7 +36,7 @@ def test_it_says_what_it_measured(home: Path) -> None:
 
 @needs_compiler
 def test_it_measures_our_own_passes_where_they_are_there(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    give(code_in(tmp_path_factory), home)
+    install(train_pass_library(tmp_path_factory), home)
     said = call("--doctor", "--home", home)
     assert said.code == 0, said.err
     assert "by our own compiled passes" in said.out

@@ -20,7 +20,7 @@ from tinylm.data.dataset import Layout, Segment
 from tinylm.data.shuffle import mix, permute
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import DataError, RunError
-from tinylm.model.transformer import IGNORED
+from tinylm.model.transformer import IGNORE_INDEX
 
 CPU = torch.device("cpu")
 BYTES = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
@@ -259,7 +259,7 @@ def test_held_out_windows_predict_each_id_once(tmp_path: Path, block_size: int, 
     seen = []
     for ids, targets in windows.batches(corpus, batch_size, block_size):
         assert ids.shape == targets.shape == (batch_size, block_size)
-        counted = targets != IGNORED
+        counted = targets != IGNORE_INDEX
         assert torch.equal(ids[counted] + 1, targets[counted])
         assert ((ids >= 50) & (ids < 171))[counted.any(1)].all()
         seen += targets[counted].tolist()

@@ -11,7 +11,7 @@ from tinylm.config.schema import TrainConfig
 from tinylm.hardware import autotune, device, measured
 from tinylm.hardware.device import Precision
 from tinylm.hardware.measured import Known
-from tinylm.kernels import compiler as cpp
+from tinylm.kernels.compiler import flags
 
 Seconds = dict[tuple[Precision, int], float]
 
@@ -150,4 +150,4 @@ def test_clang_is_not_given_what_it_refuses(
     compiler.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
     compiler.chmod(0o700)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert any("cost-model" in flag for flag in cpp.flags()) != clang
+    assert any("cost-model" in flag for flag in flags()) != clang

@@ -19,7 +19,7 @@ from tinylm.inference.generate import generate_batch
 from tinylm.kernels import compiler
 from tinylm.kernels import decode as native
 from tinylm.kernels.decode import NativeStep
-from tinylm.kernels.decode import keep_in as really_keep_in  # before tests are kept from it
+from tinylm.kernels.decode import prepare as really_prepare  # before tests are kept from it
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Transformer
 
@@ -43,11 +43,11 @@ def build(**changes: object) -> Transformer:
     return Transformer(ModelConfig(**{**shape, **changes}), 50, torch.Generator().manual_seed(0)).eval()
 
 
-def keep_in(home: Path, *, make: bool = True) -> None:
+def prepare(home: Path, *, may_build: bool = True) -> None:
     """Use the code of this home, or make it, as for a model that is worth it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "SMALL", 0)
-        really_keep_in(home, build(), make=make)
+        patch.setattr(native, "MIN_PARAMETERS", 0)
+        really_prepare(home, build(), may_build=may_build)
 
 
 def some_ids(texts: int) -> Tensor:
@@ -92,7 +92,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def compiled(kept: Path) -> None:
-    keep_in(kept)
+    prepare(kept)
 
 
 @needs_compiler
@@ -124,7 +124,7 @@ def test_compiled_steps_read_what_the_plain_model_reads(
 ) -> None:
     """In one go or in several, from the beginning or from behind a token, and on from there."""
     monkeypatch.setattr(device, "cores", lambda: cores)
-    monkeypatch.setattr(native, "AT_ONCE", at_once)
+    monkeypatch.setattr(native, "PROMPT_TOKENS_PER_THREAD", at_once)
     model, ids = build(), some_ids(texts)
     whole = filled(model, ids)
     for first in (0, 1):
@@ -246,32 +246,32 @@ def test_what_is_no_number_is_noticed(bad: float) -> None:
 
 @needs_compiler
 def test_it_is_compiled_once_and_made_again_where_it_is_damaged(home: Path) -> None:
-    keep_in(home)
-    assert native.code() is not None
+    prepare(home)
+    assert native.library() is not None
     [library] = (home / "cache" / "compiled").glob("*.so")
     whole, made = library.read_bytes(), library.stat().st_mtime_ns
-    native._code.cache_clear()
-    keep_in(home)
-    assert native.code() is not None
+    native._load.cache_clear()
+    prepare(home)
+    assert native.library() is not None
     assert library.stat().st_mtime_ns == made
     library.unlink()  # what is loaded stays as it is
     library.write_bytes(whole[: len(whole) // 2])
-    native._code.cache_clear()
-    keep_in(home)
-    assert native.code() is not None
+    native._load.cache_clear()
+    prepare(home)
+    assert native.library() is not None
     assert library.read_bytes() == whole
     assert sorted(path.suffix for path in library.parent.iterdir()) == [".sha256", ".so"]
 
 
 def test_nothing_is_compiled_where_there_is_no_time(home: Path) -> None:
-    keep_in(home, make=False)
-    assert native.code() is None
+    prepare(home, may_build=False)
+    assert native.library() is None
     assert not (home / "cache").exists()
 
 
 def test_nothing_is_compiled_for_a_small_model(home: Path) -> None:
-    really_keep_in(home, build())
-    assert native.code() is None
+    really_prepare(home, build())
+    assert native.library() is None
     assert not (home / "cache").exists()
 
 
@@ -282,13 +282,13 @@ def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: p
     elif fault == "it fails":
         monkeypatch.setattr(compiler, "FLAGS", ("--no-such-flag",))
     elif fault == "it makes something else":
-        monkeypatch.setattr(native, "_CLOSE", -1.0)
+        monkeypatch.setattr(native, "_TOLERANCE", -1.0)
     else:
         (home / "cache").write_text("a file where a folder should be")
-    keep_in(home)
+    prepare(home)
     model, ids = build(), some_ids(1)
     with torch.inference_mode():
-        assert native.code() is None
+        assert native.library() is None
         logits = step_for(model, filled(model, ids[:, :3]))(ids[:, 3].tolist())
         assert torch.equal(logits, model.next_logits(ids[:, 3, None], filled(model, ids[:, :3])))
     assert [*home.glob("cache/compiled/*")] == [], "half-made files were left"
@@ -320,7 +320,7 @@ def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:
     cache = filled(model, ids[:, :5])
     make_step = step_factory(model)
     expected = make_step(filled(model, ids[:, :5]))([4, 5, 6])[rows]
-    cache.take(rows)
+    cache.select(rows)
     assert len(cache) == len(rows)
     torch.testing.assert_close(make_step(cache)([4 + row for row in rows]), expected, rtol=1e-4, atol=1e-5)
 
@@ -332,7 +332,7 @@ def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
 def test_without_a_compiler_steps_are_the_models_own(changes: dict[str, object], texts: int) -> None:
-    assert native.code() is None
+    assert native.library() is None
     check_steps(build(**changes), texts)
 
 

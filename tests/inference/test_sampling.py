@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.native import EITHER_WAY, decoding
+from tests.native import EITHER_WAY, decode_library
 from tinylm.config.schema import SampleConfig
 from tinylm.inference import sampling
 from tinylm.inference.sampling import (
@@ -28,9 +28,9 @@ from tinylm.kernels import decode
 @pytest.fixture(scope="module", autouse=True, params=EITHER_WAY)
 def _both_ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Every test by torch's operations, and by our own code where that has a part in it."""
-    code = decoding(request.param, tmp_path_factory)
+    library = decode_library(request.param, tmp_path_factory)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "code", lambda: code)
+        patch.setattr(decode, "library", lambda: library)
         yield
 
 

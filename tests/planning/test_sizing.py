@@ -89,7 +89,7 @@ def test_stories_ask_for_a_larger_model_in_the_same_time() -> None:
     novel = quick("2m")
     stories = resolve.with_values(novel, data={"sources": ["stories"]})
     small, large = (sizing.fitted(config, 2048, TEXT, 5e-5).config.model for config in (novel, stories))
-    assert counting.layers(small) < counting.layers(large)
+    assert counting.block_parameters(small) < counting.block_parameters(large)
 
 
 def test_a_preset_is_right_for_its_own_size_and_length() -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.native import code_in, copy, give, needs_compiler
+from tests.native import copy_library, install, needs_compiler, train_pass_library
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TrainConfig
 from tinylm.events import Finished, Note, RunStarted, StepDone, Warned
 from tinylm.kernels import compiler, train_pass
-from tinylm.kernels.compiler import Making
+from tinylm.kernels.compiler import Build
 from tinylm.kernels.train_pass import NativePass
 from tinylm.runs import checkpoint, folder
 from tinylm.training import backend
@@ -34,13 +34,13 @@ def config_of(tiny_config: Configured, **train_settings: object) -> RunConfig:
 
 
 def library_of(home: Path) -> Path:
-    return compiler.library(home, train_pass.SOURCE)
+    return compiler.library_path(home, train_pass.SOURCE)
 
 
 @pytest.fixture
 def warm(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose cache has the code."""
-    give(code_in(tmp_path_factory), home)
+    install(train_pass_library(tmp_path_factory), home)
     return home
 
 
@@ -112,25 +112,25 @@ def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(rivals, "SLOWER", math.inf)
     library = library_of(warm)
     hidden = warm / "hidden.so"
-    copy(library, hidden)
+    copy_library(library, hidden)
     library.unlink()
 
-    class Quick(Making):
+    class Quick(Build):
         def __init__(self, *_: object) -> None:
             self.asked = 0
 
-        def is_over(self) -> bool:
+        def is_done(self) -> bool:
             self.asked += 1
             return self.asked >= 5
 
         def finish(self, check: Callable[[ctypes.CDLL], object]) -> None:
-            check(compiler.opened(hidden))
-            copy(hidden, library)
+            check(compiler.load(hidden))
+            copy_library(hidden, library)
 
         def stop(self) -> None:
             pass
 
-    monkeypatch.setattr("tinylm.training.backend_switch.Making", Quick)
+    monkeypatch.setattr("tinylm.training.backend_switch.Build", Quick)
     monkeypatch.setattr(backend, "BESIDE_SECONDS", 0.0)
     return warm
 
@@ -183,11 +183,11 @@ def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed
 @needs_compiler
 def test_a_compiler_that_is_stopped_leaves_nothing(home: Path) -> None:
     library = library_of(home)
-    making = Making(library, train_pass.SOURCE)
-    assert not making.is_over()
+    making = Build(library, train_pass.SOURCE)
+    assert not making.is_done()
     assert list(library.parent.iterdir())
     making.stop()
-    assert making.is_over()
+    assert making.is_done()
     assert not list(library.parent.iterdir())
 
 
@@ -199,7 +199,7 @@ def test_what_a_killed_process_left_is_cleared_away_once_it_is_old(home: Path) -
     for left in (old, new):
         left.touch()
     os.utime(old, (0, 0))
-    Making(library, train_pass.SOURCE).stop()
+    Build(library, train_pass.SOURCE).stop()
     assert list(library.parent.iterdir()) == [new]
 
 
@@ -221,7 +221,7 @@ def test_a_cache_that_takes_nothing_is_done_without(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no room")
 
-    monkeypatch.setattr("tinylm.training.backend_switch.Making", full)
+    monkeypatch.setattr("tinylm.training.backend_switch.Build", full)
     monkeypatch.setattr("tinylm.training.backend_switch.EXPECTED_SECONDS", 0.0)
     monkeypatch.setattr(backend, "BESIDE_SECONDS", 0.0)
     told = list(train(config_of(tiny_config, compile=compile_), home, "run"))

@@ -55,7 +55,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: 
     config = resolve.validate(resolve.read_preset("seed", home)).model
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0)).eval()
     load.settle_threads(model)
-    decode.keep_in(home, model)
+    decode.prepare(home, model)
     malloc.keep()  # as where a model is loaded
     yield from rows(model, limits.peak_flops("fp32", home))
 
@@ -106,7 +106,7 @@ def _speeds(pairs: Pairs) -> tuple[float, float]:
 
 def weights_per_token(config: ModelConfig, vocab_size: int) -> int:
     """How many weights a token is multiplied with: all but the embedding."""
-    return size.layers(config) + vocab_size * config.n_embd
+    return size.block_parameters(config) + vocab_size * config.n_embd
 
 
 def bytes_per_token(config: ModelConfig, vocab_size: int) -> int:

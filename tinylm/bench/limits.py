@@ -51,14 +51,14 @@ def peak_flops(precision: Precision, home: Path) -> float:
 def _tile_flops(precision: Precision, home: Path) -> float:
     """The same of our own tile; 0 where it cannot be compiled, or knows no such precision."""
     try:
-        speed = _speed(compiler.built(home, PEAK_SOURCE, _speed))
+        speed = _speed(compiler.load_or_build(home, PEAK_SOURCE, _speed))
     except (OSError, RuntimeError):
         return 0.0
     return max(speed(precision == "bf16", device.cores(), TILE_SECONDS) for _ in range(ROUNDS))
 
 
 def _speed(code: ctypes.CDLL) -> Callable[[bool, int, float], float]:
-    function = code.tinylm_peak
+    function = code.tinylm_peak_flops
     function.restype = ctypes.c_double
     function.argtypes = (ctypes.c_int64, ctypes.c_int64, ctypes.c_double)
     return function

@@ -103,9 +103,9 @@ def _best_threads(config: RunConfig, place: torch.device, stepper: Stepper) -> i
 
 def _compile(stepper: Stepper, threads: int, home: Path) -> bool:
     try:
-        if not compiler.library(home, train_pass.SOURCE).exists():
+        if not compiler.library_path(home, train_pass.SOURCE).exists():
             print("Compiling …", file=sys.stderr, flush=True)
-        stepper.use(compiler.built(home, train_pass.SOURCE, train_pass.check), threads)
+        stepper.use(compiler.load_or_build(home, train_pass.SOURCE, train_pass.check), threads)
     except (OSError, RuntimeError) as error:
         print(f"Compiling does not work here: {error}", file=sys.stderr, flush=True)
         return False

@@ -31,7 +31,7 @@ def examine(home: Path) -> Findings:
     malloc.keep(one_heap=True)
     precisions: list[Precision] = ["fp32", "bf16"] if device.has_fast_bf16() else ["fp32"]
     config = RunConfig()
-    code = train_pass.ready(config, torch.device("cpu"), home)
+    code = train_pass.load_if_built(config, torch.device("cpu"), home)
     speeds = _speeds(config.model, precisions, device.MEASURE_SECONDS, code)
     on_cpu, best = autotune.fastest({which: 1 / speed for which, speed in speeds.items()}, to_compile=code is None)
     precision = on_cpu if chosen.type == "cpu" else device.choose_precision("auto", chosen)

@@ -17,7 +17,7 @@ from tinylm.data.dataset import Prepared, Segment
 from tinylm.data.shuffle import mix, permute
 from tinylm.errors import DataError, RunError
 from tinylm.hardware import device
-from tinylm.model.transformer import IGNORED
+from tinylm.model.transformer import IGNORE_INDEX
 
 AHEAD = 32
 """For so many steps at once it is worked out where windows begin: for each alone it took 1.6 ms of 77 (`stories`)."""
@@ -188,7 +188,7 @@ class HeldOut:
         return HeldOut(self.starts[chosen], self.lengths[chosen])
 
     def batches(self, corpus: Corpus, batch_size: int, block_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and targets in shapes (batch_size, block_size), always full: what is missing is IGNORED."""
+        """Inputs and targets in shapes (batch_size, block_size), always full: what is missing is IGNORE_INDEX."""
         rows = -(-len(self.starts) // batch_size) * batch_size
         starts = torch.zeros(rows, dtype=torch.int64)
         lengths = torch.zeros(rows, dtype=torch.int64)
@@ -199,4 +199,4 @@ class HeldOut:
             # Past its end a row reads its own last id again, so that nothing is read that is not there.
             ids = corpus.read(device.sent(begin + torch.minimum(offsets, length), corpus.device))
             inside = device.sent(offsets[1:] <= length, corpus.device)
-            yield ids[:, :-1], torch.where(inside, ids[:, 1:], IGNORED)
+            yield ids[:, :-1], torch.where(inside, ids[:, 1:], IGNORE_INDEX)

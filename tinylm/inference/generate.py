@@ -213,7 +213,7 @@ class Decoder:
     def keep(self, rows: list[int]) -> None:
         """Continue with these texts only."""
         self.ids = [self.ids[row] for row in rows]
-        self._cache.take(rows)
+        self._cache.select(rows)
         self._step = None
 
     def _decode_one_token(self) -> Tensor:
@@ -230,7 +230,7 @@ class Decoder:
         else:
             logits = self._model.next_logits(torch.tensor(ids, device=self._cache.keys.device), self._cache)
         if len(ids) < len(self.ids):
-            self._cache.take([0] * len(self.ids))
+            self._cache.select([0] * len(self.ids))
             self._step = None
             logits = logits.expand(len(self.ids), -1)
         return logits

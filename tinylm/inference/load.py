@@ -42,7 +42,7 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise saved.misfit() from error
-    decode.keep_in(run.path.parent.parent, model)
+    decode.prepare(run.path.parent.parent, model)
     malloc.keep()
     return model.to(device).eval(), tokenizer
 

@@ -204,7 +204,7 @@ def expected(model: ModelConfig, tokens: float, train_tokens: int, weight: float
     """
     again = max(0.0, tokens / train_tokens - 1)
     worth = min(tokens, train_tokens) + train_tokens * REPEATS * (1 - math.exp(-again / REPEATS))
-    size = SIZE / math.pow(counting.layers(model), SIZE_POWER)
+    size = SIZE / math.pow(counting.block_parameters(model), SIZE_POWER)
     return FLOOR + weight * size + DATA / math.pow(worth, DATA_POWER)
 
 

@@ -64,7 +64,7 @@ def stepper(config: RunConfig, home: Path, place: torch.device, corpus: Corpus) 
     vocab_size = corpus.tokenizer.vocab_size
     memory_check.refuse_giants(config, vocab_size, memory.free(place))
     model = build.first_model(config, corpus).to(place)
-    code = train_pass.ready(config, place, home)
+    code = train_pass.load_if_built(config, place, home)
     shape = autotune.shape(config, vocab_size, code is not None)
     precision = autotune.recalled_precision(config.train, place, home, shape)
     if code and backend.torch_won(home, config, vocab_size, precision, torch.get_num_threads()):

@@ -108,4 +108,4 @@ def torch_wins(
 
 
 def _name(home: Path, *of: object) -> str:
-    return measured.key("passes", compiler.library(home, train_pass.SOURCE).name, *of)
+    return measured.key("passes", compiler.library_path(home, train_pass.SOURCE).name, *of)

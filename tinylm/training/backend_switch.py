@@ -8,7 +8,7 @@ from contextlib import suppress
 from tinylm.config import resolve
 from tinylm.hardware import autotune
 from tinylm.kernels import compiler, train_pass
-from tinylm.kernels.compiler import Making
+from tinylm.kernels.compiler import Build
 from tinylm.planning import time_budget
 from tinylm.training import backend
 from tinylm.training.backend import FAILED
@@ -35,13 +35,13 @@ class BackendSwitch:
         Where the run is to be compiled from its first step on, this waits for it.
         """
         self._parts, train, model, state = parts, parts.config.train, parts.config.model, parts.state
-        self._making: Making | None = None
+        self._making: Build | None = None
         self._pending = self._timed = False
         self._first = state.step
         self._refusal: str | None = None
         """Why the system let nothing be compiled."""
-        possible = parts.precision in train_pass.CLOSE and train_pass.possible(parts.config, parts.device)
-        self._library = compiler.library(parts.run.path.parent.parent, train_pass.SOURCE)
+        possible = parts.precision in train_pass.TOLERANCE and train_pass.is_supported(parts.config, parts.device)
+        self._library = compiler.library_path(parts.run.path.parent.parent, train_pass.SOURCE)
         if parts.device.type == "cuda":
             if train.compile == "on" and parts.precision != "fp16":
                 parts.notes.append(self._compile_on_gpu())
@@ -71,13 +71,13 @@ class BackendSwitch:
         if not self._pending or (step - self._first < FIRST_STEPS and not reached):
             return False
         self._begin()
-        return reached if planned is not None else self._making is None or self._making.is_over()
+        return reached if planned is not None else self._making is None or self._making.is_done()
 
     def _begin(self) -> None:
         """Begin to compile, where that is still to be done."""
         if self._making is None and self._refusal is None and not self._library.exists():
             try:
-                self._making = Making(self._library, train_pass.SOURCE)
+                self._making = Build(self._library, train_pass.SOURCE)
             except OSError as error:  # no compiler, no room, no rights, no process: a training goes on without
                 self._refusal = str(error)
 
@@ -89,7 +89,7 @@ class BackendSwitch:
             try:
                 if self._making:
                     self._making.finish(train_pass.check)
-                code = compiler.opened(self._library)
+                code = compiler.load(self._library)
             except (OSError, RuntimeError) as error:
                 problem = str(error)
                 with suppress(OSError):  # what the disk refuses is tried again by the next run

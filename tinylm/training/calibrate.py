@@ -74,7 +74,7 @@ def _small_pass(
 
     That is where the code is there; each core has a window then. On a CUDA device it has the whole batch.
     """
-    code = train_pass.ready(config, model.embedding.weight.device, home)
+    code = train_pass.load_if_built(config, model.embedding.weight.device, home)
     rows = max(1, min(config.train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
     if code:
         rows = max(rows, min(config.train.batch_size, device.cores()))
@@ -82,7 +82,7 @@ def _small_pass(
         rows = config.train.batch_size
     ids, targets = (part[:rows] for part in batches.draw(0))
     noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
-    return train_pass.rehearsal(code, model, ids, targets, noise), ids.numel(), code is not None
+    return train_pass.pass_to_time(code, model, ids, targets, noise), ids.numel(), code is not None
 
 
 ROWS, VOCABULARY = 4, 2048
@@ -101,6 +101,6 @@ def _speeds(
     """Training tokens per second on the CPU, by precision and threads, of a small pass: by our own code, or eager."""
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0))
     ids = torch.zeros(max(ROWS, device.cores()), config.block_size, dtype=torch.int64)
-    work = train_pass.rehearsal(code, model, ids, ids, None)
+    work = train_pass.pass_to_time(code, model, ids, ids, None)
     seconds = autotune.measure(work, precisions, limit=limit)
     return {which: round(ids.numel() / took) for which, took in sorted(seconds.items())}

@@ -13,7 +13,7 @@ from torch import Tensor
 from tinylm.data.batches import Batches, HeldOut, Stream
 from tinylm.data.shuffle import mix
 from tinylm.hardware import device
-from tinylm.model.transformer import IGNORED, Transformer
+from tinylm.model.transformer import IGNORE_INDEX, Transformer
 from tinylm.training.session import Session
 
 
@@ -51,7 +51,7 @@ def score(
     autocast: AbstractContextManager[object],
     losses: Losses | None = None,
 ) -> Score:
-    """Score inputs and targets, each (rows, T); IGNORED targets do not count. The model is left in training mode.
+    """Score inputs and targets, each (rows, T); IGNORE_INDEX targets do not count. The model is left in training mode.
 
     `losses`: another way to work out what `model.losses` does.
     """
@@ -61,7 +61,7 @@ def score(
     lengths = torch.from_numpy(token_bytes)
     with autocast:
         for ids, targets in batches:
-            counted = targets != IGNORED
+            counted = targets != IGNORE_INDEX
             nats += float(losses(ids, targets).sum(dtype=torch.float64))
             tokens += int(counted.sum())
             size += int(lengths[targets[counted].cpu()].sum())

@@ -177,7 +177,7 @@ class Optimizer:
         if self._native and not isinstance(lr, Tensor):
             if not skip:
                 grads_ = [parts[weight][number] for stack in self._stacks for weight, number in stack.places]
-                self._native.step(grads_, lr * MUON_RMS, lr * weight_decay, half=products == torch.bfloat16)
+                self._native.step(grads_, lr * MUON_RMS, lr * weight_decay, bf16=products == torch.bfloat16)
             return
         # A product and no `torch.where`: that copies a Python number to a GPU, for which Python would wait.
         applied = (~skip).float()

@@ -148,7 +148,7 @@ def _session(
         if most < train.eval_iters:
             notes.append(f"An evaluation looks at {most:,} batches: {train.eval_iters:,} would take too much time.")
             config = resolve.with_values(config, train={"eval_iters": most})
-    decode.keep_in(home, model, make=not time_budget.is_short(train))
+    decode.prepare(home, model, may_build=not time_budget.is_short(train))
     stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
     stepper.rows = state.micro_batch or stepper.rows
     resolved = {
