@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tinylm.config.schema import RunConfig
     from tui.terminal.glyphs import Glyphs
 
+MUTED = "$foreground 60%"
+"""The colour of secondary text in Content, where $text-muted is white: its contrast is left to style sheets."""
+
 REMARK_SECONDS = 4.0
 """How long a remark stays."""
 

@@ -21,16 +21,14 @@ from tinylm.config.schema import STORIES, Budget, RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs import folder
 from tinylm.words import printable
-from tui.screens.base import StudioScreen
+from tui.screens.base import MUTED, StudioScreen
 from tui.screens.data.texts import expected_vocabulary, weight_split
 from tui.studio import Studio
 from tui.terminal.glyphs import ASCII, Glyphs
+from tui.terminal.numbers import counted
 
 TITLE = ("▀█▀ ▀█▀ █▄ █ █ █ █   █▄ ▄█", " █   █  █ ▀█ ▀█▀ █   █ ▀ █", " ▀  ▀▀▀ ▀  ▀  ▀  ▀▀▀ ▀   ▀")
 TITLE_ASCII = ("", "t i n y l m", "-----------")
-
-MUTED = "$foreground 60%"
-"""Instead of $text-muted, whose contrast is only computed in style sheets and which is white in Content."""
 
 BUDGETS = {"2m": "2 min", "15m": "15 min", "1h": "1 hour"}
 """Budgets that can be chosen here, and their names."""
@@ -267,7 +265,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
 
     def _runs(self) -> str:
         count = len(folder.list_runs(self.studio.home))
-        return "none yet" if not count else f"{count} run{'s' * (count != 1)} in this home"
+        return f"{counted(count, 'run')} in this home" if count else "none yet"
 
     def _machine(self) -> Content:
         """Lines about the machine, its measured threads, and the home with its free space."""
@@ -279,7 +277,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
             device = "no GPU" if machine.device == "cpu" else f"trains on {machine.device}"
             lines = [f"{printable(machine.name)}{dot}{device}"]
             speeds = machine.tokens_per_second
-            threads = "1 thread" if machine.threads == 1 else f"{machine.threads} threads"
+            threads = counted(machine.threads, "thread")
             if machine.threads in speeds:
                 threads += f", {speeds[machine.threads]:,} tokens/s"
             if len(speeds) > 1:

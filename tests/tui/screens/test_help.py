@@ -7,7 +7,7 @@ from textual.widgets import Markdown
 
 from tests.tui.pilot import drive, until
 from tui.app import StudioApp
-from tui.screens.help import KEYS_WIDTH, HelpPage, Keys, groups
+from tui.screens.help import KEYS_WIDTH, HelpPage, KeyTable, groups
 
 MODES = ("home", "data", "plan", "train", "talk", "runs")
 
@@ -46,7 +46,7 @@ def test_the_keys_come_first_aligned_and_none_is_cut(make_app, mode, size):
         assert "Help: " in rows[page.query_one("#help").region.y]
         assert next(iter(shown)) == "On this screen"
         starts = set()
-        for keys, told in zip(page.query(Keys), shown.values(), strict=True):
+        for keys, told in zip(page.query(KeyTable), shown.values(), strict=True):
             assert keys.size.width >= 40, "room for words"
             assert keys.size.height >= len(told)
             starts.add(keys.content_region.x)
@@ -64,7 +64,7 @@ def test_it_scrolls_to_the_end_of_its_words(make_app, size):
     async def act(pilot: Pilot[int]) -> None:
         page = await opened(pilot)
         words = page.query_one(Markdown)
-        assert words.region.y > page.query(Keys).first().region.y
+        assert words.region.y > page.query(KeyTable).first().region.y
         await pilot.press("end")
         await until(pilot, lambda: words.region.bottom <= size[1] - 1)
         assert any(row.rstrip(" │|").endswith("trains.") for row in drawn(page))

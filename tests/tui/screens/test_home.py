@@ -107,7 +107,7 @@ def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
             await pilot.press(key)
             seen.append(app_of(pilot).studio.plan.train.budget)
         assert seen == ["15m", "1h", "2m", "1h"]
-        assert "( 1 hour )" in text(pilot, "Lengths")
+        assert "( 1 hour )" in text(pilot, "BudgetChoice")
         assert "1 hour" in text(pilot, "#home-try")
         assert app_of(pilot).studio.plan.model == QUICK.model
 
@@ -116,7 +116,7 @@ def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
 
 def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
-        line = text(pilot, "Lengths")
+        line = text(pilot, "BudgetChoice")
         await pilot.click(BudgetChoice, offset=(line.index("15 min") + 2, 0))
         assert app_of(pilot).studio.plan.train.budget == "15m"
 
@@ -125,12 +125,12 @@ def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
 
 def test_another_length_stays_until_one_is_chosen(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
-        assert "( 1,000 steps )" in text(pilot, "Lengths")
-        assert "( 2 min )" not in text(pilot, "Lengths")
+        assert "( 1,000 steps )" in text(pilot, "BudgetChoice")
+        assert "( 2 min )" not in text(pilot, "BudgetChoice")
         await pilot.press("left")
         assert app_of(pilot).studio.plan.train.budget == "1h"
         await pilot.pause()
-        assert "1,000 steps" not in text(pilot, "Lengths")
+        assert "1,000 steps" not in text(pilot, "BudgetChoice")
 
     drive(make_app(), work)
 

@@ -17,6 +17,7 @@ from tinylm.config.schema import STORIES, DataConfig, ModelConfig, RunConfig
 from tinylm.errors import DataError, TinyLMError
 from tinylm.model.size import block_parameters, embedding_parameters
 from tinylm.runs.folder import list_runs
+from tui.terminal.numbers import counted
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
@@ -232,7 +233,7 @@ def cautions(config: RunConfig, n_bytes: int, prepared: Prepared | None) -> list
     split = weight_split(config.model, size)
     if config.tokenizer.kind == "bpe" and prepared.train_tokens < MIN_OCCURRENCES * size:
         times = max(1, round(prepared.train_tokens / size))
-        often = f"{times} time{'s' * (times > 1)}"
+        often = counted(times, "time")
         warnings.append(f"Each of the {size:,} tokens occurs {often} on average: take fewer, or char.")
     elif split.share > 0.5:
         warnings.append(f"The vocabulary is {split.share:.0%} of the weights: a smaller one leaves the layers more.")

@@ -19,10 +19,9 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.words import printable
+from tui.screens.base import MUTED
 from tui.screens.plan import edits, fields
 from tui.screens.plan.form import matches
-
-MUTED = "$foreground 60%"
 
 _PAGE_CSS = """
     $page { align: center middle; background: $background 60%; }

@@ -17,10 +17,11 @@ from tinylm.errors import TinyLMError
 from tinylm.planning import schedule, sizing
 from tinylm.words import duration_with_units, printable
 from tui.chart.chart import Border, Chart, Curve, Picture
+from tui.screens.base import MUTED
 from tui.screens.plan import edits, explain, fields
 from tui.screens.plan.lr_finder import LrSweep, sweep_picture
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import memory_size
+from tui.terminal.numbers import counted, memory_size
 
 if TYPE_CHECKING:
     from tinylm.preview.rehearsal import Rehearsal
@@ -33,8 +34,6 @@ POINTS = 400
 
 TIGHT = 0.8
 """Share of the free memory or disk above which a run gets a warning."""
-
-MUTED = "$foreground 60%"
 
 REPEATED = 4
 """Epochs up to which repeated text is nearly as good as new text (arXiv 2305.16264)."""
@@ -123,11 +122,6 @@ def status(state: PlanState, glyphs: Glyphs) -> str:
     return f"measured on {state.rehearsal.device}" if state.fresh and state.rehearsal else "not measured"
 
 
-def steps_text(steps: int) -> str:
-    """`1 step`, `1,000 steps`."""
-    return f"{steps:,} step{'s' * (steps != 1)}"
-
-
 Line = tuple[str, str, str]
 """Label, value, and a mark: `good`, `bad`, `old` (measured for an earlier plan), or none."""
 
@@ -145,9 +139,7 @@ def _measured(outcome: Outcome) -> list[Line]:
     rehearsal, budget = outcome.rehearsal, outcome.config.train.budget
     if rehearsal is None:
         return []
-    threads = (
-        f"{rehearsal.threads} thread{'s' * (rehearsal.threads != 1)}" if rehearsal.device == "cpu" else rehearsal.device
-    )
+    threads = counted(rehearsal.threads, "thread") if rehearsal.device == "cpu" else rehearsal.device
     timed = budget is not None and budget.endswith(("s", "m", "h"))
     length = fields.format_value(fields.field_of(outcome.config, "train.budget"), budget) if timed else "length"
     passes = f"{rehearsal.passes:,.0f}" if rehearsal.passes >= 10 else f"{rehearsal.passes:.2g}"
@@ -155,7 +147,7 @@ def _measured(outcome: Outcome) -> list[Line]:
         ("speed", f"{rehearsal.tokens_per_second:,.0f} tokens/s", ""),
         ("step", f"{rehearsal.step_seconds:.2g} s on {threads}", ""),
         ("memory", *_room(rehearsal.memory_mb, rehearsal.free_memory_mb)),
-        (length, f"{steps_text(rehearsal.steps)}, {duration_with_units(rehearsal.seconds)}", ""),
+        (length, f"{counted(rehearsal.steps, 'step')}, {duration_with_units(rehearsal.seconds)}", ""),
         ("reads", f"{passes} x the text", "good" if rehearsal.passes <= REPEATED else "bad"),
         ("disk", *_room(rehearsal.disk_mb, outcome.free_disk_mb)),
     ]
@@ -317,7 +309,7 @@ class RehearsalPane(Vertical):
         else:
             steps, is_known = state.steps()
             chart.border_title = "Learning rate"
-            chart.border_subtitle = steps_text(steps) if is_known else f"as if {steps_text(steps)}"
+            chart.border_subtitle = counted(steps, "step") if is_known else f"as if {counted(steps, 'step')}"
             self.picture = schedule_picture(state.trained, steps)
         chart.show(self.picture)
 

@@ -20,9 +20,10 @@ from tui.screens.plan import edits, explain, fields, lr_finder
 from tui.screens.plan.form import ConfigForm
 from tui.screens.plan.jobs import PlanJobs
 from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPage
-from tui.screens.plan.rehearsal import Doing, PlanState, RehearsalPane, fitting_paragraphs, steps_text
+from tui.screens.plan.rehearsal import Doing, PlanState, RehearsalPane, fitting_paragraphs
 from tui.studio import Studio
 from tui.terminal.fit_text import brief
+from tui.terminal.numbers import counted
 from tui.widgets.dialogs import Ask, AskText, Choice
 
 WAIT = 0.7
@@ -258,7 +259,7 @@ first phase, and of all others that have the same one and the same texts, and tu
         if state.fresh and state.rehearsal and not self.jobs.waiting:
             rehearsal = state.rehearsal
             takes = duration_with_units(rehearsal.seconds)
-            return (f"{glyphs.done} About {steps_text(rehearsal.steps)} in {takes}. Enter trains.",)
+            return (f"{glyphs.done} About {counted(rehearsal.steps, 'step')} in {takes}. Enter trains.",)
         if state.doing == "loading":
             wait = f"Loading torch{glyphs.ellipsis}"
             return f"{wait} The plan can be made meanwhile; Enter trains.", f"{wait} Enter trains when it is there."

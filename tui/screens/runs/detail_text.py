@@ -13,6 +13,7 @@ from tinylm.runs.state import RunState
 from tinylm.words import duration, printable
 from tui.live.history import Axis
 from tui.live.status import ranking
+from tui.screens.base import MUTED
 from tui.screens.runs import compare
 from tui.screens.runs.columns import state_sign
 from tui.screens.runs.compare import LoggedRun
@@ -22,9 +23,6 @@ from tui.terminal.numbers import NONE, file_size, fixed, two_digits
 
 TONES = {"a": "$text-primary", "b": "$text-warning", "c": "$text-success", "d": "$text-error"}
 """The colours of the curves, which the chart has in its style sheet."""
-
-MUTED = "$foreground 60%"
-"""Stands for $text-muted, which only style sheets can resolve: in Content it would be white."""
 
 LABEL = 9
 """Cells of the labels in a card."""
