@@ -1,6 +1,5 @@
 """The app itself: screens, the pulse, one training at a time, leaving, the palette, what it remembers."""
 
-import asyncio
 import json
 import time
 import unicodedata
@@ -31,26 +30,6 @@ from tui.widgets.dialogs import Ask, AskText, Leave
 from tui.widgets.top_bar import TABS, Sentence, TopBar
 
 Act = Callable[[Pilot[int]], Awaitable[None]]
-
-
-def drive(app: StudioApp, act: Act, size: tuple[int, int] = (80, 24)) -> StudioApp:
-    """Run the app without a terminal and let `act` use it."""
-
-    async def go() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await act(pilot)
-
-    asyncio.run(go())
-    return app
-
-
-async def until(pilot: Pilot[int], true: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait for something that a thread or a timer brings about."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come about"
-        await pilot.pause(0.02)
 
 
 def test_the_first_screen_is_home_and_with_runs_it_is_runs(make_app, home):

@@ -16,7 +16,6 @@ from tests.run_files import steps
 from tests.tui import scripts
 from tests.tui.pilot import drive, until
 from tests.tui.scripts import ScriptedEngine
-from tests.tui.test_app import drive, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError

@@ -14,7 +14,6 @@ from tests.tui import scripts
 from tests.tui.pilot import drive, until
 from tests.tui.rehearsals import rehearsal
 from tests.tui.scripts import ScriptedEngine
-from tests.tui.test_app import drive, until
 from tinylm.config import resolve
 from tinylm.events import Event
 from tui.app import StudioApp

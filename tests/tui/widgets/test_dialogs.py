@@ -8,7 +8,6 @@ from textual.widgets import OptionList, Static
 
 from tests.tui.pilot import drive, until
 from tests.tui.scripts import ScriptedEngine
-from tests.tui.test_app import drive, until
 from tinylm.errors import DataError
 from tui.app import StudioApp
 from tui.widgets.dialogs import Ask, AskText, Choice, Leave

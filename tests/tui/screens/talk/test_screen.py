@@ -596,10 +596,7 @@ def test_versions_that_cannot_be_written_say_so_where_a_text_does(broken: bool, 
         screen.query_one(Prompt).value = "hi" if broken else "café"
         await pilot.press("escape", "v")
         await asyncio.to_thread(until, lambda: screen.pane.shown and screen.pane.shown.error)
-        for _ in range(100):
-            if pilot.app.screen is screen:
-                break
-            await pilot.pause(0.02)
+        await pilot_until(pilot, lambda: pilot.app.screen is screen)
         await settle(pilot)
         if broken:
             assert "is not what was saved. Use another one." in text(screen)
@@ -935,10 +932,7 @@ def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]
         await pilot.press(*typed("A fox"), "enter")
         await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
         sentence = screen.query_one(Sentence)
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if "Writing with step 180" in str(sentence.content):
-                break
+        await pilot_until(pilot, lambda: "Writing with step 180" in str(sentence.content))
         assert str(sentence.content) == "Writing with step 180. Esc stops and keeps the text."
         await pilot.press("escape")
         await pilot.pause()
