@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Input, OptionList
 from textual.widgets._footer import FooterKey
 
 from tests.tui import scripts
-from tests.tui.pilot import drive, until
+from tests.tui.pilot import drawn, drive, until
 from tests.tui.scripts import ScriptedEngine
 from tests.waiting import PATIENCE
 from tinylm import events
@@ -325,10 +324,6 @@ def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, hom
     assert f"is saved at step {app.studio.training.history.step.last:,.0f}." in app.farewell
 
 
-def drawn(screen: Screen[object]) -> str:
-    return "".join(strip.text for strip in screen._compositor.render_strips())
-
-
 def test_what_is_drawn_cannot_steer_the_terminal(make_app):
     evil = "a\x1b]0;owned\x07\x1b[31mb\x9b31mc"
     app: StudioApp = make_app(mode="talk")
@@ -339,8 +334,8 @@ def test_what_is_drawn_cannot_steer_the_terminal(make_app):
         app.studio.fault(RunError(f"{evil} cannot be read.", "Look at it."))
         app.push_screen(AskText(evil, evil, evil))
         for screen in (app.screen, app.screen_stack[-1]):
-            await until(pilot, lambda screen=screen: "31mb" in drawn(screen))
-            assert not [character for character in drawn(screen) if unicodedata.category(character) == "Cc"]
+            await until(pilot, lambda screen=screen: "31mb" in "".join(drawn(screen)))
+            assert not [character for character in "".join(drawn(screen)) if unicodedata.category(character) == "Cc"]
 
     drive(app, act)
 

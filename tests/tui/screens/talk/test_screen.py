@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Static
 
-from tests.tui.pilot import drive
+from tests.tui.pilot import drawn, drive
+from tests.tui.pilot import until as pilot_until
 from tests.tui.scripts import finished, training, write_run
 from tests.tui.talk_script import PacedEngine
 from tests.waiting import until
@@ -82,11 +82,6 @@ async def written(pilot: Pilot[int], screen: TalkScreen) -> None:
 def text(screen: TalkScreen, pane: str = "A") -> str:
     """What a pane shows."""
     return str({"A": screen.panes.a, "B": screen.panes.b}[pane]._text.visual)
-
-
-def drawn(screen: Screen[Any]) -> list[str]:
-    """The lines of a screen."""
-    return ["".join(segment.text for segment in strip) for strip in screen._compositor.render_strips()]
 
 
 def typed(words: str) -> list[str]:
