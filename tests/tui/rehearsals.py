@@ -33,7 +33,7 @@ class MadeUp:
     free_memory_mb: float | None
     steps: int
     seconds: float
-    passes: float
+    epochs: float
     disk_mb: float
     plan: schedule.Plan
     train_tokens: int
@@ -52,7 +52,7 @@ def rehearsal(config: RunConfig) -> MadeUp:
         config=resolve.with_values(config, train={"fit": False}),
         parameters=size.parameters(config.model, expected_vocabulary(config) or 87),
         step_seconds=seconds, tokens_per_second=6144.0, threads=2, device="cpu", memory_mb=310.0, free_memory_mb=9800.0,
-        steps=steps, seconds=steps * seconds, passes=steps * tokens / 908_526, disk_mb=71.0,
+        steps=steps, seconds=steps * seconds, epochs=steps * tokens / 908_526, disk_mb=71.0,
         plan=schedule.plan(config.train.phases, steps), train_tokens=908_526, loss=7.71,
     )  # fmt: skip
 
