@@ -1,7 +1,6 @@
 """What the tests share: a home of their own, a small made-up text, and a configuration that trains in a second."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from tests.command_line import OFTEN, begin, call
 from tests.fake_time import FakeTime, install
 from tests.faults import mounted
-from tests.native import EITHER_WAY, decoding
+from tests.made_up import made_up_text
+from tests.native import EITHER_WAY, decode_library
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.kernels import decode
@@ -28,31 +28,11 @@ if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and programs inherit
 hypothesis_settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
 hypothesis_settings.load_profile("tests")
 
-SUBJECTS = "the fox,a tall miller,her brother,old Mrs. Reed,the river,nobody,the café owner,every child".split(",")
-VERBS = "saw,followed,forgot,wrote to,painted,feared,sang about,bought".split(",")
-OBJECTS = "the quiet mill,two grey geese,a letter from 1874,the garden gate,the moon,his winter coat".split(",")
-ENDINGS = ".,!,?, at dawn., before the rain came., and laughed., without a word.".split(",")
-
-
-def made_up_text(seed: int, size: int) -> str:
-    """English-like paragraphs, at least `size` characters, the same for the same seed."""
-    rng = random.Random(seed)
-    paragraphs: list[str] = []
-    length = 0
-    while length < size:
-        sentences = []
-        for _ in range(rng.randrange(2, 7)):
-            said = f"{rng.choice(SUBJECTS)} {rng.choice(VERBS)} {rng.choice(OBJECTS)}{rng.choice(ENDINGS)}"
-            sentences.append(said[0].upper() + said[1:])
-        paragraphs.append(" ".join(sentences))
-        length += len(paragraphs[-1]) + 2
-    return "\n\n".join(paragraphs) + "\n"
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("torture", "how long the tests marked `torture` go on (pytest -n0 -s -m torture FILE)")
-    group.addoption("--rounds", type=int, help="how many trainings test_kills.py kills; 200 where it is not said")
-    group.addoption("--minutes", type=float, help="how long test_soak.py trains; 1 where it is not said")
+    group = parser.getgroup("torture", "how long the tests in tests/torture go on (pytest -n0 -s tests/torture/FILE)")
+    group.addoption("--rounds", type=int, help="runs to kill (200), broken files of each kind (150), keys (10,000)")
+    group.addoption("--minutes", type=float, help="how long test_soak.py trains (1)")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,8 +53,8 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 @pytest.fixture(autouse=True)
 def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
-    monkeypatch.setattr(decode, "keep_in", lambda *_, **__: None)
-    monkeypatch.setattr(decode, "_making", None)
+    monkeypatch.setattr(decode, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(decode, "_build", None)
 
 
 @pytest.fixture(params=EITHER_WAY)
@@ -82,8 +62,8 @@ def both_ways(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Texts are written by torch's operations, and by our own code."""
-    code = decoding(request.param, tmp_path_factory)
-    monkeypatch.setattr(decode, "code", lambda: code)
+    library = decode_library(request.param, tmp_path_factory)
+    monkeypatch.setattr(decode, "library", lambda: library)
 
 
 @pytest.fixture

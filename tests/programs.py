@@ -2,20 +2,19 @@
 
 import multiprocessing
 import os
-import pty
 import select
 import signal
 import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ctypes import CDLL, c_uint32
-from fcntl import ioctl
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests import fake_time
 from tests.waiting import PATIENCE
@@ -23,6 +22,13 @@ from tinylm.cli import main
 from tinylm.training.evaluate import Evaluator
 from tinylm.training.step import Stepper
 from tui.__main__ import run_app
+
+if os.name == "nt":
+    pytest.skip("no such terminals there", allow_module_level=True)
+
+import pty
+import termios
+from fcntl import ioctl
 
 Prelude = Callable[[], object]
 """What a process does before the program begins."""

@@ -2,28 +2,28 @@
 
 | fault | where |
 |---|---|
-| disk full at the start, while preparing | `test_a_disk_that_is_full_before_anything_is_saved`; test_cli.py |
-| disk full in the log, a checkpoint, a pointer, card.md | `test_a_disk_that_fills_up_later`; test_checkpoint.py |
+| disk full at the start, while preparing | `test_a_disk_that_is_full_before_anything_is_saved`; cli/test_main.py |
+| disk full in the log, a checkpoint, a pointer, card.md | `test_a_disk_that_fills_up_later`; runs/test_checkpoint.py |
 | disk full at notes.json and studio.json | `test_notes_and_taste_that_find_no_room` |
 | disk full behind stdout | `test_output_that_finds_no_room` |
 | read-only home | `test_a_home_that_may_only_be_read`; the app: tui/test_faults_app.py |
 | a rename that is lost | `test_a_rename_that_is_lost`, `test_a_set_up_whose_renames_are_lost` |
-| `latest` and `best` missing, empty, garbage, dangling | `test_pointers_that_lead_nowhere`; test_checkpoint.py |
+| `latest` and `best` missing, empty, garbage, dangling | `test_pointers_that_lead_nowhere`; runs/test_checkpoint.py |
 | files that were never brought on the disk | `test_what_a_run_needs_is_on_the_disk_before_its_first_checkpoint` |
 | permission taken away in the middle | `test_rights_that_are_taken_away` |
-| memory of the device, memory of the machine | test_memory.py |
+| memory of the device, memory of the machine | training/test_memory.py |
 | clock set back | `test_a_clock_that_is_set`, `test_files_from_the_future` |
-| two trainers on one run | `test_two_trainers_of_one_run`; within a process: test_resume.py |
+| two trainers on one run | `test_two_trainers_of_one_run`; within a process: training/test_resume.py |
 | two apps on one home | tui/test_faults_app.py |
 | home on a path with spaces, quotes, other letters | `test_a_home_on_any_path`; the app: tui/test_faults_app.py |
-| SIGINT, SIGTERM, SIGHUP | test_cli.py: `test_a_signal_stops_with_a_checkpoint` |
+| SIGINT, SIGTERM, SIGHUP | cli/test_main.py: `test_a_signal_stops_with_a_checkpoint` |
 | a lost connection: SIGHUP, and no terminal any more | `test_a_connection_that_is_lost`, `test_nohup_is_respected` |
 | a second SIGINT | `test_a_second_interrupt_leaves_at_once` |
-| suspended and continued | `test_time_in_which_it_is_suspended_does_not_count`, `test_wherever_it_…`; test_train.py |
-| the app's terminal closed | tui/test_faults_app.py; SIGHUP alone: tui/test_terminal.py |
-| killed at any instant, also while a step is saved twice | test_kills.py; each call raising: test_checkpoint.py |
-| damaged checkpoints | test_checkpoint.py, test_resume.py |
-| loss or gradient that is no number, divergence | test_train.py, test_health.py |
+| suspended and continued | `test_time_in_which_it_is_…`, `test_wherever_it_…`; training/test_loop.py |
+| the app's terminal closed | tui/test_faults_app.py; SIGHUP alone: tui/terminal/test_terminal.py |
+| killed at any instant, also in a second save | test_killed_runs.py; each call raising: runs/test_checkpoint.py |
+| damaged checkpoints | runs/test_checkpoint.py, training/test_resume.py |
+| loss or gradient that is no number, divergence | training/test_loop.py, training/test_stability.py |
 
 Those that name no file are here.
 """
@@ -43,7 +43,7 @@ from typing import Any
 import pytest
 
 from tests import programs
-from tests.command_line import ENDLESS, OFTEN, TINY, Said, begin, call, left_behind, one_message
+from tests.command_line import ENDLESS, OFTEN, TINY, Result, begin, call, left_behind, one_message
 from tests.fake_time import STEP_SECONDS, FakeTime
 from tests.faults import ODD, check_resumable, mounted, needs_rights, pasted
 from tests.programs import Program
@@ -56,19 +56,14 @@ from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import RunError
 from tinylm.events import CheckpointSaved, Failed, Finished, StepDone, Warned
 from tinylm.inference import generate
-from tinylm.runs import checkpoint, listing, report
-from tinylm.runs import folder as runs
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs import checkpoint, folder, listing, organise, report
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import evaluate, session
 from tinylm.training.loop import resume, train
 from tui.terminal.preferences import Preferences
 
-if os.name == "nt":
-    pytest.skip("no such signals, terminals and rights there", allow_module_level=True)
-
-import resource  # which Windows does not have
-
-from tinylm.runs import organise
+resource = pytest.importorskip("resource")  # which Windows does not have
 
 Patch = pytest.MonkeyPatch
 
@@ -144,7 +139,7 @@ Call = tuple[object, str, int]
 """The owner of a function, its name, and which call of it is meant."""
 
 
-def call_while_full(small: Disk, at: Call, *arguments: object) -> Said:
+def call_while_full(small: Disk, at: Call, *arguments: object) -> Result:
     """Call the program; from a certain call of one of its functions on, there is no room on the disk."""
     owner, name, number = at
     real, calls = getattr(owner, name), count(1)
@@ -162,7 +157,7 @@ def call_while_full(small: Disk, at: Call, *arguments: object) -> Said:
             small.free()
 
 
-def refusal(said: Said) -> str:
+def refusal(said: Result) -> str:
     """What a person is told last: one sentence that says what and one that says how."""
     assert said.code == 2, said.err
     assert "Traceback" not in said.err
@@ -170,13 +165,13 @@ def refusal(said: Said) -> str:
 
 
 BEFORE: dict[str, Call] = {
-    "the run's folder": (runs, "create", 1),
+    "the run's folder": (folder, "create", 1),
     "preparing": (prepare, "_make", 1),
     "tokens.bin": (encode, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
     "config.toml": (files, "replace_durably", 1),
-    "the log's first line": (Log, "write", 1),
-    "the log": (Log, "write", 7),
+    "the log's first line": (LogWriter, "write", 1),
+    "the log": (LogWriter, "write", 7),
     "the first checkpoint": (checkpoint, "save", 1),
 }
 
@@ -191,8 +186,8 @@ def test_a_disk_that_is_full_before_anything_is_saved(small: Disk, at: Call, tin
 
 
 LATER: dict[str, Call] = {
-    "the log": (Log, "write", 20),
-    "the log, being synced": (Log, "sync", 3),
+    "the log": (LogWriter, "write", 20),
+    "the log, being synced": (LogWriter, "sync", 3),
     "a checkpoint": (checkpoint, "save", 2),
     "state.json": (files, "write_durably", 9),
     "latest": (files, "replace_durably", 4),
@@ -216,7 +211,7 @@ def test_a_disk_that_fills_up_later(small: Disk, at: Call, tiny_file: Path) -> N
 
 
 def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
-    home, run = small.place, runs.create(small.place, "one")
+    home, run = small.place, folder.create(small.place, "one")
     organise.set_note(home, run, "kept")
     Preferences("nord", "ascii").save(home)
     small.fill()
@@ -382,7 +377,7 @@ def test_pointers_that_lead_nowhere(pointed: bytes | None, trained_home: Path, t
     for which in ("latest", "best"):
         said = call("--generate", "The", "--home", home, "--checkpoint", which)
         assert said.code == 0, said.err
-    assert listing.entries(home)[0].status == "finished"
+    assert listing.read_listings(home)[0].status == "finished"
     check_resumable(run)
     assert checkpoint.find(run).name == "step-00000014"
 
@@ -438,14 +433,14 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     assert told[-1].seconds == pytest.approx(1, abs=0.05)
     clock.now = noon
     list(train(tiny_config(), home))
-    assert [run.name for run in runs.list_runs(home)] == ["tiny-20261124-120000", "tiny-20261124-120000-2"]
+    assert [run.name for run in folder.list_runs(home)] == ["tiny-20261124-120000", "tiny-20261124-120000-2"]
     assert not [event for event in told if isinstance(event, Warned) and "stopped" in event.title]
-    other = runs.list_runs(home)[1]
+    other = folder.list_runs(home)[1]
     clock.now = noon.replace(year=noon.year + years)
     longer = resolve.with_values(other.config(), train={"budget": "25 steps"})
     list(resume(resolve.resumed(other.config(), longer), other))
     assert steps(other) == list(range(1, 26))
-    assert {entry.status for entry in listing.entries(home)} == {"finished"}
+    assert {entry.status for entry in listing.read_listings(home)} == {"finished"}
 
 
 def test_files_from_the_future(trained_home: Path, tmp_path: Path) -> None:
@@ -526,7 +521,7 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(evaluate, "score"), (generate, "write"), (checkpoint, "save")],
+    [(evaluate, "score"), (generate, "generate_text"), (checkpoint, "save")],
     ids=["evaluation", "sample", "save"],
 )
 def test_wherever_it_is_suspended_the_plan_keeps_its_time(

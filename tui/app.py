@@ -287,7 +287,7 @@ class StudioApp(App[int]):
     def get_key_display(self, binding: Binding) -> str:
         """A key in glyphs of this terminal; keys with a name as on keyboards: Space, Esc, F2."""
         parts = super().get_key_display(binding).split("+")
-        return self.glyphs.spelt("+".join(NAMED.get(part, part) for part in parts))
+        return self.glyphs.spell("+".join(NAMED.get(part, part) for part in parts))
 
     async def action_quit(self) -> None:
         """Leave; if a training runs, ask first."""
@@ -333,7 +333,7 @@ class StudioApp(App[int]):
             step = watch.history.checkpoints[-1].step
             self.farewell = (
                 f"{watch.name} is saved at step {step:,}. Go on with r in Runs, or with: "
-                f"tinylm-studio --train --resume --run {watch.name}{paths.flag(self.studio.home)}"
+                f"tinylm-studio --train --resume --run {watch.name}{paths.home_flag(self.studio.home)}"
             )
         self.exit(return_code=code)
 

@@ -54,7 +54,7 @@ class Studio:
         """What Train shows: `training`, or a run that was opened."""
         self.talk_choice: tuple[RunFolder, str] | None = None
         """Run and checkpoint that Talk loads when it is shown next."""
-        self.glyphs = glyphs.suited()
+        self.glyphs = glyphs.detected()
         self.draw_budget = DrawBudget()
         self.noise: deque[str] = deque()
         """Lines that libraries wrote past Python, kept off the terminal."""

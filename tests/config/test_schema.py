@@ -140,9 +140,9 @@ def test_a_whole_number_may_stand_for_a_broken_one() -> None:
 
 
 def test_heads_must_divide() -> None:
-    told = refusal(model={"n_head": 7, "n_kv_head": 4})
-    assert "model.n_head=7" in told
-    assert "model.n_kv_head=4" in told
+    message = refusal(model={"n_head": 7, "n_kv_head": 4})
+    assert "model.n_head=7" in message
+    assert "model.n_kv_head=4" in message
 
 
 def test_more_key_value_heads_than_heads_are_refused() -> None:

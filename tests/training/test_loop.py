@@ -46,11 +46,12 @@ from tinylm.planning.schedule import plan
 from tinylm.planning.time_budget import TimeBudget
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import loop, setup
-from tinylm.training import optimizer as optim
 from tinylm.training.control import Control
 from tinylm.training.evaluate import Evaluator
 from tinylm.training.loop import Training, resume, train
+from tinylm.training.optimizer import Optimizer, global_norm
 
 Configured = Callable[..., RunConfig]
 
@@ -329,14 +330,14 @@ def test_gradients_are_clipped_after_they_are_told(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applied: list[float] = []
-    step = optim.Optimizer.step
+    step = Optimizer.step
 
-    def watched(self: optim.Optimizer, gradients: Sequence[Tensor], *how: Any) -> None:
-        norm, _ = optim.global_norm(gradients)
+    def watched(self: Optimizer, gradients: Sequence[Tensor], *how: Any) -> None:
+        norm, _ = global_norm(gradients)
         applied.append(norm.item())
         step(self, gradients, *how)
 
-    monkeypatch.setattr(optim.Optimizer, "step", watched)
+    monkeypatch.setattr(Optimizer, "step", watched)
     clipped = tell(tiny_config(train={"grad_clip": 0.25}), home, "clipped")
     assert applied == pytest.approx([0.25] * 20, rel=1e-3)
     assert all(event.grad_norm > 0.3 for event in clipped.of(StepDone))
@@ -435,7 +436,7 @@ def test_a_short_time_is_not_eaten_by_measuring(
     assert any(f"looks at {config.train.eval_iters:,} batches" in note.message for note in told.of(Note))
     assert not any("more than the time given" in note.message for note in told.of(Note))
 
-    monkeypatch.setattr(Evaluator, "windows", property(lambda _: (2, 10**9)))
+    monkeypatch.setattr(Evaluator, "sequences", property(lambda _: (2, 10**9)))
     told = tell(tiny_config(train={"phases": [{"share": 1.0}], "budget": "2s"}), home, "slow")
     assert any("more than the time given" in note.message for note in told.of(Note))
     assert told.events[-1].step > 1, "nothing was left to train in"
@@ -561,14 +562,14 @@ def test_a_full_disk_while_saving(home: Path, tiny_config: Configured, monkeypat
 def test_a_full_disk_while_logging(
     at: int, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = folder.Log.write, count(1)
+    write, calls = LogWriter.write, count(1)
 
-    def refusing(self: folder.Log, lines: list[str]) -> None:
+    def refusing(self: LogWriter, lines: list[str]) -> None:
         if next(calls) >= at:
             raise full()
         write(self, lines)
 
-    monkeypatch.setattr(folder.Log, "write", refusing)
+    monkeypatch.setattr(LogWriter, "write", refusing)
     told: list[Event] = []
     with pytest.raises(RunError, match="no room"):
         collect(train(tiny_config(), home, "run"), told)
@@ -581,7 +582,7 @@ def test_our_own_fault_is_told_and_raised(home: Path, tiny_config: Configured, m
     def broken(*_: object) -> Iterator[str]:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(generate, "write", broken)
+    monkeypatch.setattr(generate, "generate_text", broken)
     told: list[Event] = []
     with pytest.raises(ZeroDivisionError):
         collect(train(tiny_config(), home, "run"), told)

@@ -101,7 +101,7 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
                 await two.press(key)
                 await until(two, lambda told=told: told in screen.sentence())
             with pytest.raises(RunError, match="another process"):  # where the list was made before they began
-                organise.discard(home, theirs)
+                organise.trash(home, theirs)
             organise.set_note(home, theirs, "hers")
             organise.set_note(home, old, "his")
             await until(two, lambda: len(Notes(home).runs) == 2)

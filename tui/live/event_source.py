@@ -17,8 +17,8 @@ from typing import Protocol
 
 from tinylm.events import Event
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogReader
 from tinylm.training.control import Control
-from tui.live.log_reader import LogReader
 
 MOST_AT_ONCE = 4000
 """Events taken out of a queue at once, so that opening a long run never delays a key press."""

@@ -95,7 +95,7 @@ class HelpPage(ModalScreen[None]):
         """The help is about `screen`."""
         super().__init__()
         self._groups = groups(screen)
-        heading, _, self._words = glyphs_of(screen).spelt(screen.HELP or "").strip().partition("\n")
+        heading, _, self._words = glyphs_of(screen).spell(screen.HELP or "").strip().partition("\n")
         self._title = heading.lstrip("# ")
 
     def compose(self) -> ComposeResult:

@@ -33,11 +33,6 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def counted(number: int, word: str) -> str:
-    """`1 document`, `3 documents`."""
-    return f"{number:,} {word}{'s' * (number != 1)}"
-
-
 def three_digits(number: float | None) -> str:
     """`9.5 k`, `1.23 M`: at most three significant digits."""
     if number is None:

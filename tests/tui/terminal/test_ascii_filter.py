@@ -29,7 +29,10 @@ WALKS = {
         "f3 down slash l escape y escape ctrl+o escape ctrl+s escape D escape space escape e question_mark escape",
         "FindPage TomlPage PresetPage AskText HelpPage",
     ),
-    "talk": ("f5 enter escape left w k escape s escape equals_sign escape question_mark escape", "Pick HelpPage"),
+    "talk": (
+        "f5 enter escape left w k escape s escape equals_sign escape v escape escape question_mark escape",
+        "CheckpointPicker VersionPicker HelpPage",
+    ),
     "runs": (
         "f6 space down space x d escape slash a escape n escape N escape question_mark escape",
         "AskText HelpPage",
@@ -112,7 +115,7 @@ def test_the_end_of_a_training_is_ascii(app, home, end: Event):
 
     async def act(pilot: Pilot[int]) -> None:
         app.studio.open_run(run)
-        await until(pilot, lambda: app.screen.query("Ending.-shown"))
+        await until(pilot, lambda: app.screen.query("OutcomeBox.-shown"))
         await walk(pilot, "v tab enter escape")
 
     drive(app, act)

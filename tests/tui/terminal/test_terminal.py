@@ -1,78 +1,19 @@
 """The real program on a real terminal (a pty): a training that is left, and what the terminal looks like after it."""
 
-import os
-import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Callable
-from fcntl import ioctl
 from pathlib import Path
 
 import pytest
 
+from tests.tui.real_terminal import Terminal
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.runs import checkpoint, folder
 
 ALTERNATE_SCREEN_OFF = b"\x1b[?1049l"
-
-
-class Terminal:
-    """The program, with somebody who types and reads."""
-
-    def __init__(self, *arguments: str, columns: int = 80, lines: int = 24) -> None:
-        self.seen = b""
-        self._ours, theirs = pty.openpty()
-        ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "tui", *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
-            start_new_session=True,
-        )
-        os.close(theirs)
-
-    def type(self, keys: bytes) -> None:
-        os.write(self._ours, keys)
-
-    def read(self, seconds: float) -> None:
-        """Take in what is drawn for so long."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if select.select([self._ours], [], [], left)[0]:
-                try:
-                    self.seen += os.read(self._ours, 1 << 16)
-                except OSError:  # the program has gone
-                    return
-
-    def until(self, true: Callable[[], object], seconds: float = 30.0) -> None:
-        end = time.monotonic() + seconds
-        while not true():
-            assert self.child.poll() is None, self.seen[-3000:].decode(errors="replace")
-            assert time.monotonic() < end, self.seen[-3000:].decode(errors="replace")
-            self.read(0.05)
-
-    def ended(self, seconds: float) -> int:
-        """The exit code, within `seconds`."""
-        end = time.monotonic() + seconds
-        while self.child.poll() is None and time.monotonic() < end:
-            self.read(0.05)
-        assert self.child.poll() is not None, "it hangs"
-        self.read(0.2)
-        return self.child.returncode
-
-    def close(self) -> None:
-        if self.child.poll() is None:
-            self.child.kill()
-            self.child.wait()
-        os.close(self._ours)
 
 
 @pytest.fixture
@@ -101,11 +42,11 @@ def test_leaving_a_training_saves_it_and_the_checkpoint_loads(open_terminal, lon
     terminal = open_terminal("--home", str(home), "--config", str(long_training))
     terminal.until(lambda: b"Enter" in terminal.seen)
     terminal.type(b"\r")
-    terminal.until(lambda: folder.list_runs(home) and len(folder.list_runs(home)[0].state().steps) > 5, 60)
+    terminal.until(lambda: folder.list_runs(home) and len(folder.list_runs(home)[0].state().steps) > 5)
     terminal.type(b"\x11")  # ctrl+q
     terminal.until(lambda: b"Save and leave" in terminal.seen)
     terminal.type(b"s")
-    assert terminal.ended(60) == 0
+    assert terminal.ended() == 0
     assert ALTERNATE_SCREEN_OFF in terminal.seen, "the terminal is as it was"
     assert b"is saved at step" in terminal.seen
 
@@ -122,9 +63,9 @@ def test_a_hangup_saves_too(open_terminal, long_training, home):
     terminal = open_terminal("--home", str(home), "--config", str(long_training))
     terminal.until(lambda: b"Enter" in terminal.seen)
     terminal.type(b"\r")
-    terminal.until(lambda: folder.list_runs(home) and len(folder.list_runs(home)[0].state().steps) > 5, 60)
+    terminal.until(lambda: folder.list_runs(home) and len(folder.list_runs(home)[0].state().steps) > 5)
     terminal.child.send_signal(signal.SIGHUP)
-    assert terminal.ended(60) == 129
+    assert terminal.ended() == 129
     found, faults = checkpoint.newest_whole(folder.list_runs(home)[0])
     assert found is not None
     assert not faults

@@ -13,11 +13,11 @@ from textual.widgets import Static
 
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tinylm.words import printable
+from tinylm.words import counted, printable
 from tui.screens.data import texts
 from tui.screens.data.texts import Prepared
 from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
-from tui.terminal.numbers import amount, bar, counted, percent, text_size
+from tui.terminal.numbers import amount, bar, percent, text_size
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile

@@ -19,6 +19,7 @@ from textual.widgets import Input
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, TinyLMError
+from tinylm.words import counted
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts
 from tui.screens.data.chooser import NOTHING_CHOSEN, Chooser
@@ -29,9 +30,9 @@ from tui.screens.data.source_list import SourceTree
 from tui.screens.data.texts import Prepared
 from tui.screens.plan import fields
 from tui.studio import Studio
-from tui.terminal.fit_text import brief
+from tui.terminal.fit_text import first_fitting
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import counted, text_size
+from tui.terminal.numbers import text_size
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
@@ -394,7 +395,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         """Whether the texts can be used, or the last message."""
         if self.state is None:
             return ""
-        return brief(self.size.width - 2, *(self._message or self._status(self.state)))
+        return first_fitting(self.size.width - 2, *(self._message or self._status(self.state)))
 
     def _status(self, state: TextsState) -> tuple[str, ...]:
         """The state of the texts, in several lengths, the longest first."""

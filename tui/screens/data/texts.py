@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from tinylm.config.schema import STORIES, DataConfig, ModelConfig, RunConfig
 from tinylm.errors import DataError, TinyLMError
-from tinylm.model.size import layers, tables
+from tinylm.model.size import block_parameters, embedding_parameters
 from tinylm.runs.folder import list_runs
-from tui.terminal.numbers import counted
+from tinylm.words import counted
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
@@ -206,7 +206,7 @@ class WeightSplit:
 
 def weight_split(model: ModelConfig, vocab_size: int) -> WeightSplit:
     """The weights of a model with this vocabulary."""
-    return WeightSplit(tables(model, vocab_size), layers(model))
+    return WeightSplit(embedding_parameters(model, vocab_size), block_parameters(model))
 
 
 def expected_vocabulary(config: RunConfig, distinct_characters: int | None = None) -> int | None:

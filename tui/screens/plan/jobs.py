@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tinylm.config.schema import RunConfig
 from tinylm.events import LrFound, LrTried
+from tinylm.files import existing_folder
 from tui.screens.plan.debounce import Debouncer
 from tui.screens.plan.lr_finder import LrSweep
 from tui.screens.plan.rehearsal import Outcome
@@ -111,8 +112,8 @@ class PlanJobs:
                 outcome = Outcome(config)
             else:
                 rehearsal = self._engine.rehearse(config, self._home, ticket.is_set)
-                existing = next(folder for folder in (self._home, *self._home.parents) if folder.is_dir())
-                outcome = Outcome(config, rehearsal, free_disk_mb=shutil.disk_usage(existing).free / 1e6)
+                free = shutil.disk_usage(existing_folder(self._home)).free
+                outcome = Outcome(config, rehearsal, free_disk_mb=free / 1e6)
         except Exception as error:  # also Cancelled, which `collect` drops
             outcome = Outcome(config, error=error)
         self._results.append((ticket, outcome))

@@ -13,15 +13,16 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tinylm.config.schema import RunConfig
-from tinylm.errors import TinyLMError
+from tinylm.errors import ConfigError, TinyLMError
 from tinylm.planning import schedule, sizing
-from tinylm.words import duration_with_units, printable
-from tui.chart.chart import Border, Chart, Curve, Picture
+from tinylm.words import counted, duration_with_units, printable
+from tui.chart.chart import Chart
+from tui.chart.picture import Border, Curve, Picture
 from tui.screens.base import MUTED
 from tui.screens.plan import edits, explain, fields
 from tui.screens.plan.lr_finder import LrSweep, sweep_picture
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import counted, memory_size
+from tui.terminal.numbers import memory_size
 
 if TYPE_CHECKING:
     from tinylm.preview.rehearsal import Rehearsal
@@ -95,7 +96,7 @@ class PlanState:
 
     def steps(self) -> tuple[int, bool]:
         """Length of the schedule in steps, and whether it is known, not just an example."""
-        known = explain.fixed_steps(self.config)
+        known = schedule.total_steps(self.config.train)
         if self.fresh and self.rehearsal:
             return self.rehearsal.plan.steps, True
         if known:
@@ -142,13 +143,13 @@ def _measured(outcome: Outcome) -> list[Line]:
     threads = counted(rehearsal.threads, "thread") if rehearsal.device == "cpu" else rehearsal.device
     timed = budget is not None and budget.endswith(("s", "m", "h"))
     length = fields.format_value(fields.field_of(outcome.config, "train.budget"), budget) if timed else "length"
-    passes = f"{rehearsal.passes:,.0f}" if rehearsal.passes >= 10 else f"{rehearsal.passes:.2g}"
+    passes = f"{rehearsal.epochs:,.0f}" if rehearsal.epochs >= 10 else f"{rehearsal.epochs:.2g}"
     return [
         ("speed", f"{rehearsal.tokens_per_second:,.0f} tokens/s", ""),
         ("step", f"{rehearsal.step_seconds:.2g} s on {threads}", ""),
         ("memory", *_room(rehearsal.memory_mb, rehearsal.free_memory_mb)),
         (length, f"{counted(rehearsal.steps, 'step')}, {duration_with_units(rehearsal.seconds)}", ""),
-        ("reads", f"{passes} x the text", "good" if rehearsal.passes <= REPEATED else "bad"),
+        ("reads", f"{passes} x the text", "good" if rehearsal.epochs <= REPEATED else "bad"),
         ("disk", *_room(rehearsal.disk_mb, outcome.free_disk_mb)),
     ]
 
@@ -258,7 +259,7 @@ def schedule_picture(config: RunConfig, steps: int) -> Picture:
     """The learning rate over `steps` steps, with the names of the phases if there are several."""
     try:
         plan = schedule.plan(config.train.phases, steps)
-    except ValueError:
+    except ConfigError:
         return Picture(empty=f"{steps:,} steps are too few for {len(config.train.phases)} phases")
     edges = [step for phase in plan.phases for step in (phase.first, phase.last)]
     xs = np.unique(np.concatenate((np.linspace(1, plan.steps, POINTS).round(), edges)))

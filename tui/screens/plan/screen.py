@@ -14,7 +14,7 @@ from textual.widgets import Static
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tinylm.words import duration_with_units, printable
+from tinylm.words import counted, duration_with_units, printable
 from tui.screens.base import StudioScreen
 from tui.screens.plan import edits, explain, fields, lr_finder
 from tui.screens.plan.form import ConfigForm
@@ -22,8 +22,7 @@ from tui.screens.plan.jobs import PlanJobs
 from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPage
 from tui.screens.plan.rehearsal import Doing, PlanState, RehearsalPane, fitting_paragraphs
 from tui.studio import Studio
-from tui.terminal.fit_text import brief
-from tui.terminal.numbers import counted
+from tui.terminal.fit_text import first_fitting
 from tui.widgets.dialogs import Ask, AskText, Choice
 
 WAIT = 0.7
@@ -241,7 +240,7 @@ first phase, and of all others that have the same one and the same texts, and tu
         if self.form.editing:
             return "Enter takes it, Esc leaves it as it was."
         message = self._message if self._message_plan is self.studio.plan else ()
-        return brief(self.size.width - 2, *(message or self._status()))
+        return first_fitting(self.size.width - 2, *(message or self._status()))
 
     def _status(self) -> tuple[str, ...]:
         """The state of the plan, in several lengths, the longest first."""

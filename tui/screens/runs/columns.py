@@ -23,7 +23,7 @@ MARGIN = 3
 _SIGNS = {"training": "training", "paused": "paused", "finished": "done", "stopped": "paused", "damaged": "warning"}
 
 
-def state_sign(status: str, glyphs: Glyphs) -> str:
+def state_glyph(status: str, glyphs: Glyphs) -> str:
     """The glyph of a run's state; the word always stands beside it."""
     return str(getattr(glyphs, _SIGNS.get(status, "failed")))
 
@@ -87,7 +87,7 @@ IMPORTANCE = (
 """All columns, the most important first: which are shown where there is not room for all."""
 
 
-def fitting(entries: Sequence[RunListing], width: int, now: datetime) -> dict[str, int]:
+def fit_columns(entries: Sequence[RunListing], width: int, now: datetime) -> dict[str, int]:
     """The columns that fit into `width` cells, from left to right, and the width of each.
 
     A column that is empty for every run is left out; those that can be cut share the room that is left.

@@ -1,4 +1,4 @@
-"""The lower half of the Runs screen: the chart and the facts of one run, or of several laid over each other."""
+"""The lower half of the Runs screen: chart and facts of one run, or of several drawn over each other."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import glyphs_of
 
 REST_SECONDS = 0.12
-"""How long the cursor rests on a run before its log is read: nobody wants all that it passes."""
+"""How long the cursor rests on a run before its log is read, so that scrolling reads none."""
 
 
-class RunLook(Horizontal):
-    """Looks at the runs that it is given; their logs are read in a thread."""
+class DetailPane(Horizontal):
+    """Shows the runs that it is given; their logs are read in a thread."""
 
     DEFAULT_CSS = """
-    RunLook {
+    DetailPane {
         & > #runs-chart { width: 1fr; }
         & > #runs-side { width: 36; scrollbar-size-vertical: 1; }
         & #runs-facts { height: auto; }
@@ -40,7 +40,7 @@ class RunLook(Horizontal):
     """
 
     class Read(Message):
-        """Logs were read: more can be said of the runs."""
+        """Logs were read, so there is more to show of the runs."""
 
     class Failed(Message):
         """Logs could not be read."""
@@ -58,7 +58,7 @@ class RunLook(Horizontal):
         self._measure: Measure = "loss"
         self._unit: Unit = "bits"
         """As in the list; nats per token are what the engine counts."""
-        self._everything = False
+        self._all_settings = False
         self._cache = HistoryCache()
         self._logged: dict[Path, LoggedRun] = {}
         """Those of the wanted runs whose logs were read, by folder."""
@@ -73,11 +73,11 @@ class RunLook(Horizontal):
 
     @property
     def chart(self) -> Chart:
-        """The chart."""
+        """The chart of the pane."""
         return self.query_one(Chart)
 
     def show(self, one: RunListing | None, several: Mapping[str, RunListing], when: str) -> None:
-        """Look at `several` runs by their letters or, where there are none, at one, that was begun `when`."""
+        """Show `several` runs, by their letters, or where there are none `one`, which was begun `when`."""
         self._one, self._several, self._when = one, several, when
         self.draw()
         if self._rest:
@@ -90,7 +90,7 @@ class RunLook(Horizontal):
         return list(self._several.values()) or ([self._one] if self._one else [])
 
     def read(self) -> None:
-        """Read what was added to the logs, in a thread."""
+        """Read what was added to the logs of the shown runs, in a thread."""
         wanted = self._wanted()
         if wanted and self.display:
             self.run_worker(
@@ -106,7 +106,7 @@ class RunLook(Horizontal):
                 if run is None:
                     return
                 loaded[entry.run.path] = run
-        except Exception as error:  # the edge of this thread: told, never a crash
+        except Exception as error:  # the outer edge of the thread: reported, never a crash
             self.post_message(self.Failed(error))
             return
         if not worker.is_cancelled:
@@ -128,21 +128,23 @@ class RunLook(Horizontal):
     # ---- drawing --------------------------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Bring chart and facts up to date."""
+        """Draw chart and facts as things are now."""
         glyphs = glyphs_of(self)
         chart, side, one, overlaid = self.chart, self.query_one("#runs-side"), self._one, self.overlaid
-        width = max(20, side.size.width - 1)  # a scroll bar may come
+        width = max(20, side.size.width - 1)  # the last column is for a scroll bar
         title, about, hint, facts = "", "", "", Content("")
         picture = pictures.waiting()
         if self._several:
             complete = len(overlaid) == len(self._several)
             unit = self._unit if complete and not compare.verdict(list(overlaid.values())).bits else "bits"
             title = f"{len(self._several)} runs: {pictures.title(self._measure, unit)}"
-            about, hint = ("all settings", "d what differs") if self._everything else ("what differs", "d all")
+            about, hint = ("all settings", "d what differs") if self._all_settings else ("what differs", "d all")
             if complete:
                 picture = pictures.several(overlaid, self._axis, self._measure, unit)
             brief = not self.screen.has_class("-high")
-            facts = detail_text.comparison(self._several, overlaid, self._axis, glyphs, width, self._everything, brief)
+            facts = detail_text.comparison(
+                self._several, overlaid, self._axis, glyphs, width, self._all_settings, brief
+            )
         elif one is not None:
             run = self._logged.get(one.run.path)
             about = ellipsize_middle(printable(one.name), side.outer_size.width - 6, glyphs)
@@ -157,7 +159,7 @@ class RunLook(Horizontal):
             ("log", f"l {chart.scale_name}"),
         )  # fmt: skip
         drawn = (*(e.run.path for e in self._wanted()), self._axis, self._measure, self._unit, len(picture.curves))
-        if drawn != self._drawn:  # other runs, or another view: nothing to hold the old range for
+        if drawn != self._drawn:  # other runs or another view: drop zoom, hair line and the old range
             self._drawn = drawn
             chart.zoom = chart.hair = None
             chart.watch_zoom()
@@ -166,32 +168,32 @@ class RunLook(Horizontal):
         chart.border_subtitle = Content(f" {glyphs.dot} ").join(_link(*key) for key in keys)
         side.border_title, side.border_subtitle = Content(about), _link("settings", hint)
         shown = self.query_one("#runs-facts", Static)
-        if shown.content != facts:  # laying out anew takes a while
+        if shown.content != facts:  # a new layout takes a while
             shown.update(facts)
 
     def on_resize(self) -> None:
-        """Facts are laid out for their width; what was hidden may have to be read."""
+        """Lay the facts out for the new width, and read the logs if the pane was hidden before."""
         self.call_after_refresh(self.draw)
         self.read()
 
     def on_chart_view_changed(self) -> None:
-        """The scale stands in the chart's frame."""
+        """Draw the frame again, which names the scale."""
         self.draw()
 
-    # ---- how to look ----------------------------------------------------------------------------------------------
+    # ---- the view ---------------------------------------------------------------------------------------------------
 
     def next_axis(self) -> None:
-        """Tokens, steps, time."""
+        """The next x axis: tokens, steps, time."""
         self._axis = AXES[(AXES.index(self._axis) + 1) % len(AXES)]
         self.draw()
 
     def next_measure(self) -> None:
-        """Smoothed loss, held-out text."""
+        """The other measure: smoothed loss or held-out loss."""
         self._measure = MEASURES[(MEASURES.index(self._measure) + 1) % len(MEASURES)]
         self.draw()
 
     def next_unit(self) -> str:
-        """Bits per byte or nats per token; returns the sentence that says why not, or nothing."""
+        """The other unit; returns why that cannot be, else an empty text."""
         runs = list(self.overlaid.values())
         if self._unit == "bits" and len(runs) > 1 and compare.verdict(runs).bits:
             return "Nats per token of different tokens say nothing: it stays at bits per byte."
@@ -200,11 +202,11 @@ class RunLook(Horizontal):
         return ""
 
     def next_settings(self) -> None:
-        """All settings, or those that differ."""
-        self._everything = not self._everything
+        """Switch between all settings and those that differ."""
+        self._all_settings = not self._all_settings
         self.draw()
 
 
 def _link(action: str, words: str) -> Content:
-    """Words in a frame that do an action of the screen when they are clicked on."""
+    """Words in a frame that run an action of the screen when clicked."""
     return Content.from_markup(f"[@click=screen.{action}]$words[/]", words=words)

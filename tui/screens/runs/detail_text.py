@@ -15,7 +15,7 @@ from tui.live.history import Axis
 from tui.live.status import ranking
 from tui.screens.base import MUTED
 from tui.screens.runs import compare
-from tui.screens.runs.columns import state_sign
+from tui.screens.runs.columns import state_glyph
 from tui.screens.runs.compare import LoggedRun
 from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import Glyphs
@@ -40,7 +40,7 @@ TableRow = tuple[str, tuple[str, ...], bool]
 def card(entry: RunListing, run: LoggedRun | None, glyphs: Glyphs, when: str, width: int) -> Content:
     """One run: what it is, how long it trained, how good it got, what it writes. `run`: None while its log is read."""
     state = run.history.state if run else RunState()
-    head = f"{state_sign(entry.status, glyphs)} {entry.status}"
+    head = f"{state_glyph(entry.status, glyphs)} {entry.status}"
     if entry.status not in ("finished", "damaged") and entry.step is not None and entry.steps:
         head += f" at step {entry.step:,} of {entry.steps:,}"
     rows = [

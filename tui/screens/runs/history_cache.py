@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogReader
 from tui.live.history import History
-from tui.live.log_reader import LogReader, read_config
+from tui.live.watch import read_config
 from tui.screens.runs.compare import SMOOTHING, LoggedRun
 
 KEPT = 12

@@ -62,8 +62,8 @@ def _levels(run: LoggedRun, unit: Unit) -> tuple[Level, ...]:
     return baseline_levels(run.history.state.data, run.unit(unit), BASELINES)
 
 
-def told(entry: RunListing, marked: bool) -> str:
-    """The run under the cursor in a sentence, and what one can do with it."""
+def run_sentence(entry: RunListing, marked: bool) -> str:
+    """The state of a run in a sentence, and what one can do with it."""
     name = entry.name
     good = "" if entry.val_bpb is None else f": {entry.val_bpb:.3f} bits/byte"
     if marked:

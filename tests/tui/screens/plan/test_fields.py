@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.tui.rehearsals import fitted, rehearsal
+from tests.tui.rehearsals import MadeUp, fitted, rehearsal
 from tinylm.config import resolve
 from tinylm.config.schema import Budget, RunConfig
 from tinylm.errors import ConfigError, DataError
@@ -701,3 +702,9 @@ def test_the_schedule_says_when_its_length_is_an_example(home: Path) -> None:
     assert PlanState(seed).steps() == (84_000, True)
     assert PlanState(put(quick, train__budget="500 steps")).steps() == (500, True)
     assert "too few" in pane.schedule_picture(seed, 1).empty
+
+
+def test_the_made_up_rehearsal_has_the_fields_of_the_real_one() -> None:
+    from tinylm.preview.rehearsal import Rehearsal  # loads torch
+
+    assert [one.name for one in dataclasses.fields(MadeUp)] == [one.name for one in dataclasses.fields(Rehearsal)]

@@ -22,8 +22,6 @@ from tui.screens.plan import screen as plan
 from tui.screens.plan.rehearsal import RehearsalPane
 from tui.screens.plan.screen import PlanScreen
 
-Script = Callable[[Pilot[int], PlanScreen], Awaitable[None]]
-
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,21 +14,13 @@ from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.events import Event
-from tui.live.history import History
 from tui.screens.runs import compare
 from tui.screens.runs.compare import LoggedRun
 from tui.screens.runs.history_cache import HistoryCache
 
 
-def folded(told: Sequence[Event]) -> History:
-    history = History()
-    for event in told:
-        history.apply(event)
-    return history
-
-
 def logged(told: Sequence[Event], config: RunConfig | None = None, name: str = "a") -> LoggedRun:
-    return LoggedRun(name, config or RunConfig(), folded(told).copy())
+    return LoggedRun(name, config or RunConfig(), scripts.history(told).copy())
 
 
 def with_data(told: Sequence[Event], **changes: object) -> list[Event]:
@@ -44,7 +36,7 @@ def test_a_loss_lies_over_each_axis_and_in_either_unit() -> None:
         xs, ys = compare.curve(told, axis, "loss", unit="nats")  # type: ignore[arg-type]
         assert len(xs) == len(ys) == 100
         assert xs[-1] == last
-    assert np.array_equal(ys, folded(scripts.training(100)).loss.smoothed(compare.SMOOTHING))
+    assert np.array_equal(ys, scripts.history(scripts.training(100)).loss.smoothed(compare.SMOOTHING))
     _, bits = compare.curve(told, "steps", "loss", unit="bits")
     assert bits[-1] == pytest.approx(ys[-1] / math.log(2) * 47_900 / 200_059)
 
@@ -61,7 +53,7 @@ def test_held_out_values_lie_where_they_were_measured() -> None:
 
 
 def test_a_copy_stays_as_it_was_and_measured_twice_counts_once() -> None:
-    history = folded([*scripts.training(60), scripts.evaluation(40, bpb=0.5)])
+    history = scripts.history([*scripts.training(60), scripts.evaluation(40, bpb=0.5)])
     run = LoggedRun("a", None, history.copy())
     history.apply(scripts.step(61))
     history.apply(scripts.evaluation(61))

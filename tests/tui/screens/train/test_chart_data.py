@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tests.tui import scripts
-from tests.tui.live.test_status import history
 from tinylm import events
 from tinylm.config.schema import Phase, RunConfig, TrainConfig
 from tinylm.planning import schedule
@@ -26,12 +25,12 @@ CONFIG = RunConfig(train=TrainConfig(phases=PHASES, grad_clip=0.5))
 
 
 def run(upto: int = 140, config: RunConfig | None = CONFIG) -> ChartedRun:
-    seen = history(scripts.training(upto))
+    seen = scripts.history(scripts.training(upto))
     return ChartedRun(seen, LossUnit.of_run(seen.state.data), config)
 
 
 def test_bits_per_byte_where_there_are_baselines() -> None:
-    data = history(scripts.opening()).state.data
+    data = scripts.history(scripts.opening()).state.data
     assert data is not None
     unit = LossUnit.of_run(data)
     assert unit.name == "bits/byte"
@@ -59,7 +58,7 @@ def test_the_plan_that_is_still_to_come_is_the_engines() -> None:
 
 
 def test_a_rescue_slows_the_plan_down() -> None:
-    seen = history([*scripts.training(140), events.Rescued(140, 100, 1, 0.5, "")])
+    seen = scripts.history([*scripts.training(140), events.Rescued(140, 100, 1, 0.5, "")])
     to_come = chart_data.lr(ChartedRun(seen, LossUnit.of_run(None), CONFIG), ChartView()).curves[1]
     assert to_come.xs[0] == 100
     assert to_come.ys[0] == pytest.approx(0.5 * schedule.plan(PHASES, 400).lr(100))
@@ -73,12 +72,12 @@ def test_the_gradient_has_its_clip_and_a_log_scale_where_it_is_spiky() -> None:
     picture = chart_data.grad(run(), ChartView())
     assert [level.y for level in picture.levels] == [0.5]
     assert not picture.log_y
-    seen = history([*scripts.training(140), scripts.step(141, grad_norm=900.0)])
+    seen = scripts.history([*scripts.training(140), scripts.step(141, grad_norm=900.0)])
     assert chart_data.grad(ChartedRun(seen, LossUnit.of_run(None)), ChartView()).log_y
 
 
 def test_places_on_the_axes() -> None:
-    seen = history(scripts.training(140))
+    seen = scripts.history(scripts.training(140))
     assert seen.position("steps", 70) == 70
     assert seen.position("tokens", 70) == 70 * 1536
     assert seen.position("time", 70) == 2 + 70 * 0.25
@@ -86,7 +85,7 @@ def test_places_on_the_axes() -> None:
     for axis in chart_data.AXES:
         assert seen.step_at(axis, seen.position(axis, 70)) == 70
     assert seen.step_at("steps", 1e9) == 140
-    assert history([]).step_at("steps", 5) is None
+    assert scripts.history([]).step_at("steps", 5) is None
 
 
 def test_the_curve_is_the_same_in_every_window() -> None:
@@ -101,6 +100,6 @@ def test_a_resumed_run_is_marked() -> None:
     begun = scripts.opening()[0]
     assert isinstance(begun, events.RunStarted)
     again = events.RunStarted(**{**vars(begun), "resumed_from": 100})
-    seen = history([*scripts.training(100), again, *(scripts.step(number) for number in range(101, 120))])
+    seen = scripts.history([*scripts.training(100), again, *(scripts.step(number) for number in range(101, 120))])
     borders = chart_data.loss(ChartedRun(seen, LossUnit.of_run(None)), ChartView()).borders
     assert [(border.x, border.label) for border in borders] == [(100, "resumed")]

@@ -25,9 +25,9 @@ from tinylm.training.control import Control
 from tui.app import StudioApp
 from tui.chart.chart import Chart
 from tui.live import status
-from tui.screens.train.event_log import RunLog
-from tui.screens.train.numbers import Meter, Numbers, Usage
-from tui.screens.train.outcome import Ending
+from tui.screens.train.event_log import EventLog
+from tui.screens.train.metrics import AppUsage, MetricsPane, UsageMeter
+from tui.screens.train.outcome import OutcomeBox
 from tui.screens.train.samples import SampleStrip
 from tui.screens.train.screen import TrainScreen
 from tui.studio import Studio
@@ -52,7 +52,7 @@ class Script(ScriptedEngine):
 @pytest.fixture(autouse=True)
 def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the machine takes is not the same twice; trainings that nobody stopped are stopped at last."""
-    monkeypatch.setattr(Meter, "read", lambda _: Usage(512.0, 0.01))
+    monkeypatch.setattr(UsageMeter, "read", lambda _: AppUsage(512.0, 0.01))
     yield
     for engine in Script.all:
         for control in engine.controls:
@@ -102,7 +102,7 @@ def sentence(screen: TrainScreen) -> str:
 
 
 def numbers(screen: TrainScreen) -> str:
-    return text(screen.query_one("#numbers", Numbers))
+    return text(screen.query_one("#numbers", MetricsPane))
 
 
 def offered(screen: TrainScreen) -> set[str]:
@@ -120,14 +120,14 @@ def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
     async def go() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             screen = await settled(pilot)
-            assert "learn from stories" in text(screen.query_one(Ending))
+            assert "learn from stories" in text(screen.query_one(OutcomeBox))
             assert sentence(screen).startswith("Nothing is training")
             assert not screen.query_one("#main").display
             await pilot.press("enter")
             screen = await settled(pilot, lambda studio: studio.shown is not None and told_all(studio))
             assert len(engine.trained) == 1
             assert screen.query_one("#main").display
-            assert not screen.query_one(Ending).display
+            assert not screen.query_one(OutcomeBox).display
 
     asyncio.run(go())
 
@@ -175,13 +175,13 @@ def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> 
         assert screen.query_one("#line").display is narrow
         assert screen.query_one("#small").display is not narrow
         assert screen.charts["ratio"].display is wide
-        assert screen.query_one(RunLog).display is wide
+        assert screen.query_one(EventLog).display is wide
         assert screen.charts["loss"].size.height >= 8
         if wide:
             assert "0.51 GB" in numbers(screen)
-            assert "Saved step 240" in text(screen.query_one(RunLog).query_one(Static))
+            assert "Saved step 240" in text(screen.query_one(EventLog).query_one(Static))
         if narrow:
-            assert "240" in text(screen.query_one("#line", Numbers))
+            assert "240" in text(screen.query_one("#line", MetricsPane))
 
     drive(make_app(Script(scripts.training(240)), mode="train"), test, size)
 
@@ -192,7 +192,7 @@ def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: 
     monkeypatch.setattr(app.studio, "go", went.append)
 
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        assert "better than all simpler means" in text(screen.query_one(Ending))
+        assert "better than all simpler means" in text(screen.query_one(OutcomeBox))
         assert sentence(screen).startswith("Done: 0.539 bits per byte")
         assert "Talk to it" in offered(screen)
         assert "Pause" not in offered(screen)
@@ -201,14 +201,14 @@ def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: 
         assert app.studio.talk_choice[1] == "best"
         assert went[-1] == "talk"
         await pilot.press("escape")
-        assert not screen.query_one(Ending).display
+        assert not screen.query_one(OutcomeBox).display
 
     drive(app, test)
 
 
 def test_early_stopped(make_app: MakeApp) -> None:
     async def test(_: Pilot[int], screen: TrainScreen) -> None:
-        assert "stopped early" in str(screen.query_one(Ending).border_title)
+        assert "stopped early" in str(screen.query_one(OutcomeBox).border_title)
         assert sentence(screen).startswith("Stopped early")
 
     drive(
@@ -221,7 +221,7 @@ def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
     app = make_app(Script(FAILED, endless=False), mode="train")
 
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        box = screen.query_one(Ending)
+        box = screen.query_one(OutcomeBox)
         assert "The training diverged" in str(box.border_title)
         assert "Start with a lower learning rate." in text(box)
         assert "Go on from step 120" in text(box)
@@ -236,7 +236,7 @@ def test_our_own_fault_is_shown_as_such(make_app: MakeApp) -> None:
     app = make_app(Script(scripts.training(140), ZeroDivisionError("division by zero"), endless=False), mode="train")
 
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        box = screen.query_one(Ending)
+        box = screen.query_one(OutcomeBox)
         assert "our fault" in str(box.border_title)
         assert "ZeroDivisionError: division by zero" in text(box)
         assert "scripts.py" in text(box)
@@ -261,7 +261,7 @@ def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: p
             await pilot.pause()
             app.studio.start_training()
             screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "failed")
-            assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(Ending))
+            assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(OutcomeBox))
             assert not screen.query_one("#main").display
             assert sentence(screen).startswith("It could not start")
             await pilot.press("enter")
@@ -455,7 +455,7 @@ def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> 
 
 def log_line(screen: TrainScreen) -> tuple[int, str]:
     """The line of the log that is marked."""
-    content = screen.query_one(RunLog).query_one(Static).content
+    content = screen.query_one(EventLog).query_one(Static).content
     span = next(span for span in content.spans if "reverse" in str(span.style))  # type: ignore[union-attr]
     number = content.plain[: span.start].count("\n")  # type: ignore[union-attr]
     return number, content.plain.splitlines()[number]  # type: ignore[union-attr]
@@ -564,13 +564,13 @@ def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None
 
 def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        assert not screen.query_one(RunLog).display
+        assert not screen.query_one(EventLog).display
         await pilot.press("L")
         await pilot.pause()
-        assert screen.query_one(RunLog).size.height >= 7
-        assert "Saved step 240" in text(screen.query_one(RunLog).query_one(Static))
+        assert screen.query_one(EventLog).size.height >= 7
+        assert "Saved step 240" in text(screen.query_one(EventLog).query_one(Static))
         await pilot.press("escape")
-        assert not screen.query_one(RunLog).display
+        assert not screen.query_one(EventLog).display
 
     drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
@@ -613,7 +613,7 @@ def test_ascii(make_app: MakeApp) -> None:
         await settled(pilot)
         assert screen.studio.glyphs.name == "ascii"
         for widget in (
-            screen.query_one("#numbers", Numbers),
+            screen.query_one("#numbers", MetricsPane),
             screen.query_one(SampleStrip),
             screen.query_one(Sentence),
         ):

@@ -1,9 +1,9 @@
 """Random keys and clicks over all screens while a training runs: no crash, no hang, and the run is whole."""
 
 import asyncio
-import os
 import random
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from textual.pilot import OutOfBounds, Pilot
@@ -51,7 +51,8 @@ async def _something(pilot: Pilot[int], rng: random.Random) -> None:
         await pilot.click(offset=(rng.randrange(width), rng.randrange(height)), times=rng.choice((1, 1, 1, 2)))
 
 
-def _run(home, monkeypatch, count: int, seed: int) -> None:
+def press_anything(home: Path, monkeypatch: pytest.MonkeyPatch, count: int, seed: int) -> None:
+    """Press so many keys at random, and see that the runs are whole."""
     monkeypatch.setattr(StudioApp, "action_quit", lambda _self: None)  # a person who leaves ends the test too early
     engine = ScriptedEngine(endless=True)
     engine.rehearsal = rehearsal
@@ -63,12 +64,3 @@ def _run(home, monkeypatch, count: int, seed: int) -> None:
     for run in scripts.folder.list_runs(home):
         assert all(isinstance(event, events.Event) for event in run.events())
         run.config()
-
-
-def test_300_random_keys_and_clicks(home, monkeypatch):
-    _run(home, monkeypatch, 300, seed=1)
-
-
-@pytest.mark.torture
-def test_10000_random_keys_and_clicks(home, monkeypatch):
-    _run(home, monkeypatch, int(os.environ.get("TINYLM_KEYS", "10000")), seed=2)

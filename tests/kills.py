@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -25,17 +24,16 @@ from typing import Any
 import pytest
 import torch
 
-from tinylm import files as disk
+from tinylm import files
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
 from tinylm.events import DataPrepared, Note, Planned, RunStarted
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import TrainState
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import loop
-
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
 
 NAME = "run"
 STEPS, INTERVAL = 40, 3
@@ -69,9 +67,9 @@ class Calls:
         sys.addaudithook(self._hear)
         checkpoint.save = partial(self._saving, checkpoint.save)
         checkpoint.prune = partial(self._saving, checkpoint.prune)
-        self._write_durably, disk.write_durably = disk.write_durably, self._tearing_file
-        append = Log.write
-        Log.write = lambda log, lines: self._tearing_lines(append, log, lines)
+        self._write_durably, files.write_durably = files.write_durably, self._tearing_file
+        append = LogWriter.write
+        LogWriter.write = lambda log, lines: self._tearing_lines(append, log, lines)
         os.fsync = lambda _: None
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -89,7 +87,7 @@ class Calls:
         self._call(lambda part: path.write_bytes(data[: int(part * len(data))]))
         self._write_durably(path, data)
 
-    def _tearing_lines(self, append: Callable[..., None], log: Log, lines: list[str]) -> None:
+    def _tearing_lines(self, append: Callable[..., None], log: LogWriter, lines: list[str]) -> None:
         data = "".join(line + "\n" for line in lines).encode()
 
         def tear(part: float) -> None:
@@ -188,11 +186,6 @@ class Forge:
         return End(process.exitcode != 0, ended - heard.get("began", ended), heard)
 
 
-@pytest.fixture(scope="module")
-def forge() -> Forge:
-    return Forge()
-
-
 @dataclass(frozen=True)
 class Undisturbed:
     """A training that nobody killed."""
@@ -203,27 +196,13 @@ class Undisturbed:
     portrait: dict[str, object]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(
-    forge: Forge, tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory
-) -> Undisturbed:
+def phased(tiny_config: Callable[..., RunConfig]) -> RunConfig:
+    """A training of two phases, with dropout."""
     phases = [
         {"name": "first", "schedule": "cosine", "steps": 25, "max_lr": 1e-2, "warmup_steps": 3},
         {"name": "second", "schedule": "wsd", "steps": STEPS - 25, "max_lr": 3e-3, "warmup_steps": 2, "steps_down": 4},
     ]
-    return left_alone(forge, tiny_config(model={"dropout": 0.2}, train={"phases": phases, **OFTEN}), tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def averaging(
-    forge: Forge, tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory
-) -> Undisturbed:
-    """One that averages its weights, and finds now these and now the others better."""
-    phases = [{"name": "train", "schedule": "constant", "steps": STEPS, "max_lr": 0.1}]
-    found = left_alone(forge, tiny_config(train={"phases": phases, "average": 1.0, **OFTEN}), tmp_path_factory)
-    evaluated = [line for line in found.portrait.values() if isinstance(line, dict) and line.get("event") == "eval"]
-    assert {line["averaged"] for line in evaluated} == {False, True}
-    return found
+    return tiny_config(model={"dropout": 0.2}, train={"phases": phases, **OFTEN})
 
 
 def left_alone(forge: Forge, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
@@ -236,20 +215,20 @@ def left_alone(forge: Forge, config: RunConfig, tmp_path_factory: pytest.TempPat
 def portrait(home: Path) -> dict[str, object]:
     """All that a home holds, by name, but times and speeds and what a resumed run says again."""
     run = RunFolder(home / "runs" / NAME)
-    files: dict[str, object] = {}
+    held: dict[str, object] = {}
     for path in sorted((home / "runs").rglob("*")):
         name = str(path.relative_to(home / "runs"))
         if path == run.events_file:
             assert path.read_bytes().endswith(b"\n")
-            files |= {f"{name} {number}": event for number, event in enumerate(told_by(run))}
+            held |= {f"{name} {number}": event for number, event in enumerate(told_by(run))}
         elif path.name == checkpoint.STATE:
             table = json.loads(path.read_bytes())
-            files[name] = {key: table[key] for key in table.keys() - {"seconds", "events_bytes", "sha256"}}
+            held[name] = {key: table[key] for key in table.keys() - {"seconds", "events_bytes", "sha256"}}
         elif path == run.path / "card.md":
-            files[name] = re.sub(r"[\d,]+ seconds", "", path.read_text(encoding="utf-8"))
+            held[name] = re.sub(r"[\d,]+ seconds", "", path.read_text(encoding="utf-8"))
         else:
-            files[name] = path.is_dir() or path.read_bytes()
-    return files
+            held[name] = path.is_dir() or path.read_bytes()
+    return held
 
 
 def told_by(run: RunFolder) -> Iterator[dict[str, object]]:
@@ -263,7 +242,7 @@ def told_by(run: RunFolder) -> Iterator[dict[str, object]]:
             yield {"event": event.kind} | {key: it for key, it in asdict(event).items() if key not in TIMES}
 
 
-# --- the tests -----------------------------------------------------------------------------------------------
+# --- killing them --------------------------------------------------------------------------------------------
 
 
 class Story:
@@ -342,52 +321,3 @@ def killed_once(forge: Forge, undisturbed: Undisturbed, tmp_path: Path, kind: st
         if different := differences(undisturbed, home):
             wrong.append(f"call {at}: {different}")
     assert not wrong, "\n".join(wrong)
-
-
-def test_killed_runs_end_as_the_undisturbed_one(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    killed_and_resumed(forge, undisturbed, tmp_path, 8)
-
-
-def test_killed_runs_that_average_their_weights(forge: Forge, averaging: Undisturbed, tmp_path: Path) -> None:
-    killed_and_resumed(forge, averaging, tmp_path, 4)
-
-
-@pytest.mark.torture
-def test_many_killed_runs(
-    forge: Forge, undisturbed: Undisturbed, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    killed_and_resumed(forge, undisturbed, tmp_path, request.config.getoption("rounds") or 200)
-
-
-def test_a_set_up_that_was_killed_is_begun_anew(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    killed_once(forge, undisturbed, tmp_path, SETTING_UP, range(3, undisturbed.calls[SETTING_UP] + 1, 6))
-
-
-@pytest.mark.torture
-def test_a_set_up_is_killed_at_every_call(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    killed_once(forge, undisturbed, tmp_path, SETTING_UP, range(1, undisturbed.calls[SETTING_UP] + 1))
-
-
-def test_a_last_save_that_was_killed_is_finished(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
-    last = undisturbed.calls[SAVING]
-    killed_once(forge, undisturbed, tmp_path, SAVING, range(last - 16, last + 1, 4))
-
-
-def test_a_step_saved_twice_is_whole_wherever_it_is_killed(forge: Forge, home: Path) -> None:
-    for at in count(1):
-        run = folder.create(home, f"{NAME}-{at}")
-        put(run, 1)
-        end = forge.fork(a_second_save, Kill(SAVING, at), run)
-        found, faults = checkpoint.newest_whole(run)
-        assert not faults
-        assert found is not None
-        value = found.state.tokens
-        assert value in (1, 2)
-        assert torch.equal(found.model()["a"], torch.full((3, 5), float(value)))
-        put(run, 3)
-        checkpoint.prune(run, 3)
-        assert checkpoint.load(checkpoint.find(run, "best")).state.tokens == 3
-        assert sorted(path.name for path in run.checkpoints.iterdir()) == ["best", "latest", "step-00000005"]
-        if not end.killed:
-            break
-    assert at > 15, "as many calls to the disk there are at least"

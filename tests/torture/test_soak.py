@@ -12,16 +12,14 @@ from statistics import median
 
 import pytest
 
-from tests.tui.terminal.test_terminal import Terminal
+from tests.tui.real_terminal import Terminal
+from tests.waiting import PATIENCE
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.events import Failed, Finished, StepDone
 from tinylm.runs.folder import RunFolder, list_runs
 
-pytestmark = [
-    pytest.mark.torture,
-    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="memory and open files are read from /proc"),
-]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="memory and open files are read from /proc")
 
 LOOKS = 240
 """How often memory and files are looked at."""
@@ -136,7 +134,7 @@ def test_long_trainings_stay_as_small_as_they_are(
     ):
         terminal.until(lambda: b"Enter" in terminal.seen)
         terminal.type(b"\r")
-        terminal.until(lambda: trains(without) and trains(within), 60)
+        terminal.until(lambda: trains(without) and trains(within))
         watched = [Watched("headless", process.pid, []), Watched("app", terminal.child.pid, [])]
         began = time.monotonic()
         for number in range(LOOKS):
@@ -148,8 +146,8 @@ def test_long_trainings_stay_as_small_as_they_are(
         terminal.type(b"\x11")  # ctrl+q
         terminal.until(lambda: b"Save and leave" in terminal.seen)
         terminal.type(b"s")
-        assert terminal.ended(10) == 0
-        assert process.wait(10) == 130
+        assert terminal.ended() == 0
+        assert process.wait(PATIENCE) == 130
     show(watched)
     for home in (without, within):
         [run] = list_runs(home)
