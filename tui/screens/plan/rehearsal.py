@@ -46,7 +46,7 @@ Doing = Literal["", "waiting", "loading", "rehearsing", "sweeping", "training"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """The end of a rehearsal, or of a sweep."""
 
     config: RunConfig
@@ -64,7 +64,7 @@ class PlanState:
     """All that the pane shows: the plan, the last rehearsal, and what is under way."""
 
     config: RunConfig
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
     doing: Doing = ""
     training: str = ""
     """Name of the run that is training."""
@@ -135,7 +135,7 @@ def lines(state: PlanState) -> list[Line]:
     return [*measured[:-1], *_counted(state), *measured[-1:]]
 
 
-def _measured(outcome: Outcome) -> list[Line]:
+def _measured(outcome: JobOutcome) -> list[Line]:
     """The lines that need a rehearsal; disk is the last."""
     rehearsal, budget = outcome.rehearsal, outcome.config.train.budget
     if rehearsal is None:
