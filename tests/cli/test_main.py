@@ -316,7 +316,8 @@ def test_version_and_help() -> None:
     result = call("--help")
     assert (result.code, result.err) == (0, "")
     promised = (
-        "--train --generate --runs --doctor --version --data --preset --config --set --time --steps --epochs --run"
+        "--train --generate --runs --doctor --version --data --preset --config --set --time --steps --epochs --run "
+        "--count"
     )
     for flag in [
         *promised.split(),
@@ -711,6 +712,14 @@ def test_nobody_reads_at_all(arguments: list[str], trained: Path) -> None:
     _, err = process.communicate(timeout=PATIENCE)
     assert err == b""
     assert process.returncode in (0, 128 + signal.SIGPIPE)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_the_app_has_no_count(count: int, home: Path) -> None:
+    process = spawn("--count", count, "--home", home)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "--count" in one_message(err.decode())
 
 
 def test_a_prompt_on_stdin_that_is_no_text(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

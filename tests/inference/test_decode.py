@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests import models
 from tests.native import needs_compiler
 from tests.waiting import until
-from tinylm.config.schema import ModelConfig, SampleConfig
+from tinylm.config.schema import SampleConfig
 from tinylm.hardware import autotune, device
 from tinylm.inference import decode
 from tinylm.inference.decode import CapturedStep, StaticCache, Step, step_factory
@@ -39,8 +40,7 @@ VARIANTS = [
 
 
 def build(**changes: object) -> Transformer:
-    shape = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": ROOM}
-    return Transformer(ModelConfig(**{**shape, **changes}), 50, torch.Generator().manual_seed(0)).eval()
+    return models.build(**{"block_size": ROOM, **changes}).eval()
 
 
 def prepare(home: Path, *, may_build: bool = True) -> None:

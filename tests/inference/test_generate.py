@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tinylm.config.schema import ModelConfig, SampleConfig
+from tests import models
+from tinylm.config.schema import SampleConfig
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.inference.generate import Decoder, generate, generate_batch, generate_text, generate_texts
 from tinylm.inference.sampling import Probs, logits_to_probs
@@ -20,8 +21,7 @@ BLOCK = 16
 
 
 def build(seed: int = 0, vocab_size: int = 257) -> Transformer:
-    config = ModelConfig(n_layer=2, n_head=4, n_kv_head=2, n_embd=24, head_size=8, block_size=BLOCK)
-    model = Transformer(config, vocab_size, torch.Generator().manual_seed(seed))
+    model = models.build(vocab_size, seed, block_size=BLOCK)
     with torch.no_grad():
         model.head.weight.mul_(20)  # opinions, so that a wrong logit changes what is written
     return model.eval()

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.native import needs_compiler, train_pass_library
-from tinylm.config.schema import ModelConfig, TrainConfig
-from tinylm.kernels import compiler, train_pass
+from tests import models
+from tests.native import needs_compiler
+from tinylm.config.schema import TrainConfig
+from tinylm.kernels import train_pass
 from tinylm.model.transformer import Transformer
 from tinylm.training.optimizer import Optimizer
 
@@ -22,14 +23,8 @@ SHAPES: list[dict[str, object]] = [
 ]
 
 
-@pytest.fixture(scope="session")
-def code(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return compiler.load(train_pass_library(tmp_path_factory))
-
-
 def build(code: ctypes.CDLL | None, **changes: object) -> tuple[Transformer, Optimizer]:
-    shape = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": 12} | changes
-    model = Transformer(ModelConfig.model_validate(shape), 43, torch.Generator().manual_seed(0))
+    model = models.build(43, **{"block_size": 12, **changes})
     optimizer = Optimizer(model, TrainConfig(optimizer="muon"))
     if code:
         optimizer.use(code, 2)

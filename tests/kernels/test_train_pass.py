@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests import models
 from tests.native import install, needs_compiler, train_pass_library
 from tinylm.config import resolve
-from tinylm.config.schema import ModelConfig
 from tinylm.hardware.device import Precision
-from tinylm.kernels import compiler, train_pass
+from tinylm.kernels import train_pass
 from tinylm.kernels.train_pass import NativePass
 from tinylm.model import dropout, gradients
 from tinylm.model.transformer import IGNORE_INDEX, Transformer
@@ -36,14 +36,8 @@ SHAPES: list[dict[str, object]] = [
 ]
 
 
-@pytest.fixture(scope="session")
-def code(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    return compiler.load(train_pass_library(tmp_path_factory))
-
-
 def build(**changes: object) -> Transformer:
-    shape = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": 12} | changes
-    return Transformer(ModelConfig.model_validate(shape), VOCABULARY, torch.Generator().manual_seed(0))
+    return models.build(VOCABULARY, **{"block_size": 12, **changes})
 
 
 def native(code: ctypes.CDLL, model: Transformer, precision: Precision = "fp32", threads: int = 2) -> NativePass:

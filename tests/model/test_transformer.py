@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.models import build
 from tinylm.config.resolve import read_preset, validate
-from tinylm.config.schema import ModelConfig, RunConfig
+from tinylm.config.schema import RunConfig
 from tinylm.model import dropout
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import IGNORE_INDEX, Transformer, rotary_table, rotate
 
-SMALL = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": 16}
 VARIANTS = [
     {},
     {"n_kv_head": 4},
@@ -25,10 +25,6 @@ VARIANTS = [
     {"head_size": 2, "n_layer": 1},
     {"rope_theta": 1e5, "norm_eps": 2e-4},
 ]
-
-
-def build(vocab_size: int = 50, seed: int = 0, **changes: object) -> Transformer:
-    return Transformer(ModelConfig(**{**SMALL, **changes}), vocab_size, torch.Generator().manual_seed(seed))
 
 
 def some_ids(rows: int = 2, length: int = 16, vocab_size: int = 50, seed: int = 0) -> Tensor:

@@ -47,7 +47,7 @@ from tinylm.planning.time_budget import TimeBudget
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
-from tinylm.training import loop, setup
+from tinylm.training import setup
 from tinylm.training.control import Control
 from tinylm.training.evaluate import Evaluator
 from tinylm.training.loop import Training, resume, train
@@ -84,12 +84,6 @@ def tell(config: RunConfig, home: Path, name: str = "run", control: Control | No
 def short(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """A run that nothing disturbs, with dropout."""
     return tell(tiny_config(model={"dropout": 0.2}), tmp_path_factory.mktemp("short"))
-
-
-@pytest.fixture
-def each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps are told one by one, so that a test can act at a certain one."""
-    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
 
 
 # --- what a run tells ----------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm.config.schema import ModelConfig, TrainConfig
+from tests.models import build
+from tinylm.config.schema import TrainConfig
 from tinylm.model.transformer import Transformer
 from tinylm.training.optimizer import (
     MUON_MOMENTUM,
@@ -21,11 +22,6 @@ from tinylm.training.optimizer import (
 KINDS = ["adamw", "muon"]
 GO, SKIP = torch.tensor(False), torch.tensor(True)
 DECAY = 0.3
-
-
-def build(seed: int = 0, **changes: object) -> Transformer:
-    config = {"n_layer": 2, "n_head": 4, "n_kv_head": 2, "n_embd": 24, "head_size": 8, "block_size": 16, **changes}
-    return Transformer(ModelConfig(**config), 50, torch.Generator().manual_seed(seed))
 
 
 def optimizer_of(model: Transformer, kind: str, **changes: object) -> Optimizer:

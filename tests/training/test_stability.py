@@ -33,12 +33,6 @@ Configured = Callable[..., RunConfig]
 TIMES = {"seconds", "tokens_per_second", "peak_memory_mb"}
 
 
-@pytest.fixture
-def each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps are told one by one."""
-    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
-
-
 def spoil(monkeypatch: pytest.MonkeyPatch, which: Callable[[int, TrainState], bool]) -> None:
     """Make the loss of the steps that `which` picks, by number and by the run's state, not finite."""
     step_, forward, now = Training._step, Transformer.forward, {"bad": False}

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Static
 
 from tests.waiting import PATIENCE
@@ -49,3 +50,8 @@ def text(widget: Static) -> str:
     """What a widget shows, without its styles."""
     content = widget.content
     return getattr(content, "plain", str(content))
+
+
+def drawn(screen: Screen[Any]) -> list[str]:
+    """The rows of a screen, as they are on the terminal."""
+    return [strip.text for strip in screen._compositor.render_strips()]

@@ -3,17 +3,16 @@
 import json
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Input, OptionList
 from textual.widgets._footer import FooterKey
 
 from tests.tui import scripts
-from tests.tui.pilot import drive, until
+from tests.tui.pilot import drawn, drive, until
 from tests.tui.scripts import ScriptedEngine
 from tests.waiting import PATIENCE
 from tinylm import events
@@ -28,6 +27,8 @@ from tui.terminal import glyphs
 from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Ask, AskText, Leave
 from tui.widgets.top_bar import TABS, Sentence, TopBar
+
+Act = Callable[[Pilot[int]], Awaitable[None]]
 
 
 def test_the_first_screen_is_home_and_with_runs_it_is_runs(make_app, home):
@@ -323,10 +324,6 @@ def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, hom
     assert f"is saved at step {app.studio.training.history.step.last:,.0f}." in app.farewell
 
 
-def drawn(screen: Screen[object]) -> str:
-    return "".join(strip.text for strip in screen._compositor.render_strips())
-
-
 def test_what_is_drawn_cannot_steer_the_terminal(make_app):
     evil = "a\x1b]0;owned\x07\x1b[31mb\x9b31mc"
     app: StudioApp = make_app(mode="talk")
@@ -337,8 +334,8 @@ def test_what_is_drawn_cannot_steer_the_terminal(make_app):
         app.studio.fault(RunError(f"{evil} cannot be read.", "Look at it."))
         app.push_screen(AskText(evil, evil, evil))
         for screen in (app.screen, app.screen_stack[-1]):
-            await until(pilot, lambda screen=screen: "31mb" in drawn(screen))
-            assert not [character for character in drawn(screen) if unicodedata.category(character) == "Cc"]
+            await until(pilot, lambda screen=screen: "31mb" in "".join(drawn(screen)))
+            assert not [character for character in "".join(drawn(screen)) if unicodedata.category(character) == "Cc"]
 
     drive(app, act)
 

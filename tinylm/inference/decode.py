@@ -25,13 +25,13 @@ Step = Callable[[list[int]], Tensor]
 def step_factory(model: Transformer, device_type: str | None = None) -> Callable[[KVCache], Step]:
     """The fastest decoding step for this model: call the result with a cache to get the step that continues from it.
 
-    Each step adds its tokens to the cache; after `KVCache.take` a new step is needed. Call both under
+    Each step adds its tokens to the cache; after `KVCache.select` a new step is needed. Call both under
     `torch.inference_mode`, and only while the weights stay the same. Steps of `NativeSteps` can also prefill (`read`).
     `device_type` is that of the model's device, unless a test says otherwise.
     """
     device_type = device_type or model.embedding.weight.device.type
-    if device_type == "cpu" and (code := decode.library()):
-        return NativeSteps(code, model)
+    if device_type == "cpu" and (library := decode.library()):
+        return NativeSteps(library, model)
     return partial(_captured_step if device_type == "cuda" else _eager_step, model)
 
 

@@ -39,8 +39,8 @@ class Probs:
         """One token per text (B): where the cumulative probability passes the text's uniform number in [0, 1)."""
         if self.values.size(-1) == 1:
             columns = [0] * len(uniforms)
-        elif code := decode.library():
-            columns = code.sample(self.values, uniforms)
+        elif library := decode.library():
+            columns = library.sample(self.values, uniforms)
         else:
             sums = self.values.cumsum(-1, dtype=torch.float64).numpy()  # (B, n)
             columns = [int(row.searchsorted(u * row[-1], "right")) for row, u in zip(sums, uniforms, strict=True)]
@@ -60,8 +60,8 @@ def logits_to_probs(logits: Tensor, ids: list[list[int]], settings: SampleConfig
         max_logits, argmax = logits.max(-1, keepdim=True)
         return Probs(torch.ones_like(max_logits), argmax, max_logits[:, 0].tolist())
     temperature = max(settings.temperature, 1e-6)  # below, only the most probable token is left anyway
-    if settings.top_k == 0 and settings.top_p == 1.0 and settings.min_p == 0.0 and (code := decode.library()):
-        values, highest = code.softmax(logits, temperature)
+    if settings.top_k == 0 and settings.top_p == 1.0 and settings.min_p == 0.0 and (library := decode.library()):
+        values, highest = library.softmax(logits, temperature)
         return Probs(values, None, highest)
     max_logits = logits.amax(-1, keepdim=True)
     logits = (logits - max_logits).div_(temperature)  # at most 0, so that a tiny temperature cannot overflow

@@ -207,11 +207,11 @@ def test_range_grows_at_once_and_shrinks_after_two_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "most", "found"),
+    ("low", "high", "most", "ticks"),
     [(0, 400, 5, [0, 100, 200, 300, 400]), (1.85, 3.5, 4, [2, 2.5, 3, 3.5]), (0, 0.012, 3, [0, 0.005, 0.01])],
 )
-def test_ticks_are_round(low: float, high: float, most: int, found: list[float]) -> None:
-    assert pictures.ticks(low, high, most) == pytest.approx(found)
+def test_ticks_are_round(low: float, high: float, most: int, ticks: list[float]) -> None:
+    assert pictures.ticks(low, high, most) == pytest.approx(ticks)
 
 
 def test_what_is_counted_has_no_halves_on_its_axis() -> None:
@@ -226,7 +226,7 @@ def test_log_ticks_are_round() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "words"),
     [
         (0, "0"),
         (2.04, "2.04"),
@@ -237,8 +237,8 @@ def test_log_ticks_are_round() -> None:
         (1.14e-3, "1.14e-3"),
     ],
 )
-def test_numbers_are_short(value: float, told: str) -> None:
-    assert compact(value) == told
+def test_numbers_are_short(value: float, words: str) -> None:
+    assert compact(value) == words
 
 
 # ---- the widget ----------------------------------------------------------------------------------------------------
@@ -252,17 +252,17 @@ class Shown(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.glyphs = BRAILLE
-        self.told: list[object] = []
+        self.messages: list[object] = []
 
     def compose(self) -> ComposeResult:
         yield Chart(Picture(curves=(curve(),)), id="chart")
         yield Static("below", id="below")
 
     def on_chart_hair_moved(self, message: Chart.HairMoved) -> None:
-        self.told.append(message.x)
+        self.messages.append(message.x)
 
     def on_chart_view_changed(self, message: Chart.ViewChanged) -> None:
-        self.told.append((message.chart.zoom, message.chart.scale_name))
+        self.messages.append((message.chart.zoom, message.chart.scale_name))
 
 
 def drive(act: Callable[[Pilot[None], Chart], Awaitable[None]]) -> None:
@@ -275,10 +275,10 @@ def drive(act: Callable[[Pilot[None], Chart], Awaitable[None]]) -> None:
     drive_app(Shown(), act, ready=focused)
 
 
-def told(pilot: Pilot[None]) -> list[object]:
+def messages(pilot: Pilot[None]) -> list[object]:
     app = pilot.app
     assert isinstance(app, Shown)
-    return app.told
+    return app.messages
 
 
 def screen(chart: Chart) -> str:
@@ -296,8 +296,8 @@ def test_keys_move_the_hair_line() -> None:
         assert f"step {chart.hair:.0f}" in screen(chart)
         await pilot.press("v")
         assert chart.hair is None
-        assert told(pilot)[0] == 100
-        assert told(pilot)[-1] is None
+        assert messages(pilot)[0] == 100
+        assert messages(pilot)[-1] is None
 
     drive(act)
 
@@ -327,7 +327,7 @@ def test_zoom_pan_and_back() -> None:
         assert chart.zoom is None
         await pilot.press("plus", "plus", "0")
         assert chart.zoom is None
-        assert len(told(pilot)) >= 6
+        assert len(messages(pilot)) >= 6
 
     drive(act)
 

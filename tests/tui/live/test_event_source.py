@@ -33,11 +33,11 @@ def wait_for(source: EventSource, count: int) -> list[Event | None]:
 
 
 def test_a_training_in_a_thread_gives_its_events_in_order_and_ends():
-    told = scripts.training(30)
-    trainer = TrainingThread(lambda _control: iter(told))
+    log = scripts.training(30)
+    trainer = TrainingThread(lambda _control: iter(log))
     trainer.start()
     assert trainer.join(PATIENCE)
-    assert wait_for(trainer, len(told)) == told
+    assert wait_for(trainer, len(log)) == log
     assert trainer.error is None
     assert not trainer.running
 
@@ -136,10 +136,10 @@ def test_a_run_of_which_nothing_was_saved_begins_anew():
 
 
 def test_the_state_of_a_run_in_a_word(home: Path):
-    def status(told: list[Event], locked: bool = False) -> str:
-        watch = ObservedRun(LogFollower(scripts.write_run(home, f"r{next(numbers)}", told)), "r")
+    def status(log: list[Event], locked: bool = False) -> str:
+        watch = ObservedRun(LogFollower(scripts.write_run(home, f"r{next(numbers)}", log)), "r")
         watch.locked = locked
-        until(lambda: watch.poll() and watch.history.version >= len(told))
+        until(lambda: watch.poll() and watch.history.version >= len(log))
         watch.source.close()
         return watch.status
 
@@ -164,8 +164,8 @@ def test_a_log_that_was_cut_back_and_is_longer_by_now_is_read_anew(home: Path):
     until(lambda: watch.poll() and watch.status == "stopped")
 
     again = [replace(scripts.opening()[0], resumed_from=40), *scripts.opening()[1:]]
-    told = [*scripts.training(40), saved, *again, *(scripts.step(n) for n in range(41, 45))]
-    lines = "".join(events.to_json(event) + "\n" for event in told)
+    log = [*scripts.training(40), saved, *again, *(scripts.step(n) for n in range(41, 45))]
+    lines = "".join(events.to_json(event) + "\n" for event in log)
     assert len(lines) > run.events_file.stat().st_size
     run.events_file.write_text(lines, encoding="utf-8")
     until(lambda: watch.poll() and watch.history.step.last == 44)

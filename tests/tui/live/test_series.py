@@ -19,14 +19,14 @@ def series(values: Floats) -> Series:
 
 def average(values: Floats, weight: float) -> list[float]:
     """The definition, one value after the other."""
-    now, count, found = math.nan, 0, []
+    now, count, averages = math.nan, 0, []
     for value in values:
         if math.isfinite(value):
             count += 1
             share = min(1.0, max(1 - weight, YOUNG / count))
             now = value if count == 1 else (1 - share) * now + share * value
-        found.append(now)
-    return found
+        averages.append(now)
+    return averages
 
 
 def noise(length: int) -> Floats:

@@ -21,7 +21,7 @@ from tui.live.watch import ObservedRun
 
 
 class Still:
-    """A source that has told everything."""
+    """A source that has no more events."""
 
     def drain(self) -> list[Event]:
         return []
@@ -30,23 +30,23 @@ class Still:
         pass
 
 
-def own(told: Sequence[Event], error: BaseException | None = None) -> ObservedRun:
+def own(log: Sequence[Event], error: BaseException | None = None) -> ObservedRun:
     """A watch of a training of this app."""
 
     def begin(_: Control) -> Iterator[Event]:
         yield from ()
 
     watch = ObservedRun(TrainingThread(begin), "stories-test", RunFolder(Path("/nowhere/stories-test")))
-    watch.history = scripts.history(told)
+    watch.history = scripts.history(log)
     assert watch.trainer
     watch.trainer.error = error
     return watch
 
 
-def followed(told: Sequence[Event], locked: bool = True) -> ObservedRun:
+def followed(log: Sequence[Event], locked: bool = True) -> ObservedRun:
     """A watch of a run's folder."""
     watch = ObservedRun(Still(), "stories-test", RunFolder(Path("/nowhere/stories-test")))
-    watch.history, watch.locked = scripts.history(told), locked
+    watch.history, watch.locked = scripts.history(log), locked
     return watch
 
 
@@ -63,19 +63,19 @@ def test_starting() -> None:
 
 def test_learning_tells_what_it_has_just_passed() -> None:
     steps = [*scripts.opening(), *(scripts.step(number) for number in range(1, 101))]
-    told = [*steps, scripts.evaluation(80, bpb=2.60), scripts.evaluation(100, bpb=2.44)]
-    assert status.sentence(own(told)).startswith('Just passed "letter triples".')
-    soon = [*told, *(scripts.step(number) for number in range(101, 150))]
+    log = [*steps, scripts.evaluation(80, bpb=2.60), scripts.evaluation(100, bpb=2.44)]
+    assert status.sentence(own(log)).startswith('Just passed "letter triples".')
+    soon = [*log, *(scripts.step(number) for number in range(101, 150))]
     assert status.sentence(own(soon)).startswith('Just passed "letter triples".')
     later = [*soon, *(scripts.step(number) for number in range(150, 190))]
     assert "Just passed" not in status.sentence(own(later)), "22 s later it is no news"
 
 
 def test_learning_tells_the_trend() -> None:
-    told = status.sentence(own(scripts.training(110)))
-    assert "Loss down" in told
-    assert "held-out follows" in told
-    assert len(told) <= 78
+    sentence = status.sentence(own(scripts.training(110)))
+    assert "Loss down" in sentence
+    assert "held-out follows" in sentence
+    assert len(sentence) <= 78
 
 
 def test_the_first_steps() -> None:
@@ -83,15 +83,15 @@ def test_the_first_steps() -> None:
 
 
 def test_a_training_that_gets_worse_from_its_first_step_on_is_no_beginning() -> None:
-    told = [*scripts.opening(), *(scripts.step(number, loss=7 * number) for number in range(1, 9))]
-    assert status.sentence(own(told)).startswith("It gets worse than it was at its first step")
+    log = [*scripts.opening(), *(scripts.step(number, loss=7 * number) for number in range(1, 9))]
+    assert status.sentence(own(log)).startswith("It gets worse than it was at its first step")
 
 
 def test_held_out_rises() -> None:
-    told = [*scripts.training(100), scripts.evaluation(110, False, 2.4)]
-    assert "held-out rises since step 100 (the best)" in status.sentence(own(told))
-    told += [scripts.evaluation(number, False, 2.5) for number in (120, 130)]
-    assert status.sentence(own(told)).startswith("Held-out loss rises: 3 checks no better than step 100")
+    log = [*scripts.training(100), scripts.evaluation(110, False, 2.4)]
+    assert "held-out rises since step 100 (the best)" in status.sentence(own(log))
+    log += [scripts.evaluation(number, False, 2.5) for number in (120, 130)]
+    assert status.sentence(own(log)).startswith("Held-out loss rises: 3 checks no better than step 100")
 
 
 def test_who_leaves_is_told_that_it_is_saved_and_who_stops_that_it_is_measured() -> None:
@@ -113,15 +113,15 @@ def test_who_leaves_is_told_that_it_is_saved_and_who_stops_that_it_is_measured()
 
 def test_rescued() -> None:
     rescue = events.Rescued(120, 60, 1, 0.5, "At step 120 …")
-    told = status.sentence(own([*scripts.training(120), rescue]))
-    assert told.startswith("Rescued")
-    assert "back at step 60" in told
-    assert "0.5 x" in told
+    sentence = status.sentence(own([*scripts.training(120), rescue]))
+    assert sentence.startswith("Rescued")
+    assert "back at step 60" in sentence
+    assert "0.5 x" in sentence
 
 
 def test_a_step_that_was_left_out() -> None:
-    told = [*scripts.training(30), scripts.step(31, loss=None, grad_norm=None)]
-    assert status.sentence(own(told)).startswith("Step 31 was left out")
+    log = [*scripts.training(30), scripts.step(31, loss=None, grad_norm=None)]
+    assert status.sentence(own(log)).startswith("Step 31 was left out")
 
 
 def test_a_warning_is_told_for_a_while() -> None:
@@ -132,23 +132,23 @@ def test_a_warning_is_told_for_a_while() -> None:
 
 
 def test_no_held_out_text() -> None:
-    told = [
+    log = [
         events.DataPrepared(900, 300, 257, 300, 0, 0, {}) if isinstance(event, events.DataPrepared) else event
         for event in scripts.training(100)
         if not isinstance(event, events.EvalDone)
     ]
-    assert "no held-out text: memorising will not be noticed" in status.sentence(own(told))
+    assert "no held-out text: memorising will not be noticed" in status.sentence(own(log))
 
 
 def test_paused() -> None:
-    told = status.sentence(own([*scripts.training(40), events.Paused(40, paused=True)]))
-    assert told.startswith("Paused at step 40")
-    assert "Space" in told
+    sentence = status.sentence(own([*scripts.training(40), events.Paused(40, paused=True)]))
+    assert sentence.startswith("Paused at step 40")
+    assert "Space" in sentence
 
 
 def test_a_followed_run_says_that_it_cannot_be_paused() -> None:
-    told = status.sentence(followed(scripts.training(40)))
-    assert told.startswith("Trained elsewhere: no pausing here.")
+    sentence = status.sentence(followed(scripts.training(40)))
+    assert sentence.startswith("Trained elsewhere: no pausing here.")
 
 
 def test_a_run_whose_log_is_still_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,21 +157,21 @@ def test_a_run_whose_log_is_still_being_read(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_interrupted() -> None:
-    told = status.sentence(followed(scripts.training(140), locked=False))
-    assert told == "It broke off at step 140 of 400. r goes on from step 120."
+    sentence = status.sentence(followed(scripts.training(140), locked=False))
+    assert sentence == "It broke off at step 140 of 400. r goes on from step 120."
     assert "starts it over" in status.sentence(followed(scripts.training(30), locked=False))
 
 
 def test_stopped() -> None:
-    told = status.sentence(own([*scripts.training(140), scripts.finished(140, "stopped")]))
-    assert told.startswith("Stopped and saved at step 140 of 400")
+    sentence = status.sentence(own([*scripts.training(140), scripts.finished(140, "stopped")]))
+    assert sentence.startswith("Stopped and saved at step 140 of 400")
 
 
 @pytest.mark.parametrize(("reason", "words"), [("budget", "Done: 0.539 bits"), ("early_stop", "Stopped early")])
 def test_finished(reason: str, words: str) -> None:
-    told = status.sentence(own([*scripts.training(400), scripts.finished(reason=reason)]))
-    assert told.startswith(words)
-    assert "Enter talks" in told
+    sentence = status.sentence(own([*scripts.training(400), scripts.finished(reason=reason)]))
+    assert sentence.startswith(words)
+    assert "Enter talks" in sentence
 
 
 def test_ranking() -> None:
@@ -182,18 +182,18 @@ def test_ranking() -> None:
 
 
 def test_failed() -> None:
-    told = status.sentence(own([*scripts.training(140), scripts.failed()]))
-    assert told.startswith("The training diverged at step 140")
-    assert "r goes on from step 120" in told
+    sentence = status.sentence(own([*scripts.training(140), scripts.failed()]))
+    assert sentence.startswith("The training diverged at step 140")
+    assert "r goes on from step 120" in sentence
     assert status.sentence(own([*scripts.training(10)], ZeroDivisionError("x"))).startswith("Our own fault")
 
 
 def test_it_could_not_start() -> None:
     watch = own([], DataError("There is no file x.txt.", "Choose another."))
     watch.run = None
-    told = status.sentence(watch)
-    assert told.startswith("It could not start: There is no file x.txt.")
-    assert "Enter goes to the plan" in told
+    sentence = status.sentence(watch)
+    assert sentence.startswith("It could not start: There is no file x.txt.")
+    assert "Enter goes to the plan" in sentence
 
 
 def test_what_a_text_says_steers_no_terminal() -> None:

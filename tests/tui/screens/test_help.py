@@ -2,18 +2,13 @@
 
 import pytest
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Markdown
 
-from tests.tui.pilot import drive, until
+from tests.tui.pilot import drawn, drive, until
 from tui.app import StudioApp
 from tui.screens.help import KEYS_WIDTH, HelpPage, KeyTable, groups
 
 MODES = ("home", "data", "plan", "train", "talk", "runs")
-
-
-def drawn(screen: Screen[object]) -> list[str]:
-    return [strip.text for strip in screen._compositor.render_strips()]
 
 
 async def opened(pilot: Pilot[int], key: str = "f1") -> HelpPage:

@@ -94,15 +94,15 @@ def test_where_all_is_ascii_nothing_is_made_anew():
     assert AsciiFilter().apply(line, Color(0, 0, 0)) is line
 
 
-@pytest.mark.parametrize("place", WALKS)
-def test_every_screen_page_and_dialog_is_ascii(app, home, place):
+@pytest.mark.parametrize("start", WALKS)
+def test_every_screen_page_and_dialog_is_ascii(app, home, start):
     Preferences(glyphs="ascii").save(home)
 
     async def act(pilot: Pilot[int]) -> None:
-        if place == "train":
+        if start == "train":
             app.studio.start_training()
             await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
-        keys, pages = WALKS[place]
+        keys, pages = WALKS[start]
         assert set(pages.split()) <= await walk(pilot, keys)
 
     drive(app, act)

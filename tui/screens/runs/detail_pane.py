@@ -128,7 +128,7 @@ class DetailPane(Horizontal):
     # ---- drawing --------------------------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Draw chart and facts as things are now."""
+        """Redraw chart and facts."""
         glyphs = glyphs_of(self)
         chart, side, one, overlaid = self.chart, self.query_one("#runs-side"), self._one, self.overlaid
         width = max(20, side.size.width - 1)  # the last column is for a scroll bar

@@ -98,7 +98,7 @@ def failed(observed: ObservedRun, glyphs: Glyphs) -> Outcome:
 
 
 def failure_report(observed: ObservedRun) -> str:
-    """Everything that somebody needs to know who is to help."""
+    """Everything needed to find out what went wrong."""
     state, error = observed.history.state, observed.error
     lines = [f"Run {observed.name}: {observed.status}.", status.sentence(observed)]
     if state.started:
@@ -133,7 +133,7 @@ class OutcomeBox(Static):
         self._shown: tuple[Outcome | None, bool] = (None, False)
 
     def show(self, outcome: Outcome | None) -> None:
-        """Show the outcome, or hide the outcome."""
+        """Show the outcome, or hide the box."""
         narrow = self.app.size.width < NARROW
         if (outcome, narrow) == self._shown:
             return

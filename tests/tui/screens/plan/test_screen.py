@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,17 +17,10 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import DataError
 from tui.engine import Machine
-from tui.screens.plan import screen as plan
 from tui.screens.plan.rehearsal import RehearsalPane
 from tui.screens.plan.screen import PlanScreen
 
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for a change to come to rest, and the disk has always the same room."""
-    monkeypatch.setattr(plan, "WAIT", 0.0)
-    usage = type(shutil.disk_usage("/"))(100_000_000_000, 59_000_000_000, 41_000_000_000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 # ---- rehearsals ---------------------------------------------------------------------------------------------------

@@ -19,36 +19,36 @@ from tui.screens.runs.compare import LoggedRun
 from tui.screens.runs.history_cache import HistoryCache
 
 
-def logged(told: Sequence[Event], config: RunConfig | None = None, name: str = "a") -> LoggedRun:
-    return LoggedRun(name, config or RunConfig(), scripts.history(told).copy())
+def logged(log: Sequence[Event], config: RunConfig | None = None, name: str = "a") -> LoggedRun:
+    return LoggedRun(name, config or RunConfig(), scripts.history(log).copy())
 
 
-def with_data(told: Sequence[Event], **changes: object) -> list[Event]:
-    return [replace(event, **changes) if isinstance(event, events.DataPrepared) else event for event in told]  # type: ignore[arg-type]
+def with_data(log: Sequence[Event], **changes: object) -> list[Event]:
+    return [replace(event, **changes) if isinstance(event, events.DataPrepared) else event for event in log]  # type: ignore[arg-type]
 
 
 # ---- curves
 
 
 def test_a_loss_lies_over_each_axis_and_in_either_unit() -> None:
-    told = logged(scripts.training(100))
+    run = logged(scripts.training(100))
     for axis, last in (("tokens", 100 * 1536), ("steps", 100), ("time", 2 + 25)):
-        xs, ys = compare.curve(told, axis, "loss", unit="nats")  # type: ignore[arg-type]
+        xs, ys = compare.curve(run, axis, "loss", unit="nats")  # type: ignore[arg-type]
         assert len(xs) == len(ys) == 100
         assert xs[-1] == last
     assert np.array_equal(ys, scripts.history(scripts.training(100)).loss.smoothed(compare.SMOOTHING))
-    _, bits = compare.curve(told, "steps", "loss", unit="bits")
+    _, bits = compare.curve(run, "steps", "loss", unit="bits")
     assert bits[-1] == pytest.approx(ys[-1] / math.log(2) * 47_900 / 200_059)
 
 
 def test_held_out_values_lie_where_they_were_measured() -> None:
-    told = logged(scripts.training(100))
-    xs, ys = compare.curve(told, "tokens", "held-out", unit="bits")
+    run = logged(scripts.training(100))
+    xs, ys = compare.curve(run, "tokens", "held-out", unit="bits")
     assert list(xs) == [1536 * step for step in (20, 40, 60, 80, 100)]
     assert ys[0] == pytest.approx(scripts.evaluation(20).val_bpb)
-    seconds, _ = compare.curve(told, "time", "held-out", unit="bits")
+    seconds, _ = compare.curve(run, "time", "held-out", unit="bits")
     assert seconds[-1] == 27
-    _, nats = compare.curve(told, "tokens", "held-out", unit="nats")
+    _, nats = compare.curve(run, "tokens", "held-out", unit="nats")
     assert nats[0] == pytest.approx(scripts.evaluation(20).val_loss)
 
 
@@ -64,9 +64,9 @@ def test_a_copy_stays_as_it_was_and_measured_twice_counts_once() -> None:
 
 
 def test_an_empty_run_has_empty_curves() -> None:
-    told = logged(scripts.opening())
+    run = logged(scripts.opening())
     for measure in compare.MEASURES:
-        xs, ys = compare.curve(told, "tokens", measure, unit="bits")
+        xs, ys = compare.curve(run, "tokens", measure, unit="bits")
         assert len(xs) == len(ys) == 0
     assert math.isnan(logged([]).unit("bits").factor)
 
@@ -105,12 +105,12 @@ def test_nothing_is_equal_before_the_first_step_or_evaluation() -> None:
 
 
 def judged(
-    groups: Mapping[str, Mapping[str, object]], told: Sequence[Event] | None = None, first: RunConfig | None = None
+    groups: Mapping[str, Mapping[str, object]], log: Sequence[Event] | None = None, first: RunConfig | None = None
 ) -> compare.Verdict:
     first = first or RunConfig()
     other = resolve.with_values(first, **groups)
     return compare.verdict(
-        [logged(scripts.training(20), first), logged(scripts.training(20) if told is None else told, other)]
+        [logged(scripts.training(20), first), logged(scripts.training(20) if log is None else log, other)]
     )
 
 
@@ -121,7 +121,7 @@ def test_the_same_text_and_tokens_may_be_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("groups", "said"),
+    ("groups", "beginning"),
     [
         ({"data": {"sources": ["/texts/moby.txt"]}}, "Different texts"),
         ({"data": {"val_fraction": 0.1}}, "Different parts held out"),
@@ -129,10 +129,10 @@ def test_the_same_text_and_tokens_may_be_compared() -> None:
         ({"data": {"unwrap": "off"}}, "The text has changed"),
     ],
 )
-def test_other_texts_may_not(groups: dict[str, dict[str, object]], said: str) -> None:
+def test_other_texts_may_not(groups: dict[str, dict[str, object]], beginning: str) -> None:
     verdict = judged(groups)
     assert (verdict.comparable, verdict.bits) == (False, True)
-    assert verdict.sentence.startswith(said)
+    assert verdict.sentence.startswith(beginning)
     assert "may not be compared" in verdict.sentence
 
 
@@ -178,8 +178,8 @@ def test_settings_that_differ_the_telling_ones_first() -> None:
         train={"eval_iters": 5, "betas": (0.9, 0.99)},
         sample={"seed": 4},
     )
-    found = compare.differences([first, other])
-    assert [(row.label, row.values) for row in found] == [
+    settings = compare.differences([first, other])
+    assert [(row.label, row.values) for row in settings] == [
         ("Texts", ("stories", "moby dick.txt")),
         ("Layers", ("4", "6")),
         ("Tied embeddings", ("no", "yes")),
@@ -190,7 +190,7 @@ def test_settings_that_differ_the_telling_ones_first() -> None:
     assert compare.differences([first, first]) == []
     everything = compare.differences([first, other], everything=True)
     assert len(everything) > 40
-    assert [row for row in everything if row.differs] == found
+    assert [row for row in everything if row.differs] == settings
 
 
 def test_phases_are_told_apart() -> None:
@@ -218,8 +218,8 @@ def test_a_log_that_was_cut_back_and_has_grown_since_is_read_anew(home):
     run = scripts.write_run(home, "one", scripts.training(60))
     cache = HistoryCache()
     assert cache.load(run, "one") is not None
-    told = [*scripts.opening(), *(scripts.step(n, loss=3.0) for n in range(1, 101))]
-    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in told), encoding="utf-8")
+    log = [*scripts.opening(), *(scripts.step(n, loss=3.0) for n in range(1, 101))]
+    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in log), encoding="utf-8")
     logged = cache.load(run, "one")
     assert logged
     assert list(logged.history.step.values) == list(range(1, 101))

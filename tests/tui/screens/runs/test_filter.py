@@ -20,7 +20,7 @@ MOBY = RunListing(
 YOUNG = replace(MOBY, name="young", status="training", data="stories", val_bpb=None, note="", parameters=900_000)
 
 
-def found(text: str) -> list[str]:
+def matching(text: str) -> list[str]:
     chosen = filter.parse(text)
     assert chosen.fault == ""
     return [entry.name for entry in (MOBY, YOUNG) if chosen.matches(entry)]
@@ -60,11 +60,11 @@ def found(text: str) -> list[str]:
     ],
 )
 def test_a_filter_finds(text: str, names: list[str]) -> None:
-    assert found(text) == names
+    assert matching(text) == names
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("val<", "val< needs a number, as in val<1.5"),
         ("val<two", "val< needs a number"),
@@ -73,9 +73,9 @@ def test_a_filter_finds(text: str, names: list[str]) -> None:
         ("colour:red", "there is no 'colour' to filter by; there are state, data"),
     ],
 )
-def test_a_fault_is_said_and_the_rest_counts(text: str, said: str) -> None:
+def test_a_fault_is_said_and_the_rest_counts(text: str, message: str) -> None:
     chosen = filter.parse(f"{text} whale")
-    assert chosen.fault.startswith(said)
+    assert chosen.fault.startswith(message)
     assert chosen.matches(MOBY)
     assert not chosen.matches(YOUNG)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Static
 
-from tests.tui.pilot import drive
+from tests.tui.pilot import drawn, drive
+from tests.tui.pilot import until as pilot_until
 from tests.tui.scripts import finished, training, write_run
 from tests.tui.talk_script import PacedEngine
 from tests.waiting import until
@@ -82,11 +82,6 @@ async def written(pilot: Pilot[int], screen: TalkScreen) -> None:
 def text(screen: TalkScreen, pane: str = "A") -> str:
     """What a pane shows."""
     return str({"A": screen.panes.a, "B": screen.panes.b}[pane]._text.visual)
-
-
-def drawn(screen: Screen[Any]) -> list[str]:
-    """The lines of a screen."""
-    return ["".join(segment.text for segment in strip) for strip in screen._compositor.render_strips()]
 
 
 def typed(words: str) -> list[str]:
@@ -596,10 +591,7 @@ def test_versions_that_cannot_be_written_say_so_where_a_text_does(broken: bool, 
         screen.query_one(Prompt).value = "hi" if broken else "café"
         await pilot.press("escape", "v")
         await asyncio.to_thread(until, lambda: screen.pane.shown and screen.pane.shown.error)
-        for _ in range(100):
-            if pilot.app.screen is screen:
-                break
-            await pilot.pause(0.02)
+        await pilot_until(pilot, lambda: pilot.app.screen is screen)
         await settle(pilot)
         if broken:
             assert "is not what was saved. Use another one." in text(screen)
@@ -935,10 +927,7 @@ def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]
         await pilot.press(*typed("A fox"), "enter")
         await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
         sentence = screen.query_one(Sentence)
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if "Writing with step 180" in str(sentence.content):
-                break
+        await pilot_until(pilot, lambda: "Writing with step 180" in str(sentence.content))
         assert str(sentence.content) == "Writing with step 180. Esc stops and keeps the text."
         await pilot.press("escape")
         await pilot.pause()

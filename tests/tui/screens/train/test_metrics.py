@@ -12,9 +12,9 @@ from tui.live.loss_unit import LossUnit
 from tui.screens.train.metrics import Metrics, metrics_at
 
 
-def shown(told: Sequence[Event], at: int | None = None) -> Metrics:
-    """The numbers of a run that has told this."""
-    history = scripts.history(told)
+def shown(log: Sequence[Event], at: int | None = None) -> Metrics:
+    """The numbers of a run with this log."""
+    history = scripts.history(log)
     numbers = metrics_at(history, LossUnit.of_run(history.state.data), at)
     assert numbers
     return numbers
@@ -26,21 +26,21 @@ def steps(count: int) -> list[Event]:
 
 def test_perplexity_is_that_of_held_out_text_and_of_nothing_else() -> None:
     assert shown(steps(20)).perplexity is None
-    told = [*steps(20), replace(scripts.evaluation(20), val_loss=math.log(50))]
-    assert shown(told).perplexity == pytest.approx(50)
+    log = [*steps(20), replace(scripts.evaluation(20), val_loss=math.log(50))]
+    assert shown(log).perplexity == pytest.approx(50)
 
 
 def test_how_far_a_step_that_is_past_was_is_told_in_time_where_a_time_ends_the_run() -> None:
-    told = steps(100)  # of 400 planned, in 120 s
-    assert shown(told, at=40).fraction == pytest.approx((2 + 40 * 0.25) / 120)
-    told = [replace(event, seconds=None) if isinstance(event, Planned) else event for event in told]
-    assert shown(told, at=40).fraction == pytest.approx(0.1)
+    log = steps(100)  # of 400 planned, in 120 s
+    assert shown(log, at=40).fraction == pytest.approx((2 + 40 * 0.25) / 120)
+    log = [replace(event, seconds=None) if isinstance(event, Planned) else event for event in log]
+    assert shown(log, at=40).fraction == pytest.approx(0.1)
 
 
 def test_the_end_counts_all_held_out_text_the_hair_line_what_was_known_there() -> None:
     end = replace(scripts.finished(20), val_loss=math.log(40), val_bpb=1.25)
-    told = [*steps(20), replace(scripts.evaluation(20), val_loss=math.log(50), val_bpb=1.5), end]
-    assert shown(told).perplexity == pytest.approx(40)
-    assert shown(told).held_out == 1.25
-    assert shown(told, at=20).perplexity == pytest.approx(50)
-    assert shown(told, at=20).held_out == 1.5
+    log = [*steps(20), replace(scripts.evaluation(20), val_loss=math.log(50), val_bpb=1.5), end]
+    assert shown(log).perplexity == pytest.approx(40)
+    assert shown(log).held_out == 1.25
+    assert shown(log, at=20).perplexity == pytest.approx(50)
+    assert shown(log, at=20).held_out == 1.5
