@@ -16,7 +16,6 @@ from tinylm.events import LrFound, LrTried
 from tinylm.model import size
 from tinylm.planning import lr_range, schedule
 from tui.screens.data.texts import expected_vocabulary
-from tui.screens.plan import explain
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def rehearsal(config: RunConfig) -> MadeUp:
     """A machine that does 6,144 tokens a second, whatever the model."""
     tokens = config.tokens_per_step
     seconds = tokens / 6144
-    steps = explain.fixed_steps(config)
+    steps = schedule.total_steps(config.train)
     if steps is None:
         assert config.train.budget is not None
         steps = max(1, int(Budget.parse(config.train.budget).amount / seconds))

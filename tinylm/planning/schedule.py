@@ -57,14 +57,16 @@ class Plan:
         return SCHEDULES[phase.schedule](step - phase.first, phase)
 
 
-def total_steps(train: TrainConfig, steps_per_epoch: float) -> int | None:
-    """The steps of the whole run; None where a time budget decides."""
+def total_steps(train: TrainConfig, steps_per_epoch: float | None = None) -> int | None:
+    """The steps of the whole run; None if a time budget decides, or epochs of unknown length do."""
     if train.budget is None:
         return sum(phase.steps or 0 for phase in train.phases)
     budget = Budget.parse(train.budget)
     if budget.kind == "steps":
         return int(budget.amount)
-    return max(1, round(budget.amount * steps_per_epoch)) if budget.kind == "epochs" else None
+    if budget.kind == "time" or steps_per_epoch is None:
+        return None
+    return max(1, round(budget.amount * steps_per_epoch))
 
 
 def replan(old: Plan, phases: Sequence[Phase], step: int, total: int) -> Plan:

@@ -1,4 +1,4 @@
-"""Home: what the program is for, how long one has, one obvious key; painted before anything heavy is loaded."""
+"""Home: what the program is for, and Enter to start; it is painted before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from textual.widgets import Static
 from tinylm.config import resolve
 from tinylm.config.schema import STORIES, Budget, RunConfig
 from tinylm.errors import TinyLMError
+from tinylm.files import existing_folder
+from tinylm.planning import schedule
 from tinylm.runs import folder
 from tinylm.words import counted, printable
 from tui.screens.base import MUTED, StudioScreen
@@ -43,17 +45,17 @@ STEPS = (
 
 def length(config: RunConfig) -> str:
     """The length of a plan, as text."""
-    train = config.train
-    if train.budget is None:
-        steps = sum(phase.steps or 0 for phase in train.phases)
+    steps = schedule.total_steps(config.train)
+    if steps is not None:
         return f"{steps:,} steps"
-    if train.budget in BUDGETS:
-        return BUDGETS[train.budget]
-    budget = Budget.parse(train.budget)
-    if budget.kind == "time":
-        minutes = budget.amount / 60
-        return f"{minutes:g} min" if minutes < 120 else f"{minutes / 60:g} hours"
-    return f"{budget.amount:,.0f} steps" if budget.kind == "steps" else f"{budget.amount:g} passes"
+    assert config.train.budget is not None
+    if config.train.budget in BUDGETS:
+        return BUDGETS[config.train.budget]
+    budget = Budget.parse(config.train.budget)
+    if budget.kind == "epochs":
+        return f"{budget.amount:g} passes"
+    minutes = budget.amount / 60
+    return f"{minutes:g} min" if minutes < 120 else f"{minutes / 60:g} hours"
 
 
 def texts(config: RunConfig) -> str:
@@ -288,10 +290,8 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
 
     def _free(self) -> str:
         """Free space for the home, which need not exist yet."""
-        home = self.studio.home
-        existing = next(folder for folder in (home, *home.parents) if folder.exists() or folder == folder.parent)
         try:
-            return f"{shutil.disk_usage(existing).free / 1e9:,.0f} GB"
+            return f"{shutil.disk_usage(existing_folder(self.studio.home)).free / 1e9:,.0f} GB"
         except OSError:
             return "unknown room"
 

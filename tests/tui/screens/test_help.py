@@ -41,14 +41,14 @@ def test_the_keys_come_first_aligned_and_none_is_cut(make_app, mode, size):
         assert "Help: " in rows[page.query_one("#help").region.y]
         assert next(iter(shown)) == "On this screen"
         starts = set()
-        for keys, told in zip(page.query(KeyTable), shown.values(), strict=True):
+        for keys, group in zip(page.query(KeyTable), shown.values(), strict=True):
             assert keys.size.width >= 40, "room for words"
-            assert keys.size.height >= len(told)
+            assert keys.size.height >= len(group)
             starts.add(keys.content_region.x)
             if page.region.contains_region(keys.region):
                 first = rows[keys.region.y][keys.region.x :]
-                assert first.startswith(told[0].keys[0])
-                assert first[KEYS_WIDTH:].strip().startswith(told[0].name)
+                assert first.startswith(group[0].keys[0])
+                assert first[KEYS_WIDTH:].strip().startswith(group[0].name)
         assert len(starts) == 1
 
     drive(make_app(mode=mode), act, size)

@@ -76,7 +76,7 @@ def test_the_last_line_of_a_page_can_be_seen_at_60_by_18(make_app, key):
     drive(make_app(mode="plan"), act, (60, 18))
 
 
-def told(app: StudioApp) -> str:
+def question(app: StudioApp) -> str:
     dialog = app.screen
     assert isinstance(dialog, Leave)
     answers = dialog.query_one(OptionList)
@@ -91,8 +91,8 @@ async def asked_to_leave(pilot: Pilot[int], engine: ScriptedEngine) -> StudioApp
     await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
     await pilot.press("ctrl+q")
     await until(pilot, lambda: isinstance(app.screen, Leave) and app.screen.query_one(OptionList).options)
-    assert "is training. It is saved first" in told(app)
-    assert "Save and leave" in told(app)
+    assert "is training. It is saved first" in question(app)
+    assert "Save and leave" in question(app)
     return app
 
 
@@ -103,8 +103,8 @@ def test_a_training_that_ends_while_one_is_asked_is_not_said_to_train(make_app):
         app = await asked_to_leave(pilot, engine)
         await pilot.press("down")
         engine.controls[0].stop.set()
-        await until(pilot, lambda: "is over: stopped" in told(app))
-        assert "train" not in told(app).lower()
+        await until(pilot, lambda: "is over: stopped" in question(app))
+        assert "train" not in question(app).lower()
         assert app.screen.query_one(OptionList).highlighted == 1, "the mark stays"
         await pilot.press("s")
 
@@ -117,7 +117,7 @@ def test_staying_after_the_end_changes_nothing(make_app):
     async def act(pilot: Pilot[int]) -> None:
         app = await asked_to_leave(pilot, engine)
         engine.controls[0].stop.set()
-        await until(pilot, lambda: "Stay here" in told(app))
+        await until(pilot, lambda: "Stay here" in question(app))
         await pilot.press("k")
         await until(pilot, lambda: app.screen.query("TopBar"))
         assert app.is_running
@@ -131,7 +131,7 @@ def test_a_pause_is_told(make_app):
     async def act(pilot: Pilot[int]) -> None:
         app = await asked_to_leave(pilot, engine)
         engine.controls[0].pause.set()
-        await until(pilot, lambda: "is paused. It is saved first" in told(app))
+        await until(pilot, lambda: "is paused. It is saved first" in question(app))
         await pilot.press("s")
 
     assert drive(make_app(engine), act).return_code == 0
@@ -145,7 +145,7 @@ def test_a_failure_is_told(make_app):
         assert app.studio.training is not None
         assert app.studio.training.trainer is not None
         app.studio.training.trainer.error = DataError("The text is gone.", "Bring it back.")
-        await until(pilot, lambda: "is over: failed" in told(app))
+        await until(pilot, lambda: "is over: failed" in question(app))
         await pilot.press("s")
 
     drive(make_app(engine), act)

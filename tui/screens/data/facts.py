@@ -15,7 +15,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.words import counted, printable
 from tui.screens.data import texts
-from tui.screens.data.texts import Prepared
+from tui.screens.data.texts import PreparedTexts
 from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
 from tui.terminal.numbers import amount, bar, percent, text_size
 
@@ -47,7 +47,7 @@ class TextsState:
 
     config: RunConfig
     profile: Profile | None = None
-    prepared: Prepared | None = None
+    prepared: PreparedTexts | None = None
     baselines: Mapping[str, float] | None = None
     fault: BaseException | None = None
     doing: str = ""

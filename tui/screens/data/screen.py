@@ -27,7 +27,7 @@ from tui.screens.data.facts import KINDS, ChartLines, Facts, TextsState, describ
 from tui.screens.data.path_input import PathInput
 from tui.screens.data.preview import Preview
 from tui.screens.data.source_list import SourceTree
-from tui.screens.data.texts import Prepared
+from tui.screens.data.texts import PreparedTexts
 from tui.screens.plan import fields
 from tui.studio import Studio
 from tui.terminal.fit_text import first_fitting
@@ -105,7 +105,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
             self,
             config: RunConfig,
             profile: Profile | None,
-            prepared: Prepared | None,
+            prepared: PreparedTexts | None,
             fault: BaseException | None,
         ) -> None:
             super().__init__()
@@ -331,7 +331,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         self.reader.start(self.studio.plan, self.studio.home, self.state.profile)
 
     def _post_read(
-        self, config: RunConfig, profile: Profile | None, prepared: Prepared | None, fault: BaseException | None
+        self, config: RunConfig, profile: Profile | None, prepared: PreparedTexts | None, fault: BaseException | None
     ) -> None:
         with contextlib.suppress(RuntimeError):  # the app has gone meanwhile
             self.post_message(self.Read(config, profile, prepared, fault))

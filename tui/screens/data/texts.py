@@ -93,7 +93,7 @@ def profile_texts(data: DataConfig) -> Profile:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedTexts:
     """Texts as a training uses them: tokenizer, token counts, baselines."""
 
     tokenizer: Tokenizer
@@ -111,7 +111,7 @@ class Prepared:
         return self.train_tokens + self.val_tokens
 
 
-def prepare_texts(config: RunConfig, home: Path) -> Prepared:
+def prepare_texts(config: RunConfig, home: Path) -> PreparedTexts:
     """The texts of a plan, from the cache or prepared now; TinyLMError if that fails."""
     from tinylm.data.dataset import Layout
     from tinylm.data.prepare import prepare
@@ -120,7 +120,7 @@ def prepare_texts(config: RunConfig, home: Path) -> Prepared:
     folder = prepare(config, home)
     layout = Layout.from_json((folder / "data" / "data.json").read_text(encoding="utf-8"))
     segments = [(part.start, part.end) for parts in layout.groups.values() for part in parts]
-    return Prepared(
+    return PreparedTexts(
         tokenizer=Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8")),
         bytes=layout.bytes,
         train_tokens=sum(end - start for start, end in set(segments)),
@@ -155,7 +155,7 @@ class TextReader:
     """
 
     def __init__(
-        self, report: Callable[[RunConfig, Profile | None, Prepared | None, BaseException | None], None]
+        self, report: Callable[[RunConfig, Profile | None, PreparedTexts | None, BaseException | None], None]
     ) -> None:
         """`report` is called in the reading thread with plan, profile, prepared texts and error."""
         self._report = report
@@ -220,7 +220,7 @@ def expected_vocabulary(config: RunConfig, distinct_characters: int | None = Non
             return None if distinct_characters is None else distinct_characters + 1
 
 
-def cautions(config: RunConfig, n_bytes: int, prepared: Prepared | None) -> list[str]:
+def cautions(config: RunConfig, n_bytes: int, prepared: PreparedTexts | None) -> list[str]:
     """Warnings before training on these texts, the most serious first."""
     warnings: list[str] = []
     if n_bytes < MUCH_TOO_LITTLE:

@@ -17,6 +17,7 @@ from tinylm import files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import FITTED, ModelConfig, Phase, RunConfig
 from tinylm.errors import ConfigError, TinyLMError
+from tinylm.planning import schedule
 from tui.screens.plan import fields
 
 MAX_PHASES = 9
@@ -129,8 +130,7 @@ def _all_shares(config: RunConfig, number: int, share: float) -> tuple[str, dict
     changes: dict[str, Any] = {f"train.phases.{i}.share": part for i, part in enumerate(shares)}
     changes |= {f"train.phases.{i}.steps": None for i in range(len(phases))}
     if config.train.budget is None:
-        total = sum(phase.steps or 0 for phase in phases)
-        changes["train.budget"] = f"{total} steps"
+        changes["train.budget"] = f"{schedule.total_steps(config.train)} steps"
     return "counts every phase as a share of the whole", changes
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tinylm.config.schema import Budget, RunConfig
+from tinylm.config.schema import RunConfig
 from tinylm.model.size import flops_per_token, parameters
 from tui.screens.data.texts import expected_vocabulary
 from tui.screens.plan import fields
@@ -49,14 +49,6 @@ def size_text(config: RunConfig) -> str:
         each = parameters(config.model, 1) - parameters(config.model, 0)
         return f"{parameters(config.model, 0):,} + {each:,} a character"
     return f"{parameters(config.model, vocab_size):,} parameters"
-
-
-def fixed_steps(config: RunConfig) -> int | None:
-    """Steps of the whole run, if they follow from the settings alone."""
-    if config.train.budget is None:
-        return sum(phase.steps or 0 for phase in config.train.phases)
-    budget = Budget.parse(config.train.budget)
-    return int(budget.amount) if budget.kind == "steps" else None
 
 
 def first_loss(config: RunConfig) -> float | None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from tinylm.config.schema import RunConfig
 from tinylm.events import LrFound, LrTried
+from tinylm.files import existing_folder
 from tui.screens.plan.debounce import Debouncer
 from tui.screens.plan.lr_finder import LrSweep
-from tui.screens.plan.rehearsal import Outcome
+from tui.screens.plan.rehearsal import JobOutcome
 
 if TYPE_CHECKING:
     from tui.engine import Engine
@@ -28,10 +29,10 @@ class PlanJobs:
         """A plan is rehearsed once it has not changed for `wait` seconds."""
         self._engine, self._home = engine, home
         self._debouncer = Debouncer(wait)
-        self._results: list[tuple[threading.Event, LrTried | LrFound | Outcome]] = []
+        self._results: list[tuple[threading.Event, LrTried | LrFound | JobOutcome]] = []
         self._is_sweep = False
         """Whether the work that is due or under way is a sweep, not a rehearsal."""
-        self.outcome: Outcome | None = None
+        self.outcome: JobOutcome | None = None
         """Result of the last rehearsal."""
         self.sweep: LrSweep | None = None
         """The sweep that is under way or was the last; None if there was none, or it was closed."""
@@ -108,11 +109,11 @@ class PlanJobs:
             if is_sweep:
                 for event in self._engine.find(config, self._home, ticket.is_set):
                     self._results.append((ticket, event))
-                outcome = Outcome(config)
+                outcome = JobOutcome(config)
             else:
                 rehearsal = self._engine.rehearse(config, self._home, ticket.is_set)
-                existing = next(folder for folder in (self._home, *self._home.parents) if folder.is_dir())
-                outcome = Outcome(config, rehearsal, free_disk_mb=shutil.disk_usage(existing).free / 1e6)
+                free = shutil.disk_usage(existing_folder(self._home)).free
+                outcome = JobOutcome(config, rehearsal, free_disk_mb=free / 1e6)
         except Exception as error:  # also Cancelled, which `collect` drops
-            outcome = Outcome(config, error=error)
+            outcome = JobOutcome(config, error=error)
         self._results.append((ticket, outcome))

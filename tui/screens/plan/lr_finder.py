@@ -10,6 +10,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import Phase, RunConfig
 from tinylm.events import LrFound, LrTried
 from tinylm.planning.lr_range import HIGHEST, LOWEST
+from tinylm.words import listed
 from tui.chart.picture import Border, Curve, Picture
 from tui.terminal.numbers import compact
 
@@ -112,8 +113,7 @@ def confirmation(config: RunConfig, rate: float) -> tuple[str, ...]:
 
 def _named(phases: list[int]) -> str:
     """` for phase 1`, ` for phases 1 and 2`."""
-    numbers = [str(i + 1) for i in phases]
-    return f" for phase{'s' * (len(numbers) > 1)} {' and '.join(filter(None, (', '.join(numbers[:-1]), numbers[-1])))}"
+    return f" for phase{'s' * (len(phases) > 1)} {listed([str(i + 1) for i in phases])}"
 
 
 # ---- picture ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tinylm.config.schema import RunConfig
-from tinylm.errors import TinyLMError
+from tinylm.errors import ConfigError, TinyLMError
 from tinylm.planning import schedule, sizing
 from tinylm.words import counted, duration_with_units, printable
 from tui.chart.chart import Chart
@@ -46,7 +46,7 @@ Doing = Literal["", "waiting", "loading", "rehearsing", "sweeping", "training"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """The end of a rehearsal, or of a sweep."""
 
     config: RunConfig
@@ -64,7 +64,7 @@ class PlanState:
     """All that the pane shows: the plan, the last rehearsal, and what is under way."""
 
     config: RunConfig
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
     doing: Doing = ""
     training: str = ""
     """Name of the run that is training."""
@@ -96,7 +96,7 @@ class PlanState:
 
     def steps(self) -> tuple[int, bool]:
         """Length of the schedule in steps, and whether it is known, not just an example."""
-        known = explain.fixed_steps(self.config)
+        known = schedule.total_steps(self.config.train)
         if self.fresh and self.rehearsal:
             return self.rehearsal.plan.steps, True
         if known:
@@ -135,7 +135,7 @@ def lines(state: PlanState) -> list[Line]:
     return [*measured[:-1], *_counted(state), *measured[-1:]]
 
 
-def _measured(outcome: Outcome) -> list[Line]:
+def _measured(outcome: JobOutcome) -> list[Line]:
     """The lines that need a rehearsal; disk is the last."""
     rehearsal, budget = outcome.rehearsal, outcome.config.train.budget
     if rehearsal is None:
@@ -259,7 +259,7 @@ def schedule_picture(config: RunConfig, steps: int) -> Picture:
     """The learning rate over `steps` steps, with the names of the phases if there are several."""
     try:
         plan = schedule.plan(config.train.phases, steps)
-    except ValueError:
+    except ConfigError:
         return Picture(empty=f"{steps:,} steps are too few for {len(config.train.phases)} phases")
     edges = [step for phase in plan.phases for step in (phase.first, phase.last)]
     xs = np.unique(np.concatenate((np.linspace(1, plan.steps, POINTS).round(), edges)))

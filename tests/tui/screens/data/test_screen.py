@@ -581,7 +581,7 @@ def test_keys_answer_while_a_text_is_read_and_only_the_newest_counts(
     asked: list[RunConfig] = []
     over: list[RunConfig] = []
 
-    def prepared(plan: RunConfig, home: Path) -> texts.Prepared:
+    def prepared(plan: RunConfig, home: Path) -> texts.PreparedTexts:
         asked.append(plan)
         slow.wait(PATIENCE)
         over.append(plan)

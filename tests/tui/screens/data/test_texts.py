@@ -100,15 +100,15 @@ def test_look_counts_a_folder_and_misses_what_is_gone(tmp_path: Path) -> None:
 
 
 def test_cautions_say_the_gravest_first(tiny_config: Configured, home: Path) -> None:
-    found = texts.prepare_texts(tiny_config(), home)
+    prepared = texts.prepare_texts(tiny_config(), home)
     said = texts.cautions(tiny_config(), 9_000, None)
     assert "Far too little" in said[0]
     assert "memorise" in texts.cautions(tiny_config(), 15_000, None)[0]
     assert texts.cautions(tiny_config(), 30_000, None) == []
     chars = {"kind": "char"}
     narrow, wide = (tiny_config(model={"n_embd": width}, tokenizer=chars) for width in (16, 128))
-    assert "vocabulary is 68%" in texts.cautions(narrow, 30_000, found)[0]
-    assert texts.cautions(wide, 30_000, found) == []
+    assert "vocabulary is 68%" in texts.cautions(narrow, 30_000, prepared)[0]
+    assert texts.cautions(wide, 30_000, prepared) == []
     large = tiny_config(tokenizer={"vocab_size": 2000})
     grown = texts.prepare_texts(large, home)
     assert any("on average" in sentence for sentence in texts.cautions(large, 30_000, grown))

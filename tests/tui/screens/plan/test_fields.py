@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from pathlib import Path
@@ -9,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.tui.rehearsals import fitted, rehearsal
+from tests.tui.rehearsals import MadeUp, fitted, rehearsal
 from tinylm.config import resolve
 from tinylm.config.schema import Budget, RunConfig
 from tinylm.errors import ConfigError, DataError
 from tui.screens.plan import edits, explain, fields, increments
 from tui.screens.plan import rehearsal as pane
 from tui.screens.plan.debounce import Debouncer
-from tui.screens.plan.rehearsal import Outcome, PlanState
+from tui.screens.plan.rehearsal import JobOutcome, PlanState
 from tui.screens.plan.screen import PlanScreen
 from tui.terminal import glyphs
 
@@ -244,8 +245,8 @@ def test_what_is_set_together_is_named(home: Path) -> None:
     assert edits.side_effects(quick, preset("seed", home), "preset") == "", "a preset is there to set others"
     two = put(edits.with_phase(quick, 0), train__fit=True)
     shared = edits.change(two, "train.phases.1.share", 0.2, home)
-    told = "Set with it: Fit off (was on), Phase 1: Share 0.8 (was 0.5)."
-    assert edits.side_effects(two, shared, "train.phases.1.share") == told
+    expected = "Set with it: Fit off (was on), Phase 1: Share 0.8 (was 0.5)."
+    assert edits.side_effects(two, shared, "train.phases.1.share") == expected
 
 
 @pytest.mark.parametrize(
@@ -310,8 +311,8 @@ def test_by_hand_is_what_changes_a_number_of_fit_while_it_is_on(home: Path) -> N
 
 def test_the_numbers_that_fit_chose_are_taken_and_nothing_else(home: Path) -> None:
     quick = put(preset("quick", home), train__phases__0__sources=["./a.txt"])
-    found = fitted(put(quick, train__phases__0__sources=["/there/a.txt"])).config
-    run = put(found, train__threads=2, train__precision="bf16")
+    chosen = fitted(put(quick, train__phases__0__sources=["/there/a.txt"])).config
+    run = put(chosen, train__threads=2, train__precision="bf16")
     taken = edits.with_fitted(quick, run)
     assert (taken.model.n_layer, taken.train.batch_size, taken.train.phases[0].max_lr) == (6, 12, 6e-3)
     assert taken.train.phases[0].sources == ["./a.txt"]
@@ -331,8 +332,8 @@ def test_a_fix_turns_fit_off_only_where_it_is_about_what_fit_chooses(home: Path)
     quick = preset("quick", home)
     heads = edits.propose_repair(quick, "model.n_head", 5)
     assert heads is not None
-    told = "Set with it: Key/value heads 5 (was 4), Fit off (was on)."
-    assert edits.side_effects(quick, heads.config, "model.n_head") == told
+    expected = "Set with it: Key/value heads 5 (was 4), Fit off (was on)."
+    assert edits.side_effects(quick, heads.config, "model.n_head") == expected
     size = edits.propose_repair(quick, "model.head_size", 33)
     assert size is not None
     assert [one.key for one in edits.difference(size.config, quick)] == ["model.head_size"]
@@ -418,13 +419,13 @@ def test_a_preset_brings_its_own_budget_where_none_was_chosen(home: Path) -> Non
 def test_the_difference_to_the_preset_and_back(home: Path) -> None:
     quick = preset("quick", home)
     mine = put(quick, model__n_layer=9, train__phases__0__max_lr=1e-3, train__budget="90s")
-    found = {one.key: (one.theirs, one.mine) for one in edits.difference(mine, quick)}
-    assert found == {
+    differences = {one.key: (one.theirs, one.mine) for one in edits.difference(mine, quick)}
+    assert differences == {
         "model.n_layer": ("4", "9"),
         "train.phases.0.max_lr": ("0.012", "0.001"),
         "train.budget": ("2 min", "90 s"),
     }
-    for key in found:
+    for key in differences:
         mine = edits.reset(mine, field(key), quick, home)
     assert mine == quick
 
@@ -551,17 +552,17 @@ def test_a_change_calls_off_what_runs_and_the_next_waits_for_its_end() -> None:
     assert debouncer.finish(second)
 
 
-# ---- what is told -------------------------------------------------------------------------------------------------
+# ---- the pane ------------------------------------------------------------------------------------------------------
 
 
-def told(state: PlanState) -> str:
+def shown(state: PlanState) -> str:
     return pane.table(state, 36, glyphs.ASCII).plain
 
 
 def test_numbers_of_a_rehearsal(home: Path) -> None:
     quick = preset("quick", home)
-    state = PlanState(quick, Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0))  # type: ignore[arg-type]
-    assert told(state).splitlines() == [
+    state = PlanState(quick, JobOutcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0))  # type: ignore[arg-type]
+    assert shown(state).splitlines() == [
         "speed   6,144 tokens/s",
         "step    0.25 s on 2 threads",
         "memory  310 MB of 9.8 GB free      +",
@@ -578,7 +579,7 @@ def test_numbers_of_a_rehearsal(home: Path) -> None:
 
 def test_without_fit_nothing_is_said_of_it(home: Path) -> None:
     alone = put(preset("quick", home), train__fit=False)
-    state = PlanState(alone, Outcome(alone, rehearsal=rehearsal(alone), free_disk_mb=41_000.0))  # type: ignore[arg-type]
+    state = PlanState(alone, JobOutcome(alone, rehearsal=rehearsal(alone), free_disk_mb=41_000.0))  # type: ignore[arg-type]
     assert [name for name, _, _ in pane.lines(state)] == [
         "speed", "step", "memory", "2 min", "reads", "size", "batch", "loss", "disk",
     ]  # fmt: skip
@@ -586,9 +587,9 @@ def test_without_fit_nothing_is_said_of_it(home: Path) -> None:
 
 def test_what_fit_chose_is_told_and_dropout_where_there_is_some_and_room(home: Path) -> None:
     quick = preset("quick", home)
-    state = PlanState(quick, Outcome(quick, rehearsal=fitted(quick)))  # type: ignore[arg-type]
-    told = pane.table(state, 56, glyphs.ASCII).plain.splitlines()
-    assert told[5:8] == [
+    state = PlanState(quick, JobOutcome(quick, rehearsal=fitted(quick)))  # type: ignore[arg-type]
+    rows = pane.table(state, 56, glyphs.ASCII).plain.splitlines()
+    assert rows[5:8] == [
         "fit     6 layers of 256 at 0.006, dropout 0.1",
         "size    7,340,032 parameters",
         "batch   3,072 tokens a step",
@@ -607,7 +608,7 @@ def test_what_fit_will_choose_is_not_known_before_a_rehearsal(home: Path) -> Non
         ("size", "1,572,864 parameters", "old"),
         ("batch", "1,536 tokens a step", "old"),
     ]
-    outcome = Outcome(quick, rehearsal=fitted(quick))  # type: ignore[arg-type]
+    outcome = JobOutcome(quick, rehearsal=fitted(quick))  # type: ignore[arg-type]
     longer = {
         name: (value, sign) for name, value, sign in pane.lines(PlanState(put(quick, train__budget="15m"), outcome))
     }
@@ -618,7 +619,7 @@ def test_what_fit_will_choose_is_not_known_before_a_rehearsal(home: Path) -> Non
 
 def test_fit_has_nothing_to_say_where_the_budget_is_no_time(home: Path) -> None:
     counted = put(preset("quick", home), train__budget="500 steps")
-    outcome = Outcome(counted, rehearsal=rehearsal(counted))  # type: ignore[arg-type]
+    outcome = JobOutcome(counted, rehearsal=rehearsal(counted))  # type: ignore[arg-type]
     for state in (PlanState(counted), PlanState(counted, outcome)):
         known = {name: (value, sign) for name, value, sign in pane.lines(state)}
         assert known["fit"] == ("needs a time as budget", "")
@@ -629,32 +630,32 @@ def test_too_much_memory_disk_or_repetition_has_a_warning_sign(home: Path) -> No
     seed = preset("seed", home)
     made = rehearsal(seed)
     tight = type(made)(**{**vars(made), "free_memory_mb": 320.0})
-    state = PlanState(seed, Outcome(seed, rehearsal=tight, free_disk_mb=80.0))  # type: ignore[arg-type]
-    signs = {line.split()[0]: line[-1] for line in told(state).splitlines()}
+    state = PlanState(seed, JobOutcome(seed, rehearsal=tight, free_disk_mb=80.0))  # type: ignore[arg-type]
+    signs = {line.split()[0]: line[-1] for line in shown(state).splitlines()}
     assert (signs["memory"], signs["reads"], signs["disk"]) == ("!", "!", "!")
 
 
 def test_a_fault_is_told_with_its_hint_and_without_numbers_of_another_plan(home: Path) -> None:
     quick = preset("quick", home)
-    state = PlanState(quick, Outcome(quick, error=DataError("The text is too short.", "Add text.")))
-    assert "The text is too short. Add text." in told(state)
-    assert "tokens/s" not in told(state)
+    state = PlanState(quick, JobOutcome(quick, error=DataError("The text is too short.", "Add text.")))
+    assert "The text is too short. Add text." in shown(state)
+    assert "tokens/s" not in shown(state)
     assert state.fault is not None
     assert PlanState(put(quick, model__n_layer=2), state.outcome).fault is None
 
 
 def test_numbers_are_about_the_plan_whatever_its_preset_is_called(home: Path) -> None:
     quick = preset("quick", home)
-    outcome = Outcome(quick, rehearsal=rehearsal(quick))  # type: ignore[arg-type]
+    outcome = JobOutcome(quick, rehearsal=rehearsal(quick))  # type: ignore[arg-type]
     assert PlanState(put(quick, preset="mine"), outcome).fresh
     assert not PlanState(put(quick, train__seed=1), outcome).fresh
 
 
 def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None:
     quick = preset("quick", home)
-    outcome = Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0)  # type: ignore[arg-type]
+    outcome = JobOutcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0)  # type: ignore[arg-type]
     changed = PlanState(put(quick, train__budget="15m", train__fit=False, model__n_layer=5), outcome, "rehearsing")
-    assert told(changed).splitlines() == [
+    assert shown(changed).splitlines() == [
         "speed   was 6,144 tokens/s",
         "step    was 0.25 s on 2 threads",
         "memory  was 310 MB of 9.8 GB free",
@@ -676,12 +677,12 @@ def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None
 
 def test_a_line_that_is_too_long_loses_its_last_part_and_no_letters(home: Path) -> None:
     seed = preset("seed", home)
-    state = PlanState(seed, Outcome(seed, rehearsal=rehearsal(seed)))  # type: ignore[arg-type]
+    state = PlanState(seed, JobOutcome(seed, rehearsal=rehearsal(seed)))  # type: ignore[arg-type]
     assert "length  84,000 steps" in pane.table(state, 30, glyphs.ASCII).plain.splitlines()
 
 
 def test_while_a_run_trains_the_size_is_told_and_why_there_is_no_speed(home: Path) -> None:
-    text = told(PlanState(preset("quick", home), None, "training", "moby"))
+    text = shown(PlanState(preset("quick", home), None, "training", "moby"))
     assert "moby is training" in text
     assert "1,572,864 parameters" in text
     assert "tokens/s" not in text
@@ -701,3 +702,9 @@ def test_the_schedule_says_when_its_length_is_an_example(home: Path) -> None:
     assert PlanState(seed).steps() == (84_000, True)
     assert PlanState(put(quick, train__budget="500 steps")).steps() == (500, True)
     assert "too few" in pane.schedule_picture(seed, 1).empty
+
+
+def test_the_made_up_rehearsal_has_the_fields_of_the_real_one() -> None:
+    from tinylm.preview.rehearsal import Rehearsal  # loads torch
+
+    assert [one.name for one in dataclasses.fields(MadeUp)] == [one.name for one in dataclasses.fields(Rehearsal)]

@@ -128,17 +128,17 @@ def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Pat
 
 def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        told = form.query_one(".form-message", Static)
+        message = form.query_one(".form-message", Static)
         await pilot.press("down", "down", "down", "space", "2", "0", "0")
         await pilot.pause()
-        assert told.display
-        assert str(told.content) == "model.n_layer is 200, but must be less than or equal to 96."
-        assert told.region.y == form.query_one(Input).region.y + 1
+        assert message.display
+        assert str(message.content) == "model.n_layer is 200, but must be less than or equal to 96."
+        assert message.region.y == form.query_one(Input).region.y + 1
         await pilot.press("enter")
         assert form.editing, "what does not fit is not taken"
         await pilot.press("backspace", "backspace")
         await pilot.pause()
-        assert not told.display
+        assert not message.display
         await pilot.press("enter")
 
     assert drive(home, script).studio.plan.model.n_layer == 2
@@ -149,8 +149,8 @@ def test_what_fits_only_together_says_so_and_enter_takes_both(home: Path) -> Non
         form.jump("model.n_head")
         await pilot.press("space", "5")
         await pilot.pause()
-        told = "model.n_head=5 is no multiple of model.n_kv_head=4. Enter also sets Key/value heads to 5."
-        assert form.fault == told
+        message = "model.n_head=5 is no multiple of model.n_kv_head=4. Enter also sets Key/value heads to 5."
+        assert form.fault == message
         await pilot.press("enter")
 
     app = drive(home, script)

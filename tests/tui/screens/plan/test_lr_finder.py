@@ -89,11 +89,11 @@ def test_what_was_found_is_a_sentence() -> None:
     ],
 )
 def test_where_nothing_was_found_it_says_why(rates: tuple[float, ...], diverged_at: float | None, why: str) -> None:
-    found = LrFound(0, rates, tuple(7.6 for _ in rates), None, diverged_at)
-    sweep = LrSweep(of_preset("quick")).with_event(found)
-    for told in lr_finder.status(sweep, "…"):
-        assert told.startswith(why)
-        assert "F takes" not in told
+    result = LrFound(0, rates, tuple(7.6 for _ in rates), None, diverged_at)
+    sweep = LrSweep(of_preset("quick")).with_event(result)
+    for sentence in lr_finder.status(sweep, "…"):
+        assert sentence.startswith(why)
+        assert "F takes" not in sentence
     assert sweep.suggestion is None
     assert lr_finder.sweep_picture(sweep, now=1.2e-2).has_values == bool(rates)
 
@@ -311,7 +311,7 @@ def test_while_a_run_trains_there_is_no_sweep(home: Path) -> None:
 # ---- looks --------------------------------------------------------------------------------------------------------
 
 
-def _found(config: str = "quick") -> Callable[[Pilot[Any]], Awaitable[None]]:
+def _finished(config: str = "quick") -> Callable[[Pilot[Any]], Awaitable[None]]:
     async def press(pilot: Pilot[Any]) -> None:
         screen = pilot.app.screen
         assert isinstance(screen, PlanScreen)
@@ -326,4 +326,4 @@ def _found(config: str = "quick") -> Callable[[Pilot[Any]], Awaitable[None]]:
 
 @pytest.mark.parametrize(("size", "preset"), [((80, 24), "quick"), ((160, 45), "seed"), ((60, 18), "quick")])
 def test_how_a_sweep_looks(snap_compare: Any, home: Path, size: tuple[int, int], preset: str) -> None:
-    assert snap_compare(make(home, preset=preset), terminal_size=size, run_before=_found())
+    assert snap_compare(make(home, preset=preset), terminal_size=size, run_before=_finished())
