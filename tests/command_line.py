@@ -34,7 +34,7 @@ def begin(home: Path, text: Path, *more: object) -> list[object]:
 
 
 @dataclass(frozen=True)
-class Said:
+class Result:
     """What a call answered."""
 
     code: int
@@ -42,7 +42,7 @@ class Said:
     err: str
 
 
-def call(*arguments: object, stdin: str | None = "") -> Said:
+def call(*arguments: object, stdin: str | None = "") -> Result:
     """Run the program in this process; with None for `stdin` it is left as it is."""
     out, err, before = io.StringIO(), io.StringIO(), sys.stdin
     if stdin is not None:
@@ -52,7 +52,7 @@ def call(*arguments: object, stdin: str | None = "") -> Said:
             code = main.main([str(argument) for argument in arguments])
     finally:
         sys.stdin = before
-    return Said(code, out.getvalue(), err.getvalue())
+    return Result(code, out.getvalue(), err.getvalue())
 
 
 def spawn(*arguments: object, **more: object) -> subprocess.Popen[bytes]:

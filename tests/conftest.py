@@ -15,7 +15,7 @@ from tests.command_line import OFTEN, begin, call
 from tests.fake_time import FakeTime, install
 from tests.faults import mounted
 from tests.made_up import made_up_text
-from tests.native import EITHER_WAY, decoding
+from tests.native import EITHER_WAY, decode_library
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.kernels import decode
@@ -53,8 +53,8 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 @pytest.fixture(autouse=True)
 def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
-    monkeypatch.setattr(decode, "keep_in", lambda *_, **__: None)
-    monkeypatch.setattr(decode, "_making", None)
+    monkeypatch.setattr(decode, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(decode, "_build", None)
 
 
 @pytest.fixture(params=EITHER_WAY)
@@ -62,8 +62,8 @@ def both_ways(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Texts are written by torch's operations, and by our own code."""
-    code = decoding(request.param, tmp_path_factory)
-    monkeypatch.setattr(decode, "code", lambda: code)
+    library = decode_library(request.param, tmp_path_factory)
+    monkeypatch.setattr(decode, "library", lambda: library)
 
 
 @pytest.fixture

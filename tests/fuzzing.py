@@ -23,17 +23,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.run_files import contents, reforge
+from tests.texts import SPOOL
 from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.cli import console
 from tinylm.config import resolve
 from tinylm.config.schema import Budget, RunConfig, SampleConfig
 from tinylm.corpus.reading import read_paths
-from tinylm.corpus.spool import Spool
 from tinylm.data.batches import Batches, Corpus
 from tinylm.errors import TinyLMError
 from tinylm.hardware import measured
-from tinylm.hardware.measured import Known
+from tinylm.hardware.measured import FastestSetting
 from tinylm.inference import generate, load
 from tinylm.runs import checkpoint, folder, listing, log_ends, organise, report
 from tinylm.runs.folder import RunFolder
@@ -227,12 +227,12 @@ def log(place: Place) -> None:
 
 
 def listed(place: Place) -> None:
-    for entry in listing.entries(place.home):
+    for entry in listing.read_listings(place.home):
         json.dumps(entry.as_row()).encode()
 
 
 def state_file(place: Place) -> None:
-    log_ends.saved(place.run, "latest")
+    log_ends.read_checkpoint_state(place.run, "latest")
     checkpoint.load(place.checkpoint)
 
 
@@ -242,13 +242,13 @@ def forged_state(place: Place) -> None:
 
 
 def pointer(place: Place) -> None:
-    log_ends.saved(place.run, "latest")
+    log_ends.read_checkpoint_state(place.run, "latest")
     assert checkpoint.find(place.run, "latest") == place.checkpoint
 
 
 def written(place: Place) -> None:
     model, tokens = load.load_model(place.run, "latest")
-    "".join(generate.write(model, tokens, "The", SampleConfig(max_new_tokens=2)))
+    "".join(generate.generate_text(model, tokens, "The", SampleConfig(max_new_tokens=2)))
 
 
 def forged_weights(place: Place) -> None:
@@ -268,7 +268,7 @@ def noted(place: Place) -> None:
     listed(place)
     Notes(place.home).part("bin")
     organise.set_note(place.home, place.run, "looks good")
-    assert listing.entries(place.home)[0].note == "looks good"
+    assert listing.read_listings(place.home)[0].note == "looks good"
 
 
 def preferred(place: Place) -> None:
@@ -276,11 +276,11 @@ def preferred(place: Place) -> None:
 
 
 def remembered(place: Place) -> None:
-    measured.recall(place.home, "a shape", Known)
+    measured.load(place.home, "a shape", FastestSetting)
 
 
 def read_text(place: Place) -> None:
-    read_paths([place.home / "text.txt"], "auto", Spool(in_memory=True))
+    read_paths([place.home / "text.txt"], "auto", SPOOL)
 
 
 def pasted(place: Place) -> None:
@@ -428,5 +428,5 @@ def full_home(parent: Path, config: RunConfig) -> Path:
     (home / "text.txt").write_text("Once upon a time, the café was empty.\n" * 50, encoding="utf-8")
     organise.set_note(home, RunFolder(home / "runs" / "one"), "the first")
     Preferences("nord", "ascii").save(home)
-    measured.remember(home, "a shape", Known(2, "fp32"))
+    measured.store(home, "a shape", FastestSetting(2, "fp32"))
     return home

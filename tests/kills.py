@@ -31,7 +31,8 @@ from tinylm.errors import RunError
 from tinylm.events import DataPrepared, Note, Planned, RunStarted
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import TrainState
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import loop
 
 NAME = "run"
@@ -67,8 +68,8 @@ class Calls:
         checkpoint.save = partial(self._saving, checkpoint.save)
         checkpoint.prune = partial(self._saving, checkpoint.prune)
         self._write_durably, files.write_durably = files.write_durably, self._tearing_file
-        append = Log.write
-        Log.write = lambda log, lines: self._tearing_lines(append, log, lines)
+        append = LogWriter.write
+        LogWriter.write = lambda log, lines: self._tearing_lines(append, log, lines)
         os.fsync = lambda _: None
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -86,7 +87,7 @@ class Calls:
         self._call(lambda part: path.write_bytes(data[: int(part * len(data))]))
         self._write_durably(path, data)
 
-    def _tearing_lines(self, append: Callable[..., None], log: Log, lines: list[str]) -> None:
+    def _tearing_lines(self, append: Callable[..., None], log: LogWriter, lines: list[str]) -> None:
         data = "".join(line + "\n" for line in lines).encode()
 
         def tear(part: float) -> None:

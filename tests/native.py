@@ -1,4 +1,4 @@
-"""Our own code as machine code, made once by all processes of the tests together."""
+"""The compiled C++ for tests, built once by all test processes together."""
 
 import ctypes
 import shutil
@@ -8,45 +8,46 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tinylm.hardware import autotune
 from tinylm.kernels import compiler, decode, train_pass
 
-needs_compiler = pytest.mark.skipif(autotune.compiler() is None, reason="there is no C++ compiler")
+needs_compiler = pytest.mark.skipif(compiler.find() is None, reason="there is no C++ compiler")
 
 
 EITHER_WAY = ["torch", pytest.param("compiled", marks=needs_compiler)]
-"""By torch's operations, or by our own code."""
+"""With torch's operations, and with our C++."""
 
 
-def code_in(folders: pytest.TempPathFactory) -> Path:
-    """The library of passes."""
-    return _made(folders, train_pass.SOURCE, train_pass.check)
+def train_pass_library(folders: pytest.TempPathFactory) -> Path:
+    """The library of train_pass.cpp."""
+    return _built(folders, train_pass.SOURCE, train_pass.check)
 
 
-def decoding(way: object, folders: pytest.TempPathFactory) -> decode.Code | None:
-    """What texts are written with, one way or the other."""
-    return decode.Code(compiler.opened(_made(folders, decode.SOURCE, decode._check))) if way == "compiled" else None
+def decode_library(way: object, folders: pytest.TempPathFactory) -> decode.DecodeLibrary | None:
+    """What text is generated with, for each of EITHER_WAY."""
+    if way != "compiled":
+        return None
+    return decode.DecodeLibrary(compiler.load(_built(folders, decode.SOURCE, decode.check)))
 
 
-def _made(folders: pytest.TempPathFactory, source: str, check: Callable[[ctypes.CDLL], object]) -> Path:
-    place = folders.getbasetemp().parent / "tinylm-native"
-    place.mkdir(exist_ok=True)
-    library = compiler.library(place, source)
-    with FileLock(place / "lock"):
+def _built(folders: pytest.TempPathFactory, source: str, check: Callable[[ctypes.CDLL], object]) -> Path:
+    home = folders.getbasetemp().parent / "tinylm-native"  # shared by all test processes
+    home.mkdir(exist_ok=True)
+    library = compiler.library_path(home, source)
+    with FileLock(home / "lock"):
         if not library.exists():
-            compiler.Making(library, source).finish(check)
+            compiler.Build(library, source).finish(check)
     return library
 
 
-def give(library: Path, home: Path) -> Path:
-    """A copy for a home, with its sum."""
-    there = compiler.library(home, train_pass.SOURCE)
-    there.parent.mkdir(parents=True, exist_ok=True)
-    copy(library, there)
-    return there
+def install(library: Path, home: Path) -> Path:
+    """Put a library of train_pass.cpp, with its checksum, into the cache of a home."""
+    cached = compiler.library_path(home, train_pass.SOURCE)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    copy_library(library, cached)
+    return cached
 
 
-def copy(library: Path, to: Path) -> None:
-    """A library and its sum under another name."""
+def copy_library(library: Path, to: Path) -> None:
+    """Copy a library and its checksum."""
     for suffix in (".so", ".sha256"):
         shutil.copy(library.with_suffix(suffix), to.with_suffix(suffix))

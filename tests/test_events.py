@@ -114,9 +114,9 @@ def test_phases_that_are_none_are_no_event(phases: object) -> None:
 
 @pytest.mark.parametrize("losses", [3, None, "ab", [7.75, 4.5], [7.75, 4.5, None], [7.75, 4.5, "9"], [7.75, 4.5, True]])
 def test_losses_that_are_not_one_for_each_rate_are_no_event(losses: object) -> None:
-    [found] = [event for event in ALL if isinstance(event, events.LrFound) and event.rates]
+    [valley] = [event for event in ALL if isinstance(event, events.LrFound) and event.rates]
     with pytest.raises(ValueError, match=r"."):
-        from_json(json.dumps(json.loads(to_json(found)) | {"losses": losses}))
+        from_json(json.dumps(json.loads(to_json(valley)) | {"losses": losses}))
 
 
 def test_a_log_of_an_earlier_version_is_read() -> None:

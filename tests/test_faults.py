@@ -43,7 +43,7 @@ from typing import Any
 import pytest
 
 from tests import programs
-from tests.command_line import ENDLESS, OFTEN, TINY, Said, begin, call, left_behind, one_message
+from tests.command_line import ENDLESS, OFTEN, TINY, Result, begin, call, left_behind, one_message
 from tests.fake_time import STEP_SECONDS, FakeTime
 from tests.faults import ODD, check_resumable, mounted, needs_rights, pasted
 from tests.programs import Program
@@ -57,7 +57,8 @@ from tinylm.errors import RunError
 from tinylm.events import CheckpointSaved, Failed, Finished, StepDone, Warned
 from tinylm.inference import generate
 from tinylm.runs import checkpoint, folder, listing, organise, report
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import evaluate, session
 from tinylm.training.loop import resume, train
 from tui.terminal.preferences import Preferences
@@ -138,7 +139,7 @@ Call = tuple[object, str, int]
 """The owner of a function, its name, and which call of it is meant."""
 
 
-def call_while_full(small: Disk, at: Call, *arguments: object) -> Said:
+def call_while_full(small: Disk, at: Call, *arguments: object) -> Result:
     """Call the program; from a certain call of one of its functions on, there is no room on the disk."""
     owner, name, number = at
     real, calls = getattr(owner, name), count(1)
@@ -156,7 +157,7 @@ def call_while_full(small: Disk, at: Call, *arguments: object) -> Said:
             small.free()
 
 
-def refusal(said: Said) -> str:
+def refusal(said: Result) -> str:
     """What a person is told last: one sentence that says what and one that says how."""
     assert said.code == 2, said.err
     assert "Traceback" not in said.err
@@ -169,8 +170,8 @@ BEFORE: dict[str, Call] = {
     "tokens.bin": (encode, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
     "config.toml": (files, "replace_durably", 1),
-    "the log's first line": (Log, "write", 1),
-    "the log": (Log, "write", 7),
+    "the log's first line": (LogWriter, "write", 1),
+    "the log": (LogWriter, "write", 7),
     "the first checkpoint": (checkpoint, "save", 1),
 }
 
@@ -185,8 +186,8 @@ def test_a_disk_that_is_full_before_anything_is_saved(small: Disk, at: Call, tin
 
 
 LATER: dict[str, Call] = {
-    "the log": (Log, "write", 20),
-    "the log, being synced": (Log, "sync", 3),
+    "the log": (LogWriter, "write", 20),
+    "the log, being synced": (LogWriter, "sync", 3),
     "a checkpoint": (checkpoint, "save", 2),
     "state.json": (files, "write_durably", 9),
     "latest": (files, "replace_durably", 4),
@@ -376,7 +377,7 @@ def test_pointers_that_lead_nowhere(pointed: bytes | None, trained_home: Path, t
     for which in ("latest", "best"):
         said = call("--generate", "The", "--home", home, "--checkpoint", which)
         assert said.code == 0, said.err
-    assert listing.entries(home)[0].status == "finished"
+    assert listing.read_listings(home)[0].status == "finished"
     check_resumable(run)
     assert checkpoint.find(run).name == "step-00000014"
 
@@ -439,7 +440,7 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     longer = resolve.with_values(other.config(), train={"budget": "25 steps"})
     list(resume(resolve.resumed(other.config(), longer), other))
     assert steps(other) == list(range(1, 26))
-    assert {entry.status for entry in listing.entries(home)} == {"finished"}
+    assert {entry.status for entry in listing.read_listings(home)} == {"finished"}
 
 
 def test_files_from_the_future(trained_home: Path, tmp_path: Path) -> None:
@@ -520,7 +521,7 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(evaluate, "score"), (generate, "write"), (checkpoint, "save")],
+    [(evaluate, "score"), (generate, "generate_text"), (checkpoint, "save")],
     ids=["evaluation", "sample", "save"],
 )
 def test_wherever_it_is_suspended_the_plan_keeps_its_time(

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from tests.command_line import Said, call, one_message
+from tests.command_line import Result, call, one_message
 from tests.run_files import contents, reforge
 from tinylm import events, files
 from tinylm.cli import console
@@ -78,7 +78,7 @@ def run(home: Path) -> RunFolder:
     return RunFolder(home / "runs" / "evil")
 
 
-def resumed(home: Path, *more: str) -> Said:
+def resumed(home: Path, *more: str) -> Result:
     return call("--train", "--resume", "--run", "evil", "--home", home, "--steps", "30", *more)
 
 
@@ -100,7 +100,7 @@ FILES = [
 
 
 def replaced(run: RunFolder, file: str) -> Path:
-    """The place of a file, free for something else."""
+    """The path of a file, free for something else."""
     path = run.path / file
     path.unlink(missing_ok=True)
     return path
@@ -117,9 +117,9 @@ def test_no_file_of_a_run_leads_elsewhere(file: str, trick: str, run: RunFolder,
         path.symlink_to(targets.get(trick, Path("/dev/zero")))
     before = contents(outside)
     assert resumed(home).code == 2
-    said = call("--generate", "hi", "--run", "evil", "--home", home)
-    assert said.code == 2
-    one_message(said.err)
+    result = call("--generate", "hi", "--run", "evil", "--home", home)
+    assert result.code == 2
+    one_message(result.err)
     listed = call("--runs", "--json", "--home", home)
     assert listed.code == 0
     assert json.loads(listed.out)["run"] == "evil" or file == "config.toml"
@@ -131,9 +131,9 @@ def test_no_folder_of_a_run_leads_elsewhere(folder: str, run: RunFolder, home: P
     shutil.rmtree(run.path / folder)
     (run.path / folder).symlink_to(outside)
     before = contents(outside)
-    said = resumed(home)
-    assert said.code == 2
-    assert "link" in one_message(said.err)
+    result = resumed(home)
+    assert result.code == 2
+    assert "link" in one_message(result.err)
     assert call("--generate", "hi", "--run", "evil", "--home", home).code == 2
     assert call("--runs", "--home", home).code == 0
     assert contents(outside) == before
@@ -153,9 +153,9 @@ def test_pointers_lead_nowhere_else(name: str, pointer: str, run: RunFolder) -> 
 def test_names_cannot_leave_the_home(name: str, home: Path, tiny_file: Path) -> None:
     before = set(home.parent.rglob("*"))
     for mode in (["--train", "--data", str(tiny_file), "--steps", "1"], ["--train", "--resume"], ["--generate", "hi"]):
-        said = call(*mode, f"--run={name}", "--home", home)
-        assert said.code == 2
-        assert not CONTROL & set(said.err)
+        result = call(*mode, f"--run={name}", "--home", home)
+        assert result.code == 2
+        assert not CONTROL & set(result.err)
     with pytest.raises(TinyLMError):
         organise.rename(home, RunFolder(home / "runs" / "evil"), name)
     for which in ("../../../outside", f"step-{name}", "../latest"):
@@ -173,9 +173,9 @@ def test_a_folder_deeper_than_any_path_can_be_listed(run: RunFolder, home: Path)
             os.chdir("d")
     finally:
         os.chdir(before)
-    said = call("--runs", "--home", home)
+    result = call("--runs", "--home", home)
     subprocess.run(["rm", "-rf", run.path / "d"], check=True)  # which pytest could not
-    assert said.code == 0
+    assert result.code == 0
 
 
 # ---- sizes and shapes ---------------------------------------------------------------------------------------------
@@ -242,9 +242,9 @@ WEIGHTS: dict[str, Callable[[RunFolder], object]] = {
 
 def test_weights_too_large_to_write_with(run: RunFolder, home: Path) -> None:
     planted_model(run, lambda tensors: tensors | {"head.weight": torch.full_like(tensors["head.weight"], 3e38)})
-    said = call("--generate", "hi", "--run", "evil", "--home", home, "--checkpoint", "latest")
-    assert said.code == 2
-    one_message(said.err)
+    result = call("--generate", "hi", "--run", "evil", "--home", home, "--checkpoint", "latest")
+    assert result.code == 2
+    one_message(result.err)
 
 
 class Bomb:
@@ -298,7 +298,11 @@ def test_a_giant_without_content_is_not_read(file: str, run: RunFolder, home: Pa
         state.write_text(json.dumps(table))
 
     def read() -> None:
-        for work in (lambda: load.load_model(run, "10"), lambda: Corpus(run.path, CPU), lambda: listing.entries(home)):
+        for work in (
+            lambda: load.load_model(run, "10"),
+            lambda: Corpus(run.path, CPU),
+            lambda: listing.read_listings(home),
+        ):
             try:
                 work()
             except TinyLMError as error:
@@ -321,9 +325,9 @@ def test_a_text_larger_than_the_disk(home: Path, tmp_path: Path) -> None:
     os.truncate(giant, 1 << 42)
 
     def read() -> None:
-        said = call("--train", "--home", home, "--data", giant)
-        assert said.code == 2
-        assert "the disk" in one_message(said.err)
+        result = call("--train", "--home", home, "--data", giant)
+        assert result.code == 2
+        assert "the disk" in one_message(result.err)
 
     assert grown(read) < 100
 
@@ -351,9 +355,9 @@ def test_a_layout_is_checked_before_a_training_follows_it(
 ) -> None:
     file = run.path / "data" / "data.json"
     changed(file, **change(json.loads(file.read_text(encoding="utf-8"))["groups"]))
-    said = resumed(home)
-    assert said.code == 2
-    assert not CONTROL & set(said.err)
+    result = resumed(home)
+    assert result.code == 2
+    assert not CONTROL & set(result.err)
 
 
 @pytest.mark.parametrize("special", [10**9, -1, 0, None, "1", {}])
@@ -395,21 +399,21 @@ def steering(event: events.Event) -> events.Event:
     for name, value in table.items():
         if name not in ("event", "utc", "reason") and isinstance(value, str):
             table[name] = f"{value}{STEERING}"
-    found = events.from_json(json.dumps(table))
-    assert found is not None
-    return found
+    hostile = events.from_json(json.dumps(table))
+    assert hostile is not None
+    return hostile
 
 
 def test_no_event_steers_the_terminal(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    told = [*map(steering, run.events()), events.Note(STEERING), events.Warned(*[STEERING] * 3)]
-    told.append(events.Rescued(9, 5, 1, 0.5, STEERING))
+    sequence = [*map(steering, run.events()), events.Note(STEERING), events.Warned(*[STEERING] * 3)]
+    sequence.append(events.Rescued(9, 5, 1, 0.5, STEERING))
     for renderer in (console.Plain(), console.Live(), console.Json()):
         with renderer:
-            for event in told:
+            for event in sequence:
                 renderer.event(event)
-        said = capsys.readouterr()
-        assert "owned" in said.out + said.err
-        assert not CONTROL & set(said.out + said.err)
+        result = capsys.readouterr()
+        assert "owned" in result.out + result.err
+        assert not CONTROL & set(result.out + result.err)
 
 
 def test_nothing_of_a_run_steers_the_terminal(
@@ -430,8 +434,8 @@ def test_nothing_of_a_run_steers_the_terminal(
 
         main.main([*arguments, "--home", str(home)])
         # Rich styles the table's head: its own sequences set colours and weights, and nothing else.
-        said = out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "") + err.getvalue()
-        assert not CONTROL & set(said), arguments
+        result = out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "") + err.getvalue()
+        assert not CONTROL & set(result), arguments
 
 
 def test_a_model_cannot_write_what_steers_the_terminal(
@@ -468,21 +472,21 @@ def test_a_model_cannot_write_what_steers_the_terminal(
     ],
 )
 def test_no_fault_steers_the_terminal(arguments: list[str], home: Path) -> None:
-    said = call(*arguments, "--home", home)
-    assert said.code == 2
-    assert not CONTROL & set(said.err + said.out)
+    result = call(*arguments, "--home", home)
+    assert result.code == 2
+    assert not CONTROL & set(result.err + result.out)
 
 
 def test_no_crash_steers_the_terminal(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> None:
         raise RuntimeError(STEERING)
 
-    monkeypatch.setattr(listing, "entries", crash)
+    monkeypatch.setattr(listing, "read_listings", crash)
     (home / "logs").write_text("no folder, so that the traceback is printed")
-    said = call("--runs", "--home", home)
-    assert said.code == 1
-    assert "owned" in said.err
-    assert not CONTROL & set(said.err)
+    result = call("--runs", "--home", home)
+    assert result.code == 1
+    assert "owned" in result.err
+    assert not CONTROL & set(result.err)
 
 
 # ---- code, rights and temporary files -----------------------------------------------------------------------------

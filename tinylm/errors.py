@@ -1,11 +1,11 @@
-"""Errors that a person can mend: what is wrong, and how to mend it.
+"""Errors that a user can fix.
 
-The command line prints both sentences and exits with 2. Anything else that is raised is our own fault.
+The command line prints both of their sentences and exits with 2. Any other exception is a bug of ours.
 """
 
 
 class TinyLMError(Exception):
-    """A fault the user can mend: `message` says what is wrong, `hint` how to mend it."""
+    """An error that the user can fix: `message` says what is wrong, `hint` how to fix it."""
 
     title = "Something needs mending"
 
@@ -22,25 +22,25 @@ class ConfigError(TinyLMError):
 
 
 class DataError(TinyLMError):
-    """Text that cannot be read or is not enough."""
+    """Text that cannot be read, or is too short."""
 
     title = "This text cannot be used"
 
 
 class RunError(TinyLMError):
-    """A run folder that is missing, taken or not as it should be."""
+    """A run folder that is missing, in use or damaged."""
 
     title = "This run cannot be used"
 
 
 class RoomError(RunError):
-    """A disk that is full, or refuses."""
+    """A disk that is full or cannot be written to."""
 
     title = "The disk refuses"
 
 
 class CheckpointError(TinyLMError):
-    """A checkpoint that is missing or does not verify."""
+    """A checkpoint that is missing or fails verification."""
 
     title = "This checkpoint cannot be used"
 
@@ -52,6 +52,6 @@ class DeviceError(TinyLMError):
 
 
 class DivergedError(TinyLMError):
-    """Training that no rescue could save; the command line exits with 3."""
+    """A training that diverged more often than it may be rolled back; the command line exits with 3."""
 
     title = "The training diverged"

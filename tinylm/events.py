@@ -1,137 +1,153 @@
-"""The vocabulary in which the engine speaks: frozen dataclasses, one JSON object a line.
+"""The events that a training yields: frozen dataclasses, one JSON object a line.
 
 The console, the app, `--json`, the run folder and the tests all read this one stream. Losses are nats per token,
 `*_bpb` bits per byte of the cleaned text, `seconds` count from the start of the run, pauses left out.
+
+Events that are made here are not checked, since a training makes one for every step; pydantic checks what is read.
 """
 
 import json
-import math
 import re
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator, core_schema
+
+MOST, LARGEST = 2**63, 1e39
+"""Upper bounds of counts and of other numbers: nothing is counted or measured beyond them."""
+
+Count = Annotated[int, Field(ge=0, lt=MOST)]
+Number = Annotated[float, Field(gt=-LARGEST, lt=LARGEST)]
+
+
+class _Strict:
+    """Read without conversions: `1` is no truth value and `"1"` no number."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True)
 
 
 @dataclass(frozen=True)
-class Event:
-    """What all events share: a `kind` that stands first in the JSON as `event`."""
+class Event(_Strict):
+    """An event; `kind` stands first in its JSON, as `event`."""
 
     kind: ClassVar[str] = ""
 
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """The run folder is there and the model is built; `resumed_from` is the step that it goes on from."""
+    """The run folder exists and the model is built; `resumed_from` is the step of the checkpoint it resumes from."""
 
     kind: ClassVar[str] = "run_started"
     run: str
     dir: str
-    format: int
+    format: Count
     version: str
     utc: str
-    parameters: int
+    parameters: Count
     device: str
     machine: str
     torch: str
-    threads: int
+    threads: Count
     precision: str
     compiled: bool
-    resumed_from: int | None
+    resumed_from: Count | None
 
 
 @dataclass(frozen=True)
 class DataPrepared(Event):
-    """The text is tokens; `baselines` are bits per byte of the held-out text by simpler means."""
+    """The text is tokenized; `baselines` are bits per byte of the held-out text by simpler models."""
 
     kind: ClassVar[str] = "data_prepared"
-    bytes: int
-    tokens: int
-    vocab_size: int
-    train_tokens: int
-    val_tokens: int
-    val_bytes: int
-    baselines: dict[str, float]
+    bytes: Count
+    tokens: Count
+    vocab_size: Count
+    train_tokens: Count
+    val_tokens: Count
+    val_bytes: Count
+    baselines: dict[str, Number]
 
 
 @dataclass(frozen=True)
-class PhaseSpan:
-    """The first and the last step of a phase, both counted from 1."""
+class PhaseSpan(_Strict):
+    """The first and the last step of a phase, counted from 1."""
 
     name: str
-    first: int
-    last: int
+    first: Count
+    last: Count
 
 
 @dataclass(frozen=True)
 class Planned(Event):
-    """How long the run will be; a time budget plans again as it learns the machine's speed."""
+    """How long the run will be; a time budget is planned again as the machine's speed becomes known."""
 
     kind: ClassVar[str] = "planned"
-    steps: int
-    seconds: float | None
+    steps: Annotated[Count, Field(ge=1)]
+    seconds: Number | None
     phases: tuple[PhaseSpan, ...]
 
 
 @dataclass(frozen=True)
 class StepDone(Event):
-    """One optimizer step; norms are global L2 norms before clipping."""
+    """One optimizer step; norms are global L2 norms, of the gradient before clipping."""
 
     kind: ClassVar[str] = "step"
-    step: int
+    step: Count
     phase: str
-    tokens: int
-    loss: float | None
-    lr: float
-    grad_norm: float | None
-    param_norm: float | None
-    norm_ratio: float | None
-    tokens_per_second: float
-    seconds: float
+    tokens: Count
+    loss: Number | None
+    lr: Number
+    grad_norm: Number | None
+    param_norm: Number | None
+    norm_ratio: Number | None
+    tokens_per_second: Number
+    seconds: Number
 
 
 @dataclass(frozen=True)
 class EvalDone(Event):
-    """Loss on the same windows of training and held-out text each time.
+    """Losses on training and held-out text, measured on the same windows each time.
 
-    Where weights are averaged too, it is that of the better ones; `averaged` says that these are the average, and
-    `other_val_loss` is what the others have on held-out text.
+    Where weights are averaged, they are those of the better weights: `averaged` says that the average is better, and
+    `other_val_loss` is the held-out loss of the worse. Logs of earlier versions lack both keys.
     """
 
     kind: ClassVar[str] = "eval"
-    step: int
-    train_loss: float | None
-    val_loss: float | None
-    val_bpb: float | None
+    step: Count
+    train_loss: Number | None
+    val_loss: Number | None
+    val_bpb: Number | None
     best: bool
-    seconds: float
+    seconds: Number
     averaged: bool = False
-    other_val_loss: float | None = None
+    other_val_loss: Number | None = None
 
 
 @dataclass(frozen=True)
 class Sampled(Event):
-    """Text that the model wrote at this step."""
+    """A text that the model wrote at this step."""
 
     kind: ClassVar[str] = "sample"
-    step: int
+    step: Count
     prompt: str
     text: str
 
 
 @dataclass(frozen=True)
 class CheckpointSaved(Event):
-    """A checkpoint is on the disk, whole; `path` is relative to the run folder."""
+    """A checkpoint was written completely; `path` is relative to the run folder."""
 
     kind: ClassVar[str] = "checkpoint"
-    step: int
+    step: Count
     path: str
     best: bool
-    seconds: float
+    seconds: Number
 
 
 @dataclass(frozen=True)
 class Note(Event):
-    """Something a person should know, and nothing is wrong: what was cut from a text, what was chosen."""
+    """Something worth knowing that is not a problem: what was cut from a text, what was chosen."""
 
     kind: ClassVar[str] = "note"
     message: str
@@ -139,7 +155,7 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """Something that a person should look at; the run goes on."""
+    """A problem that somebody should look at; the run continues."""
 
     kind: ClassVar[str] = "warning"
     title: str
@@ -149,82 +165,84 @@ class Warned(Event):
 
 @dataclass(frozen=True)
 class Paused(Event):
-    """The run stands still (`paused`) or goes on again."""
+    """The run was paused (`paused`) or continued."""
 
     kind: ClassVar[str] = "paused"
-    step: int
+    step: Count
     paused: bool
 
 
 @dataclass(frozen=True)
 class Rescued(Event):
-    """The run diverged at `step`, went back to the checkpoint of `back_to` (0: the beginning), and slows down.
+    """The run diverged at `step` and was rolled back to the checkpoint of step `back_to` (0: the beginning).
 
-    What the log had told after that is cut away; `lr_scale` is what the plan's learning rate is multiplied with.
+    The log was cut back to that checkpoint. `rescue` counts the rollbacks; from here on the planned learning rate is
+    multiplied by `lr_scale`.
     """
 
     kind: ClassVar[str] = "rescued"
-    step: int
-    back_to: int
-    rescue: int
-    lr_scale: float
+    step: Count
+    back_to: Count
+    rescue: Count
+    lr_scale: Number
     message: str
 
 
 @dataclass(frozen=True)
 class LrTried(Event):
-    """The learning-rate finder did a step at `rate`; `loss` is its smoothed loss there.
-
-    `step` counts the sweep's own steps, from 1.
-    """
+    """A step of the learning-rate finder at `rate`, and the smoothed loss; `step` counts the sweep's steps from 1."""
 
     kind: ClassVar[str] = "lr_tried"
-    step: int
-    rate: float
-    loss: float
+    step: Count
+    rate: Number
+    loss: Number
 
 
 @dataclass(frozen=True)
 class LrFound(Event):
-    """The learning-rate finder's valley: the rates that it swept, upwards, and the smoothed loss at each.
+    """The learning-rate finder's result: the rates of the sweep, in ascending order, and the smoothed loss at each.
 
-    `step` is the run's step from whose weights it began (0: new ones). `suggestion` is a top rate for the schedule,
-    None where there is no valley to take it from: the loss never fell, or the sweep was too slow to come far enough.
-    `diverged_at` is the rate at which it ended early, None where it went all the way or its time was over.
+    `step` is the run's step whose weights it began with (0: new weights). `suggestion` is a top rate for the schedule,
+    None where the loss never fell or the sweep was too slow to get far enough. `diverged_at` is the rate at which the
+    sweep stopped early, None where it was completed or ran out of time.
     """
 
     kind: ClassVar[str] = "lr_found"
-    step: int
-    rates: tuple[float, ...]
-    losses: tuple[float, ...]
-    suggestion: float | None
-    diverged_at: float | None
+    step: Count
+    rates: tuple[Number, ...]
+    losses: tuple[Number, ...]
+    suggestion: Number | None
+    diverged_at: Number | None
+
+    def __post_init__(self) -> None:
+        if len(self.rates) != len(self.losses):
+            raise ValueError("there must be one loss for each of the rates")
 
 
 @dataclass(frozen=True)
 class Finished(Event):
-    """The end of a run: the whole held-out text once, for the weights that `checkpoint` holds.
+    """The end of a run, with the loss on the whole held-out text of the weights in `checkpoint`.
 
     `reason` is budget, stopped or early_stop.
     """
 
     kind: ClassVar[str] = "finished"
     reason: str
-    step: int
-    tokens: int
-    seconds: float
-    val_loss: float | None
-    val_bpb: float | None
-    best_val_bpb: float | None
-    best_step: int | None
-    tokens_per_second: float
-    peak_memory_mb: float
+    step: Count
+    tokens: Count
+    seconds: Number
+    val_loss: Number | None
+    val_bpb: Number | None
+    best_val_bpb: Number | None
+    best_step: Count | None
+    tokens_per_second: Number
+    peak_memory_mb: Number
     checkpoint: str
 
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """The other end of a run: what went wrong and how to mend it."""
+    """The end of a run that failed: what went wrong and how to fix it."""
 
     kind: ClassVar[str] = "failed"
     title: str
@@ -234,117 +252,41 @@ class Failed(Event):
 
 KINDS: dict[str, type[Event]] = {event.kind: event for event in Event.__subclasses__()}
 
-MOST, LARGEST = 2**63, 1e39
-"""What whole numbers and others stay below: nothing is counted or measured beyond that."""
-
-_STEERING = re.compile("[\x7f-\x9f]")
+_CONTROL = re.compile("[\x7f-\x9f]")
 """Control characters that JSON leaves as they are, and some terminals obey."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=vars).encode
 
 
 def to_json(event: Event) -> str:
-    """One line of JSON, without its line end; non-finite numbers become null."""
-    line = json.dumps({"event": event.kind} | _plain(event), ensure_ascii=False, separators=(", ", ": "))
-    line = _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
-    return line.encode("utf-8", "replace").decode("utf-8")  # a file name may hold what is no character
+    """The event as a line of JSON, without the line end; non-finite numbers become null."""
+    table = {"event": event.kind} | vars(event)
+    try:
+        line = _encode(table)
+    except ValueError:  # a number is not finite
+        line = _encode(json.loads(json.dumps(table, default=vars), parse_constant=lambda _: None))
+    line = _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+    return line.encode("utf-8", "replace").decode("utf-8")  # names of files may contain lone surrogates
 
 
 def from_json(line: str | bytes) -> Event | None:
-    """The event on a line, or None where its kind is unknown; keys that we do not know are skipped.
+    """The event on a line, None where its kind is unknown; unknown keys are skipped.
 
-    Raises ValueError where the line is no event at all: torn, not JSON, without the keys of its kind, or with values
-    that they cannot have. What is told can be believed: nobody who folds events looks at types again.
+    Raises ValueError where the line is no event: torn, not JSON, without the keys of its kind, or with values that
+    they cannot have. So nobody who reads events has to check types again.
     """
-    if line[:1] not in ("{", b"{"):
-        raise ValueError("not an event")
     try:
-        table = json.loads(line)
-    except RecursionError:
-        raise ValueError("nested too deep for an event") from None
-    if not isinstance(table, dict) or not isinstance(table.get("event"), str):
-        raise ValueError("not an event")
-    event = KINDS.get(table["event"])
-    if event is None:
-        return None
-    missing = _NEEDED[event] - table.keys()
-    if missing:
-        raise ValueError(f"a {table['event']} event without {', '.join(sorted(missing))}")
-    values = {field.name: table[field.name] for field in fields(event) if field.name in table}
-    for name, fits in _FITTING[event]:
-        if name in values and not fits(values[name]):
-            raise ValueError(f"a {table['event']} event whose {name} cannot be")
-    if event is Planned:
-        if values["steps"] < 1:
-            raise ValueError("a plan of no step")
-        values["phases"] = tuple(PhaseSpan(span["name"], span["first"], span["last"]) for span in values["phases"])
-    if event is LrFound:
-        if len(values["rates"]) != len(values["losses"]):
-            raise ValueError("a valley whose rates and losses are not as many")
-        values |= {name: tuple(values[name]) for name in ("rates", "losses")}
-    return event(**values)
+        event: Event = _validator().validate_json(line)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        if fault["type"] == "union_tag_invalid" and isinstance(fault["input"]["event"], str):
+            return None
+        raise
+    return event
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < MOST
-
-
-def _is_number(value: object) -> bool:
-    return (type(value) is float or type(value) is int) and -LARGEST < value < LARGEST  # NaN is not
-
-
-def _is_text(value: object) -> bool:
-    """Whether it is a text that can be written again: halves of surrogate pairs cannot."""
-    if type(value) is not str:
-        return False
-    try:
-        return value.isascii() or bool(value.encode())
-    except UnicodeEncodeError:
-        return False
-
-
-def _are_numbers(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_number, value.values()))
-
-
-def _is_row_of_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_number, value))
-
-
-def _are_spans(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(span, dict)
-        and _is_text(span.get("name"))
-        and _is_count(span.get("first"))
-        and _is_count(span.get("last"))
-        for span in value
-    )
-
-
-_FITS: dict[Any, Callable[[object], bool]] = {
-    int: _is_count,
-    int | None: lambda value: value is None or _is_count(value),
-    float: _is_number,
-    float | None: lambda value: value is None or _is_number(value),
-    bool: lambda value: type(value) is bool,
-    str: _is_text,
-    dict[str, float]: _are_numbers,
-    tuple[float, ...]: _is_row_of_numbers,
-    tuple[PhaseSpan, ...]: _are_spans,
-}
-
-_NEEDED = {event: {field.name for field in fields(event) if field.default is MISSING} for event in KINDS.values()}
-"""The keys of an event that every version has told; what came later has a default."""
-
-_FITTING = {event: [(field.name, _FITS[field.type]) for field in fields(event)] for event in KINDS.values()}
-
-
-def _plain(value: Any) -> Any:
-    """`value` as what JSON can hold."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Event | PhaseSpan):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value
+@cache
+def _validator() -> SchemaValidator:
+    """All kinds in one validator that chooses by the key `event`, which is no field of the dataclasses."""
+    schemas = {kind: TypeAdapter(event).core_schema for kind, event in KINDS.items()}
+    return SchemaValidator(core_schema.tagged_union_schema(schemas, discriminator="event"))

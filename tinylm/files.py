@@ -1,4 +1,7 @@
-"""Small files written whole or not at all: a reader, or a machine that loses power, finds the old one or the new."""
+"""Writes files atomically, and reads files that nobody vouches for: regular files only, never more than a limit.
+
+Run folders may come from strangers, with links, pipes or endless files in them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from tinylm.errors import RoomError, RunError
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file and bring it on the disk."""
+    """Write a file and flush it to the disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -25,21 +28,21 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def replace_durably(path: Path, data: bytes) -> None:
-    """Replace a file whole: a reader, or a machine that loses power, finds the old one or the new one."""
+    """Replace a file atomically: a reader, or a machine that lost power, finds the old file or the new one."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     os.close(handle)
-    making = Path(name)
+    temporary = Path(name)
     try:
-        write_durably(making, data)
-        making.chmod(0o666 & ~umask())
-        making.replace(path)
+        write_durably(temporary, data)
+        temporary.chmod(0o666 & ~umask())  # mkstemp makes files that only their owner may read
+        temporary.replace(path)
     finally:
-        making.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:
-    """Bring the names in a folder on the disk."""
+    """Flush a folder's list of names to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -47,14 +50,19 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def size(folder: Path) -> int:
-    """Bytes that the disk has, full or free, where a folder lies or will lie."""
-    return shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.is_dir())).total
+def existing_folder(path: Path) -> Path:
+    """`path` where it is a folder, else the nearest folder above it."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def disk_size(path: Path) -> int:
+    """The size in bytes of the disk that `path` is on, or will be on once it exists."""
+    return shutil.disk_usage(existing_folder(path)).total
 
 
 def umask() -> int:
-    """What this process takes away from the rights of new files."""
-    try:  # asking means setting it for an instant, in which another thread could make a file that all may write to
+    """The permissions that this process takes from new files."""
+    try:  # os.umask can only ask by setting it, and meanwhile a thread could create a file that all may write to
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         return int(status.partition("\nUmask:")[2].split(maxsplit=1)[0], 8)
     except (OSError, ValueError, IndexError):
@@ -64,15 +72,15 @@ def umask() -> int:
 
 
 LONGEST_LINE = 1 << 20
-"""Bytes of a line of a log at most; a longer one falls to pieces, none of which can be read."""
+"""Longest line of a log in bytes; a longer one is read in pieces, which are no events."""
 
 
 DEEPEST = 100
-"""Levels of lists and tables in a JSON file at most; ours have five."""
+"""Deepest nesting of a JSON file; ours have five levels."""
 
 
-def opened(path: Path) -> BinaryIO:
-    """A plain file, open for reading; OSError where it is none."""
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; OSError where it is none, such as a pipe, which would block."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -81,8 +89,8 @@ def opened(path: Path) -> BinaryIO:
 
 
 def read(path: Path, most: int) -> bytes:
-    """All of a plain file that has at most so many bytes; OSError where it is none, or larger."""
-    with opened(path) as file:
+    """The content of a regular file of at most `most` bytes; OSError where it is none, or larger."""
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"it has {size:,} bytes, and {most:,} are the most that make sense", str(path))
@@ -90,34 +98,34 @@ def read(path: Path, most: int) -> bytes:
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of an open file from where it stands, with their ends."""
+    """The lines of an open file from its current position, with their line ends."""
     return iter(lambda: file.readline(LONGEST_LINE), b"")
 
 
-def table(data: bytes | str) -> dict[str, Any]:
-    """The JSON object that `data` spells; ValueError where it is none, or nested beyond all reason."""
+def json_object(data: bytes | str) -> dict[str, Any]:
+    """Parse a JSON object; ValueError where it is none, or nested deeper than DEEPEST."""
     try:
-        found = json.loads(data)
+        table = json.loads(data)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    if not isinstance(found, dict):
+    if not isinstance(table, dict):
         raise ValueError("it is no JSON object")
-    level: list[Any] = [found]
+    level: list[Any] = [table]
     for _ in range(DEEPEST):
-        level = [part for one in level if isinstance(one, dict | list) for part in _parts(one)]
+        level = [child for node in level if isinstance(node, dict | list) for child in _children(node)]
         if not level:
-            return found
+            return table
     raise ValueError("it is nested too deep")
 
 
-def _parts(node: dict[str, Any] | list[Any]) -> list[Any]:
+def _children(node: dict[str, Any] | list[Any]) -> list[Any]:
     return list(node.values()) if isinstance(node, dict) else node
 
 
 def check_folder(folder: Path) -> None:
-    """RunError where a run folder holds anything but plain files and folders of its own."""
+    """Check that a run folder holds only regular files and folders; RunError where there is a link, pipe or device."""
     try:
-        for entry in inside(folder):
+        for entry in walk(folder):
             if not (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)):
                 what = "a link" if entry.is_symlink() else "a pipe or a device"
                 raise RunError(
@@ -129,8 +137,8 @@ def check_folder(folder: Path) -> None:
         raise RunError(f"The run folder {folder} cannot be read: {error.strerror}.", "Check its rights.") from None
 
 
-def inside(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """All that lies in a folder and in its folders, however deep; what vanishes meanwhile is passed over."""
+def walk(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """All files and folders in a folder, at any depth; those that disappear meanwhile are skipped."""
     waiting = [os.fspath(folder)]
     while waiting:
         with suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:
@@ -140,9 +148,9 @@ def inside(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def refused(error: OSError, place: Path, *, begun: bool = False) -> RunError:
-    """What an operating system's refusal means for a person; `begun`: for a run that can be resumed."""
-    way_out = "then resume the run: what was saved is kept." if begun else "or choose another --home."
+def disk_error(error: OSError, path: Path, *, resumable: bool = False) -> RunError:
+    """The message for an OSError while writing to `path`; `resumable` where the run can be resumed."""
+    way_out = "then resume the run: what was saved is kept." if resumable else "or choose another --home."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RoomError(f"There is no room left on the disk of {place}.", f"Free some, {way_out}")
-    return RoomError(f"{error.filename or place} cannot be written: {error.strerror}.", f"Mend that, {way_out}")
+        return RoomError(f"There is no room left on the disk of {path}.", f"Free some, {way_out}")
+    return RoomError(f"{error.filename or path} cannot be written: {error.strerror}.", f"Mend that, {way_out}")

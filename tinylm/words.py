@@ -1,8 +1,9 @@
-"""Text for people that every front end shares: durations, optional numbers, text that cannot steer a terminal."""
+"""Text for people that every front end shares: durations, sizes, counts, and text that cannot control a terminal."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 
 def duration(seconds: float) -> str:
@@ -12,12 +13,41 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def duration_with_units(seconds: float) -> str:
+    """`12 s`, `1:04 min` or `2 h 3 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes}:{rest:02} min" if minutes else f"{seconds:.2g} s"
+
+
+def gigabytes(size: float) -> str:
+    """`16.0 GB`, from bytes."""
+    return f"{size / 1e9:,.1f} GB"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def printable(text: str) -> str:
-    """`text` without what could steer a terminal: control characters, but line ends and tabs, become U+FFFD."""
+    """`text` with U+FFFD for control characters other than line ends and tabs, so that it cannot control a terminal."""
     return "".join(
         character if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs") else "\ufffd"
         for character in text
     )
+
+
+def with_article(word: str) -> str:
+    """`a drum`, `an owl`."""
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def number(value: float | None, form: str) -> str:

@@ -6,17 +6,17 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from tinylm.cli.main import main as answer
+from tinylm.cli import main as command_line
 from tinylm.errors import ConfigError
 
 
 def main() -> None:
-    """Run the program and leave with its exit code."""
-    sys.exit(answer(sys.argv[1:], studio))
+    """Run the program, and exit with its code."""
+    sys.exit(command_line.main(sys.argv[1:], run_app))
 
 
-def studio(options: argparse.Namespace, home: Path) -> int:
-    """What needs the app's libraries: the app itself, and its benchmark."""
+def run_app(options: argparse.Namespace, home: Path) -> int:
+    """Run the app, or its benchmark; both need textual and plotext."""
     missing = [name for name in ("textual", "plotext") if find_spec(name) is None]
     if missing:
         raise ConfigError(
@@ -27,7 +27,7 @@ def studio(options: argparse.Namespace, home: Path) -> int:
         from tui import bench
 
         return bench.run(options, home)
-    gc.disable()  # until the first paint, of whose time it takes a tenth
+    gc.disable()  # until the first paint, of which it takes a tenth of the time
     from tui.launch import launch
 
     return launch(options, home)

@@ -1,4 +1,4 @@
-"""The app: it owns the training's thread, the plan that is being made and what is being watched; screens show them."""
+"""The Textual app: its modes, keys, start and end. What it knows is in `tui.studio`; screens show that."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import os
 import signal
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -19,84 +18,85 @@ from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.filter import LineFilter
-from textual.screen import Screen
-from textual.signal import Signal
 
 from tinylm import paths
-from tinylm.config.schema import RunConfig
-from tinylm.errors import TinyLMError
-from tinylm.events import Event, Failed, Finished
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tinylm.words import printable
 from tui.commands import StudioCommands
-from tui.engine import Engine, Machine
-from tui.live.event_source import LogFollower, TrainingThread
 from tui.screens.base import StudioScreen
 from tui.screens.home import HomeScreen
+from tui.studio import Notice, Studio
 from tui.terminal import glyphs
 from tui.terminal.ascii_filter import AsciiFilter
 from tui.terminal.control_chars import ControlCharFilter
-from tui.terminal.draw_budget import DrawBudget
+from tui.terminal.glyphs import Glyphs
 from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Leave
 
 if TYPE_CHECKING:
-    from tinylm.training.control import Control
     from tui.live.watch import ObservedRun
 
 NAMED = {name: name.capitalize() for name in ("space", "esc", "tab", "shift", "home", "end", "del", "pgup", "pgdn")}
 NAMED |= {f"f{number}": f"F{number}" for number in range(1, 13)}
 NAMED["⏎"] = "Enter"
-"""Keys that Textual writes small, or as a sign; sentences call them so, too."""
+"""Names of keys that Textual writes in small letters or as a sign."""
 
 ANSWERED = events.Key | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp | events.Resize
-"""What a person does, and waits to see what comes of it."""
-
-LOCK_TICKS = 8
-"""Ticks between looks whether somebody else still trains the run that is shown."""
+"""Events after which the screen is drawn at once, beside a training too."""
 
 LEAVE_SECONDS = 20.0
-"""How long leaving waits for a training to be saved; a step and a checkpoint take less by far."""
+"""How long leaving waits for a training to be saved; a step and a checkpoint usually take far less."""
 
 STUCK_SECONDS = 2.0
-"""How long the app may take to close once all is saved; where its terminal has gone, Textual waits for it for ever."""
+"""How long the app may take to close once all is saved; Textual waits for ever if its terminal is gone."""
 
 TICKS_A_SECOND = 4
-"""How often events are taken in, and the shown screen brought up to date where `tui.terminal.draw_budget` lets it."""
+"""How often events are polled, and the shown screen is updated if `tui.terminal.draw_budget` allows it."""
 
 AFTER_PAINT = 0.1
-"""Seconds after the first frame before anything slow begins."""
+"""Seconds between the first frame and the start of anything slow."""
 
 
-def _data() -> Screen[None]:
+def _data(studio: Studio) -> StudioScreen:
     from tui.screens.data.screen import DataScreen
 
-    return DataScreen()
+    return DataScreen(studio)
 
 
-def _plan() -> Screen[None]:
+def _plan(studio: Studio) -> StudioScreen:
     from tui.screens.plan.screen import PlanScreen
 
-    return PlanScreen()
+    return PlanScreen(studio)
 
 
-def _train() -> Screen[None]:
+def _train(studio: Studio) -> StudioScreen:
     from tui.screens.train.screen import TrainScreen
 
-    return TrainScreen()
+    return TrainScreen(studio)
 
 
-def _talk() -> Screen[None]:
+def _talk(studio: Studio) -> StudioScreen:
     from tui.screens.talk.screen import TalkScreen
 
-    return TalkScreen()
+    return TalkScreen(studio)
 
 
-def _runs() -> Screen[None]:
+def _runs(studio: Studio) -> StudioScreen:
     from tui.screens.runs.screen import RunsScreen
 
-    return RunsScreen()
+    return RunsScreen(studio)
+
+
+SCREENS: dict[str, Callable[[Studio], StudioScreen]] = {
+    "home": HomeScreen,
+    "data": _data,
+    "plan": _plan,
+    "train": _train,
+    "talk": _talk,
+    "runs": _runs,
+}
+"""Makes the screen of each mode. All but Home are imported when they are first shown, so that the app paints sooner."""
 
 
 class StudioApp(App[int]):
@@ -104,15 +104,6 @@ class StudioApp(App[int]):
 
     TITLE = "tinylm-studio"
     CSS_PATH = str(paths.assets() / "studio.tcss")
-    # Screens are imported when they are first shown: the app paints before them.
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
-        "home": HomeScreen,
-        "data": _data,
-        "plan": _plan,
-        "train": _train,
-        "talk": _talk,
-        "runs": _runs,
-    }
     COMMANDS = App.COMMANDS | {StudioCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual"), (40, "-high")]
@@ -138,63 +129,43 @@ class StudioApp(App[int]):
         ),
     ]
 
-    def __init__(
-        self,
-        home: Path,
-        config: RunConfig,
-        mode: str | None = None,
-        engine: Engine | None = None,
-        show: RunFolder | None = None,
-    ) -> None:
-        """`config` is the plan to begin with; `mode` the first screen: by default Home, or Runs where there are some.
-
-        `engine` is what computes; tests give one that follows a script. `show` is a run to open at once.
-        """
+    def __init__(self, studio: Studio, mode: str | None = None, show: RunFolder | None = None) -> None:
+        """`mode` is the first screen: by default Home, or Runs where there are some; `show`, a run to open first."""
         super().__init__()
-        self.home = home
-        self.draft = config
-        """The plan that Data and Plan edit, always valid; replaced whole by `set_draft`."""
-        self.draft_changed: Signal[RunConfig] = Signal(self, "draft-changed")
-        self.engine = engine or Engine()
-        self.training: ObservedRun | None = None
-        """The training of this app, running or over."""
-        self.pace = DrawBudget()
-        """How often the shown screen may be drawn."""
-        self.shown: ObservedRun | None = None
-        """What Train shows: `training`, or a run that was opened."""
-        self.machine: Machine | None = None
-        self.glyphs = glyphs.suited()
-        self.talk_choice: tuple[RunFolder, str] | None = None
-        """A run and checkpoint that Talk shall take up when it is shown next."""
-        self.noise: deque[str] = deque()
-        """Lines that libraries wrote past Python, where the terminal is not theirs."""
+        self.studio = studio
+        studio.go, studio.notify = self.action_go, self._show_notice
+        for name, make in SCREENS.items():
+            self.add_mode(name, partial(make, studio))
         self.crash: BaseException | None = None
-        """What made the app end, where that is our fault."""
+        """The exception that ended the app, if it is a bug."""
         self.last_resort: Callable[[int], object] = lambda _code: None
-        """Ends the process, where closing the app in order does not."""
+        """Ends the process if an orderly close does not; set by `launch`."""
         self.deserted: Callable[[], bool] = lambda: False
-        """Whether the terminal has gone, of which not everybody is told by a signal."""
+        """Whether the terminal is gone, which is not always announced by a signal; set by `launch`."""
         self.farewell = ""
-        """A sentence for the shell, once the app is gone."""
+        """A sentence to print after the app has closed."""
         self._first, self._show = mode, show
-        self._told_end: ObservedRun | None = None
         self._leaving = False
-        self._ticks = 0
         self._terminal_title = ""
-        self._remembered = self._begun_with = Preferences()
-        self._steerless, self._plain = ControlCharFilter(), AsciiFilter()
+        self._saved_preferences = self._initial_preferences = Preferences()
+        self._control_filter, self._ascii_filter = ControlCharFilter(), AsciiFilter()
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """What this terminal can show; widgets read it by `glyphs_of`."""
+        return self.studio.glyphs
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Show the first screen; everything slow starts once it is painted."""
-        preferences = self._remembered = Preferences.load(self.home)
+        """Show the first screen; everything slow starts after it is painted."""
+        preferences = self._saved_preferences = Preferences.load(self.studio.home)
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
-        if self.glyphs is not glyphs.ASCII:  # else this terminal shows no others, whatever was liked in another one
+        if self.glyphs is not glyphs.ASCII:  # a terminal that shows only ASCII ignores what was chosen in another one
             self._draw_with(glyphs.ALL.get(preferences.glyphs, self.glyphs))
-        self._begun_with = Preferences(self.theme, self.glyphs.name)
-        self.switch_mode(self._first or ("runs" if folder.list_runs(self.home) else "home"))
+        self._initial_preferences = Preferences(self.theme, self.glyphs.name)
+        self.switch_mode(self._first or ("runs" if folder.list_runs(self.studio.home) else "home"))
         self.call_after_refresh(self._painted)
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, and threads of tests
@@ -202,58 +173,44 @@ class StudioApp(App[int]):
 
     def _painted(self) -> None:
         if self._show is not None:
-            self.open_run(self._show)
-        # The frame is on its way to the terminal, and what now takes the interpreter for itself would overtake it.
-        self.set_timer(AFTER_PAINT, lambda: self._in_thread(self._warm_up, "warm-up"))
+            self.studio.open_run(self._show)
+        # The frame is still on its way to the terminal; work that holds the interpreter would delay it.
+        self.set_timer(AFTER_PAINT, lambda: self._in_thread(self.studio.warm_up, "warm-up"))
         slow = 2 if "SSH_CONNECTION" in os.environ else 1
         self.set_interval(slow / TICKS_A_SECOND, self._tick)
-        gc.freeze()  # what is there now stays: no need to look through it again and again
+        gc.freeze()  # what exists now stays; the collector need not scan it again
         gc.enable()
 
     def _in_thread(self, work: Callable[[], object], name: str) -> None:
-        """Run `work` beside the app. Not one of Textual's workers: those are joined at the end, and hold it up."""
+        """Run `work` in a daemon thread; Textual's workers are joined at the end and would delay it."""
         threading.Thread(target=work, name=name, daemon=True).start()
 
-    def _warm_up(self) -> None:
-        try:
-            self.machine = self.engine.warm_up(self.home, self.draft)
-        except Exception as error:  # the outer edge of this thread; trainings say the same again, in their place
-            self.noise.append(f"warm-up: {error!r}")
-
     def _tick(self) -> None:
-        """Take in what the runs tell, and bring the shown screen up to date."""
-        self._ticks += 1
+        """Take in new events of the runs, and bring the shown screen up to date."""
         if self.deserted():
             self.leave(128 + signal.SIGHUP)
-        for watch in (self.training, self.shown if self.shown is not self.training else None):
-            if watch is None:
-                continue
-            watch.poll()
-            if not watch.own and watch.run and self._ticks % LOCK_TICKS == 0:
-                watch.locked = watch.run.is_locked()
-        training = self.training
-        if training and not training.running and self._told_end is not training and not training.poll():
-            self._told_end = training
-            self._ended(training)
-        if self.pace.allows(training is not None and training.running and training.status != "paused"):
+        ended = self.studio.poll()
+        if ended:
+            self._ended(ended)
+        if self.studio.may_draw():
             with suppress(ScreenStackError):  # the app is being closed
                 if isinstance(self.screen, StudioScreen):
                     self.screen.refresh_all()
             self._name_terminal()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What each line passes before it is drawn."""
-        plain = [self._plain] if self.glyphs is glyphs.ASCII else []
-        return [*super().get_line_filters(), self._steerless, *plain]
+        """The filters that each line passes before it is drawn."""
+        plain = [self._ascii_filter] if self.glyphs is glyphs.ASCII else []
+        return [*super().get_line_filters(), self._control_filter, *plain]
 
     async def on_event(self, event: events.Event) -> None:
-        """What a person does is answered at once."""
+        """Draw soon after input."""
         if isinstance(event, ANSWERED):
-            self.pace.hurry()
+            self.studio.draw_budget.hurry()
         await super().on_event(event)
 
     def _ended(self, watch: ObservedRun) -> None:
-        """Tell somebody who may be looking elsewhere."""
+        """Announce the end of the training on other screens."""
         self.bell()
         if self.current_mode != "train":
             failed = watch.status == "failed"
@@ -265,95 +222,29 @@ class StudioApp(App[int]):
             )
 
     def _name_terminal(self) -> None:
-        """Put the pulse into the terminal's title, where a person sees it from another window."""
-        title = f"{self.pulse()} - tinylm-studio" if self.training else "tinylm-studio"
+        """Put the pulse into the title of the terminal."""
+        title = f"{self.studio.pulse()} - tinylm-studio" if self.studio.training else "tinylm-studio"
         driver = self._driver
         if title != self._terminal_title and driver is not None and not driver.is_headless:
             self._terminal_title = title
             driver.write(f"\x1b]2;{printable(title)}\x07")
 
-    def pulse(self, room: int = 80) -> str:
-        """The training, in a few words, for the header of every screen."""
-        watch = self.training if self.training and self.training.running else self.shown or self.training
-        return watch.pulse(self.glyphs, room) if watch else "idle"
-
     def _handle_exception(self, error: Exception) -> None:
-        """A screen that was still being put together when the person left misses its widgets: that is no fault."""
+        """Ignore missing widgets of a screen that was still being built when the app closed."""
         if not (self._exit and isinstance(error, NoMatches)):
             super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        """Our own fault: the command line puts the traceback into the log and says one sentence."""
+        """A bug: the command line writes the traceback to the log and prints one sentence."""
         self.crash = self._exception
         self._close_messages_no_wait()
 
     def on_unmount(self) -> None:
-        """Remember the person's taste; what nobody changed is none: another terminal may suggest something else."""
-        before, now = self._begun_with, Preferences(self.theme, self.glyphs.name)
-        theme = now.theme if now.theme != before.theme else self._remembered.theme
-        signs = now.glyphs if now.glyphs != before.glyphs else self._remembered.glyphs
-        Preferences(theme, signs).save(self.home)
-
-    # ---- the plan -------------------------------------------------------------------------------------------------
-
-    def set_draft(self, config: RunConfig) -> None:
-        """Replace the plan and tell all screens."""
-        self.draft = config
-        self.draft_changed.publish(config)
-
-    # ---- runs -----------------------------------------------------------------------------------------------------
-
-    def start_training(self) -> None:
-        """Train the plan, and show it."""
-        config, home = self.draft, self.home
-        self._start(TrainingThread(lambda control: self.engine.train(config, home, None, control)), "new run", None)
-
-    def resume_training(self, run: RunFolder) -> None:
-        """Go on with a run, and show it, with what it has learnt so far."""
-
-        def begin(control: Control) -> Iterator[Event]:
-            yield from (event for event in run.events() if not isinstance(event, Finished | Failed))
-            yield from self.engine.resume(run, control)
-
-        self._start(TrainingThread(begin), run.name, run)
-
-    def _start(self, trainer: TrainingThread, name: str, run: RunFolder | None) -> None:
-        if self.training and self.training.running:
-            self.notify("Stop it first, or let it come to its end.", title="A training is running", severity="warning")
-            return
-        if self.shown and self.shown is not self.training:
-            self.shown.source.close()
-        from tui.live.watch import ObservedRun  # numpy comes with it, which the first screen does not wait for
-
-        self.training = self.shown = ObservedRun(trainer, name, run)
-        trainer.start()
-        self.action_go("train")
-
-    def save_first(self, run: RunFolder) -> None:
-        """Somebody waits for the first checkpoint of a run: where we train it, it is saved now, not when it is due."""
-        training = self.training
-        if training and training.run and training.run.path == run.path and training.trainer and training.running:
-            training.trainer.control.save.set()
-
-    def open_run(self, run: RunFolder) -> None:
-        """Show a run in Train: our own, or as its folder tells it, also while another process trains it."""
-        if self.shown and self.shown is not self.training:
-            self.shown.source.close()
-        ours = self.training if self.training and self.training.run and self.training.run.path == run.path else None
-        if ours and (ours.running or not run.is_locked()):
-            self.shown = ours
-        else:  # also a run of ours that somebody else goes on with
-            from tui.live.watch import ObservedRun
-
-            self.shown = ObservedRun(LogFollower(run), run.name, run)
-            self.shown.locked = run.is_locked()
-        self.action_go("train")
-
-    def moved(self, old: RunFolder, new: RunFolder) -> None:
-        """A run was renamed: what shows it goes along."""
-        for watch in (self.training, self.shown):
-            if watch is not None and watch.run == old:
-                watch.move(new)
+        """Save theme and glyphs, but only if they were changed: another terminal may default to others."""
+        before, now = self._initial_preferences, Preferences(self.theme, self.glyphs.name)
+        theme = now.theme if now.theme != before.theme else self._saved_preferences.theme
+        signs = now.glyphs if now.glyphs != before.glyphs else self._saved_preferences.glyphs
+        Preferences(theme, signs).save(self.studio.home)
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
@@ -362,13 +253,8 @@ class StudioApp(App[int]):
         if isinstance(self.screen, StudioScreen) and self.current_mode != mode:
             self.switch_mode(mode)
 
-    def talk_to(self, run: RunFolder, which: str = "latest") -> None:
-        """Let a checkpoint of a run write."""
-        self.talk_choice = (run, which)
-        self.action_go("talk")
-
-    def edit_setting(self, name: str) -> None:
-        """Show a setting in Plan, ready to be changed."""
+    def action_edit_setting(self, name: str) -> None:
+        """Go to a setting in Plan."""
         self.action_go("plan")
         self.call_later(self._show_setting, name)
 
@@ -380,51 +266,51 @@ class StudioApp(App[int]):
             screen.when_whole(lambda: screen.action_field(name))
 
     def action_show_help_panel(self) -> None:
-        """All keys of this screen, and what it is about; Textual's palette calls it so, too."""
+        """Show the help of this screen; Textual's palette calls the action by this name, too."""
         from tui.screens.help import HelpPage
 
         if isinstance(self.screen, StudioScreen):
             self.push_screen(HelpPage(self.screen))
 
     def action_next_glyphs(self) -> None:
-        """Braille, blocks, ASCII, and round again."""
+        """Cycle through braille, blocks and ASCII."""
         names = list(glyphs.ALL)
         self._draw_with(glyphs.ALL[names[(names.index(self.glyphs.name) + 1) % len(names)]])
         if isinstance(self.screen, StudioScreen):
             self.screen.redraw()
             self.screen.remark(f"Drawing with {self.glyphs.name}.")
 
-    def _draw_with(self, signs: glyphs.Glyphs) -> None:
-        self.glyphs = signs
+    def _draw_with(self, signs: Glyphs) -> None:
+        self.studio.glyphs = signs
         self.set_class(signs is glyphs.ASCII, "-ascii")
 
     def get_key_display(self, binding: Binding) -> str:
-        """A key as this terminal can show it; one that has a name is told as it stands on keyboards: Space, Esc, F2."""
+        """A key in glyphs of this terminal; keys with a name as on keyboards: Space, Esc, F2."""
         parts = super().get_key_display(binding).split("+")
-        return self.glyphs.spelt("+".join(NAMED.get(part, part) for part in parts))
+        return self.glyphs.spell("+".join(NAMED.get(part, part) for part in parts))
 
     async def action_quit(self) -> None:
-        """Leave; where a training runs, ask, save and leave within a step."""
-        if not (self.training and self.training.running):
+        """Leave; if a training runs, ask first."""
+        training = self.studio.training
+        if training is None or not training.running:
             self.exit(0)
-            return
-        if not any(isinstance(screen, Leave) for screen in self.screen_stack):
-            self.push_screen(Leave(self.training), self._leave)
+        elif not any(isinstance(screen, Leave) for screen in self.screen_stack):
+            self.push_screen(Leave(training), self._leave)
 
     def _leave(self, answer: str | None) -> None:
         if answer == "s":
             self.leave(0)
 
     def _signalled(self, number: int) -> None:
-        """SIGTERM, or SIGHUP from a connection that is lost: save, and go."""
+        """SIGTERM, or SIGHUP from a lost connection: save and leave."""
         self.leave(128 + number)
 
     def leave(self, code: int) -> None:
-        """End the app, a training within its step and with a checkpoint; being asked once more changes nothing."""
+        """End the app; a training is saved within its current step. Later calls do nothing."""
         if self._leaving:
             return
         self._leaving = True
-        watch = self.training if self.training and self.training.running else None
+        watch = self.studio.training if self.studio.is_training else None
         trainer = watch.trainer if watch else None
         if trainer:
             trainer.control.leave.set()
@@ -442,18 +328,14 @@ class StudioApp(App[int]):
 
     def _left(self, watch: ObservedRun | None, code: int) -> None:
         while watch and watch.poll():
-            pass  # the last of many events tells where it is saved
+            pass  # the last event has the step of the checkpoint
         if watch and watch.run is not None and watch.history.checkpoints:
             step = watch.history.checkpoints[-1].step
             self.farewell = (
                 f"{watch.name} is saved at step {step:,}. Go on with r in Runs, or with: "
-                f"tinylm-studio --train --resume --run {watch.name}{paths.flag(self.home)}"
+                f"tinylm-studio --train --resume --run {watch.name}{paths.home_flag(self.studio.home)}"
             )
         self.exit(return_code=code)
 
-    def fault(self, error: BaseException) -> None:
-        """Say what went wrong: our errors as they are, others with their kind."""
-        if isinstance(error, TinyLMError):
-            self.notify(f"{error.message} {error.hint}", title=error.title, severity="error", markup=False)
-        else:
-            self.notify(repr(error), title="This is our fault", severity="error", markup=False)
+    def _show_notice(self, notice: Notice) -> None:
+        self.notify(notice.message, title=notice.title, severity=notice.severity, markup=False)

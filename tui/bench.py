@@ -1,9 +1,8 @@
-"""`--bench app`: what the app costs a training, and how late its keys are, against `--train` on the same machine.
+"""`--bench app`: how much the app slows a training compared with `--train`, and how late it handles keys.
 
-Each pair is one training in the app, drawn on a terminal of its own (a pty of 160 x 45, Train on show), and one by
-`--train`, in turn the first and the second: same text, settings, seed and number of threads. Speed is what the runs'
-own `finished` events say, steps only. Lateness is how much later than asked a coroutine that sleeps for 10 ms wakes
-up, from the first step on.
+Each pair is one training in the app, on a terminal of its own (a pty of 160 x 45 that shows Train), and one by
+`--train`, in alternating order, with the same text, settings, seed and threads. Speed is that of the `finished` events,
+which count steps only. Lateness is how much too late a coroutine that sleeps for 10 ms wakes up, after the first step.
 """
 
 from __future__ import annotations
@@ -25,12 +24,13 @@ from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
 
-from tinylm.bench.rows import Row, tell
+from tinylm.bench.rows import Row, print_rows
 from tinylm.config import flags, resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
-from tinylm.runs import folder as runs
+from tinylm.runs.folder import open_run
 from tui.app import StudioApp
+from tui.studio import Studio
 
 PAIRS, SECONDS = 10, "30s"
 COLUMNS, LINES = 160, 45
@@ -47,7 +47,7 @@ class Lateness:
 
     @classmethod
     def of(cls, seconds: list[float]) -> Lateness:
-        """Of the single delays, in seconds; at least one."""
+        """From single delays in seconds, at least one."""
         ordered = sorted(seconds)
 
         def at(share: float) -> float:
@@ -57,24 +57,24 @@ class Lateness:
 
 
 class ProbedApp(StudioApp):
-    """The app, which starts its plan by itself, feels its own pulse, and leaves when the training is over."""
+    """The app with a probe: it starts its plan, measures its lateness, and quits when the training is over."""
 
     def __init__(self, home: Path, config: RunConfig) -> None:
-        super().__init__(home, config)
+        super().__init__(Studio(home, config))
         self.late: list[float] = []
 
     def on_mount(self) -> None:
-        """Open as ever, and begin."""
+        """Start the training once the app is open."""
         super().on_mount()
-        self.call_after_refresh(self.start_training)
-        self._probe = asyncio.create_task(self._feel())
+        self.call_after_refresh(self.studio.start_training)
+        self._probe = asyncio.create_task(self._measure_lateness())
 
-    async def _feel(self) -> None:
-        while self.training is None or self.training.running:
+    async def _measure_lateness(self) -> None:
+        while self.studio.training is None or self.studio.training.running:
             before = time.perf_counter()
             await asyncio.sleep(PROBE_SECONDS)
             late = time.perf_counter() - before - PROBE_SECONDS
-            if self.training and len(self.training.history.step):
+            if self.studio.training and len(self.studio.training.history.step):
                 self.late.append(max(0.0, late))
         self.exit(0)
 
@@ -84,9 +84,9 @@ def run(options: argparse.Namespace, home: Path) -> int:
     options.time = options.time or SECONDS
     config = resolve.absolute_sources(flags.configuration(options, home, None))
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
-        place = Path(folder)
-        plan = place / "plan.toml"
-        plan.write_text(resolve.to_toml(_settled(config, place)), encoding="utf-8")
+        scratch_home = Path(folder)
+        plan = scratch_home / "plan.toml"
+        plan.write_text(resolve.to_toml(_with_measured_settings(config, scratch_home)), encoding="utf-8")
         speeds: list[tuple[float, float]] = []
         late: list[float] = []
         for pair in range(PAIRS):
@@ -94,55 +94,55 @@ def run(options: argparse.Namespace, home: Path) -> int:
             for where in ("app", "train") if pair % 2 == 0 else ("train", "app"):
                 name = f"{where}-{pair}"
                 if where == "app":
-                    late += _in_app(place, plan)
-                    name = runs.open_run(place).name
+                    late += _in_app(scratch_home, plan)
+                    name = open_run(scratch_home).name
                 else:
-                    _by_train(place, plan, name)
-                measured[where] = _speed(place, name)
+                    _by_train(scratch_home, plan, name)
+                measured[where] = _speed(scratch_home, name)
             speeds.append((measured["app"], measured["train"]))
             print(f"pair {pair + 1} of {PAIRS}: {speeds[-1][0] / speeds[-1][1]:.3f}", file=sys.stderr, flush=True)
-    _tell(speeds, Lateness.of(late), as_json=options.json)
+    _print_table(speeds, Lateness.of(late), as_json=options.json)
     return 0
 
 
-def _settled(config: RunConfig, place: Path) -> RunConfig:
-    """The plan with threads and precision, the same for all runs, as one short training measures it; stories cached."""
+def _with_measured_settings(config: RunConfig, home: Path) -> RunConfig:
+    """The plan with the threads and precision that one short training measures; that caches the stories too."""
     if "auto" in (config.train.threads, config.train.precision):
-        plan = place / "first.toml"
+        plan = home / "first.toml"
         short = resolve.with_values(config, train={"budget": "5 steps"})
         plan.write_text(resolve.to_toml(short), encoding="utf-8")
-        _by_train(place, plan, "first")
-        found = runs.open_run(place, "first").config().train
-        config = resolve.with_values(config, train={"threads": found.threads, "precision": found.precision})
+        _by_train(home, plan, "first")
+        train = open_run(home, "first").config().train
+        config = resolve.with_values(config, train={"threads": train.threads, "precision": train.precision})
     return config
 
 
-def _by_train(place: Path, plan: Path, name: str) -> None:
-    command = [sys.executable, "-m", "tui", "--train", "--plain", "--home", str(place), "--config", str(plan)]
+def _by_train(home: Path, plan: Path, name: str) -> None:
+    command = [sys.executable, "-m", "tui", "--train", "--plain", "--home", str(home), "--config", str(plan)]
     done = subprocess.run([*command, "--run", name], capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise RunError(f"--train ended with {done.returncode}: {done.stderr.strip()[-300:]}", "Mend that first.")
 
 
-def _in_app(place: Path, plan: Path) -> list[float]:
-    """Train in the app, on a pty that somebody reads; returns the loop's delays in seconds."""
-    told = place / "late.json"
+def _in_app(home: Path, plan: Path) -> list[float]:
+    """Train in the app on a pty whose output is read; returns the delays of the event loop in seconds."""
+    delays_file = home / "late.json"
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-    command = [sys.executable, "-m", "tui.bench", str(place), str(plan), str(told)]
+    command = [sys.executable, "-m", "tui.bench", str(home), str(plan), str(delays_file)]
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, close_fds=True)  # noqa: S603
     os.close(theirs)
-    threading.Thread(target=_swallow, args=(ours,), daemon=True).start()
-    if child.wait() or not told.exists():
+    threading.Thread(target=_discard_output, args=(ours,), daemon=True).start()
+    if child.wait() or not delays_file.exists():
         raise RunError(f"The app ended with {child.returncode}.", "Open it by hand and look.")
-    late = json.loads(told.read_text(encoding="utf-8"))
-    told.unlink()
+    late = json.loads(delays_file.read_text(encoding="utf-8"))
+    delays_file.unlink()
     return [float(value) for value in late]
 
 
-def _swallow(terminal: int) -> None:
-    """Read what the app draws, as a terminal would."""
+def _discard_output(terminal: int) -> None:
+    """Read what the app draws, as a terminal does."""
     try:
         while os.read(terminal, 1 << 16):
             pass
@@ -150,14 +150,14 @@ def _swallow(terminal: int) -> None:
         os.close(terminal)
 
 
-def _speed(place: Path, name: str) -> float:
-    finished = runs.open_run(place, name).state().finished
+def _speed(home: Path, name: str) -> float:
+    finished = open_run(home, name).state().finished
     if finished is None:
         raise RunError(f"The run {name} did not come to its end.", "Look at its events.jsonl.")
     return finished.tokens_per_second
 
 
-def _tell(speeds: list[tuple[float, float]], late: Lateness, as_json: bool) -> None:
+def _print_table(speeds: list[tuple[float, float]], late: Lateness, as_json: bool) -> None:
     app, train = (statistics.median(column) for column in zip(*speeds, strict=True))
     ratio = statistics.median(a / t for a, t in speeds)
     rows = [
@@ -167,17 +167,17 @@ def _tell(speeds: list[tuple[float, float]], late: Lateness, as_json: bool) -> N
         Row("app.lateness_p99.9", round(late.p999, 2), "ms"),
         Row("app.lateness_worst", round(late.worst, 2), "ms"),
     ]  # fmt: skip
-    tell(rows, as_json=as_json)
+    print_rows(rows, as_json=as_json)
 
 
-def child(home: Path, plan: Path, told: Path) -> None:
-    """The process in which the app trains: one training, then the delays into `told`."""
+def child(home: Path, plan: Path, delays_file: Path) -> None:
+    """Run one training in the app, in a process of its own, and write the delays."""
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does
     app = ProbedApp(home, resolve.validate(resolve.read_toml(plan)))
     app.run()
     if app.crash is not None:
         raise app.crash
-    told.write_text(json.dumps(app.late), encoding="utf-8")
+    delays_file.write_text(json.dumps(app.late), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,66 +1,70 @@
-"""The command palette: every action of the screen that is shown, every setting, every run and checkpoint."""
+"""The command palette: actions of the shown screen, settings, runs and checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tinylm.config import resolve
 from tinylm.runs import folder
 from tui.screens.base import StudioScreen
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.studio import Studio
 
 
 @dataclass(frozen=True)
 class Command:
-    """A line of the palette."""
+    """An entry of the palette."""
 
     title: str
     help: str
     run: Callable[[], object]
     discover: bool = False
-    """Also shown while nothing has been typed."""
+    """Shown even before anything is typed."""
 
 
 class StudioCommands(Provider):
-    """Everything that can be done here, by name."""
+    """All commands, by name."""
 
     async def discover(self) -> Hits:
-        """What is shown before anything is typed: the actions of the screen and the screens."""
+        """The commands that are shown before anything is typed: actions and screens."""
         for command in self._commands():
             if command.discover:
                 yield DiscoveryHit(command.title, command.run, help=command.help)
 
     async def search(self, query: str) -> Hits:
-        """All that fits what was typed."""
+        """The commands that match what was typed."""
         matcher = self.matcher(query)
         for command in self._commands():
             score = matcher.match(command.title)
             if score > 0:
                 yield Hit(score, matcher.highlight(command.title), command.run, help=command.help)
 
+    @property
+    def _studio(self) -> Studio:
+        base = self.app.screen_stack[0]  # a screen of ours; dialogs stand above it
+        assert isinstance(base, StudioScreen)
+        return base.studio
+
     def _commands(self) -> Iterator[Command]:
-        app = cast("StudioApp", self.app)
+        studio = self._studio
         yield from self._actions()
         for name, field in resolve.settings().items():
-            title = f"Setting: {field.title} ({name.replace('.N.', '.0.')})"
-            yield Command(title, field.description or "", partial(app.edit_setting, name.replace(".N.", ".0.")))
-        for run in folder.list_runs(app.home):
-            yield Command(f"Open run {run.name}", "Show its training", partial(app.open_run, run))
-            yield Command(f"Talk to {run.name}", "Its newest checkpoint", partial(app.talk_to, run, "latest"))
+            key = name.replace(".N.", ".0.")
+            edit = partial(self.app.run_action, f"app.edit_setting('{key}')")
+            yield Command(f"Setting: {field.title} ({key})", field.description or "", edit)
+        for run in folder.list_runs(studio.home):
+            yield Command(f"Open run {run.name}", "Show its training", partial(studio.open_run, run))
+            yield Command(f"Talk to {run.name}", "Its newest checkpoint", partial(studio.talk_to, run, "latest"))
             for path in sorted(run.checkpoints.glob("step-????????"))[::-1]:
                 step = str(int(path.name.removeprefix("step-")))
                 title = f"Talk to {run.name} at step {step}"
-                yield Command(title, "This checkpoint", partial(app.talk_to, run, step))
+                yield Command(title, "This checkpoint", partial(studio.talk_to, run, step))
 
     def _actions(self) -> Iterator[Command]:
-        """The keys of the screen and of the app, as commands; Textual's own, which have no id, move the focus."""
+        """The key bindings of screen and app as commands; those of Textual have no id and are left out."""
         shown: set[str] = set()
         for node, binding, enabled, _tooltip in self.screen.active_bindings.values():
             ours = binding.id and (node is self.app or isinstance(node, StudioScreen))

@@ -1,6 +1,6 @@
-"""What the app asks of `tinylm`. torch is imported inside, in worker threads, so that the app paints before it.
+"""Everything that the app asks of `tinylm`; torch is imported inside, in worker threads, after the first paint.
 
-Tests put a scripted engine in its place: everything that a screen does can be driven without torch.
+Tests replace it by a scripted engine, so that every screen runs without torch.
 """
 
 from __future__ import annotations
@@ -25,57 +25,57 @@ if TYPE_CHECKING:
 
 
 MEASURE_SECONDS = 1.0
-"""How long measuring threads may take while somebody may be waiting for the first step."""
+"""How long the measuring of threads may take: somebody may be waiting for the first step."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What the warm-up found."""
+    """What the warm-up measured."""
 
     name: str
     device: str
     torch: str
     threads: int
     tokens_per_second: dict[int, int]
-    """Of the default model, by thread count."""
+    """Of the model that was measured, by thread count."""
     seconds: float
     """From the start of the warm-up until torch was loaded."""
 
 
 @dataclass(frozen=True)
 class TokenCandidate:
-    """A token that might stand at a place, as text."""
+    """A token that could come next, as text."""
 
     token: int
     text: str
     probability: float
     """The model's own."""
     drawn: float
-    """After temperature and filters: what it is drawn with; 0 where a filter rules it out."""
+    """The probability it is sampled with, after temperature and filters; 0 where a filter excludes it."""
     end: bool = False
-    """It is the end-of-text token."""
+    """Whether it is the end-of-text token."""
 
 
 @dataclass(frozen=True)
 class WrittenToken:
-    """A token that a model wrote."""
+    """A token that a model sampled."""
 
     token: int
     text: str
-    """The characters that became whole with it: often its own, "" where it ends inside a character."""
+    """The characters completed by it: usually its own, "" where it ends inside a character."""
     probability: float
     bits: float
-    """The model's doubt: the entropy of its own distribution."""
+    """The entropy of the model's distribution."""
     candidates: tuple[TokenCandidate, ...]
     end: bool = False
-    """It is the end-of-text token, which has no text."""
+    """Whether it is the end-of-text token, which has no text."""
 
 
 class Writer:
-    """A checkpoint that is loaded and writes."""
+    """A loaded checkpoint that writes text."""
 
     def __init__(self, run: RunFolder, which: str) -> None:
-        """Load it; TinyLMError where that cannot be. Call it from a worker thread."""
+        """Load it; TinyLMError where that fails. Call it from a worker thread."""
         from tinylm.inference import load
         from tinylm.runs import checkpoint
 
@@ -85,18 +85,16 @@ class Writer:
         self._model, self._tokenizer = load.load_model(run, str(self.step))
 
     def encode(self, text: str) -> list[int]:
-        """The ids of `text`; DataError where it has characters that the model never met."""
+        """The ids of `text`; DataError where it has characters that are not in the vocabulary."""
         return [int(i) for i in self._tokenizer.encode(text)]
 
-    def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
-        """Go on behind the ids of `prompt`, token by token; a new text begins where it is empty."""
-        for _, token in self.write_several(prompt, sampling, [sampling.seed], n_candidates):
-            yield token
-
-    def write_several(
+    def write(
         self, prompt: list[int], sampling: SampleConfig, seeds: Sequence[int], n_candidates: int = 10
     ) -> Iterator[tuple[int, WrittenToken]]:
-        """The text of each seed at once, at nearly the price of one: which it is, and its next token, in turn."""
+        """Continue the ids of `prompt` once for each seed, in one batch; an empty prompt begins a new text.
+
+        Yields (index into `seeds`, token), one token of each text in turn.
+        """
         import torch
 
         from tinylm.inference import generate
@@ -106,50 +104,50 @@ class Writer:
         ids = [tokenizer.end_of_text, *prompt]
         streams = [tokenizer.stream() for _ in seeds]
         for stream in streams:
-            for token in prompt[-4:]:  # a character that the prompt's last tokens have begun
+            for token in prompt[-4:]:  # the last tokens may have begun a character
                 stream.feed(token)
-        for which, chosen in generate.choose_variants(
+        for index, sampled in generate.generate_batch(
             self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates
         ):
             candidates = tuple(
                 TokenCandidate(c.token, self.text_of(c.token), c.probability, c.drawn, c.token == tokenizer.end_of_text)
-                for c in chosen.candidates
+                for c in sampled.candidates
             )
-            end = chosen.token == tokenizer.end_of_text
-            text = "" if end else streams[which].feed(chosen.token)
-            yield which, WrittenToken(chosen.token, text, chosen.probability, chosen.bits, candidates, end)
+            end = sampled.token == tokenizer.end_of_text
+            text = "" if end else streams[index].feed(sampled.token)
+            yield index, WrittenToken(sampled.token, text, sampled.probability, sampled.bits, candidates, end)
 
     def text_after(self, before: list[int], token: int) -> str:
-        """The characters that become whole with `token` behind the ids `before`; "" where it ends inside one."""
+        """The characters completed by `token` after the ids `before`; "" where it ends inside a character."""
         stream = self._tokenizer.stream()
         for begun in before[-4:]:  # a character has at most four bytes
             stream.feed(begun)
         return stream.feed(token)
 
     def text_of(self, token: int) -> str:
-        """A token alone, as text."""
+        """A single token, as text."""
         return "<|endoftext|>" if token == self._tokenizer.end_of_text else self._tokenizer.decode([token])
 
 
 class Engine:
-    """Trainings, rehearsals and models, for the app."""
+    """Starts trainings, previews and writers for the app."""
 
     def __init__(self) -> None:
         self._ready = threading.Event()
-        """torch is loaded and threads are measured, or it turned out that this cannot be."""
+        """Set once torch is loaded and threads are measured, or that has failed."""
         self._threads: tuple[ModelConfig, int] | None = None
-        """The model for which threads were measured, and the best count."""
+        """The model that threads were measured for, and the best count."""
 
     def warm_up(self, home: Path, config: RunConfig) -> Machine:
-        """Load torch and measure threads; beside it, make the built-in stories where they are what will be read.
+        """Load torch and measure threads; meanwhile prepare the built-in stories, where they are the text of the plan.
 
         ImportError where torch cannot be loaded.
         """
         began = time.perf_counter()
-        beside = None
+        preparing = None
         if config.data.sources == [STORIES]:
-            beside = threading.Thread(target=_prepare, args=(config, home), name="stories", daemon=True)
-            beside.start()
+            preparing = threading.Thread(target=_prepare, args=(config, home), name="stories", daemon=True)
+            preparing.start()
         try:
             import torch
 
@@ -157,9 +155,9 @@ class Engine:
             from tinylm.training import calibrate
 
             loaded = time.perf_counter() - began
-            if beside:
-                beside.join()  # two busy threads would make a bad measurement
-            threads, speeds = calibrate.threads(config.model, MEASURE_SECONDS)
+            if preparing:
+                preparing.join()  # it would disturb the measurement
+            threads, speeds = calibrate.fastest_threads(config.model, MEASURE_SECONDS)
             self._threads = (config.model, threads)
         finally:
             self._ready.set()
@@ -167,7 +165,7 @@ class Engine:
         return Machine(device.machine_name(chosen), chosen.type, str(torch.__version__), threads, speeds, loaded)
 
     def train(self, config: RunConfig, home: Path, name: str | None, control: Control) -> Iterator[Event]:
-        """The events of a new training; none where somebody has left before it could be set up."""
+        """The events of a new training; none where the person quit before it was set up."""
         self._ready.wait()
         if control.leave.is_set():
             return
@@ -178,7 +176,7 @@ class Engine:
         yield from loop.train(config, home, name, control)
 
     def resume(self, run: RunFolder, control: Control) -> Iterator[Event]:
-        """The events of a training that goes on; none where somebody has left before it could be set up."""
+        """The events of a resumed training; none where the person quit before it was set up."""
         self._ready.wait()
         if control.leave.is_set():
             return
@@ -188,7 +186,7 @@ class Engine:
         yield from loop.resume(resolve.resumed(config, config), run, control)
 
     def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Rehearsal:
-        """A few real steps; tinylm.preview.scratch.Cancelled where `cancelled` says so in between."""
+        """Time a few real steps; tinylm.preview.scratch.Cancelled once `cancelled` returns true."""
         self._ready.wait()
         import torch
 
@@ -199,7 +197,7 @@ class Engine:
         return rehearsal.rehearse(config, home, cancelled)
 
     def find(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Iterator[LrTried | LrFound]:
-        """A sweep of the learning rate; tinylm.preview.scratch.Cancelled where `cancelled` says so in between."""
+        """Sweep the learning rate; tinylm.preview.scratch.Cancelled once `cancelled` returns true."""
         self._ready.wait()
         import torch
 
@@ -210,12 +208,12 @@ class Engine:
         yield from lr_finder.find(config, home, cancelled)
 
     def writer(self, run: RunFolder, which: str) -> Writer:
-        """A checkpoint (`latest`, `best` or a step), loaded."""
+        """Load a checkpoint: `latest`, `best` or a step."""
         return Writer(run, which)
 
 
 def _prepare(config: RunConfig, home: Path) -> None:
-    """Prepare the texts of a plan, into the cache; what goes wrong is said by the training that meets it again."""
+    """Prepare the texts of a plan into the cache; errors are left to the training, which meets them again."""
     from tinylm.data import prepare
 
     with suppress(TinyLMError, OSError):

@@ -1,4 +1,4 @@
-"""From the command line to the open app, and out of it again: nothing but the app writes on the terminal."""
+"""Opens the app from the command line, and keeps all other output off its terminal."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from tinylm.config import flags, resolve
 from tinylm.errors import ConfigError, RunError
 from tinylm.runs.folder import open_run
 from tui.app import StudioApp
+from tui.studio import Studio
 
 NOISE_LINES = 500
-"""Lines that libraries wrote past Python, kept for the log."""
+"""Lines of other output that are kept for the log."""
 
 
 def launch(options: argparse.Namespace, home: Path) -> int:
-    """Open the app; returns the exit code once the person has left it."""
+    """Run the app; returns its exit code."""
     if home.exists() and not home.is_dir():
         raise RunError(f"{home} is a file, and runs need a folder.", "Choose another --home.")
-    for flag in ("resume", "checkpoint", "json", "plain"):
-        if getattr(options, flag):
+    for flag in ("resume", "checkpoint", "count", "json", "plain"):
+        value = getattr(options, flag)
+        if value is not None and value is not False:
             raise ConfigError(f"--{flag} belongs to the modes without the app.", "Add --train, --generate or --runs.")
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
         raise ConfigError("The app needs a terminal.", "Without one, train with: tinylm-studio --train.")
@@ -36,9 +38,9 @@ def launch(options: argparse.Namespace, home: Path) -> int:
     config = resolve.absolute_sources(flags.configuration(options, home, None))
     run = open_run(home, options.run) if options.run else None
 
-    app = StudioApp(home, config, "data" if options.data else None, show=run)
-    app.last_resort, app.deserted = os._exit, _deserted
-    with _terminal_for_the_app_alone(app.noise):
+    app = StudioApp(Studio(home, config), "data" if options.data else None, show=run)
+    app.last_resort, app.deserted = os._exit, _terminal_is_gone
+    with _terminal_for_the_app_alone(app.studio.noise):
         app.run()
     code = app.return_code or 0
     if app.crash is not None:
@@ -47,17 +49,17 @@ def launch(options: argparse.Namespace, home: Path) -> int:
         if app.farewell:
             print(app.farewell)
         sys.stdout.flush()
-    except OSError:  # the terminal is what has gone
+    except OSError:  # the terminal is gone
         headless.mute()
     if threading.active_count() > 1:
-        # Threads of ours are inside torch (loading it, or in what a training does after its save). All that matters is
-        # on the disk, and Python would abort them noisily, so nobody waits.
+        # Threads of ours are inside torch: loading it, or after the save of a training. All data is on the disk, and
+        # Python would abort them with messages, so the process exits without waiting for them.
         os._exit(code)
     return code
 
 
-def _deserted() -> bool:
-    """Whether nobody is behind the terminal any more."""
+def _terminal_is_gone() -> bool:
+    """Whether the terminal is gone."""
     if not hasattr(select, "poll"):  # Windows
         return False
     poll = select.poll()
@@ -67,19 +69,19 @@ def _deserted() -> bool:
 
 @contextmanager
 def _terminal_for_the_app_alone(noise: deque[str]) -> Iterator[None]:
-    """Let whatever else writes to the terminal (C libraries, warnings) write into `noise` instead.
+    """Collect in `noise` what C libraries and warnings write to stdout and stderr.
 
-    Textual draws on `sys.__stderr__` and asks `sys.__stdout__` for the size: both get the terminal under a number of
-    its own, and 1 and 2 become a pipe.
+    Textual draws on `sys.__stderr__` and asks `sys.__stdout__` for the size: both get a new file descriptor of the
+    terminal, and descriptors 1 and 2 become a pipe.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = {number: os.dup(number) for number in (1, 2)}
+    saved = {number: os.dup(number) for number in (1, 2)}
     real = sys.__stdout__, sys.__stderr__
     reading, writing = os.pipe()
     terminal = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace", newline="")
     sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
-    for number in kept:
+    for number in saved:
         os.dup2(writing, number)
     os.close(writing)
     listener = threading.Thread(target=_listen, args=(reading, noise), daemon=True)
@@ -87,11 +89,11 @@ def _terminal_for_the_app_alone(noise: deque[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, before in kept.items():
+        for number, before in saved.items():
             os.dup2(before, number)
             os.close(before)
         sys.__stdout__, sys.__stderr__ = real  # type: ignore[misc]
-        with suppress(OSError):  # it may be what has gone
+        with suppress(OSError):  # the terminal may be gone
             terminal.close()
 
 

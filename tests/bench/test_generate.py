@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from tests.command_line import call
-from tinylm import bench
-from tinylm.bench import generate as measuring
+from tinylm.bench import benchmarks, generate
 from tinylm.config.schema import ModelConfig
 from tinylm.model import size
 from tinylm.model.transformer import Transformer
@@ -20,17 +19,17 @@ SHAPE = ModelConfig(
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Transformer]:
-    """A tiny model, and a benchmark of a moment; threads are put back."""
+    """A tiny model, and a short benchmark; torch's number of threads is restored."""
     for name, value in {"PROMPT": 3, "TOKENS": 4, "TEXTS": 3, "PAIRS": 2}.items():
-        monkeypatch.setattr(measuring, name, value)
+        monkeypatch.setattr(generate, name, value)
     threads = torch.get_num_threads()
     yield Transformer(SHAPE, 50, torch.Generator().manual_seed(0)).eval()
     torch.set_num_threads(threads)
 
 
 def test_rows_without_a_peer(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "find_spec", lambda _: None)
-    one, several = measuring.rows(model, flops=2e9)
+    monkeypatch.setattr(generate, "find_spec", lambda _: None)
+    one, several = generate.rows(model, flops=2e9)
     assert one.limit is not None
     assert one.ratio is not None
     assert one.unit == several.unit == "tokens/s"
@@ -43,22 +42,22 @@ def test_rows_without_a_peer(model: Transformer, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_limit_reads_every_weight_that_a_token_needs_once(model: Transformer) -> None:
-    read = measuring.bytes_per_token(SHAPE, 50) // 4
+    read = generate.bytes_per_token(SHAPE, 50) // 4
     assert read == size.parameters(SHAPE, 50) - 49 * 24  # all of them, and of the embedding one row
-    assert [float(total) for total in measuring.reading(model)()] == [float(read)] * 4
+    assert [float(total) for total in generate.reading(model)()] == [float(read)] * 4
 
 
 @pytest.mark.skipif(find_spec("transformers") is None, reason="needs transformers: pip install -e '.[bench]'")
 def test_the_peer_computes_the_same(model: Transformer) -> None:
-    rows = list(measuring.rows(model, flops=2e9))
+    rows = list(generate.rows(model, flops=2e9))
     assert len({row.name for row in rows}) == len(rows) == 4
     difference, *_, against_peer = rows
-    assert difference.value < measuring.AGREE
+    assert difference.value < generate.AGREE
     assert against_peer.peer is not None
     assert against_peer.peer.startswith("transformers ")
     with torch.no_grad():
         model.head.weight.mul_(1.5)
-    assert measuring._difference(model, measuring.as_gemma2(model), torch.tensor([[1, 2, 3]])).value < measuring.AGREE
+    assert generate._difference(model, generate.as_gemma2(model), torch.tensor([[1, 2, 3]])).value < generate.AGREE
 
 
 def test_a_peer_that_computes_something_else_is_no_peer(model: Transformer) -> None:
@@ -68,9 +67,9 @@ def test_a_peer_that_computes_something_else_is_no_peer(model: Transformer) -> N
             return self
 
     with pytest.raises(RuntimeError, match=r"off by up to 0\.5"):
-        measuring._difference(model, Other(), torch.tensor([[1, 2, 3]]))
+        generate._difference(model, Other(), torch.tensor([[1, 2, 3]]))
 
 
 def test_it_is_listed() -> None:
-    assert "generate" in bench.BENCHMARKS
+    assert "generate" in benchmarks.BENCHMARKS
     assert "generate" in call("--bench").out

@@ -1,4 +1,4 @@
-"""The benchmarks of text work and of the start: what they report, and what they say where nothing comes."""
+"""The benchmarks `tokenize` and `start`: their rows, and their errors."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.made_up import made_up_text
-from tinylm import bench
-from tinylm.bench import start, tokenize
+from tinylm.bench import benchmarks, start, tokenize
 from tinylm.bench.rows import Row
 from tinylm.cli import main
 from tinylm.errors import RunError
@@ -48,9 +47,9 @@ def test_tokenizers_is_a_peer_where_it_is_installed(
 
 
 def test_the_start_is_measured_in_new_processes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = 'import sys; print(\'torch\'); print(\'{"event": "planned"}\'); print(\'{"event": "step"}\')'
+    output = 'import sys; print(\'torch\'); print(\'{"event": "planned"}\'); print(\'{"event": "step"}\')'
     monkeypatch.setattr(start, "RUNS", 2)
-    monkeypatch.setattr(start, "_TRAIN", told)
+    monkeypatch.setattr(start, "_TRAIN", output)
     monkeypatch.setattr(start, "_PROGRAM", [sys.executable, "-c", "print('\\x1b[1;1H' + 40 * 'x')"])
     rows = measured("start", home)
     assert list(rows) == [
@@ -75,4 +74,4 @@ def test_what_never_comes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_all_benchmarks_are_listed_with_what_they_measure(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     assert main.main(["--bench"]) == 0
     listed = capsys.readouterr().out
-    assert all(f"{name} " in listed and meaning in listed for name, meaning in bench.BENCHMARKS.items())
+    assert all(f"{name} " in listed and meaning in listed for name, meaning in benchmarks.BENCHMARKS.items())

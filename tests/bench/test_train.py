@@ -10,7 +10,6 @@ import torch
 from tests.command_line import call
 from tinylm.bench import limits, train
 from tinylm.config.schema import ModelConfig
-from tinylm.hardware import autotune
 from tinylm.kernels import compiler
 
 SHAPE = ModelConfig(n_layer=3, n_head=2, n_kv_head=1, n_embd=16, mlp_ratio=2, head_size=8, block_size=8)
@@ -18,7 +17,7 @@ SHAPE = ModelConfig(n_layer=3, n_head=2, n_kv_head=1, n_embd=16, mlp_ratio=2, he
 
 @pytest.fixture(autouse=True)
 def of_a_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A benchmark of a moment; threads are put back."""
+    """A short benchmark; torch's number of threads is restored."""
     monkeypatch.setattr(limits, "ROUNDS", 1)
     monkeypatch.setattr(limits, "PASS_TOKENS", (16,))
     monkeypatch.setattr(limits, "PEAK_SIZE", 16)
@@ -34,10 +33,10 @@ def of_a_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_rows_of_a_cpu(home: Path) -> None:
     small = ["n_layer=1", "n_head=2", "n_kv_head=2", "n_embd=16", "head_size=8", "block_size=16"]
     shape = [part for name in small for part in ("--set", f"model.{name}")]
-    said = call("--bench", "train", "--json", "--home", home, "--device", "cpu", *shape, "--set", "train.batch_size=2",
+    ended = call("--bench", "train", "--json", "--home", home, "--device", "cpu", *shape, "--set", "train.batch_size=2",
                 "--set", "train.precision=fp32", "--set", "tokenizer.kind=byte")  # fmt: skip
-    assert said.code == 0, said.err
-    rows = {row["name"]: row for row in map(json.loads, said.out.splitlines())}
+    assert ended.code == 0, ended.err
+    rows = {row["name"]: row for row in map(json.loads, ended.out.splitlines())}
     fp32 = {name.removeprefix("train.fp32"): row for name, row in rows.items() if name.startswith("train.fp32")}
     assert {"", ".eager", ".flops", ".against_plain"} <= fp32.keys()
     assert all(row["value"] > 0 for row in rows.values())
@@ -53,10 +52,10 @@ def test_every_product_of_a_step_is_counted_at_its_own_shape(monkeypatch: pytest
     assert sorted(asked) == sorted({*block, (16, 50)})
 
 
-@pytest.mark.skipif(autotune.compiler() is None, reason="there is no C++ compiler")
+@pytest.mark.skipif(compiler.find() is None, reason="there is no C++ compiler")
 def test_our_tile_computes_something_and_needs_a_compiler(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert limits._tile_flops("fp32", home) > 1e8
-    monkeypatch.setattr(compiler.autotune, "compiler", lambda: None)
+    monkeypatch.setattr(compiler, "find", lambda: None)
     assert limits._tile_flops("fp32", home / "another") == 0
 
 

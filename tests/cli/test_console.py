@@ -15,8 +15,7 @@ from tinylm import events, words
 from tinylm.cli import console
 from tinylm.config.schema import RunConfig
 from tinylm.runs import report
-from tinylm.runs import state as state_
-from tinylm.runs.state import RunState
+from tinylm.runs.state import KEPT_STEPS, RunState
 
 PROMPT = "The fox"
 
@@ -63,7 +62,7 @@ def controls(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "expected"),
     [
         (0, "0:00"),
         (5, "0:05"),
@@ -75,8 +74,8 @@ def controls(text: str) -> set[str]:
         (360000, "100:00:00"),
     ],
 )
-def test_duration(seconds: float, told: str) -> None:
-    assert words.duration(seconds) == told
+def test_duration(seconds: float, expected: str) -> None:
+    assert words.duration(seconds) == expected
 
 
 def test_spark_is_as_wide_as_asked_and_runs_from_low_to_high() -> None:
@@ -123,8 +122,8 @@ def test_a_state_remembers_the_last_steps_of_a_long_run() -> None:
     state = state_of(recorded())
     for step in range(41, 5000):
         state.apply(events.StepDone(step, "train", 9, 2.0, 1e-3, 1.0, 20.0, 1.0, 100.0, 30.0))
-    assert state_.KEPT_STEPS <= len(state.steps) < 2 * state_.KEPT_STEPS
-    assert [told.step for told in state.steps] == list(range(5000 - len(state.steps), 5000))
+    assert KEPT_STEPS <= len(state.steps) < 2 * KEPT_STEPS
+    assert [step.step for step in state.steps] == list(range(5000 - len(state.steps), 5000))
 
 
 def test_printable_lets_no_control_character_pass() -> None:
@@ -143,23 +142,23 @@ def test_opening_and_data() -> None:
     first, second, *_ = recorded()
     assert isinstance(first, events.RunStarted)
     assert isinstance(second, events.DataPrepared)
-    told = report.opening(first)
-    assert "one" in told
-    assert "1,234,567 parameters" in told
-    assert "Made Up CPU" in told
-    assert "compiled" not in told
-    told = report.prepared(second)
-    assert "1.50 MB" in told
-    assert "400,000 tokens" in told
-    assert "20,000" in told
+    sentence = report.opening(first)
+    assert "one" in sentence
+    assert "1,234,567 parameters" in sentence
+    assert "Made Up CPU" in sentence
+    assert "compiled" not in sentence
+    sentence = report.prepared(second)
+    assert "1.50 MB" in sentence
+    assert "400,000 tokens" in sentence
+    assert "20,000" in sentence
 
 
 def test_going_on_does_not_read_as_a_step_out_of_so_many_parameters() -> None:
     first = events.RunStarted("one", "/x", 1, "0", "u", 34_560, "cpu", "CPU", "2", 1, "fp32", True, 40)
-    told = report.opening(first)
-    assert "step 40" in told
-    assert "compiled" in told
-    assert "40 of 34,560" not in told
+    sentence = report.opening(first)
+    assert "step 40" in sentence
+    assert "compiled" in sentence
+    assert "40 of 34,560" not in sentence
 
 
 def test_one_thread_is_one_thread() -> None:
@@ -169,9 +168,9 @@ def test_one_thread_is_one_thread() -> None:
 
 def test_progress() -> None:
     state = state_of(event for event in recorded() if not isinstance(event, events.Finished))
-    told = report.progress(state)
-    assert told.startswith("Step 40 of 40 (100%), loss 0.200 nats per token, held-out 1.500 bits per byte, 31,23")
-    assert told.endswith(" left.")
+    sentence = report.progress(state)
+    assert sentence.startswith("Step 40 of 40 (100%), loss 0.200 nats per token, held-out 1.500 bits per byte, 31,23")
+    assert sentence.endswith(" left.")
 
 
 def test_progress_before_anything_was_measured() -> None:
@@ -185,25 +184,25 @@ def test_progress_before_anything_was_measured() -> None:
 def test_time_left(seconds: float | None, left: str) -> None:
     sequence = [event for event in recorded(seconds, steps=40) if not isinstance(event, events.StepDone)][:4]
     steps = [event for event in recorded(seconds) if isinstance(event, events.StepDone)][:10]
-    assert report.left(state_of(iter([*sequence, *steps]))) == left  # 30 more steps of 0.5 s; 100 - 7 s
+    assert report.time_left(state_of(iter([*sequence, *steps]))) == left  # 30 more steps of 0.5 s; 100 - 7 s
 
 
 def test_time_left_is_never_negative() -> None:
     state = state_of(event for event in recorded(seconds=3.0) if not isinstance(event, events.Finished))
-    assert report.left(state) == "0:00"
+    assert report.time_left(state) == "0:00"
 
 
 def test_summary() -> None:
-    told = report.summary(state_of(recorded()))
-    assert "40 steps" in told
-    assert "1:04" in told
-    assert "1.500 bits per byte" in told
-    assert "better than all simpler means" in told
-    assert "/home/x/runs/one" in told
-    assert 'tinylm-studio --generate "" --run one' in told
-    assert "--resume" not in told
-    assert controls(told) == set()
-    assert not any(line != line.rstrip() for line in told.splitlines() if not line.strip())
+    summary = report.summary(state_of(recorded()))
+    assert "40 steps" in summary
+    assert "1:04" in summary
+    assert "1.500 bits per byte" in summary
+    assert "better than all simpler means" in summary
+    assert "/home/x/runs/one" in summary
+    assert 'tinylm-studio --generate "" --run one' in summary
+    assert "--resume" not in summary
+    assert controls(summary) == set()
+    assert not any(line != line.rstrip() for line in summary.splitlines() if not line.strip())
 
 
 def test_summary_shows_the_sample_with_its_prompt() -> None:
@@ -214,8 +213,8 @@ def test_summary_of_a_stopped_run_says_how_to_go_on() -> None:
     *before, finished = recorded()
     assert isinstance(finished, events.Finished)
     stopped = events.Finished(**{**finished.__dict__, "reason": "stopped"})
-    told = report.summary(state_of(iter([*before, stopped])))
-    assert "tinylm-studio --train --resume --run one" in told
+    summary = report.summary(state_of(iter([*before, stopped])))
+    assert "tinylm-studio --train --resume --run one" in summary
 
 
 def test_summary_without_held_out_text() -> None:
@@ -279,9 +278,9 @@ def test_summary_of_a_run_that_ended_early() -> None:
     *before, finished = recorded()
     assert isinstance(finished, events.Finished)
     early = events.Finished(**{**finished.__dict__, "reason": "early_stop", "best_step": 20})
-    told = report.summary(state_of(iter([*before, early])))
-    assert "better than step 20" in told
-    assert "--resume" not in told
+    summary = report.summary(state_of(iter([*before, early])))
+    assert "better than step 20" in summary
+    assert "--resume" not in summary
     assert "step 20" not in report.summary(state_of(recorded()))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import call
-from tests.native import code_in, give, needs_compiler
+from tests.native import install, needs_compiler, train_pass_library
 from tinylm.hardware import device
 from tinylm.training import calibrate
 
@@ -15,13 +15,13 @@ from tinylm.training import calibrate
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look of a moment."""
     monkeypatch.setattr(device, "MEASURE_SECONDS", 0.05)
-    monkeypatch.setattr(calibrate, "ROWS", 1)
+    monkeypatch.setattr(calibrate, "SEQUENCES", 1)
 
 
 def test_it_says_what_it_measured(home: Path) -> None:
-    said = call("--doctor", "--json", "--home", home)
-    assert said.code == 0, said.err
-    values = json.loads(said.out)
+    result = call("--doctor", "--json", "--home", home)
+    assert result.code == 0, result.err
+    values = json.loads(result.out)
     assert values["device"] in ("cpu", "cuda", "mps")
     assert values["home"] == str(home)
     assert values["runs"] == 0
@@ -36,8 +36,8 @@ def test_it_says_what_it_measured(home: Path) -> None:
 
 @needs_compiler
 def test_it_measures_our_own_passes_where_they_are_there(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    give(code_in(tmp_path_factory), home)
-    said = call("--doctor", "--home", home)
-    assert said.code == 0, said.err
-    assert "by our own compiled passes" in said.out
-    assert "not compiled" not in said.out
+    install(train_pass_library(tmp_path_factory), home)
+    result = call("--doctor", "--home", home)
+    assert result.code == 0, result.err
+    assert "by our own compiled passes" in result.out
+    assert "not compiled" not in result.out

@@ -20,17 +20,17 @@ from tinylm import __version__, events
 from tinylm.cli import console, headless, main
 from tinylm.config import resolve
 from tinylm.errors import DivergedError
+from tinylm.hardware import memory
 from tinylm.runs import checkpoint
-from tinylm.runs import folder as runs
-from tinylm.runs.folder import RunFolder
+from tinylm.runs.folder import RunFolder, list_runs, open_run
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
     """A home with a finished run, `one`, of 12 steps; not to be changed."""
     home = tmp_path_factory.mktemp("trained")
-    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 12, "--run", "one")
-    assert said.code == 0, said.err
+    result = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 12, "--run", "one")
+    assert result.code == 0, result.err
     return home
 
 
@@ -82,6 +82,13 @@ REFUSED = {
     "resume of a stranger": (["--train", "--resume", "--run", "x"], "x"),
     "resume without train": (["--resume"], "--train"),
     "checkpoint without generate": (["--train", "--checkpoint", "best"], "--generate"),
+    "count without generate": (["--train", "--count", "3"], "--generate"),
+    "count of nothing": (["--count", "3"], "--generate"),
+    "no continuations": (["--generate", "hi", "--count", "0"], "1 to 1,000"),
+    "fewer than none": (["--generate", "hi", "--count=-2"], "1 to 1,000"),
+    "too many continuations": (["--generate", "hi", "--count", "1001"], "1 to 1,000"),
+    "endlessly many": (["--generate", "hi", "--count", "9" * 400], "1 to 1,000"),
+    "continuations in words": (["--generate", "hi", "--count", "many"], "many"),
     "path as a name": (["--train", "--run", "../x"], "../x"),
     "no name": (["--train", "--run", ""], "''"),
     "long name": (["--train", "--run", "x" * 65], "64"),
@@ -94,9 +101,9 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
+def unhappy(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
     """A folder with files of every unhappy kind."""
-    folder = tmp_path_factory.mktemp("place")
+    folder = tmp_path_factory.mktemp("unhappy")
     (folder / EMPTY).touch()
     (folder / BLANK).write_text(" \n\n\t \u3000\n")
     (folder / SHORT).write_text("Once upon a time.")
@@ -109,10 +116,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("arguments", "told"), REFUSED.values(), ids=REFUSED.keys())
-def test_refused(arguments: list[str], told: str, place: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place)
-    before = sorted(path.name for path in place.rglob("*"))
+@pytest.mark.parametrize(("arguments", "expected"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused(
+    arguments: list[str], expected: str, unhappy: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(unhappy)
+    before = sorted(path.name for path in unhappy.rglob("*"))
     if "--train" in arguments:
         own = [argument for argument in ("--home", str(home)) if "--home" not in arguments]
         text = [argument for argument in ("--data", "book.txt") if "--data" not in arguments]
@@ -122,60 +131,60 @@ def test_refused(arguments: list[str], told: str, place: Path, home: Path, monke
         arguments = ["--train", *own, *text, *tiny, *length, *(item for item in arguments if item != "--train")]
     elif "--home" not in arguments:
         arguments = [*arguments, "--home", str(home)]
-    said = call(*arguments)
-    assert said.code == 2, said.err
-    assert said.out == ""
-    assert told in one_message(said.err)
+    result = call(*arguments)
+    assert result.code == 2, result.err
+    assert result.out == ""
+    assert expected in one_message(result.err)
     assert left_behind(home) == []
-    assert sorted(path.name for path in place.rglob("*")) == before
+    assert sorted(path.name for path in unhappy.rglob("*")) == before
 
 
-def test_a_hint_on_a_short_text_helps(place: Path, home: Path) -> None:
+def test_a_hint_on_a_short_text_helps(unhappy: Path, home: Path) -> None:
     """The smaller context that is proposed must be small enough, or not be proposed."""
-    (place / "two.txt").write_text("The fox saw the mill. " * 12)
+    (unhappy / "two.txt").write_text("The fox saw the mill. " * 12)
     for name in (SHORT, "two.txt"):
-        said = call("--train", "--home", home, "--data", place / name, "--steps", 1, "--set", "train.threads=1")
-        assert said.code == 2
-        for proposed in re.findall(r"--set (model\.block_size=\d+)", said.err):
-            again = call(*("--train", "--home", home, "--data", place / name, *TINY, "--steps", 1, "--set", proposed))
-            assert again.code == 0, f"{said.err}{again.err}"
+        result = call("--train", "--home", home, "--data", unhappy / name, "--steps", 1, "--set", "train.threads=1")
+        assert result.code == 2
+        for proposed in re.findall(r"--set (model\.block_size=\d+)", result.err):
+            again = call(*("--train", "--home", home, "--data", unhappy / name, *TINY, "--steps", 1, "--set", proposed))
+            assert again.code == 0, f"{result.err}{again.err}"
 
 
 def test_a_name_that_is_taken(trained: Path, tiny_file: Path) -> None:
     before = sorted(path.name for path in (trained / "runs" / "one").rglob("*"))
-    said = call("--train", "--home", trained, "--data", tiny_file, *TINY, "--steps", 2, "--run", "one")
-    assert said.code == 2
-    assert "--resume" in one_message(said.err)
+    result = call("--train", "--home", trained, "--data", tiny_file, *TINY, "--steps", 2, "--run", "one")
+    assert result.code == 2
+    assert "--resume" in one_message(result.err)
     assert sorted(path.name for path in (trained / "runs" / "one").rglob("*")) == before
 
 
 @pytest.mark.parametrize("which", ["99", "-1", "../x", "newest", "", "9" * 5000])
 def test_a_checkpoint_that_is_not_there(which: str, trained: Path) -> None:
-    said = call("--generate", "hi", "--home", trained, f"--checkpoint={which}")
+    result = call("--generate", "hi", "--home", trained, f"--checkpoint={which}")
     if which:
-        assert said.code == 2
-        assert "12" in one_message(said.err)
+        assert result.code == 2
+        assert "12" in one_message(result.err)
     else:  # nothing named: the default
-        assert said.code == 0
+        assert result.code == 0
 
 
 @pytest.mark.parametrize(
     "assignment", ["model.n_layer=2", "sample.temperature=-1", "sample.seed", "sample.x=1", "temperature=1", "sample=3"]
 )
 def test_generate_refuses_what_does_not_change_how_it_writes(assignment: str, trained: Path) -> None:
-    said = call("--generate", "hi", "--home", trained, "--set", assignment)
-    assert said.code == 2
-    assert said.out == ""
-    assert one_message(said.err)
+    result = call("--generate", "hi", "--home", trained, "--set", assignment)
+    assert result.code == 2
+    assert result.out == ""
+    assert one_message(result.err)
 
 
 @pytest.mark.parametrize("damage", ["config.toml", "tokenizer.json", "model.safetensors", "state.json"])
 def test_generate_from_a_damaged_run(damage: str, finished: Path) -> None:
     for file in (finished / "runs" / "one").rglob(damage):
         file.write_bytes(b"\x00\xffdamaged")
-    said = call("--generate", "hi", "--home", finished)
-    assert said.code == 2
-    assert one_message(said.err)
+    result = call("--generate", "hi", "--home", finished)
+    assert result.code == 2
+    assert one_message(result.err)
 
 
 def test_a_home_that_may_not_be_written(tiny_file: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,9 +192,9 @@ def test_a_home_that_may_not_be_written(tiny_file: Path, home: Path, monkeypatch
         raise PermissionError(errno.EACCES, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
-    assert said.code == 2
-    assert "--home" in one_message(said.err)
+    result = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
+    assert result.code == 2
+    assert "--home" in one_message(result.err)
     assert left_behind(home) == []
 
 
@@ -206,10 +215,10 @@ def test_a_disk_that_is_full_at_the_start(
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
-    assert said.code == 2
-    assert "room" in said.err
-    assert "Traceback" not in said.err
+    result = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
+    assert result.code == 2
+    assert "room" in result.err
+    assert "Traceback" not in result.err
     assert left_behind(home) == []
 
 
@@ -222,10 +231,10 @@ def test_a_disk_that_is_full_while_copying(tiny_file: Path, home: Path, monkeypa
 
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(shutil, "copyfile", full)
-    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
-    assert said.code == 2
-    assert "room" in one_message(said.err)
-    assert "None" not in said.err
+    result = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 2)
+    assert result.code == 2
+    assert "room" in one_message(result.err)
+    assert "None" not in result.err
     assert left_behind(home) == []
 
 
@@ -234,9 +243,9 @@ def test_a_cuda_device_where_there_is_none(tiny_file: Path, home: Path, monkeypa
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for mode in (["--train", "--data", tiny_file, *TINY, "--steps", 2], ["--generate", "hi"]):
-        said = call(*mode, "--home", home, "--device", "cuda")
-        assert said.code == 2
-        one_message(said.err)
+        result = call(*mode, "--home", home, "--device", "cuda")
+        assert result.code == 2
+        one_message(result.err)
     assert left_behind(home) == []
 
 
@@ -244,20 +253,20 @@ def test_a_text_whose_name_is_no_unicode(tiny_file: Path, home: Path, tmp_path: 
     """Latin-1 names come off old disks; such a text is trained on, or refused in words."""
     name = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     shutil.copy(os.fsencode(tiny_file), name)
-    said = call("--train", "--home", home, "--data", os.fsdecode(name), *TINY, "--steps", 2)
-    assert said.code in (0, 2), said.err
-    if said.code == 2:
-        one_message(said.err)
+    result = call("--train", "--home", home, "--data", os.fsdecode(name), *TINY, "--steps", 2)
+    assert result.code in (0, 2), result.err
+    if result.code == 2:
+        one_message(result.err)
         assert left_behind(home) == []
 
 
-def test_names_in_messages_cannot_steer_the_terminal(home: Path, place: Path) -> None:
+def test_names_in_messages_cannot_steer_the_terminal(home: Path, unhappy: Path) -> None:
     for arguments in (["--data", "a\x1b]0;x\x07\x1b[2J.txt"], ["--config", "\x1b[31m.toml"], ["--run", "\x1b[31m"]):
-        text = [] if "--data" in arguments else ["--data", place / "book.txt"]
-        said = call("--train", "--home", home, *arguments, *text, *TINY, "--steps", 2)
-        assert said.code == 2
-        assert "\x1b" not in said.err
-        assert "\x07" not in said.err
+        text = [] if "--data" in arguments else ["--data", unhappy / "book.txt"]
+        result = call("--train", "--home", home, *arguments, *text, *TINY, "--steps", 2)
+        assert result.code == 2
+        assert "\x1b" not in result.err
+        assert "\x07" not in result.err
 
 
 # ---- our own faults -----------------------------------------------------------------------------------------------
@@ -268,25 +277,25 @@ def test_a_fault_of_ours_is_one_sentence_and_a_log_file(home: Path, monkeypatch:
         raise RuntimeError("boom")
 
     monkeypatch.setattr(headless, "run", crash)
-    said = call("--runs", "--home", home)
-    assert said.code == 1
-    assert said.out == ""
-    assert "Traceback" not in said.err
-    assert "boom" not in said.err
+    result = call("--runs", "--home", home)
+    assert result.code == 1
+    assert result.out == ""
+    assert "Traceback" not in result.err
+    assert "boom" not in result.err
     (log,) = (home / "logs").iterdir()
-    assert str(log) in said.err
+    assert str(log) in result.err
     assert "boom" in log.read_text()
     assert "Traceback" in log.read_text()
 
 
-def test_a_fault_of_ours_where_no_log_can_be_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_where_no_log_can_be_written(unhappy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> int:
         raise RuntimeError("boom")
 
     monkeypatch.setattr(headless, "run", crash)
-    said = call("--runs", "--home", place / EMPTY)
-    assert said.code == 1
-    assert "boom" in said.err
+    result = call("--runs", "--home", unhappy / EMPTY)
+    assert result.code == 1
+    assert "boom" in result.err
 
 
 def test_a_training_that_diverges(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,23 +303,33 @@ def test_a_training_that_diverges(home: Path, monkeypatch: pytest.MonkeyPatch) -
         raise DivergedError("It went up.", "Go lower.")
 
     monkeypatch.setattr(headless, "run", diverge)
-    said = call("--runs", "--home", home)
-    assert (said.code, said.err) == (3, "It went up. Go lower.\n")
+    result = call("--runs", "--home", home)
+    assert (result.code, result.err) == (3, "It went up. Go lower.\n")
 
 
 # ---- --version and --help -----------------------------------------------------------------------------------------
 
 
 def test_version_and_help() -> None:
-    said = call("--version")
-    assert (said.code, said.out, said.err) == (0, f"tinylm-studio {__version__}\n", "")
-    said = call("--help")
-    assert (said.code, said.err) == (0, "")
+    result = call("--version")
+    assert (result.code, result.out, result.err) == (0, f"tinylm-studio {__version__}\n", "")
+    result = call("--help")
+    assert (result.code, result.err) == (0, "")
     promised = (
         "--train --generate --runs --doctor --version --data --preset --config --set --time --steps --epochs --run"
     )
-    for flag in [*promised.split(), "--resume", "--checkpoint", "--device", "--seed", "--home", "--json", "--plain"]:
-        assert re.search(rf"^  (-h, )?{flag}\b", said.out, re.MULTILINE), flag
+    for flag in [
+        *promised.split(),
+        "--resume",
+        "--checkpoint",
+        "--count",
+        "--device",
+        "--seed",
+        "--home",
+        "--json",
+        "--plain",
+    ]:
+        assert re.search(rf"^  (-h, )?{flag}\b", result.out, re.MULTILINE), flag
 
 
 def test_flags_are_not_abbreviated() -> None:
@@ -321,59 +340,59 @@ def test_flags_are_not_abbreviated() -> None:
 
 
 def test_json_is_the_whole_of_stdout(home: Path, tiny_file: Path) -> None:
-    said = call(
+    result = call(
         *("--train", "--home", home, "--data", tiny_file, "--preset", "seed", *TINY, "--steps", 12, "--json"),
         *("--run", "json", "--seed", 5, "--device", "cpu"),
     )
-    assert (said.code, said.err) == (0, "")
-    told = [events.from_json(line) for line in said.out.splitlines()]
-    started, last = told[0], told[-1]
+    assert (result.code, result.err) == (0, "")
+    written = [events.from_json(line) for line in result.out.splitlines()]
+    started, last = written[0], written[-1]
     assert isinstance(started, events.RunStarted)
     assert (started.run, started.dir, started.resumed_from) == ("json", str(home / "runs" / "json"), None)
     assert isinstance(last, events.Finished)
     assert (last.reason, last.step) == ("budget", 12)
-    steps = [event for event in told if isinstance(event, events.StepDone)]
+    steps = [event for event in written if isinstance(event, events.StepDone)]
     assert [event.step for event in steps] == list(range(1, 13))
     assert [event.phase for event in steps] == ["cyclic"] * 6 + ["cosine"] * 6
-    (plan,) = (event for event in told if isinstance(event, events.Planned))
+    (plan,) = (event for event in written if isinstance(event, events.Planned))
     assert [(span.name, span.first, span.last) for span in plan.phases] == [("cyclic", 1, 6), ("cosine", 7, 12)]
-    assert sum(isinstance(event, events.Finished | events.Failed) for event in told) == 1
+    assert sum(isinstance(event, events.Finished | events.Failed) for event in written) == 1
     log = (home / "runs" / "json" / "events.jsonl").read_text(encoding="utf-8")
-    assert log == said.out
-    config = runs.open_run(home, "json").config()
+    assert log == result.out
+    config = open_run(home, "json").config()
     assert (config.train.seed, config.train.device, config.preset) == (5, "cpu", "seed")
     assert "auto" not in (config.train.precision, config.train.compile, config.train.eval_interval)
 
 
 def test_plain_ends_with_a_summary_on_stdout(home: Path, tiny_file: Path) -> None:
-    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 3, "--plain")
-    assert said.code == 0
-    (run,) = runs.list_runs(home)
+    result = call("--train", "--home", home, "--data", tiny_file, *TINY, "--steps", 3, "--plain")
+    assert result.code == 0
+    (run,) = list_runs(home)
     assert re.match(r"tiny-\d{8}-\d{6}$", run.name)
-    assert said.out.startswith("Trained 3 steps")
-    assert "bits per byte" in said.out
-    assert str(run.path) in said.out
-    assert f"Run {run.name}" in said.err
-    assert "Traceback" not in said.err
+    assert result.out.startswith("Trained 3 steps")
+    assert "bits per byte" in result.out
+    assert str(run.path) in result.out
+    assert f"Run {run.name}" in result.err
+    assert "Traceback" not in result.err
     assert (run.path / "card.md").exists()
 
 
 def test_a_run_stands_alone(finished: Path, tiny_text: str) -> None:
-    """Without cache, moved to another place, it still goes on and writes."""
+    """Without cache, moved to another folder, it still goes on and writes."""
     shutil.rmtree(finished / "cache")
     moved = finished.rename(finished.parent / "elsewhere")
     assert call("--generate", "The", "--home", moved).code == 0
-    said = call("--train", "--resume", "--home", moved, "--steps", 14)
-    assert said.code == 0, said.err
+    result = call("--train", "--resume", "--home", moved, "--steps", 14)
+    assert result.code == 0, result.err
     assert tiny_text
 
 
 def test_epochs_are_passes_over_the_text(home: Path, tiny_file: Path) -> None:
-    said = call("--train", "--home", home, "--data", tiny_file, *TINY, "--epochs", "0.01", "--json")
-    assert said.code == 0
-    told = [events.from_json(line) for line in said.out.splitlines()]
-    (data,) = (event for event in told if isinstance(event, events.DataPrepared))
-    last = told[-1]
+    result = call("--train", "--home", home, "--data", tiny_file, *TINY, "--epochs", "0.01", "--json")
+    assert result.code == 0
+    written = [events.from_json(line) for line in result.out.splitlines()]
+    (data,) = (event for event in written if isinstance(event, events.DataPrepared))
+    last = written[-1]
     assert isinstance(last, events.Finished)
     assert last.tokens == pytest.approx(0.01 * data.train_tokens, abs=32 + 16)
 
@@ -384,40 +403,40 @@ def test_epochs_are_passes_over_the_text(home: Path, tiny_file: Path) -> None:
 @pytest.mark.parametrize("more", [[], ["--steps", "12"], ["--set", "model.n_layer=1"], ["--device", "cpu"], ["--json"]])
 def test_resuming_a_finished_run_says_so(more: list[str], finished: Path) -> None:
     before = (finished / "runs" / "one" / "events.jsonl").read_bytes()
-    said = call("--train", "--resume", "--home", finished, *more)
-    assert said.code == 0
-    assert said.out == ""
-    assert "finished" in said.err
+    result = call("--train", "--resume", "--home", finished, *more)
+    assert result.code == 0
+    assert result.out == ""
+    assert "finished" in result.err
     assert (finished / "runs" / "one" / "events.jsonl").read_bytes() == before
 
 
 def test_a_smaller_budget_does_not_reopen_a_finished_run(finished: Path) -> None:
     before = (finished / "runs" / "one" / "events.jsonl").read_bytes()
-    said = call("--train", "--resume", "--home", finished, "--steps", 5)
-    assert said.code == 0
-    assert "finished" in said.err
+    result = call("--train", "--resume", "--home", finished, "--steps", 5)
+    assert result.code == 0
+    assert "finished" in result.err
     assert (finished / "runs" / "one" / "events.jsonl").read_bytes() == before
 
 
 def test_resuming_with_more_steps_goes_on(finished: Path) -> None:
-    said = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20, "--json")
-    assert (said.code, said.err) == (0, "")
-    told = [events.from_json(line) for line in said.out.splitlines()]
-    (started,) = (event for event in told if isinstance(event, events.RunStarted))
+    result = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20, "--json")
+    assert (result.code, result.err) == (0, "")
+    written = [events.from_json(line) for line in result.out.splitlines()]
+    (started,) = (event for event in written if isinstance(event, events.RunStarted))
     assert started.resumed_from == 12
-    assert [event.step for event in told if isinstance(event, events.StepDone)] == list(range(13, 21))
-    state = runs.open_run(finished, "one").state()
+    assert [event.step for event in written if isinstance(event, events.StepDone)] == list(range(13, 21))
+    state = open_run(finished, "one").state()
     assert [step.step for step in state.steps] == list(range(1, 21))
     assert state.finished
     assert state.finished.step == 20
 
 
 def test_the_summary_of_a_resumed_run_is_as_full_as_any(finished: Path) -> None:
-    said = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20)
-    assert said.code == 0
-    assert "Nothing was held out" not in said.out
-    assert "bits per byte" in said.out
-    assert "blind guessing" in said.out
+    result = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20)
+    assert result.code == 0
+    assert "Nothing was held out" not in result.out
+    assert "bits per byte" in result.out
+    assert "blind guessing" in result.out
 
 
 @pytest.mark.parametrize(
@@ -434,9 +453,9 @@ def test_resuming_with_another_setting_is_refused(
     more: list[str], named: str, budget: list[str], finished: Path
 ) -> None:
     before = (finished / "runs" / "one" / "events.jsonl").read_bytes()
-    said = call("--train", "--resume", "--home", finished, "--run", "one", *more, *budget)
-    assert said.code == 2
-    assert named in one_message(said.err)
+    result = call("--train", "--resume", "--home", finished, "--run", "one", *more, *budget)
+    assert result.code == 2
+    assert named in one_message(result.err)
     assert (finished / "runs" / "one" / "events.jsonl").read_bytes() == before
 
 
@@ -446,14 +465,14 @@ def test_resuming_with_the_options_it_was_begun_with(
 ) -> None:
     monkeypatch.chdir(tiny_file.parent)
     text = tiny_file.name if relative else tiny_file
-    said = call("--train", "--resume", "--home", finished, "--run", "one", "--data", text, *TINY, "--steps", 14)
-    assert said.code == 0, said.err
+    result = call("--train", "--resume", "--home", finished, "--run", "one", "--data", text, *TINY, "--steps", 14)
+    assert result.code == 0, result.err
 
 
 def test_resuming_with_auto_where_auto_was_chosen(finished: Path) -> None:
     auto = ["--set", "train.precision=auto", "--set", "train.compile=auto", "--set", "train.eval_interval=auto"]
-    said = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 14, *auto, "--device", "auto")
-    assert said.code == 0, said.err
+    result = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 14, *auto, "--device", "auto")
+    assert result.code == 0, result.err
 
 
 def test_resuming_without_a_checkpoint_starts_over(finished: Path) -> None:
@@ -461,32 +480,32 @@ def test_resuming_without_a_checkpoint_starts_over(finished: Path) -> None:
     shutil.rmtree(run.checkpoints)
     lines = run.events_file.read_text().splitlines()
     run.events_file.write_text("\n".join(lines[:-4]) + '\n{"event": "st')
-    said = call("--train", "--resume", "--home", finished, "--json")
-    assert said.code == 0, said.err
+    result = call("--train", "--resume", "--home", finished, "--json")
+    assert result.code == 0, result.err
     assert [step.step for step in run.state().steps] == list(range(1, 13))
-    told = [events.from_json(line) for line in run.events_file.read_text().splitlines()]
-    assert isinstance(told[0], events.RunStarted)
+    written = [events.from_json(line) for line in run.events_file.read_text().splitlines()]
+    assert isinstance(written[0], events.RunStarted)
 
 
 def test_a_run_that_is_being_trained_is_left_alone(finished: Path) -> None:
     lock = RunFolder(finished / "runs" / "one").lock()
     try:
-        said = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20)
+        result = call("--train", "--resume", "--home", finished, "--run", "one", "--steps", 20)
     finally:
         lock.release()
-    assert said.code == 2
-    assert "another process" in one_message(said.err)
+    assert result.code == 2
+    assert "another process" in one_message(result.err)
 
 
 # ---- --generate ---------------------------------------------------------------------------------------------------
 
 
 def test_generate_streams_the_prompt_and_what_follows(trained: Path) -> None:
-    said = call("--generate", "The fox", "--home", trained, "--run", "one")
-    assert (said.code, said.err) == (0, "")
-    assert said.out.startswith("The fox")
-    assert len(said.out) > len("The fox\n")
-    assert said.out.endswith("\n")
+    result = call("--generate", "The fox", "--home", trained, "--run", "one")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("The fox")
+    assert len(result.out) > len("The fox\n")
+    assert result.out.endswith("\n")
 
 
 def test_the_same_seed_writes_the_same(trained: Path) -> None:
@@ -496,15 +515,15 @@ def test_the_same_seed_writes_the_same(trained: Path) -> None:
 
 
 def test_generate_reads_its_prompt_from_stdin(trained: Path) -> None:
-    said = call("--generate", "-", "--home", trained, stdin="The café owner\n")
-    assert said.code == 0
-    assert said.out.startswith("The café owner\n")
+    result = call("--generate", "-", "--home", trained, stdin="The café owner\n")
+    assert result.code == 0
+    assert result.out.startswith("The café owner\n")
 
 
 @pytest.mark.parametrize("prompt", ["", "漢字 🦊 \x00 \udce9", "a" * 3000, " "])
 def test_generate_takes_any_prompt(prompt: str, trained: Path) -> None:
-    said = call(f"--generate={prompt}", "--home", trained, "--set", "sample.max_new_tokens=2")
-    assert (said.code, said.err) == (0, "")
+    result = call(f"--generate={prompt}", "--home", trained, "--set", "sample.max_new_tokens=2")
+    assert (result.code, result.err) == (0, "")
 
 
 @pytest.mark.parametrize("which", ["latest", "best", "12"])
@@ -512,23 +531,60 @@ def test_generate_reads_the_checkpoint_that_is_named(which: str, trained: Path) 
     assert call("--generate", "The", "--home", trained, "--checkpoint", which).code == 0
 
 
+def test_generate_writes_several_side_by_side(trained: Path) -> None:
+    said = call("--generate", "The fox", "--home", trained, "--count", 3, "--seed", 4)
+    assert (said.code, said.err) == (0, "")
+    alone = [call("--generate", "The fox", "--home", trained, "--seed", seed).out for seed in (4, 5, 6)]
+    texts = [text.rstrip("\n") for text in alone]
+    assert said.out == "\n" + "\n\n".join(texts) + "\n\n"  # each between blank lines
+    assert len(set(alone)) == 3
+
+
+def test_generate_gives_a_line_of_json_for_each_text(trained: Path) -> None:
+    length = ("--set", "sample.max_new_tokens=5")
+    said = call("--generate", "The", "--home", trained, "--count", 4, "--seed", 2**63 - 2, "--json", *length)
+    assert (said.code, said.err) == (0, "")
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    assert [list(row) for row in rows] == [["index", "prompt", "text", "tokens", "ended", "seed"]] * 4
+    assert [row["index"] for row in rows] == [0, 1, 2, 3]
+    assert [row["seed"] for row in rows] == [2**63 - 2, 2**63 - 1, 0, 1]  # the seeds begin again where they end
+    for row in rows:
+        assert row["prompt"] == "The"
+        assert row["ended"] == (row["tokens"] < 5)
+        again = call("--generate", "The", "--home", trained, "--seed", row["seed"], *length)
+        assert again.out == f"The{row['text']}\n"
+
+
+def test_generate_gives_one_line_of_json_where_no_count_is_given(trained: Path) -> None:
+    (line,) = call("--generate", "-", "--home", trained, "--json", stdin="The\ncafé").out.splitlines()
+    assert json.loads(line)["prompt"] == "The\ncafé"
+
+
+def test_more_texts_than_the_memory_holds_are_refused(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free", lambda _: 2e6)
+    assert call("--generate", "The", "--home", trained, "--count", 2).code == 0
+    said = call("--generate", "The", "--home", trained, "--count", 1000)
+    assert (said.code, said.out) == (2, "")
+    assert "--count" in one_message(said.err)
+
+
 # ---- --runs -------------------------------------------------------------------------------------------------------
 
 
 def test_runs_where_there_are_none(home: Path) -> None:
-    said = call("--runs", "--home", home)
-    assert said.code == 0
-    assert "--train" in said.out
+    result = call("--runs", "--home", home)
+    assert result.code == 0
+    assert "--train" in result.out
     assert call("--runs", "--home", home, "--json").out == ""
     assert list(home.iterdir()) == []
 
 
 def test_runs_as_a_table_and_as_lines(trained: Path) -> None:
-    said = call("--runs", "--home", trained)
-    assert (said.code, said.err) == (0, "")
-    assert "one" in said.out
-    assert "finished" in said.out
-    assert "tiny.txt" in said.out
+    result = call("--runs", "--home", trained)
+    assert (result.code, result.err) == (0, "")
+    assert "one" in result.out
+    assert "finished" in result.out
+    assert "tiny.txt" in result.out
     (row,) = (json.loads(line) for line in call("--runs", "--home", trained, "--json").out.splitlines())
     assert (row["run"], row["state"], row["step"]) == ("one", "finished", 12)
     assert row["val_bpb"] > 0
@@ -558,10 +614,10 @@ def test_runs_shows_names_of_texts_as_they_are(finished: Path) -> None:
     run = RunFolder(finished / "runs" / "one")
     sources = ["my [draft] book.txt", "a\x1b[2Jb.txt"]
     run.config_file.write_bytes(resolve.to_toml(resolve.with_values(run.config(), data={"sources": sources})).encode())
-    said = call("--runs", "--home", finished)
-    assert said.code == 0
-    assert "[draft]" in said.out
-    assert "\x1b" not in said.out
+    result = call("--runs", "--home", finished)
+    assert result.code == 0
+    assert "[draft]" in result.out
+    assert "\x1b" not in result.out
 
 
 # ---- processes of their own ---------------------------------------------------------------------------------------
@@ -573,10 +629,10 @@ def check_stopped(home: Path) -> None:
     state = run.state()
     assert state.finished
     assert state.finished.reason == "stopped"
-    found, faults = checkpoint.newest_whole(run)
-    assert found
+    newest, faults = checkpoint.newest_whole(run)
+    assert newest
     assert faults == []
-    assert found.state.step == state.finished.step == state.steps[-1].step
+    assert newest.state.step == state.finished.step == state.steps[-1].step
     assert not run.is_locked()
     assert call("--generate", "The", "--home", home).code == 0
 
@@ -608,8 +664,8 @@ def test_a_signal_stops_with_a_checkpoint(
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(console.Json, "event", send)
-    said = call("--train", "--home", home, "--data", tiny_file, *TINY, *ENDLESS, "--run", "one", "--json")
-    assert said.code == code
+    result = call("--train", "--home", home, "--data", tiny_file, *TINY, *ENDLESS, "--run", "one", "--json")
+    assert result.code == code
     check_stopped(home)
 
 
@@ -662,15 +718,15 @@ def test_a_prompt_on_stdin_that_is_no_text(trained: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(
         sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9 \xff\n"), encoding="utf-8", errors="strict")
     )
-    said = call("--generate", "-", "--home", trained, "--set", "sample.max_new_tokens=2", stdin=None)
-    assert said.code in (0, 2), said.err
-    assert said.code == 2 or said.out.startswith("caf")
+    result = call("--generate", "-", "--home", trained, "--set", "sample.max_new_tokens=2", stdin=None)
+    assert result.code in (0, 2), result.err
+    assert result.code == 2 or result.out.startswith("caf")
 
 
 def test_a_prompt_from_a_stdin_that_is_closed(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    said = call("--generate", "-", "--home", trained, "--set", "sample.max_new_tokens=2", stdin=None)
-    assert said.code in (0, 2), said.err
+    result = call("--generate", "-", "--home", trained, "--set", "sample.max_new_tokens=2", stdin=None)
+    assert result.code in (0, 2), result.err
 
 
 def test_a_terminal_that_does_not_know_every_character(trained: Path) -> None:

@@ -39,16 +39,16 @@ def test_a_preset_lists_only_what_differs_from_the_defaults(path: Path) -> None:
     of_a_phase = {name: field.default for name, field in Phase.model_fields.items()}
 
     def same(table: dict[str, Any], default: dict[str, Any], prefix: str) -> list[str]:
-        found = []
+        equal = []
         for key, value in table.items():
             if isinstance(value, dict):
-                found += same(value, default[key], f"{prefix}{key}.")
+                equal += same(value, default[key], f"{prefix}{key}.")
             elif key == "phases":
                 for i, phase in enumerate(value):
-                    found += same(phase, of_a_phase, f"{prefix}{key}.{i}.")
+                    equal += same(phase, of_a_phase, f"{prefix}{key}.{i}.")
             elif value == (list(default[key]) if isinstance(default[key], tuple) else default[key]):
-                found.append(prefix + key)
-        return found
+                equal.append(prefix + key)
+        return equal
 
     assert same(tomllib.loads(path.read_text()), defaults, "") == []
 

@@ -53,12 +53,12 @@ def test_any_table_gives_a_configuration_or_a_sentence(table: dict[str, object])
     try:
         config = resolve.validate(table)
     except ConfigError as error:
-        told = error
+        caught = error
     else:
         assert resolve.validate(tomllib.loads(resolve.to_toml(config))) == config
         return
-    assert told.message.strip()
-    assert told.hint.strip()
+    assert caught.message.strip()
+    assert caught.hint.strip()
 
 
 @QUIETLY
@@ -285,7 +285,7 @@ def test_a_setting_of_two_kinds_is_told_with_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("assignment", "place", "value"),
+    ("assignment", "path", "value"),
     [
         ("model.n_layer=4", ("model", "n_layer"), 4),
         (" model.n_layer = 4 ", ("model", "n_layer"), 4),
@@ -301,10 +301,10 @@ def test_a_setting_of_two_kinds_is_told_with_both() -> None:
         ("train.phases.1.steps=7", ("train", "phases", 1, "steps"), 7),
     ],
 )
-def test_an_assignment_lands_where_it_says(assignment: str, place: tuple[str | int, ...], value: object) -> None:
+def test_an_assignment_lands_where_it_says(assignment: str, path: tuple[str | int, ...], value: object) -> None:
     table = {"model": {"n_head": 2}, "train": {"phases": [{"steps": 1}, {"steps": 2}]}}
     node: object = resolve.assign(table, assignment)
-    for part in place:
+    for part in path:
         node = node[part]  # type: ignore[index]
     assert node == value
     assert table == {"model": {"n_head": 2}, "train": {"phases": [{"steps": 1}, {"steps": 2}]}}

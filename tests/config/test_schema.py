@@ -140,9 +140,9 @@ def test_a_whole_number_may_stand_for_a_broken_one() -> None:
 
 
 def test_heads_must_divide() -> None:
-    told = refusal(model={"n_head": 7, "n_kv_head": 4})
-    assert "model.n_head=7" in told
-    assert "model.n_kv_head=4" in told
+    message = refusal(model={"n_head": 7, "n_kv_head": 4})
+    assert "model.n_head=7" in message
+    assert "model.n_kv_head=4" in message
 
 
 def test_more_key_value_heads_than_heads_are_refused() -> None:
@@ -263,3 +263,11 @@ def test_budgets_that_cannot(text: str) -> None:
     with pytest.raises(ValueError, match="budget"):
         Budget.parse(text)
     assert "budget" in refusal(train={"budget": text})
+
+
+def test_a_step_reads_all_sequences_of_its_batches() -> None:
+    config = RunConfig.model_validate(
+        {"model": {"block_size": 64}, "train": {"batch_size": 6, "accumulation_steps": 3}}
+    )
+    assert config.train.sequences_per_step == 18
+    assert config.tokens_per_step == 1152

@@ -1,4 +1,4 @@
-"""The n-gram baselines against a plain, slow reading of their definition."""
+"""The n-gram baselines against a slow implementation of their definition."""
 
 import gzip
 import lzma
@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinylm.corpus import baselines as module
-from tinylm.corpus.spool import TextSpan
+from tests.texts import span
+from tinylm.corpus import baselines
 
 
-def baselines(train: list[str], held_out: list[str]) -> dict[str, float]:
-    return module.baselines([TextSpan.of(text) for text in train], [TextSpan.of(text) for text in held_out])
+def bits_per_byte(train: list[str], held_out: list[str]) -> dict[str, float]:
+    return baselines.baselines([span(text) for text in train], [span(text) for text in held_out])
 
 
 DOCUMENTS = st.lists(st.text(alphabet="abç\n😀", max_size=30), max_size=5)
@@ -54,9 +54,9 @@ def plain(train: list[str], held_out: list[str]) -> dict[str, float]:
 @pytest.fixture(params=["dense", "sorted", "small blocks"])
 def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "sorted":
-        monkeypatch.setattr(module, "_DENSE", 0)
+        monkeypatch.setattr(baselines, "_DENSE", 0)
     if request.param != "dense":
-        monkeypatch.setattr(module, "_BLOCK", 7)
+        monkeypatch.setattr(baselines, "_BLOCK", 7)
 
 
 @pytest.mark.usefixtures("ways")
@@ -66,7 +66,7 @@ def test_all_ways_of_counting_agree_with_the_definition(seed: int) -> None:
     train, held_out = (
         ["".join(rng.choices("abcç 😀", [5, 4, 3, 2, 1, 1], k=rng.randrange(40))) for _ in range(4)] for _ in "th"
     )
-    got = baselines(train, held_out)
+    got = bits_per_byte(train, held_out)
     for name, bits in plain(train, held_out).items():
         assert got[name] == pytest.approx(bits)
 
@@ -74,7 +74,7 @@ def test_all_ways_of_counting_agree_with_the_definition(seed: int) -> None:
 @settings(max_examples=30, deadline=None)
 @given(DOCUMENTS, DOCUMENTS)
 def test_the_definition_on_anything(train: list[str], held_out: list[str]) -> None:
-    got = baselines(train, held_out)
+    got = bits_per_byte(train, held_out)
     assert list(got) == (["blind", "counts", "pairs", "triples", "gzip", "xz"] if any(held_out) else [])
     if got:
         for name, bits in plain(train, held_out).items():
@@ -94,14 +94,14 @@ def test_the_built_model_sums_to_one_too() -> None:
     """What `ax` costs for each x is p(a) p(x | a): over the whole alphabet those are p(a)'s shares."""
     train = ["abcabcaab", "cab"]
     for name in ("counts", "pairs", "triples"):
-        shares = [2 ** -(baselines(train, [f"a{x}"])[name] * 2) for x in "abc"]
-        first = 2 ** -baselines(train, ["a"])[name]
+        shares = [2 ** -(bits_per_byte(train, [f"a{x}"])[name] * 2) for x in "abc"]
+        first = 2 ** -bits_per_byte(train, ["a"])[name]
         assert sum(shares) == pytest.approx(first)
 
 
 def test_longer_histories_help_and_compressors_are_as_they_are() -> None:
     text = "the cat sat on the mat and the dog sat on the cat. " * 40
-    got = baselines([text], [text])
+    got = bits_per_byte([text], [text])
     assert got["blind"] > got["counts"] > got["pairs"] > got["triples"] > 0
     raw = text.encode()
     assert got["gzip"] == pytest.approx(8 * len(gzip.compress(raw, 9)) / len(raw))
@@ -109,19 +109,19 @@ def test_longer_histories_help_and_compressors_are_as_they_are() -> None:
 
 
 def test_bytes_not_characters() -> None:
-    assert baselines([], ["чч", "ёё"])["blind"] == pytest.approx(0.5)  # 1 bit a character of two bytes
+    assert bits_per_byte([], ["чч", "ёё"])["blind"] == pytest.approx(0.5)  # 1 bit a character of two bytes
 
 
 def test_edges() -> None:
-    assert baselines(["abc"], []) == {}
-    assert baselines(["abc"], ["", ""]) == {}
-    assert baselines([], ["aaaa"])["triples"] == 0  # one character there is: nothing to say
-    assert baselines([], ["ab"])["triples"] == baselines([], ["ab"])["blind"] == 1
+    assert bits_per_byte(["abc"], []) == {}
+    assert bits_per_byte(["abc"], ["", ""]) == {}
+    assert bits_per_byte([], ["aaaa"])["triples"] == 0  # a single character costs nothing
+    assert bits_per_byte([], ["ab"])["triples"] == bits_per_byte([], ["ab"])["blind"] == 1
 
 
 def test_a_large_alphabet() -> None:
     rng = random.Random(0)
     text = "".join(chr(0x4E00 + min(int(rng.expovariate(0.01)), 3000)) for _ in range(3000))
-    got = baselines([text[:2900]], [text[2900:]])
+    got = bits_per_byte([text[:2900]], [text[2900:]])
     for name, bits in plain([text[:2900]], [text[2900:]]).items():
         assert got[name] == pytest.approx(bits)

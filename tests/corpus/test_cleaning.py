@@ -1,4 +1,4 @@
-"""Encodings, Gutenberg's wrapping paper, and hard wraps, on texts made here."""
+"""Encodings, Gutenberg's header and licence, and hard wraps, on synthetic texts."""
 
 import random
 import textwrap
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.texts import decode
 from tinylm.corpus import cleaning
-from tinylm.corpus import unwrap as wrapping
 from tinylm.corpus.cleaning import clean
-from tinylm.corpus.encoding import DAMAGED_UTF8, decode, looks_like
+from tinylm.corpus.encoding import DAMAGED_UTF8, looks_like
 
 WORDS = textwrap.dedent("""\
     the a one of and to in it was he she they said went house river morning letter window old small quiet never
@@ -96,7 +96,7 @@ def test_older_encodings_are_told(text: str, encoding: str, name: str) -> None:
 
 
 def test_the_whole_file_overrules_the_sample() -> None:
-    """0x81 is nothing in Windows-1252, and the sample ends long before it."""
+    """0x81 is undefined in Windows-1252, and lies far behind the sample."""
     raw = FRENCH.encode("cp1252") * 2000 + b"\x81"
     decoded = decode(raw)
     assert decoded is not None
@@ -298,7 +298,7 @@ def test_a_text_that_mentions_the_marker_stays_whole() -> None:
 
 
 def test_accents_piled_on_a_letter_cost_no_time_and_nothing_else_its_form() -> None:
-    """Sorting a million of them takes the standard library an hour."""
+    """Normalising a million accents takes the standard library an hour."""
     pile = "a" + "\u0315\u0300" * 500_000
     assert clean(pile).text == pile
     assert clean("e\u0301" + "\u2501" * 900 + "e\u0301").text == "\u00e9" + "\u2501" * 900 + "\u00e9"
@@ -312,6 +312,6 @@ def test_a_line_without_end_is_judged_by_its_beginning(monkeypatch: pytest.Monke
     text = f"{book}\n\n{' '.join(words)}\n\n{book}\n"
     cleaned = clean(text)
     assert cleaned.unwrapped
-    monkeypatch.setattr(wrapping, "_LARGE", 1000)
-    monkeypatch.setattr(wrapping, "_LONG", 200)
+    monkeypatch.setattr("tinylm.corpus.unwrap._LARGE", 1000)
+    monkeypatch.setattr("tinylm.corpus.unwrap._LONG", 200)
     assert clean(text).text == cleaned.text

@@ -1,4 +1,4 @@
-"""What is said about a text: counts against plain ones, repeats, and excerpts that can be read."""
+"""Profiles of texts: counts, repeated lines and excerpts."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import span
 from tinylm.config.schema import DataConfig
-from tinylm.corpus import profile as module
 from tinylm.corpus import sources
-from tinylm.corpus.profile import MOST_EXCERPTS, Profile, profile
-from tinylm.corpus.spool import TextSpan
+from tinylm.corpus.profile import MOST_EXCERPTS, Profile, _excerpts, profile
 from tinylm.corpus.stories import Story
 from tinylm.errors import DataError
 
 
-def told(folder: Path, *texts: str, size: int = 1200) -> Profile:
+def profile_of(folder: Path, *texts: str, size: int = 1200) -> Profile:
     sources = []
     for i, text in enumerate(texts):
         (folder / f"{i}.txt").write_text(text, encoding="utf-8", newline="")
@@ -25,7 +24,7 @@ def told(folder: Path, *texts: str, size: int = 1200) -> Profile:
 
 
 def excerpts_of(documents: list[str], size: int) -> list[str]:
-    return module._excerpts([TextSpan.of(document) for document in documents], size)
+    return _excerpts([span(document) for document in documents], size)
 
 
 def numbered(lines: int) -> str:
@@ -36,7 +35,7 @@ def numbered(lines: int) -> str:
 
 
 def test_everything_is_counted(tmp_path: Path) -> None:
-    result = told(tmp_path, "né\nnom", "日日")
+    result = profile_of(tmp_path, "né\nnom", "日日")
     assert (result.documents, result.characters, result.bytes) == (2, 8, 13)
     assert result.distinct_characters == 6  # n é newline o m 日
     assert result.repeated_lines == 0
@@ -44,18 +43,18 @@ def test_everything_is_counted(tmp_path: Path) -> None:
 
 
 def test_repeated_lines_are_weighed_by_their_length(tmp_path: Path) -> None:
-    result = told(tmp_path, "aaaa\n\n\nbb\n  aaaa  \n", "bb\ncccccc\nCCCCCC")
+    result = profile_of(tmp_path, "aaaa\n\n\nbb\n  aaaa  \n", "bb\ncccccc\nCCCCCC")
     assert result.repeated_lines == pytest.approx((4 + 2) / (4 + 2 + 4 + 2 + 6 + 6))
 
 
 def test_a_text_in_three_copies_repeats_two_thirds(tmp_path: Path) -> None:
-    assert told(tmp_path, numbered(100) * 3).repeated_lines == pytest.approx(2 / 3)
+    assert profile_of(tmp_path, numbered(100) * 3).repeated_lines == pytest.approx(2 / 3)
 
 
 def test_more_different_lines_than_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_LINES", 500)
-    assert told(tmp_path, numbered(4000) * 2).repeated_lines == pytest.approx(1 / 2, abs=0.1)
-    assert told(tmp_path, numbered(4000)).repeated_lines == 0
+    monkeypatch.setattr("tinylm.corpus.profile.MOST_LINES", 500)
+    assert profile_of(tmp_path, numbered(4000) * 2).repeated_lines == pytest.approx(1 / 2, abs=0.1)
+    assert profile_of(tmp_path, numbered(4000)).repeated_lines == 0
 
 
 def test_the_same_is_read_as_a_run_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +76,7 @@ def test_what_a_run_would_refuse_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         profile(DataConfig(sources=[str(tmp_path / "nothing.txt")]))
     with pytest.raises(DataError, match="empty"):
-        told(tmp_path, " \n ")
+        profile_of(tmp_path, " \n ")
 
 
 # --- excerpts --------------------------------------------------------------------------------------------------
@@ -85,19 +84,19 @@ def test_what_a_run_would_refuse_is_refused(tmp_path: Path) -> None:
 
 def test_excerpts_are_spread_over_the_whole_text(tmp_path: Path) -> None:
     text = numbered(10_000)
-    excerpts = told(tmp_path, text, size=500).excerpts
+    excerpts = profile_of(tmp_path, text, size=500).excerpts
     assert len(excerpts) == MOST_EXCERPTS
-    places = [text.index(excerpt) for excerpt in excerpts]  # they stand there as they are
-    assert places[0] == 0
-    for before, after in pairwise(places):
+    starts = [text.index(excerpt) for excerpt in excerpts]  # each is in the text as it is
+    assert starts[0] == 0
+    for before, after in pairwise(starts):
         assert after - before == pytest.approx(len(text) / MOST_EXCERPTS, abs=30)
     assert all(excerpt.startswith("line ") for excerpt in excerpts)
-    assert all(text[place + len(excerpt)].isspace() for place, excerpt in zip(places, excerpts, strict=True))
+    assert all(text[start + len(excerpt)].isspace() for start, excerpt in zip(starts, excerpts, strict=True))
     assert all(470 < len(excerpt) <= 500 for excerpt in excerpts)
 
 
 def test_without_lines_an_excerpt_begins_at_a_word(tmp_path: Path) -> None:
-    excerpts = told(tmp_path, "several words of a long line " * 1999, size=300).excerpts
+    excerpts = profile_of(tmp_path, "several words of a long line " * 1999, size=300).excerpts
     assert len(excerpts) == MOST_EXCERPTS
     words = {"several", "words", "of", "a", "long", "line"}
     assert all({excerpt.split()[0], excerpt.split()[-1]} <= words for excerpt in excerpts)
@@ -105,11 +104,11 @@ def test_without_lines_an_excerpt_begins_at_a_word(tmp_path: Path) -> None:
 
 
 def test_a_text_without_any_space_has_excerpts_too(tmp_path: Path) -> None:
-    assert told(tmp_path, "日" * 5000, size=1000).excerpts == ("日" * 1000,) * 5
+    assert profile_of(tmp_path, "日" * 5000, size=1000).excerpts == ("日" * 1000,) * 5
 
 
 def test_a_short_text_is_one_excerpt(tmp_path: Path) -> None:
-    assert told(tmp_path, "Just this.\n").excerpts == ("Just this.",)
+    assert profile_of(tmp_path, "Just this.\n").excerpts == ("Just this.",)
 
 
 def test_short_documents_follow_each_other_in_an_excerpt() -> None:

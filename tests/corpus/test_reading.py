@@ -1,4 +1,4 @@
-"""Files and folders, named by people: order, what is left out, what is said, what is refused."""
+"""Reading files and folders: order, what is left out, notices, errors."""
 
 import hashlib
 import math
@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tinylm.corpus import reading as module
+from tests.texts import SPOOL
 from tinylm.corpus.cleaning import Unwrap
-from tinylm.corpus.reading import Reading, fingerprint
-from tinylm.corpus.spool import Spool
+from tinylm.corpus.reading import Reading, fingerprint, read_paths
 from tinylm.errors import DataError
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -27,8 +26,8 @@ def put(folder: Path, files: dict[str, bytes | str]) -> Path:
     return folder
 
 
-def read_paths(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
-    return module.read_paths(paths, unwrap, Spool(in_memory=True))
+def read(paths: Sequence[str | Path], unwrap: Unwrap = "auto") -> Reading:
+    return read_paths(paths, unwrap, SPOOL)
 
 
 def prints(paths: Sequence[str | Path]) -> object:
@@ -46,14 +45,14 @@ def names(reading: Reading) -> list[str]:
 
 def test_one_file(tmp_path: Path) -> None:
     put(tmp_path, {"a.txt": "one\r\ntwo"})
-    reading = read_paths([tmp_path / "a.txt"])
+    reading = read([tmp_path / "a.txt"])
     assert (names(reading), whole(reading), reading.notes) == (["a.txt"], ["one\ntwo"], ())
-    assert read_paths([str(tmp_path / "a.txt")]).texts[0].bits is None
+    assert read([str(tmp_path / "a.txt")]).texts[0].bits is None
 
 
 def test_order_is_as_given_then_by_path(tmp_path: Path) -> None:
     put(tmp_path, {"z.txt": "z", "d/b.txt": "b", "d/a/z.md": "az", "d/a/a": "aa", "d/a.txt": "a", "d/B": "B"})
-    reading = read_paths([tmp_path / "z.txt", tmp_path / "d"])
+    reading = read([tmp_path / "z.txt", tmp_path / "d"])
     assert names(reading) == ["z.txt", "B", "a/a", "a/z.md", "a.txt", "b.txt"]
     prints = fingerprint([tmp_path / "z.txt", tmp_path / "d"], math.inf)
     assert [digest for _, digest in prints] == [hashlib.sha256(text.encode()).hexdigest() for text in whole(reading)]
@@ -74,7 +73,7 @@ def test_what_a_folder_leaves_out_is_counted(tmp_path: Path) -> None:
             ".git/config": "x",
         },
     )
-    reading = read_paths([folder])
+    reading = read([folder])
     assert names(reading) == ["a.txt"]
     (note,) = reading.notes
     assert note.startswith("Left out 2 pictures, 2 empty files, ")
@@ -86,16 +85,16 @@ def test_what_a_folder_leaves_out_is_counted(tmp_path: Path) -> None:
 
 def test_a_hidden_file_named_outright_is_read(tmp_path: Path) -> None:
     put(tmp_path, {".notes": "text"})
-    assert names(read_paths([tmp_path / ".notes"])) == [".notes"]
+    assert names(read([tmp_path / ".notes"])) == [".notes"]
 
 
 def test_repeats_are_read_once_and_said(tmp_path: Path) -> None:
     put(tmp_path, {"a.txt": "same", "b.txt": "same", "c.txt": "other", "d/a.txt": "same"})
-    reading = read_paths([tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "c.txt"])
+    reading = read([tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "c.txt"])
     assert names(reading) == ["a.txt", "c.txt"]
     assert reading.notes == ("b.txt repeats a.txt and was read once.",)
-    assert read_paths([tmp_path / "a.txt"] * 2).notes == ("a.txt was given twice and read once.",)
-    (note,) = read_paths([tmp_path / "a.txt", tmp_path / "d"]).notes  # a folder of repeats is no error
+    assert read([tmp_path / "a.txt"] * 2).notes == ("a.txt was given twice and read once.",)
+    (note,) = read([tmp_path / "a.txt", tmp_path / "d"]).notes  # a folder of repeats is no error
     assert "d/a.txt repeats " in note
 
 
@@ -109,7 +108,7 @@ def test_other_encodings_are_said(tmp_path: Path) -> None:
             "torn.txt": ("Всё смешалось" * 5).encode()[:-1],
         },
     )
-    reading = read_paths([tmp_path])
+    reading = read([tmp_path])
     assert reading.notes == (
         "moby.txt is not UTF-8; it was read as Windows-1252.",
         "torn.txt is UTF-8 with damaged bytes; those were read as \ufffd.",
@@ -122,13 +121,13 @@ def test_cuts_and_joins_are_said_and_unwrap_is_obeyed(tmp_path: Path) -> None:
     paragraph = "It rained in the village all day and nobody went out to the fields to look at the river. " * 8
     book = f"Title: Rain\n\n*** START OF THE PROJECT GUTENBERG EBOOK RAIN ***\n\n{textwrap.fill(paragraph, 70)}\n"
     put(tmp_path, {f"{i}.txt": f"{book}\nEnd {i}.\n" for i in range(6)})
-    reading = read_paths([tmp_path])
+    reading = read([tmp_path])
     assert reading.notes == (
         "Cut the Project Gutenberg header and licence of 0.txt, 1.txt, 2.txt and 3 more.",
         "Joined hard-wrapped lines in 0.txt, 1.txt, 2.txt and 3 more.",
     )
     assert whole(reading)[0] == f"{paragraph.strip()}\n\nEnd 0.\n"
-    assert textwrap.fill(paragraph, 70) in whole(read_paths([tmp_path], unwrap="off"))[0]
+    assert textwrap.fill(paragraph, 70) in whole(read([tmp_path], unwrap="off"))[0]
 
 
 @needs_pipes
@@ -140,12 +139,12 @@ def test_links_neither_loop_nor_vanish(tmp_path: Path) -> None:
     (folder / "linked.txt").symlink_to(tmp_path / "outside.txt")
     (folder / "itself").symlink_to(folder / "itself")
     os.mkfifo(folder / "pipe")
-    reading = read_paths([folder])
+    reading = read([folder])
     assert names(reading) == ["a.txt", "linked.txt", "sub/b.txt"]
     for part in ("1 linked folder", "2 unreadable files", "1 special file"):
         assert part in reading.notes[0]
     (tmp_path / "door").symlink_to(folder)
-    assert names(read_paths([tmp_path / "door"])) == names(reading)  # a linked folder named outright is meant
+    assert names(read([tmp_path / "door"])) == names(reading)  # a link that is named outright is followed
 
 
 def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,8 +157,8 @@ def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         return real(self, *args, **kwargs)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert read_paths([tmp_path / "d"]).notes[0].startswith("Left out 1 unreadable file in ")
-    for function in (read_paths, prints):
+    assert read([tmp_path / "d"]).notes[0].startswith("Left out 1 unreadable file in ")
+    for function in (read, prints):
         with pytest.raises(DataError, match=r"locked\.txt may not be read"):
             function([tmp_path / "d/locked.txt"])
 
@@ -184,7 +183,7 @@ def test_refusals_name_the_file_and_a_way_out(tmp_path: Path, name: str, content
     if content is not None:
         put(tmp_path, {name: content})
     with pytest.raises(DataError, match=message) as caught:
-        read_paths([f"{tmp_path}/{name}"])
+        read([f"{tmp_path}/{name}"])
     assert caught.value.message.endswith(".")
     assert caught.value.hint.endswith(".")
 
@@ -192,24 +191,24 @@ def test_refusals_name_the_file_and_a_way_out(tmp_path: Path, name: str, content
 def test_folders_without_text(tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
     with pytest.raises(DataError, match=r"bare/ holds no readable text: it is empty\."):
-        read_paths([tmp_path / "bare"])
+        read([tmp_path / "bare"])
     put(tmp_path, {"album/1.png": PNG, "album/2.png": PNG, "album/.x": "x", "a.txt": "a"})
     with pytest.raises(DataError, match=r"album/ holds no readable text, only 2 pictures and 1 hidden file\."):
-        read_paths([tmp_path / "a.txt", tmp_path / "album"])
+        read([tmp_path / "a.txt", tmp_path / "album"])
 
 
 @needs_pipes
 def test_nothing_and_special_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for paths in ([], [""], [tmp_path / "pipe"], ["/dev/null"]):
-        for function in (read_paths, prints):
+        for function in (read, prints):
             with pytest.raises(DataError):
                 function(paths)
 
 
 def test_one_empty_file_of_two_is_left_out(tmp_path: Path) -> None:
     put(tmp_path, {"a.txt": "a", "e.txt": ""})
-    reading = read_paths([tmp_path / "e.txt", tmp_path / "a.txt"])
+    reading = read([tmp_path / "e.txt", tmp_path / "a.txt"])
     assert names(reading) == ["a.txt"]
     assert reading.notes == ("e.txt was empty and left out.",)
 
@@ -219,7 +218,7 @@ def test_names_for_people_can_be_written_down(tmp_path: Path) -> None:
         put(tmp_path, {os.fsdecode(b"caf\xe9\x1b[31m.txt"): "text", "naïve 😀.txt": "more"})
     except OSError:
         pytest.skip("this file system only takes Unicode names")
-    texts = read_paths([tmp_path]).texts
+    texts = read([tmp_path]).texts
     assert {text.name for text in texts} == {"caf\ufffd\ufffd[31m.txt", "naïve 😀.txt"}
     assert all(path.encode() for path, _ in fingerprint([tmp_path], math.inf))
 

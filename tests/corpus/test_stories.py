@@ -1,4 +1,4 @@
-"""The built-in stories: one derivation a text, exact costs, a floor in bounds, and words that agree."""
+"""The built-in stories: one derivation for each text, exact bits, a plausible floor, consistent pronouns."""
 
 import math
 import re

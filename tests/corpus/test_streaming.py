@@ -1,4 +1,4 @@
-"""Texts that are read block by block come out as if they were read whole, and never are whole in the memory."""
+"""Texts read block by block give the same result as texts read whole, without being whole in memory."""
 
 import random
 import textwrap
@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.made_up import made_up_text
+from tests.texts import SPOOL, decode, span
 from tinylm.corpus import baselines, gutenberg, reading, spool
 from tinylm.corpus.cleaning import Unwrap, clean
-from tinylm.corpus.encoding import decode, decoded, encoding_of
+from tinylm.corpus.encoding import decoded, encoding_of
 from tinylm.corpus.reading import read_paths
-from tinylm.corpus.spool import Spool, TextSpan
+from tinylm.corpus.spool import Spool
 
 SIZES = st.sampled_from([1, 2, 7, 50, 333])
 ODD_WORDS = "the a river miller to-day, and then it’s -- again Mr. é e\u0301 ＡＢ 日本 \t".split(" ")
@@ -74,15 +75,15 @@ def test_bytes_in_blocks_have_the_encoding_of_the_whole(raw: bytes, size: int) -
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), max_size=5), SIZES, st.data())
 def test_a_spool_gives_back_what_was_put_into_it(texts: list[str], size: int, data: st.DataObject) -> None:
-    with pytest.MonkeyPatch.context() as patch, Spool() as place:
+    with pytest.MonkeyPatch.context() as patch, Spool() as store:
         patch.setattr(spool, "_MARK", 5)
         patch.setattr(spool, "BLOCK", 7)
-        kept = [place.put(cut(text, size)()) for text in texts]
-        for text, stretch in zip(texts, kept, strict=True):
-            assert (str(stretch), len(stretch), stretch.size) == (text, len(text), len(text.encode()))
-            assert "".join(stretch.blocks()) == text
+        kept = [store.put(cut(text, size)()) for text in texts]
+        for text, span in zip(texts, kept, strict=True):
+            assert (str(span), len(span), span.size) == (text, len(text), len(text.encode()))
+            assert "".join(span.blocks()) == text
             first, last = sorted(data.draw(st.tuples(st.integers(0, 70), st.integers(0, 70))))
-            part = stretch.part(first, last)
+            part = span.part(first, last)
             assert (str(part), len(part), part.size) == (
                 text[first:last],
                 len(text[first:last]),
@@ -93,10 +94,10 @@ def test_a_spool_gives_back_what_was_put_into_it(texts: list[str], size: int, da
 def test_a_large_file_is_read_as_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(40):
         (tmp_path / f"{i:02}.txt").write_bytes(book(1000 + i).encode(random.Random(i).choice(["utf-8", "utf-16"])))
-    whole = read_paths([tmp_path], "auto", Spool(in_memory=True))
+    whole = read_paths([tmp_path], "auto", SPOOL)
     monkeypatch.setattr(reading, "_WHOLE", 10)
     monkeypatch.setattr(reading, "BLOCK", 77)
-    parts = read_paths([tmp_path], "auto", Spool(in_memory=True))
+    parts = read_paths([tmp_path], "auto", SPOOL)
     assert parts.notes == whole.notes
     for one, other in zip(parts.texts, whole.texts, strict=True):
         assert (one.name, [str(part) for part in one.documents]) == (
@@ -106,7 +107,7 @@ def test_a_large_file_is_read_as_a_small_one(tmp_path: Path, monkeypatch: pytest
 
 
 def peak(work: Callable[[], object]) -> int:
-    """Bytes that were in use at once while it worked, as far as Python and numpy know."""
+    """Peak memory in bytes that Python and numpy allocated during the call."""
     tracemalloc.start()
     try:
         work()
@@ -120,31 +121,33 @@ def test_more_text_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.Monk
     for module in (reading, spool):
         monkeypatch.setattr(module, "BLOCK", 1 << 14)
     monkeypatch.setattr(baselines, "_BLOCK", 1 << 14)
-    (tmp_path / "first.txt").write_text("\n\n".join(textwrap.wrap(made_up_text(0, 1000))))  # what is loaded only once
+    (tmp_path / "first.txt").write_text(
+        "\n\n".join(textwrap.wrap(made_up_text(0, 1000)))
+    )  # so that imports do not count
     peaks = []
     for size in (300_000, 1_200_000):
         paragraphs = made_up_text(size, size).split("\n\n")
         (tmp_path / "large.txt").write_text("\n\n".join(textwrap.fill(part, 70) for part in paragraphs))
-        with Spool(tmp_path) as place:
+        with Spool(tmp_path) as store:
 
-            def work(place: Spool = place) -> None:
-                [text] = read_paths([tmp_path / "large.txt"], "auto", place).texts
+            def work(store: Spool = store) -> None:
+                [text] = read_paths([tmp_path / "large.txt"], "auto", store).texts
                 [document] = text.documents
                 size = len(document)
                 baselines._ngram_bits([document.part(0, size // 2)], [document.part(size // 2, size)])
 
-            read_paths([tmp_path / "first.txt"], "auto", place)
+            read_paths([tmp_path / "first.txt"], "auto", store)
             peaks.append(peak(work))
     assert peaks[1] < 1.2 * peaks[0] + 100_000
 
 
 def test_a_stretch_of_a_string_is_that_string() -> None:
-    assert str(TextSpan.of("né\n")) == "né\n"
+    assert str(span("né\n")) == "né\n"
 
 
 def test_who_still_reads_when_a_spool_is_closed_is_stopped() -> None:
-    place = Spool()
-    text = place.put(["word " * 10])
-    place.close()
+    store = Spool()
+    text = store.put(["word " * 10])
+    store.close()
     with pytest.raises(ValueError, match="closed"):
         baselines.baselines([text], [text])

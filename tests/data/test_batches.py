@@ -1,4 +1,4 @@
-"""Batches, held-out windows, and the wall between them."""
+"""Training batches, held-out sequences, and the gap between them."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from tinylm.data.dataset import Layout, Segment
 from tinylm.data.shuffle import mix, permute
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import DataError, RunError
-from tinylm.model.transformer import IGNORED
+from tinylm.model.transformer import IGNORE_INDEX
 
 CPU = torch.device("cpu")
 BYTES = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
@@ -30,7 +30,7 @@ Configured = Callable[..., RunConfig]
 
 
 def corpus_of(folder: Path, ids: np.ndarray, layout: Layout | None = None) -> Corpus:
-    """A corpus of given ids, each of which its tokenizer knows; one training segment unless `layout` says otherwise."""
+    """A corpus of given ids, all known to its tokenizer; one training segment unless `layout` says otherwise."""
     (folder / "data").mkdir(parents=True)
     ids.tofile(folder / "data" / "tokens.bin")
     layout = layout or Layout(str(ids.dtype), {"g": [Segment(0, len(ids), False, False)]}, [], 0, 0, {}, [])
@@ -42,20 +42,22 @@ def corpus_of(folder: Path, ids: np.ndarray, layout: Layout | None = None) -> Co
 
 
 def counting(folder: Path, size: int, block_size: int) -> Stream:
-    """A stream whose ids are their own places."""
+    """A stream whose ids are their own positions."""
     return corpus_of(folder, np.arange(size, dtype=np.uint32)).stream("g", block_size)
 
 
-# --- the wall between training and held-out text -------------------------------------------------------------
+# --- the gap between training and held-out text -------------------------------------------------------------
 
 
 @pytest.fixture
-def places(home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Prepares a text in which every character stands once, so that an id tells its place."""
+def prepared(
+    home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Prepares a text in which every character stands once, so that an id is its position."""
 
     def make(placement: str, size: int = 5000, **groups: object) -> Path:
         monkeypatch.setattr(split, "MIN_SPANS_CHARS", 1000)
-        path = tmp_path / "places.txt"
+        path = tmp_path / "positions.txt"
         path.write_text("".join(map(chr, range(0x4E00, 0x4E00 + size))), encoding="utf-8")
         config = tiny_config(
             tokenizer={"kind": "char"},
@@ -69,12 +71,12 @@ def places(home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pyt
 
 @pytest.mark.parametrize("windows", ["chunked", "every_offset"])
 @pytest.mark.parametrize("placement", ["tail", "spans"])
-def test_no_window_comes_near_held_out_text(places: Callable[..., Path], placement: str, windows: str) -> None:
+def test_no_sequence_comes_near_held_out_text(prepared: Callable[..., Path], placement: str, windows: str) -> None:
     size, block_size = 5000, 16
-    corpus = Corpus(places(placement, size), CPU)
+    corpus = Corpus(prepared(placement, size), CPU)
     end_of_text = corpus.tokenizer.end_of_text
     held = torch.cat([corpus.read(torch.arange(start, end)) for start, end in corpus.layout.held_out])
-    held = held[held != end_of_text]  # a character's id is its place in the text
+    held = held[held != end_of_text]  # a character's id is its position in the text
     assert len(held) == pytest.approx(0.1 * size, abs=8)
     forbidden = torch.zeros(size + 2 * block_size, dtype=torch.bool)
     for shift in range(2 * block_size + 1):  # held-out text and a block on both sides of it
@@ -83,19 +85,19 @@ def test_no_window_comes_near_held_out_text(places: Callable[..., Path], placeme
     [group] = corpus.layout.groups
     batches = Batches(corpus.stream(group, block_size), windows, 64, seed=5)
     seen = torch.zeros(size, dtype=torch.bool)
-    for step in range(2 * batches.windows_per_epoch // 64 + 1):  # two epochs and a bit
+    for step in range(2 * batches.sequences_per_epoch // 64 + 1):  # two epochs and a bit
         ids, targets = batches.draw(step)
         for part in (ids, targets):
             inside = part[part != end_of_text]
             assert not forbidden[inside + block_size].any()
             seen[inside] = True
-    # The wall takes no more than it must: all the rest was read.
+    # The gap is no larger than it must be: all the rest was read.
     allowed = ~forbidden[block_size : block_size + size]
     assert torch.equal(seen, allowed)
 
 
-def test_the_wall_stands_in_the_layout_for_any_block(places: Callable[..., Path]) -> None:
-    corpus = Corpus(places("spans"), CPU)
+def test_the_gap_follows_from_the_layout_for_any_block_size(prepared: Callable[..., Path]) -> None:
+    corpus = Corpus(prepared("spans"), CPU)
     [group] = corpus.layout.groups
     segments = corpus.layout.groups[group]
     assert [(part.before, part.after) for part in segments] == [
@@ -106,8 +108,8 @@ def test_the_wall_stands_in_the_layout_for_any_block(places: Callable[..., Path]
         (True, False),
     ]
     for block_size in (8, 100):
-        walls = 8 * block_size
-        assert corpus.stream(group, block_size).tokens == corpus.train_tokens - walls
+        gaps = 8 * block_size
+        assert corpus.stream(group, block_size).tokens == corpus.train_tokens - gaps
 
 
 # --- epochs --------------------------------------------------------------------------------------------------
@@ -117,7 +119,7 @@ def test_the_wall_stands_in_the_layout_for_any_block(places: Callable[..., Path]
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_a_chunked_epoch_reads_each_token_once(tmp_path: Path, size: int, batch_size: int) -> None:
     batches = Batches(counting(tmp_path, size, 8), "chunked", batch_size, seed=11)
-    per_epoch = batches.windows_per_epoch
+    per_epoch = batches.sequences_per_epoch
     steps = -(-3 * per_epoch // batch_size)
     drawn = [batches.draw(step) for step in range(steps)]
     ids, targets = (torch.cat([pair[i] for pair in drawn]) for i in (0, 1))
@@ -150,13 +152,13 @@ def test_every_offset_is_visited_once_an_epoch(tmp_path: Path, batch_size: int) 
     assert starts[:per_epoch].tolist() != starts[per_epoch : 2 * per_epoch].tolist()
     ids, targets = batches.draw(0)
     assert ids.shape == targets.shape == (batch_size, block_size)
-    assert torch.equal(ids + 1, targets)  # no window runs over the end of the text
+    assert torch.equal(ids + 1, targets)  # no sequence runs over the end of the text
 
 
 # --- documents -----------------------------------------------------------------------------------------------
 
 
-def told(folder: Path, lengths: list[int]) -> Stream:
+def documents(folder: Path, lengths: list[int]) -> Stream:
     """A stream of documents with so many bytes each, an end-of-text token before each and behind the last."""
     end = [BYTES.end_of_text]
     ids = np.concatenate([part for length in lengths for part in (end, np.arange(length))] + [end])
@@ -169,15 +171,15 @@ def told(folder: Path, lengths: list[int]) -> Stream:
         ([20] * 30, 21),
         ([20] * 18 + [30, 200], 31),  # 19 of 20 are no longer than that
         ([100], 101),
-        ([5, 0, 5, 0, 5, 5, 5, 5], 6),  # an end behind which nothing stands ends no document
+        ([5, 0, 5, 0, 5, 5, 5, 5], 6),  # an empty document does not count
     ],
 )
 def test_how_long_documents_are(tmp_path: Path, lengths: list[int], most: int) -> None:
-    assert told(tmp_path, lengths).document() == most
+    assert documents(tmp_path, lengths).document_length() == most
 
 
 def test_a_text_without_documents_is_one(tmp_path: Path) -> None:
-    assert counting(tmp_path, 100, 8).document() == 100
+    assert counting(tmp_path, 100, 8).document_length() == 100
 
 
 # --- a pure function of (seed, step) -------------------------------------------------------------------------
@@ -216,11 +218,11 @@ def test_permute_is_a_shuffle(size: int) -> None:
 
 
 def test_permute_depends_on_its_key_and_leaves_its_input() -> None:
-    places = torch.arange(1000)
-    shuffles = [tuple(permute(places, 1000, key).tolist()) for key in range(20)]
+    indices = torch.arange(1000)
+    shuffles = [tuple(permute(indices, 1000, key).tolist()) for key in range(20)]
     assert len(set(shuffles)) == 20
-    assert torch.equal(places, torch.arange(1000))
-    one_by_one = [int(permute(torch.tensor([place]), 1000, 3)) for place in range(50)]
+    assert torch.equal(indices, torch.arange(1000))
+    one_by_one = [int(permute(torch.tensor([i]), 1000, 3)) for i in range(50)]
     assert one_by_one == list(shuffles[3][:50])
 
 
@@ -252,38 +254,38 @@ def test_mix_tells_its_numbers_apart() -> None:
 
 @pytest.mark.parametrize("block_size", [8, 9, 100])
 @pytest.mark.parametrize("batch_size", [1, 3, 50])
-def test_held_out_windows_predict_each_id_once(tmp_path: Path, block_size: int, batch_size: int) -> None:
+def test_held_out_sequences_predict_each_id_once(tmp_path: Path, block_size: int, batch_size: int) -> None:
     pieces = [(50, 67), (67, 69), (69, 70), (70, 79), (90, 171)]
     corpus = corpus_of(tmp_path, np.arange(171, dtype=np.uint16))
-    windows = HeldOut.cut(pieces, block_size)
+    held_out = HeldOut.cut(pieces, block_size)
     seen = []
-    for ids, targets in windows.batches(corpus, batch_size, block_size):
+    for ids, targets in held_out.batches(corpus, batch_size, block_size):
         assert ids.shape == targets.shape == (batch_size, block_size)
-        counted = targets != IGNORED
+        counted = targets != IGNORE_INDEX
         assert torch.equal(ids[counted] + 1, targets[counted])
         assert ((ids >= 50) & (ids < 171))[counted.any(1)].all()
         seen += targets[counted].tolist()
-    assert seen == [place for start, end in pieces for place in range(start + 1, end)]
-    assert int(windows.lengths.sum()) == len(seen)
+    assert seen == [position for start, end in pieces for position in range(start + 1, end)]
+    assert int(held_out.lengths.sum()) == len(seen)
 
 
 def test_nothing_held_out_gives_no_batches(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, np.arange(40, dtype=np.uint16))
-    windows = HeldOut.cut([], 8)
-    assert list(windows.batches(corpus, 4, 8)) == []
-    assert len(windows.some(5, seed=1).starts) == 0
+    held_out = HeldOut.cut([], 8)
+    assert list(held_out.batches(corpus, 4, 8)) == []
+    assert len(held_out.subset(5, seed=1).starts) == 0
     assert corpus.val_tokens == 0
 
 
-def test_some_windows_are_the_same_ones_for_the_same_seed() -> None:
-    windows = HeldOut.cut([(0, 1000)], 8)
-    some = windows.some(20, seed=4)
-    assert some.starts.tolist() == windows.some(20, seed=4).starts.tolist()
-    assert some.starts.tolist() != windows.some(20, seed=5).starts.tolist()
+def test_a_subset_of_sequences_is_the_same_ones_for_the_same_seed() -> None:
+    held_out = HeldOut.cut([(0, 1000)], 8)
+    some = held_out.subset(20, seed=4)
+    assert some.starts.tolist() == held_out.subset(20, seed=4).starts.tolist()
+    assert some.starts.tolist() != held_out.subset(20, seed=5).starts.tolist()
     assert len(set(some.starts.tolist())) == 20
-    whole = windows.some(10**6, seed=4)
-    assert whole.starts.tolist() == windows.starts.tolist()
-    assert whole.lengths.tolist() == windows.lengths.tolist()
+    whole = held_out.subset(10**6, seed=4)
+    assert whole.starts.tolist() == held_out.starts.tolist()
+    assert whole.lengths.tolist() == held_out.lengths.tolist()
 
 
 # --- files ---------------------------------------------------------------------------------------------------
@@ -298,7 +300,7 @@ def test_large_ids_keep_their_value(tmp_path: Path, dtype: str, ids: list[int]) 
     read = corpus.read(torch.arange(len(ids)).view(2, -1))
     assert read.dtype == torch.int64
     assert read.flatten().tolist() == ids
-    inputs, _ = corpus.stream("g", 8).windows(torch.tensor([0]))
+    inputs, _ = corpus.stream("g", 8).sequences(torch.tensor([0]))
     assert inputs[0].tolist() == ids[:8]
 
 
@@ -334,12 +336,12 @@ def test_the_context_that_is_proposed_for_a_short_text_works(tmp_path: Path) -> 
             assert corpus.stream("g", proposed).tokens >= 4 * proposed
 
 
-def test_segments_shorter_than_their_walls_are_left_out(tmp_path: Path) -> None:
+def test_segments_shorter_than_their_gaps_are_left_out(tmp_path: Path) -> None:
     parts = [Segment(0, 100, False, True), Segment(100, 110, True, True), Segment(110, 200, True, False)]
     layout = Layout("uint32", {"g": parts}, [], 0, 0, {}, [])
     stream = corpus_of(tmp_path, np.arange(200, dtype=np.uint32), layout).stream("g", 8)
     assert stream.tokens == 92 + 82
-    ids, targets = stream.windows(torch.tensor([88, 170]))
+    ids, targets = stream.sequences(torch.tensor([88, 170]))
     assert ids.tolist() == [[88, 89, 90, 91, 118, 119, 120, 121], [196, 197, 198, 199, 0, 1, 2, 3]]
     assert targets[:, -1].tolist() == [122, 4]
 
@@ -400,9 +402,9 @@ def test_a_batch_costs_the_same_whatever_the_size_of_the_text(tmp_path: Path, mo
     asked: list[int] = []
     read = Corpus.read
 
-    def counted(self: Corpus, places: torch.Tensor) -> torch.Tensor:
-        asked.append(places.numel())
-        return read(self, places)
+    def counted(self: Corpus, positions: torch.Tensor) -> torch.Tensor:
+        asked.append(positions.numel())
+        return read(self, positions)
 
     monkeypatch.setattr(Corpus, "read", counted)
     for size in (1000, 100_000):

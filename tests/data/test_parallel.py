@@ -1,4 +1,4 @@
-"""Results come in the order of the tasks, and tasks are not taken long before their results are."""
+"""`ordered_map` keeps the order of its tasks and takes only few of them ahead."""
 
 import threading
 from collections.abc import Iterator

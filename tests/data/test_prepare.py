@@ -1,4 +1,4 @@
-"""From files to token ids: what is held out, what the cache remembers, what is refused."""
+"""Preparing texts: what is held out, what is cached, errors."""
 
 import json
 import threading
@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.made_up import made_up_text
+from tests.texts import span
 from tinylm import paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TokenizerConfig
 from tinylm.corpus import baselines, split
 from tinylm.corpus.reading import Text
 from tinylm.corpus.split import N_SPANS
-from tinylm.corpus.spool import Spool, TextSpan
+from tinylm.corpus.spool import Spool
 from tinylm.corpus.stories import Story
 from tinylm.data import encode, prepare
 from tinylm.data.batches import Batches, Corpus
@@ -51,13 +52,13 @@ def written(path: Path, text: str) -> str:
 class Part:
     text: str
     held_out: bool
-    opens: bool
-    closes: bool
+    starts_document: bool
+    ends_document: bool
 
 
 def hold_out(documents: tuple[str, ...], fraction: float, placement: str) -> list[Part]:
-    pieces = split.hold_out(Text("t", tuple(map(TextSpan.of, documents))), fraction, placement)
-    return [Part(str(piece.text), piece.held_out, piece.opens, piece.closes) for piece in pieces]
+    pieces = split.hold_out(Text("t", tuple(map(span, documents))), fraction, placement)
+    return [Part(str(piece.text), piece.held_out, piece.starts_document, piece.ends_document) for piece in pieces]
 
 
 # --- what is held out --------------------------------------------------------------------------------------
@@ -76,8 +77,8 @@ def test_pieces_are_the_text(text: str, fraction: float, placement: str) -> None
         split.MIN_SPANS_CHARS = original
     assert "".join(piece.text for piece in pieces) == text
     assert all(piece.text for piece in pieces)
-    assert [piece.opens for piece in pieces] == [True] + [False] * (len(pieces) - 1)
-    assert [piece.closes for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert [piece.starts_document for piece in pieces] == [True] + [False] * (len(pieces) - 1)
+    assert [piece.ends_document for piece in pieces] == [False] * (len(pieces) - 1) + [True]
     if fraction == 0:
         assert not any(piece.held_out for piece in pieces)
 
@@ -113,7 +114,7 @@ def test_of_many_documents_the_last_are_held_out_whole() -> None:
     pieces = hold_out(documents, 0.25, "spans")
     assert [piece.text for piece in pieces] == list(documents)
     assert [piece.held_out for piece in pieces] == [False] * 7 + [True] * 3
-    assert all(piece.opens and piece.closes for piece in pieces)
+    assert all(piece.starts_document and piece.ends_document for piece in pieces)
     assert not any(piece.held_out for piece in hold_out(documents, 0.0, "tail"))
     assert not hold_out(documents, 0.5, "tail")[0].held_out
 
@@ -261,7 +262,7 @@ def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
         return train_tokenizer(settings, train, alphabet, share)
 
     monkeypatch.setattr(prepare, "train_tokenizer", noted)
-    monkeypatch.setattr(prepare, "MOST_TRAINED", 9000)
+    monkeypatch.setattr(prepare, "MOST_TOKENIZER_BYTES", 9000)
     layout, _, _ = open_prepared(prepare.prepare(tiny_config(), home))
     assert shares == [9000 / (layout.bytes - layout.val_bytes)]
     assert any("tokenizer was trained on 0 MB spread evenly" in note for note in layout.notes)
@@ -269,11 +270,11 @@ def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
 
 def test_what_is_compressed_has_an_end() -> None:
     text = made_up_text(2, 40_000).replace("é", "e")
-    whole = baselines.baselines([], [TextSpan.of(text)])
+    whole = baselines.baselines([], [span(text)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baselines, "MOST_COMPRESSED", 10_000)
-        some = baselines.baselines([], [TextSpan.of(text[:6000]), TextSpan.of(text[6000:])])
-    first = baselines.baselines([], [TextSpan.of(text[:10_000])])
+        some = baselines.baselines([], [span(text[:6000]), span(text[6000:])])
+    first = baselines.baselines([], [span(text[:10_000])])
     assert (some["gzip"], some["xz"]) == (first["gzip"], first["xz"])
     assert some["gzip"] > whole["gzip"]
 
@@ -305,22 +306,22 @@ def test_a_weight_is_how_often_a_pass_reads_a_text(home: Path, tiny_config: Conf
 
 
 def test_each_copy_of_a_text_is_trained_on(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
-    """A pass gives three times as many targets of the text that weighs three times as much."""
+    """An epoch gives three times as many targets of the text that weighs three times as much."""
     sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(["a" * 3000, "b" * 3000])]
     data = {"sources": sources, "weights": [1, 3], "val_fraction": 0.0}
     config = tiny_config(tokenizer={"kind": "char"}, data=data)
     corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
     batches = Batches(corpus.stream(prepare.group_name(sources), 8), "chunked", 1, 1)
-    _, targets = batches.stream.windows(batches.starts(0))
+    _, targets = batches.stream.sequences(batches.starts(0))
     counts = torch.zeros(3)
-    for step in range(batches.windows_per_epoch):
+    for step in range(batches.sequences_per_epoch):
         _, targets = batches.draw(step)
         counts += torch.bincount(targets.flatten(), minlength=3)
     a, b = (int(counts[int(corpus.tokenizer.encode(letter)[0])]) for letter in "ab")
     assert a == pytest.approx(3000, abs=8)
     assert b == pytest.approx(9000, abs=8)
     # Copies follow each other as texts do: one end-of-text token between them.
-    first, second = batches.stream.windows(torch.arange(0, batches.stream.tokens - 8))
+    first, second = batches.stream.sequences(torch.arange(0, batches.stream.tokens - 8))
     ends = (first[:, 0] == corpus.tokenizer.end_of_text) & (second[:, 0] == corpus.tokenizer.end_of_text)
     assert not ends.any()
 
@@ -369,8 +370,8 @@ def test_the_built_in_stories_weigh_what_their_place_says(
     sources = [written(tmp_path / "a.txt", "a" * 100), "stories", written(tmp_path / "b.txt", "b" * 100)]
     data = {"sources": sources, "weights": [1, 2, 3], "val_fraction": 0.0}
     folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
-    told = "story 0.story 1.story 2."
-    assert trained(folder, prepare.group_name(sources)) == [told, told, "a" * 100, *["b" * 100] * 3]
+    story_text = "story 0.story 1.story 2."
+    assert trained(folder, prepare.group_name(sources)) == [story_text, story_text, "a" * 100, *["b" * 100] * 3]
 
 
 def test_a_phase_with_its_own_texts_knows_no_weights(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
@@ -427,7 +428,7 @@ def test_the_same_text_is_prepared_once(home: Path, tiny_config: Configured, mon
         raise AssertionError("prepared again")
 
     monkeypatch.setattr(prepare, "_make", never)
-    # Nothing of the model or the training decides what becomes of the text.
+    # Settings of the model and the training do not change the prepared text.
     assert prepare.prepare(tiny_config(model={"n_layer": 2}, train={"seed": 7}), home) == first
     assert {path: path.stat().st_mtime_ns for path in first.rglob("*")} == before
 
@@ -554,9 +555,9 @@ def test_held_out_pieces_and_segments_never_overlap(
     monkeypatch.setattr(split, "MIN_SPANS_CHARS", 1000)
     layout, tokenizer, ids = open_prepared(prepare.prepare(tiny_config(data={"val_placement": "spans"}), home))
     assert len(layout.held_out) == N_SPANS
-    stretches = sorted([(part.start, part.end) for [*parts] in layout.groups.values() for part in parts])
-    stretches = sorted(stretches + layout.held_out)
-    assert stretches[0][0] == 0
-    assert stretches[-1][1] == len(ids)
-    assert all(end == start for (_, end), (start, _) in pairwise(stretches))
+    spans = sorted([(part.start, part.end) for [*parts] in layout.groups.values() for part in parts])
+    spans = sorted(spans + layout.held_out)
+    assert spans[0][0] == 0
+    assert spans[-1][1] == len(ids)
+    assert all(end == start for (_, end), (start, _) in pairwise(spans))
     assert all(ids[start] == tokenizer.end_of_text for start, _ in layout.held_out)

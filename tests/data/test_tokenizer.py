@@ -1,4 +1,4 @@
-"""Text to ids and back, for every kind and for texts that nobody would think of."""
+"""Encoding and decoding by every kind of tokenizer, on arbitrary texts."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.config.schema import TokenizerConfig
-from tinylm.data.tokenizer import _SPLIT, END_OF_TEXT, GPT4_SPLIT, Tokenizer, train_tokenizer, training_blocks
+from tinylm.data.tokenizer import _SPLIT, END_OF_TEXT, GPT4_SPLIT, Tokenizer, _blocks, train_tokenizer, training_blocks
 from tinylm.errors import DataError, RunError
 
 ODD = "naïve \U0001f642\U0001f468‍\U0001f469‍\U0001f467 \x00\x01 \r\n\t\t  \u3000日本語 ٣ ½ ﬁ \u202e \ufffd \ufeff"
@@ -119,18 +119,14 @@ def test_one_character(kind: str) -> None:
 
 
 def test_a_text_without_a_line_end_longer_than_a_block_is_learnt_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinylm.data import tokenizer as module
-
-    monkeypatch.setattr(module, "_BLOCK_CHARS", 64)
+    monkeypatch.setattr("tinylm.data.tokenizer._BLOCK_CHARS", 64)
     for text in ("word " * 100, "line one\nline two\n" * 20, "\n" * 200, "x" * 63 + "\n" + "y" * 200, "é"):
-        assert "".join(module._blocks([text])) == text
+        assert "".join(_blocks([text])) == text
 
 
 def test_merges_do_not_depend_on_where_blocks_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinylm.data import tokenizer as module
-
     whole = trained(TEXT, 320).pieces
-    monkeypatch.setattr(module, "_BLOCK_CHARS", 200)
+    monkeypatch.setattr("tinylm.data.tokenizer._BLOCK_CHARS", 200)
     assert trained(TEXT, 320).pieces == whole
 
 
@@ -162,7 +158,7 @@ SPACED = st.text(st.sampled_from("ab .,'!1\n\n\r\t \u3000é日"), max_size=80)
 def test_portions_have_the_ids_of_the_whole(blocks: list[str]) -> None:
     whole = "".join(blocks)
     for tokenizer in (BPE, BYTE):
-        portions = list(tokenizer.portions(blocks))
+        portions = list(tokenizer.safe_blocks(blocks))
         assert "".join(portions) == whole
         assert [i for part in portions for i in tokenizer.encode(part).tolist()] == tokenizer.encode(whole).tolist()
 
@@ -170,10 +166,10 @@ def test_portions_have_the_ids_of_the_whole(blocks: list[str]) -> None:
 def test_a_text_is_cut_between_its_lines_or_words() -> None:
     for text in (TEXT, TEXT.replace("\n", " "), TEXT.replace("\n", "\n\n \n")):
         blocks = [text[i : i + 100] for i in range(0, len(text), 100)]
-        portions = list(BPE.portions(blocks))
+        portions = list(BPE.safe_blocks(blocks))
         assert len(portions) > len(blocks) / 2
         assert [i for part in portions for i in BPE.encode(part).tolist()] == BPE.encode(text).tolist()
-    assert list(BPE.portions(["\n" * 50] * 4)) == ["\n" * 200], "nobody knows where a piece ends here"
+    assert list(BPE.safe_blocks(["\n" * 50] * 4)) == ["\n" * 200], "nobody knows where a piece ends here"
 
 
 @given(st.lists(ANY_TEXT | st.just(f"a {END_OF_TEXT}"), max_size=6))
@@ -192,9 +188,7 @@ def test_a_share_of_the_text_is_spread_over_it() -> None:
 
 
 def test_a_tokenizer_of_a_share_knows_that_share_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinylm.data import tokenizer as module
-
-    monkeypatch.setattr(module, "_BLOCK_CHARS", 64)
+    monkeypatch.setattr("tinylm.data.tokenizer._BLOCK_CHARS", 64)
     text = "".join(f"{word}\n" * 32 for word in ("apple", "berry", "cherry", "grape"))
     pieces = train_tokenizer(TokenizerConfig(vocab_size=300), [text], [], share=0.02).pieces
     assert b"apple" in pieces

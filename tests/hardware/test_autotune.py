@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from tinylm.config.schema import TrainConfig
-from tinylm.hardware import autotune, device, measured
+from tinylm.hardware import autotune, measured
 from tinylm.hardware.device import Precision
-from tinylm.hardware.measured import Known
-from tinylm.kernels import compiler as cpp
+from tinylm.hardware.measured import FastestSetting
+from tinylm.kernels import compiler
 
 Seconds = dict[tuple[Precision, int], float]
 
@@ -31,20 +31,17 @@ Seconds = dict[tuple[Precision, int], float]
     ],
 )
 def test_passes_to_be_compiled_take_what_gains_by_it(
-    seconds: Seconds, eager: tuple[Precision, int], compiled: tuple[Precision, int], monkeypatch: pytest.MonkeyPatch
+    seconds: Seconds, eager: tuple[Precision, int], compiled: tuple[Precision, int]
 ) -> None:
-    monkeypatch.setattr(autotune, "compiler", lambda: "c++")
-    assert autotune.fastest(seconds, to_compile=False) == eager
-    assert autotune.fastest(seconds, to_compile=True) == compiled
-    monkeypatch.setattr(autotune, "compiler", lambda: None)
-    assert autotune.fastest(seconds, to_compile=True) == eager, "there is nothing to compile with"
+    assert autotune.fastest(seconds, before_kernels=False) == eager
+    assert autotune.fastest(seconds, before_kernels=True) == compiled
 
 
 def test_a_compiler_is_looked_for_by_its_usual_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/clang++" if name == "clang++" else None)
-    assert autotune.compiler() == "clang++"
+    assert compiler.find() == "clang++"
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert autotune.compiler() is None
+    assert compiler.find() is None
 
 
 @pytest.mark.parametrize(
@@ -62,14 +59,14 @@ def test_a_compiler_is_looked_for_by_its_usual_names(monkeypatch: pytest.MonkeyP
 def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
     remembered: int, seconds: dict[int, float], believed: bool, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device, "cores", lambda: 4)
+    monkeypatch.setattr(autotune, "cores", lambda: 4)
     plan, place = TrainConfig(precision="fp32"), torch.device("cpu")
-    measured.remember(home, autotune._name(plan, place, "shape"), Known(remembered, "fp32"))
+    measured.store(home, autotune.cache_key(plan, place, "shape"), FastestSetting(remembered, "fp32"))
     taken: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", taken.append)
-    monkeypatch.setattr(device, "measure_threads", lambda *_: (3, seconds))
+    monkeypatch.setattr(autotune, "measure_threads", lambda *_: (3, seconds))
     monkeypatch.setattr(autotune, "measure", lambda *_: {("fp32", 3): 1.0})
-    choice = autotune.choose(plan, place, lambda _: None, home, "shape", to_compile=True)
+    choice = autotune.choose(plan, place, lambda _: None, home, "shape", before_kernels=True)
     assert choice.threads == (remembered if believed else 3)
     assert taken[-1] == choice.threads, "it computes with them"
 
@@ -79,34 +76,33 @@ def test_where_no_other_number_is_open_nothing_is_measured_again(
     wanted: int | str, cores: int, remembered: int, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On one core, and where a person has set the number: then only the precision had to be measured."""
-    monkeypatch.setattr(device, "cores", lambda: cores)
-    monkeypatch.setattr(device, "has_fast_bf16", lambda: True)
+    monkeypatch.setattr(autotune, "cores", lambda: cores)
+    monkeypatch.setattr(autotune, "has_fast_bf16", lambda: True)
     plan, place = TrainConfig.model_validate({"threads": wanted}), torch.device("cpu")
-    measured.remember(home, autotune._name(plan, place, "shape"), Known(remembered, "bf16"))
+    measured.store(home, autotune.cache_key(plan, place, "shape"), FastestSetting(remembered, "bf16"))
     taken: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", taken.append)
-    for name in ("measure", "compiler"):
-        monkeypatch.setattr(autotune, name, lambda *_: pytest.fail("it was measured"))
-    choice = autotune.choose(plan, place, lambda _: None, home, "shape", to_compile=True)
+    monkeypatch.setattr(autotune, "measure", lambda *_: pytest.fail("it was measured"))
+    choice = autotune.choose(plan, place, lambda _: None, home, "shape", before_kernels=True)
     assert (choice.threads, choice.precision, taken) == (remembered, "bf16", [remembered])
 
 
 def test_what_was_remembered_is_recalled_as_it_was(home: Path) -> None:
-    measured.remember(home, "a shape", Known(2, "bf16"))
-    assert measured.recall(home, "a shape", Known) == Known(2, "bf16")
-    assert measured.recall(home, "another", Known) is None
+    measured.store(home, "a shape", FastestSetting(2, "bf16"))
+    assert measured.load(home, "a shape", FastestSetting) == FastestSetting(2, "bf16")
+    assert measured.load(home, "another", FastestSetting) is None
 
 
 def on_cuda(
     seconds: dict[str, float], home: Path, monkeypatch: pytest.MonkeyPatch, **train: object
-) -> tuple[autotune.Choice, list[str]]:
+) -> tuple[autotune.Setting, list[str]]:
     """What is chosen on a GPU that has bf16 and takes so long, and the passes that were timed for it."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
-    monkeypatch.setattr(device, "machine_name", lambda _: "a GPU")
+    monkeypatch.setattr(autotune, "machine_name", lambda _: "a GPU")
     timed: list[str] = []
     monkeypatch.setattr(autotune, "timed", lambda _, precision: timed.append(precision) or seconds[precision])
     plan = TrainConfig.model_validate(train)
-    choice = autotune.choose(plan, torch.device("cuda"), lambda _: None, home, "shape", to_compile=False)
+    choice = autotune.choose(plan, torch.device("cuda"), lambda _: None, home, "shape", before_kernels=False)
     return choice, timed
 
 
@@ -134,7 +130,7 @@ def test_on_a_gpu_nothing_is_measured_where_the_precision_is_said(
     precision: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert on_cuda({}, home, monkeypatch, precision=precision) == (
-        autotune.Choice(torch.get_num_threads(), precision, None),  # type: ignore[arg-type]
+        autotune.Setting(torch.get_num_threads(), precision, None),  # type: ignore[arg-type]
         [],
     )
 
@@ -146,8 +142,8 @@ def test_on_a_gpu_nothing_is_measured_where_the_precision_is_said(
 def test_clang_is_not_given_what_it_refuses(
     says: str, clang: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiler = tmp_path / "c++"
-    compiler.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
-    compiler.chmod(0o700)
+    script = tmp_path / "c++"
+    script.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
+    script.chmod(0o700)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert any("cost-model" in flag for flag in cpp.flags()) != clang
+    assert any("cost-model" in flag for flag in compiler.flags()) != clang

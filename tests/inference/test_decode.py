@@ -15,12 +15,12 @@ from tests.waiting import until
 from tinylm.config.schema import SampleConfig
 from tinylm.hardware import autotune, device
 from tinylm.inference import decode
-from tinylm.inference.decode import CapturedStep, CpuStep, Step, WholeRoom, steps_for
-from tinylm.inference.generate import choose_variants
+from tinylm.inference.decode import CapturedStep, StaticCache, Step, step_factory
+from tinylm.inference.generate import generate_batch
 from tinylm.kernels import compiler
 from tinylm.kernels import decode as native
 from tinylm.kernels.decode import NativeStep
-from tinylm.kernels.decode import keep_in as really_keep_in  # before tests are kept from it
+from tinylm.kernels.decode import prepare as really_prepare  # before tests are kept from it
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Transformer
 
@@ -43,11 +43,11 @@ def build(**changes: object) -> Transformer:
     return models.build(**{"block_size": ROOM, **changes}).eval()
 
 
-def keep_in(home: Path, *, make: bool = True) -> None:
+def prepare(home: Path, *, may_build: bool = True) -> None:
     """Use the code of this home, or make it, as for a model that is worth it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "SMALL", 0)
-        really_keep_in(home, build(), make=make)
+        patch.setattr(native, "MIN_PARAMETERS", 0)
+        really_prepare(home, build(), may_build=may_build)
 
 
 def some_ids(texts: int) -> Tensor:
@@ -63,22 +63,22 @@ def filled(model: Transformer, ids: Tensor) -> KVCache:
 
 
 def step_for(model: Transformer, cache: KVCache) -> Step:
-    return steps_for(model, len(cache))(cache)
+    return step_factory(model)(cache)
 
 
-def check_steps(kind: type[NativeStep | CpuStep], changes: dict[str, object], texts: int) -> None:
+def check_steps(model: Transformer, texts: int) -> Step:
     """All steps but the first few say what the plain model says, and leave the cache that it leaves."""
-    model, ids = build(**changes), some_ids(texts)
+    ids = some_ids(texts)
     cache = filled(model, ids[:, :3])
     step = step_for(model, cache)
-    assert isinstance(step, kind)
-    for place in range(3, ROOM):
-        scores = step(ids[:, place].tolist())
-        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
-        assert cache.length == place + 1
+    for position in range(3, ROOM):
+        logits = step(ids[:, position].tolist())
+        torch.testing.assert_close(logits, model.logits(ids[:, : position + 1])[:, -1], rtol=1e-4, atol=1e-5)
+        assert cache.length == position + 1
     whole = filled(model, ids)
     torch.testing.assert_close(cache.keys, whole.keys, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(cache.values, whole.values, rtol=1e-4, atol=1e-5)
+    return step
 
 
 # ---- compiled where it runs -----------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def compiled(kept: Path) -> None:
-    keep_in(kept)
+    prepare(kept)
 
 
 @needs_compiler
@@ -101,7 +101,7 @@ def compiled(kept: Path) -> None:
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
 def test_compiled_steps_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
-    check_steps(NativeStep, changes, texts)
+    assert isinstance(check_steps(build(**changes), texts), NativeStep)
 
 
 @needs_compiler
@@ -110,7 +110,7 @@ def test_compiled_steps_say_what_the_plain_model_says(changes: dict[str, object]
 @torch.inference_mode()
 def test_cores_that_share_the_texts_say_the_same(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "cores", lambda: cores)
-    check_steps(NativeStep, {"n_kv_head": 1}, 27)
+    assert isinstance(check_steps(build(n_kv_head=1), 27), NativeStep)
 
 
 @needs_compiler
@@ -124,15 +124,15 @@ def test_compiled_steps_read_what_the_plain_model_reads(
 ) -> None:
     """In one go or in several, from the beginning or from behind a token, and on from there."""
     monkeypatch.setattr(device, "cores", lambda: cores)
-    monkeypatch.setattr(native, "AT_ONCE", at_once)
+    monkeypatch.setattr(native, "PROMPT_TOKENS_PER_THREAD", at_once)
     model, ids = build(), some_ids(texts)
     whole = filled(model, ids)
     for first in (0, 1):
         cache = filled(model, ids[:, :first])
         step = step_for(model, cache)
         assert isinstance(step, NativeStep)
-        scores = step.read(ids[:, first : ROOM - 1].tolist()).clone()
-        torch.testing.assert_close(scores, model.logits(ids[:, :-1])[:, -1], rtol=1e-4, atol=1e-5)
+        logits = step.read(ids[:, first : ROOM - 1].tolist()).clone()
+        torch.testing.assert_close(logits, model.logits(ids[:, :-1])[:, -1], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(step(ids[:, -1].tolist()), model.logits(ids)[:, -1], rtol=1e-4, atol=1e-5)
         assert cache.length == ROOM
         torch.testing.assert_close(cache.keys, whole.keys, rtol=1e-4, atol=1e-5)
@@ -156,8 +156,8 @@ def test_compiled_steps_read_with_any_model(changes: dict[str, object]) -> None:
 @torch.inference_mode()
 def test_a_compiled_step_goes_on_from_any_place(read: int) -> None:
     model, ids = build(), some_ids(2)
-    scores = step_for(model, filled(model, ids[:, :read]))(ids[:, read].tolist())
-    torch.testing.assert_close(scores, model.logits(ids[:, : read + 1])[:, -1], rtol=1e-4, atol=1e-5)
+    logits = step_for(model, filled(model, ids[:, :read]))(ids[:, read].tolist())
+    torch.testing.assert_close(logits, model.logits(ids[:, : read + 1])[:, -1], rtol=1e-4, atol=1e-5)
 
 
 @needs_compiler
@@ -225,7 +225,7 @@ def test_writers_beside_each_other_write_what_they_write_alone(monkeypatch: pyte
     model, settings = build(block_size=64), SampleConfig(max_new_tokens=60)
 
     def written(seed: int) -> list[tuple[int, int]]:
-        texts = choose_variants(model, [1, 2], settings, range(seed, seed + 9), -1)
+        texts = generate_batch(model, [1, 2], settings, range(seed, seed + 9), -1)
         return [(text, chosen.token) for text, chosen in texts]
 
     alone = [written(seed) for seed in range(4)]
@@ -240,38 +240,38 @@ def test_writers_beside_each_other_write_what_they_write_alone(monkeypatch: pyte
 def test_what_is_no_number_is_noticed(bad: float) -> None:
     model, ids = build(), some_ids(2)
     model.blocks[0].feed_forward.down.weight[3, 5] = bad  # type: ignore[union-attr, index, operator]
-    scores = step_for(model, filled(model, ids[:, :3]))(ids[:, 3].tolist())
-    assert not torch.isfinite(scores).any()
+    logits = step_for(model, filled(model, ids[:, :3]))(ids[:, 3].tolist())
+    assert not torch.isfinite(logits).any()
 
 
 @needs_compiler
 def test_it_is_compiled_once_and_made_again_where_it_is_damaged(home: Path) -> None:
-    keep_in(home)
-    assert native.code() is not None
+    prepare(home)
+    assert native.library() is not None
     [library] = (home / "cache" / "compiled").glob("*.so")
     whole, made = library.read_bytes(), library.stat().st_mtime_ns
-    native._code.cache_clear()
-    keep_in(home)
-    assert native.code() is not None
+    native._load.cache_clear()
+    prepare(home)
+    assert native.library() is not None
     assert library.stat().st_mtime_ns == made
     library.unlink()  # what is loaded stays as it is
     library.write_bytes(whole[: len(whole) // 2])
-    native._code.cache_clear()
-    keep_in(home)
-    assert native.code() is not None
+    native._load.cache_clear()
+    prepare(home)
+    assert native.library() is not None
     assert library.read_bytes() == whole
     assert sorted(path.suffix for path in library.parent.iterdir()) == [".sha256", ".so"]
 
 
 def test_nothing_is_compiled_where_there_is_no_time(home: Path) -> None:
-    keep_in(home, make=False)
-    assert native.code() is None
+    prepare(home, may_build=False)
+    assert native.library() is None
     assert not (home / "cache").exists()
 
 
 def test_nothing_is_compiled_for_a_small_model(home: Path) -> None:
-    really_keep_in(home, build())
-    assert native.code() is None
+    really_prepare(home, build())
+    assert native.library() is None
     assert not (home / "cache").exists()
 
 
@@ -282,13 +282,15 @@ def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: p
     elif fault == "it fails":
         monkeypatch.setattr(compiler, "FLAGS", ("--no-such-flag",))
     elif fault == "it makes something else":
-        monkeypatch.setattr(native, "_CLOSE", -1.0)
+        monkeypatch.setattr(native, "_TOLERANCE", -1.0)
     else:
         (home / "cache").write_text("a file where a folder should be")
-    keep_in(home)
+    prepare(home)
     model, ids = build(), some_ids(1)
     with torch.inference_mode():
-        assert isinstance(step_for(model, filled(model, ids[:, :3])), CpuStep)
+        assert native.library() is None
+        logits = step_for(model, filled(model, ids[:, :3]))(ids[:, 3].tolist())
+        assert torch.equal(logits, model.next_logits(ids[:, 3, None], filled(model, ids[:, :3])))
     assert [*home.glob("cache/compiled/*")] == [], "half-made files were left"
 
 
@@ -316,11 +318,11 @@ def test_a_cache_that_was_emptied_is_filled_anew() -> None:
 def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:
     model, ids = build(), some_ids(3)
     cache = filled(model, ids[:, :5])
-    steps = steps_for(model, 3)
-    expected = steps(filled(model, ids[:, :5]))([4, 5, 6])[rows]
-    cache.take(rows)
+    make_step = step_factory(model)
+    expected = make_step(filled(model, ids[:, :5]))([4, 5, 6])[rows]
+    cache.select(rows)
     assert len(cache) == len(rows)
-    torch.testing.assert_close(steps(cache)([4 + row for row in rows]), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(make_step(cache)([4 + row for row in rows]), expected, rtol=1e-4, atol=1e-5)
 
 
 # ---- by torch's operations ------------------------------------------------------------------------------------------
@@ -329,44 +331,45 @@ def test_rows_that_are_taken_go_on_as_they_were(rows: list[int]) -> None:
 @pytest.mark.parametrize("texts", [1, 2, 5])
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
-def test_steps_on_the_cpu_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
-    check_steps(CpuStep, changes, texts)
+def test_without_a_compiler_steps_are_the_models_own(changes: dict[str, object], texts: int) -> None:
+    assert native.library() is None
+    check_steps(build(**changes), texts)
 
 
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
-def test_the_whole_room_masked_says_the_same(changes: dict[str, object]) -> None:
+def test_the_whole_cache_masked_says_the_same(changes: dict[str, object]) -> None:
     """What a CUDA graph records, run without one."""
     model, ids = build(**changes), some_ids(2)
     cache = filled(model, ids[:, :3])
     cache.keys[:, :, :, 3:], cache.values[:, :, :, 3:] = 1e3, 1e3  # nothing beyond the position is looked at
-    whole = WholeRoom(cache)
-    for place in range(3, ROOM):
-        whole.position.fill_(place)
-        scores = model.next_logits(ids[:, place, None], whole)
-        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-4, atol=1e-5)
+    whole = StaticCache(cache)
+    for position in range(3, ROOM):
+        whole.position.fill_(position)
+        logits = model.next_logits(ids[:, position, None], whole)
+        torch.testing.assert_close(logits, model.logits(ids[:, : position + 1])[:, -1], rtol=1e-4, atol=1e-5)
 
 
 @torch.inference_mode()
-def test_what_cannot_be_recorded_comes_from_the_plain_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_captured_comes_from_the_plain_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(model: Transformer, cache: KVCache) -> CapturedStep:
         raise RuntimeError("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(decode, "CapturedStep", refused)
     model, ids = build(), some_ids(2)
-    scores = steps_for(model, 2, "cuda")(filled(model, ids[:, :3]))(ids[:, 3].tolist())
-    torch.testing.assert_close(scores, model.logits(ids[:, :4])[:, -1], rtol=1e-4, atol=1e-5)
+    logits = step_factory(model, "cuda")(filled(model, ids[:, :3]))(ids[:, 3].tolist())
+    torch.testing.assert_close(logits, model.logits(ids[:, :4])[:, -1], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("texts", [1, 4])
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
-def test_recorded_steps_on_cuda_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
+def test_captured_steps_on_cuda_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
     model, ids = build(**changes).cuda(), some_ids(texts).cuda()
     cache = filled(model, ids[:, :3])
     step = step_for(model, cache)
     assert isinstance(step, CapturedStep)
-    for place in range(3, ROOM):
-        scores = step(ids[:, place].tolist())
-        torch.testing.assert_close(scores, model.logits(ids[:, : place + 1])[:, -1], rtol=1e-3, atol=1e-4)
+    for position in range(3, ROOM):
+        logits = step(ids[:, position].tolist())
+        torch.testing.assert_close(logits, model.logits(ids[:, : position + 1])[:, -1], rtol=1e-3, atol=1e-4)

@@ -51,21 +51,21 @@ def test_a_small_model_settles_and_a_large_one_does_not(
 @pytest.mark.usefixtures("two_threads")
 def test_a_thread_that_has_computed_keeps_its_threads(tiny_config: Callable[..., RunConfig]) -> None:
     """What the app relies on: a training goes on as fast while another thread of the process writes with a model."""
-    model, told, turn = Transformer(tiny_config().model, 300), [], [threading.Event(), threading.Event()]
+    model, thread_counts, turn = Transformer(tiny_config().model, 300), [], [threading.Event(), threading.Event()]
 
     def training() -> None:
         torch.set_num_threads(2)
         torch.ones(1000, 1000).exp()
-        told.append(torch.get_num_threads())
+        thread_counts.append(torch.get_num_threads())
         turn[0].set()
         turn[1].wait(PATIENCE)
         torch.ones(1000, 1000).exp()
-        told.append(torch.get_num_threads())
+        thread_counts.append(torch.get_num_threads())
 
     def writing() -> None:
         turn[0].wait(PATIENCE)
         load.settle_threads(model)
-        told.append(torch.get_num_threads())
+        thread_counts.append(torch.get_num_threads())
         turn[1].set()
 
     threads = [threading.Thread(target=training), threading.Thread(target=writing)]
@@ -73,4 +73,4 @@ def test_a_thread_that_has_computed_keeps_its_threads(tiny_config: Callable[...,
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == [2, 1, 2]
+    assert thread_counts == [2, 1, 2]

@@ -9,41 +9,45 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.native import EITHER_WAY, decoding
+from tests.native import EITHER_WAY, decode_library
 from tinylm.config.schema import SampleConfig
 from tinylm.inference import sampling
-from tinylm.inference.sampling import Choices, choices, enough_for_top_p, keep_min_p, keep_top_k, keep_top_p, penalize
+from tinylm.inference.sampling import (
+    Probs,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    logits_to_probs,
+    penalize,
+    tokens_in,
+    top_p_candidates,
+)
 from tinylm.kernels import decode
 
 
 @pytest.fixture(scope="module", autouse=True, params=EITHER_WAY)
 def _both_ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Every test by torch's operations, and by our own code where that has a part in it."""
-    code = decoding(request.param, tmp_path_factory)
+    library = decode_library(request.param, tmp_path_factory)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "code", lambda: code)
+        patch.setattr(decode, "library", lambda: library)
         yield
 
 
 LOGITS = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=20).map(torch.tensor)
 
 
-def spread(scores: Tensor, tokens: Tensor, size: int) -> Tensor:
-    """Scores of all tokens (size,), those that were not handed on at -inf."""
-    return torch.full((size,), -torch.inf).scatter(0, tokens, scores)
+def spread(logits: Tensor, tokens: Tensor, size: int) -> Tensor:
+    """Logits of all tokens (size,), -inf where a token was not kept."""
+    return torch.full((size,), -torch.inf).scatter(0, tokens, logits)
 
 
 def likely(logits: Tensor) -> list[int]:
     return torch.isfinite(logits).nonzero().flatten().tolist()
 
 
-def flags(written: list[int], size: int) -> Tensor:
-    return torch.zeros(size, dtype=torch.bool).index_fill(0, torch.tensor(written, dtype=torch.int64), True)
-
-
-def probabilities(logits: Tensor, settings: SampleConfig, written: list[int] | None = None) -> Tensor:
-    there = None if written is None else flags(written, len(logits))[None]
-    return choices(logits[None], there, settings).spread(len(logits))[0]
+def probabilities(logits: Tensor, settings: SampleConfig, ids: list[int] | None = None) -> Tensor:
+    return logits_to_probs(logits[None], [ids or []], settings).dense(len(logits))[0]
 
 
 # --- filters -------------------------------------------------------------------------------------------------
@@ -72,8 +76,8 @@ def test_top_k_hands_on_few_and_keeps_equal_ones() -> None:
 
 
 def nucleus(logits: Tensor, p: float) -> list[int]:
-    """The tokens that top-p leaves of scores (V,)."""
-    [falling], [tokens] = enough_for_top_p(logits[None], p)
+    """The tokens that top-p leaves of logits (V,)."""
+    [falling], [tokens] = top_p_candidates(logits[None], p)
     assert torch.equal(falling, falling.sort(descending=True).values)
     torch.testing.assert_close(falling, logits.log_softmax(-1)[tokens])
     return likely(spread(keep_top_p(falling[None], p)[0], tokens, len(logits)))
@@ -83,7 +87,7 @@ def nucleus(logits: Tensor, p: float) -> list[int]:
 def test_top_p_keeps_the_fewest_that_reach_p(logits: Tensor, p: float) -> None:
     kept = nucleus(logits, p)
     probabilities = logits.double().softmax(-1)
-    logs = logits[None].log_softmax(-1)[0]  # as they are compared: the closest scores have the same logarithm
+    logs = logits[None].log_softmax(-1)[0]  # as they are compared: the closest logits have the same logarithm
     assert int(logs.argmax()) in kept or logs[kept].max() == logs.max()
     assert probabilities[kept].sum() >= p - 1e-4
     without_last = probabilities[kept].sum() - probabilities[kept].min()
@@ -97,9 +101,9 @@ def test_top_p_keeps_the_fewest_that_reach_p(logits: Tensor, p: float) -> None:
 def test_top_p_looks_at_as_many_as_it_needs(spread_of_scores: float, p: float, monkeypatch: pytest.MonkeyPatch) -> None:
     logits = torch.randn(400, generator=torch.Generator().manual_seed(0)) * spread_of_scores
     kept = nucleus(logits, p)
-    looked_at = enough_for_top_p(logits[None], p)[0].size(-1)
-    assert looked_at == (sampling.HEAD if len(kept) < sampling.HEAD else 400)
-    monkeypatch.setattr(sampling, "HEAD", 400)
+    looked_at = top_p_candidates(logits[None], p)[0].size(-1)
+    assert looked_at == (sampling.TOP_P_FIRST if len(kept) < sampling.TOP_P_FIRST else 400)
+    monkeypatch.setattr(sampling, "TOP_P_FIRST", 400)
     assert nucleus(logits, p) == kept
 
 
@@ -123,12 +127,12 @@ def test_min_p_keeps_what_is_likely_enough(logits: Tensor, p: float) -> None:
 
 @given(LOGITS, st.floats(0.25, 4.0), st.data())
 def test_the_penalty_makes_what_was_written_less_likely(logits: Tensor, penalty: float, data: st.DataObject) -> None:
-    written = data.draw(st.sets(st.integers(0, len(logits) - 1)))
+    seen = data.draw(st.sets(st.integers(0, len(logits) - 1)))
     before = logits.clone()
-    result = penalize(logits, flags(sorted(written), len(logits)), penalty)
+    result = penalize(logits, tokens_in([sorted(seen)], len(logits))[0], penalty)
     assert torch.equal(logits, before)
-    for i, score in enumerate(logits.tolist()):
-        expected = score if i not in written else score / penalty if score > 0 else score * penalty
+    for i, logit in enumerate(logits.tolist()):
+        expected = logit if i not in seen else logit / penalty if logit > 0 else logit * penalty
         assert result[i].item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
@@ -170,12 +174,12 @@ def test_filters_apply_in_the_order_stated() -> None:
     # top-k leaves 0.4, 0.3 and 0.2, which are then 0.44, 0.33 and 0.22: top-p 0.7 needs two of them.
     both = probabilities(logits, SampleConfig(temperature=1.0, top_k=3, top_p=0.7))
     assert both.nonzero().flatten().tolist() == [0, 1]
-    # The temperature comes before top-p: flattened scores need more tokens to reach it.
+    # The temperature comes before top-p: flattened logits need more tokens to reach it.
     flat = probabilities(logits, SampleConfig(temperature=100.0, top_p=0.7))
     assert len(flat.nonzero()) == 3
     # The penalty comes before everything: the likeliest is no longer that.
-    scores = torch.tensor([2.0, 1.9, -1.0])
-    greedy = probabilities(scores, SampleConfig(temperature=0, repetition_penalty=2.0), [0])
+    logits = torch.tensor([2.0, 1.9, -1.0])
+    greedy = probabilities(logits, SampleConfig(temperature=0, repetition_penalty=2.0), [0])
     assert greedy.tolist() == [0, 1, 0]
 
 
@@ -190,7 +194,7 @@ def test_rows_are_filtered_each_by_itself() -> None:
         SampleConfig(top_p=0.97),
         SampleConfig(min_p=0.05),
     ):
-        together = choices(logits, None, settings).spread(300)
+        together = logits_to_probs(logits, [[]] * 5, settings).dense(300)
         for row in range(5):
             torch.testing.assert_close(together[row], probabilities(logits[row], settings))
 
@@ -198,31 +202,31 @@ def test_rows_are_filtered_each_by_itself() -> None:
 # --- the draw ------------------------------------------------------------------------------------------------
 
 
-def test_luck_finds_its_token() -> None:
-    drawn_from = Choices(torch.tensor([[0.0, 0.25, 0.0, 0.5, 0.25, 0.0]]), None, [1.0])
-    found = [drawn_from.draw([luck])[0] for luck in (0.0, 0.2, 0.25, 0.5, 0.74, 0.76, 1 - 2**-32)]
-    assert found == [1, 1, 3, 3, 3, 4, 4]
+def test_a_uniform_number_selects_its_token() -> None:
+    probs = Probs(torch.tensor([[0.0, 0.25, 0.0, 0.5, 0.25, 0.0]]), None, [1.0])
+    tokens = [probs.sample([u])[0] for u in (0.0, 0.2, 0.25, 0.5, 0.74, 0.76, 1 - 2**-32)]
+    assert tokens == [1, 1, 3, 3, 3, 4, 4]
 
 
-def test_luck_finds_the_token_of_its_place_in_each_text() -> None:
-    drawn_from = Choices(torch.tensor([[0.5, 0.5], [0.9, 0.1]]), torch.tensor([[7, 3], [2, 9]]), [1.0, 1.0])
-    assert drawn_from.draw([0.6, 0.6]) == [3, 2]
-    assert drawn_from.draw([0.4, 0.95]) == [7, 9]
-    assert drawn_from.spread(10)[1].nonzero().flatten().tolist() == [2, 9]
+def test_each_text_has_its_uniform_number_and_its_tokens() -> None:
+    probs = Probs(torch.tensor([[0.5, 0.5], [0.9, 0.1]]), torch.tensor([[7, 3], [2, 9]]), [1.0, 1.0])
+    assert probs.sample([0.6, 0.6]) == [3, 2]
+    assert probs.sample([0.4, 0.95]) == [7, 9]
+    assert probs.dense(10)[1].nonzero().flatten().tolist() == [2, 9]
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=20).filter(any), st.integers(0, 2**32 - 1))
-def test_no_luck_draws_what_is_ruled_out(weights: list[float], bits: int) -> None:
-    token = Choices(torch.tensor([weights]), None, [1.0]).draw([bits / 2**32])[0]
+def test_no_uniform_number_selects_what_is_ruled_out(weights: list[float], bits: int) -> None:
+    token = Probs(torch.tensor([weights]), None, [1.0]).sample([bits / 2**32])[0]
     assert token < len(weights)
     assert weights[token] > 0
 
 
-def test_even_luck_draws_by_probability() -> None:
+def test_even_numbers_select_by_probability() -> None:
     weights = torch.rand(1, 50, generator=torch.Generator().manual_seed(0))
     weights /= weights.sum()
-    luck = [(i + 0.5) / 1000 for i in range(1000)]
-    drawn = Choices(weights.expand(1000, -1), None, [1.0] * 1000).draw(luck)
+    uniforms = [(i + 0.5) / 1000 for i in range(1000)]
+    drawn = Probs(weights.expand(1000, -1), None, [1.0] * 1000).sample(uniforms)
     counts = torch.bincount(torch.tensor(drawn), minlength=50)
     torch.testing.assert_close(counts / 1000, weights[0], atol=1.01e-3, rtol=0)
 
@@ -241,5 +245,5 @@ def test_even_luck_draws_by_probability() -> None:
 def test_what_is_no_number_is_seen(settings: SampleConfig, bad: float) -> None:
     logits = torch.zeros(2, 20)
     logits[1, 7] = bad
-    written = torch.ones(2, 20, dtype=torch.bool)
-    assert [math.isfinite(score) for score in choices(logits, written, settings).highest] == [True, False]
+    probs = logits_to_probs(logits, [list(range(20))] * 2, settings)
+    assert [math.isfinite(logit) for logit in probs.max_logits] == [True, False]

@@ -4,11 +4,11 @@ import ctypes
 
 import pytest
 
-from tests.native import code_in
+from tests.native import train_pass_library
 from tinylm.kernels import compiler
 
 
 @pytest.fixture(scope="session")
 def code(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The library of passes and of Muon's step."""
-    return compiler.opened(code_in(tmp_path_factory))
+    return compiler.load(train_pass_library(tmp_path_factory))

@@ -1,4 +1,4 @@
-"""Muon's step by our own code against torch's operations."""
+"""Muon's step in C++ against torch's operations."""
 
 import ctypes
 import math
@@ -18,7 +18,7 @@ pytestmark = needs_compiler
 
 SHAPES: list[dict[str, object]] = [
     {},
-    {"n_embd": 25, "head_size": 10, "mlp_ratio": 1},  # nothing fits into whole lanes
+    {"n_embd": 25, "head_size": 10, "mlp_ratio": 1},  # no size is a multiple of the SIMD width
     {"n_embd": 96, "n_head": 3, "n_kv_head": 1, "head_size": 32},
 ]
 
@@ -37,7 +37,7 @@ def gradients(model: Transformer, seed: int) -> list[Tensor]:
 
 
 def steps(model: Transformer, optimizer: Optimizer, products: torch.dtype = torch.float32) -> list[Tensor]:
-    """What the weights are after three steps, the second of which is left out."""
+    """The weights after three steps, the second of which is skipped."""
     for step, skip in enumerate((False, True, False)):
         optimizer.step(gradients(model, step), 0.1, 0.3, torch.tensor(skip), products)
     return [weight.detach() for weight in model.parameters()]
@@ -46,22 +46,22 @@ def steps(model: Transformer, optimizer: Optimizer, products: torch.dtype = torc
 @pytest.mark.parametrize("changes", SHAPES, ids=str)
 def test_it_moves_weights_where_torchs_operations_move_them(changes: dict[str, object], code: ctypes.CDLL) -> None:
     (ours, native), (plain, other) = build(code, **changes), build(None, **changes)
-    found, wanted = steps(ours, native), steps(plain, other)
-    for (name, _), one, another in zip(plain.named_parameters(), found, wanted, strict=True):
-        torch.testing.assert_close(one, another, rtol=1e-3, atol=1e-4, msg=name)
+    results, expected = steps(ours, native), steps(plain, other)
+    for (name, _), result, goal in zip(plain.named_parameters(), results, expected, strict=True):
+        torch.testing.assert_close(result, goal, rtol=1e-3, atol=1e-4, msg=name)
     for name, state in native.state().items():
         torch.testing.assert_close(state, other.state()[name], msg=name)
 
 
 @pytest.mark.parametrize("changes", SHAPES, ids=str)
 def test_in_bf16_it_comes_as_close_to_fp32_as_torchs_operations(changes: dict[str, object], code: ctypes.CDLL) -> None:
-    if not train_pass.knows(code, "bf16"):
-        pytest.skip("this processor has no products in bf16")
-    right = steps(*build(None, **changes))
+    if not train_pass.supports(code, "bf16"):
+        pytest.skip("this processor has no bf16 instructions")
+    exact = steps(*build(None, **changes))
     rounded = steps(*build(None, **changes), torch.bfloat16)
-    found = steps(*build(code, **changes), torch.bfloat16)
-    for one, other, goal in zip(found, rounded, right, strict=True):
-        assert torch.linalg.vector_norm(one - goal) <= 1.1 * torch.linalg.vector_norm(other - goal)
+    results = steps(*build(code, **changes), torch.bfloat16)
+    for result, other, goal in zip(results, rounded, exact, strict=True):
+        assert torch.linalg.vector_norm(result - goal) <= 1.1 * torch.linalg.vector_norm(other - goal)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

@@ -1,4 +1,4 @@
-"""Masks as a pure function: their share, their independence, and that cutting a step into passes changes nothing."""
+"""Dropout masks: their rate, their independence, and that cutting a step into passes changes nothing."""
 
 import itertools
 
@@ -11,20 +11,22 @@ from tinylm.model.dropout import drop, key
 CPU = torch.device("cpu")
 
 
-def kept(share: float, seed: int = 1, place: int = 0, first: int = 0, rows: int = 16) -> Tensor:
-    return drop(torch.ones(rows, 64, 32), share, key(seed, first, CPU), place) != 0
+def kept(rate: float, seed: int = 1, sublayer: int = 0, first: int = 0, rows: int = 16) -> Tensor:
+    return drop(torch.ones(rows, 64, 32), rate, key(seed, first, CPU), sublayer) != 0
 
 
-@pytest.mark.parametrize("share", [0.001, 0.1, 0.2, 0.5, 0.9])
-def test_the_share_is_dropped_and_the_mean_stays(share: float) -> None:
-    x = drop(torch.ones(64, 64, 32), share, key(7, 0, CPU), 3)
+@pytest.mark.parametrize("rate", [0.001, 0.1, 0.2, 0.5, 0.9])
+def test_the_rate_is_dropped_and_the_mean_stays(rate: float) -> None:
+    x = drop(torch.ones(64, 64, 32), rate, key(7, 0, CPU), 3)
     n = x.numel()
-    assert (x == 0).float().mean().item() == pytest.approx(share, abs=4 * (share * (1 - share) / n) ** 0.5)
-    torch.testing.assert_close(x.unique(), torch.tensor([0.0, 1 / (1 - share)]))
+    assert (x == 0).float().mean().item() == pytest.approx(rate, abs=4 * (rate * (1 - rate) / n) ** 0.5)
+    torch.testing.assert_close(x.unique(), torch.tensor([0.0, 1 / (1 - rate)]))
 
 
-def test_every_seed_place_and_window_has_a_mask_of_its_own() -> None:
-    masks = [kept(0.5, seed, place, first, 1) for seed in (1, 2, 2**40) for place in (0, 1, 5) for first in (0, 1)]
+def test_every_seed_sublayer_and_window_has_a_mask_of_its_own() -> None:
+    masks = [
+        kept(0.5, seed, sublayer, first, 1) for seed in (1, 2, 2**40) for sublayer in (0, 1, 5) for first in (0, 1)
+    ]
     for one, other in itertools.combinations(masks, 2):
         assert (one == other).float().mean().item() == pytest.approx(0.5, abs=0.05)
 

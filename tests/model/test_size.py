@@ -1,4 +1,4 @@
-"""Counts of a model that is not built are those of the model that is."""
+"""Sizes counted from a configuration are those of the model itself."""
 
 import pytest
 from torch import nn
@@ -22,10 +22,10 @@ def test_counts(changes: dict[str, object], tied: bool) -> None:
     config = ModelConfig.model_validate({**changes, "tie_embeddings": tied})
     model = Transformer(config, 321)
     assert size.parameters(config, 321) == model.n_parameters()
-    assert size.layers(config) == sum(weight.numel() for weight in model.blocks.parameters())
-    assert size.tables(config, 321) == (1 if tied else 2) * model.embedding.weight.numel()
+    assert size.block_parameters(config) == sum(weight.numel() for weight in model.blocks.parameters())
+    assert size.embedding_parameters(config, 321) == (1 if tied else 2) * model.embedding.weight.numel()
 
     matrices = sum(part.weight.numel() for part in model.modules() if isinstance(part, nn.Linear))
-    matrices += model.embedding.weight.numel() if tied else 0  # which is the head as well
+    matrices += model.embedding.weight.numel() if tied else 0  # also the head
     attention = 12 * config.n_layer * config.n_head * config.head_size * config.block_size
     assert size.flops_per_token(config, 321) == 6 * matrices + attention

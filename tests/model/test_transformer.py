@@ -12,7 +12,7 @@ from tinylm.config.resolve import read_preset, validate
 from tinylm.config.schema import RunConfig
 from tinylm.model import dropout
 from tinylm.model.kv_cache import KVCache
-from tinylm.model.transformer import IGNORED, Transformer, rotary_table, rotate
+from tinylm.model.transformer import IGNORE_INDEX, Transformer, rotary_table, rotate
 
 VARIANTS = [
     {},
@@ -65,7 +65,7 @@ def test_the_first_loss_is_about_that_of_guessing_for_any_vocabulary(vocab_size:
         assert model(ids[:, :-1], ids[:, 1:]).item() == pytest.approx(math.log(vocab_size), abs=1.0 if tied else 0.15)
 
 
-def test_a_quiet_head_scores_every_token_alike_and_learns() -> None:
+def test_a_zero_head_gives_every_token_the_same_logit_and_learns() -> None:
     model = build(300, zero_head=True)
     ids = some_ids(4, 17, 300)
     loss = model(ids[:, :-1], ids[:, 1:])
@@ -83,16 +83,16 @@ def plain_norm(x: Tensor, eps: float) -> Tensor:
 
 
 def plain_rope(x: Tensor, position: int, theta: float) -> Tensor:
-    """One head's vector (D,) turned pair by pair, dimension i with i + D/2, as complex numbers."""
+    """One head's vector (D,) rotated pair by pair, dimension i with i + D/2, as complex numbers."""
     half = x.numel() // 2
-    turned = [
+    rotated = [
         complex(x[i], x[i + half])
         * complex(
             math.cos(position * theta ** (-2 * i / x.numel())), math.sin(position * theta ** (-2 * i / (2 * half)))
         )
         for i in range(half)
     ]
-    return torch.tensor([z.real for z in turned] + [z.imag for z in turned], dtype=x.dtype)
+    return torch.tensor([z.real for z in rotated] + [z.imag for z in rotated], dtype=x.dtype)
 
 
 def plain_logits(model: Transformer, ids: Tensor) -> Tensor:
@@ -146,12 +146,12 @@ def test_a_later_token_never_changes_what_came_before(changes: dict[str, object]
     model = build(**changes).eval()
     ids = some_ids(1, 16)
     before = model.logits(ids)
-    for place in (1, 7, 15):
+    for position in (1, 7, 15):
         other = ids.clone()
-        other[0, place] = (other[0, place] + 1) % 50
+        other[0, position] = (other[0, position] + 1) % 50
         after = model.logits(other)
-        torch.testing.assert_close(after[:, :place], before[:, :place], rtol=0, atol=1e-6)
-        assert not torch.allclose(after[:, place], before[:, place], atol=1e-3)
+        torch.testing.assert_close(after[:, :position], before[:, :position], rtol=0, atol=1e-6)
+        assert not torch.allclose(after[:, position], before[:, position], atol=1e-3)
 
 
 def test_gradients_reach_only_the_past() -> None:
@@ -190,14 +190,14 @@ def test_rotation_keeps_lengths_and_depends_on_distance() -> None:
     cos, sin = rotary_table(8, 64, 1e4)
     generator = torch.Generator().manual_seed(0)
     q, k = torch.randn(2, 8, generator=generator)
-    turned = [rotate(x.expand(64, 8), cos, sin) for x in (q, k)]
-    torch.testing.assert_close(turned[0].norm(dim=-1), q.norm().expand(64))
-    scores = turned[0] @ turned[1].T  # (64, 64)
+    rotated = [rotate(x.expand(64, 8), cos, sin) for x in (q, k)]
+    torch.testing.assert_close(rotated[0].norm(dim=-1), q.norm().expand(64))
+    scores = rotated[0] @ rotated[1].T  # (64, 64)
     for distance in (0, 1, 5, 30):
         along = scores.diagonal(distance)
         torch.testing.assert_close(along, along[0].expand_as(along), rtol=1e-4, atol=1e-4)
     assert scores[0].std() > 0.1
-    torch.testing.assert_close(turned[0][0], q)
+    torch.testing.assert_close(rotated[0][0], q)
 
 
 @torch.no_grad()
@@ -227,11 +227,11 @@ def test_loss_is_the_mean_over_counted_targets() -> None:
     torch.testing.assert_close(losses.mean(), model(inputs, targets))
     expected = -model.logits(inputs).log_softmax(-1).gather(-1, targets[..., None])[..., 0]
     torch.testing.assert_close(losses, expected)
-    targets[0, 3:] = IGNORED
-    targets[2] = IGNORED
+    targets[0, 3:] = IGNORE_INDEX
+    targets[2] = IGNORE_INDEX
     losses = model.losses(inputs, targets)
-    assert (losses[targets == IGNORED] == 0).all()
-    torch.testing.assert_close(losses[targets != IGNORED].mean(), model(inputs, targets))
+    assert (losses[targets == IGNORE_INDEX] == 0).all()
+    torch.testing.assert_close(losses[targets != IGNORE_INDEX].mean(), model(inputs, targets))
 
 
 def test_tied_embeddings_are_one_matrix() -> None:
@@ -317,7 +317,7 @@ def test_weights_are_drawn_as_documented() -> None:
 @pytest.mark.parametrize("cuts", [[16], [1] * 16, [5, 1, 7, 3], [15, 1], [1, 15]], ids=str)
 @pytest.mark.parametrize("changes", [{}, {"n_kv_head": 4, "qk_norm": True}], ids=str)
 @torch.no_grad()
-def test_a_cache_filled_in_any_pieces_gives_the_same_scores(changes: dict[str, object], cuts: list[int]) -> None:
+def test_a_cache_filled_in_any_pieces_gives_the_same_logits(changes: dict[str, object], cuts: list[int]) -> None:
     model = build(**changes).eval()
     ids = some_ids(2, 16)
     cache = KVCache(model.config, 2, 16, model.embedding.weight)

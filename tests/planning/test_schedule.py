@@ -1,4 +1,4 @@
-"""Learning rates against torch's own schedulers, and runs laid out in phases."""
+"""Learning rates against torch's schedulers, and plans of phases."""
 
 import itertools
 import math
@@ -13,6 +13,7 @@ from torch.optim import lr_scheduler
 
 from tinylm.config import resolve
 from tinylm.config.schema import Phase, RunConfig
+from tinylm.errors import ConfigError
 from tinylm.planning.schedule import SCHEDULES, PhasePlan, Plan, plan
 
 QUIETLY = hypothesis_settings(max_examples=100, deadline=None, derandomize=True)
@@ -59,7 +60,7 @@ def test_cyclic_is_torchs_triangular2_at_every_step(up: int, down: int, base: fl
         optimizer(base), base, top, step_size_up=up, step_size_down=down, mode="triangular2", cycle_momentum=False
     )
     phase = laid("cyclic", steps, base_lr=base, max_lr=top, steps_up=up, steps_down=down)
-    # torch finds its place in a cycle by 1 + i / period - cycle, which costs it some of the last digits.
+    # torch computes its position in a cycle by 1 + i / period - cycle, which costs it some of the last digits.
     assert ours(phase, steps) == pytest.approx(torchs(scheduler, steps), rel=1e-9, abs=1e-12 * top)
 
 
@@ -213,7 +214,7 @@ def test_the_seed_recipe_in_any_length(total: int) -> None:
 @given(st.lists(PHASES, min_size=1, max_size=6), st.integers(1, 5000))
 def test_steps_scale_to_any_total(phases: list[Phase], total: int) -> None:
     if total < len(phases):
-        with pytest.raises(ValueError, match="a step each"):
+        with pytest.raises(ConfigError, match="a step each"):
             plan(phases, total)
         return
     result = plan(phases, total)
@@ -222,7 +223,7 @@ def test_steps_scale_to_any_total(phases: list[Phase], total: int) -> None:
     for planned, phase in zip(result.phases, phases, strict=True):
         assert abs(planned.steps - (phase.steps or 0) / own * total) <= len(phases)
     for step in range(1, total + 1, 7):
-        assert result.phases[result.index(step)].first <= step <= result.phases[result.index(step)].last
+        assert result.phases[result.phase_index(step)].first <= step <= result.phases[result.phase_index(step)].last
 
 
 @QUIETLY
@@ -246,10 +247,10 @@ def test_the_same_length_is_laid_out_as_written() -> None:
 
 @pytest.mark.parametrize("total", [0, -1, 1])
 def test_too_few_steps_are_refused(total: int) -> None:
-    with pytest.raises(ValueError, match="2 phases"):
+    with pytest.raises(ConfigError, match="2 phases"):
         plan([Phase(steps=5), Phase(steps=5)], total)
 
 
 def test_steps_past_the_end_belong_to_the_last_phase() -> None:
     result = plan([Phase(name="a", steps=5), Phase(name="b", steps=5)])
-    assert [result.index(step) for step in (1, 5, 6, 10, 11, 999)] == [0, 0, 1, 1, 1, 1]
+    assert [result.phase_index(step) for step in (1, 5, 6, 10, 11, 999)] == [0, 0, 1, 1, 1, 1]

@@ -1,4 +1,4 @@
-"""What a time is spent on: the rule against the runs that it came from, and where it has nothing to say."""
+"""The sizing rule against the runs that it was fitted to, and where it does not apply."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ from tinylm.training.loop import train
 
 Configured = Callable[..., RunConfig]
 
-TEXT = sizing.Text(tokens=2_350_000, document=500_000)
+TEXT = sizing.TextStats(tokens=2_350_000, document_length=500_000)
 """Three novels."""
 
 
@@ -37,7 +37,7 @@ def step_tokens(config: RunConfig) -> int:
 
 
 def fitted(time: str, token_seconds: float = 5e-5, tokens: int = TEXT.tokens) -> RunConfig:
-    return sizing.fitted(quick(time), 2048, sizing.Text(tokens, tokens), token_seconds).config
+    return sizing.fitted(quick(time), 2048, sizing.TextStats(tokens, tokens), token_seconds).config
 
 
 # ---- the rule -----------------------------------------------------------------------------------------------------
@@ -45,18 +45,18 @@ def fitted(time: str, token_seconds: float = 5e-5, tokens: int = TEXT.tokens) ->
 
 def runs() -> list[dict[str, float]]:
     table = json.loads((paths.assets() / "results" / "sizes.json").read_text(encoding="utf-8"))
-    found: list[dict[str, float]] = table["runs"]
-    return found
+    table_runs: list[dict[str, float]] = table["runs"]
+    return table_runs
 
 
-def told(run: dict[str, float]) -> float:
+def predicted(run: dict[str, float]) -> float:
     heads = int(run["n_embd"]) // 32
     shape = quick(n_layer=int(run["n_layer"]), n_embd=int(run["n_embd"]), n_head=heads, n_kv_head=heads).model
-    return sizing.expected(shape, run["tokens"], TEXT.tokens)
+    return sizing.expected_bpb(shape, run["tokens"], TEXT.tokens)
 
 
 def test_the_law_tells_what_the_runs_that_it_was_fitted_to_came_to() -> None:
-    misses = [abs(told(run) - run["val_bpb"]) for run in runs()]
+    misses = [abs(predicted(run) - run["val_bpb"]) for run in runs()]
     assert len(misses) >= 10
     assert max(misses) < 0.014, "bits per byte"
     assert sum(misses) / len(misses) < 0.007
@@ -78,30 +78,31 @@ def test_more_time_and_a_faster_machine_are_never_spent_on_a_smaller_model() -> 
 
 def test_the_size_that_is_chosen_is_expected_to_be_the_best() -> None:
     chosen = sizing.fitted(quick("2m"), 2048, TEXT, 5e-5)
-    mine = sizing.expected(chosen.config.model, chosen.tokens, TEXT.tokens)
+    mine = sizing.expected_bpb(chosen.config.model, chosen.tokens, TEXT.tokens)
     for size in sizing.SIZES:
-        other = sizing.sized(chosen.config.model, *size)
-        same_time = chosen.tokens * sizing.cost(chosen.config.model, 2048) / sizing.cost(other, 2048)
-        assert sizing.expected(other, same_time, TEXT.tokens) >= mine
+        other = sizing.with_size(chosen.config.model, *size)
+        same_time = chosen.tokens * sizing.token_cost(chosen.config.model, 2048) / sizing.token_cost(other, 2048)
+        assert sizing.expected_bpb(other, same_time, TEXT.tokens) >= mine
 
 
 def test_stories_ask_for_a_larger_model_in_the_same_time() -> None:
     novel = quick("2m")
     stories = resolve.with_values(novel, data={"sources": ["stories"]})
     small, large = (sizing.fitted(config, 2048, TEXT, 5e-5).config.model for config in (novel, stories))
-    assert counting.layers(small) < counting.layers(large)
+    assert counting.block_parameters(small) < counting.block_parameters(large)
 
 
 def test_a_preset_is_right_for_its_own_size_and_length() -> None:
     config = quick("100s", n_layer=4, n_embd=128)
-    at_home = sizing.TRAINED * 100 / sizing.TOKENS
+    at_home = sizing.TRAINING_SHARE * 100 / sizing.REFERENCE_TOKENS
     chosen = sizing.fitted(config, 2048, TEXT, at_home * 4).config  # so slow that another size may be chosen
-    read = sizing.TRAINED * 100 / (4 * at_home) / sizing.cost(chosen.model, 2048) * sizing.cost(config.model, 2048)
-    right = config.train.batch_size * (read / sizing.TOKENS) ** sizing.BATCH_POWER
+    relative_cost = sizing.token_cost(chosen.model, 2048) / sizing.token_cost(config.model, 2048)
+    read = sizing.TRAINING_SHARE * 100 / (4 * at_home) / relative_cost
+    right = config.train.batch_size * (read / sizing.REFERENCE_TOKENS) ** sizing.BATCH_POWER
     assert right / 1.25 < chosen.train.batch_size < right * 1.25
     wide = config.model.n_embd / chosen.model.n_embd
     assert chosen.train.phases[0].max_lr == pytest.approx(
-        config.train.phases[0].max_lr * wide**sizing.RATE_POWER, rel=0.01
+        config.train.phases[0].max_lr * wide**sizing.LR_POWER, rel=0.01
     )
 
 
@@ -127,8 +128,8 @@ def test_heads_have_their_size_and_share_keys_as_before() -> None:
 def test_a_short_run_has_half_the_context_and_as_many_tokens_a_step() -> None:
     short, long = (sizing.fitted(quick("2m"), 2048, TEXT, 1e-4 / share) for share in (0.2, 2))
     assert (short.config.model.block_size, long.config.model.block_size) == (128, 256)
-    assert short.tokens < sizing.SHORT < long.tokens
-    step = 6 * 256 * (short.tokens / sizing.TOKENS) ** sizing.BATCH_POWER
+    assert short.tokens < sizing.SHORT_TOKENS < long.tokens
+    step = 6 * 256 * (short.tokens / sizing.REFERENCE_TOKENS) ** sizing.BATCH_POWER
     assert step / 1.25 < step_tokens(short.config) < step * 1.25
 
 
@@ -137,19 +138,19 @@ def test_a_short_run_has_half_the_context_and_as_many_tokens_a_step() -> None:
     [(180, 2, 192), (192, 2, 192), (193, 2, 224), (300, 2, 256), (3, 2, 32), (180, 0.2, 128), (100, 0.2, 128)],
 )
 def test_a_context_is_no_longer_than_documents_are(document: int, share: float, block_size: int) -> None:
-    found = sizing.fitted(quick("2m"), 2048, sizing.Text(TEXT.tokens, document), 1e-4 / share)
-    assert found.config.model.block_size == block_size
-    step = 6 * 256 * (found.tokens / sizing.TOKENS) ** sizing.BATCH_POWER
-    assert step / 1.25 < step_tokens(found.config) < step * 1.25
+    fit = sizing.fitted(quick("2m"), 2048, sizing.TextStats(TEXT.tokens, document), 1e-4 / share)
+    assert fit.config.model.block_size == block_size
+    step = 6 * 256 * (fit.tokens / sizing.REFERENCE_TOKENS) ** sizing.BATCH_POWER
+    assert step / 1.25 < step_tokens(fit.config) < step * 1.25
 
 
 def test_stories_have_numbers_of_their_own() -> None:
     config = resolve.with_values(quick("2m"), data={"sources": ["stories"]})
     stories = sizing.fitted(config, 2048, TEXT, 5e-5)
-    own, model, train = sizing.STORIES_OWN, stories.config.model, stories.config.train
+    own, model, train = sizing.STORIES_ADJUSTMENT, stories.config.model, stories.config.train
     assert model.mlp_ratio == own.mlp_ratio != config.model.mlp_ratio
-    wide = (config.model.n_embd / model.n_embd) ** sizing.RATE_POWER
-    assert train.phases[0].max_lr == pytest.approx(own.rate * wide * config.train.phases[0].max_lr, rel=0.01)
+    wide = (config.model.n_embd / model.n_embd) ** sizing.LR_POWER
+    assert train.phases[0].max_lr == pytest.approx(own.lr_factor * wide * config.train.phases[0].max_lr, rel=0.01)
 
 
 def test_every_phase_is_slowed_alike_and_none_beyond_what_is_allowed() -> None:
@@ -178,20 +179,20 @@ def test_dropout_begins_where_a_text_is_read_again_and_again() -> None:
 
 def test_what_is_lost_before_a_run_goes_at_its_speed_is_not_planned_with() -> None:
     fast, slow = (sizing.fitted(quick("2m"), 2048, TEXT, 5e-5, lost) for lost in (0.0, 25.0))
-    assert slow.tokens * sizing.cost(slow.config.model, 2048) == pytest.approx(
-        (1 - 25 / (sizing.TRAINED * 120)) * fast.tokens * sizing.cost(fast.config.model, 2048)
+    assert slow.tokens * sizing.token_cost(slow.config.model, 2048) == pytest.approx(
+        (1 - 25 / (sizing.TRAINING_SHARE * 120)) * fast.tokens * sizing.token_cost(fast.config.model, 2048)
     )
     assert sizing.fitted(quick("5s"), 2048, TEXT, 5e-5, 25.0).tokens > 0
 
 
 @pytest.mark.parametrize(
-    ("token_seconds", "told"), [(1e-4, " million tokens, "), (1e-2, ",000 tokens, "), (1e-7, " million tokens, ")]
+    ("token_seconds", "amount"), [(1e-4, " million tokens, "), (1e-2, ",000 tokens, "), (1e-7, " million tokens, ")]
 )
-def test_it_is_said_in_a_sentence(token_seconds: float, told: str) -> None:
-    said = sizing.fitted(quick("2m"), 2048, TEXT, token_seconds).in_words()
-    assert said.startswith("For 2m on this machine: ")
-    assert told in said
-    assert "e+" not in said
+def test_it_is_said_in_a_sentence(token_seconds: float, amount: str) -> None:
+    sentence = sizing.fitted(quick("2m"), 2048, TEXT, token_seconds).in_words()
+    assert sentence.startswith("For 2m on this machine: ")
+    assert amount in sentence
+    assert "e+" not in sentence
 
 
 # ---- where it is asked --------------------------------------------------------------------------------------------
@@ -243,8 +244,10 @@ def test_a_run_keeps_the_numbers_and_goes_on_by_them(
 ) -> None:
     monkeypatch.setattr(calibrate.autotune, "timed", lambda *_: 1e-3)
     config = tiny_config(train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]})
-    told = list(train(config, home, "run"))
-    [note] = [event.message for event in told if isinstance(event, events.Note) and event.message.startswith("For 1s")]
+    stream = list(train(config, home, "run"))
+    [note] = [
+        event.message for event in stream if isinstance(event, events.Note) and event.message.startswith("For 1s")
+    ]
     kept = resolve.from_run_folder(home / "runs" / "run" / "config.toml")[0]
     assert f"{kept.model.n_layer} layers of {kept.model.n_embd}" in note
     assert (kept.model.n_layer, kept.model.n_embd) in sizing.SIZES
@@ -262,7 +265,7 @@ def test_a_run_keeps_the_numbers_and_goes_on_by_them(
 def test_a_giant_to_begin_from_is_refused_before_it_is_built(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "first_model", lambda *_: pytest.fail("it was built"))
+    monkeypatch.setattr(calibrate, "initial_model", lambda *_: pytest.fail("it was built"))
     config = tiny_config(
         model={"n_layer": 96, "n_embd": 8192},
         train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]},
@@ -277,9 +280,9 @@ def test_a_rehearsal_settles_on_what_the_run_would(
 ) -> None:
     monkeypatch.setattr(calibrate.autotune, "timed", lambda *_: 1e-3)
     config = tiny_config(train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]})
-    found = rehearse(config, home, lambda: False)
+    rehearsal = rehearse(config, home, lambda: False)
     list(train(config, home, "run"))
     kept = resolve.from_run_folder(home / "runs" / "run" / "config.toml")[0]
-    assert found.config.model == kept.model
-    assert found.config.train.phases == kept.train.phases
-    assert found.tokens_per_step == kept.train.batch_size * kept.model.block_size
+    assert rehearsal.config.model == kept.model
+    assert rehearsal.config.train.phases == kept.train.phases
+    assert rehearsal.config.tokens_per_step == kept.train.batch_size * kept.model.block_size

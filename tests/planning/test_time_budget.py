@@ -1,19 +1,19 @@
-"""How many steps fit into a time: plain arithmetic on made-up seconds."""
+"""How many steps fit into a time budget."""
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from tinylm.config.schema import RunConfig, TrainConfig
-from tinylm.planning.schedule import plan
 from tinylm.planning.time_budget import (
+    AUTO_EVALS,
+    AUTO_SAMPLES,
     EVALUATION_SHARE,
     PLAN_AGAIN_AT,
     TimeBudget,
     affordable,
     is_short,
-    window_seconds,
+    sequence_seconds,
 )
 from tinylm.training.run_length import RunLength
 
@@ -27,31 +27,31 @@ def test_steps_that_are_left() -> None:
 
 
 def test_the_closing_is_set_aside() -> None:
-    pace = TimeBudget(budget=100, step=1.0, evaluation=2, closing_evaluation=10, sample=3, save=5)
-    assert pace.closing == 20
-    assert pace.steps_left(0) == 80
+    budget = TimeBudget(budget=100, step=1.0, evaluation=2, closing_evaluation=10, sample=3, save=5)
+    assert budget.closing == 20
+    assert budget.steps_left(0) == 80
 
 
 def test_what_happens_between_steps_takes_its_share() -> None:
-    pace = TimeBudget(budget=112, step=1.0, evaluation=2, sample=8, save=2)
-    assert pace.steps_left(0) == 100
-    assert pace.steps_left(0, eval_interval=2) == 50  # each step costs 1 + 2/2
-    assert pace.steps_left(0, eval_interval=2, sample_interval=4) == 25  # 1 + 2/2 + 8/4
-    assert pace.steps_left(0, save_seconds=2) == 50  # a save of 2 s after each 2 s of work
+    budget = TimeBudget(budget=112, step=1.0, evaluation=2, sample=8, save=2)
+    assert budget.steps_left(0) == 100
+    assert budget.steps_left(0, eval_interval=2) == 50  # each step costs 1 + 2/2
+    assert budget.steps_left(0, eval_interval=2, sample_interval=4) == 25  # 1 + 2/2 + 8/4
+    assert budget.steps_left(0, save_seconds=2) == 50  # a save of 2 s after each 2 s of work
 
 
 def test_a_plan_that_is_kept_uses_the_whole_time_and_no_more() -> None:
     """Steps, evaluations, samples and saves carried out as planned end within a step of the budget."""
-    pace = TimeBudget(budget=500, step=0.25, evaluation=1.5, closing_evaluation=4, sample=2, save=0.5)
-    steps = pace.steps_left(0, eval_interval=50, sample_interval=100, save_seconds=15)
+    budget = TimeBudget(budget=500, step=0.25, evaluation=1.5, closing_evaluation=4, sample=2, save=0.5)
+    steps = budget.steps_left(0, eval_interval=50, sample_interval=100, save_seconds=15)
     work = steps * 0.25 + steps / 50 * 1.5 + steps / 100 * 2
-    assert work + work / 15 * 0.5 + pace.closing == pytest.approx(500, abs=0.5)
+    assert work + work / 15 * 0.5 + budget.closing == pytest.approx(500, abs=0.5)
 
 
 def test_a_step_is_learnt_as_a_running_mean() -> None:
-    pace = TimeBudget(budget=None, step=1.0)
-    pace.stepped(2.0, 1)
-    assert pace.step == pytest.approx(0.8 * 1 + 0.2 * 2)
+    budget = TimeBudget(budget=None, step=1.0)
+    budget.stepped(2.0, 1)
+    assert budget.step == pytest.approx(0.8 * 1 + 0.2 * 2)
     many = TimeBudget(budget=None, step=1.0)
     many.stepped(20.0, 10)  # ten steps of 2 s
     one_by_one = TimeBudget(budget=None, step=1.0)
@@ -61,34 +61,34 @@ def test_a_step_is_learnt_as_a_running_mean() -> None:
 
 
 def test_many_steps_together_outweigh_a_wrong_guess() -> None:
-    pace = TimeBudget(budget=None, step=100.0)
-    pace.stepped(10_000.0, 10_000)
-    assert pace.step < 3
+    budget = TimeBudget(budget=None, step=100.0)
+    budget.stepped(10_000.0, 10_000)
+    assert budget.step < 3
 
 
 def test_it_is_over_when_another_step_would_end_further_beyond_than_before() -> None:
-    pace = TimeBudget(budget=100, step=2.0, save=10)
-    assert not pace.over(88.9)
-    assert pace.over(89.1)
+    budget = TimeBudget(budget=100, step=2.0, save=10)
+    assert not budget.over(88.9)
+    assert budget.over(89.1)
     assert not TimeBudget(budget=None, step=2.0).over(1e9)
 
 
 def test_planning_again_is_due_once_a_share() -> None:
-    pace = TimeBudget(budget=100, step=1.0)
-    assert not pace.due(0)
+    budget = TimeBudget(budget=100, step=1.0)
+    assert not budget.due(0)
     times = [round(second * 0.5, 1) for second in range(201)]
-    due = [second for second in times if pace.due(second)]
+    due = [second for second in times if budget.due(second)]
     assert len(due) == len(PLAN_AGAIN_AT)
     assert due == pytest.approx([share * 100 for share in PLAN_AGAIN_AT], abs=0.51)
-    assert not pace.due(1000)
+    assert not budget.due(1000)
 
 
 def test_shares_that_passed_together_are_one_occasion() -> None:
-    pace = TimeBudget(budget=100, step=1.0)
-    assert pace.due(60)
-    assert not pace.due(60)
-    assert not pace.due(69)
-    assert pace.due(70)
+    budget = TimeBudget(budget=100, step=1.0)
+    assert budget.due(60)
+    assert not budget.due(60)
+    assert not budget.due(69)
+    assert budget.due(70)
 
 
 def test_without_a_time_nothing_is_planned_again() -> None:
@@ -101,35 +101,57 @@ def test_shares_are_in_order_and_inside_the_time() -> None:
 
 
 def test_intervals_by_number() -> None:
-    assert TimeBudget(budget=None, step=1.0).intervals(1000, 20, 10) == (50, 100)
-    assert TimeBudget(budget=None, step=1.0).intervals(5, 20, 10) == (1, 1)
+    auto, fixed = TrainConfig(), TrainConfig(eval_interval=7, sample_interval=9)
+    assert TimeBudget(budget=None, step=1.0).intervals(auto, 1000) == (1000 // AUTO_EVALS, 1000 // AUTO_SAMPLES)
+    assert TimeBudget(budget=None, step=1.0).intervals(auto, 5) == (1, 1)
+    assert TimeBudget(budget=None, step=1.0).intervals(fixed, 1000) == (7, 9)
 
 
 def test_costly_evaluations_and_samples_are_rarer() -> None:
-    pace = TimeBudget(budget=None, step=1.0, evaluation=12, sample=12)
-    evaluations, samples = pace.intervals(1000, 20, 10)
+    budget = TimeBudget(budget=None, step=1.0, evaluation=12, sample=12)
+    evaluations, samples = budget.intervals(TrainConfig(), 1000)
     assert evaluations == 12 / EVALUATION_SHARE == 300  # 12 s in each 300 s
     assert samples == 600
 
 
-def test_a_plan_that_misses_its_time_is_noticed() -> None:
-    elapsed = 60.0
-    config = RunConfig()
-    clock = SimpleNamespace(seconds=lambda: elapsed)
-    parts: Any = SimpleNamespace(clock=clock, config=config, state=SimpleNamespace(step=100))
-    length = RunLength.__new__(RunLength)
-    length._parts, length._planned_at, length.eval_interval, length.sample_interval = parts, 50.0, 1000, 1000
-    length.plan = plan(config.train.phases, 140)
-    length.pace = TimeBudget(budget=100.0, step=1.0)
-    assert not length.misses(), "40 steps in 40 s fit"
-    length.pace = TimeBudget(budget=100.0, step=0.5)
-    assert length.misses(), "80 steps would fit: it would end after 80 s of 100"
-    length.pace = TimeBudget(budget=100.0, step=2.0)
-    assert length.misses(), "20 would fit"
-    length._planned_at = 59.0
-    assert not length.misses(), "a plan stands for a while"
-    length.pace, length._planned_at = TimeBudget(budget=None, step=2.0), 50.0
-    assert not length.misses(), "no time budget, nothing to miss"
+class StandInSession(SimpleNamespace):
+    """What RunLength asks of a session, with a clock that the test sets."""
+
+    def __init__(self, budget: str | None, step_seconds: float, **train: object) -> None:
+        phases = {"phases": [{"share": 1.0}]} if budget else {"phases": [{"steps": 500}]}
+        config = RunConfig(train=TrainConfig(budget=budget, eval_iters=1, **phases | train))
+        self.now = 0.0
+        super().__init__(
+            config=config,
+            step_seconds=step_seconds,
+            clock=SimpleNamespace(seconds=lambda: self.now),
+            state=SimpleNamespace(step=0, plan_steps=0, budget=None, evaluated_step=None, sampled_step=None),
+            batches=[SimpleNamespace(stream=SimpleNamespace(tokens=10**6))],
+            notes=[],
+        )
+
+
+@pytest.mark.parametrize(
+    ("step_seconds", "off"),
+    [(1.0, False), (0.5, True), (2.0, True)],
+    ids=["the rest fits", "twice as many would fit", "half as many would fit"],
+)
+def test_a_plan_that_misses_its_time_is_noticed(step_seconds: float, off: bool) -> None:
+    session = StandInSession("100s", 1.0)
+    run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
+    session.state.step = run_length.plan.steps // 2
+    run_length.time_budget.step = step_seconds
+    session.now = 1.0
+    assert not run_length.is_off(), "a plan stands for a while"
+    session.now = 50.0
+    assert run_length.is_off() == off
+
+
+def test_without_a_time_budget_no_plan_misses_it() -> None:
+    session = StandInSession(None, 1.0)
+    run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
+    run_length.time_budget.step, session.now = 9.0, 50.0
+    assert not run_length.is_off()
 
 
 def timed(budget: str, **train: object) -> TrainConfig:
@@ -137,7 +159,7 @@ def timed(budget: str, **train: object) -> TrainConfig:
 
 
 @pytest.mark.parametrize(
-    ("budget", "window", "iters"),
+    ("budget", "seconds", "iters"),
     [
         ("100s", 0.001, 20),  # all cost 0.4 s of the 3 that one evaluation may take
         ("100s", 0.01, 15),  # 0.2 s each
@@ -146,12 +168,12 @@ def timed(budget: str, **train: object) -> TrainConfig:
         ("2 epochs", 10.0, 20),
     ],
 )
-def test_an_evaluation_looks_at_what_the_time_can_pay_for(budget: str, window: float, iters: int) -> None:
-    assert affordable(timed(budget), window) == iters
+def test_an_evaluation_looks_at_what_the_time_can_pay_for(budget: str, seconds: float, iters: int) -> None:
+    assert affordable(timed(budget), seconds) == iters
 
 
-def test_a_window_is_a_third_of_its_share_of_a_step() -> None:
-    assert window_seconds(timed("1m", accumulation_steps=2), 6.0) == pytest.approx(0.1)
+def test_a_sequence_is_a_third_of_its_share_of_a_step() -> None:
+    assert sequence_seconds(timed("1m", accumulation_steps=2), 6.0) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(
@@ -162,8 +184,8 @@ def test_a_run_is_short_by_its_time_alone(budget: str, short: bool) -> None:
 
 
 def test_held_out_text_without_end_leaves_time_to_train() -> None:
-    pace = TimeBudget(budget=100, step=1.0, closing_evaluation=500)
-    assert (pace.steps_left(0), pace.overrun) == (80, 480)
+    budget = TimeBudget(budget=100, step=1.0, closing_evaluation=500)
+    assert (budget.steps_left(0), budget.overrun) == (80, 480)
     assert (
         TimeBudget(budget=100, step=1.0, closing_evaluation=20).overrun,
         TimeBudget(None, 1.0, 0.0, 500).overrun,
@@ -174,17 +196,17 @@ def test_held_out_text_without_end_leaves_time_to_train() -> None:
 @pytest.mark.parametrize("auto", [True, False])
 def test_evaluations_keep_their_distance_where_the_interval_changes(auto: bool) -> None:
     """60 steps apart at first; at step 200 the plan becomes longer, and they are 70 apart."""
-    state = SimpleNamespace(step=0, evaluated_step=None, sampled_step=None)
-    length = RunLength.__new__(RunLength)
-    length._parts, length._auto = SimpleNamespace(state=state), (auto, auto)  # type: ignore[assignment]
+    intervals: dict[str, object] = {} if auto else {"eval_interval": 60, "sample_interval": 60}
+    session = StandInSession(None, 1.0, **intervals)
+    length, state = RunLength(session, 0, 0), session.state  # type: ignore[arg-type]
     evaluated, sampled = [], []
     for step in range(1, 500):
         state.step = step
         length.eval_interval = length.sample_interval = 60 if step < 200 else 70
-        if length.evaluates():
+        if length.evaluation_is_due():
             state.evaluated_step = step
             evaluated.append(step)
-        if length.samples():
+        if length.sample_is_due():
             state.sampled_step = step
             sampled.append(step)
     assert evaluated == sampled

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from tests.command_line import TINY, call
-from tinylm import bench
-from tinylm.bench import lr
+from tinylm.bench import benchmarks, lr
 from tinylm.cli import main
 from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
@@ -56,9 +55,9 @@ def test_the_steps_are_the_runs_own(home: Path, tiny_config: Configured) -> None
     told = [event.loss for event in islice(lr_finder.find(config, home), 8) if isinstance(event, LrTried)]
     corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
     batches = build.batches_of(config, corpus)[0]
-    model = build.first_model(config, corpus)
+    model = build.initial_model(config, corpus)
     stepper = Stepper(config, model, Optimizer(model, config.train), "fp32")
-    losses = [stepper.take(i + 1, lr_range.swept()[i], 0.1, *batches.draw(i)).tolist()[0] for i in range(8)]
+    losses = [stepper.take(i + 1, lr_range.sweep_rates()[i], 0.1, *batches.draw(i)).tolist()[0] for i in range(8)]
     for i, loss in enumerate(told):
         weights = [lr_finder.SMOOTHING ** (i - j) for j in range(i + 1)]
         mean = sum(w * x for w, x in zip(weights, losses, strict=False)) / sum(weights)
@@ -94,7 +93,7 @@ def test_a_loss_that_is_no_number_ends_it(home: Path, tiny_config: Configured, m
     monkeypatch.setattr(Stepper, "take", breaking)
     tried, found = sweep(tiny_config(), home)
     assert len(tried) == 49
-    assert found.diverged_at == lr_range.swept()[49]
+    assert found.diverged_at == lr_range.sweep_rates()[49]
     assert found.suggestion is not None
     assert found.suggestion < found.diverged_at
 
@@ -115,11 +114,11 @@ def test_a_sweep_without_time_suggests_nothing(home: Path, tiny_config: Configur
 
 def test_of_large_steps_a_part_is_taken(tiny_config: Configured) -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert lr_finder.windows_of_a_step(tiny_config(train={"accumulation_steps": 3}), cpu) == 12
+    assert lr_finder.sequences_per_step(tiny_config(train={"accumulation_steps": 3}), cpu) == 12
     large = tiny_config(train={"batch_size": 500})
-    assert lr_finder.windows_of_a_step(large, cpu) == lr_finder.STEP_TOKENS // 32
-    assert lr_finder.windows_of_a_step(large, gpu) == 500
-    assert lr_finder.windows_of_a_step(tiny_config(model={"block_size": 4096}), cpu) == 1
+    assert lr_finder.sequences_per_step(large, cpu) == lr_finder.STEP_TOKENS // 32
+    assert lr_finder.sequences_per_step(large, gpu) == 500
+    assert lr_finder.sequences_per_step(tiny_config(model={"block_size": 4096}), cpu) == 1
 
 
 # ---- what it leaves, and how it ends ------------------------------------------------------------------------------
@@ -162,14 +161,14 @@ def test_what_the_run_would_refuse_is_refused(home: Path, tiny_config: Configure
 
 
 def test_the_rates_go_from_the_lowest_to_the_highest_evenly() -> None:
-    rates = lr_range.swept()
+    rates = lr_range.sweep_rates()
     assert (rates[0], rates[-1], len(rates)) == (lr_range.LOWEST, lr_range.HIGHEST, lr_range.STEPS)
     ratios = [after / before for before, after in pairwise(rates)]
     assert max(ratios) == pytest.approx(min(ratios), rel=0.01)
 
 
 def test_a_steep_fall_is_told_from_a_flat_bottom_and_noise_moves_nothing() -> None:
-    rates = lr_range.swept()
+    rates = lr_range.sweep_rates()
     losses = [7.6 - 3 / (1 + (4e-3 / rate) ** 2) for rate in rates]
     half_way = 4e-3
     assert lr_range.suggestion(rates, losses) == pytest.approx(5 * half_way, rel=0.2)
@@ -178,7 +177,7 @@ def test_a_steep_fall_is_told_from_a_flat_bottom_and_noise_moves_nothing() -> No
 
 
 def test_a_suggestion_keeps_away_from_where_the_loss_turns() -> None:
-    rates = lr_range.swept()
+    rates = lr_range.sweep_rates()
     turning = [7.6 - 3 / (1 + (4e-3 / rate) ** 2) + max(0.0, 9 * math.log10(rate / 8e-3)) for rate in rates]
     bottom = rates[turning.index(min(turning))]
     assert lr_range.suggestion(rates, turning) == pytest.approx(bottom / 2, rel=0.05)
@@ -186,7 +185,7 @@ def test_a_suggestion_keeps_away_from_where_the_loss_turns() -> None:
 
 @pytest.mark.parametrize("losses", [[], [7.6], [7.6, 7.7, 7.9], [7.6, 7.5, 7.4, 9.0]])
 def test_without_a_fall_there_is_nothing_to_suggest(losses: list[float]) -> None:
-    assert lr_range.suggestion(lr_range.swept()[: len(losses)], losses) is None
+    assert lr_range.suggestion(lr_range.sweep_rates()[: len(losses)], losses) is None
 
 
 @pytest.mark.parametrize(
@@ -225,7 +224,7 @@ def test_the_benchmark_says_what_is_wrong_in_a_sentence(home: Path) -> None:
     said = call("--bench", "lr", "--data", home / "nothing.txt", *TINY, "--home", home)
     assert said.code == 2
     assert len(said.err.splitlines()) == 1
-    assert "lr" in bench.BENCHMARKS
+    assert "lr" in benchmarks.BENCHMARKS
 
 
 def test_where_there_is_no_valley_there_is_no_suggestion(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_it_tells_what_the_run_then_does(home: Path, tiny_config: Configured, op
     assert told.parameters == started.parameters
     assert told.train_tokens == prepared.train_tokens
     assert told.steps == told.plan.steps == planned.steps == len(steps) == 5
-    assert told.tokens_per_step == steps[0].tokens == 3 * 4 * 32
+    assert told.config.tokens_per_step == steps[0].tokens == 3 * 4 * 32
     assert (told.threads, told.device) == (started.threads, started.device) == (1, "cpu")
     folder = checkpoint.find(open_run(home, "run"))
     files = sum((folder / name).stat().st_size for name in (checkpoint.MODEL, checkpoint.OPTIMIZER))
@@ -124,8 +124,8 @@ def test_what_a_forward_pass_keeps_grows_with_its_windows(home: Path, tiny_confi
     model = Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(1))
     stepper = Stepper(config, model, Optimizer(model, config.train), "fp32")
     stage = rehearsal._Stage(stepper, batches, lambda: None)
-    told, _ = stage.weighed(None)
-    assert told == pytest.approx(stage._kept(16), rel=1e-3)
+    told, _ = stage.measure_memory(None)
+    assert told == pytest.approx(stage._activation_bytes(16), rel=1e-3)
     scores = 16 * 32 * corpus.tokenizer.vocab_size * 4
     kept = config.model.n_embd * 4 * 16 * 32  # one tensor of the width of the model
     assert 3 * scores + 5 * kept < told < 3 * scores + 60 * kept
@@ -172,11 +172,11 @@ def test_a_model_larger_than_the_memory_is_refused(
 
 def test_passes_are_the_budgets_epochs(home: Path, tiny_config: Configured) -> None:
     told = rehearsed(tiny_config(train={"budget": "7 epochs"}), home)
-    assert told.passes == pytest.approx(7, abs=0.02)
-    assert told.steps == pytest.approx(7 * told.train_tokens / told.tokens_per_step, rel=0.01)
+    assert told.epochs == pytest.approx(7, abs=0.02)
+    assert told.steps == pytest.approx(7 * told.train_tokens / told.config.tokens_per_step, rel=0.01)
     early = rehearsed(tiny_config(train={"budget": "7 epochs", "stop_at": 10}), home)
     assert (early.steps, early.plan.steps) == (10, told.steps)
-    assert early.passes == pytest.approx(7 * 10 / told.steps, rel=0.01)
+    assert early.epochs == pytest.approx(7 * 10 / told.steps, rel=0.01)
 
 
 def test_a_time_is_filled(home: Path, tiny_config: Configured, clock: Clock) -> None:
@@ -219,7 +219,7 @@ def test_texts_of_all_phases_are_passed_over(home: Path, tiny_config: Configured
     told = rehearsed(tiny_config(train={"phases": [phase, {**phase, "sources": [str(other)]}]}), home)
     corpus = Corpus(prepare.prepare(tiny_config(), home), torch.device("cpu"))
     assert told.train_tokens > corpus.train_tokens
-    assert told.passes < 100 * told.tokens_per_step / corpus.train_tokens
+    assert told.epochs < 100 * told.config.tokens_per_step / corpus.train_tokens
 
 
 # --- what it leaves, and how it ends ---------------------------------------------------------------------------

@@ -50,10 +50,10 @@ def steps(run: RunFolder) -> list[int]:
 
 
 def is_whole(path: Path, step: int) -> bool:
-    found = checkpoint.load(path)
-    model, optimizer = found.model(), found.optimizer()
+    loaded = checkpoint.load(path)
+    model, optimizer = loaded.model(), loaded.optimizer()
     return (
-        found.state.step == step
+        loaded.state.step == step
         and model.keys() == weights(step).keys()
         and all(torch.equal(model[name], value) for name, value in weights(step).items())
         and all(torch.equal(optimizer[name], value) for name, value in memory(step).items())
@@ -86,17 +86,17 @@ def test_where_weights_are_averaged_both_are_kept(averaged: bool, run: RunFolder
     for name in (AVERAGE, MODEL, OPTIMIZER):
         data = (path / name).read_bytes()
         assert table["files"][name] == {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    found = checkpoint.load(path)
-    average = found.average()
+    loaded = checkpoint.load(path)
+    average = loaded.average()
     assert average is not None
-    for told, expected in (
-        (found.model(), weights(2 if averaged else 1)),
-        (found.trained(), weights(1)),
+    for tensors, expected in (
+        (loaded.model(), weights(2 if averaged else 1)),
+        (loaded.trained(), weights(1)),
         (average, weights(2)),
-        (found.optimizer(), memory(500)),
+        (loaded.optimizer(), memory(500)),
     ):
-        assert told.keys() == expected.keys()
-        assert all(torch.equal(told[name], value) for name, value in expected.items())
+        assert tensors.keys() == expected.keys()
+        assert all(torch.equal(tensors[name], value) for name, value in expected.items())
     assert (path / MODEL).read_bytes() == (put(run, 2 if averaged else 1) / MODEL).read_bytes()
 
 
@@ -126,9 +126,9 @@ def test_everything_comes_back(run: RunFolder) -> None:
         bad_steps=2,
         loss_scale=65536.0,
     )
-    found = checkpoint.load(checkpoint.save(run, weights(7), memory(7), state, best=False))
-    assert found.state == state
-    assert is_whole(found.path, 7)
+    loaded = checkpoint.load(checkpoint.save(run, weights(7), memory(7), state, best=False))
+    assert loaded.state == state
+    assert is_whole(loaded.path, 7)
 
 
 def test_the_weights_file_depends_on_the_weights_alone(run: RunFolder) -> None:
@@ -141,10 +141,10 @@ def test_the_weights_file_depends_on_the_weights_alone(run: RunFolder) -> None:
 def test_tensors_that_are_views_are_saved_as_seen(run: RunFolder) -> None:
     base = torch.arange(12.0).view(3, 4)
     views = {"turned": base.T, "part": base[1:, ::2]}
-    found = checkpoint.load(checkpoint.save(run, views, {}, TrainState(step=1), best=False))
-    assert found.optimizer() == {}
+    loaded = checkpoint.load(checkpoint.save(run, views, {}, TrainState(step=1), best=False))
+    assert loaded.optimizer() == {}
     for name, value in views.items():
-        assert torch.equal(found.model()[name], value)
+        assert torch.equal(loaded.model()[name], value)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no umask there")
@@ -227,9 +227,9 @@ def test_pointers_that_are_folders_or_gone_do_not_matter(run: RunFolder) -> None
 # --- damage --------------------------------------------------------------------------------------------------
 
 
-def flip(path: Path, place: int, bit: int = 0) -> None:
+def flip(path: Path, position: int, bit: int = 0) -> None:
     data = bytearray(path.read_bytes())
-    data[place] ^= 1 << bit
+    data[position] ^= 1 << bit
     path.write_bytes(data)
 
 
@@ -290,9 +290,9 @@ def test_damage_is_seen_and_the_one_before_is_taken(run: RunFolder, damage: Call
         checkpoint.load(path)
     assert caught.value.message
     assert caught.value.hint
-    found, faults = checkpoint.newest_whole(run)
-    assert found is not None
-    assert found.path.name == "step-00000005"
+    newest, faults = checkpoint.newest_whole(run)
+    assert newest is not None
+    assert newest.path.name == "step-00000005"
     assert len(faults) == 1
     assert steps(run) == [5]
     assert [name for name in names(run) if name.startswith("damaged-step-00000010")]
@@ -305,15 +305,15 @@ def test_every_bit_of_the_state_is_watched(run: RunFolder) -> None:
     good = (path / STATE).read_bytes()
     before = checkpoint.load(path).state
     wrong = []
-    for place in range(0, len(good), 3):
+    for position in range(0, len(good), 3):
         (path / STATE).write_bytes(good)
-        flip(path / STATE, place, bit=place % 5)
+        flip(path / STATE, position, bit=position % 5)
         try:
-            found = checkpoint.load(path)
+            loaded = checkpoint.load(path)
         except CheckpointError:
             continue
-        if found.state != before:
-            wrong.append(place)
+        if loaded.state != before:
+            wrong.append(position)
     assert not wrong, f"{len(wrong)} single flipped bits change the state and go unnoticed"
 
 
@@ -342,18 +342,18 @@ def test_a_state_of_a_newer_version_loads_with_what_is_known(run: RunFolder, mon
 def test_files_that_verify_but_are_no_tensors_are_refused(run: RunFolder) -> None:
     path = put(run, 5)
     for data in (b"", b"not tensors", b"\xff" * 64, (10**9).to_bytes(8, "little") + b"{}"):
-        found = checkpoint.Checkpoint(path, TrainState(step=5), {MODEL: data, OPTIMIZER: data})
+        loaded = checkpoint.Checkpoint(path, TrainState(step=5), {MODEL: data, OPTIMIZER: data})
         with pytest.raises(CheckpointError):
-            found.model()
+            loaded.model()
         with pytest.raises(CheckpointError):
-            found.optimizer()
+            loaded.optimizer()
 
 
 def test_when_all_are_damaged_there_is_none(run: RunFolder) -> None:
     for step in (5, 10):
         truncate(put(run, step) / MODEL)
-    found, faults = checkpoint.newest_whole(run)
-    assert found is None
+    newest, faults = checkpoint.newest_whole(run)
+    assert newest is None
     assert len(faults) == 2
     assert not checkpoint.exists(run)
     assert checkpoint.newest_whole(run) == (None, [])
@@ -363,9 +363,9 @@ def test_a_step_can_be_damaged_twice(run: RunFolder) -> None:
     put(run, 5)
     for _ in range(2):
         truncate(put(run, 10) / MODEL)
-        found, faults = checkpoint.newest_whole(run)
-        assert found is not None
-        assert found.path.name == "step-00000005"
+        newest, faults = checkpoint.newest_whole(run)
+        assert newest is not None
+        assert newest.path.name == "step-00000005"
         assert len(faults) == 1
 
 
@@ -407,10 +407,10 @@ def check_after_a_crash(run: RunFolder, before: int, saving: int) -> None:
     assert latest.name in (checkpoint.folder_name(before), checkpoint.folder_name(saving))
     for path in run.checkpoints.glob("step-*"):
         assert is_whole(path, int(path.name[5:]))
-    found, faults = checkpoint.newest_whole(run)
-    assert found is not None, "the checkpoint that was there is lost"
+    newest, faults = checkpoint.newest_whole(run)
+    assert newest is not None, "the checkpoint that was there is lost"
     assert faults == []
-    assert found.state.step in (before, saving)
+    assert newest.state.step in (before, saving)
     # The next save mends everything.
     put(run, saving + 1, best=True)
     checkpoint.prune(run, 1)

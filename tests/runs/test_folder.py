@@ -14,7 +14,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, RunError
 from tinylm.runs import folder
-from tinylm.runs.folder import Log, RunFolder
+from tinylm.runs.folder import RunFolder
 from tinylm.runs.state import RunState
 
 STARTED = events.RunStarted("a", "/a", 1, "0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", False, None)
@@ -252,54 +252,6 @@ def test_looking_at_a_lock_does_not_take_it_from_its_owner(home: Path) -> None:
 # ---- the log ------------------------------------------------------------------------------------------------------
 
 
-def test_the_log_is_appended_to(tmp_path: Path) -> None:
-    path = tmp_path / "log.jsonl"
-    for lines in (["ä", "b"], [], ["c"]):
-        log = Log(path)
-        log.write(lines)
-        assert log.sync() == path.stat().st_size
-        log.close()
-    assert path.read_text(encoding="utf-8") == "ä\nb\nc\n"
-
-
-def test_every_write_is_there_for_readers_at_once(tmp_path: Path) -> None:
-    log = Log(tmp_path / "log.jsonl")
-    log.write(["a"])
-    assert (tmp_path / "log.jsonl").read_bytes() == b"a\n"
-    log.close()
-
-
-@pytest.mark.parametrize(
-    ("keep", "left"), [(None, b"aa\nbb\ncc\n"), (6, b"aa\nbb\ncc\n"), (3, b"aa\ncc\n"), (0, b"cc\n")]
-)
-def test_the_log_is_cut_back_before_it_goes_on(tmp_path: Path, keep: int | None, left: bytes) -> None:
-    path = tmp_path / "log.jsonl"
-    path.write_bytes(b"aa\nbb\n")
-    log = Log(path, keep)
-    log.write(["cc"])
-    log.close()
-    assert path.read_bytes() == left
-
-
-def test_the_log_can_be_cut_while_it_is_written(tmp_path: Path) -> None:
-    log = Log(tmp_path / "log.jsonl")
-    log.write(["aa", "bb"])
-    log.cut(3)
-    log.write(["cc"])
-    log.cut(99)
-    log.close()
-    assert (tmp_path / "log.jsonl").read_bytes() == b"aa\ncc\n"
-
-
-def test_the_log_is_never_made_longer_by_cutting(tmp_path: Path) -> None:
-    path = tmp_path / "log.jsonl"
-    path.write_bytes(b"aa\n")
-    log = Log(path, 99)
-    log.write(["cc"])
-    log.close()
-    assert path.read_bytes() == b"aa\ncc\n"
-
-
 def test_a_torn_last_line_and_strangers_are_passed_over(home: Path) -> None:
     run = made(home, "a")
     lines = [events.to_json(event) for event in (STARTED, step(1), step(2))]
@@ -365,7 +317,7 @@ def test_a_rescue_leads_back() -> None:
     rescue = events.Rescued(5, 3, 1, 0.5, "back")
     before = [event for number, measured in enumerate(evals, start=1) for event in (step(number), measured)]
     state = folded(STARTED, *before, events.Sampled(2, "", "kept"), step(5), rescue)
-    assert [told.step for told in state.steps] == [1, 2, 3]
+    assert [step.step for step in state.steps] == [1, 2, 3]
     assert (state.evals, state.best, state.rescues) == (evals[:3], evals[1], [rescue])
     assert state.sample is not None
     state = folded(STARTED, *before, events.Sampled(4, "", "gone"), events.Rescued(5, 0, 1, 0.5, "back"), step(1))

@@ -1,4 +1,4 @@
-"""All runs of a home as a person sees them: every state, damage of any kind, names, notes and the bin."""
+"""All runs of a home as a person sees them: every state, damage of any kind, names, notes and the trash."""
 
 import json
 import os
@@ -15,8 +15,7 @@ from tinylm import events, files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
-from tinylm.runs import folder as runs
-from tinylm.runs import listing, log_ends, organise
+from tinylm.runs import folder, listing, log_ends, organise
 from tinylm.runs.folder import RunFolder
 
 STARTED = events.RunStarted("a", "/a", 1, "0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", False, None)
@@ -30,15 +29,15 @@ def step(number: int) -> events.StepDone:
     return events.StepDone(number, "train", number * 32, 5.0, 1e-3, 1.0, 2.0, 3.0, 77.0, number / 10)
 
 
-def log(run: RunFolder, *told: events.Event) -> None:
-    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in told), encoding="utf-8")
+def write_log(run: RunFolder, *log: events.Event) -> None:
+    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in log), encoding="utf-8")
 
 
-def made(home: Path, name: str, *told: events.Event, utc: str = STARTED.utc, **groups: dict[str, Any]) -> RunFolder:
+def made(home: Path, name: str, *log: events.Event, utc: str = STARTED.utc, **groups: dict[str, Any]) -> RunFolder:
     """A run as a trainer leaves it."""
-    run = runs.create(home, name)
+    run = folder.create(home, name)
     run.config_file.write_text(resolve.to_toml(resolve.with_values(RunConfig(), **groups)), encoding="utf-8")
-    log(run, replace(STARTED, utc=utc), DATA, PLAN, *told)
+    write_log(run, replace(STARTED, utc=utc), DATA, PLAN, *log)
     return run
 
 
@@ -51,7 +50,7 @@ def saved(run: RunFolder, number: int, *pointers: str, **state: object) -> None:
 
 
 def only(home: Path) -> listing.RunListing:
-    [entry] = listing.entries(home)
+    [entry] = listing.read_listings(home)
     return entry
 
 
@@ -84,20 +83,20 @@ ENDINGS: dict[str, tuple[list[events.Event], str]] = {
     "broken off": ([step(1)], "interrupted"),
     "broken off while it paused": ([step(1), events.Paused(1, True)], "interrupted"),
     "broken off after it was resumed": ([step(1), FAILED, STARTED, step(2)], "interrupted"),
-    "nothing told": ([], "interrupted"),
+    "nothing logged": ([], "interrupted"),
 }
 
 
-@pytest.mark.parametrize(("told", "status"), ENDINGS.values(), ids=ENDINGS)
-def test_states(told: list[events.Event], status: str, home: Path) -> None:
-    made(home, "a", *told)
+@pytest.mark.parametrize(("log", "status"), ENDINGS.values(), ids=ENDINGS)
+def test_states(log: list[events.Event], status: str, home: Path) -> None:
+    made(home, "a", *log)
     entry = only(home)
     assert entry.status == status
     assert entry.fault == ("The disk is full." if status == "failed" else "")
 
 
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("log", "status"),
     [
         ([step(1)], "training"),
         ([step(1), events.Paused(1, True)], "paused"),
@@ -106,8 +105,8 @@ def test_states(told: list[events.Event], status: str, home: Path) -> None:
         ([FINISHED], "training"),
     ],
 )
-def test_a_run_that_somebody_trains(told: list[events.Event], status: str, home: Path) -> None:
-    lock = made(home, "a", *told).lock()
+def test_a_run_that_somebody_trains(log: list[events.Event], status: str, home: Path) -> None:
+    lock = made(home, "a", *log).lock()
     try:
         assert only(home).status == status
     finally:
@@ -130,14 +129,16 @@ def test_a_long_log_is_not_read_whole(home: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_each_run_is_looked_at_once_however_many_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
-    monkeypatch.setattr("tinylm.files.opened", lambda path, open_=files.opened: opened.append(path) or open_(path))
+    monkeypatch.setattr(
+        "tinylm.files.open_regular", lambda path, open_=files.open_regular: opened.append(path) or open_(path)
+    )
     counts = []
     for many in (5, 20):
         for number in range(many):
             if not (home / "runs" / f"{number}").exists():
                 made(home, f"{number}", step(1))
         opened.clear()
-        assert len(listing.entries(home)) == many
+        assert len(listing.read_listings(home)) == many
         counts.append(len(opened) / many)
     assert counts[1] <= counts[0] <= 5
 
@@ -159,27 +160,27 @@ def test_a_torn_last_line_is_passed_over(home: Path) -> None:
 def test_the_newest_comes_first(home: Path) -> None:
     for name, month in (("b", "03"), ("a", "01"), ("c", "02")):
         made(home, name, utc=f"2026-{month}-01T00:00:00+00:00")
-    assert [entry.name for entry in listing.entries(home)] == ["b", "c", "a"]
+    assert [entry.name for entry in listing.read_listings(home)] == ["b", "c", "a"]
 
 
 def test_runs_of_the_same_second_are_ordered_by_their_last_change(home: Path) -> None:
     for name, change in (("a", 100), ("b", 300), ("c", 200)):
         os.utime(made(home, name).events_file, (change, change))
-    assert [entry.name for entry in listing.entries(home)] == ["b", "c", "a"]
+    assert [entry.name for entry in listing.read_listings(home)] == ["b", "c", "a"]
 
 
 def test_no_home_and_a_folder_that_is_being_set_up(home: Path) -> None:
-    assert listing.entries(home / "none") == []
-    (runs.create(home, "half-made").path / "data").mkdir()
-    assert listing.entries(home) == []
+    assert listing.read_listings(home / "none") == []
+    (folder.create(home, "half-made").path / "data").mkdir()
+    assert listing.read_listings(home) == []
 
 
 def test_it_needs_no_torch(home: Path) -> None:
     made(home, "a", step(1))
     code = "import pathlib, sys; from tinylm.runs import listing; "
-    code += f"print(len(listing.entries(pathlib.Path({str(home)!r}))), 'torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["1", "False"]
+    code += f"print(len(listing.read_listings(pathlib.Path({str(home)!r}))), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
 
 
 # ---- damage -------------------------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ DAMAGE: dict[str, Callable[[RunFolder], object]] = {
 def test_a_damaged_run_is_listed_as_such(harm: Callable[[RunFolder], object], home: Path) -> None:
     made(home, "whole", step(1))
     harm(made(home, "harmed", step(1), FINISHED))
-    states = {entry.name: entry for entry in listing.entries(home)}
+    states = {entry.name: entry for entry in listing.read_listings(home)}
     assert {name: entry.status for name, entry in states.items()} == {"whole": "interrupted", "harmed": "damaged"}
     assert states["harmed"].fault
     assert states["harmed"].bytes > 0
@@ -249,7 +250,7 @@ def test_renaming_moves_the_folder(home: Path) -> None:
     assert renamed.path == home / "runs" / "b"
     assert not run.path.exists()
     assert not renamed.is_locked()
-    assert runs.open_run(home, "b").config() == RunConfig()
+    assert folder.open_run(home, "b").config() == RunConfig()
     assert organise.rename(home, renamed, "b") == renamed
 
 
@@ -285,7 +286,7 @@ def test_names_that_cannot_be_given(name: str, home: Path) -> None:
 
 
 def only_names(home: Path) -> set[str]:
-    return {entry.name for entry in listing.entries(home)}
+    return {entry.name for entry in listing.read_listings(home)}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"runs": 3}', "\ud800", ""])
@@ -309,46 +310,46 @@ def test_what_a_newer_version_noted_is_kept(home: Path) -> None:
     assert notes(home) == {**table, "runs": {"a": {"colour": "red", "note": "n"}, "gone": {"note": "n"}}}
 
 
-# ---- the bin ------------------------------------------------------------------------------------------------------
+# ---- the trash ----------------------------------------------------------------------------------------------------
 
 
 def test_thrown_away_and_brought_back(home: Path) -> None:
     run = made(home, "a", step(1))
     organise.set_note(home, run, "mine")
     before = run.events_file.read_bytes()
-    binned = organise.discard(home, run)
-    assert binned == home / "bin" / "a"
-    assert listing.entries(home) == []
+    trashed = organise.trash(home, run)
+    assert trashed == home / "bin" / "a"
+    assert listing.read_listings(home) == []
     made(home, "a")
     assert only(home).note == "", "a new run has the note of the one that was thrown away"
-    back = organise.restore(home, binned)
+    back = organise.restore(home, trashed)
     assert back.path == home / "runs" / "a-2"
     assert back.events_file.read_bytes() == before
-    assert {entry.name: entry.note for entry in listing.entries(home)} == {"a": "", "a-2": "mine"}
+    assert {entry.name: entry.note for entry in listing.read_listings(home)} == {"a": "", "a-2": "mine"}
     assert not list((home / "bin").iterdir())
 
 
-def test_the_bin_keeps_all_of_a_name(home: Path) -> None:
+def test_the_trash_keeps_all_of_a_name(home: Path) -> None:
     long = "x" * 64
     for _ in range(3):
-        organise.discard(home, made(home, long))
+        organise.trash(home, made(home, long))
     assert sorted(path.name for path in (home / "bin").iterdir()) == sorted([long, "x" * 62 + "-2", "x" * 62 + "-3"])
-    assert all(runs.check_name(organise.restore(home, path).name) for path in (home / "bin").iterdir())
+    assert all(folder.check_name(organise.restore(home, path).name) for path in (home / "bin").iterdir())
 
 
 def test_a_run_that_is_being_trained_is_not_thrown_away(home: Path) -> None:
     run = made(home, "a")
     lock = run.lock()
     with pytest.raises(RunError, match="trained"):
-        organise.discard(home, run)
+        organise.trash(home, run)
     lock.release()
     assert only_names(home) == {"a"}
-    organise.discard(home, run)
+    organise.trash(home, run)
     with pytest.raises(RunError, match="no run named a"):
-        organise.discard(home, run)
+        organise.trash(home, run)
 
 
-def test_only_what_is_in_the_bin_is_brought_back(home: Path) -> None:
+def test_only_what_is_in_the_trash_is_brought_back(home: Path) -> None:
     made(home, "a")
     for path in (home / "bin" / "none", paths.runs(home) / "a", home / "bin" / ".." / "runs" / "a"):
         with pytest.raises(RunError):
@@ -362,7 +363,7 @@ def test_a_refusal_of_the_disk_is_a_sentence(home: Path, monkeypatch: pytest.Mon
 
     run = made(home, "a")
     monkeypatch.setattr(Path, "rename", refuse)
-    for act in (lambda: organise.rename(home, run, "b"), lambda: organise.discard(home, run)):
+    for act in (lambda: organise.rename(home, run, "b"), lambda: organise.trash(home, run)):
         with pytest.raises(RunError, match="Permission denied"):
             act()
     assert not run.is_locked()

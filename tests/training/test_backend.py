@@ -12,16 +12,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.native import code_in, copy, give, needs_compiler
+from tests.native import copy_library, install, needs_compiler, train_pass_library
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TrainConfig
 from tinylm.events import Finished, Note, RunStarted, StepDone, Warned
 from tinylm.kernels import compiler, train_pass
-from tinylm.kernels.compiler import Making
+from tinylm.kernels.compiler import Build
 from tinylm.kernels.train_pass import NativePass
 from tinylm.runs import checkpoint, folder
 from tinylm.training import backend
-from tinylm.training import backend as rivals
 from tinylm.training.backend import FAILED
 from tinylm.training.control import Control
 from tinylm.training.loop import resume, train
@@ -34,13 +33,13 @@ def config_of(tiny_config: Configured, **train_settings: object) -> RunConfig:
 
 
 def library_of(home: Path) -> Path:
-    return compiler.library(home, train_pass.SOURCE)
+    return compiler.library_path(home, train_pass.SOURCE)
 
 
 @pytest.fixture
 def warm(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose cache has the code."""
-    give(code_in(tmp_path_factory), home)
+    install(train_pass_library(tmp_path_factory), home)
     return home
 
 
@@ -48,32 +47,35 @@ def warm(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("setting", "begun", "went_over", "left", "there", "expected"),
+    ("wish", "decided", "switched", "left", "there", "expected"),
     [
-        ("off", False, False, 3600, True, "never"),
-        ("on", False, False, 10, False, "before"),
-        ("on", True, False, 10, False, "beside"),  # chosen by auto when the run began
-        ("on", True, True, 10, False, "before"),
-        ("auto", False, False, 115, False, "beside"),
-        ("auto", False, False, 5, False, "never"),
-        ("auto", False, False, 5, True, "before"),
+        ("off", "", False, 3600, True, "never"),
+        ("on", "", False, 10, False, "before"),
+        ("auto", "kernels", False, 10, False, "beside"),  # planned when the run began
+        ("on", "kernels", True, 10, False, "before"),
+        ("auto", "eager", False, 3600, True, "never"),
+        ("auto", "", False, 115, False, "beside"),
+        ("auto", "", False, 5, False, "never"),
+        ("auto", "", False, 5, True, "before"),
     ],
 )
 def test_when_a_run_is_compiled(
-    setting: str, begun: bool, went_over: bool, left: float, there: bool, expected: str, tmp_path: Path
+    wish: str, decided: str, switched: bool, left: float, there: bool, expected: str, tmp_path: Path
 ) -> None:
     library = tmp_path / "x.so"
     if there:
         library.touch()
-    plan = TrainConfig(compile=setting)  # type: ignore[arg-type]
-    assert backend.when(plan, begun, went_over, left, library) == expected
+    train = TrainConfig(compile=wish)  # type: ignore[arg-type]
+    when = backend.when_to_compile(train, decided, switched=switched, seconds_left=left, library=library)
+    assert when == expected
 
 
 def test_what_failed_once_is_not_tried_again_unless_somebody_asks(tmp_path: Path) -> None:
     library = tmp_path / "x.so"
     library.with_suffix(FAILED).write_text("no compiler")
-    assert backend.when(TrainConfig(budget="1h"), False, False, 3600, library) == "never"
-    assert backend.when(TrainConfig(budget="1h", compile="on"), False, False, 3600, library) == "before"
+    for wish, expected in (("auto", "never"), ("on", "before")):
+        train = TrainConfig(budget="1h", compile=wish)  # type: ignore[arg-type]
+        assert backend.when_to_compile(train, "", switched=False, seconds_left=3600, library=library) == expected
 
 
 # --- in a run ----------------------------------------------------------------------------------------------------
@@ -99,7 +101,7 @@ def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_conf
         if isinstance(event, StepDone) and event.step == 7:
             control.stop.set()
     run = folder.open_run(warm, "stopped")
-    assert run.config().train.compile == "on"
+    assert checkpoint.load(checkpoint.find(run)).state.backend == "kernels"
     list(resume(resolve.resumed(run.config(), run.config()), run))
     for name in ("again", "stopped"):
         ends = [checkpoint.load(checkpoint.find(folder.open_run(warm, which))).model() for which in ("whole", name)]
@@ -109,29 +111,29 @@ def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_conf
 @pytest.fixture
 def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home where the library appears a moment after a compiler has begun, and our passes are the faster ones."""
-    monkeypatch.setattr(rivals, "SLOWER", math.inf)
+    monkeypatch.setattr(backend, "MAX_SLOWDOWN", math.inf)
     library = library_of(warm)
     hidden = warm / "hidden.so"
-    copy(library, hidden)
+    copy_library(library, hidden)
     library.unlink()
 
-    class Quick(Making):
+    class Quick(Build):
         def __init__(self, *_: object) -> None:
             self.asked = 0
 
-        def is_over(self) -> bool:
+        def is_done(self) -> bool:
             self.asked += 1
             return self.asked >= 5
 
         def finish(self, check: Callable[[ctypes.CDLL], object]) -> None:
-            check(compiler.opened(hidden))
-            copy(hidden, library)
+            check(compiler.load(hidden))
+            copy_library(hidden, library)
 
         def stop(self) -> None:
             pass
 
-    monkeypatch.setattr("tinylm.training.backend_switch.Making", Quick)
-    monkeypatch.setattr(backend, "BESIDE_SECONDS", 0.0)
+    monkeypatch.setattr("tinylm.training.backend_switch.Build", Quick)
+    monkeypatch.setattr(backend, "WORTH_COMPILING_SECONDS", 0.0)
     return warm
 
 
@@ -154,7 +156,7 @@ def test_a_timed_run_goes_over_as_soon_as_it_can(late: Path, tiny_config: Config
 def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed(
     share: float, late: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tinylm.training.backend_switch.EXPECTED_SECONDS", 0.0)
+    monkeypatch.setattr("tinylm.training.backend_switch.COMPILE_SECONDS", 0.0)
     monkeypatch.setattr("tinylm.training.backend_switch.FIRST_STEPS", 9)
     monkeypatch.setattr(
         "tinylm.training.loop.REPORT_SECONDS", 0.0
@@ -183,11 +185,11 @@ def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed
 @needs_compiler
 def test_a_compiler_that_is_stopped_leaves_nothing(home: Path) -> None:
     library = library_of(home)
-    making = Making(library, train_pass.SOURCE)
-    assert not making.is_over()
+    making = Build(library, train_pass.SOURCE)
+    assert not making.is_done()
     assert list(library.parent.iterdir())
     making.stop()
-    assert making.is_over()
+    assert making.is_done()
     assert not list(library.parent.iterdir())
 
 
@@ -199,7 +201,7 @@ def test_what_a_killed_process_left_is_cleared_away_once_it_is_old(home: Path) -
     for left in (old, new):
         left.touch()
     os.utime(old, (0, 0))
-    Making(library, train_pass.SOURCE).stop()
+    Build(library, train_pass.SOURCE).stop()
     assert list(library.parent.iterdir()) == [new]
 
 
@@ -211,7 +213,9 @@ def test_without_a_compiler_it_goes_on_and_says_so(
     told = list(train(config_of(tiny_config), home, "run"))
     assert isinstance(told[-1], Finished)
     assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
-    assert folder.open_run(home, "run").config().train.compile == "off"
+    run = folder.open_run(home, "run")
+    assert checkpoint.load(checkpoint.find(run)).state.backend == "eager"
+    assert run.config().train.compile == "on", "what the person asked for stays"
 
 
 @pytest.mark.parametrize("compile_", ["on", "auto"])
@@ -221,9 +225,9 @@ def test_a_cache_that_takes_nothing_is_done_without(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "no room")
 
-    monkeypatch.setattr("tinylm.training.backend_switch.Making", full)
-    monkeypatch.setattr("tinylm.training.backend_switch.EXPECTED_SECONDS", 0.0)
-    monkeypatch.setattr(backend, "BESIDE_SECONDS", 0.0)
+    monkeypatch.setattr("tinylm.training.backend_switch.Build", full)
+    monkeypatch.setattr("tinylm.training.backend_switch.COMPILE_SECONDS", 0.0)
+    monkeypatch.setattr(backend, "WORTH_COMPILING_SECONDS", 0.0)
     told = list(train(config_of(tiny_config, compile=compile_), home, "run"))
     assert isinstance(told[-1], Finished)
     assert [event for event in told if isinstance(event, Note) and "no room" in event.message]
@@ -245,31 +249,36 @@ def test_a_damaged_library_is_made_again_or_done_without(damage: str, warm: Path
 
 
 @needs_compiler
-@pytest.mark.parametrize(("torchs", "ours", "native"), [(1.0, 1.3, False), (1.0, 1.05, True), (2.0, 1.0, True)])
-def test_whose_passes_are_faster_is_measured_once(
-    torchs: float, ours: float, native: bool, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("eager", "kernels", "faster"), [(1.0, 1.3, "eager"), (1.0, 1.05, "kernels"), (2.0, 1.0, "kernels")]
+)
+def test_which_backend_is_faster_is_measured_once(
+    eager: float, kernels: float, faster: str, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured: list[bool] = []
-    really = backend.torch_wins
+    measured: list[str] = []
+    really = backend.fastest
 
-    def seconds(native: bool) -> float:
-        measured.append(native)
-        return ours if native else torchs
+    def seconds(kind: str) -> float:
+        measured.append(kind)
+        return kernels if kind == "kernels" else eager
 
-    monkeypatch.setattr(rivals, "torch_wins", lambda *of: really(*of[:-1], seconds))
+    monkeypatch.setattr(backend, "fastest", lambda *parts: really(*parts[:-1], seconds))
     config = config_of(tiny_config, compile="auto")
     first, second = (list(train(config, warm, name)) for name in ("one", "two"))
-    assert measured == [False, True] * backend.GOES
-    for told, said in ((first, "torch's own operations are faster here"), (second, "were faster here than our passes")):
-        words = [event.message for event in told if isinstance(event, Note)]
-        assert any("run compiled" in message for message in words) == native
-        assert any(said in message for message in words) != native
-    compiled = [
-        resolve.from_run_folder(folder.open_run(warm, name).config_file)[0].train.compile for name in ("one", "two")
-    ]
-    assert compiled == (["on", "on"] if native else ["off", "off"])
+    assert measured == ["eager", "kernels"] * backend.REPEATS
+    for events, sentence in (
+        (first, "torch's own operations are faster here"),
+        (second, "were faster here than our passes"),
+    ):
+        notes = [event.message for event in events if isinstance(event, Note)]
+        assert any("run compiled" in message for message in notes) == (faster == "kernels")
+        assert any(sentence in message for message in notes) == (faster == "eager")
+    for name in ("one", "two"):
+        run = folder.open_run(warm, name)
+        assert checkpoint.load(checkpoint.find(run)).state.backend == faster
+        assert resolve.from_run_folder(run.config_file)[0].train.compile == "auto"
     list(train(config_of(tiny_config, compile="on"), warm, "wanted"))
-    assert len(measured) == 2 * backend.GOES, "who asks for it gets it"
+    assert len(measured) == 2 * backend.REPEATS, "who asks for the kernels gets them"
 
 
 @needs_compiler
@@ -280,7 +289,7 @@ def test_where_our_passes_cannot_be_measured_the_run_goes_on_without(
         raise RuntimeError("no thread could be had: can't allocate memory")
 
     monkeypatch.setattr(NativePass, "__call__", refused)
-    monkeypatch.setattr("tinylm.training.backend_switch.EXPECTED_SECONDS", 0.0)
+    monkeypatch.setattr("tinylm.training.backend_switch.COMPILE_SECONDS", 0.0)
     told = list(train(config_of(tiny_config, compile="auto", budget="20 steps", batch_size=4), late, "run"))
     assert isinstance(told[-1], Finished)
     assert told[-1].step == 20

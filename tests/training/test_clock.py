@@ -9,7 +9,7 @@ import pytest
 
 from tests.fake_time import FakeTime
 from tinylm.training import clock
-from tinylm.training.clock import SLEEP_SECONDS, Clock
+from tinylm.training.clock import SUSPENDED_SECONDS, Clock
 
 
 @pytest.fixture
@@ -29,15 +29,15 @@ def test_it_counts_from_its_start_and_from_what_was_used(world: FakeTime) -> Non
 
 def test_sleep_is_left_out_and_told_and_work_and_short_waits_are_not(world: FakeTime) -> None:
     run = Clock(100.0)
-    world.sleep(SLEEP_SECONDS - 1)
-    assert run.seconds() == SLEEP_SECONDS - 1
-    world.work(10 * SLEEP_SECONDS)
-    assert run.seconds() == 11 * SLEEP_SECONDS - 1
-    assert not run.slept
+    world.sleep(SUSPENDED_SECONDS - 1)
+    assert run.seconds() == SUSPENDED_SECONDS - 1
+    world.work(10 * SUSPENDED_SECONDS)
+    assert run.seconds() == 11 * SUSPENDED_SECONDS - 1
+    assert not run.suspensions
     world.work(1)
     world.sleep(99)
-    assert run.seconds() == pytest.approx(11 * SLEEP_SECONDS)
-    assert run.slept == [100]
+    assert run.seconds() == pytest.approx(11 * SUSPENDED_SECONDS)
+    assert run.suspensions == [100]
 
 
 @pytest.mark.parametrize("at_question", [1, 2, 3, 4])
@@ -60,7 +60,7 @@ def test_a_sleep_between_two_of_its_own_questions_never_counts_in_the_end(
     monkeypatch.setattr(clock, "cpu_seconds", stopped_before(world.cpu_seconds))
     seen = [run.seconds() for _ in range(4)]
     assert seen == [0, 0, 0, 0]
-    assert run.slept == [60]
+    assert run.suspensions == [60]
 
 
 def test_it_stands_still_as_long_as_it_is_told(world: FakeTime) -> None:
@@ -74,7 +74,7 @@ def test_it_stands_still_as_long_as_it_is_told(world: FakeTime) -> None:
     assert run.seconds() == 5
     run.go_on()
     assert run.seconds() == 5
-    assert not run.slept
+    assert not run.suspensions
 
 
 def test_waiting_for_a_compiler_is_work() -> None:

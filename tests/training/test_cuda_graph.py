@@ -1,10 +1,12 @@
-"""Whole steps as one launch: what a recording computes, when it is made anew, and what happens where there is none.
+"""Steps as CUDA graphs: what a captured step computes, when it is captured again, and what happens if it cannot be.
 
-What a CUDA graph does is played without one: the work is kept, and done again, on the same tensors, at each replay.
+A stand-in takes the place of CUDA graphs: it keeps the captured work and runs it on the same tensors at each replay.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.model.transformer import Transformer
 from tinylm.training import cuda_graph
-from tinylm.training.cuda_graph import WARM_UP, GraphedStep, LaunchLimiter
+from tinylm.training.cuda_graph import WARM_UP_STEPS, GraphedStep, LaunchLimiter
 from tinylm.training.ema import WeightEMA
 from tinylm.training.loop import train
 from tinylm.training.optimizer import Optimizer
@@ -41,7 +43,7 @@ def steps(place: str = "cpu") -> Iterator[tuple[int, float, float, Tensor, Tenso
 
 
 class Recorder:
-    """Counts what is recorded, and replays it by doing it again."""
+    """Counts captures, and replays them by running the work again."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -51,12 +53,16 @@ class Recorder:
         return work
 
 
-def recording(config: RunConfig, record: Callable[..., Callable[[], Tensor]]) -> Stepper:
-    found = stepper(config)
-    found.record()
-    assert found.recorded
-    found.recorded._record, found.recorded._taken_aside = record, WARM_UP
-    return found
+class WarmStep(GraphedStep):
+    """Needs no warm-up."""
+
+    is_warm = True
+
+
+def capturing(config: RunConfig, capture: Callable[..., Callable[[], Tensor]]) -> Stepper:
+    made = stepper(config)
+    made.capture(partial(WarmStep, capture=capture))
+    return made
 
 
 VARIANTS = {
@@ -68,10 +74,10 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
-def test_recorded_steps_do_what_plain_ones_do(tiny_config: Configured, changes: dict[str, dict[str, object]]) -> None:
+def test_graphed_steps_do_what_plain_ones_do(tiny_config: Configured, changes: dict[str, dict[str, object]]) -> None:
     config, record = tiny_config(**changes), Recorder()
-    plain, mine = stepper(config), recording(config, record)
-    plain.rows = mine.rows = 3  # two passes, each with a key of its own
+    plain, mine = stepper(config), capturing(config, record)
+    plain.micro_batch_size = mine.micro_batch_size = 3  # two passes, each with a key of its own
     for step in steps():
         torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=1e-5, atol=1e-6)
     for weight, other in zip(mine.weights, plain.weights, strict=True):
@@ -84,18 +90,18 @@ def test_recorded_steps_do_what_plain_ones_do(tiny_config: Configured, changes: 
 
 
 def test_what_it_tells_is_not_written_over_by_the_next_step(tiny_config: Configured) -> None:
-    mine = recording(tiny_config(), lambda work: work)
+    mine = capturing(tiny_config(), lambda work: work)
     told = [mine.take(*step) for step in steps()]
     assert len({float(numbers[0]) for numbers in told}) == 10
 
 
 def test_it_is_recorded_anew_where_tensors_were_replaced_or_the_batch_is_another(tiny_config: Configured) -> None:
     record = Recorder()
-    mine = recording(tiny_config(), record)
+    mine = capturing(tiny_config(), record)
     (first, second, third, *_) = steps()
     mine.take(*first)
-    assert mine.recorded
-    mine.recorded.forget()
+    assert mine.graphed
+    mine.graphed.forget()
     mine.take(*second)
     assert record.count == 2
     mine.take(*third[:3], third[3][:4], third[4][:4])
@@ -107,27 +113,22 @@ def test_where_nothing_can_be_recorded_the_step_is_taken_once_and_that_is_said(t
         raise RuntimeError("operation not permitted when stream is capturing")
 
     config = tiny_config(train={"optimizer": "muon"})
-    plain, mine = stepper(config), recording(config, refused)
+    plain, mine = stepper(config), capturing(config, refused)
     for step in steps():
         torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=0, atol=0)
-    assert mine.recorded is None
+    assert mine.graphed is None
     [warning] = mine.warnings
     assert "not permitted" in warning.message
 
 
 def test_the_first_steps_are_taken_as_they_are(tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
     record = Recorder()
-    plain, mine = stepper(tiny_config()), recording(tiny_config(), record)
-    assert mine.recorded
-    mine.recorded._taken_aside = 0
-
-    def aside(self: GraphedStep, work: Callable[[], Tensor]) -> Tensor:
-        self._taken_aside += 1
-        return work()
-
-    monkeypatch.setattr(GraphedStep, "aside", aside)
+    plain, mine = stepper(tiny_config()), stepper(tiny_config())
+    mine.capture(partial(GraphedStep, capture=record))
+    for name in ("current_stream", "Stream", "stream"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: MagicMock())
     for number, step in enumerate(steps()):
-        assert (record.count > 0) == (number > WARM_UP)
+        assert (record.count > 0) == (number > WARM_UP_STEPS)
         torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=1e-5, atol=1e-6)
 
 
@@ -146,9 +147,9 @@ def test_python_waits_for_the_step_before_the_last_ones_and_no_other(monkeypatch
             done.append(f"waited for {self.number}")
 
     monkeypatch.setattr(cuda_graph.torch.cuda, "Event", Mark)
-    leash = LaunchLimiter(torch.device("cuda"))
+    limiter = LaunchLimiter(torch.device("cuda"))
     for _ in range(4):
-        leash.stepped()
+        limiter.stepped()
     assert done == [
         "launched 1", "launched 2", "launched 3", "waited for 1", "launched 4", "waited for 2"
     ]  # fmt: skip
@@ -164,18 +165,18 @@ def test_python_waits_for_the_step_before_the_last_ones_and_no_other(monkeypatch
 def test_graphs_on_cuda_do_what_plain_steps_do(tiny_config: Configured, changes: dict[str, dict[str, object]]) -> None:
     config = tiny_config(**changes)
     plain, mine = stepper(config, "cuda"), stepper(config, "cuda")
-    mine.record()
+    mine.capture()
     for step in steps("cuda"):
         torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=1e-3, atol=1e-4)
-    assert mine.recorded is not None, [warning.message for warning in mine.warnings]
-    assert mine.recorded._replay is not None
+    assert mine.graphed is not None, [warning.message for warning in mine.warnings]
+    assert mine.graphed.is_warm
 
 
 @needs_cuda
 def test_nothing_in_a_step_on_cuda_waits_for_it(tiny_config: Configured) -> None:
     config = tiny_config(train={"optimizer": "muon"}, model={"dropout": 0.2})
     plain, mine = stepper(config, "cuda"), stepper(config, "cuda")
-    mine.record()
+    mine.capture()
     given = list(steps("cuda"))
     for step in given[:5]:
         plain.take(*step)

@@ -27,6 +27,7 @@ from tinylm.preview.rehearsal import rehearse
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, STATE
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import loop, memory_check, setup
 from tinylm.training.ema import WeightEMA
 from tinylm.training.evaluate import Evaluator, Score, score
@@ -71,7 +72,7 @@ def test_it_is_the_plain_loop_over_the_weights(share: float) -> None:
     for step in range(1, 30):
         for name, weight in move(model, step).items():
             expected[name] = expected[name] + (weight.double() - expected[name]) / (1 + share * (step - 1))
-        average.follow(step, GO)
+        average.update(step, GO)
         for name, value in average.model.state_dict().items():
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-5, msg=f"{name} at {step}")
 
@@ -81,7 +82,7 @@ def test_a_share_of_one_is_the_mean_and_the_first_step_makes_the_average_its_wei
     average, seen = WeightEMA(model, 1.0), []
     for step in range(1, 12):
         seen.append(move(model, step)["head.weight"])
-        average.follow(step, GO)
+        average.update(step, GO)
         torch.testing.assert_close(average.model.head.weight, torch.stack(seen).mean(0), rtol=1e-5, atol=1e-5)
     assert average.model.embedding.weight is not model.embedding.weight
 
@@ -97,7 +98,7 @@ def test_steps_count_by_a_power_of_their_number(share: float) -> None:
             average = WeightEMA(model, share)
             for step in range(1, steps + 1):
                 number[0] = float(step == chosen)
-                average.follow(step, GO)
+                average.update(step, GO)
             counts[chosen] = average.model.embedding.weight[0, 0]
     gamma = 1 / share - 1
     for chosen in range(300, steps, 100):
@@ -110,12 +111,12 @@ def test_a_skipped_step_leaves_it_to_the_bit() -> None:
     average = WeightEMA(model, 0.1)
     for step in range(1, 4):
         move(model, step)
-        average.follow(step, GO)
+        average.update(step, GO)
     before = {name: value.clone() for name, value in average.model.state_dict().items()}
     move(model, 9)
-    average.follow(4, SKIP)
+    average.update(4, SKIP)
     assert all(torch.equal(value, before[name]) for name, value in average.model.state_dict().items())
-    average.follow(5, GO)
+    average.update(5, GO)
     assert not torch.equal(average.model.head.weight, before["head.weight"])
 
 
@@ -156,19 +157,19 @@ def test_an_evaluation_is_of_the_better_weights(averaged: bool, parts: Session) 
     trained, average = parts.model, parts.stepper.average.model
     spoil(trained if averaged else average)
     measure = Evaluator(parts)
-    found = measure.along_the_way(parts.batches[0].stream)
+    found = measure.validate(parts.batches[0].stream)
     assert found.averaged == averaged
     assert found.other is not None
     assert found.other.loss > found.val.loss  # type: ignore[operator]
     better, worse = (average, trained) if averaged else (trained, average)
-    assert found.val == measure._held_out(measure._some, better)
-    assert found.other == measure._held_out(measure._some, worse)
+    assert found.val == measure._held_out(measure._sample, better)
+    assert found.other == measure._held_out(measure._sample, worse)
     worse.load_state_dict(better.state_dict())
-    assert measure.along_the_way(parts.batches[0].stream).train == found.train
+    assert measure.validate(parts.batches[0].stream).train == found.train
 
 
 def test_where_both_are_as_good_the_trained_ones_are_used(parts: Session) -> None:
-    found = Evaluator(parts).along_the_way(parts.batches[0].stream)
+    found = Evaluator(parts).validate(parts.batches[0].stream)
     assert not found.averaged
     assert found.other == found.val
 
@@ -184,16 +185,16 @@ def test_without_held_out_text_the_trained_ones_are_used(home: Path, tiny_config
 
 def test_an_average_costs_the_held_out_half_again_and_planning_knows(parts: Session, tiny_config: Configured) -> None:
     measure = Evaluator(parts)
-    some, whole = len(measure._some.starts), len(measure._all.starts)
-    assert measure.windows == (2 * some, whole)
+    some, whole = len(measure._sample.starts), len(measure._all.starts)
+    assert measure.sequences == (2 * some, whole)
     passes: list[int] = []
     losses = Transformer.losses
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Transformer, "losses", lambda *given: passes.append(1) or losses(*given))
-        measure.along_the_way(parts.batches[0].stream)
+        measure.validate(parts.batches[0].stream)
     train = parts.config.train
     assert len(passes) == train.eval_iters + 2 * -(-some // train.batch_size)
-    assert measure.closing_seconds > 0
+    assert measure.final_seconds > 0
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +239,7 @@ def test_the_end_covers_what_the_checkpoint_holds(choice: str, whole: Callable[[
     assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
     assert finished.val_bpb == pytest.approx(measured(run).bpb, rel=1e-6)
     written = [event.text for event in run.events() if isinstance(event, Sampled)][-1]
-    assert written == "".join(generate.write(model, tokenizer, config.sample.prompt, config.sample))
+    assert written == "".join(generate.generate_text(model, tokenizer, config.sample.prompt, config.sample))
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -381,7 +382,7 @@ def test_a_rescue_before_the_first_checkpoint_begins_the_average_anew(parts: Ses
     for model in (parts.model, parts.stepper.average.model):
         spoil(model)
     parts.events_log, parts.samples_log = (
-        folder.Log(file, 0) for file in (parts.run.events_file, parts.run.samples_file)
+        LogWriter(file, 0) for file in (parts.run.events_file, parts.run.samples_file)
     )
     parts.rewind()
     for model in (parts.model, parts.stepper.average.model):
@@ -402,7 +403,7 @@ def test_a_run_of_an_earlier_version_goes_on(home: Path, tiny_config: Configured
         assert not (path / AVERAGE).exists()
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         del state["averaged"], state["sha256"]
-        state["sha256"] = checkpoint._sum_of(state)
+        state["sha256"] = checkpoint._checksum(state)
         (path / STATE).write_text(json.dumps(state), encoding="utf-8")
     assert load_model(run)[0].n_parameters() > 0
     longer = resolve.with_values(run.config(), train={"budget": "12 steps"})
@@ -446,7 +447,7 @@ def test_the_memory_of_another_copy_is_counted(tiny_config: Configured) -> None:
     memory_check.refuse_giants(averaging, 300, 5 * weights)
     with pytest.raises(ConfigError, match="needs"):
         memory_check.refuse_giants(averaging, 300, 5 * weights - 1)
-    needed = 5 * weights + 2 * memory_check._window_bytes(plain.model, 300)
+    needed = 5 * weights + 2 * memory_check.sequence_bytes(plain.model, 300)
     memory_check.refuse_too_large(averaging, 300, 2, needed)
     with pytest.raises(ConfigError, match="needs"):
         memory_check.refuse_too_large(averaging, 300, 2, needed - 1)

@@ -14,7 +14,7 @@ from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.data.batches import Corpus, HeldOut
 from tinylm.events import EvalDone, Finished
 from tinylm.inference.load import load_model
-from tinylm.model.transformer import IGNORED, Transformer
+from tinylm.model.transformer import IGNORE_INDEX, Transformer
 from tinylm.runs import checkpoint, folder
 from tinylm.training.evaluate import Score, score
 from tinylm.training.loop import train
@@ -30,8 +30,8 @@ def build() -> Transformer:
 def some_batches() -> list[tuple[Tensor, Tensor]]:
     ids = torch.randint(5, (6, 9), generator=torch.Generator().manual_seed(1))
     targets = ids[:, 1:].clone()
-    targets[1, 3:] = IGNORED
-    targets[5] = IGNORED
+    targets[1, 3:] = IGNORE_INDEX
+    targets[5] = IGNORE_INDEX
     return [(ids[:3, :-1], targets[:3]), (ids[3:, :-1], targets[3:])]
 
 
@@ -55,7 +55,7 @@ def test_each_counted_target_counts_once() -> None:
             for row, wanted in zip(ids, targets, strict=True):
                 told = model.logits(row[None])[0].log_softmax(-1)
                 for place, target in enumerate(wanted.tolist()):
-                    if target != IGNORED:
+                    if target != IGNORE_INDEX:
                         nats -= told[place, target].item()
                         tokens += 1
                         size += int(LENGTHS[target])
@@ -119,7 +119,7 @@ def test_held_out_windows_of_a_corpus_count_all_its_bytes(home: Path, tiny_confi
     corpus = Corpus(prepare(tiny_config(), home), torch.device("cpu"))
     windows = HeldOut.cut(corpus.layout.held_out, 32)
     size = sum(
-        int(corpus.tokenizer.token_bytes[targets[targets != IGNORED].numpy()].sum())
+        int(corpus.tokenizer.token_bytes[targets[targets != IGNORE_INDEX].numpy()].sum())
         for _, targets in windows.batches(corpus, 7, 32)
     )
     assert size == corpus.layout.val_bytes

@@ -46,6 +46,7 @@ from tinylm.planning.schedule import plan
 from tinylm.planning.time_budget import TimeBudget
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
 from tinylm.training import setup
 from tinylm.training.control import Control
 from tinylm.training.evaluate import Evaluator
@@ -429,7 +430,7 @@ def test_a_short_time_is_not_eaten_by_measuring(
     assert any(f"looks at {config.train.eval_iters:,} batches" in note.message for note in told.of(Note))
     assert not any("more than the time given" in note.message for note in told.of(Note))
 
-    monkeypatch.setattr(Evaluator, "windows", property(lambda _: (2, 10**9)))
+    monkeypatch.setattr(Evaluator, "sequences", property(lambda _: (2, 10**9)))
     told = tell(tiny_config(train={"phases": [{"share": 1.0}], "budget": "2s"}), home, "slow")
     assert any("more than the time given" in note.message for note in told.of(Note))
     assert told.events[-1].step > 1, "nothing was left to train in"
@@ -555,14 +556,14 @@ def test_a_full_disk_while_saving(home: Path, tiny_config: Configured, monkeypat
 def test_a_full_disk_while_logging(
     at: int, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = folder.Log.write, count(1)
+    write, calls = LogWriter.write, count(1)
 
-    def refusing(self: folder.Log, lines: list[str]) -> None:
+    def refusing(self: LogWriter, lines: list[str]) -> None:
         if next(calls) >= at:
             raise full()
         write(self, lines)
 
-    monkeypatch.setattr(folder.Log, "write", refusing)
+    monkeypatch.setattr(LogWriter, "write", refusing)
     told: list[Event] = []
     with pytest.raises(RunError, match="no room"):
         collect(train(tiny_config(), home, "run"), told)
@@ -575,7 +576,7 @@ def test_our_own_fault_is_told_and_raised(home: Path, tiny_config: Configured, m
     def broken(*_: object) -> Iterator[str]:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(generate, "write", broken)
+    monkeypatch.setattr(generate, "generate_text", broken)
     told: list[Event] = []
     with pytest.raises(ZeroDivisionError):
         collect(train(tiny_config(), home, "run"), told)

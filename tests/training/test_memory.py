@@ -51,7 +51,7 @@ def test_a_step_that_does_not_fit_is_done_in_smaller_passes(
 ) -> None:
     config = tiny_config(train={"threads": 1, "batch_size": 5})  # the rehearsal is smaller than a step and fits
     whole = [event for event in train(config, home, "whole") if isinstance(event, StepDone)]
-    monkeypatch.setattr("tinylm.training.calibrate.REHEARSAL_TOKENS", 32)
+    monkeypatch.setattr("tinylm.training.calibrate.CALIBRATION_TOKENS", 32)
     with pytest.MonkeyPatch.context() as patch:
         tried = run_out(patch, 2, error)
         told = list(train(config, home, "parts"))
@@ -69,7 +69,7 @@ def test_a_step_that_does_not_fit_is_done_in_smaller_passes(
 
 def test_a_resumed_run_keeps_to_what_fits(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tiny_config(train={"threads": 1, "batch_size": 4})
-    monkeypatch.setattr("tinylm.training.calibrate.REHEARSAL_TOKENS", 32)
+    monkeypatch.setattr("tinylm.training.calibrate.CALIBRATION_TOKENS", 32)
     tried = run_out(monkeypatch, 2, MemoryError)
     list(train(config, home, "run"))
     run, more = folder.open_run(home, "run"), tiny_config(train={"threads": 1, "batch_size": 4, "budget": "24 steps"})
@@ -115,7 +115,7 @@ def test_free_memory_is_what_the_machine_and_the_container_leave(
 ) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    4000 kB\n")
     monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_GROUP", tmp_path)
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     assert memory.free(CPU) == 4000 * 1024
     (tmp_path / "memory.current").write_text("1000000\n")
     (tmp_path / "memory.max").write_text("max\n")
@@ -140,5 +140,5 @@ def test_the_estimate_says_rather_too_little(tiny_config: Configured) -> None:
     ids = torch.zeros(4, config.model.block_size, dtype=torch.long)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         model(ids, ids)
-    assert 0.2 < 4 * memory_check._window_bytes(config.model, 300) / sum(kept.values()) < 1.2
-    assert math.isfinite(memory_check._window_bytes(config.model, 300))
+    assert 0.2 < 4 * memory_check.sequence_bytes(config.model, 300) / sum(kept.values()) < 1.2
+    assert math.isfinite(memory_check.sequence_bytes(config.model, 300))

@@ -18,11 +18,13 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, RunError
 from tinylm.events import CheckpointSaved, EvalDone, Event, Finished, Note, RunStarted, Sampled, StepDone
+from tinylm.hardware import autotune, device
 from tinylm.inference.load import load_model
 from tinylm.runs import checkpoint
 from tinylm.runs import folder as runs
 from tinylm.runs.folder import RunFolder
-from tinylm.training import loop, session
+from tinylm.runs.log import LogWriter
+from tinylm.training import loop, setup
 from tinylm.training.loop import Control, resume, train
 
 Configured = Callable[..., RunConfig]
@@ -292,7 +294,7 @@ def test_a_resume_that_fails_never_deletes_the_run(
     if fault == "full disk":
         monkeypatch.setattr(files, "replace_durably", raising(full))
     if fault == "full log":
-        monkeypatch.setattr(runs.Log, "write", raising(full))
+        monkeypatch.setattr(LogWriter, "write", raising(full))
     with pytest.raises((ConfigError, RunError)):
         list(resume(resolve.resumed(run.config(), config), run))
     assert run.config_file.exists(), "resuming failed, and the run is gone"
@@ -350,8 +352,9 @@ def test_another_machine_is_said_aloud(home: Path, tiny_config: Configured, monk
         measured.append(1)
         return 1, {1: 0.1}
 
-    monkeypatch.setattr(session.device, "machine_name", lambda _: "another machine")
-    monkeypatch.setattr(session.device, "measure_threads", one_thread)
+    for module in (setup, autotune, device):
+        monkeypatch.setattr(module, "machine_name", lambda _: "another machine")
+    monkeypatch.setattr(autotune, "measure_threads", one_thread)
     told = go_on(run)
     assert measured == [1]
     assert any("another machine" in event.message for event in told if isinstance(event, Note))

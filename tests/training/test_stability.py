@@ -122,7 +122,7 @@ def test_a_rescue(home: Path, tiny_config: Configured, monkeypatch: pytest.Monke
 def test_what_is_repeated_begins_with_the_weights_and_the_optimizer_of_the_checkpoint(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stability, "SLOWER", 1.0)  # so that a rescue repeats the very steps
+    monkeypatch.setattr(stability, "LR_FACTOR", 1.0)  # so that a rescue repeats the very steps
     values = {"sample_interval": 11}
     for optimizer in ("adamw", "muon"):
         list(train(config_of(tiny_config, optimizer=optimizer, **values), home, f"plain-{optimizer}"))
@@ -311,7 +311,7 @@ def test_a_run_whose_last_steps_are_told_at_its_end_is_rescued_too(
 def test_a_rescue_counts_bad_steps_anew_and_rescues_on() -> None:
     """Also from a checkpoint that a stop made between bad steps."""
     state, before = TrainState(step=5, bad_steps=2), TrainState(step=9, rescues=1, lr_scale=0.5, bad_steps=3)
-    told = stability.rescued(state, stability.Diverging(9, "the loss was no number"), before)
+    told = stability.rolled_back(state, stability.Diverging(9, "the loss was no number"), before)
     assert (state.bad_steps, state.rescues, state.lr_scale) == (0, 2, 0.25)
     assert (told.step, told.back_to, told.rescue, told.lr_scale) == (9, 5, 2, 0.25)
 
@@ -370,7 +370,7 @@ def test_a_run_whose_loss_stays_high_is_rescued(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stability, "SPIKE_STEPS", 3)
-    monkeypatch.setattr(stability, "CALM_STEPS", 4)
+    monkeypatch.setattr(stability, "MEAN_STEPS", 4)
     step_, forward, now = Training._step, Transformer.forward, {"high": False}
 
     def watched(self: Training, step: int) -> None:
@@ -412,10 +412,10 @@ def score_held_out(monkeypatch: pytest.MonkeyPatch, held_out: list[float], train
     """Let evaluations measure these losses, one at every second step."""
 
     def scripted(self: Evaluator, *_: object) -> Evaluation:
-        place = self._parts.state.step // 2 - 1
+        place = self._session.state.step // 2 - 1
         return Evaluation(Score(training[place], 1, 1), Score(held_out[place], 1, 1))
 
-    monkeypatch.setattr(Evaluator, "along_the_way", scripted)
+    monkeypatch.setattr(Evaluator, "validate", scripted)
 
 
 FALLING = [9.0 - number for number in range(9)] + [0.5]
@@ -569,6 +569,6 @@ def test_a_state_without_the_newer_values_loads(home: Path, tiny_config: Configu
     table = json.loads((folder / checkpoint.STATE).read_bytes())
     newer = ("rescues", "lr_scale", "best_train_loss", "since_best", "rising", "rise_told")
     older = {key: value for key, value in table.items() if key not in (*newer, "sha256")}
-    (folder / checkpoint.STATE).write_text(json.dumps(older | {"sha256": checkpoint._sum_of(older)}))
+    (folder / checkpoint.STATE).write_text(json.dumps(older | {"sha256": checkpoint._checksum(older)}))
     state = checkpoint.load(folder).state
     assert (state.rescues, state.lr_scale, state.since_best) == (0, 1.0, 0)

@@ -26,15 +26,15 @@ def test_what_the_end_will_take_is_known_from_the_way(
     losses = Transformer.losses
     monkeypatch.setattr(Transformer, "losses", lambda *given: fake_time.work(1.0) or losses(*given))
     measure = Evaluator(parts)
-    some, whole = measure.windows
+    some, whole = measure.sequences
     assert 0 < some < whole
-    assert measure.closing_seconds == 0
-    measure.along_the_way(parts.batches[0].stream)
-    assert measure.closing_seconds == pytest.approx(whole / 4), "a second for each batch of four"
+    assert measure.final_seconds == 0
+    measure.validate(parts.batches[0].stream)
+    assert measure.final_seconds == pytest.approx(whole / 4), "a second for each batch of four"
 
 
 def test_the_same_windows_each_time(parts: Session) -> None:
-    first, again = (Evaluator(parts).along_the_way(parts.batches[0].stream) for _ in range(2))
+    first, again = (Evaluator(parts).validate(parts.batches[0].stream) for _ in range(2))
     assert first == again
     assert first.train != first.val
 
@@ -45,14 +45,14 @@ def test_what_was_measured_at_this_step_is_not_measured_again(
 ) -> None:
     parts = setup.start(tiny_config(train={"eval_iters": eval_iters}), home, "run")
     measure = Evaluator(parts)
-    held_out = measure.along_the_way(parts.batches[0].stream).val
+    held_out = measure.validate(parts.batches[0].stream).val
     passes: list[object] = []
     losses = Transformer.losses
     monkeypatch.setattr(Transformer, "losses", lambda *given: passes.append(given) or losses(*given))
-    whole = measure.at_the_end()
+    whole = measure.evaluate_all()
     assert (passes == []) == (eval_iters == 1000)
     assert (whole == held_out) == (eval_iters == 1000)
     parts.state.step += 1
-    measure.at_the_end()
+    measure.evaluate_all()
     assert passes
     parts.close()

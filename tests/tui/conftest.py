@@ -10,6 +10,7 @@ import pytest
 from tests.tui.scripts import ScriptedEngine
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
+from tui.studio import Studio
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,6 @@ def make_app(home: Path) -> Callable[..., StudioApp]:
     def make(
         engine: ScriptedEngine | None = None, mode: str | None = None, config: RunConfig | None = None
     ) -> StudioApp:
-        return StudioApp(home, config or RunConfig(), mode, engine or ScriptedEngine())
+        return StudioApp(Studio(home, config or RunConfig(), engine or ScriptedEngine()), mode)
 
     return make

@@ -14,6 +14,7 @@ from tests.tui.scripts import ScriptedEngine
 from tests.waiting import PATIENCE
 from tinylm import events
 from tui.app import StudioApp
+from tui.studio import Studio
 
 KEYS = (
     *"abcdefghijklmnopqrstuvwxyz0123456789", *"GLRDNTX", "space", "enter", "escape", "tab", "shift+tab", "up", "down",
@@ -27,7 +28,7 @@ SIZES = ((80, 24), (160, 45), (60, 18), (100, 30), (40, 10))
 async def _storm(app: StudioApp, count: int, seed: int) -> None:
     rng = random.Random(seed)
     async with app.run_test(size=(80, 24)) as pilot:
-        app.start_training()
+        app.studio.start_training()
         await pilot.pause(0.1)
         for i in range(count):
             await asyncio.wait_for(_something(pilot, rng), timeout=PATIENCE)
@@ -35,7 +36,7 @@ async def _storm(app: StudioApp, count: int, seed: int) -> None:
                 await pilot.resize_terminal(*rng.choice(SIZES))
             if i % 50 == 49:
                 await pilot.pause(0.05)
-        for watch in (app.training, app.shown):
+        for watch in (app.studio.training, app.studio.shown):
             if watch and watch.trainer:
                 watch.trainer.control.stop.set()
                 assert watch.trainer.join(PATIENCE), "the training does not stop any more"
@@ -57,7 +58,7 @@ def press_anything(home: Path, monkeypatch: pytest.MonkeyPatch, count: int, seed
     engine.rehearsal = rehearsal
     for name in ("one", "two", "three"):
         scripts.write_run(home, name, [*scripts.training(120), scripts.finished(120)])
-    app = StudioApp(home, scripts.RunConfig(), "home", engine)
+    app = StudioApp(Studio(home, scripts.RunConfig(), engine), "home")
     asyncio.run(_storm(app, count, seed))
     assert engine.controls, "a training ran"
     for run in scripts.folder.list_runs(home):

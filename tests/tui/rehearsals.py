@@ -15,6 +15,7 @@ from tinylm.config.schema import Budget, RunConfig
 from tinylm.events import LrFound, LrTried
 from tinylm.model import size
 from tinylm.planning import lr_range, schedule
+from tui.screens.data.texts import expected_vocabulary
 from tui.screens.plan import explain
 
 
@@ -24,7 +25,6 @@ class MadeUp:
 
     config: RunConfig
     parameters: int
-    tokens_per_step: int
     step_seconds: float
     tokens_per_second: float
     threads: int
@@ -33,7 +33,7 @@ class MadeUp:
     free_memory_mb: float | None
     steps: int
     seconds: float
-    passes: float
+    epochs: float
     disk_mb: float
     plan: schedule.Plan
     train_tokens: int
@@ -42,17 +42,17 @@ class MadeUp:
 
 def rehearsal(config: RunConfig) -> MadeUp:
     """A machine that does 6,144 tokens a second, whatever the model."""
-    tokens = explain.tokens_per_step(config)
+    tokens = config.tokens_per_step
     seconds = tokens / 6144
-    steps = explain.known_steps(config)
+    steps = explain.fixed_steps(config)
     if steps is None:
         assert config.train.budget is not None
         steps = max(1, int(Budget.parse(config.train.budget).amount / seconds))
     return MadeUp(
         config=resolve.with_values(config, train={"fit": False}),
-        parameters=size.parameters(config.model, explain.vocabulary(config) or 87), tokens_per_step=tokens,
+        parameters=size.parameters(config.model, expected_vocabulary(config) or 87),
         step_seconds=seconds, tokens_per_second=6144.0, threads=2, device="cpu", memory_mb=310.0, free_memory_mb=9800.0,
-        steps=steps, seconds=steps * seconds, passes=steps * tokens / 908_526, disk_mb=71.0,
+        steps=steps, seconds=steps * seconds, epochs=steps * tokens / 908_526, disk_mb=71.0,
         plan=schedule.plan(config.train.phases, steps), train_tokens=908_526, loss=7.71,
     )  # fmt: skip
 
@@ -68,9 +68,9 @@ def fitted(config: RunConfig) -> MadeUp:
     return rehearsal(chosen)
 
 
-def sweep(diverged_at: float | None = None, suggestion: float | None = 8e-3) -> list[LrTried | LrFound]:
+def sweep_events(diverged_at: float | None = None, suggestion: float | None = 8e-3) -> list[LrTried | LrFound]:
     """A sweep whose loss falls by 3 nats around 4e-3, is lowest at 2.5e-2, and then rises."""
-    rates = [rate for rate in lr_range.swept() if diverged_at is None or rate <= diverged_at]
+    rates = [rate for rate in lr_range.sweep_rates() if diverged_at is None or rate <= diverged_at]
     losses = [
         round(7.6 - 3 / (1 + (4e-3 / rate) ** 1.5) + max(0.0, 2 * math.log10(rate / 2.5e-2)), 4) for rate in rates
     ]
@@ -89,7 +89,7 @@ class RehearsingEngine(ScriptedEngine):
         self.tell = tell
         self.let_go = threading.Event()
         self.called_off: list[RunConfig] = []
-        self.swept: list[LrTried | LrFound] = sweep()
+        self.swept: list[LrTried | LrFound] = sweep_events()
         self.hold_at: int | None = None
         self.sweep_error: Exception | None = None
         self.sweeps: list[RunConfig] = []

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from tinylm import events
@@ -92,6 +93,14 @@ def failed() -> events.Failed:
     )
 
 
+def history(log: Sequence[Event]) -> History:
+    """The history of a run with these events."""
+    folded = History()
+    for event in log:
+        folded.apply(event)
+    return folded
+
+
 def write_run(home: Path, name: str, told: Sequence[Event], config: RunConfig | None = None) -> RunFolder:
     """A run folder with this log and configuration, and an empty folder for each checkpoint that it tells of."""
     run = folder.create(home, name)
@@ -103,14 +112,6 @@ def write_run(home: Path, name: str, told: Sequence[Event], config: RunConfig | 
             (run.checkpoints / "latest").write_text(Path(event.path).name + "\n", encoding="utf-8")
             (run.checkpoints / "best").write_text(Path(event.path).name + "\n", encoding="utf-8")
     return run
-
-
-def history(told: Sequence[Event]) -> History:
-    """What a screen knows after these events."""
-    seen = History()
-    for event in told:
-        seen.apply(event)
-    return seen
 
 
 class ScriptedWriter:
@@ -134,15 +135,15 @@ class ScriptedWriter:
         """No character is ever split here."""
         return self.text_of(token)
 
-    def write_several(
+    def write(
         self, prompt: list[int], sampling: SampleConfig, seeds: Sequence[int], n_candidates: int = 10
     ) -> Iterator[tuple[int, WrittenToken]]:
         """Each text alone, in turn."""
-        alone = [self.write(prompt, sampling.model_copy(update={"seed": seed}), n_candidates) for seed in seeds]
-        for tokens in zip(*alone, strict=True):
-            yield from enumerate(tokens)
+        alone = [self.write_one(prompt, sampling.model_copy(update={"seed": seed}), n_candidates) for seed in seeds]
+        for tokens in zip_longest(*alone):
+            yield from ((index, token) for index, token in enumerate(tokens) if token is not None)
 
-    def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
+    def write_one(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
         """Token after token."""
         count = len(self.WORDS)
         for i in range(sampling.max_new_tokens):

@@ -25,9 +25,9 @@ class PacedWriter(ScriptedWriter):
             raise DataError("This model never met these characters: 'é'.", "Leave them out.")
         return super().encode(text)
 
-    def write(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
+    def write_one(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
         self._engine.asked.append((self.step, list(prompt), sampling))
-        for i, token in enumerate(super().write(prompt, sampling, n_candidates)):
+        for i, token in enumerate(super().write_one(prompt, sampling, n_candidates)):
             if self._engine.end_after == i:
                 yield replace(token, text="", end=True)
                 return

@@ -4,7 +4,6 @@ import json
 import time
 import unicodedata
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,30 +68,15 @@ def test_a_training_goes_on_when_screens_change_and_every_header_has_its_pulse(m
     app: StudioApp = make_app(engine)
 
     async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: app.shown and app.shown.history.step)
+        app.studio.start_training()
+        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
         for mode in ("data", "plan", "talk", "runs", "train"):
             app.action_go(mode)
             await until(pilot, lambda: any("stories-test" in bar.pulse for bar in app.screen.query(TopBar)))
-            assert app.training is not None
-            assert app.training.running
+            assert app.studio.training is not None
+            assert app.studio.training.running
         engine.controls[0].stop.set()
-        await until(pilot, lambda: app.pulse().endswith("stopped"))
-
-    drive(app, act)
-
-
-def test_a_second_training_is_refused_while_one_runs(make_app):
-    engine = ScriptedEngine(endless=True)
-    app: StudioApp = make_app(engine)
-
-    async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: engine.controls)
-        app.start_training()
-        await pilot.pause()
-        assert len(engine.controls) == 1
-        engine.controls[0].stop.set()
+        await until(pilot, lambda: app.studio.pulse().endswith("stopped"))
 
     drive(app, act)
 
@@ -110,14 +94,14 @@ def test_leaving_while_it_trains_asks_saves_and_says_where(make_app):
     app: StudioApp = make_app(engine)
 
     async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: app.shown and app.shown.history.step)
+        app.studio.start_training()
+        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
         await pilot.press("ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, Ask))
         await pilot.press("escape")
         await pilot.pause()
-        assert app.training is not None
-        assert app.training.running, "Esc keeps training"
+        assert app.studio.training is not None
+        assert app.studio.training.running, "Esc keeps training"
         await pilot.press("ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, Ask))
         await pilot.press("s")
@@ -133,8 +117,8 @@ def test_a_signal_saves_and_leaves_with_its_code(make_app):
     app: StudioApp = make_app(engine)
 
     async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: app.shown and app.shown.history.step)
+        app.studio.start_training()
+        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
         app._signalled(15)
         await until(pilot, lambda: app.farewell)
 
@@ -146,28 +130,9 @@ def test_a_run_that_cannot_start_is_no_crash(make_app):
     app: StudioApp = make_app(ScriptedEngine([scripts.opening()[0]], RunError("The disk is full.", "Free some.")))
 
     async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: app.shown and app.shown.status == "failed")
+        app.studio.start_training()
+        await until(pilot, lambda: app.studio.shown and app.studio.shown.status == "failed")
         assert app.current_mode == "train"
-
-    drive(app, act)
-
-
-def test_a_run_of_another_terminal_is_followed(make_app, home):
-    run = scripts.write_run(home, "elsewhere", scripts.training(40))
-    app: StudioApp = make_app()
-
-    async def act(pilot: Pilot[int]) -> None:
-        with run.lock():
-            app.open_run(run)
-            await until(pilot, lambda: app.shown and len(app.shown.history.step) == 40)
-            assert app.shown is not None
-            assert app.shown.status == "training"
-            assert not app.shown.own
-            with run.events_file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"event": "step", **vars(scripts.step(41))}) + "\n")
-            await until(pilot, lambda: len(app.shown.history.step) == 41)
-        await until(pilot, lambda: app.shown.status == "interrupted")
 
     drive(app, act)
 
@@ -259,25 +224,6 @@ def test_damaged_preferences_are_no_fault(make_app, home: Path):
         drive(make_app(), look)
 
 
-def test_a_resumed_run_shows_what_it_had_learnt_and_nothing_twice(make_app, home):
-    saved = events.CheckpointSaved(130, "checkpoints/step-00000130", False, 40.0)
-    closing = [saved, scripts.evaluation(130), events.Sampled(130, "", "Stopped."), scripts.finished(130, "stopped")]
-    run = scripts.write_run(home, "old", [*scripts.training(130), *closing])
-    again = [saved, replace(scripts.opening()[0], resumed_from=130), *(scripts.step(n) for n in range(131, 141))]
-    app: StudioApp = make_app(ScriptedEngine(again, endless=True))
-
-    async def act(pilot: Pilot[int]) -> None:
-        app.resume_training(run)
-        await until(pilot, lambda: app.shown and len(app.shown.history.step) == 140)
-        assert list(app.shown.history.step.values) == list(range(1, 141))
-        assert [told.step for told in app.shown.history.state.evals] == [20, 40, 60, 80, 100, 120], "as the log"
-        assert [told.step for told in app.shown.history.samples] == [40, 80, 120]
-        assert app.shown.status == "training"
-        app.training.trainer.control.stop.set()
-
-    drive(app, act)
-
-
 async def click(pilot: Pilot[int], description: str, done: Callable[[], object]) -> None:
     """Click on a key of the footer, and again where the footer was made anew under the mouse, until it is done."""
     end = time.monotonic() + PATIENCE
@@ -307,16 +253,16 @@ def test_a_mouse_is_enough(make_app, home, size):
     app: StudioApp = make_app(engine, mode="home")
 
     async def act(pilot: Pilot[int]) -> None:
-        await click(pilot, "Start", lambda: app.shown)
-        await until(pilot, lambda: len(app.shown.history.step) == 200)
+        await click(pilot, "Start", lambda: app.studio.shown)
+        await until(pilot, lambda: len(app.studio.shown.history.step) == 200)
         await tab(pilot, "talk")
         await click(pilot, "Write", lambda: "the fox" in str(app.screen.query_one("Transcript Static").visual))
         await tab(pilot, "train")
-        await click(pilot, "Pause", lambda: app.shown.status == "paused")
-        await click(pilot, "Continue", lambda: app.shown.status == "training")
+        await click(pilot, "Pause", lambda: app.studio.shown.status == "paused")
+        await click(pilot, "Continue", lambda: app.studio.shown.status == "training")
         await click(pilot, "Stop", lambda: isinstance(app.screen, Ask))
         await pilot.click(app.screen.query_one(OptionList), offset=(2, 0))
-        await until(pilot, lambda: app.shown.status == "stopped")
+        await until(pilot, lambda: app.studio.shown.status == "stopped")
         await click(pilot, "Resume", lambda: len(engine.controls) == 2)
         engine.controls[1].stop.set()
         await tab(pilot, "runs")
@@ -326,59 +272,26 @@ def test_a_mouse_is_enough(make_app, home, size):
     drive(app, act, size)
 
 
-def test_a_run_of_ours_that_somebody_else_goes_on_with_is_followed(make_app, home):
-    app: StudioApp = make_app(ScriptedEngine([*scripts.training(40), scripts.finished(40, "stopped")]))
-
-    async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: app.shown and app.shown.status == "stopped")
-        assert app.training is not None
-        assert app.training.run is not None
-        run = app.training.run
-        app.open_run(run)
-        assert app.shown is app.training
-        run.events_file.write_text("".join(events.to_json(event) + "\n" for event in scripts.training(60)))
-        with run.lock():
-            app.open_run(run)
-            await until(pilot, lambda: app.shown and app.shown.status == "training")
-            assert app.shown.history.step.last == 60
-            assert not app.shown.own
-
-    drive(app, act)
-
-
-def test_a_run_whose_lock_cannot_be_looked_at_is_shown(make_app, home):
-    run = scripts.write_run(home, "copied", [*scripts.training(20), scripts.finished(20)])
-    (run.path / ".lock").mkdir()
-    app: StudioApp = make_app()
-
-    async def act(pilot: Pilot[int]) -> None:
-        app.open_run(run)
-        await until(pilot, lambda: app.shown and app.shown.status == "finished")
-
-    drive(app, act)
-
-
 def test_a_run_that_is_renamed_while_it_is_shown_keeps_being_shown(make_app, home):
     run = scripts.write_run(home, "old", scripts.training(20))
     engine = ScriptedEngine(endless=True)
     app: StudioApp = make_app(engine, mode="runs")
 
     async def act(pilot: Pilot[int]) -> None:
-        app.open_run(run)
-        await until(pilot, lambda: app.shown and len(app.shown.history.step) == 20)
+        app.studio.open_run(run)
+        await until(pilot, lambda: app.studio.shown and len(app.studio.shown.history.step) == 20)
         app.action_go("runs")
         await until(pilot, lambda: app.screen.entry)
         await pilot.press("N")
         await until(pilot, lambda: isinstance(app.screen, AskText))
         app.screen.query_one(Input).value = "new"
         await pilot.press("enter")
-        await until(pilot, lambda: app.shown and app.shown.name == "new")
+        await until(pilot, lambda: app.studio.shown and app.studio.shown.name == "new")
         app.action_go("train")
         await until(pilot, lambda: app.current_mode == "train")
         with (home / "runs" / "new" / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(events.to_json(scripts.step(21)) + "\n")
-        await until(pilot, lambda: len(app.shown.history.step) == 21)
+        await until(pilot, lambda: len(app.studio.shown.history.step) == 21)
         await pilot.press("r")
         await until(pilot, lambda: engine.resumed)
         assert engine.resumed[0].path == home / "runs" / "new"
@@ -395,7 +308,7 @@ def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, hom
 
     async def act(pilot: Pilot[int]) -> None:
         monkeypatch.setattr(app, "_left", lambda *told: (left.append(told), StudioApp._left(app, *told)))
-        app.start_training()
+        app.studio.start_training()
         await until(pilot, lambda: engine.controls)
         app.leave(0)
         app._signalled(15)
@@ -404,9 +317,9 @@ def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, hom
 
     assert drive(app, act).return_code == 0
     assert len(left) == 1
-    assert app.training is not None
-    assert not app.training.poll(), "all was taken in"
-    assert f"is saved at step {app.training.history.step.last:,.0f}." in app.farewell
+    assert app.studio.training is not None
+    assert not app.studio.training.poll(), "all was taken in"
+    assert f"is saved at step {app.studio.training.history.step.last:,.0f}." in app.farewell
 
 
 def test_what_is_drawn_cannot_steer_the_terminal(make_app):
@@ -416,7 +329,7 @@ def test_what_is_drawn_cannot_steer_the_terminal(make_app):
     async def act(pilot: Pilot[int]) -> None:
         await until(pilot, lambda: app.screen.query("#editor"))
         app.screen._edit(evil)
-        app.fault(RunError(f"{evil} cannot be read.", "Look at it."))
+        app.studio.fault(RunError(f"{evil} cannot be read.", "Look at it."))
         app.push_screen(AskText(evil, evil, evil))
         for screen in (app.screen, app.screen_stack[-1]):
             await until(pilot, lambda screen=screen: "31mb" in "".join(drawn(screen)))
@@ -451,14 +364,14 @@ def test_leaving_is_asked_once_also_out_of_a_dialog(make_app, home):
     app: StudioApp = make_app(engine)
 
     async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: app.training and app.training.running and engine.controls)
+        app.studio.start_training()
+        await until(pilot, lambda: app.studio.training and app.studio.training.running and engine.controls)
         app.push_screen(AskText("A name?", "", ""))
         await pilot.pause()
         await pilot.press("ctrl+q", "ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, Leave))
         assert sum(isinstance(screen, Leave) for screen in app.screen_stack) == 1
         await pilot.press("s")
-        await until(pilot, lambda: not app.training.running)
+        await until(pilot, lambda: not app.studio.training.running)
 
     assert drive(app, act).return_code == 0

@@ -22,8 +22,8 @@ from tinylm.errors import RunError
 from tinylm.runs import folder, organise
 from tinylm.runs.notes import Notes
 from tui.app import StudioApp
-from tui.engine import Engine
 from tui.screens.runs.screen import RunsScreen
+from tui.studio import Studio
 from tui.terminal.preferences import Preferences
 
 
@@ -80,12 +80,12 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
     old = scripts.write_run(home, "old", [*scripts.training(40), scripts.finished(40)])
 
     async def go() -> None:
-        apps = [StudioApp(home, endless, "runs", Engine()) for _ in range(2)]
+        apps = [StudioApp(Studio(home, endless), "runs") for _ in range(2)]
         async with apps[0].run_test(size=(160, 45)) as one, apps[1].run_test(size=(160, 45)) as two:
             for app, pilot in zip(apps, (one, two), strict=True):
-                app.start_training()
-                await until(pilot, lambda app=app: app.training and len(app.training.history.step))
-            theirs, ours = (app.training.run for app in apps if app.training)
+                app.studio.start_training()
+                await until(pilot, lambda app=app: app.studio.training and len(app.studio.training.history.step))
+            theirs, ours = (app.studio.training.run for app in apps if app.studio.training)
             assert theirs is not None
             assert ours is not None
             apps[1].action_go("runs")
@@ -101,7 +101,7 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
                 await two.press(key)
                 await until(two, lambda told=told: told in screen.sentence())
             with pytest.raises(RunError, match="another process"):  # where the list was made before they began
-                organise.discard(home, theirs)
+                organise.trash(home, theirs)
             organise.set_note(home, theirs, "hers")
             organise.set_note(home, old, "his")
             await until(two, lambda: len(Notes(home).runs) == 2)
@@ -109,10 +109,10 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
 
             apps[1].leave(0)
             await until(two, lambda: apps[1].farewell)
-            apps[1].training = None
-            apps[1].resume_training(theirs)
-            await until(two, lambda: apps[1].training and apps[1].training.status == "failed")
-            assert "another process" in str(apps[1].training and apps[1].training.error)
+            apps[1].studio.training = None
+            apps[1].studio.resume_training(theirs)
+            await until(two, lambda: apps[1].studio.training and apps[1].studio.training.status == "failed")
+            assert "another process" in str(apps[1].studio.training and apps[1].studio.training.error)
             before = len(steps(theirs))
             await until(one, lambda: len(steps(theirs)) > before)
             apps[0].leave(0)
@@ -127,11 +127,11 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
 
 
 def test_what_the_app_says_at_the_end_can_be_pasted(tmp_path: Path) -> None:
-    app = StudioApp(tmp_path / ODD, RunConfig(), None, ScriptedEngine(endless=True))
+    app = StudioApp(Studio(tmp_path / ODD, RunConfig(), ScriptedEngine(endless=True)))
 
     async def act(pilot: Pilot[int]) -> None:
-        app.start_training()
-        await until(pilot, lambda: app.shown and app.shown.history.step)
+        app.studio.start_training()
+        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
         app.leave(0)
         await until(pilot, lambda: app.farewell)
 

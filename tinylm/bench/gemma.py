@@ -1,4 +1,4 @@
-"""The same model as Hugging Face transformers has it: Gemma 2 without soft caps and sliding windows. A peer to measure.
+"""The peer of the benchmarks: our architecture in Hugging Face transformers, Gemma 2 without soft caps and windows.
 
 transformers is an optional extra (`pip install -e '.[bench]'`).
 """
@@ -19,7 +19,7 @@ from tinylm.training.step import micro_batch_size
 
 
 def gemma(model: ModelConfig, vocab_size: int) -> Any:
-    """A Gemma2ForCausalLM of the same shape; ImportError without transformers, ConfigError where it has no such."""
+    """A Gemma2ForCausalLM of the same shape; ImportError without transformers, ConfigError if Gemma 2 cannot do it."""
     from transformers import Gemma2Config, Gemma2ForCausalLM  # noqa: PLC0415
 
     if model.qk_norm:
@@ -50,25 +50,25 @@ def gemma(model: ModelConfig, vocab_size: int) -> Any:
 
 
 class HuggingFace:
-    """Optimizer steps of it, compiled, in passes as large as ours."""
+    """Optimizer steps of Gemma 2, compiled, with micro-batches as large as ours."""
 
     def __init__(self, config: RunConfig, vocab_size: int, precision: Precision) -> None:
-        self._place = device.choose_device(config.train.device)
-        self._precision, self._rows = precision, micro_batch_size(config, self._place)
-        self._model = gemma(config.model, vocab_size).to(self._place)
+        self._device = device.choose_device(config.train.device)
+        self._precision, self._micro_batch_size = precision, micro_batch_size(config, self._device)
+        self._model = gemma(config.model, vocab_size).to(self._device)
         self._fast: Any = torch.compile(self._model, dynamic=False)
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-5, fused=True)
-        windows = config.train.batch_size * config.train.accumulation_steps
+        shape = config.train.sequences_per_step, config.model.block_size
         generator = torch.Generator().manual_seed(0)
-        self._ids = torch.randint(vocab_size, (windows, config.model.block_size), generator=generator).to(self._place)
+        self._ids = torch.randint(vocab_size, shape, generator=generator).to(self._device)
 
     def _autocast(self) -> AbstractContextManager[object]:
-        return device.autocast(self._precision, self._place)
+        return device.autocast(self._precision, self._device)
 
     def take(self) -> float:
-        """A step; the mean loss, for which the host waits."""
+        """One step; returns the mean loss, after waiting for the device."""
         losses: list[Tensor] = []
-        for ids in torch.split(self._ids, self._rows):
+        for ids in torch.split(self._ids, self._micro_batch_size):
             with self._autocast():
                 loss = self._fast(input_ids=ids, labels=ids).loss
             torch.autograd.backward(loss * len(ids) / len(self._ids))

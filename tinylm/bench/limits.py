@@ -1,10 +1,9 @@
-"""What a CPU could do at most with a training step: its matrix products alone, and nothing but products.
+"""Upper limits of a CPU's training speed: the time of a step's matrix products, and the peak of its cores.
 
-The limit is the matrix products of a step, forward and backward, at their own shapes, by torch: of each the best over
-layouts and pass sizes, all by the best number of threads. Attention, norms, rotary positions, GELU, dropout, the loss
-and the optimizer are free in it. The peak is what the cores multiply at most: the faster of one large product by torch
-and, where there is a compiler, of our own tile with its numbers in the nearest cache (`peak.cpp`): all that the vector
-units of these cores can do.
+The limit is the time of the matrix products of a step, forward and backward, at their own shapes, by torch: for each
+the best over layouts and micro-batch sizes, all with the best number of threads. Attention, norms, rotary positions,
+GELU, dropout, loss and optimizer count nothing. The peak is the faster of one large product by torch and, if there is a
+compiler, of our micro-kernel with its operands in the nearest cache (`kernels/peak.cpp`).
 """
 
 from __future__ import annotations
@@ -23,49 +22,49 @@ from tinylm.hardware.device import Precision
 from tinylm.kernels import compiler
 
 ROUNDS = 4
-"""How often a product is timed; the fastest counts, since a limit is what the machine can do when it is let."""
+"""How often a product is timed; the fastest counts, since a limit is what an undisturbed machine can do."""
 
 PASS_TOKENS = (1024, 2048, 4096, 14336)
-"""Sizes of passes at which products are timed."""
+"""Tokens of a micro-batch at which products are timed."""
 
 PEAK_SIZE = 2048
-"""Of the square matrices whose product tells the machine's peak."""
+"""Size of the square matrices whose product measures the peak."""
 
 PEAK_SOURCE = "peak.cpp"
 TILE_SECONDS = 0.2
 
 
 def products(model: ModelConfig, vocab_size: int, precision: Precision) -> float:
-    """Seconds a token that the products take alone."""
+    """Seconds a token of the matrix products of a training step."""
     counts = {1, max(1, device.cores() // 2), device.cores()}
     return min(_products(model, vocab_size, precision) for _ in _thread_counts(counts))
 
 
 def peak_flops(precision: Precision, home: Path) -> float:
-    """Operations per second of all cores together; the code to measure them is made in a home."""
+    """Floating-point operations per second of all cores; the code that measures it is compiled into `home`."""
     a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE, dtype=_type(precision)) for _ in range(2))
     best = min(_best(lambda: torch.matmul(a, b)) for _ in _thread_counts({1, device.cores()}))
     return max(2 * PEAK_SIZE**3 / best, _tile_flops(precision, home))
 
 
 def _tile_flops(precision: Precision, home: Path) -> float:
-    """The same of our own tile; 0 where it cannot be compiled, or knows no such precision."""
+    """The same by our micro-kernel; 0 if it cannot be compiled or does not have the precision."""
     try:
-        speed = _speed(compiler.built(home, PEAK_SOURCE, _speed))
+        speed = _speed(compiler.load_or_build(home, PEAK_SOURCE, _speed))
     except (OSError, RuntimeError):
         return 0.0
     return max(speed(precision == "bf16", device.cores(), TILE_SECONDS) for _ in range(ROUNDS))
 
 
 def _speed(code: ctypes.CDLL) -> Callable[[bool, int, float], float]:
-    function = code.tinylm_peak
+    function = code.tinylm_peak_flops
     function.restype = ctypes.c_double
     function.argtypes = (ctypes.c_int64, ctypes.c_int64, ctypes.c_double)
     return function
 
 
 def _thread_counts(counts: set[int]) -> Iterator[int]:
-    """Set torch's threads to each of them in turn, and back at the end."""
+    """Set torch's number of threads to each of `counts` in turn, and restore it at the end."""
     before = torch.get_num_threads()
     try:
         for count in sorted(counts):
@@ -80,7 +79,7 @@ def _type(precision: Precision) -> torch.dtype:
 
 
 def _best(work: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few goes, after one to warm up."""
+    """Seconds of the fastest of ROUNDS calls, after one to warm up."""
     work()
     return min(seconds(work) for _ in range(ROUNDS))
 
@@ -91,19 +90,19 @@ def _products(model: ModelConfig, vocab_size: int, precision: Precision) -> floa
     hidden = model.mlp_ratio * model.n_embd
     block = [(model.n_embd, both), (heads, model.n_embd), (model.n_embd, 2 * hidden), (hidden, model.n_embd)]
     shapes = block * model.n_layer + [(model.n_embd, vocab_size)]
-    known = {shape: _product(*shape, _type(precision)) for shape in set(shapes)}
-    return sum(known[shape] for shape in shapes)
+    times = {shape: _product(*shape, _type(precision)) for shape in set(shapes)}
+    return sum(times[shape] for shape in shapes)
 
 
 def _product(k: int, n: int, kind: torch.dtype) -> float:
-    """Seconds a token of y = x W, and of the gradients of x and W: x (m, k), W (k, n), each its best way."""
+    """Seconds a token of y = x W and of the gradients of x and W, each the best way: x (m, k), W (k, n), y (m, n)."""
     best = [float("inf")] * 3
     for m in PASS_TOKENS:
         x, w, y = torch.randn(m, k, dtype=kind), torch.randn(k, n, dtype=kind), torch.randn(m, n, dtype=kind)
-        turned = w.t().contiguous()  # the same matrix, its rows lying the other way
+        transposed = w.t().contiguous()  # the other memory layout
         ways: list[tuple[Callable[[], Tensor], ...]] = [
-            (lambda: x @ w, lambda: x @ turned.t()),  # noqa: B023  # called within the same turn
-            (lambda: y @ w.t(), lambda: y @ turned),  # noqa: B023
+            (lambda: x @ w, lambda: x @ transposed.t()),  # noqa: B023  # called in the same iteration
+            (lambda: y @ w.t(), lambda: y @ transposed),  # noqa: B023
             (lambda: x.t() @ y, lambda: y.t() @ x),  # noqa: B023
         ]
         for i, both in enumerate(ways):

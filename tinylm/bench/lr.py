@@ -1,7 +1,6 @@
-"""`--bench lr`: the learning-rate finder's valley for a configuration, and the top rate that it suggests.
+"""`--bench lr`: the loss over the learning rate for a configuration (range test), and the suggested top rate.
 
-No speed is measured here: it tells how a model of this shape takes its texts, with this optimizer, at which rate. The
-preset, texts, settings, device and seed are those of the flags, as for `--train`.
+It measures no speed. Preset, texts, settings, device and seed are given by the flags of `--train`.
 """
 
 from __future__ import annotations
@@ -20,18 +19,17 @@ from tinylm.preview import lr_finder
 from tinylm.training import calibrate
 
 MEASURE_SECONDS = 1.0
-"""How long threads are measured for."""
+"""Time for measuring the best number of threads."""
 
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
-    """A row for each rate as it is swept, its smoothed loss in nats a token; then where it diverged, and what to take.
+    """A row for each rate with its smoothed loss (nats a token), then that of divergence and the suggestion, if any.
 
-    Of the last two, a row that has nothing to say is left out. Texts are prepared in the cache of `home`, and nothing
-    else is written there.
+    Only prepared texts are written to `home`.
     """
     config = flags.configuration(options, home, None)
-    if config.train.threads == "auto":  # torch's own number can be ten times slower than the best
-        threads, _ = calibrate.threads(config.model, MEASURE_SECONDS)
+    if config.train.threads == "auto":  # torch's default can be ten times slower than the best number
+        threads, _ = calibrate.fastest_threads(config.model, MEASURE_SECONDS)
         torch.set_num_threads(threads)
     for event in lr_finder.find(config, home, limit=math.inf):
         if not isinstance(event, LrFound):

@@ -1,11 +1,10 @@
-"""`--bench recipes`: which recipe learns most from a text in a given time, so that anyone can repeat what we claim.
+"""`--bench recipes`: which recipe learns most from a text in a given time.
 
-Each recipe is trained on the same text with the same held-out part (that of the first recipe) and the same budget, each
-seed by all recipes in turn before the next seed. Its figure is the bits per byte of the whole held-out text at the end
-of the budget: bytes, so that vocabularies of different sizes can be compared. A budget in time counts everything from
-the run's start on; one in epochs gives all recipes the same tokens; steps are each recipe's own. Every run is kept,
-with the command, the commit and the machine, in a file of HOME/results: `assets/results` has those that our claims rest
-on.
+All recipes are trained on the same text with the same held-out part (that of the first recipe) and budget; all take
+their turn with a seed before the next seed. The result is bits per byte of the whole held-out text at the end of the
+budget: per byte, so that vocabularies of different sizes can be compared. A budget in time counts from the start of the
+run; in epochs all recipes see the same tokens; a step is each recipe's own. Every run is recorded, with the command,
+the commit and the machine, in a file of HOME/results; `assets/results` has those that our claims rest on.
 
     tinylm-studio --bench recipes --data FILE --time 2m                      every preset
     tinylm-studio --bench recipes --data FILE --time 2m --preset quick,seed  these two
@@ -38,54 +37,54 @@ from tinylm.hardware import device
 from tinylm.training import loop
 
 SEEDS, LONG_SEEDS = 3, 2
-"""How many seeds each recipe is trained with, and how many where the budget is five minutes or more."""
+"""Seeds for each recipe, and seeds if the budget is five minutes (LONG) or more."""
 
 LONG = 300.0
 
 BUDGET = "2m"
-"""Where no flag gives one: presets have budgets of their own, and that of `seed` is days on a CPU."""
+"""The default. Presets have budgets of their own, but that of `seed` is days on a CPU."""
 
 BASELINES = ("floor", "triples", "xz")
-"""What a model is laid beside, of what a run knows about its held-out text."""
+"""The baselines that are reported, of those that a run measures on its held-out text."""
 
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
-    """Train every recipe with several seeds, from `--seed` (or 1) on; the rows of each when its last run is over."""
+    """Train every recipe with several seeds from `--seed` (or 1) on; yields its rows after its last run."""
     if not (options.time or options.steps or options.epochs):
         options.time = BUDGET
     names = options.preset.split(",") if options.preset else list(resolve.presets(home))
     recipes = {name: _configuration(options, home, name) for name in names}
     recipes = {name: _on_the_same_text(config, recipes[names[0]]) for name, config in recipes.items()}
     first = 1 if options.seed is None else options.seed
-    ended: dict[str, list[Finished]] = {name: [] for name in names}
-    known: dict[str, float] = {}
+    finished_runs: dict[str, list[Finished]] = {name: [] for name in names}
+    baselines: dict[str, float] = {}
     runs: list[dict[str, object]] = []
-    results = {**_circumstances(), "runs": runs, "baselines": known}
-    kept = paths.results(home) / f"recipes-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    results = {**_circumstances(), "runs": runs, "baselines": baselines}
+    results_file = paths.results(home) / f"recipes-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
-        place = Path(folder)
+        runs_home = Path(folder)
         (home / "cache").mkdir(parents=True, exist_ok=True)
-        (place / "cache").symlink_to((home / "cache").absolute())  # what was compiled and measured before holds here
+        (runs_home / "cache").symlink_to((home / "cache").absolute())  # share compiled code and measurements
         seeds = range(first, first + _seeds(recipes.values()))
         for seed in seeds:
             for name, config in recipes.items():
                 print(f"Training {name}, seed {seed} …", file=sys.stderr, flush=True)
-                finished, baselines = _trained(resolve.with_values(config, train={"seed": seed}), place)
-                ended[name].append(finished)
-                known |= baselines
-                told = {key: value for key, value in asdict(finished).items() if key not in ("reason", "checkpoint")}
-                runs.append({"recipe": name, "seed": seed} | told)
-                _keep(results, kept)
+                finished, measured = _trained(resolve.with_values(config, train={"seed": seed}), runs_home)
+                finished_runs[name].append(finished)
+                baselines |= measured
+                figures = {key: value for key, value in asdict(finished).items() if key not in ("reason", "checkpoint")}
+                runs.append({"recipe": name, "seed": seed} | figures)
+                _keep(results, results_file)
                 if seed == seeds[-1]:
-                    yield from _rows(name, ended[name], known.get("floor"))
+                    yield from _rows(name, finished_runs[name], baselines.get("floor"))
     for baseline in BASELINES:
-        if baseline in known:
-            yield Row(f"recipes.baseline.{baseline}", known[baseline], "bits/byte")
-    print(f"All runs are in {kept}.", file=sys.stderr)
+        if baseline in baselines:
+            yield Row(f"recipes.baseline.{baseline}", baselines[baseline], "bits/byte")
+    print(f"All runs are in {results_file}.", file=sys.stderr)
 
 
 def _circumstances() -> dict[str, object]:
-    """What somebody needs to measure the same again."""
+    """What one needs to repeat the measurement."""
     return {
         "command": shlex.join(["tinylm-studio", *sys.argv[1:]]),
         "version": __version__,
@@ -97,24 +96,24 @@ def _circumstances() -> dict[str, object]:
 
 
 def _commit(checkout: Path) -> str | None:
-    """The commit that a checkout is at; None where the program was installed from something else."""
+    """The commit of a checkout; None if the program was not installed from one."""
     if not (checkout / ".git").exists():
         return None
     try:
-        asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, capture_output=True, text=True, check=True)  # noqa: S607
+        result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, capture_output=True, text=True, check=True)  # noqa: S607
     except (OSError, subprocess.CalledProcessError):
         return None
-    return asked.stdout.strip()
+    return result.stdout.strip()
 
 
 def _keep(results: dict[str, object], file: Path) -> None:
-    """Write what there is so far, after each run: a benchmark of hours may be stopped."""
+    """Write the results so far: a benchmark of hours may be stopped."""
     file.parent.mkdir(parents=True, exist_ok=True)
     files.replace_durably(file, (json.dumps(results, indent=1) + "\n").encode())
 
 
 def _on_the_same_text(config: RunConfig, first: RunConfig) -> RunConfig:
-    """A recipe with what the first one holds out: presets differ in that, and figures of two texts say nothing."""
+    """The recipe with the held-out part of the first one: figures on different texts cannot be compared."""
     split = first.data.model_dump(include={"val_fraction", "val_placement", "unwrap"})
     return resolve.with_values(config, data=split)
 
@@ -129,7 +128,7 @@ def _configuration(options: Namespace, home: Path, name: str) -> RunConfig:
 
 
 def _trained(config: RunConfig, home: Path) -> tuple[Finished, dict[str, float]]:
-    """How a training ended, and the baselines of its held-out text; TinyLMError where there is nothing to compare."""
+    """The end of a training and the baselines of its held-out text; TinyLMError if no text is held out."""
     finished, baselines = None, {}
     for event in loop.train(config, home):
         if isinstance(event, DataPrepared):

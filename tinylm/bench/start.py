@@ -1,9 +1,9 @@
-"""`--bench start`: how soon there is something to see, each time in a new process.
+"""`--bench start`: how soon the program responds, each time in a new process.
 
-The answer to --help and --version counts from the start of Python to its end. The app's first paint counts from the
-start of Python to the first characters on a terminal of its own (a pty of 160 x 45), with an empty home. The first step
-of a default training counts from the moment when torch is loaded to the arrival of the first `step` event: once with an
-empty home, in which the stories are yet to be told and made tokens of, and once with these in the cache.
+--help and --version: from the start of Python to its end. The app's first paint: from the start of Python to the first
+characters on a terminal (a pty of 160 x 45), with an empty home. The first step of a default training: from torch being
+loaded to the first `step` event, once with an empty home, where the stories must be generated and tokenized, and once
+with these in the cache.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from tinylm.errors import RunError
 
 RUNS = 5
 PATIENCE = 120.0
-"""Seconds after which nothing is expected to come any more."""
+"""Seconds to wait for output."""
 
 COLUMNS, LINES = 160, 45
 _PROGRAM = [sys.executable, "-m", "tui"]
 _TRAIN = "import sys, torch; print('torch', flush=True); from tinylm.cli.main import main; sys.exit(main(sys.argv[1:]))"
-_STEERING = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
-_WRITTEN = 20
-"""Characters by which a frame is told from a blank screen."""
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
+_VISIBLE = 20
+"""Visible characters that distinguish a frame from a blank screen."""
 
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: ARG001
-    """The rows, as they come; RunError where a process ends before it has shown anything. `home` is not touched."""
+    """The rows, as they come; RunError if a process ends before it shows anything. `home` is not used."""
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder:
-        place = Path(folder)
+        root = Path(folder)
         flags = ["--device", options.device] if options.device else []
         yield _row("help", lambda _: seconds(lambda: _answer("--help")))
         yield _row("version", lambda _: seconds(lambda: _answer("--version")))
-        yield _row("first_paint", lambda i: _first_paint(place / f"app-{i}"))
-        yield _row("first_step_of_all", lambda i: _first_step(place / f"train-{i}", flags))
-        yield _row("first_step", lambda _: _first_step(place / "train-0", flags))
+        yield _row("first_paint", lambda i: _first_paint(root / f"app-{i}"))
+        yield _row("first_step_of_all", lambda i: _first_step(root / f"train-{i}", flags))
+        yield _row("first_step", lambda _: _first_step(root / "train-0", flags))
 
 
 def _row(name: str, once: Callable[[int], float]) -> Row:
@@ -61,7 +61,7 @@ def _answer(flag: str) -> None:
 
 
 def _first_paint(home: Path) -> float:
-    """Seconds until the app has written something on its terminal."""
+    """Seconds until the app writes something on its terminal."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -71,7 +71,7 @@ def _first_paint(home: Path) -> float:
     os.close(theirs)
     drawn = b""
     try:
-        while len(_STEERING.sub(b"", drawn).translate(None, b" \r\n\t")) < _WRITTEN:
+        while len(_ESCAPES.sub(b"", drawn).translate(None, b" \r\n\t")) < _VISIBLE:
             drawn += _read(ours, began + PATIENCE)
         return time.perf_counter() - began
     finally:
@@ -90,9 +90,9 @@ def _read(handle: int, until: float) -> bytes:
 
 
 def _first_step(home: Path, flags: list[str]) -> float:
-    """Seconds from a loaded torch to the first step of a default training."""
+    """Seconds from torch being loaded to the first step of a default training."""
     command = [sys.executable, "-c", _TRAIN, "--train", "--json", "--home", str(home), *flags]
-    environment = {**os.environ, "GOMP_SPINCOUNT": "1000"}  # as the command line has it before torch is loaded
+    environment = {**os.environ, "GOMP_SPINCOUNT": "1000"}  # as the command line sets it before it loads torch
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)  # noqa: S603
     loaded = 0.0
     try:

@@ -1,12 +1,11 @@
-"""`--bench tokenize`: from files to token ids, stage by stage, and against Hugging Face `tokenizers` where installed.
+"""`--bench tokenize`: from files to token ids, stage by stage, and against Hugging Face `tokenizers` if installed.
 
-Without --data the text is the built-in stories. Each stage is measured alone, the whole as `prepare` does it, several
-stages at once. The limit of the tokenizer's training is counting the text's pieces alone, with the same library: every
-way of training has to find them. The peer does the same text work on the same text: it trains a byte-level BPE of the
-same size with the same split, and encodes all of the text, on all processors. `text_work` is that alone; in
-`files_to_ids` both read the files as we do; in `prepared` ours also measures baselines and writes everything, theirs
-does not. Each time has a process of its own, as for a person who does it once: for the third time in one, `tokenizers`
-takes almost twice as long. Memory is the most that this process ever held.
+Without --data the text is the built-in stories. Stages are measured one by one, and the whole as `prepare` does it,
+several stages at once. The limit of the tokenizer's training is counting the text's pieces with the same library, which
+every way of training has to do. The peer trains a byte-level BPE of the same size with the same split and encodes the
+whole text, on all processors: `text_work` is this alone; in `files_to_ids` both read the files as we do; in `prepared`
+ours also measures baselines and writes everything, theirs does not. Each measurement has a process of its own, since
+`tokenizers` takes almost twice as long the third time in one process. Memory is the peak of this process.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
-from tinylm.bench.pairs import seconds, told_in_pairs
+from tinylm.bench.pairs import alternate, seconds
 from tinylm.bench.rows import Row
 from tinylm.config import flags, resolve
 from tinylm.config.schema import STORIES, RunConfig, TokenizerConfig
@@ -33,17 +32,17 @@ from tinylm.corpus.reading import fingerprint
 from tinylm.corpus.split import Piece
 from tinylm.corpus.spool import Spool, TextSpan
 from tinylm.data import encode
-from tinylm.data.prepare import divided, groups_of, learnt, prepare
+from tinylm.data.prepare import groups_of, make_tokenizer, prepare, split_groups
 from tinylm.data.tokenizer import GPT4_SPLIT, Tokenizer, training_blocks
 from tinylm.hardware import malloc
 
 RUNS = 5
 LARGE = 50_000_000
-"""Bytes of text beyond which everything is measured once."""
+"""A text of more bytes is measured only once."""
 
 
 def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
-    """The rows, as they come; DataError where the text cannot be used."""
+    """The rows, as they come; DataError if the text cannot be used."""
     config = resolve.absolute_sources(flags.configuration(options, home, None))
     with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder, Spool(Path(folder)) as spool:
         work = _Work(config, Path(folder), _pieces(config, spool))
@@ -55,41 +54,41 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
 
 
 def _pieces(config: RunConfig, spool: Spool) -> list[Piece]:
-    groups, _, _ = divided(groups_of(config), config.data, spool)
+    groups, _, _ = split_groups(groups_of(config), config.data, spool)
     return [piece for pieces in groups.values() for piece in pieces]
 
 
 def _peak_megabytes() -> float:
-    """The most memory that this process ever held."""
+    """The peak memory of this process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
 
 
 def _apart(config: RunConfig, work: str, theirs: bool) -> float:
-    """How long something takes in a process of its own, once it has loaded what it needs."""
+    """Seconds that `work` takes in a process of its own, imports not included."""
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
-        return process.submit(_told, config, work, theirs).result()
+        return process.submit(_seconds_of, config, work, theirs).result()
 
 
-def _told(config: RunConfig, work: str, theirs: bool) -> float:
+def _seconds_of(config: RunConfig, work: str, theirs: bool) -> float:
     if theirs:
         import tokenizers  # noqa: F401, PLC0415  # loaded before the clock runs
     malloc.keep()  # as `prepare` does, for both
-    with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as folder, Spool(Path(folder)) as spool:
-        place = Path(folder)
+    with tempfile.TemporaryDirectory(prefix="tinylm-bench-") as name, Spool(Path(name)) as spool:
+        folder = Path(name)
         if work == "text_work":
-            read = _Work(config, place, _pieces(config, spool))
-            return seconds(lambda: read.text_work(theirs))
+            already_read = _Work(config, folder, _pieces(config, spool))
+            return seconds(lambda: already_read.text_work(theirs))
         if work == "prepared" and not theirs:
-            return seconds(lambda: prepare(config, place / "home"))
-        return seconds(lambda: _Work(config, place, _pieces(config, spool)).text_work(theirs))
+            return seconds(lambda: prepare(config, folder / "home"))
+        return seconds(lambda: _Work(config, folder, _pieces(config, spool)).text_work(theirs))
 
 
 class _Work:
-    """What there is to do with one text, in the ways that are compared."""
+    """The stages of preparing one text, ours and the peer's."""
 
-    def __init__(self, config: RunConfig, place: Path, pieces: list[Piece]) -> None:
-        self._config, self._place, self._pieces = config, place, pieces
+    def __init__(self, config: RunConfig, folder: Path, pieces: list[Piece]) -> None:
+        self._config, self._folder, self._pieces = config, folder, pieces
         self._train = [piece.text for piece in pieces if not piece.held_out]
         self._held_out = [piece.text for piece in pieces if piece.held_out]
         self._numbers = count()
@@ -97,7 +96,7 @@ class _Work:
         self.runs = RUNS if self.megabytes * 1e6 < LARGE else 1
 
     def stages(self) -> Iterator[Row]:
-        """Each stage by itself, and the whole."""
+        """Rows of each stage by itself, and of the whole."""
         tokenizer = self._learn()
         files = [path for sources in groups_of(self._config).values() for path in sources if path != STORIES]
         stages: dict[str, Callable[[], object]] = {
@@ -119,16 +118,16 @@ class _Work:
             yield Row(f"tokenize.{name}.speed", round(self.megabytes / taken, 2), "MB/s", runs=self.runs)
 
     def against_tokenizers(self) -> Iterator[Row]:
-        """The text work alone, all of the way from files to ids, and this with all that we do besides."""
+        """Rows of `text_work`, `files_to_ids` and `prepared` against `tokenizers`."""
         for name in ("text_work", "files_to_ids", "prepared"):
             apart = partial(_apart, self._config, name)
-            pairs = told_in_pairs(lambda: apart(False), lambda: apart(True), self.runs)  # noqa: B023  # called at once
+            pairs = alternate(lambda: apart(False), lambda: apart(True), self.runs)  # noqa: B023  # called at once
             taken, peer = (round(statistics.median(times), 4) for times in (pairs.ours, pairs.theirs))
             ratio = round(pairs.ratio, 3)
             yield Row(f"tokenize.{name}", taken, "s", peer="tokenizers", peer_value=peer, ratio=ratio, runs=self.runs)
 
     def text_work(self, theirs: bool) -> None:
-        """Train a tokenizer and encode all of the text."""
+        """Train a tokenizer and encode the whole text."""
         if theirs:
             self._theirs()
         else:
@@ -138,18 +137,18 @@ class _Work:
         return statistics.median(seconds(work) for _ in range(self.runs))
 
     def _read(self) -> None:
-        with Spool(self._place) as spool:
+        with Spool(self._folder) as spool:
             _pieces(self._config, spool)
 
     def _learn(self, config: TokenizerConfig | None = None) -> Tokenizer:
-        return learnt(config or self._config.tokenizer, self._train, self._held_out)[0]
+        return make_tokenizer(config or self._config.tokenizer, self._train, self._held_out)[0]
 
     def _encode(self, tokenizer: Tokenizer) -> None:
-        with (self._place / "tokens.bin").open("wb") as file:
+        with (self._folder / "tokens.bin").open("wb") as file:
             encode.write(file, {"": self._pieces}, tokenizer, "uint32")
 
     def _prepare(self) -> None:
-        prepare(self._config, self._place / str(next(self._numbers)))  # a home without a cache
+        prepare(self._config, self._folder / str(next(self._numbers)))  # a home without a cache
 
     def _theirs(self) -> None:
         import tokenizers  # noqa: PLC0415  # there only with the extra `bench`

@@ -1,4 +1,7 @@
-"""What a training looks like without the app: a live panel, plain lines or JSON; all but the summary is stderr."""
+"""Shows a training without the app: as a live panel, plain sentences or JSON.
+
+Events as JSON and the closing summary go to stdout, everything else to stderr.
+"""
 
 import math
 import sys
@@ -17,27 +20,27 @@ from rich.text import Text
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.events import Event
-from tinylm.runs.report import left, opening, prepared, preparing, progress, summary
+from tinylm.runs.report import opening, prepared, preparing, progress, summary, time_left
 from tinylm.runs.state import RunState
 from tinylm.words import number, printable
 
 PLAIN_SECONDS = 10.0
-"""Between lines of progress where there is no terminal to redraw."""
+"""Between two lines of progress."""
 
 CURVE_POINTS = 512
-"""Numbers at most that the curve of the loss is drawn from."""
+"""The most numbers that the loss curve is drawn from."""
 
 RESCUED = "The training diverged"
-"""How a rescue's warning begins."""
+"""Title of the warning after a rollback."""
 
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
 class Json:
-    """Every event as a line on stdout."""
+    """Prints every event as a line of JSON on stdout."""
 
     def preparing(self, config: RunConfig) -> None:
-        """Nothing: the first line is the first event."""
+        """Print nothing: the first line is the first event."""
 
     def __enter__(self) -> Self:
         return self
@@ -46,44 +49,44 @@ class Json:
         return None
 
     def event(self, event: Event) -> None:
-        """Print it."""
+        """Print the event."""
         print(events.to_json(event), flush=True)
 
 
 class Losses:
-    """The finite losses of a run, however long: when they are too many, each two become their mean."""
+    """The finite losses of a run of any length: once there are too many, neighbours are replaced by their means."""
 
     def __init__(self) -> None:
         self.means: list[float] = []
-        self._each, self._sum, self._count = 1, 0.0, 0
+        self._steps_per_mean, self._sum, self._count = 1, 0.0, 0
 
     def add(self, loss: float | None) -> None:
-        """Take in the loss of the next step."""
+        """Add the loss of the next step."""
         if loss is None or not math.isfinite(loss):
             return
         self._sum, self._count = self._sum + loss, self._count + 1
-        if self._count < self._each:
+        if self._count < self._steps_per_mean:
             return
-        self.means.append(self._sum / self._each)
+        self.means.append(self._sum / self._steps_per_mean)
         self._sum, self._count = 0.0, 0
         if len(self.means) == CURVE_POINTS:
             self.means = [(first + second) / 2 for first, second in zip(self.means[::2], self.means[1::2], strict=True)]
-            self._each *= 2
+            self._steps_per_mean *= 2
 
 
 class Plain:
-    """Full sentences, each on a line of its own: for files, pipes and screen readers."""
+    """Prints full sentences, one a line: for files, pipes and screen readers."""
 
     def __init__(self) -> None:
         self.state = RunState()
-        self._said_at = 0.0
+        self._last_progress = 0.0
 
     def preparing(self, config: RunConfig) -> None:
-        """Say what is about to happen: reading and measuring take a few seconds."""
+        """Print what comes first: reading and measuring take a few seconds."""
         self.say(preparing(config))
 
     def say(self, sentence: str) -> None:
-        """One line to stderr."""
+        """Print a line to stderr."""
         print(printable(sentence), file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
@@ -93,7 +96,7 @@ class Plain:
         return None
 
     def event(self, event: Event) -> None:
-        """Tell what a person would want to know of it."""
+        """Print what a person wants to know of the event."""
         self.state.apply(event)
         match event:
             case events.RunStarted():
@@ -106,8 +109,8 @@ class Plain:
                 self.say(f"{event.title}: {event.message} {event.hint}")
             case events.Rescued():
                 self.say(f"{RESCUED}: {event.message}")
-            case events.StepDone() if time.monotonic() - self._said_at > PLAIN_SECONDS:
-                self._said_at = time.monotonic()
+            case events.StepDone() if time.monotonic() - self._last_progress > PLAIN_SECONDS:
+                self._last_progress = time.monotonic()
                 self.say(progress(self.state))
             case events.Sampled():
                 self.say(f"Step {event.step:,} writes:\n{(event.prompt + event.text).strip()}")
@@ -116,7 +119,7 @@ class Plain:
 
 
 class Live:
-    """A panel that redraws itself: progress, loss, held-out bits per byte, speed, time left, and the last sample."""
+    """A live panel with progress, loss, held-out bits per byte, speed, time left and the last sample."""
 
     def __init__(self) -> None:
         self.state = RunState()
@@ -125,7 +128,7 @@ class Live:
         self._live = RichLive(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._draw)
 
     def preparing(self, config: RunConfig) -> None:
-        """Say what is about to happen: reading and measuring take a few seconds."""
+        """Print what comes first: reading and measuring take a few seconds."""
         self._console.print(Text(printable(preparing(config)), style="dim"))
 
     def __enter__(self) -> Self:
@@ -136,7 +139,7 @@ class Live:
         self._live.stop()
 
     def event(self, event: Event) -> None:
-        """Take it in; notes and warnings stay above the panel, the summary below it."""
+        """Update the panel; notes and warnings are printed above it, and the summary after it."""
         self.state.apply(event)
         match event:
             case events.RunStarted():
@@ -166,7 +169,7 @@ class Live:
             ProgressBar(total=1.0, completed=state.fraction, width=max(10, width - 46)),
             f"{state.fraction:4.0%}",
             Text(f"step {last.step:,} of {state.plan.steps:,}", style="dim"),
-            f"{left(state)} left",
+            f"{time_left(state)} left",
         )
         numbers = Text.assemble(
             ("loss ", "dim"), number(last.loss, ".3f"), (" nats/token ", "dim"),
@@ -187,7 +190,7 @@ class Live:
 
 
 def spark(values: list[float], width: int) -> str:
-    """A line of blocks: the means of `width` equal parts of `values`, between their lowest and highest."""
+    """A sparkline: the means of `width` equal parts of `values`, scaled from the lowest to the highest."""
     if len(values) < 2:
         return ""
     width = min(width, len(values))

@@ -1,4 +1,4 @@
-"""What this machine has, what would be chosen on it, and why: `--doctor`."""
+"""`--doctor`: what this machine has, what would be chosen on it, and why."""
 
 import platform
 import shutil
@@ -8,38 +8,37 @@ from pathlib import Path
 
 import torch
 
-from tinylm import __version__
+from tinylm import __version__, files
 from tinylm.config.schema import RunConfig
 from tinylm.hardware import autotune, device, malloc
 from tinylm.hardware.device import Precision
-from tinylm.kernels import train_pass
-from tinylm.runs import folder
-from tinylm.training.calibrate import _speeds
+from tinylm.kernels import compiler, train_pass
+from tinylm.runs.folder import list_runs
+from tinylm.training.calibrate import cpu_speeds
+from tinylm.words import counted, gigabytes
 
 
 @dataclass(frozen=True)
 class Findings:
-    """The same facts as one table of values and as sentences."""
+    """The same facts as values and as sentences."""
 
     values: dict[str, object]
     sentences: list[str]
 
 
 def examine(home: Path) -> Findings:
-    """Look at this machine; takes a few seconds, since threads are measured."""
+    """Examine this machine; this takes a few seconds, since thread counts are timed."""
     chosen = device.choose_device("auto")
-    malloc.keep(one_heap=True)
+    malloc.keep(one_arena=True)
     precisions: list[Precision] = ["fp32", "bf16"] if device.has_fast_bf16() else ["fp32"]
     config = RunConfig()
-    code = train_pass.ready(config, torch.device("cpu"), home)
-    speeds = _speeds(config.model, precisions, device.MEASURE_SECONDS, code)
-    on_cpu, best = autotune.fastest({which: 1 / speed for which, speed in speeds.items()}, to_compile=code is None)
+    code = train_pass.load_if_built(config, torch.device("cpu"), home)
+    speeds = cpu_speeds(config.model, precisions, device.MEASURE_SECONDS, code)
+    found_compiler = compiler.find()
+    seconds = {setting: 1 / speed for setting, speed in speeds.items()}
+    on_cpu, best = autotune.fastest(seconds, before_kernels=code is None and found_compiler is not None)
     precision = on_cpu if chosen.type == "cpu" else device.choose_precision("auto", chosen)
-    compiler = autotune.compiler()
-    there = home
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(files.existing_folder(home)).free
     app = all(find_spec(name) for name in ("textual", "plotext"))
     values: dict[str, object] = {
         "version": __version__,
@@ -52,30 +51,30 @@ def examine(home: Path) -> Findings:
         "threads": best,
         "compiled": code is not None,
         "tokens_per_second": {f"{count} {kind}": speed for (kind, count), speed in speeds.items()},
-        "compiler": compiler,
+        "compiler": found_compiler,
         "home": str(home),
         "free_bytes": free,
-        "runs": len(folder.list_runs(home)),
+        "runs": len(list_runs(home)),
         "app": app,
     }
-    told = ", ".join(f"{autotune.threads(count)} in {kind} {speed:,}" for (kind, count), speed in speeds.items())
-    why = {
+    timings = ", ".join(f"{counted(count, 'thread')} in {kind} {speed:,}" for (kind, count), speed in speeds.items())
+    reasons = {
         "cuda": "A CUDA GPU is there, so trainings run on it.",
         "mps": "There is no CUDA GPU; Apple's MPS is taken. It is written for and untested.",
         "cpu": "There is no CUDA GPU and no MPS, so trainings run on the CPU.",
     }
     sentences = [
         f"tinylm-studio {__version__}, Python {platform.python_version()}, torch {torch.__version__}.",
-        f"{why[chosen.type]} Device: {device.machine_name(chosen)}.",
+        f"{reasons[chosen.type]} Device: {device.machine_name(chosen)}.",
         f"Precision: {precision}, {_why(precision, chosen.type, precisions)}.",
-        f"Threads: {autotune.threads(best)} in {on_cpu} on the CPU (training tokens per second of the default model, "
-        f"{'by our own compiled passes' if code else 'not compiled'}: {told}). Each run measures this for its own "
-        "model, or remembers it.",
-        f"Compiler: {compiler} is there, so runs that are long enough go over to our own passes, unless "
+        f"Threads: {counted(best, 'thread')} in {on_cpu} on the CPU (training tokens per second of the "
+        f"default model, {'by our own compiled passes' if code else 'not compiled'}: {timings}). Each run measures "
+        "this for its own model, or remembers it.",
+        f"Compiler: {found_compiler} is there, so runs that are long enough go over to our own passes, unless "
         "torch's operations turn out to be faster with their model."
-        if compiler
+        if found_compiler
         else "Compiler: there is no C++ compiler, so train.compile stays off; nothing else needs one.",
-        f"Home: {home}, {values['runs']} runs, {free / 1e9:.1f} GB free.",
+        f"Home: {home}, {values['runs']} runs, {gigabytes(free)} free.",
         "App: its libraries are installed."
         if app
         else "App: textual and plotext are not installed; --train needs neither.",

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -18,26 +18,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tinylm import words
 from tinylm.cli import console
 from tinylm.config import resolve
 from tinylm.config.flags import configuration
 from tinylm.config.schema import Budget, RunConfig, SampleConfig
 from tinylm.errors import ConfigError, RunError
-from tinylm.runs import folder as runs
 from tinylm.runs import listing
-from tinylm.runs.folder import RunFolder
+from tinylm.runs.folder import RunFolder, check_free, open_run
 from tinylm.training.control import Control
+from tinylm.words import printable
+
+MOST_TEXTS = 1000
+"""Continuations that are written at once."""
 
 
 def run(options: argparse.Namespace, home: Path) -> int:
-    """Dispatch to the mode that the flags name; returns the exit code, TinyLMError is for people."""
+    """Run the mode that the flags name and return its exit code; TinyLMError where the user can fix something."""
     if home.exists() and not home.is_dir():
         raise RunError(f"{home} is a file, and runs need a folder.", "Choose another --home.")
     if options.resume and not options.train:
         raise ConfigError("--resume belongs to --train.", "Write tinylm-studio --train --resume.")
     if options.checkpoint and options.generate is None:
         raise ConfigError("--checkpoint belongs to --generate.", 'Write tinylm-studio --generate "PROMPT".')
+    if options.count is not None and options.generate is None:
+        raise ConfigError("--count belongs to --generate.", 'Write tinylm-studio --generate "PROMPT" --count N.')
     if options.train:
         return train(options, home)
     if options.generate is not None:
@@ -47,9 +51,9 @@ def run(options: argparse.Namespace, home: Path) -> int:
     if options.doctor:
         return doctor(options, home)
     if options.bench is not None:
-        from tinylm import bench
+        from tinylm.bench import benchmarks
 
-        return bench.run(options, home)
+        return benchmarks.run(options, home)
     raise ConfigError("Nothing is asked for.", "Write tinylm-studio --train, or open the app with tinylm-studio alone.")
 
 
@@ -57,52 +61,49 @@ def run(options: argparse.Namespace, home: Path) -> int:
 
 
 def train(options: argparse.Namespace, home: Path) -> int:
-    """Train, or go on training; events to stdout as JSON, or progress to stderr and a summary to stdout."""
-    show = console.Json() if options.json else console.Plain() if _plain(options) else console.Live()
-    folder = runs.open_run(home, options.run) if options.resume else None
-    config = configuration(options, home, folder.config() if folder is not None else None)
-    if folder is None:
+    """Train, or resume a training: events to stdout as JSON, or progress to stderr and a summary to stdout."""
+    output = console.Json() if options.json else console.Plain() if _plain(options) else console.Live()
+    resumed = open_run(home, options.run) if options.resume else None
+    config = configuration(options, home, resumed.config() if resumed else None)
+    if resumed is None:
         if options.run is not None:
-            runs.check_free(home, options.run)
-        show.preparing(config)
-    elif _nothing_left(folder, config):
+            check_free(home, options.run)
+        output.preparing(config)
+    elif _nothing_left(resumed, config):
         print(
-            f"The run {folder.name} is finished. Give it a larger --time, --steps or --epochs to go on.",
+            f"The run {resumed.name} is finished. Give it a larger --time, --steps or --epochs to go on.",
             file=sys.stderr,
         )
         return 0
 
-    # torch is first imported here; until then the person has seen a sign of life.
+    # The first import of torch, which takes seconds: something has been printed by now.
     from tinylm.training import loop
 
     control = Control()
-    if folder is not None:
-        stream = loop.resume(config, folder, control)
-    else:
-        stream = loop.train(config, home, options.run, control)
-    unheard: OSError | None = None
-    with _signals(control) as received, show:
-        for event in stream:
-            received.begun = True
+    events = loop.resume(config, resumed, control) if resumed else loop.train(config, home, options.run, control)
+    output_error: OSError | None = None
+    with _signals(control) as received, output:
+        for event in events:
+            received.can_save = True
             try:
-                show.event(event)
+                output.event(event)
             except OSError as error:
                 mute()
-                if error.errno != errno.EIO:  # a terminal that is gone says so by a signal, where it matters
-                    unheard = error
+                if error.errno != errno.EIO:  # a terminal that is gone sends a signal, where it matters
+                    output_error = error
                     control.stop.set()
     if received.number:
         return 128 + received.number
-    if unheard is not None and not isinstance(unheard, BrokenPipeError):  # else the reader has left, which is no fault
+    if output_error and not isinstance(output_error, BrokenPipeError):  # a reader that closed the pipe is no error
         raise RunError(
-            f"What the training tells cannot be written: {unheard.strerror}.",
+            f"What the training tells cannot be written: {output_error.strerror}.",
             "The run is saved; mend that, then go on with tinylm-studio --train --resume.",
         )
     return 0
 
 
 def mute() -> None:
-    """Send to nowhere what cannot be written, and what would follow it."""
+    """Send stdout and stderr to /dev/null where they cannot be written to any more."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -110,9 +111,9 @@ def mute() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _nothing_left(folder: RunFolder, config: RunConfig) -> bool:
-    """Whether the run came to its end, and `config` does not give it more."""
-    finished, own = folder.state().finished, folder.config().train
+def _nothing_left(run: RunFolder, config: RunConfig) -> bool:
+    """Whether the run has finished, and `config` gives it no larger budget."""
+    finished, own = run.state().finished, run.config().train
     if finished is None or finished.reason == "stopped":
         return False
     if finished.reason == "early_stop":
@@ -128,32 +129,32 @@ def _nothing_left(folder: RunFolder, config: RunConfig) -> bool:
 
 @dataclass
 class _Received:
-    """What signals came."""
+    """The signal that came, if any."""
 
     number: int = 0
-    begun: bool = False
-    """Whether there is a run that could be saved; before that, a signal just ends the program."""
+    can_save: bool = False
+    """There is a run to save; before that, a signal just ends the program."""
 
 
 @contextmanager
 def _signals(control: Control) -> Iterator[_Received]:
-    """Let SIGINT, SIGTERM and SIGHUP stop the training with a checkpoint; a second SIGINT leaves at once."""
+    """Make SIGINT, SIGTERM and SIGHUP stop the training with a checkpoint, and a second SIGINT exit at once."""
     received = _Received()
 
-    def ask(number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         if received.number and number == signal.SIGINT:
             os._exit(128 + number)
         received.number = number
         control.stop.set()
-        if not received.begun:
+        if not received.can_save:
             raise KeyboardInterrupt
-        with suppress(OSError):  # the terminal may be what is gone
+        with suppress(OSError):  # the terminal itself may be gone
             os.write(2, b"\nSaving, then measuring once more. Press Ctrl-C again to leave at once.\n")
 
     watched = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which nohup asks for
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
         watched.append(signal.SIGHUP)
-    before = [signal.signal(number, ask) for number in watched]
+    before = [signal.signal(number, handle) for number in watched]
     try:
         yield received
     except KeyboardInterrupt:
@@ -168,12 +169,50 @@ def _signals(control: Control) -> Iterator[_Received]:
 
 
 def generate(options: argparse.Namespace, home: Path) -> int:
-    """Continue a prompt with a run's checkpoint, text to stdout as it comes."""
+    """Continue a prompt with a run's checkpoint: one text to stdout as it comes, or --count texts in one batch."""
     for flag in ("data", "preset", "config", "time", "steps", "epochs"):
         if getattr(options, flag) is not None:
             raise ConfigError(f"--{flag} belongs to --train.", "Leave it out: the run knows how it was made.")
-    folder = runs.open_run(home, options.run)
-    config = folder.config()
+    if options.count is not None and not 1 <= options.count <= MOST_TEXTS:
+        raise ConfigError(
+            f"--count {options.count} is not possible.", f"Ask for 1 to {MOST_TEXTS:,} continuations at once."
+        )
+    run_folder = open_run(home, options.run)
+    settings = _sampling(options, run_folder.config())
+    prompt = _stdin() if options.generate == "-" else options.generate
+    # What the shell passed that is no text (lone surrogates) becomes a question mark.
+    prompt = prompt.encode("utf-8", "replace").decode("utf-8")
+
+    from tinylm.inference.generate import generate_text, generate_texts
+    from tinylm.inference.load import load_model, refuse_too_many_texts, settle_threads
+
+    model, tokenizer = load_model(run_folder, options.checkpoint or "best", options.device or "cpu")
+    settle_threads(model)
+    clean = printable if sys.stdout.isatty() else str
+    if options.count is None and not options.json:
+        pieces = generate_text(model, tokenizer, prompt, settings)
+        print(clean(prompt), end="", flush=True)
+        for piece in pieces:
+            print(clean(piece), end="", flush=True)
+        print(flush=True)
+        return 0
+    count = options.count or 1
+    refuse_too_many_texts(model, count, settings.max_new_tokens)
+    seeds = [(settings.seed + index) % 2**63 for index in range(count)]  # each of them is one that --seed takes
+    continuations = generate_texts(model, tokenizer, prompt, settings, seeds)
+    if options.json:
+        for index, continuation in enumerate(continuations):
+            print(json.dumps({"index": index, "prompt": prompt, **asdict(continuation)}))
+    else:
+        for continuation in continuations:
+            text = clean(prompt + continuation.text).rstrip("\n")
+            print(f"\n{text}")
+        print()
+    return 0
+
+
+def _sampling(options: argparse.Namespace, config: RunConfig) -> SampleConfig:
+    """The run's settings for sampling, with those of --set and --seed in their place."""
     table = {"sample": config.sample.model_dump()}
     for assignment in options.set:
         if not assignment.startswith("sample."):
@@ -183,23 +222,8 @@ def generate(options: argparse.Namespace, home: Path) -> int:
         table = resolve.assign(table, assignment)
     if options.seed is not None:
         table["sample"]["seed"] = options.seed
-    sampling: SampleConfig = resolve.validate({**config.model_dump(), **table}).sample
-    prompt = _stdin() if options.generate == "-" else options.generate
-    # What the shell passed that is no text (lone surrogates) becomes a question mark.
-    prompt = prompt.encode("utf-8", "replace").decode("utf-8")
-
-    from tinylm.inference import generate as writing
-    from tinylm.inference import load
-
-    model, tokenizer = load.load_model(folder, options.checkpoint or "best", options.device or "cpu")
-    load.settle_threads(model)
-    pieces = writing.write(model, tokenizer, prompt, sampling)
-    clean = words.printable if sys.stdout.isatty() else str
-    print(clean(prompt), end="", flush=True)
-    for piece in pieces:
-        print(clean(piece), end="", flush=True)
-    print(flush=True)
-    return 0
+    settings: SampleConfig = resolve.validate({**config.model_dump(), **table}).sample
+    return settings
 
 
 def _stdin() -> str:
@@ -213,7 +237,7 @@ def _stdin() -> str:
 
 def list_runs(options: argparse.Namespace, home: Path) -> int:
     """List all runs, the newest first."""
-    rows = [entry.as_row() for entry in listing.entries(home)]
+    rows = [run.as_row() for run in listing.read_listings(home)]
     if options.json:
         for row in rows:
             print(json.dumps(row))
@@ -232,20 +256,20 @@ def list_runs(options: argparse.Namespace, home: Path) -> int:
             for name, form in (("parameters", ",d"), ("step", ",d"), ("val_bpb", ".3f"), ("tokens_per_second", ",.0f"))
         ]
         when = datetime.fromisoformat(str(row["utc"])).astimezone().strftime("%Y-%m-%d %H:%M") if row["utc"] else ""
-        table.add_row(*(Text(words.printable(str(row[name]))) for name in ("run", "state", "data")), *numbers, when)
-    # Drawn first and then printed, so that a reader that goes away is our own business and not the library's.
+        table.add_row(*(Text(printable(str(row[name]))) for name in ("run", "state", "data")), *numbers, when)
+    # Rendered first and then printed, so that a closed pipe raises here and not inside rich.
     canvas = Console(file=io.StringIO(), width=None if sys.stdout.isatty() else 160, force_terminal=sys.stdout.isatty())
-    with canvas.capture() as drawn:
+    with canvas.capture() as rendered:
         canvas.print(table)
-    print(drawn.get(), end="")
+    print(rendered.get(), end="")
     return 0
 
 
 def doctor(options: argparse.Namespace, home: Path) -> int:
-    """Say what this machine has, what would be chosen, and why."""
-    from tinylm.cli import doctor as examine
+    """Print what this machine has, what would be chosen, and why."""
+    from tinylm.cli.doctor import examine
 
-    findings = examine.examine(home)
+    findings = examine(home)
     if options.json:
         print(json.dumps(findings.values))
     else:

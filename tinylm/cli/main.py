@@ -14,11 +14,13 @@ from typing import NoReturn
 
 from tinylm import __version__, paths
 from tinylm.errors import ConfigError, DivergedError, TinyLMError
+from tinylm.words import printable
 
-OUR_FAULT, USERS_TO_MEND, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+CRASHED, USER_ERROR, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+"""Exit codes."""
 
-UNHEARD = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Our output finds no reader, no room, or no terminal any more."""
+OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of writing our output: no reader, no space, or no terminal any more."""
 
 EXAMPLES = """examples:
   tinylm-studio                                           the app
@@ -27,17 +29,18 @@ EXAMPLES = """examples:
   tinylm-studio --train --data books/ --time 10m          your own texts, ten minutes
   tinylm-studio --train --resume                          go on with the newest run
   tinylm-studio --generate "Once upon a time"             talk to the newest run
+  tinylm-studio --generate "Once" --count 5 --json        five continuations, a line of JSON each
   tinylm-studio --train --set model.n_layer=6             one setting; run folders' config.toml lists them all
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """Faults in two sentences, as everywhere here, instead of argparse's usage block."""
+    """Reports errors in two sentences, as the rest of the program does, and not with argparse's usage block."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the flags and leave with 2."""
-        _complain(f"The flags do not fit: {message}. See tinylm-studio --help.")
-        raise SystemExit(USERS_TO_MEND)
+        """Print what is wrong with the flags and exit with 2."""
+        _print_error(f"The flags do not fit: {message}. See tinylm-studio --help.")
+        raise SystemExit(USER_ERROR)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,15 +79,16 @@ def parser() -> argparse.ArgumentParser:
     settings.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     settings.add_argument("--seed", type=int, metavar="N", help="of the training, or of the text with --generate")
 
-    places = flags.add_argument_group("runs")
-    places.add_argument(
+    runs = flags.add_argument_group("runs")
+    runs.add_argument(
         "--run", metavar="NAME", help="the run to make or to use (default: a new name, or the newest run)"
     )
-    places.add_argument("--resume", action="store_true", help="with --train: go on with a run instead of a new one")
-    places.add_argument("--checkpoint", metavar="WHICH", help="with --generate: best (default), latest or a step")
-    places.add_argument(
-        "--home", metavar="DIR", help="where runs lie (default: TINYLM_HOME, or the user's data folder)"
+    runs.add_argument("--resume", action="store_true", help="with --train: go on with a run instead of a new one")
+    runs.add_argument("--checkpoint", metavar="WHICH", help="with --generate: best (default), latest or a step")
+    runs.add_argument(
+        "--count", type=int, metavar="N", help="with --generate: N continuations side by side, each with the next seed"
     )
+    runs.add_argument("--home", metavar="DIR", help="where runs lie (default: TINYLM_HOME, or the user's data folder)")
 
     output = flags.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="machine-readable lines on stdout")
@@ -93,35 +97,35 @@ def parser() -> argparse.ArgumentParser:
 
 
 Studio = Callable[[argparse.Namespace, Path], int]
-"""What opens the app: given by the entry point, since nothing in this package knows screens."""
+"""Opens the app; the entry point passes it in, since this package does not know the app."""
 
 
 def main(arguments: list[str], studio: Studio | None = None) -> int:
-    """Do what the flags say; returns the exit code. Without `studio` there are only the modes without a screen."""
+    """Run the program and return its exit code; without `studio` only the modes without a screen are available."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that does not know a character shows another one
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows a question mark
             stream.reconfigure(errors="replace")
     code = 0
     try:
-        code = _answer(arguments, studio)
+        code = _dispatch(arguments, studio)
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # else the reader of our output has gone, which is no fault
-            _complain(f"The output cannot be written: {error.strerror}. Free some room, or send it elsewhere.")
-            return code or USERS_TO_MEND
+        if not isinstance(error, BrokenPipeError):  # a reader that closed the pipe is no error
+            _print_error(f"The output cannot be written: {error.strerror}. Free some room, or send it elsewhere.")
+            return code or USER_ERROR
         return 0
     return code
 
 
-def _answer(arguments: list[str], studio: Studio | None) -> int:
+def _dispatch(arguments: list[str], studio: Studio | None) -> int:
     try:
         options = parser().parse_args(arguments)
     except SystemExit as leave:
         return int(leave.code or 0)
     home = paths.home(options.home)
-    # Threads of OpenMP that spin while they wait take the cores from each other and from everybody else; this has to
-    # be said before torch is imported.
+    # OpenMP threads that spin while they wait take cores from each other and from other programs. To be set before
+    # torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         headless_mode = options.train or options.generate is not None or options.runs or options.doctor
@@ -137,40 +141,35 @@ def _answer(arguments: list[str], studio: Studio | None) -> int:
 
         return headless.run(options, home)
     except TinyLMError as error:
-        _complain(f"{error.message} {error.hint}")
-        return DIVERGED if isinstance(error, DivergedError) else USERS_TO_MEND
+        _print_error(f"{error.message} {error.hint}")
+        return DIVERGED if isinstance(error, DivergedError) else USER_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
     except PermissionError as error:
-        _complain(
+        _print_error(
             f"{error.filename or home} cannot be used: {error.strerror}. Check its rights, or choose another --home."
         )
-        return USERS_TO_MEND
-    except Exception as error:  # the outer edge: what gets here is our own fault
-        if isinstance(error, OSError) and error.filename is None and error.errno in UNHEARD:
+        return USER_ERROR
+    except Exception as error:  # the outer edge: whatever gets here is a bug of ours
+        if isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_ERRORS:
             raise
-        _complain(f"Something went wrong that is our fault. The details are in {_logged(home)}.")
-        return OUR_FAULT
+        _print_error(f"Something went wrong that is our fault. The details are in {_log_traceback(home)}.")
+        return CRASHED
 
 
-def _complain(sentences: str) -> None:
-    """To stderr, on one line: names of files come from strangers too."""
-    with suppress(OSError):  # the terminal may be what has gone
-        print(_harmless(sentences.replace("\n", "\ufffd")), file=sys.stderr)
+def _print_error(sentences: str) -> None:
+    """Print to stderr on one line, without control characters: messages contain names of files."""
+    with suppress(OSError):  # the terminal itself may be gone
+        print(printable(sentences.replace("\n", "\ufffd")), file=sys.stderr)
 
 
-def _harmless(text: str) -> str:
-    """`text` without what could steer a terminal; `console.printable` would load half of the program first."""
-    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
-
-
-def _logged(home: Path) -> Path | str:
-    """Write the traceback into a log file; where that fails too, print it."""
+def _log_traceback(home: Path) -> Path | str:
+    """Write the traceback to a log file and return its path; where that fails, print it."""
     path = paths.logs(home) / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(traceback.format_exc(), encoding="utf-8")
     except OSError:
-        print(_harmless(traceback.format_exc()), file=sys.stderr)
+        print(printable(traceback.format_exc()), file=sys.stderr)
         return "the lines above"
     return path

@@ -1,4 +1,4 @@
-"""From command-line flags to a configuration."""
+"""Command-line flags become a configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinylm.errors import ConfigError
 
 
 def configuration(options: argparse.Namespace, home: Path, own: RunConfig | None) -> RunConfig:
-    """The settings that the flags ask for: flag over --set over --config over preset (or run) over defaults.
+    """The configuration by precedence: flag, --set, --config, preset (or the run that is resumed), defaults.
 
     `own` is the configuration of the run that is resumed.
     """
@@ -21,18 +21,18 @@ def configuration(options: argparse.Namespace, home: Path, own: RunConfig | None
     if own is not None:
         table = own.model_dump()
     elif preset is None:
-        # A configuration that names its preset stands on it; a whole one, from a run folder, also where it is gone.
+        # A configuration file may name the preset it is based on. One from a run folder is complete and does without.
         preset = given.get("preset") or "quick"
         preset = preset if preset in resolve.presets(home) or not given else None
     if preset is not None:
         table = resolve.merge(table, resolve.read_preset(str(preset), home))
     table = resolve.merge(table, given)
-    chosen = [*resolve.named(given), *(assignment.partition("=")[0].strip() for assignment in options.set)]
+    chosen = [*resolve.dotted_names(given), *(assignment.partition("=")[0].strip() for assignment in options.set)]
     if "train.fit" not in chosen and any(map(resolve.is_fitted, chosen)):
-        table = resolve.put(table, ["train", "fit"], False)  # whoever chooses one of the numbers chooses them all
+        table = resolve.put(table, ["train", "fit"], False)  # choosing one of them by hand means choosing all
     if options.preset:
         table = resolve.put(table, ["preset"], options.preset)
-    if options.data:  # weights belong to the texts that they were given for
+    if options.data:  # weights belong to the texts they were set for
         table = resolve.put(table, ["data", "weights"], None)
     for assignment in options.set:
         table = resolve.assign(table, assignment)
@@ -50,7 +50,7 @@ def configuration(options: argparse.Namespace, home: Path, own: RunConfig | None
 
 
 def _budget(options: argparse.Namespace) -> str | None:
-    """The budget that --time, --steps or --epochs gives; ConfigError names the flag where it cannot be read."""
+    """The budget from --time, --steps or --epochs; ConfigError names the flag where it is invalid."""
     for flag, value, unit in (
         ("time", options.time, ""),
         ("steps", options.steps, " steps"),

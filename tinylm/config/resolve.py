@@ -1,4 +1,4 @@
-"""From presets, files and flags to one validated configuration, and from a fault to a sentence that mends it."""
+"""Presets, files and flags become one validated configuration, and faults in them become sentences."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tinylm.errors import ConfigError
 Table = dict[str, Any]
 """A TOML table as the standard library reads it."""
 
-_DEEPEST = 8
-"""Names in a dotted key at most; settings have four."""
+_DEEPEST_KEY = 8
+"""Most names in a dotted key; settings have four."""
 
 MOST_BYTES = 1 << 20
-"""Of a configuration file; one with all settings has 3 KB."""
+"""Largest configuration file; one with all settings has 3 KB."""
 
 _NAME = r"(?:[\w-]+|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*')"
-_TOO_DEEP = re.compile(rf"^[ \t]*(?:\[\[?[ \t]*)?(?:{_NAME}[ \t]*\.[ \t]*){{{_DEEPEST}}}", re.MULTILINE)
-"""A key of more names than that: the standard library takes a time for it that grows with their square."""
+_TOO_DEEP = re.compile(rf"^[ \t]*(?:\[\[?[ \t]*)?(?:{_NAME}[ \t]*\.[ \t]*){{{_DEEPEST_KEY}}}", re.MULTILINE)
+"""A key of more names than that; tomllib takes quadratic time for it."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
-    """`over` laid on `base`, tables key by key, everything else (lists too) whole."""
+    """`base` overridden by `over`: tables key by key, everything else, lists included, as a whole."""
     merged = dict(base)
     for key, value in over.items():
         both_tables = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
@@ -40,15 +40,15 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
 
 
 def validate(table: Mapping[str, Any]) -> RunConfig:
-    """The configuration that `table` spells out, defaults filled in; ConfigError names the setting that is off."""
+    """The configuration in `table`, with defaults filled in; ConfigError names the setting that is wrong."""
     try:
         return RunConfig.model_validate(dict(table))
     except ValidationError as error:
-        raise _told(error) from None
+        raise _config_error(error) from None
 
 
 def read_toml(path: Path) -> Table:
-    """The table in a TOML file; ConfigError says why it cannot be read."""
+    """The table in a TOML file; ConfigError where it cannot be read."""
     try:
         return parse_toml(files.read(path, MOST_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
@@ -62,10 +62,10 @@ def read_toml(path: Path) -> Table:
 
 
 def parse_toml(text: str) -> Table:
-    """The table that `text` spells; ValueError where it is none."""
+    """Parse TOML; ValueError where it is none or nested too deep."""
     if deep := _TOO_DEEP.search(text):
         line = text.count("\n", 0, deep.start()) + 1
-        raise ValueError(f"a key of more than {_DEEPEST} names (at line {line})")
+        raise ValueError(f"a key of more than {_DEEPEST_KEY} names (at line {line})")
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -83,9 +83,9 @@ def to_toml(config: RunConfig) -> str:
 
 
 def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
-    """The configuration of a run folder's config.toml, and what a newer version wrote there that we do not know.
+    """The configuration in a run folder's config.toml, and the settings there that only a newer version knows.
 
-    A run folder may come from a stranger: RunError where it holds links or devices (`wary.check_folder`).
+    A run folder may come from a stranger: RunError where it holds links or devices (`files.check_folder`).
     """
     files.check_folder(path.parent)
     table = read_toml(path)
@@ -97,17 +97,16 @@ def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
 
 
 def presets(home: Path) -> dict[str, Path]:
-    """Preset names and their files: ours first, then the user's own, which may not take our names."""
+    """The files of presets by name: ours first, then the user's own, of which those with our names are ignored."""
     folders = (paths.assets() / "presets", paths.user_presets(home))
-    found = (path for folder in folders for path in sorted(folder.glob("*.toml")))
-    named: dict[str, Path] = {}
-    for path in found:
-        named.setdefault(path.stem, path)
-    return named
+    by_name: dict[str, Path] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob("*.toml"))):
+        by_name.setdefault(path.stem, path)
+    return by_name
 
 
 def read_preset(name: str, home: Path) -> Table:
-    """The table of a preset; ConfigError lists the names that there are."""
+    """The table of a preset; ConfigError lists the presets there are."""
     known = presets(home)
     if name not in known:
         raise ConfigError(f"There is no preset named {name!r}.", f"Choose one of: {', '.join(known)}.")
@@ -115,9 +114,9 @@ def read_preset(name: str, home: Path) -> Table:
 
 
 def assign(table: Table, assignment: str) -> Table:
-    """`table` with one `--set KEY=VALUE` laid on; KEY is dotted, VALUE a TOML value or a bare word.
+    """`table` after one `--set KEY=VALUE`; KEY is dotted, VALUE a TOML value or a bare word.
 
-    A number in the key picks an item of a list that is already there (`train.phases.0.max_lr`).
+    A number in the key is the index of an existing item of a list (`train.phases.0.max_lr`).
     """
     key, equals, text = assignment.partition("=")
     names = key.strip().split(".")
@@ -127,13 +126,13 @@ def assign(table: Table, assignment: str) -> Table:
         value: Any = parse_toml(f"value = {text.strip()}")["value"]
     except ValueError:
         value = text.strip()
-    if len(names) > _DEEPEST:
+    if len(names) > _DEEPEST_KEY:
         raise ConfigError(f"--set {key[:60]} names nothing that there is.", _nearest(key))
     return put(table, names, value)
 
 
 def put(table: Table, names: Sequence[str], value: object) -> Table:
-    """`table` with the setting at `names` replaced; ConfigError where one of the names before it is no table."""
+    """`table` with the setting at `names` replaced; ConfigError where one of the names on the way is no table."""
     return cast(Table, _assigned(table, list(names), value, ".".join(names)))
 
 
@@ -152,9 +151,9 @@ def _assigned(node: Any, names: list[str], value: Any, key: str) -> Any:
 
 
 def settings() -> dict[str, Any]:
-    """Every setting by its dotted name, with its pydantic field: what forms, help and suggestions are made from.
+    """The pydantic field of every setting by its dotted name, from which forms, help and suggestions are made.
 
-    A phase's settings stand as `train.phases.N.max_lr`.
+    The settings of a phase are named `train.phases.N.max_lr`.
     """
 
     def walk(group: type[BaseModel], prefix: str) -> Iterable[tuple[str, Any]]:
@@ -170,28 +169,28 @@ def settings() -> dict[str, Any]:
 
 
 def is_fitted(key: str) -> bool:
-    """Whether `train.fit` chooses the setting of that dotted name, or something inside it."""
+    """Whether `train.fit` chooses the setting of that dotted name, or a part of it."""
     group, _, name = key.partition(".")
     return name.partition(".")[0] in FITTED.get(group, ())
 
 
-def named(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The dotted names of all that a table sets; lists count as one."""
+def dotted_names(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted names of the settings in a table; a list counts as one setting."""
     for key, value in table.items():
         if isinstance(value, Mapping):
-            yield from named(value, f"{prefix}{key}.")
+            yield from dotted_names(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"
 
 
-GROWS = ("train.budget", "train.stop_at", "train.patience", "train.device", "train.threads")
-"""What may differ when a run is resumed."""
+MAY_CHANGE = ("train.budget", "train.stop_at", "train.patience", "train.device", "train.threads")
+"""The settings that may change when a run is resumed."""
 
 
 def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
-    """A run's own configuration with what `wanted` may change of it; ConfigError names what it may not.
+    """A run's own configuration with the changes in `wanted`; ConfigError names one that a run may not make.
 
-    A wanted `auto` stands for what the run chose, and so does all that a wanted `train.fit` would choose.
+    `auto` in `wanted` means what the run chose, and so do all settings that `train.fit` in `wanted` would choose.
     """
 
     def flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -201,26 +200,24 @@ def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
         else:
             yield prefix.rstrip("."), node
 
-    there = dict(flat(own.model_dump()))
-    given = {
-        name: there[name]
-        if value == "auto" or (wanted.train.fit and (name == "train.fit" or is_fitted(name)))
-        else value
+    old = dict(flat(own.model_dump()))
+    new = {
+        name: old[name] if value == "auto" or (wanted.train.fit and (name == "train.fit" or is_fitted(name))) else value
         for name, value in flat(absolute_sources(wanted).model_dump())
-        if name in there
+        if name in old
     }
-    differ = [name for name in given if given[name] != there[name] and name not in GROWS and name != "preset"]
+    differ = [name for name in new if new[name] != old[name] and name not in MAY_CHANGE and name != "preset"]
     if differ:
         name = differ[0]
         raise ConfigError(
-            f"The run was begun with {name} = {there[name]!r}, and {given[name]!r} is asked for now.",
+            f"The run was begun with {name} = {old[name]!r}, and {new[name]!r} is asked for now.",
             "Leave that option out to go on, or start a new run.",
         )
-    return with_values(own, train={name.partition(".")[2]: given[name] for name in GROWS})
+    return with_values(own, train={name.partition(".")[2]: new[name] for name in MAY_CHANGE})
 
 
 def absolute_sources(config: RunConfig) -> RunConfig:
-    """The same configuration with every path absolute, so that a run means the same from any folder."""
+    """The configuration with absolute paths, so that a run means the same from any folder."""
 
     def absolute(sources: Sequence[str]) -> list[str]:
         return [source if source == STORIES else str(Path(source).expanduser().absolute()) for source in sources]
@@ -261,7 +258,7 @@ def _nearest(name: str) -> str:
     return f"Did you mean {close[0]}?" if close else "The config.toml of any run lists all settings."
 
 
-_WANTED = {
+_EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
@@ -279,39 +276,39 @@ _WANTED = {
 }
 
 
-def _told(error: ValidationError) -> ConfigError:
-    """The first fault of a validation, in two sentences."""
+def _config_error(error: ValidationError) -> ConfigError:
+    """The first fault of a validation as a message and a hint."""
     fault = error.errors()[0]
-    # Pydantic adds the names of union members ("literal['auto']", "int") to the place; ours are names and numbers.
-    place = [
+    # Pydantic adds the members of unions ("literal['auto']", "int") to the location; ours are names and indices.
+    location = [
         str(part) for part in fault["loc"] if re.fullmatch(r"[a-z_]+|\d+", str(part)) and part not in ("int", "float")
     ]
-    name = ".".join(place)
+    name = ".".join(location)
     if fault["type"] == "extra_forbidden":
         name = ".".join(map(str, fault["loc"]))
         return ConfigError(f"There is no setting {name if len(name) <= 100 else name[:97] + '...'}.", _nearest(name))
     context = fault.get("ctx", {})
     if fault["type"] == "value_error":
         return ConfigError(f"The settings do not fit: {context['error']}.", "Change one of the settings that it names.")
-    given = _shown(fault["input"])
+    given = _short_repr(fault["input"])
     field = settings().get(re.sub(r"\.\d+(\.|$)", r".N\1", name))
-    wanted = _WANTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ")
+    expected = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ")
     others = [
-        _WANTED.get(other["type"], other["msg"].removeprefix("Input should be "))
+        _EXPECTED.get(other["type"], other["msg"].removeprefix("Input should be "))
         for other in error.errors()[1:]
-        if other["loc"][: len(place)] == fault["loc"][: len(place)]
+        if other["loc"][: len(location)] == fault["loc"][: len(location)]
     ]
-    wanted = " or ".join(dict.fromkeys([wanted, *others]))
+    expected = " or ".join(dict.fromkeys([expected, *others]))
     hint = "Give another value."
     if field is not None and field.description:
         hint = f"{field.title}: {field.description}"
     if field is not None and isinstance(field.default, str | int | float):
         hint = f"The default is {tomli_w.dumps({name: field.default}).partition(' = ')[2].strip()}. {hint}"
-    return ConfigError(f"{name} is {given}, but must be {wanted}.", hint)
+    return ConfigError(f"{name} is {given}, but must be {expected}.", hint)
 
 
-def _shown(value: object) -> str:
-    """`value` as it was given, cut short; huge numbers and deep nesting have no text at all."""
+def _short_repr(value: object) -> str:
+    """`repr(value)`, shortened; huge numbers and deep nesting have none."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):

@@ -1,30 +1,29 @@
 """Every setting, declared once: type, bounds, label and help.
 
-The flag `--set`, the key in a TOML file, the form field in the app and the error message are all made from the
-classes here. Pydantic validates; torch is never imported.
+The key in a TOML file and for `--set`, the form field in the app and the error message are all made from the classes
+here. Pydantic validates; torch is never imported.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # the app would look for some before its first paint
+from tinylm.words import counted
 
 FORMAT = 1
-"""The format number that every config.toml and state.json carries."""
+"""The format number in every config.toml and state.json."""
 
 
 MOST_TOKENS = 200_000
 """The largest vocabulary of BPE."""
 
 MOST_STEPS = 10**12
-"""Of a run, as of a budget."""
+"""The most steps of a run, and the largest amount of a budget."""
 
 MOST_STEP_TOKENS = 1 << 26
-"""Tokens that an optimizer step may read: twenty times what the largest trainings take, and half a GB of ids."""
+"""The most tokens of an optimizer step: twenty times those of the largest trainings, and half a GB of ids."""
 
 STORIES = "stories"
 """The name of the built-in corpus among `data.sources`."""
@@ -33,7 +32,7 @@ FITTED = {
     "model": ("n_layer", "n_embd", "n_head", "n_kv_head", "mlp_ratio", "block_size", "dropout"),
     "train": ("batch_size", "phases"),
 }
-"""What `train.fit` chooses; whoever sets one of them chooses all by themselves."""
+"""The settings that `train.fit` chooses; it is turned off where one of them is set by hand."""
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -47,12 +46,12 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `90s`, `2m`, `1.5h`, `500 steps` or `3 epochs`; ValueError says what would be right."""
-        found = re.fullmatch(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*(s|m|h|steps?|epochs?)\s*", text)
+        """Parse `90s`, `2m`, `1.5h`, `500 steps` or `3 epochs`; ValueError says what would be right."""
+        match = re.fullmatch(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*(s|m|h|steps?|epochs?)\s*", text)
         text = text if len(text) <= 40 else f"{text[:37]}..."
-        if not found:
+        if not match:
             raise ValueError(f"the budget {text!r} cannot be read; write `90s`, `2m`, `1h`, `500 steps` or `3 epochs`")
-        amount, unit = float(found[1]), found[2]
+        amount, unit = float(match[1]), match[2]
         if unit in _SECONDS:
             budget = cls("time", amount * _SECONDS[unit])
         elif unit.startswith("step"):
@@ -81,7 +80,7 @@ Source = Annotated[str, AfterValidator(_is_source)]
 
 
 class Settings(BaseModel):
-    """What all groups of settings share: no unknown keys, no silent conversions, never changed in place."""
+    """Base of all groups of settings: no unknown keys, no silent conversions, immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
 
@@ -165,18 +164,15 @@ class ModelConfig(Settings):
 
 
 class TokenizerConfig(Settings):
-    """How text becomes tokens."""
+    """How text is split into tokens."""
 
     kind: Literal["bpe", "char", "byte"] = Field(
         "bpe",
         title="Kind",
         description="bpe learns pieces of words from your text; char and byte have none to learn.",
     )
-    # In equal time, bits per byte with 512, 1,024, 2,048 and 4,096 (3 layers of 96; assets/results/vocabulary.json).
-    # A million tokens: three novels 1.873, 1.819, 1.794, 1.762; one novel 1.667, 1.595, 1.562, 1.548; Tiny Shakespeare
-    # 1.954, 1.908, 1.894, 1.890; Python's library 1.809, 1.797, 1.757, 1.760. Four million: the novels 1.684, 1.624,
-    # 1.580, 1.553; Tiny Shakespeare 1.811, 1.785, 1.785, 1.833; Python's library 1.356, 1.331, 1.382, 1.458. Prose of
-    # some size likes more, code and what is read ten times fewer: neither size nor time tells, and 2,048 is never far.
+    # Of 512 to 4,096, prose of some size wants more tokens, code and text that is read ten times fewer; 2,048 was close
+    # to the best on all texts measured (assets/results/notes.md).
     vocab_size: int = Field(
         2048,
         ge=2,
@@ -193,7 +189,7 @@ class TokenizerConfig(Settings):
 
 
 class DataConfig(Settings):
-    """Which text, how it is read, and what is held out."""
+    """Which texts, how they are read, and what is held out."""
 
     sources: list[Source] = Field(
         ["stories"],
@@ -233,14 +229,14 @@ class DataConfig(Settings):
     def _weights_fit(self) -> Self:
         if self.weights is not None and len(self.weights) != len(self.sources):
             raise ValueError(
-                f"data.weights has {len(self.weights)} number{'s' * (len(self.weights) != 1)} for "
-                f"{len(self.sources)} text{'s' * (len(self.sources) != 1)} in data.sources; each text needs one"
+                f"data.weights has {counted(len(self.weights), 'number')} for "
+                f"{counted(len(self.sources), 'text')} in data.sources; each text needs one"
             )
         return self
 
 
 class Phase(Settings):
-    """One stretch of the training with a learning-rate schedule of its own."""
+    """A part of the training with a learning-rate schedule of its own."""
 
     name: str = Field("train", min_length=1, max_length=40, title="Name", description="As charts and events call it.")
     schedule: Literal["cyclic", "cosine", "wsd", "constant"] = Field(
@@ -294,7 +290,7 @@ class Phase(Settings):
 
 
 class TrainConfig(Settings):
-    """How the model learns."""
+    """How the model is trained."""
 
     batch_size: int = Field(
         16,
@@ -427,6 +423,11 @@ class TrainConfig(Settings):
             Budget.parse(budget)
         return budget
 
+    @property
+    def sequences_per_step(self) -> int:
+        """Training sequences that one optimizer step reads."""
+        return self.batch_size * self.accumulation_steps
+
     @model_validator(mode="after")
     def _phases_fit(self) -> Self:
         shared = [phase.share for phase in self.phases if phase.share is not None]
@@ -440,7 +441,7 @@ class TrainConfig(Settings):
 
 
 class SampleConfig(Settings):
-    """How the model writes."""
+    """How text is sampled."""
 
     prompt: str = Field("", title="Prompt", description="What samples during training go on from; empty is a new text.")
     temperature: float = Field(
@@ -483,13 +484,17 @@ class RunConfig(Settings):
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
 
+    @property
+    def tokens_per_step(self) -> int:
+        """Training tokens that one optimizer step reads."""
+        return self.train.sequences_per_step * self.model.block_size
+
     @model_validator(mode="after")
     def _steps_fit(self) -> Self:
-        tokens = self.train.batch_size * self.train.accumulation_steps * self.model.block_size
-        if tokens > MOST_STEP_TOKENS:
+        if self.tokens_per_step > MOST_STEP_TOKENS:
             raise ValueError(
                 f"train.batch_size={self.train.batch_size}, train.accumulation_steps={self.train.accumulation_steps} "
-                f"and model.block_size={self.model.block_size} make {tokens:,} tokens a step; "
+                f"and model.block_size={self.model.block_size} make {self.tokens_per_step:,} tokens a step; "
                 f"{MOST_STEP_TOKENS:,} are the most"
             )
         return self

@@ -1,6 +1,6 @@
-"""From bytes to text: which encoding a file has, told without ever holding all of it.
+"""Detects the encoding of a file and decodes it, block by block.
 
-Everything here is a function of a file that can be read again from its beginning, block by block.
+Detection reads the file several times from the beginning and never holds all of it.
 """
 
 import codecs
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 Raw = Callable[[], Iterator[bytes]]
-"""A file: each call gives its bytes from the beginning, in blocks of any size."""
+"""A file: each call yields its bytes from the beginning, in blocks of any size."""
 
-# What a file begins with, and what a person calls it (the plural takes an s).
+# The first bytes of a file, and what people call it (the plural takes an s).
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "PDF"),
     (b"{\\rtf", "rich-text document"),
@@ -38,10 +38,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MZ", "program"),
     (b"SQLite format 3\x00", "database"),
 )
-_SURE = {b"%PDF-", b"{\\rtf"}  # binaries for us, although their first bytes may all be printable
+_SURE = {b"%PDF-", b"{\\rtf"}  # not text for us, although the first bytes may all be printable
 
-# Bytes that no text has many of. Tab, line ends, form feed, backspace (old manual pages), Ctrl-Z (DOS's end
-# of file) and escape (coloured logs) are not among them.
+# Bytes that are rare in text. Tab, line ends, form feed, backspace (old manual pages), Ctrl-Z (DOS's end of file) and
+# escape (coloured logs) are not among them.
 _CONTROL = bytes(b for b in (*range(32), 127) if b not in b"\t\n\v\f\r\b\x1a\x1b")
 
 _ENCODINGS = {
@@ -60,12 +60,12 @@ _ENCODINGS = {
     "cp949": "EUC-KR",
 }
 _WESTERN = ["cp1252", "cp1250", "mac_roman"]
-_LATIN1_TOO = bytes(b for b in range(256) if not 0x80 <= b <= 0x9F)  # the same letters there as in Windows-1252
+_LATIN1_TOO = bytes(b for b in range(256) if not 0x80 <= b <= 0x9F)  # the same in Latin-1 and in Windows-1252
 DAMAGED_UTF8 = "damaged UTF-8"
 
 
 def looks_like(head: bytes) -> str | None:
-    """The kind of binary that begins so ("picture", "PDF", ...), or None if the first bytes settle nothing."""
+    """The kind of binary by a file's first bytes ("picture", "PDF", ...), or None if they do not tell."""
     for magic, kind in _MAGIC:
         if head.startswith(magic) and (magic in _SURE or _controls(head[:512]) or not head[:512].isascii()):
             return kind
@@ -74,21 +74,17 @@ def looks_like(head: bytes) -> str | None:
 
 @dataclass(frozen=True)
 class Encoding:
-    """What turns a file's bytes into text: Python's name for it, and the name for people."""
+    """How to decode a file."""
 
     codec: str
+    """Python's name."""
     name: str
+    """The name for people."""
     errors: str = "strict"
 
 
-def decode(raw: bytes) -> tuple[str, str] | None:
-    """The text of a file and the name of its encoding for people, or None for a binary (`encoding_of`)."""
-    encoding = encoding_of(lambda: iter([raw]))
-    return None if encoding is None else ("".join(decoded(lambda: iter([raw]), encoding)), encoding.name)
-
-
 def decoded(raw: Raw, encoding: Encoding) -> Iterator[str]:
-    """The text of a file in blocks; UnicodeDecodeError where it does not have that encoding."""
+    """The text of a file in blocks; UnicodeDecodeError if it is not in that encoding."""
     decoder = codecs.getincrementaldecoder(encoding.codec)(encoding.errors)
     for block in raw():
         yield decoder.decode(block)
@@ -98,10 +94,9 @@ def decoded(raw: Raw, encoding: Encoding) -> Iterator[str]:
 def encoding_of(raw: Raw) -> Encoding | None:
     """The encoding of a file, or None for a binary.
 
-    UTF-8 is tried first and strictly, a byte order mark is believed, and only what is left is handed to
-    charset-normalizer, as a sample: it takes seconds on megabytes. A UTF-8 file with a few broken bytes (cut
-    in the middle of a character, say) is read as UTF-8 with U+FFFD for those, and named DAMAGED_UTF8. Never
-    raises; a byte order mark is dropped; line ends are left alone.
+    A byte order mark decides; else UTF-8 is tried, strictly; charset-normalizer gets a sample of what remains, since it
+    takes seconds on megabytes. UTF-8 with a few broken bytes (cut in the middle of a character, say) is decoded with
+    U+FFFD in their stead and named DAMAGED_UTF8. Decoding drops a byte order mark and keeps line ends.
     """
     head = _head(raw, 512)
     if looks_like(head):
@@ -125,11 +120,11 @@ def encoding_of(raw: Raw) -> Encoding | None:
     if utf8:
         return Encoding("utf-8-sig", "UTF-8")
     lenient = Encoding("utf-8-sig", DAMAGED_UTF8, "replace")
-    damaged = whole = 0
+    damaged = extra = 0  # bytes beyond one for each character; U+FFFD itself has two of them
     for text in decoded(raw, lenient):
         damaged += text.count("\ufffd")
-        whole += len(text.encode()) - len(text)
-    return lenient if whole - 2 * damaged > 4 * damaged else _eight_bit(raw)  # mostly whole sequences
+        extra += len(text.encode()) - len(text)
+    return lenient if extra - 2 * damaged > 4 * damaged else _eight_bit(raw)  # mostly valid multi-byte sequences
 
 
 def _head(raw: Raw, size: int) -> bytes:
@@ -142,7 +137,7 @@ def _head(raw: Raw, size: int) -> bytes:
 
 
 def _fits(raw: Raw, codec: str) -> bool:
-    """Whether all of a file makes sense in an encoding."""
+    """Whether all of a file decodes."""
     try:
         for _ in decoded(raw, Encoding(codec, "")):
             pass
@@ -156,7 +151,7 @@ def _controls(raw: bytes) -> int:
 
 
 def _utf16_without_mark(raw: Raw) -> Encoding | None:
-    """UTF-16 in one of the two byte orders, if the bytes make sense so."""
+    """UTF-16 in the more plausible byte order, or None if neither is plausible."""
     best: tuple[int, Encoding] | None = None
     for codec in ("utf-16-le", "utf-16-be"):
         encoding = Encoding(codec, "UTF-16")
@@ -167,7 +162,7 @@ def _utf16_without_mark(raw: Raw) -> Encoding | None:
         if not sample:
             continue
         odd = sum(unicodedata.category(c) in ("Cc", "Cn", "Co") and c not in "\t\n\r\f" for c in sample)
-        # A text keeps to few blocks of Unicode; with its bytes swapped it is scattered over many.
+        # A text uses few blocks of Unicode; with its bytes swapped it is scattered over many.
         blocks = len({ord(c) >> 8 for c in sample})
         plausible = odd <= 2 + len(sample) / 50 and odd < len(sample) / 2
         if plausible and (best is None or blocks < best[0]) and _fits(raw, codec):
@@ -176,7 +171,7 @@ def _utf16_without_mark(raw: Raw) -> Encoding | None:
 
 
 def _eight_bit(raw: Raw) -> Encoding:
-    """One of the encodings from before Unicode, told by the text's most telling lines."""
+    """The legacy 8-bit or East Asian encoding of a file, detected from its first lines that are not ASCII."""
     from charset_normalizer import from_bytes  # noqa: PLC0415  # 60 ms that most texts never need
 
     lines: list[bytes] = []
@@ -190,8 +185,8 @@ def _eight_bit(raw: Raw) -> Encoding:
     sample = b"\n".join(lines)
     high = sum(len(line) - len(line.decode("ascii", "ignore")) for line in lines)
     letters = sum(c.isalpha() for c in sample.decode("ascii", "ignore"))
-    # A script that is not Latin has most of its letters above 127. Without that evidence the guess is kept
-    # among the Latin encodings, or three accents would be Chinese.
+    # Text in another script has most of its letters above 127. Without that evidence only Latin encodings are
+    # candidates, or three accents would be taken for Chinese.
     candidates = list(_ENCODINGS) if high >= 16 and high > 0.4 * (high + letters) else _WESTERN
     matches = list(from_bytes(sample, cp_isolation=candidates))
     chosen = "cp1252"
@@ -201,9 +196,9 @@ def _eight_bit(raw: Raw) -> Encoding:
         # The library lists Windows-1250 first wherever the two are equally plausible.
         if western is None or western.chaos > best.chaos + 0.02 or western.coherence < best.coherence - 0.1:
             chosen = best.encoding
-    if not _fits(raw, chosen):  # the sample was a part: the whole file has the last word
+    if not _fits(raw, chosen):  # the sample was only a part of the file
         chosen = "cp1252"
-    plain = not any(block.translate(None, _LATIN1_TOO) for block in raw())  # the same in Latin-1
+    plain = not any(block.translate(None, _LATIN1_TOO) for block in raw())
     if chosen == "cp1252" and (plain or not _fits(raw, chosen)):
         return Encoding("latin-1", "Latin-1")
     return Encoding(chosen, _ENCODINGS.get(chosen, chosen))

@@ -1,4 +1,4 @@
-"""What people should hear about their files: sentences, and the words in them."""
+"""Sentences that tell people what was done to their files, and the phrases they are made of."""
 
 import os
 import unicodedata
@@ -6,29 +6,31 @@ from collections import Counter
 from pathlib import Path
 
 from tinylm.corpus.encoding import DAMAGED_UTF8
+from tinylm.words import listed
 
 
-class Said:
-    """Collects what was done to which file, so that a thousand files make a few sentences."""
+class Notices:
+    """Collects what was done to each file and sums it up: a thousand files give a few sentences."""
 
     def __init__(self) -> None:
-        self.empty: list[str] = []  # named outright
+        self.empty: list[str] = []
+        """Files that were named outright and are empty."""
         self._encodings: dict[str, list[str]] = {}
-        self._repeats: dict[str, list[str]] = {}  # by what they repeat
+        self._repeats: dict[str, list[str]] = {}  # by the name of the file that they repeat
         self._twice: list[str] = []
         self._cut: list[str] = []
         self._joined: list[str] = []
 
-    def repeat(self, path: Path, name: str, first: tuple[Path, str]) -> None:
-        """A file, by path and name, that has the same bytes as the one that came `first`."""
+    def add_repeat(self, path: Path, name: str, first: tuple[Path, str]) -> None:
+        """Note a file, by path and name, that has the same bytes as an earlier one, `first`."""
         if path.resolve() == first[0].resolve():
             self._twice.append(name)
             return
         a, b = (first[1], name) if first[1] != name else (shown(first[0]), shown(path))
         self._repeats.setdefault(a, []).append(b)
 
-    def text(self, name: str, encoding: str, cut: bool, joined: bool) -> None:
-        """What was done to a text."""
+    def add_text(self, name: str, encoding: str, cut: bool, joined: bool) -> None:
+        """Note a text's encoding, and whether Gutenberg's licence was cut and hard wraps were joined."""
         if encoding != "UTF-8":
             self._encodings.setdefault(encoding, []).append(name)
         if cut:
@@ -36,27 +38,27 @@ class Said:
         if joined:
             self._joined.append(name)
 
-    def notes(self) -> list[str]:
-        """All of it in sentences."""
-        notes = []
+    def sentences(self) -> list[str]:
+        """All notices as sentences."""
+        sentences = []
         if self.empty:
-            notes.append(f"{listed(self.empty)} {were(self.empty)} empty and left out.")
+            sentences.append(f"{abbreviated(self.empty)} {were(self.empty)} empty and left out.")
         for encoding, names in self._encodings.items():
             verb, it = ("is", "it was") if len(names) == 1 else ("are", "they were")
             if encoding == DAMAGED_UTF8:
-                notes.append(f"{listed(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd.")
+                sentences.append(f"{abbreviated(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd.")
             else:
-                notes.append(f"{listed(names)} {verb} not UTF-8; {it} read as {encoding}.")
+                sentences.append(f"{abbreviated(names)} {verb} not UTF-8; {it} read as {encoding}.")
         for first, names in self._repeats.items():
             verb = "repeats" if len(names) == 1 else "repeat"
-            notes.append(f"{listed(names)} {verb} {first} and {were(names)} read once.")
+            sentences.append(f"{abbreviated(names)} {verb} {first} and {were(names)} read once.")
         if self._twice:
-            notes.append(f"{listed(self._twice)} {were(self._twice)} given twice and read once.")
+            sentences.append(f"{abbreviated(self._twice)} {were(self._twice)} given twice and read once.")
         if self._cut:
-            notes.append(f"Cut the Project Gutenberg header and licence of {listed(self._cut)}.")
+            sentences.append(f"Cut the Project Gutenberg header and licence of {abbreviated(self._cut)}.")
         if self._joined:
-            notes.append(f"Joined hard-wrapped lines in {listed(self._joined)}.")
-        return notes
+            sentences.append(f"Joined hard-wrapped lines in {abbreviated(self._joined)}.")
+        return sentences
 
 
 def shown(path: str | Path) -> str:
@@ -70,25 +72,16 @@ def were(names: list[str]) -> str:
     return "was" if len(names) == 1 else "were"
 
 
-def a(kind: str) -> str:
-    """ "an office document"."""
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-def _and(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def listed(names: list[str], most: int = 4) -> str:
+def abbreviated(names: list[str], most: int = 4) -> str:
     """ "a.txt, b.txt and 7 more"."""
-    return _and(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
+    return listed(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
 
 
-def counted(kinds: Counter[str]) -> str:
-    """ "3 pictures and 1 hidden file": the most frequent first."""
-    return _and([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
+def tally(kinds: Counter[str]) -> str:
+    """ "3 pictures and 1 hidden file", the most frequent first."""
+    return listed([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
 
 
-def only(kinds: Counter[str]) -> str:
-    """What a folder holds instead of text, to be put behind that."""
-    return f", only {counted(kinds)}" if kinds else ": it is empty"
+def instead_of_text(kinds: Counter[str]) -> str:
+    """The end of the sentence "... holds no readable text": ", only 3 pictures" or ": it is empty"."""
+    return f", only {tally(kinds)}" if kinds else ": it is empty"

@@ -1,4 +1,4 @@
-"""What is in a text, at a glance: how much, how often it repeats itself, and some of it to read."""
+"""A summary of a text: its size, how much of it repeats, and excerpts."""
 
 import re
 from bisect import bisect_right
@@ -14,32 +14,31 @@ from tinylm.corpus.spool import Spool, TextSpan
 MOST_EXCERPTS = 40
 
 MOST_LINES = 1 << 20
-"""Different lines that are remembered, which takes about 80 MB."""
+"""Distinct lines whose hashes are kept, which takes about 80 MB."""
 
 _BEFORE_LINE, _BEFORE_WORD = re.compile(r"\n(?=[ \t]*\S)"), re.compile(r"\s(?=\S)")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The cleaned texts of a run, counted, and some stretches of them."""
+    """Counts over the cleaned texts of a run, and excerpts."""
 
     documents: int
     characters: int
     bytes: int
     distinct_characters: int
     repeated_lines: float
-    """Share of the lines that are not blank, by characters, that stood before already, white space at their ends
-    apart."""
+    """Share, by characters, of the non-blank lines that repeat an earlier one; white space at their ends is ignored."""
     excerpts: tuple[str, ...]
-    """Stretches spread evenly over the text, each from the beginning of a line or a word."""
+    """Spread evenly over the text; each starts with a line or a word."""
     notes: tuple[str, ...]
-    """What was done to the texts when they were read."""
+    """What was done to the texts when they were read, in sentences."""
 
 
 def profile(data: DataConfig, size: int = 1200) -> Profile:
-    """Read the texts of `data` as a run does and look at them; excerpts have about `size` characters.
+    """Read the texts of `data` as a run does and summarise them; excerpts have about `size` characters.
 
-    Each text counts once, whatever its weight. DataError where a text cannot be used.
+    Each text counts once, whatever its weight. Raises DataError if a text cannot be used.
     """
     with Spool() as spool:
         reading = sources.read(data.sources, data, spool)
@@ -56,8 +55,8 @@ def profile(data: DataConfig, size: int = 1200) -> Profile:
 
 
 def _repeated_lines(documents: Iterable[TextSpan]) -> float:
-    """See `Profile`; where there are more than MOST_LINES different ones, those with certain hashes speak for all."""
-    seen: set[int] = set()  # their hashes, which take less room than the lines
+    """See `Profile`; of more than MOST_LINES distinct lines, a sample by hash gives an estimate."""
+    seen: set[int] = set()  # hashes take less memory than lines
     mask = characters = repeated = 0
     for line in (line for text in documents for block in whole_lines(text.blocks()) for line in block.split("\n")):
         if bare := line.strip():
@@ -73,22 +72,22 @@ def _repeated_lines(documents: Iterable[TextSpan]) -> float:
 
 
 def _excerpts(documents: Sequence[TextSpan], size: int) -> list[str]:
-    """Stretches of the documents in a row, a blank line between them; as many as fit, `MOST_EXCERPTS` at most."""
+    """Excerpts of the documents joined by blank lines: as many as fit, `MOST_EXCERPTS` at most."""
     starts = list(accumulate((len(document) for document in documents), initial=0))
     count = min(MOST_EXCERPTS, max(1, starts[-1] // size))
     excerpts = []
     for i in range(count):
-        place = i * starts[-1] // count
-        number = bisect_right(starts, place, hi=len(documents)) - 1
-        excerpt = _from(documents, number, place - starts[number], size)
+        position = i * starts[-1] // count
+        number = bisect_right(starts, position, hi=len(documents)) - 1
+        excerpt = _excerpt(documents, number, position - starts[number], size)
         if excerpt:
             excerpts.append(excerpt)
     return excerpts
 
 
-def _from(documents: Sequence[TextSpan], number: int, place: int, size: int) -> str:
-    """About `size` characters from `place` in a document on, and out of those that follow it, up to a word's end."""
-    begin = _beginning(documents[number], place, size // 4)
+def _excerpt(documents: Sequence[TextSpan], number: int, position: int, size: int) -> str:
+    """About `size` characters from a position in document `number`, going on into the next ones, up to a word's end."""
+    begin = _beginning(documents[number], position, size // 4)
     parts: list[str] = []
     left = size
     while left > 0 and number < len(documents):
@@ -101,12 +100,12 @@ def _from(documents: Sequence[TextSpan], number: int, place: int, size: int) -> 
     return text[:last].rstrip() if cut and last > len(text) - size // 4 else text.rstrip()
 
 
-def _beginning(document: TextSpan, place: int, reach: int) -> int:
-    """The beginning of a line within `reach` characters after `place`, else of a word, else the place itself."""
-    if place == 0:
+def _beginning(document: TextSpan, position: int, reach: int) -> int:
+    """The start of a line within `reach` characters after a position, else of a word, else the position itself."""
+    if position == 0:
         return 0
-    near = str(document.part(place - 1, place + reach))
+    near = str(document.part(position - 1, position + reach))
     for edge in _BEFORE_LINE, _BEFORE_WORD:
-        if found := edge.search(near):
-            return place - 1 + found.end()
-    return place
+        if match := edge.search(near):
+            return position - 1 + match.end()
+    return position

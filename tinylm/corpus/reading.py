@@ -1,8 +1,8 @@
-"""Files and folders that people name, read into cleaned texts, and what they should hear about it.
+"""Reads the files and folders that people name into cleaned texts.
 
-What is named outright must be readable, or it is an error with a way out; what merely lies in a named folder
-is left out and counted. Nothing here knows the built-in stories. A large file is read block by block, as often as
-need be, and its cleaned text goes to a spool: the memory stays what it was, however much text there is.
+A file that is named outright must be readable, or an error says what to do; in a named folder, what cannot be read is
+left out and counted. A large file is read block by block, several times if need be, and its cleaned text goes to a
+spool, so memory does not grow with the text.
 """
 
 import hashlib
@@ -16,33 +16,32 @@ from pathlib import Path
 
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
-from tinylm.corpus.notices import Said, a, counted, listed, only, shown
+from tinylm.corpus.notices import Notices, abbreviated, instead_of_text, shown, tally
 from tinylm.corpus.spool import BLOCK, Spool, TextSpan
 from tinylm.errors import DataError
+from tinylm.words import gigabytes, with_article
 
-_DISK_SHARE = 3  # a cleaned text has about its size again, and its tokens up to twice that
-_HEAD = 512  # bytes that betray a picture or a film before all of it is read
-_WHOLE = 8 << 20  # bytes up to which a file is read into the memory, a dozen times its size while it is cleaned
+_DISK_SHARE = 3  # disk space a text needs, in its sizes: the cleaned copy takes one, its tokens up to two
+_HEAD = 512  # bytes by which a picture or a film is recognised before all of it is read
+_WHOLE = 8 << 20  # larger files (bytes) are read in blocks; cleaning a whole one takes a dozen times its size in memory
 
 
 @dataclass(frozen=True)
 class Text:
-    """One source of text: what people call it, and its cleaned documents (a file is one document).
-
-    `name` is the file's name, or its path relative to the folder given. `bits` is the exact cost of each
-    document in bits where it is known: only the built-in stories know it. `given` is the place, from 0, of the
-    path among those given that it was found under; of what is read once and found twice, the first.
-    """
+    """A text: a file, which is one document, or the built-in stories."""
 
     name: str
+    """The file's name, or its path relative to the folder given."""
     documents: tuple[TextSpan, ...]
     bits: tuple[float, ...] | None = None
-    given: int = 0
+    """The information in each document in bits, where it is known exactly: only for the built-in stories."""
+    source: int = 0
+    """Index of the path it was found under, among those given; of repeated files, the first one's."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """All texts in reading order, and sentences to say aloud about what was done to them."""
+    """All texts in reading order, and what was done to them in sentences."""
 
     texts: tuple[Text, ...]
     notes: tuple[str, ...]
@@ -52,21 +51,21 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
     """Read files, and folders with all that is in them, in the order given; inside a folder sorted by path.
 
     The cleaned texts go to `spool`. Hidden files and folders, links to folders, binaries, empty and unreadable files
-    inside a folder are left out and counted in the notes; byte-for-byte repeats are read once. Raises DataError for a
-    path that is missing, unreadable, a device, a binary or larger than the disk holds, for a folder without any
-    readable text, and if nothing is left; OSError where the spool has no room.
+    inside a folder are left out and counted in the notes; identical files are read once. Raises DataError for a path
+    that is missing, unreadable, a device, a binary or too large for the disk, for a folder without readable text, and
+    if nothing is left; OSError if the disk of the spool is full.
     """
     files, folders = _walk(paths)
-    said = Said()
+    notices = Notices()
     texts: list[Text] = []
     seen: dict[bytes, _File] = {}  # by the hash of the raw bytes
     for file in files:
-        raw, small = _raw(file, spool.disk())
+        raw, small = _raw(file, spool.disk_size())
         if raw is None:
             continue
         digest = _digest(raw).digest()
         if first := seen.get(digest):
-            said.repeat(file.path, file.name, (first.path, first.name))
+            notices.add_repeat(file.path, file.name, (first.path, first.name))
             file.keep()
             continue
         encoding = encoding_of(raw)
@@ -77,41 +76,41 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
         cleaned = clean("".join(text()) if small else text, unwrap)
         if not any(block.strip() for block in cleaned.blocks()):
             if file.folder is None:
-                said.empty.append(file.name)
+                notices.empty.append(file.name)
             else:
                 file.leave_out("empty file")
             continue
         seen[digest] = file
         file.keep()
-        texts.append(Text(file.name, (spool.put(cleaned.blocks()),), given=file.given))
-        said.text(file.name, encoding.name, cleaned.cut_gutenberg, cleaned.unwrapped)
+        texts.append(Text(file.name, (spool.put(cleaned.blocks()),), source=file.source))
+        notices.add_text(file.name, encoding.name, cleaned.cut_gutenberg, cleaned.unwrapped)
     for folder in folders:
         if not folder.kept:
             raise DataError(
-                f"{folder.name} holds no readable text{only(folder.left_out)}.",
+                f"{folder.name} holds no readable text{instead_of_text(folder.left_out)}.",
                 "Give a folder that holds plain text files, best in UTF-8, or name a file.",
             )
     if not texts:
         raise DataError(
-            f"{listed(said.empty)} {'is' if len(said.empty) == 1 else 'are'} empty.",
+            f"{abbreviated(notices.empty)} {'is' if len(notices.empty) == 1 else 'are'} empty.",
             "Give a file with some text in it, or use the built-in text: stories.",
         )
-    return Reading(tuple(texts), (*(f.note() for f in folders if f.left_out), *said.notes()))
+    return Reading(tuple(texts), (*(f.note() for f in folders if f.left_out), *notices.sentences()))
 
 
 def fingerprint(paths: Sequence[str | Path], disk: float) -> list[tuple[str, str]]:
     """(path, SHA-256 of the raw bytes) of the files that read_paths would open, in its order, undecoded.
 
-    Together with the settings and CLEANING_VERSION this keys a cache of what read_paths returns. `disk` is how many
-    bytes the disk has, full or free, on which their texts will lie. Raises DataError as read_paths does for paths that
-    are missing, too large or cannot be read.
+    With the settings and CLEANING_VERSION this is the cache key of what read_paths returns. `disk` is the size in bytes
+    of the disk that will hold the texts. Raises DataError as read_paths does for paths that are missing, too large or
+    unreadable.
     """
     files, _ = _walk(paths)
-    found = ((file, _raw(file, disk)[0]) for file in files)
-    return [(shown(file.path), _digest(raw).hexdigest()) for file, raw in found if raw is not None]
+    contents = ((file, _raw(file, disk)[0]) for file in files)
+    return [(shown(file.path), _digest(raw).hexdigest()) for file, raw in contents if raw is not None]
 
 
-# --- what lies where -----------------------------------------------------------------------------------
+# --- finding the files -----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -121,14 +120,14 @@ class _Folder:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def note(self) -> str:
-        return f"Left out {counted(self.left_out)} in {self.name}."
+        return f"Left out {tally(self.left_out)} in {self.name}."
 
 
 @dataclass(frozen=True)
 class _File:
     path: Path
     name: str
-    given: int  # its place among the paths given, or that of its folder
+    source: int  # index among the paths given, of the file or of its folder
     folder: _Folder | None = None  # None for a file that was named outright
 
     def keep(self) -> None:
@@ -141,7 +140,7 @@ class _File:
             self.folder.left_out[kind] += 1
             return
         raise DataError(
-            f"{self.name} looks like {a(kind)}, not like text.",
+            f"{self.name} looks like {with_article(kind)}, not like text.",
             "Save its text as a plain text file, best in UTF-8, and give that.",
         )
 
@@ -152,7 +151,7 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
         raise DataError("No text was given.", "Give files or folders, or use the built-in text: stories.")
     files: list[_File] = []
     folders: list[_Folder] = []
-    for place, given in enumerate(paths):
+    for source, given in enumerate(paths):
         path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path.expanduser raises where there is no home
         name = shown(given)
         try:
@@ -167,9 +166,9 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
         if stat.S_ISDIR(mode):
             folder = _Folder(name if name.endswith("/") else f"{name}/")
             folders.append(folder)
-            files += _inside(path, folder, place)
+            files += _inside(path, folder, source)
         elif stat.S_ISREG(mode):
-            files.append(_File(path, shown(path.name), place))
+            files.append(_File(path, shown(path.name), source))
         else:
             raise DataError(
                 f"{name or 'A path without a name'} is neither a file nor a folder.",
@@ -178,23 +177,23 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
     return files, folders
 
 
-def _inside(root: Path, folder: _Folder, place: int) -> list[_File]:
-    """The regular files under a folder, sorted by path; links to files are followed, links to folders not."""
+def _inside(root: Path, folder: _Folder, source: int) -> list[_File]:
+    """The regular files under a folder, sorted by path; links to files are followed, links to folders are not."""
 
     def failed(error: OSError) -> None:
         if error.filename == os.fspath(root):
             raise _unreadable(folder.name) from error
         folder.left_out["unreadable folder"] += 1
 
-    found: list[tuple[tuple[str, ...], Path]] = []
-    for here, subfolders, names in os.walk(root, onerror=failed):
+    paths: list[tuple[tuple[str, ...], Path]] = []
+    for parent, subfolders, names in os.walk(root, onerror=failed):
         for name in list(subfolders):
-            sub = Path(here, name)
+            sub = Path(parent, name)
             if _hidden(sub) or sub.is_symlink():
                 folder.left_out["hidden folder" if _hidden(sub) else "linked folder"] += 1
                 subfolders.remove(name)
         for name in names:
-            path = Path(here, name)
+            path = Path(parent, name)
             if _hidden(path):
                 folder.left_out["hidden file"] += 1
                 continue
@@ -204,10 +203,10 @@ def _inside(root: Path, folder: _Folder, place: int) -> list[_File]:
                 folder.left_out["unreadable file"] += 1  # a broken link, mostly
                 continue
             if regular:
-                found.append((path.relative_to(root).parts, path))
+                paths.append((path.relative_to(root).parts, path))
             else:
-                folder.left_out["special file"] += 1  # a pipe would make us wait for ever
-    return [_File(path, shown("/".join(parts)), place, folder) for parts, path in sorted(found)]
+                folder.left_out["special file"] += 1  # reading a pipe could block for ever
+    return [_File(path, shown("/".join(parts)), source, folder) for parts, path in sorted(paths)]
 
 
 def _hidden(path: Path) -> bool:
@@ -218,7 +217,7 @@ def _hidden(path: Path) -> bool:
 
 
 def _raw(file: _File, disk: float) -> tuple[Raw | None, bool]:
-    """The bytes of a file, or None where it is left out of its folder at first sight; and whether they are few."""
+    """The bytes of a file, None if its first ones leave it out of its folder; and whether they are all in memory."""
     try:
         with file.path.open("rb") as stream:
             head = stream.read(_HEAD)
@@ -265,7 +264,7 @@ def _digest(raw: Raw) -> "hashlib._Hash":
 
 def _too_large(name: str, size: int, disk: float) -> DataError:
     return DataError(
-        f"{name} has {size / 1e9:,.1f} GB, and the disk {disk / 1e9:,.1f}: a text needs {_DISK_SHARE} times its size "
+        f"{name} has {gigabytes(size)}, and the disk {disk / 1e9:,.1f}: a text needs {_DISK_SHARE} times its size "
         "there.",
         "Give a part of it, or choose a --home on a larger disk.",
     )

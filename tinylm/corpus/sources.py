@@ -12,16 +12,19 @@ from tinylm.corpus.stories import stories
 
 
 def read(sources: Sequence[str], data: DataConfig, spool: Spool) -> Reading:
-    """The cleaned texts of `sources`, in `spool`, the built-in stories first; `given` is each one's place there."""
+    """The cleaned texts of `sources`, written to `spool`, the built-in stories first.
+
+    `Text.source` is an index into `sources`.
+    """
     texts: list[Text] = []
     notes: list[str] = []
-    plain = [place for place, source in enumerate(sources) if source != STORIES]
+    path_indices = [i for i, source in enumerate(sources) if source != STORIES]
     if STORIES in sources:
-        told = stories()
-        documents, bits = tuple(spool.put([story.text]) for story in told), tuple(story.bits for story in told)
+        written = stories()
+        documents, bits = tuple(spool.put([story.text]) for story in written), tuple(story.bits for story in written)
         texts.append(Text(STORIES, documents, bits, sources.index(STORIES)))
-    if plain:
-        reading = read_paths([sources[place] for place in plain], data.unwrap, spool)
-        texts += (replace(text, given=plain[text.given]) for text in reading.texts)
+    if path_indices:
+        reading = read_paths([sources[i] for i in path_indices], data.unwrap, spool)
+        texts += (replace(text, source=path_indices[text.source]) for text in reading.texts)
         notes += reading.notes
     return Reading(tuple(texts), tuple(notes))

@@ -1,4 +1,4 @@
-"""Which part of a text is kept from the training, to measure on it what was learnt."""
+"""Divides texts into training text and held-out text."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,21 +15,21 @@ MIN_SPANS_CHARS = 100_000
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a text: for training or held out; `opens` and `closes` say whether a document begins or ends here."""
+    """A part of a text, for training or held out."""
 
     text: TextSpan
     held_out: bool
-    opens: bool
-    closes: bool
+    starts_document: bool
+    ends_document: bool
     weight: int = 1
-    """How many times it is read in a pass."""
+    """How many times it is read in an epoch."""
 
 
 def hold_out(text: Text, fraction: float, placement: str) -> list[Piece]:
     """Divide a text into pieces, `fraction` of it (by characters) held out.
 
-    A text of many documents gives whole ones, its last. One long document gives its tail, or `N_SPANS` spans spread
-    evenly over it, each beginning and ending at a line where one is near.
+    Of several documents the last ones are held out whole. A single long document gives its tail, or `N_SPANS` spans
+    spread evenly over it, each from one line start to another where there is one nearby.
     """
     if len(text.documents) > 1:
         wanted = fraction * sum(map(len, text.documents))
@@ -46,17 +46,17 @@ def hold_out(text: Text, fraction: float, placement: str) -> list[Piece]:
         cuts = []
         for i in range(N_SPANS):
             start = (i + 1) / (N_SPANS + 1) * (1 - fraction) + i / N_SPANS * fraction
-            for place in (start, start + fraction / N_SPANS):
-                cuts.append(_near_line(document, int(place * len(document))))
+            for edge in (start, start + fraction / N_SPANS):
+                cuts.append(_next_line(document, int(edge * len(document))))
     edges = [0, *cuts, len(document)]
     pieces = []
-    for i, (start, end) in enumerate(pairwise(edges)):
-        if start < end:
-            pieces.append(Piece(document.part(start, end), i % 2 == 1, start == 0, end == len(document)))
+    for i, (begin, end) in enumerate(pairwise(edges)):
+        if begin < end:
+            pieces.append(Piece(document.part(begin, end), i % 2 == 1, begin == 0, end == len(document)))
     return pieces
 
 
-def _near_line(document: TextSpan, place: int) -> int:
-    """The beginning of the line nearest after `place`, where there is one within 1,000 characters."""
-    found = str(document.part(place, place + 1000)).find("\n")
-    return place if found < 0 else place + found + 1
+def _next_line(document: TextSpan, position: int) -> int:
+    """The next line start after a position, or the position itself where none is within 1,000 characters."""
+    newline = str(document.part(position, position + 1000)).find("\n")
+    return position if newline < 0 else position + newline + 1

@@ -1,4 +1,4 @@
-"""Simple English stories, written by a grammar with memory that knows what each story cost.
+"""Generates simple English stories from a grammar with memory; the exact information in each story is known.
 
 A rule is a tuple of alternatives; an alternative is text with three kinds of marks:
 
@@ -6,21 +6,19 @@ A rule is a tuple of alternatives; an alternative is text with three kinds of ma
     {prize:prize}     draw a word of the class `prize`, write it, and remember it as `prize`
     <prize>           write again what `prize` remembers; <hero.his> is a fact about it
 
-A draw can lean on memory: `{trap.tool}` is one of the tools that help with what `trap` remembers. `<he>`, `<his>` and
-their like are facts about the hero. `{a look}` and `<a look>` put the right article first. A word that was drawn is not
+A draw can depend on memory: `{trap.tool}` is one of the tools that help with what `trap` remembers. `<he>`, `<his>` and
+the like are facts about the hero. `{a look}` and `<a look>` put the right article first. A word that was drawn is not
 drawn from its class again in the same story.
 
-Every choice is uniform and goes through one function, `pick(options)`, so the choices behind a text have an exact
-probability. It is the probability of the text itself only if no other choices lead to the same text. So each choice
-is made at the moment it shows: alternatives of a rule differ in what they write, words of a class differ, nothing is
-planned in secret, and nothing is drawn and thrown away. Then `bits`, the sum of log2(len(options)) over the choices,
-is the information in the story, and its mean over a corpus is the entropy of the source: the floor that no model can
-pass on average. A small model that comes close to the floor has learnt all that there is to learn; what separates it
-from word statistics is memory: he or she, what was lost, which tool helps, who asked.
+Every choice is uniform and goes through one function, `pick(options)`, so a sequence of choices has an exact
+probability. It is the probability of the text only if no other choices give the same text. So each choice is made when
+it is written: alternatives of a rule differ in what they write, words of a class differ, nothing is planned ahead or
+drawn and discarded. Then `bits`, the sum of log2(len(options)) over the choices, is the information in the story, and
+its mean over a corpus is the entropy of the source: the lower bound of every model's loss. What a model has to learn
+beyond word statistics is memory: he or she, what was lost, which tool helps, who asked.
 
-What a story remembers has few words of its own (20 helpers, 20 prizes), and the hero is named once and then he or she:
-in two minutes a small model just begins to copy, and with 70 names that came back through the story it wrote of
-another child in each sentence.
+Remembered words come from small classes (20 helpers, 20 prizes), and the hero is named once and then he or she: in two
+minutes a small model only begins to copy (assets/results/notes.md).
 """
 
 import math
@@ -32,6 +30,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from tinylm.corpus.story_grammar import RULES
 from tinylm.corpus.story_words import BOYS, GIRLS, SKIES, TASKS, TRAPS, WORDS
+from tinylm.words import with_article
 
 DEFAULT_BYTES = 4_000_000
 
@@ -43,19 +42,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Story:
-    """One story.
-
-    Attributes:
-        text: the whole story, ASCII; every line ends in a newline.
-        bits: the exact -log2 of the probability that the generator writes this text and ends it here.
-    """
+    """A story."""
 
     text: str
+    """ASCII; every line ends in a newline."""
     bits: float
+    """The exact -log2 of the probability that the generator writes this text and ends it here."""
 
 
 PRONOUNS = {"he": "she he", "He": "She He", "him": "her him", "his": "her his", "His": "Her His", "child": "girl boy"}
-# What is known about a word, by the name of the fact: strings to write ...
+# Facts about words, by (word, name of the fact): strings to write ...
 FACTS: dict[tuple[str, str], str] = {
     **{(girl, fact): forms.split()[0] for girl in GIRLS for fact, forms in PRONOUNS.items()},
     **{(boy, fact): forms.split()[1] for boy in BOYS for fact, forms in PRONOUNS.items()},
@@ -71,16 +67,16 @@ OPTIONS: dict[tuple[str, str], tuple[str, ...]] = {
 
 
 class Part(NamedTuple):
-    """One mark of an alternative, taken apart when the module is loaded.
+    """A piece of text or a parsed mark of an alternative.
 
     `{a trap.tool:tool}` is Part("draw", "trap", "tool", True, "tool"); what is absent is the empty string.
     """
 
     kind: str  # "text", "expand" a rule, "draw" a word, "recall" one
-    name: str  # the text, the rule, the class, or the place in memory
+    name: str  # the text, the rule, the class, or the memory slot
     fact: str
     article: bool
-    slot: str  # where a drawn word is remembered
+    slot: str  # memory slot for a drawn word
 
 
 _MARK = re.compile(r"([{<])(a )?(\w+)(?:\.(\w+))?(?::(\w+))?[}>]")
@@ -106,13 +102,8 @@ def _parse(alternative: str) -> tuple[Part, ...]:
 GRAMMAR = {rule: tuple(map(_parse, alternatives)) for rule, alternatives in RULES.items()}
 
 
-def with_article(word: str) -> str:
-    """`a drum`, `an owl`."""
-    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
-
-
 class Pick(Protocol):
-    """Choose one of the options, each as likely as the others."""
+    """Chooses one of the options, all equally likely."""
 
     def __call__(self, options: Sequence[T], /) -> T:  # noqa: D102
         ...
@@ -121,12 +112,11 @@ class Pick(Protocol):
 def write_story(pick: Pick, emit: Callable[[str], object]) -> None:
     """Write one story.
 
-    Args:
-        pick: makes every choice: which alternative of a rule, which word of a class.
-        emit: takes the text, piece by piece, each piece as soon as the choices so far decide it.
+    `pick` makes every choice: which alternative of a rule, which word of a class. `emit` takes the text piece by piece,
+    each piece as soon as the choices so far determine it.
     """
     memory: dict[str, str] = {}
-    bags: dict[tuple[str, str], list[str]] = {}  # the words of each class that this story has not drawn yet
+    bags: dict[tuple[str, str], list[str]] = {}  # the words of each class that this story has not used yet
 
     def expand(rule: str) -> None:
         for kind, name, fact, article, slot in pick(GRAMMAR[rule]):
@@ -152,10 +142,10 @@ def write_story(pick: Pick, emit: Callable[[str], object]) -> None:
 
 
 def stories(seed: int = 0, n_bytes: int = DEFAULT_BYTES) -> list[Story]:
-    """Write whole stories until they are `n_bytes` long together; the same arguments give the same stories."""
+    """Whole stories, at least `n_bytes` in total; the same arguments give the same stories."""
     uniform = random.Random(seed).random
     most = max(map(len, (*GRAMMAR.values(), *WORDS.values(), *OPTIONS.values())))
-    bits_of = [math.inf, *(math.log2(n) for n in range(1, most + 1))]  # bits_of[n]: one choice among n
+    bits_of = [math.inf, *(math.log2(n) for n in range(1, most + 1))]  # bits_of[n]: of one choice among n
     bits = 0.0
 
     def pick(options: Sequence[T], /) -> T:

@@ -1,7 +1,7 @@
-"""The grammar of the stories: rules by name, each a tuple of alternatives; `stories.py` says what the marks mean.
+"""The grammar of the stories: rules by name, each a tuple of alternatives; `stories.py` explains the marks.
 
-No name and no word that is drawn or remembered begins a line or a speech: behind a space its token is always the same
-one, so that writing it again is copying, and a small model has one thing less to learn.
+No drawn or remembered word begins a line or a speech: after a space it always has the same token, so that repeating it
+is plain copying, which is easier for a small model.
 """
 
 RULES: dict[str, tuple[str, ...]] = {

@@ -1,9 +1,8 @@
-"""The words that the stories draw from, and the few facts that the stories remember about them.
+"""The words of the stories by class, and facts about them.
 
-Short words in large classes: a class of 128 words is worth 7 bits a draw, and what a text costs per byte is what
-keeps the stories from being cheap to predict. Every class is drawn from uniformly and used in many sentences, so
-that a small model meets each word hundreds of times. Words of one class fit wherever the class stands: any
-`look` goes with any thing, animal or place.
+Short words in large classes make many bits per byte (a draw from 128 words has 7 bits), so that the stories are not
+cheap to predict. Draws are uniform and every class is used in many sentences, so a small model meets each word hundreds
+of times. All words of a class fit wherever the class is used: any `look` goes with any thing, animal or place.
 """
 
 GIRLS = "Ada Amy Cora Ella Eva Ivy Kate Lily Lucy Maya Meg Nora Rita Rosa Ruby Zoe".split()
@@ -50,7 +49,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         mite orca pug rook stag tern tick vole whale
         """.split()
     ),
-    # What a story comes back to has a class of its own: to recall it is to find the one word of that class.
+    # Words that a story returns to have a class of their own: to recall one is to find the one word of its class.
     "helper": tuple(
         """
         fox hen cat dog owl goat mouse bear frog duck hare crow pig horse goose wolf mole snail otter toad
@@ -157,7 +156,7 @@ TRAPS = {
     "across": {"river": "raft boat plank", "swamp": "raft plank pole"},
 }
 
-# Work that can be asked for, and how it is told when it is done.
+# Tasks, and their past tense.
 TASKS = {
     "paint": "painted",
     "scrub": "scrubbed",

@@ -1,4 +1,4 @@
-"""A folder of token ids: `data/tokens.bin`, what lies where in it, and the tokenizer that made it."""
+"""A prepared folder: token ids (`data/tokens.bin`), their layout (`data/data.json`) and the tokenizer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tinylm import files
 from tinylm.data.tokenizer import MOST_BYTES, Tokenizer
 from tinylm.errors import RunError
 
-_MOST_LAYOUT_BYTES = 1 << 26
-"""Of a data.json, which has about 100 bytes for each text."""
+_MOST_JSON_BYTES = 1 << 26
+"""Largest data.json; it has about 100 bytes for each text."""
 
 _BLOCK = 1 << 22
-"""Ids that are looked at at a time."""
+"""Ids checked at a time."""
 
-_MOST_READ = 100
-"""How many times a text is read in a pass at most (`data.weights`)."""
+_MOST_REPEATS = 100
+"""Most times a text may be read in an epoch (`data.weights`)."""
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Number = Annotated[float, Field(ge=0, lt=1e39)]
@@ -30,7 +30,7 @@ Number = Annotated[float, Field(ge=0, lt=1e39)]
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of training ids; `before` and `after` say whether held-out text lies on that side of it."""
+    """A span of training ids; `before` and `after` say whether held-out text lies on that side of it."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
@@ -42,31 +42,31 @@ class Segment:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where what lies in `tokens.bin`, and what there is to say about the text."""
+    """The contents of `data.json`: the spans of `tokens.bin`, and facts about the text."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     dtype: Literal["uint16", "uint32"]
     groups: dict[str, list[Segment]]
-    """Training segments by group of sources; a phase with texts of its own is a group (`group_name`).
+    """Training segments by group of sources (`group_name`); a phase with texts of its own is a group.
 
-    In the order of a pass: those of a text that is read several times in it (`data.weights`) stand here several times.
+    In the order of an epoch: a text that is read several times in it (`data.weights`) is listed several times.
     """
     held_out: list[tuple[Count, Count]]
-    """Held-out pieces (start, end); each begins with the end-of-text token, which is context and not predicted."""
+    """Held-out spans (start, end); each begins with the end-of-text token, which is context and not predicted."""
     bytes: Count
     val_bytes: Count
     baselines: dict[str, Number]
     notes: list[str]
 
-    def stretches(self) -> list[tuple[int, int]]:
-        """All places (start, end) that are named: training segments and held-out pieces."""
+    def spans(self) -> list[tuple[int, int]]:
+        """All spans (start, end): training segments and held-out ones."""
         return [(part.start, part.end) for parts in self.groups.values() for part in parts] + self.held_out
 
     @property
     def end(self) -> int:
-        """How many ids there have to be."""
-        return max((end for _, end in self.stretches()), default=0)
+        """The number of ids that tokens.bin must have."""
+        return max((end for _, end in self.spans()), default=0)
 
     def to_json(self) -> str:
         """The text of a data.json."""
@@ -74,13 +74,13 @@ class Layout:
 
     @classmethod
     def from_json(cls, text: str) -> Layout:
-        """The layout that `to_json` wrote; RunError where the text is not one."""
+        """Read what `to_json` wrote; RunError if it is damaged."""
         try:
             layout = TypeAdapter(cls).validate_json(text)
-            for start, end in layout.stretches():
+            for start, end in layout.spans():
                 if start > end:
                     raise ValueError(f"no ids can lie from {start} to {end}")
-            if sum(end - start for start, end in layout.stretches()) > _MOST_READ * layout.end:
+            if sum(end - start for start, end in layout.spans()) > _MOST_REPEATS * layout.end:
                 raise ValueError("the same ids are read over and over")
             return layout
         except ValueError as error:
@@ -90,7 +90,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared folder or a run folder, opened: its layout, its tokenizer, and its ids in a memory map."""
+    """A prepared folder or a run folder, opened: layout, tokenizer, and ids (n_tokens,) as a memory map."""
 
     layout: Layout
     tokenizer: Tokenizer
@@ -98,12 +98,12 @@ class Prepared:
 
     @classmethod
     def open(cls, folder: Path) -> Prepared:
-        """Read and check its files; RunError where one is damaged, or they do not fit each other."""
+        """Read and check the files; RunError if one is damaged or they do not fit each other."""
         try:
-            layout = Layout.from_json(files.read(folder / "data" / "data.json", _MOST_LAYOUT_BYTES).decode())
+            layout = Layout.from_json(files.read(folder / "data" / "data.json", _MOST_JSON_BYTES).decode())
             tokenizer = Tokenizer.from_json(files.read(folder / "tokenizer.json", MOST_BYTES).decode())
-            with files.opened(folder / "data" / "tokens.bin") as file:
-                # "c": torch wants an array that it may write to; nobody does, and it would not reach the disk.
+            with files.open_regular(folder / "data" / "tokens.bin") as file:
+                # "c": copy on write, since torch wants a writable array.
                 ids = np.memmap(file, dtype=layout.dtype, mode="c")
                 largest = _largest(file, ids.dtype, min(layout.end, len(ids)))
         except (OSError, ValueError) as error:
@@ -121,9 +121,9 @@ class Prepared:
 
 
 def _largest(file: BinaryIO, dtype: np.dtype[Any], count: int) -> int:
-    """The largest of the first `count` ids of a file, read and not mapped: what is mapped counts as memory in use."""
+    """The largest of the first `count` ids of a file; read in blocks, since a memory map counts as memory in use."""
     file.seek(0)
     largest = 0
-    for place in range(0, count, _BLOCK):
-        largest = max(largest, int(np.fromfile(file, dtype, min(_BLOCK, count - place)).max(initial=0)))
+    for start in range(0, count, _BLOCK):
+        largest = max(largest, int(np.fromfile(file, dtype, min(_BLOCK, count - start)).max(initial=0)))
     return largest

@@ -1,4 +1,4 @@
-"""The ids of all texts of a run in one file, and the places in it: what is trained on, and what is measured."""
+"""Encodes the texts of a run into one file of token ids, and says which spans are for training and held out."""
 
 from __future__ import annotations
 
@@ -17,57 +17,57 @@ from tinylm.data.parallel import ordered_map
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import DataError
 
-_ENOUGH = 1 << 18
-"""Characters after which enough is together to be encoded by another thread."""
+_TASK_CHARACTERS = 1 << 18
+"""Characters that make a task for another thread."""
 
 
 _Task = list[tuple[int, str | None]]
-"""Numbers of parts, each with some of its text, or None for the end-of-text token."""
+"""(index of the part, some of its text or None for the end-of-text token), in the order of writing."""
 
 
 class _Part(NamedTuple):
-    """A piece as it is written: whether the end-of-text token stands before it, and behind it."""
+    """A piece as it is written, with or without the end-of-text token on either side."""
 
     text: TextSpan
-    before: bool
-    behind: bool
+    separator_before: bool
+    separator_after: bool
 
 
 def write(
     file: BinaryIO, divided: Mapping[str, Sequence[Piece]], tokenizer: Tokenizer, dtype: str
 ) -> tuple[dict[str, list[Segment]], list[tuple[int, int]]]:
-    """Write all ids: each group's training pieces in a row, then its held-out pieces; returns where they lie.
+    """Write all ids: of each group the training pieces, then the held-out ones.
 
-    Training text has the end-of-text token before each document and after the last; a held-out piece has it in front
-    always, since a model that is measured from there on needs something to begin with. Ids are written once, also
-    those of texts that are read several times in a pass: their segments are repeated. DataError where nothing is left
-    to train on.
+    Returns the training segments by group, and the spans (start, end) of the held-out pieces. Training text has the
+    end-of-text token before each document and after the last; a held-out piece always begins with it, as the context of
+    its first token. Texts that are read several times in an epoch are written once, and their segments are repeated.
+    Raises DataError if nothing is left to train on.
     """
     if all(piece.held_out for pieces in divided.values() for piece in pieces):
         raise DataError("Nothing is left to train on.", "Hold out less: --set data.val_fraction=0.1.")
     parts = [
-        _Part(piece.text, held_out or piece.opens, piece.closes if held_out else _is_last(pieces, i))
+        _Part(piece.text, held_out or piece.starts_document, piece.ends_document if held_out else _is_last(pieces, i))
         for pieces in divided.values()
         for held_out in (False, True)
         for i, piece in enumerate(pieces)
         if piece.held_out == held_out
     ]
-    places = iter(_encode(file, parts, tokenizer, dtype))
+    spans = iter(_encode(file, parts, tokenizer, dtype))
     groups: dict[str, list[Segment]] = {}
     held_out: list[tuple[int, int]] = []
     for name, pieces in divided.items():
-        groups[name] = _segments(pieces, places)
-        held_out += [next(places) for piece in pieces if piece.held_out]
+        groups[name] = _segments(pieces, spans)
+        held_out += [next(spans) for piece in pieces if piece.held_out]
     return groups, held_out
 
 
 def _is_last(pieces: Sequence[Piece], i: int) -> bool:
-    """Whether a training piece ends a document behind which no other is trained on."""
-    return pieces[i].closes and (i + 1 == len(pieces) or pieces[i + 1].held_out)
+    """Whether training piece `i` ends a document and no training document follows it directly."""
+    return pieces[i].ends_document and (i + 1 == len(pieces) or pieces[i + 1].held_out)
 
 
 def _encode(file: BinaryIO, parts: Sequence[_Part], tokenizer: Tokenizer, dtype: str) -> list[tuple[int, int]]:
-    """Write the ids of the parts one after the other; returns where each begins and ends."""
+    """Write the ids of the parts one after the other; returns the span (start, end) of each."""
 
     end_of_text = np.array([tokenizer.end_of_text])
 
@@ -86,27 +86,27 @@ def _encode(file: BinaryIO, parts: Sequence[_Part], tokenizer: Tokenizer, dtype:
 
 
 def _tasks(parts: Sequence[_Part], tokenizer: Tokenizer) -> Iterator[_Task]:
-    """What there is to encode, in the order in which it is written."""
+    """What is to be encoded, in the order of writing."""
     task: _Task = []
     characters = 0
     for number, part in enumerate(parts):
-        if part.before:
+        if part.separator_before:
             task.append((number, None))
-        for block in tokenizer.portions(part.text.blocks()):
+        for block in tokenizer.safe_blocks(part.text.blocks()):
             task.append((number, block))
             characters += len(block)
-            if characters >= _ENOUGH:
+            if characters >= _TASK_CHARACTERS:
                 yield task
                 task, characters = [], 0
-        if part.behind:
+        if part.separator_after:
             task.append((number, None))
     if task:
         yield task
 
 
-def _segments(pieces: Sequence[Piece], places: Iterator[tuple[int, int]]) -> list[Segment]:
-    """Where the training pieces of a group lie; neighbours are one segment, and weights repeat them."""
-    found: list[Segment] = []
+def _segments(pieces: Sequence[Piece], spans: Iterator[tuple[int, int]]) -> list[Segment]:
+    """The segments of a group's training pieces; adjacent pieces are merged, and weights repeat them."""
+    result: list[Segment] = []
     for weight, run in groupby(enumerate(pieces), key=lambda numbered: numbered[1].weight):
         segments: list[Segment] = []
         closed = False
@@ -114,16 +114,16 @@ def _segments(pieces: Sequence[Piece], places: Iterator[tuple[int, int]]) -> lis
             if piece.held_out:
                 continue
             closed = _is_last(pieces, i)
-            start, end = next(places)
-            before = not piece.opens and pieces[i - 1].held_out
-            after = not piece.closes and pieces[i + 1].held_out
+            start, end = next(spans)
+            before = not piece.starts_document and pieces[i - 1].held_out
+            after = not piece.ends_document and pieces[i + 1].held_out
             if segments and segments[-1].end == start and not (before or segments[-1].after):
                 segments[-1] = Segment(segments[-1].start, end, segments[-1].before, after)
             else:
                 segments.append(Segment(start, end, before, after))
         if weight > 1 and segments:
-            # What follows begins with an end-of-text token; two in a row would teach that a text can be empty.
+            # What follows begins with the end-of-text token; two in a row would teach that a text can be empty.
             again = [*segments[:-1], replace(segments[-1], end=segments[-1].end - closed)]
             segments = again * (weight - 1) + segments
-        found += segments
-    return found
+        result += segments
+    return result

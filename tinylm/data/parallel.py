@@ -1,4 +1,4 @@
-"""Work done by several threads, its results in the order of the tasks and never far ahead of who takes them."""
+"""An ordered map over several threads that runs only a little ahead of its consumer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Result = TypeVar("Result")
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ordered_map(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-    """`work` of each task, one thread a processor; pays where `work` releases the interpreter's lock.
+    """Yield `work(task)` for each task, in order, with one thread for each processor; `work` should release the GIL.
 
-    Two tasks more than there are processors are taken ahead, so the memory is theirs and not that of all tasks.
+    At most two tasks more than there are processors are in memory at a time.
     """
     threads = processors()
     with ThreadPoolExecutor(threads) as pool:

@@ -1,8 +1,8 @@
-"""From a person's texts to a folder of token ids: read, hold out, train the tokenizer, encode, measure baselines.
+"""Prepares the texts of a run: read, hold out, train the tokenizer, encode, measure baselines.
 
-The result lies in a cache keyed by the content, the cleaning and the tokenizer, so the same text is prepared once.
-A prepared folder holds `data/tokens.bin` (all ids, one after the other), `data/data.json` (where what lies: `Layout`)
-and `tokenizer.json`; a run keeps a copy of its own, so that it can go on when texts and cache are gone.
+The result is cached by the content, the cleaning and the tokenizer, so a text is prepared once. A prepared folder has
+`data/tokens.bin` (all ids), `data/data.json` (`Layout`) and `tokenizer.json`; a run keeps its own copy, so that it can
+be resumed when texts and cache are gone.
 """
 
 from __future__ import annotations
@@ -33,40 +33,40 @@ from tinylm.data.tokenizer import Tokenizer, train_tokenizer
 from tinylm.errors import RunError
 from tinylm.hardware import malloc
 
-MOST_TRAINED = 100_000_000
-"""Bytes of text that a BPE tokenizer is trained on at most: 5,000 tokens are no better known from more, and the
-different words of a larger text would not fit into the memory."""
+MOST_TOKENIZER_BYTES = 100_000_000
+"""Most bytes of text that a BPE tokenizer is trained on: more does not improve 5,000 tokens, and the distinct words of
+a larger text would not fit into memory."""
 
 _PREPARE_VERSION = 1
 
 
 def group_name(sources: Sequence[str]) -> str:
-    """The name under which the texts of `sources` lie in a layout."""
+    """The key of the texts of `sources` in a layout."""
     return " + ".join(sources)
 
 
 def groups_of(config: RunConfig) -> dict[str, list[str]]:
-    """The groups of sources that the phases of a run train on, in order, each once."""
+    """The groups of sources that the phases of a run train on, by name, in order."""
     return {group_name(part): part for part in (phase.sources or config.data.sources for phase in config.train.phases)}
 
 
 def prepare(config: RunConfig, home: Path) -> Path:
-    """The folder with the prepared texts of a run, from the cache or made now; DataError where a text cannot be used.
+    """The folder of a run's prepared texts, from the cache or made now; DataError if a text cannot be used.
 
-    Safe against a second process that prepares the same: the folder appears whole or not at all.
+    Two processes may prepare the same: the folder appears whole or not at all.
     """
     malloc.keep()
     groups = groups_of(config)
     texts = paths.cache(home) / "texts"
-    folder = texts / _key(groups, config.data, config.tokenizer, files.size(texts))
+    folder = texts / _key(groups, config.data, config.tokenizer, files.disk_size(texts))
     if _is_whole(folder):
         return folder
-    shutil.rmtree(folder, ignore_errors=True)  # somebody cleared a part of the cache
+    shutil.rmtree(folder, ignore_errors=True)  # damaged, or partly deleted
     texts.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix="making-", dir=texts))
     try:
         _make(making, groups, config.data, config.tokenizer)
-        making.chmod(0o777 & ~files.umask())  # mkdtemp makes private folders
+        making.chmod(0o777 & ~files.umask())  # mkdtemp creates private folders
         try:
             making.rename(folder)
         except OSError:
@@ -78,7 +78,7 @@ def prepare(config: RunConfig, home: Path) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether all that belongs into a prepared folder is there, and fits."""
+    """Whether a prepared folder has all its files, and they fit each other."""
     try:
         Prepared.open(folder)
     except RunError:
@@ -87,37 +87,37 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerConfig, disk_size: float) -> str:
-    """The content of the texts and all that decides what becomes of it, as a short hash."""
+    """The cache key: a short hash of the content of the texts and of all settings that change the result."""
     content = {
         name: [STORIES if source == STORIES else fingerprint([source], disk_size) for source in sources]
         for name, sources in groups.items()
     }
-    decides: dict[str, Any] = {
+    key: dict[str, Any] = {
         "versions": [_PREPARE_VERSION, CLEANING_VERSION, STORIES_VERSION],
         "content": content,
         "data": data.model_dump(include={"val_fraction", "val_placement", "unwrap"}),
         "tokenizer": tokenizer.model_dump(),
     }
     if data.weights is not None:
-        decides["weights"] = {group_name(data.sources): data.weights}
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24]
+        key["weights"] = {group_name(data.sources): data.weights}
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings: TokenizerConfig) -> None:
     """Prepare the texts of `groups` in a folder."""
     (folder / "data").mkdir()
-    with ThreadPoolExecutor(1) as beside, Spool(folder) as spool:
-        pieces_of, notes, floor = divided(groups, data, spool)
-        pieces = [piece for parts in pieces_of.values() for piece in parts]
+    with ThreadPoolExecutor(1) as pool, Spool(folder) as spool:
+        pieces_by_group, notes, floor = split_groups(groups, data, spool)
+        pieces = [piece for parts in pieces_by_group.values() for piece in parts]
         train = [piece.text for piece in pieces if not piece.held_out]
         held_out = [piece.text for piece in pieces if piece.held_out]
-        measuring = beside.submit(baselines, train, held_out)  # numpy and the compressors work while the tokenizer does
+        measuring = pool.submit(baselines, train, held_out)  # numpy and the compressors release the GIL
 
-        tokenizer, more = learnt(settings, train, held_out)
-        notes += more
+        tokenizer, tokenizer_notes = make_tokenizer(settings, train, held_out)
+        notes += tokenizer_notes
         dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
         with (folder / "data" / "tokens.bin").open("wb") as file:
-            segments, spans = encode.write(file, pieces_of, tokenizer, dtype)
+            segments, spans = encode.write(file, pieces_by_group, tokenizer, dtype)
             file.flush()
             os.fsync(file.fileno())
         measured = measuring.result()
@@ -139,39 +139,41 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
     files.write_durably(folder / "data" / "data.json", layout.to_json().encode())
 
 
-def learnt(
+def make_tokenizer(
     settings: TokenizerConfig, train: Sequence[TextSpan], held_out: Sequence[TextSpan]
 ) -> tuple[Tokenizer, list[str]]:
-    """The tokenizer for these texts, and what there is to say about it."""
+    """Train the tokenizer; returns it, and notes about it for people."""
     size = sum(text.size for text in train)
-    share = min(1.0, MOST_TRAINED / max(1, size))
+    share = min(1.0, MOST_TOKENIZER_BYTES / max(1, size))
     everything = (text.blocks() for text in (*train, *held_out))
     tokenizer = train_tokenizer(settings, (text.blocks() for text in train), everything, share)
     notes = []
     if settings.kind == "bpe" and share < 1:
-        notes.append(f"The tokenizer was trained on {MOST_TRAINED / 1e6:.0f} MB spread evenly over the text.")
+        notes.append(f"The tokenizer was trained on {MOST_TOKENIZER_BYTES / 1e6:.0f} MB spread evenly over the text.")
     if settings.kind == "bpe" and tokenizer.vocab_size < settings.vocab_size:
         notes.append(f"This text is so small that it yields {tokenizer.vocab_size} tokens, not {settings.vocab_size}.")
     return tokenizer, notes
 
 
-def divided(
+def split_groups(
     groups: dict[str, list[str]], data: DataConfig, spool: Spool
 ) -> tuple[dict[str, list[Piece]], list[str], tuple[float, int]]:
-    """The pieces of each group, what there is to say about them, and of held-out stories the exact bits, and bytes."""
+    """Read and split all texts: the pieces of each group, notes for people, and (bits, bytes) of held-out stories."""
     notes: list[str] = []
-    pieces_of: dict[str, list[Piece]] = {}
+    pieces_by_group: dict[str, list[Piece]] = {}
     floor_bits, floor_bytes = 0.0, 0
     for name, sources in groups.items():
         reading = read(sources, data, spool)
         weights = data.weights if name == group_name(data.sources) else None
         notes += reading.notes
-        pieces_of[name] = []
+        pieces_by_group[name] = []
         for text in reading.texts:
             pieces = hold_out(text, data.val_fraction, data.val_placement)
-            pieces_of[name] += [replace(piece, weight=weights[text.given]) for piece in pieces] if weights else pieces
+            pieces_by_group[name] += (
+                [replace(piece, weight=weights[text.source]) for piece in pieces] if weights else pieces
+            )
             if text.bits is not None:
                 held = [(bits, piece) for bits, piece in zip(text.bits, pieces, strict=True) if piece.held_out]
                 floor_bits += sum(bits for bits, _ in held)
                 floor_bytes += sum(piece.text.size for _, piece in held)
-    return pieces_of, notes, (floor_bits, floor_bytes)
+    return pieces_by_group, notes, (floor_bits, floor_bytes)

@@ -1,8 +1,7 @@
-"""Text to token ids and back: byte-level BPE trained on your text, single characters, or raw bytes.
+"""Tokenizers: byte-level BPE trained on the text, single characters, or raw bytes.
 
-BPE is trained by rustbpe and run by tiktoken. The saved form is JSON of our own (`Tokenizer.to_json`): no pickle,
-nothing downloaded. There is one special token, `<|endoftext|>`, always the last id; it stands before and after each
-document, and text that happens to contain its name is just text.
+BPE is trained by rustbpe and run by tiktoken. The saved form is our own JSON (`Tokenizer.to_json`), without pickle or
+downloads. The one special token, `<|endoftext|>`, always has the last id; text that contains its name is plain text.
 """
 
 import base64
@@ -26,37 +25,37 @@ END_OF_TEXT = "<|endoftext|>"
 GPT4_SPLIT = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
 )
-"""How text is cut before merging: the pattern of GPT-4, `tiktoken`'s cl100k_base."""
+"""How text is split before merging: the pattern of GPT-4, `tiktoken`'s cl100k_base."""
 
 _SPLIT = (
     r"(?:'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n])|\s+(?!\S)|\s+"
 )
-"""The same pieces sooner: all that looks at nothing behind it in one group, which the engine takes in one go.
+"""An equivalent of GPT4_SPLIT that is faster (assets/results/notes.md).
 
-GPT-4's possessive `?+` and `++` are plain here: what they hold, nothing behind them could take. On three novels
-training took 0.29 s instead of 0.47, encoding 0.66 s of one processor instead of 0.83; without the group 0.35 and 0.74.
+All alternatives without lookahead are in one group, which the regex engine runs by its fast path. The possessive `?+`
+and `++` are plain: nothing after them could match what they give back.
 """
 
 _FORMAT = 1
 
 MOST_BYTES = 1 << 25
-"""Of a tokenizer.json: one with every character that there is has 20 MB, one of BPE rarely 5."""
+"""Largest tokenizer.json: one with every Unicode character has 20 MB, one of BPE rarely 5."""
 
 _MOST_CHARACTERS = 0x110000
 _BLOCK_CHARS = 1 << 17
-_BLOCKS = 64  # are counted at a time, by all processors
+_BLOCKS = 64  # counted at a time, by all processors
 
-_ENDLESS = re.compile(r"(\s{400000})")
-"""White space that the split pattern takes as one piece; beyond a million characters its engine gives up."""
+_LONG_SPACE = re.compile(r"(\s{400000})")
+"""White space is one piece of the split pattern, and beyond a million characters its engine gives up."""
 
 Ids = npt.NDArray[np.uint32]
 
 
 class Tokenizer:
-    """Encodes text as ids and decodes ids as text; `vocab_size` counts the special token."""
+    """Encodes text as token ids and decodes them; `vocab_size` includes the special token."""
 
     def __init__(self, kind: str, pieces: Sequence[bytes]) -> None:
-        """`pieces` are the bytes of each ordinary token in the order of their ids; ValueError where two are equal."""
+        """`pieces` are the bytes of the ordinary tokens in order of their ids; ValueError if they make no tokenizer."""
         if len(set(pieces)) != len(pieces) or not all(pieces) or not pieces:
             raise ValueError("two tokens of a tokenizer are the same, or one is empty, or there is none")
         self.kind = kind
@@ -64,12 +63,12 @@ class Tokenizer:
         self.end_of_text = len(pieces)
         self.vocab_size = len(pieces) + 1
         self.token_bytes = np.array([len(piece) for piece in pieces] + [0], dtype=np.int64)
-        """Raw bytes of each token, shape (vocab_size,); the special token has none."""
+        """Number of bytes of each token, (vocab_size,); 0 for the special token."""
         if kind == "bpe":
             ranks = {piece: rank for rank, piece in enumerate(pieces)}
             if any(bytes([byte]) not in ranks for byte in range(256)):
                 raise ValueError("a BPE tokenizer without all 256 bytes")
-            # A special token that tiktoken is never allowed to use: where it knows none it looks for one everywhere.
+            # Never allowed by `encode`; but without a special token tiktoken would search every text for one.
             special = {END_OF_TEXT: self.end_of_text}
             self._bpe = tiktoken.Encoding("tinylm", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens=special)
         elif kind == "char":
@@ -81,10 +80,10 @@ class Tokenizer:
             raise ValueError(f"no tokenizer of the kind {kind!r}")
 
     def encode(self, text: str) -> Ids:
-        """The ids of `text`, shape (n_tokens,); DataError where a character tokenizer never met a character."""
+        """The ids of `text`, (n_tokens,); DataError if a character is not in a character tokenizer."""
         if self.kind == "bpe":
-            parts = _ENDLESS.split(text) if _ENDLESS.search(text) else [text]
-            return np.concatenate([self._merged(part) for part in parts])
+            parts = _LONG_SPACE.split(text) if _LONG_SPACE.search(text) else [text]
+            return np.concatenate([self._encode_bpe(part) for part in parts])
         if self.kind == "byte":
             return np.frombuffer(text.encode("utf-8"), dtype=np.uint8).astype(np.uint32)
         points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
@@ -99,47 +98,46 @@ class Tokenizer:
         return ids.astype(np.uint32)
 
     def encode_each(self, texts: Sequence[str]) -> list[Ids]:
-        """The ids of each text; many short ones at the price of a long one."""
+        """The ids of each text, in one call of tiktoken where possible: many short texts cost as much as a long one."""
         joined = END_OF_TEXT.join(texts)
-        plain = joined.count(END_OF_TEXT) == len(texts) - 1 and not _ENDLESS.search(joined)
+        plain = joined.count(END_OF_TEXT) == len(texts) - 1 and not _LONG_SPACE.search(joined)
         if self.kind != "bpe" or len(texts) < 2 or not plain:
             return [self.encode(text) for text in texts]
         ids = self._bpe.encode_to_numpy(joined, allowed_special={END_OF_TEXT})
         ends = np.flatnonzero(ids == self.end_of_text)
         return [part[number > 0 :] for number, part in enumerate(np.split(ids, ends))]
 
-    def _merged(self, text: str) -> Ids:
-        """The ids of BPE; other threads run meanwhile."""
+    def _encode_bpe(self, text: str) -> Ids:
+        """The ids by BPE; releases the GIL."""
         try:
             return self._bpe.encode_to_numpy(text, disallowed_special=())
-        except UnicodeEncodeError:  # half a character, which only this way of calling replaces
+        except UnicodeEncodeError:  # a lone surrogate, which only encode_ordinary replaces
             return np.array(self._bpe.encode_ordinary(text), dtype=np.uint32)
 
-    def portions(self, blocks: Iterable[str]) -> Iterator[str]:
-        """A text, given in blocks of any size, in others of which each can be encoded alone: the ids are the whole's.
+    def safe_blocks(self, blocks: Iterable[str]) -> Iterator[str]:
+        """The text in blocks that can be encoded one by one: together they have the ids of the whole.
 
-        The split pattern of BPE takes what it takes either up to the last line end of some white space, or from one
-        letter to the next space. Where a text has no such place it is not cut; its memory is that of the longest
-        stretch without one.
+        BPE needs a cut at which the split pattern ends a piece whatever stands around it (`_last_cut`). A text is not
+        cut where there is none, so memory is that of the longest part without one.
         """
         begun: list[str] = []
         for block in blocks:
             if begun:
-                text = "".join(begun[-2:])  # what begun[:-2] ends with was looked at before
-                at = len(text) if self.kind != "bpe" else _last_cut(text)
-                if at:
-                    yield "".join([*begun[:-2], text[:at]])
-                    begun = [text[at:]] if at < len(text) else []
+                text = "".join(begun[-2:])  # the end of begun[:-2] was searched before
+                cut = len(text) if self.kind != "bpe" else _last_cut(text)
+                if cut:
+                    yield "".join([*begun[:-2], text[:cut]])
+                    begun = [text[cut:]] if cut < len(text) else []
             begun.append(block)
         if begun:
             yield "".join(begun)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The raw bytes of ids; special tokens give none."""
+        """The bytes of the tokens; the special token has none."""
         return b"".join(self.pieces[i] for i in ids if i != self.end_of_text)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids; bytes that are no whole character become U+FFFD."""
+        """The text of the tokens, with U+FFFD for bytes that make no character."""
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
     def stream(self) -> "TextStream":
@@ -147,16 +145,16 @@ class Tokenizer:
         return TextStream(self)
 
     def to_json(self) -> str:
-        """The saved form: `format`, `kind`, `special`, and `tokens`, each token's bytes in base64, in order of id."""
+        """The saved form: `format`, `kind`, `special`, and `tokens`, each one's bytes in base64, in order of ids."""
         tokens = [base64.b64encode(piece).decode("ascii") for piece in self.pieces]
         table = {"format": _FORMAT, "kind": self.kind, "special": {END_OF_TEXT: self.end_of_text}, "tokens": tokens}
         return json.dumps(table, indent=0)
 
     @classmethod
     def from_json(cls, text: str) -> "Tokenizer":
-        """The tokenizer that `to_json` saved; RunError where the text is not one."""
+        """Read what `to_json` wrote; RunError if it is damaged."""
         try:
-            table = files.table(text)
+            table = files.json_object(text)
             kind, tokens = table["kind"], table["tokens"]
             most = _MOST_CHARACTERS if kind == "char" else MOST_TOKENS
             if not isinstance(tokens, list) or len(tokens) >= most:
@@ -172,30 +170,30 @@ class Tokenizer:
 
 
 class TextStream:
-    """Text from ids that come one by one, never half a character."""
+    """Decodes tokens one by one, and yields whole characters only."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def feed(self, token: int) -> str:
-        """The characters that are whole now that `token` has come; often all of its own."""
+        """The characters that `token` completes."""
         return self._decoder.decode(self._tokenizer.decode_bytes([token]))
 
     def close(self) -> str:
-        """What is left at the end: U+FFFD where a character was begun and never finished, else nothing."""
+        """The rest at the end: U+FFFD if a character is incomplete, else nothing."""
         return self._decoder.decode(b"", final=True)
 
 
 def train_tokenizer(
     config: TokenizerConfig, train: Iterable[Iterable[str]], alphabet: Iterable[Iterable[str]], share: float = 1.0
 ) -> Tokenizer:
-    """Make a tokenizer for `train`, the training texts, each in blocks of any size.
+    """Train a tokenizer on the texts of `train`, each in blocks of any size.
 
-    `alphabet` is all text there is, held-out text too: a character tokenizer takes its characters (and nothing else)
-    from there, as nanoGPT's does, so that it can spell what it is measured on. A small text yields fewer than
-    `config.vocab_size` BPE tokens. With a `share` below 1, BPE learns from that part of the text, in stretches of
-    about 130 kB that are spread evenly over it.
+    A character tokenizer takes its characters from `alphabet`, which is all text including the held-out part, as
+    nanoGPT's does, so that it can encode what it is evaluated on. A small text yields fewer than `config.vocab_size`
+    BPE tokens. With a `share` below 1, BPE is trained on that share of the text, in blocks of about 130 kB spread
+    evenly over it.
     """
     if config.kind == "byte":
         return Tokenizer("byte", [bytes([byte]) for byte in range(256)])
@@ -213,7 +211,7 @@ def train_tokenizer(
 
 
 def training_blocks(texts: Iterable[Iterable[str]], share: float = 1.0) -> Iterator[str]:
-    """What BPE learns from: blocks that have about this share of the characters, spread evenly over the texts."""
+    """The blocks that BPE is trained on: about `share` of the characters, spread evenly over the texts."""
     seen = kept = 0
     for block in _blocks(texts):
         if kept <= share * seen:
@@ -223,7 +221,7 @@ def training_blocks(texts: Iterable[Iterable[str]], share: float = 1.0) -> Itera
 
 
 def _blocks(texts: Iterable[Iterable[str]]) -> Iterator[str]:
-    """The texts in blocks that end after a line, so that the split pattern finds the same pieces as in the whole."""
+    """The texts in blocks that end after a line where possible, so that the split pattern finds the same pieces."""
     for text in texts:
         begun = ""
         for block in text:
@@ -242,14 +240,14 @@ _NEAR = 1 << 14
 
 
 def _last_cut(text: str) -> int:
-    """The last place in a text at which the split pattern, in the whole of it, cuts whatever stands around; or 0.
+    """The last position at which the split pattern ends a piece whatever precedes or follows the text; 0 if none.
 
-    Behind the last line end in some white space: pieces with a line end in them end there. Between a letter and a
-    space before a letter: a piece goes on behind the letter with letters only, and one with the space begins there.
+    It is after the last line end in some white space, where every piece with a line end ends; or between a letter and a
+    space before a letter, where a piece could go on with letters only, and the next one begins with the space.
     """
     for start in (max(0, len(text) - _NEAR), 0):
         for edge in (_LINE_END, _WORD_END):
-            found = deque(edge.finditer(text, start), maxlen=1)
-            if found:
-                return found[0].end()
+            last = deque(edge.finditer(text, start), maxlen=1)
+            if last:
+                return last[0].end()
     return 0

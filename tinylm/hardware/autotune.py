@@ -1,12 +1,11 @@
-"""Threads and precision: measured before a run in under three seconds, and kept for the whole of it.
+"""Chooses threads and precision for a run by timing small passes, in under three seconds.
 
-torch's own number of threads can be ten times slower than the best one on a shared machine, and bf16 is twice as fast
-on some processors and slower on others: neither is guessed. On a GPU there is only the precision to measure.
+torch's default thread count can be ten times slower than the best one on a shared machine, and bf16 is twice as fast
+on some processors and slower on others, so both are measured. On a GPU only the precision is.
 """
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,180 +14,179 @@ from pathlib import Path
 import torch
 
 from tinylm.config.schema import RunConfig, TrainConfig
-from tinylm.hardware import device, measured
-from tinylm.hardware.device import Precision
-from tinylm.hardware.measured import Known
+from tinylm.hardware import measured
+from tinylm.hardware.device import (
+    MEASURE_SECONDS,
+    Precision,
+    choose_precision,
+    cores,
+    has_fast_bf16,
+    machine_name,
+    measure_threads,
+)
+from tinylm.hardware.measured import FastestSetting
+from tinylm.words import counted
 
-WORTH, WORTH_COMPILED = 1.1, 0.65
-"""bf16 is taken where a pass is faster by this factor: it rounds, so it has to bring something.
+BF16_GAIN, BF16_GAIN_BEFORE_KERNELS = 1.1, 0.65
+"""Choose bf16 only where a pass is faster by this factor, since it rounds.
 
-An eager pass spends its time on conversions that our own code does not make: with 4 layers of 128 on 2 cores that have
-AVX512-BF16, bf16 made 0.85 to 1.6 times what fp32 made when eager, and 1.4 times when compiled. So where eager passes
-are timed and compiled ones are about to run, it is taken in all doubt.
+An eager pass spends time on conversions that the kernels do not make, so where eager passes are timed and kernels will
+run, choose bf16 unless it is clearly slower (measurements: assets/results/notes.md).
 """
 
-SCALES = 1.5
-"""Fewer threads are taken for passes that are about to be compiled where they are faster by this factor.
+FEWER_THREADS_GAIN = 1.5
+"""Where eager passes are timed and kernels will run, choose fewer threads only if they are faster by this factor.
 
-Eager ones meet at every operation, ours three times a pass: 4 layers of 128 took 103 ms on one thread and 69 to 103 on
-two when eager, and 72 us a token and 37 when compiled. One of three runs took one thread, and read 2 million tokens
-instead of 3.4.
+Eager passes synchronize their threads at every operation, kernels three times a pass, so kernels gain more from
+threads (measurements: assets/results/notes.md).
 """
 
-FIRST_LOOK = 0.4
-"""Seconds that measuring passes which are about to be compiled may take, about: it tells little of those."""
+SHORT_MEASURE_SECONDS = 0.4
+"""Time limit for measuring eager passes where kernels will run: they say little about kernels."""
 
-SPOILT = 1.5
-"""A number of threads that is remembered is believed until one thread is faster than they by this factor: then other
-programs have taken the cores. How long a pass takes says little, since it changes twofold on a machine that is shared.
+STALE_GAIN = 1.5
+"""Trust the cached thread count unless one thread is now this much faster: other programs then hold the cores.
+
+How long a pass takes says little, since the speed of a shared machine changes twofold.
 """
 
-BELIEVE_SECONDS = 0.6
-"""What looking whether that is so may take, about."""
+RECHECK_SECONDS = 0.6
+"""Time limit for checking a cached thread count."""
 
-GPU_GOES = 5
+GPU_REPEATS = 5
 """How often a pass is timed on a GPU; the first ones are cold."""
 
-Rehearse = Callable[[Precision], object]
-"""A forward and backward pass in some precision."""
+TimedPass = Callable[[Precision], object]
+"""Runs a forward and backward pass in the given precision, with torch's current thread count."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What a run computes with."""
+class Setting:
+    """Threads and precision of a run."""
 
     threads: int
     precision: Precision
     note: str | None
-    """What was measured, for people."""
+    """What was measured, for people; None where nothing was."""
 
 
-def shape(config: RunConfig, vocab_size: int, native: bool) -> str:
-    """The name under which what was measured with such a model is remembered; `native`: by passes of our own code."""
-    return f"{config.model} {vocab_size}{' native' if native else ''}"
+def shape_name(config: RunConfig, vocab_size: int, *, kernels: bool) -> str:
+    """The part of the cache key that describes the model, and whether kernels or eager passes were timed."""
+    return f"{config.model} {vocab_size}{' kernels' if kernels else ''}"
 
 
 def choose(
-    train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Path, shape: str, to_compile: bool
-) -> Choice:
-    """Threads and precision for a run; torch's threads are set.
+    train: TrainConfig, device: torch.device, timed_pass: TimedPass, home: Path, shape: str, *, before_kernels: bool
+) -> Setting:
+    """Choose threads and precision for a run, and set torch's threads.
 
-    What the settings say is not measured. `to_compile`: `rehearse` is eager, and compiled passes are about to run.
-    DeviceError where the settings ask for what the device cannot do.
+    What the configuration fixes is not measured. `before_kernels`: `timed_pass` is eager, and kernels will run.
+    DeviceError where the configuration asks for what the device cannot do.
     """
-    precision, open_precisions = device.choose_precision(train.precision, place), _open_precisions(train, place)
-    if place.type != "cpu" and len(open_precisions) > 1:
-        return _choose_on_gpu(train, place, rehearse, home, shape)
-    if place.type != "cpu" or (isinstance(train.threads, int) and len(open_precisions) < 2):
+    precision, candidates = choose_precision(train.precision, device), _precisions(train, device)
+    if device.type != "cpu" and len(candidates) > 1:
+        return _choose_on_gpu(train, device, timed_pass, home, shape)
+    if device.type != "cpu" or (isinstance(train.threads, int) and len(candidates) < 2):
         if isinstance(train.threads, int):
             torch.set_num_threads(train.threads)
-        return Choice(torch.get_num_threads(), precision, None)
-    name = _name(train, place, shape)
-    remembered = measured.recall(home, name, Known)
-    if remembered and remembered.precision in open_precisions and _still_true(remembered, train, rehearse):
-        torch.set_num_threads(remembered.threads)
-        told = f"{threads(remembered.threads)} in {remembered.precision} were the fastest here before."
-        return Choice(remembered.threads, remembered.precision, told)
-    limit = FIRST_LOOK if to_compile and compiler() else device.MEASURE_SECONDS
-    seconds = measure(rehearse, open_precisions, train.threads if isinstance(train.threads, int) else None, limit)
-    best = fastest(seconds, to_compile)
+        return Setting(torch.get_num_threads(), precision, None)
+    key = cache_key(train, device, shape)
+    cached = measured.load(home, key, FastestSetting)
+    if cached and cached.precision in candidates and _is_current(cached, train, timed_pass):
+        torch.set_num_threads(cached.threads)
+        note = f"{counted(cached.threads, 'thread')} in {cached.precision} were the fastest here before."
+        return Setting(cached.threads, cached.precision, note)
+    limit = SHORT_MEASURE_SECONDS if before_kernels else MEASURE_SECONDS
+    seconds = measure(timed_pass, candidates, train.threads if isinstance(train.threads, int) else None, limit)
+    best = fastest(seconds, before_kernels=before_kernels)
     torch.set_num_threads(best[1])
-    measured.remember(home, name, Known(best[1], best[0]))
-    return Choice(best[1], best[0], in_words(seconds, best))
+    measured.store(home, key, FastestSetting(best[1], best[0]))
+    return Setting(best[1], best[0], in_words(seconds, best))
 
 
-def _choose_on_gpu(train: TrainConfig, place: torch.device, rehearse: Rehearse, home: Path, shape: str) -> Choice:
-    precisions, name, count = _open_precisions(train, place), _name(train, place, shape), torch.get_num_threads()
-    remembered = measured.recall(home, name, Known)
-    if remembered and remembered.precision in precisions:
-        return Choice(count, remembered.precision, f"{remembered.precision} was the fastest here before.")
-    seconds = {precision: min(timed(rehearse, precision) for _ in range(GPU_GOES)) for precision in precisions}
-    best = min(seconds, key=lambda which: seconds[which] * (WORTH if which == "bf16" else 1.0))
-    measured.remember(home, name, Known(count, best))
-    told = ", ".join(f"{precision}: {1000 * taken:,.1f} ms" for precision, taken in seconds.items())
-    return Choice(count, best, f"Measured a small pass ({told}); training in {best}.")
+def _choose_on_gpu(train: TrainConfig, device: torch.device, timed_pass: TimedPass, home: Path, shape: str) -> Setting:
+    candidates, key, threads = _precisions(train, device), cache_key(train, device, shape), torch.get_num_threads()
+    cached = measured.load(home, key, FastestSetting)
+    if cached and cached.precision in candidates:
+        return Setting(threads, cached.precision, f"{cached.precision} was the fastest here before.")
+    seconds = {precision: min(timed(timed_pass, precision) for _ in range(GPU_REPEATS)) for precision in candidates}
+    best = min(seconds, key=lambda precision: seconds[precision] * (BF16_GAIN if precision == "bf16" else 1.0))
+    measured.store(home, key, FastestSetting(threads, best))
+    listed = ", ".join(f"{precision}: {1000 * taken:,.1f} ms" for precision, taken in seconds.items())
+    return Setting(threads, best, f"Measured a small pass ({listed}); training in {best}.")
 
 
-def recalled_precision(train: TrainConfig, place: torch.device, home: Path, shape: str) -> Precision:
-    """The precision that a run of this shape took here before, or by what is known without measuring."""
-    remembered = measured.recall(home, _name(train, place, shape), Known)
-    if remembered and remembered.precision in _open_precisions(train, place):
-        return remembered.precision
-    return device.choose_precision(train.precision, place)
+def cached_precision(train: TrainConfig, device: torch.device, home: Path, shape: str) -> Precision:
+    """The precision that a run of this shape took here before; else what is chosen without measuring."""
+    cached = measured.load(home, cache_key(train, device, shape), FastestSetting)
+    if cached and cached.precision in _precisions(train, device):
+        return cached.precision
+    return choose_precision(train.precision, device)
 
 
-def _open_precisions(train: TrainConfig, place: torch.device) -> list[Precision]:
-    """Those among which measuring decides."""
-    first = device.choose_precision(train.precision, place)
-    if train.precision == "auto" and place.type == "cpu" and device.has_fast_bf16():
+def _precisions(train: TrainConfig, device: torch.device) -> list[Precision]:
+    """The precisions to choose from by measuring."""
+    default = choose_precision(train.precision, device)
+    if train.precision == "auto" and device.type == "cpu" and has_fast_bf16():
         return ["fp32", "bf16"]
-    return ["tf32", "bf16"] if train.precision == "auto" and place.type == "cuda" and first == "bf16" else [first]
+    return ["tf32", "bf16"] if train.precision == "auto" and device.type == "cuda" and default == "bf16" else [default]
 
 
-def _name(train: TrainConfig, place: torch.device, shape: str) -> str:
-    machine = device.machine_name(place), str(torch.__version__)
-    return measured.key(*machine, shape, train.threads, _open_precisions(train, place))
-
-
-def threads(count: int) -> str:
-    """`1 thread`, `2 threads`."""
-    return f"{count} thread{'s' * (count > 1)}"
+def cache_key(train: TrainConfig, device: torch.device, shape: str) -> str:
+    """Key of the fastest setting: machine, torch version, model shape, and what the configuration leaves open."""
+    machine = machine_name(device), str(torch.__version__)
+    return measured.key(*machine, shape, train.threads, _precisions(train, device))
 
 
 def measure(
-    rehearse: Rehearse, precisions: list[Precision], count: int | None = None, limit: float = device.MEASURE_SECONDS
+    timed_pass: TimedPass, precisions: list[Precision], threads: int | None = None, limit: float = MEASURE_SECONDS
 ) -> dict[tuple[Precision, int], float]:
-    """The seconds of a pass by precision and number of threads (or for the given number alone)."""
+    """Seconds of a pass by precision and thread count (or for the given count alone), within about `limit` seconds."""
     seconds: dict[tuple[Precision, int], float] = {}
     for precision in precisions:
-        counts = [count] if count else None
-        _, by_threads = device.measure_threads(lambda p=precision: rehearse(p), limit / len(precisions), counts)  # type: ignore[misc]
+        counts = [threads] if threads else None
+        _, by_threads = measure_threads(lambda p=precision: timed_pass(p), limit / len(precisions), counts)  # type: ignore[misc]
         seconds |= {(precision, count): taken for count, taken in by_threads.items()}
     return seconds
 
 
-def fastest(seconds: dict[tuple[Precision, int], float], to_compile: bool) -> tuple[Precision, int]:
-    """The precision and the number of threads to take; `to_compile`: for passes that are compiled if they can be."""
-    to_compile = to_compile and compiler() is not None
-    worth, scales = (WORTH_COMPILED, SCALES) if to_compile else (WORTH, 1.0)
+def fastest(seconds: dict[tuple[Precision, int], float], *, before_kernels: bool) -> tuple[Precision, int]:
+    """The precision and thread count to use; `before_kernels`: eager passes were timed, and kernels will run."""
+    bf16_gain, fewer_gain = (BF16_GAIN_BEFORE_KERNELS, FEWER_THREADS_GAIN) if before_kernels else (BF16_GAIN, 1.0)
     most = max(count for _, count in seconds)
 
-    def price(which: tuple[Precision, int]) -> float:
-        precision, count = which
-        return seconds[which] * (worth if precision == "bf16" else 1.0) * (scales if count < most else 1.0)
+    def cost(setting: tuple[Precision, int]) -> float:
+        precision, count = setting
+        return seconds[setting] * (bf16_gain if precision == "bf16" else 1.0) * (fewer_gain if count < most else 1.0)
 
-    return min(seconds, key=price)
+    return min(seconds, key=cost)
 
 
-def timed(rehearse: Rehearse, precision: Precision) -> float:
-    """The seconds of a pass, with the threads that are set."""
+def timed(timed_pass: TimedPass, precision: Precision) -> float:
+    """Seconds of a pass, with torch's current thread count."""
     start = time.perf_counter()
-    rehearse(precision)
+    timed_pass(precision)
     return time.perf_counter() - start
-
-
-def compiler() -> str | None:
-    """The name of a C++ compiler that is there."""
-    return next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
 
 
 def in_words(seconds: dict[tuple[Precision, int], float], best: tuple[Precision, int]) -> str:
     """What was measured, as a sentence."""
-    told = ", ".join(
-        f"{threads(count)} {precision}: {1000 * taken:,.0f} ms" for (precision, count), taken in seconds.items()
+    listed = ", ".join(
+        f"{counted(count, 'thread')} {precision}: {1000 * taken:,.0f} ms"
+        for (precision, count), taken in seconds.items()
     )
-    return f"Measured a small pass ({told}); training with {threads(best[1])} in {best[0]}."
+    return f"Measured a small pass ({listed}); training with {counted(best[1], 'thread')} in {best[0]}."
 
 
-def _still_true(remembered: Known, train: TrainConfig, rehearse: Rehearse) -> bool:
-    """Whether what is remembered is worth more than a new measurement.
+def _is_current(cached: FastestSetting, train: TrainConfig, timed_pass: TimedPass) -> bool:
+    """Whether a cached setting still holds.
 
-    One thread of several is always measured again: it may have been the best because the machine had other work then.
+    One thread of several is always measured again: it may have been the best because the machine was busy then.
     """
-    count, cores = remembered.threads, device.cores()
-    if count == train.threads or count == cores == 1:
-        return True  # no other number is open
-    if not 1 < count <= cores:
+    count, available = cached.threads, cores()
+    if count == train.threads or count == available == 1:
+        return True  # there is no other count to choose
+    if not 1 < count <= available:
         return False
-    _, seconds = device.measure_threads(lambda: rehearse(remembered.precision), BELIEVE_SECONDS, [1, count])
-    return count in seconds and seconds[count] < SPOILT * seconds[1]
+    _, seconds = measure_threads(lambda: timed_pass(cached.precision), RECHECK_SECONDS, [1, count])
+    return count in seconds and seconds[count] < STALE_GAIN * seconds[1]

@@ -1,4 +1,4 @@
-"""How this process holds its memory: what is given back is kept for what comes next. No torch."""
+"""Makes glibc's malloc keep freed memory for the next allocation. No torch."""
 
 import ctypes
 import gc
@@ -7,27 +7,25 @@ import sys
 from functools import cache
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8
-"""Settings by glibc's malloc.h: bytes from which on a piece is mapped for itself, bytes of free memory from which on
-they are returned, and how many heaps there are. Heaps beyond the first map all large pieces."""
+"""Options of glibc's mallopt: smallest allocation that gets a mapping of its own, most free memory kept before it is
+returned to the system, and number of arenas. Arenas beyond the first map every large allocation."""
 
 
-def keep(*, one_heap: bool = False) -> None:
-    """Let glibc keep freed memory, instead of asking the system for it anew, page by page.
+def keep(*, one_arena: bool = False) -> None:
+    """Let glibc keep freed memory instead of asking the system for it again, page by page.
 
-    So three novels become tokens in 0.67 s instead of 0.70, and with baselines in 0.87 instead of 0.93.
-    `one_heap`: all threads share one, which suits steps of a training: with glibc's defaults an eager one of the
-    reference model takes 300,000 page faults, an eighth of its time.
+    `one_arena`: all threads share one arena, which suits training steps (measurements: assets/results/notes.md).
     """
-    _freeze(one_heap)
+    _freeze(one_arena)
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, 1 << 30)
         mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
-        if one_heap:
+        if one_arena:
             mallopt(_ARENA_MAX, 1)
 
 
-@cache  # once before texts are read, and once before a training, when torch is there
+@cache  # once before texts are read, and once before a training, when torch is loaded
 def _freeze(_: bool) -> None:
-    """What has been loaded by now is looked through no more for garbage: torch alone takes 20 ms each time."""
+    """Exclude all objects loaded so far from garbage collection: torch alone costs 20 ms a collection."""
     gc.freeze()

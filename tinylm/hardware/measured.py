@@ -1,6 +1,6 @@
-"""What this machine has shown before, so that it need not be measured at every start: HOME/cache/machine.json.
+"""Cache of what was measured on this machine, so that not every start measures again: HOME/cache/machine.json.
 
-A guess and no truth, and the file may be deleted at any time. No torch.
+The file is a hint: whatever cannot be read is measured again, and it may be deleted at any time. No torch here.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from tinylm import files, paths
 
-_MOST_BYTES = 1 << 20
-_MOST_SHAPES = 500
-"""Shapes that are remembered; then the file begins anew."""
+_MAX_BYTES = 1 << 20
+_MAX_ENTRIES = 500
+"""Beyond this many entries the cache starts anew."""
 
 
 @dataclass(frozen=True)
-class Known:
-    """What was measured with models of one shape."""
+class FastestSetting:
+    """The thread count and precision at which models of one shape train fastest."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
@@ -32,36 +32,36 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Passes:
-    """Whose passes were the faster ones with models of one shape."""
+class FastestBackend:
+    """The backend that was faster with models of one shape."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True)
 
-    by: Literal["us", "torch"]
+    kind: Literal["eager", "kernels"]
 
 
-What = TypeVar("What", Known, Passes)
+Entry = TypeVar("Entry", FastestSetting, FastestBackend)
 
 
 def key(*parts: object) -> str:
-    """A short name for what a measurement hangs on: machine, versions, shape."""
+    """A short key made of all that a measurement depends on: machine, versions, shape of the model."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def recall(home: Path, name: str, kind: type[What]) -> What | None:
-    """What is known under this key; None where nothing is, or nothing readable."""
+def load(home: Path, key: str, kind: type[Entry]) -> Entry | None:
+    """The entry under `key`; None where there is none, or none that can be read."""
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(_table(home).get(name)))
+        return TypeAdapter(kind).validate_json(json.dumps(_table(home).get(key)))
     except ValidationError:
         return None
 
 
-def remember(home: Path, name: str, what: Known | Passes) -> None:
-    """Keep it for the next start; where the disk refuses, it is measured again then."""
+def store(home: Path, key: str, entry: FastestSetting | FastestBackend) -> None:
+    """Keep an entry for the next start; if the disk refuses, the next start measures again."""
     table = _table(home)
-    if len(table) >= _MOST_SHAPES:
+    if len(table) >= _MAX_ENTRIES:
         table = {}
-    table[name] = asdict(what)
+    table[key] = asdict(entry)
     with suppress(OSError):
         paths.cache(home).mkdir(parents=True, exist_ok=True)
         files.replace_durably(_file(home), json.dumps(table, indent=1).encode())
@@ -73,6 +73,6 @@ def _file(home: Path) -> Path:
 
 def _table(home: Path) -> dict[str, Any]:
     try:
-        return files.table(files.read(_file(home), _MOST_BYTES))
+        return files.json_object(files.read(_file(home), _MAX_BYTES))
     except (OSError, ValueError):
         return {}

@@ -1,4 +1,4 @@
-"""How much memory is free, what a training takes at least, and what to do where that is too much, or was."""
+"""How much memory is free, and what to tell a person when it has run out."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 
 from tinylm.errors import RunError
 
-_MEMINFO, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+_MEMINFO, _CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
-def free(place: torch.device) -> float | None:
+def free(device: torch.device) -> float | None:
     """Bytes that are free for a training on this device; None where the system does not say."""
-    if place.type == "cuda":
-        ours = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
-        return float(torch.cuda.mem_get_info(place)[0] + ours)
-    known = [bytes_ for bytes_ in (_available(), _left_in_group()) if bytes_ is not None]
-    return min(known, default=None)
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return float(torch.cuda.mem_get_info(device)[0] + cached)
+    limits = [limit for limit in (_available(), _cgroup_free()) if limit is not None]
+    return min(limits, default=None)
 
 
 def _available() -> float | None:
-    """What Linux could give without swapping."""
+    """Bytes that Linux can give without swapping; None elsewhere."""
     try:
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()
         return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
@@ -29,21 +29,21 @@ def _available() -> float | None:
         return None
 
 
-def _left_in_group() -> float | None:
-    """What a container's limit leaves: beyond it, Linux kills without a word."""
+def _cgroup_free() -> float | None:
+    """Bytes left under a container's limit, beyond which Linux kills the process; None where there is no limit."""
     try:
-        most, used = (int((_GROUP / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
+        limit, used = (int((_CGROUP / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
     except (OSError, ValueError):  # no container, or "max": no limit
         return None
-    return float(max(0, most - used))
+    return float(max(0, limit - used))
 
 
-def out_of_memory(error: BaseException, place: torch.device) -> RunError | None:
-    """What a person can do where `error` says that memory has run out; None where it says something else."""
-    told = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-    if not told:
+def out_of_memory(error: BaseException, device: torch.device) -> RunError | None:
+    """The sentence for a person if `error` means that memory ran out; None if it means something else."""
+    ran_out = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    if not ran_out:
         return None
     return RunError(
-        f"The memory of the {'machine' if place.type == 'cpu' else place.type.upper() + ' device'} ran out.",
+        f"The memory of the {'machine' if device.type == 'cpu' else device.type.upper() + ' device'} ran out.",
         "Halve train.batch_size and double train.accumulation_steps: the steps stay the same and need half of it.",
     )

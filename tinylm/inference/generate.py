@@ -1,19 +1,23 @@
-"""Writing text: a prompt is read once, then each token costs one step of the model and one draw.
+"""Text generation: prefill the prompt, then per token one decoding step and one draw for each text.
 
-**Past the block.** The model was trained on positions below `block_size`. When the cache is full, the last half block
-of tokens is read anew as positions 0 and up, and writing goes on from there: every score comes from positions the
-model knows, with at least half a block of context, at the price of one prefill per half block. (A rolling cache would
-be cheaper and a different function: keys would keep positions from before.)
+Top down: `generate_text` and `generate_texts` (strings), `generate_batch` (the loop over tokens), `Decoder` (logits
+from the KV cache). From logits to a token: `sampling.py`. How a step is computed on each device: `decode.py`.
 
-**Luck.** Each text has a generator of its own, which gives one number in [0, 1) a token; the token is the one at which
-the sum of probabilities passes that number. So a text's luck depends on its seed and nothing else: not on how many
-texts are written beside it, who looks on, or the vocabulary's size. (`torch.multinomial` draws a number for every token
-of the vocabulary instead: 0.08 ms a token for 5,000, a quarter of the reference model's step.)
+**Beyond the context.** The model was trained on positions below `block_size`. When the cache is full, the last half
+block of tokens is prefilled again at positions 0 and up. So every position is one that the model was trained on, every
+token has at least half a block of context, and the price is one prefill per half block. (A sliding cache would be
+cheaper and compute something else: its keys would keep their old positions.)
+
+**Seeds.** Each text has a random generator of its own and draws one uniform number per token (assets/results/notes.md).
+So a text depends on its seed alone: not on the texts generated beside it, on whether candidates are recorded, or on the
+size of the vocabulary.
+
+Shapes: B texts, V vocabulary.
 """
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,189 +26,211 @@ from torch import Tensor
 from tinylm.config.schema import SampleConfig
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import RunError
-from tinylm.inference import decode
-from tinylm.inference.sampling import Choices, choices
+from tinylm.inference.decode import Step, step_factory
+from tinylm.inference.sampling import Probs, logits_to_probs
 from tinylm.kernels.decode import NativeStep, NativeSteps
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Transformer
 
-_ANOTHER = "Use another checkpoint, or train again with a lower train.phases.N.max_lr."
+# ---- strings --------------------------------------------------------------------------------------------------------
 
 
-class Writer:
-    """Texts of equal length that a model goes on with: scores for what may come next, token after token.
+def generate_text(model: Transformer, tokenizer: Tokenizer, prompt: str, settings: SampleConfig) -> Iterator[str]:
+    """Continue `prompt`, piece by piece, never half a character; an empty prompt begins a new text."""
+    stream = tokenizer.stream()
+    for sampled in generate(model, _encode(tokenizer, prompt), settings, tokenizer.end_of_text):
+        piece = stream.feed(sampled.token) if sampled.token != tokenizer.end_of_text else ""
+        if piece:
+            yield piece
+    rest = stream.close()
+    if rest:
+        yield rest
 
-    All begin with the same prompt, which is read once for all.
-    """
 
-    def __init__(self, model: Transformer, prompt: list[int], texts: int = 1) -> None:
-        """`prompt` is not empty: a new text begins with the end-of-text token."""
-        assert prompt
-        self._model, self._block_size = model, model.config.block_size
-        self._cache = KVCache(model.config, 1, self._block_size, model.embedding.weight)
-        self._steps: Callable[[KVCache], decode.Step] | None = None
-        self._step: decode.Step | None = None
-        self.ids = [list(prompt) for _ in range(texts)]
-        self._unread = min(len(prompt), self._block_size)
-        """So many tokens at the end of each text are not in the cache yet."""
+@dataclass(frozen=True)
+class Continuation:
+    """What a model wrote behind a prompt."""
 
-    @torch.inference_mode()
-    def logits(self) -> Tensor:
-        """Scores (B, V) of each text's next token, fp32 on the CPU, which the next call may overwrite."""
-        if self._cache.length + self._unread > self._block_size:
-            self._cache.length, self._unread = 0, self._block_size // 2
-        self._steps = self._steps or decode.steps_for(self._model, len(self.ids))
-        if self._cache.length and self._unread == 1:
-            self._step = self._step or self._steps(self._cache)
-            logits = self._step([ids[-1] for ids in self.ids])
-        else:
-            logits = self._read()
-        self._unread = 0
-        return logits.cpu()
+    text: str
+    tokens: int
+    """How many the text has; the end-of-text token does not count."""
+    ended: bool
+    """Whether the model ended it, and not `max_new_tokens`."""
+    seed: int
 
-    def _read(self) -> Tensor:
-        """Scores (B, V) from all unread tokens at once; of texts that are still alike, one is read."""
-        ids = [ids[-self._unread :] for ids in self.ids[: len(self._cache)]]
-        if isinstance(self._steps, NativeSteps):
-            self._step = step = self._step if isinstance(self._step, NativeStep) else self._steps(self._cache)
-            logits = step.read(ids)
-        else:
-            logits = self._model.next_logits(torch.tensor(ids, device=self._cache.keys.device), self._cache)
-        if len(ids) < len(self.ids):
-            self._cache.take([0] * len(self.ids))
-            self._step = None
-            logits = logits.expand(len(self.ids), -1)
-        return logits
 
-    def push(self, tokens: list[int]) -> None:
-        """Put a token behind each text."""
-        for ids, token in zip(self.ids, tokens, strict=True):
-            ids.append(token)
-        self._unread += 1
+def generate_texts(
+    model: Transformer, tokenizer: Tokenizer, prompt: str, settings: SampleConfig, seeds: Sequence[int]
+) -> list[Continuation]:
+    """Continue `prompt` once for each seed, all in one batch."""
+    end = tokenizer.end_of_text
+    tokens: list[list[int]] = [[] for _ in seeds]
+    for index, sampled in generate_batch(model, _encode(tokenizer, prompt), settings, seeds, end):
+        tokens[index].append(sampled.token)
+    continuations = []
+    for seed, drawn in zip(seeds, tokens, strict=True):
+        ended = drawn[-1] == end
+        ids = drawn[:-1] if ended else drawn
+        continuations.append(Continuation(tokenizer.decode(ids), len(ids), ended, seed))
+    return continuations
 
-    @torch.inference_mode()
-    def take(self, rows: list[int]) -> None:
-        """Go on with these texts only."""
-        self.ids = [self.ids[row] for row in rows]
-        self._cache.take(rows)
-        self._step = None
+
+def _encode(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """Each text begins with the end-of-text token, as in training."""
+    return [tokenizer.end_of_text, *tokenizer.encode(prompt).tolist()]
+
+
+# ---- tokens ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A token that may come next, and how likely it is."""
+    """A token that could come next, and its probability."""
 
     token: int
     probability: float
-    """The model's own, at temperature 1 and before any filter."""
+    """By the model alone: at temperature 1, without any filter."""
     drawn: float
-    """After penalty, temperature and filters: what the token is drawn with."""
+    """After penalty, temperature and filters: the probability with which it is drawn."""
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A token that was written, and what the model thought of it."""
+class SampledToken:
+    """A token that was drawn, and what the model predicted there."""
 
     token: int
     probability: float
-    """The model's own probability of it; NaN where no candidates were asked for."""
+    """By the model alone; NaN where no candidates were asked for."""
     bits: float
-    """Entropy of the model's own distribution, in bits: how unsure it was. NaN where no candidates were asked for."""
+    """Entropy of the model's prediction in bits; NaN where no candidates were asked for."""
     candidates: tuple[Candidate, ...]
-    """The likeliest by the model's own probability, likeliest first; the chosen one stands last if not among them."""
+    """The most probable by the model alone, in falling order; the drawn one stands last if not among them."""
 
 
-def choose_variants(
+def generate(
+    model: Transformer, prompt: list[int], settings: SampleConfig, stop: int, n_candidates: int = 0
+) -> Iterator[SampledToken]:
+    """Continue the ids of `prompt` with the seed of `settings`: `generate_batch` for one text."""
+    for _, sampled in generate_batch(model, prompt, settings, [settings.seed], stop, n_candidates):
+        yield sampled
+
+
+def generate_batch(
     model: Transformer,
     prompt: list[int],
     settings: SampleConfig,
     seeds: Sequence[int],
     stop: int,
     n_candidates: int = 0,
-) -> Iterator[tuple[int, Chosen]]:
-    """Continue the ids of `prompt` once for each seed, all at once, at nearly the price of one.
+) -> Iterator[tuple[int, SampledToken]]:
+    """Continue the ids of `prompt` once for each seed, all in one batch: at nearly the price of one.
 
-    Gives out which text it is (a place in `seeds`) and its next token, token by token in turn, until each has come to
-    `stop` (given out, as its last) or `settings.max_new_tokens`. A text is the one that its seed gives alone, but where
-    rounding decides: products with several rows add up in another order. The model is put into evaluation mode.
+    Yields (index into `seeds`, token), one token of each text in turn, until every text has reached the token `stop`
+    (yielded as its last) or `settings.max_new_tokens`. Each text equals the one that its seed gives alone, except where
+    rounding decides: matrix products over several rows add in another order. Puts the model into evaluation mode.
+    RunError where the logits are not finite.
     """
     model.eval()
-    writer = Writer(model, prompt, len(seeds))
-    going = list(range(len(seeds)))
-    luck = [random.Random(seed) for seed in seeds]
-    penalized = settings.repetition_penalty != 1.0
+    decoder = Decoder(model, prompt, len(seeds))
+    active = list(range(len(seeds)))  # which text each row of the batch is
+    generators = [random.Random(seed) for seed in seeds]
     for _ in range(settings.max_new_tokens):
         with torch.inference_mode():
-            logits = writer.logits()  # (B, V)
-            written = _written(writer.ids, logits) if penalized else None
-            drawn_from = choices(logits, written, settings)
-            if not all(math.isfinite(score) for score in drawn_from.highest):
-                raise RunError("The model knows no number for what comes next: its weights are too large.", _ANOTHER)
-            # 32 bits, so that even the highest of these numbers times a sum of probabilities is below that sum.
-            tokens = drawn_from.draw([luck[which].getrandbits(32) / 2**32 for which in going])
-            told = _told(tokens, logits, drawn_from, n_candidates) if n_candidates else _untold(tokens)
-        yield from zip(going, told, strict=True)
+            logits = decoder.next_logits()  # (B, V)
+            probs = logits_to_probs(logits, decoder.ids, settings)
+            if not all(math.isfinite(logit) for logit in probs.max_logits):
+                raise RunError(
+                    "The model knows no number for what comes next: its weights are too large.",
+                    "Use another checkpoint, or train again with a lower train.phases.N.max_lr.",
+                )
+            # With 32 bits, even the largest of these numbers times a sum of probabilities is below that sum.
+            tokens = probs.sample([generators[index].getrandbits(32) / 2**32 for index in active])
+            sampled = _with_candidates(tokens, logits, probs, n_candidates)
+        yield from zip(active, sampled, strict=True)
         rows = [row for row, token in enumerate(tokens) if token != stop]
         if not rows:
             return
-        if len(rows) < len(going):
-            writer.take(rows)
-            going = [going[row] for row in rows]
-        writer.push([tokens[row] for row in rows])
+        if len(rows) < len(active):
+            decoder.keep(rows)
+            active = [active[row] for row in rows]
+        decoder.append([tokens[row] for row in rows])
 
 
-def _written(ids: list[list[int]], logits: Tensor) -> Tensor:
-    """Which tokens stand in each text, as flags like the scores (B, V)."""
-    written = torch.zeros_like(logits, dtype=torch.bool)
-    return written.scatter_(-1, torch.tensor(ids), True)
-
-
-def _untold(tokens: list[int]) -> list[Chosen]:
-    return [Chosen(token, math.nan, math.nan, ()) for token in tokens]
-
-
-def _told(tokens: list[int], logits: Tensor, drawn_from: Choices, n_candidates: int) -> list[Chosen]:
-    """What there is to see of choices made from scores (B, V)."""
-    own = logits.softmax(-1)
-    drawn = drawn_from.spread(logits.size(-1))
+def _with_candidates(tokens: list[int], logits: Tensor, probs: Probs, n_candidates: int) -> list[SampledToken]:
+    """What the model predicted where `tokens` (B) were drawn, by its logits (B, V)."""
+    if not n_candidates:
+        return [SampledToken(token, math.nan, math.nan, ()) for token in tokens]
+    own = logits.softmax(-1)  # (B, V)
+    drawn = probs.dense(logits.size(-1))  # (B, V)
     likeliest: list[list[int]] = own.topk(min(n_candidates, logits.size(-1))).indices.tolist()
     bits: list[float] = (torch.special.entr(own).sum(-1) / math.log(2)).tolist()
-    told = []
+    sampled = []
     for row, (token, shown) in enumerate(zip(tokens, likeliest, strict=True)):
         if token not in shown:
             shown.append(token)
-        numbers = zip(shown, own[row, shown].tolist(), drawn[row, shown].tolist(), strict=True)
-        candidates = tuple(Candidate(*each) for each in numbers)
-        told.append(Chosen(token, float(own[row, token]), bits[row], candidates))
-    return told
+        columns = zip(shown, own[row, shown].tolist(), drawn[row, shown].tolist(), strict=True)
+        candidates = tuple(Candidate(*column) for column in columns)
+        sampled.append(SampledToken(token, float(own[row, token]), bits[row], candidates))
+    return sampled
 
 
-def choose_tokens(
-    model: Transformer, prompt: list[int], settings: SampleConfig, stop: int, n_candidates: int = 0
-) -> Iterator[Chosen]:
-    """Continue the ids of `prompt` token by token, until `stop` (given out, as the last) or `settings.max_new_tokens`.
-
-    The same `settings.seed` gives the same tokens, whatever `n_candidates`. The model is put into evaluation mode.
-    """
-    for _, chosen in choose_variants(model, prompt, settings, [settings.seed], stop, n_candidates):
-        yield chosen
+# ---- logits ---------------------------------------------------------------------------------------------------------
 
 
-def write_tokens(model: Transformer, prompt: list[int], settings: SampleConfig, stop: int) -> Iterator[int]:
-    """The tokens that `choose_tokens` chooses, without `stop`."""
-    for chosen in choose_tokens(model, prompt, settings, stop):
-        if chosen.token != stop:
-            yield chosen.token
+class Decoder:
+    """B texts of equal length with a common prompt, and the KV cache that gives the logits of their next tokens."""
 
+    @torch.inference_mode()
+    def __init__(self, model: Transformer, prompt: list[int], n_texts: int = 1) -> None:
+        """`prompt` is not empty: a new text begins with the end-of-text token."""
+        assert prompt
+        self.ids = [list(prompt) for _ in range(n_texts)]
+        self._model, self._block_size = model, model.config.block_size
+        self._cache = KVCache(model.config, 1, self._block_size, model.embedding.weight)
+        """One row until the prompt has been read, then one per text."""
+        self._make_step = step_factory(model)
+        self._step: Step | None = None
+        self._uncached = min(len(prompt), self._block_size)
+        """How many tokens at the end of each text are not in the cache yet."""
 
-def write(model: Transformer, tokenizer: Tokenizer, prompt: str, settings: SampleConfig) -> Iterator[str]:
-    """Continue `prompt` as text, piece by piece, never half a character; an empty prompt begins a new text."""
-    ids = [tokenizer.end_of_text, *tokenizer.encode(prompt).tolist()]
-    stream = tokenizer.stream()
-    for token in write_tokens(model, ids, settings, tokenizer.end_of_text):
-        piece = stream.feed(token)
-        if piece:
-            yield piece
-    rest = stream.close()
-    if rest:
-        yield rest
+    @torch.inference_mode()
+    def next_logits(self) -> Tensor:
+        """Logits (B, V) of each text's next token, fp32 on the CPU; the next call may overwrite them."""
+        if self._cache.length + self._uncached > self._block_size:
+            self._cache.length, self._uncached = 0, self._block_size // 2
+        one_each = self._cache.length > 0 and self._uncached == 1
+        logits = self._decode_one_token() if one_each else self._prefill()
+        self._uncached = 0
+        return logits.cpu()
+
+    def append(self, tokens: list[int]) -> None:
+        """Put a token behind each text."""
+        for ids, token in zip(self.ids, tokens, strict=True):
+            ids.append(token)
+        self._uncached += 1
+
+    @torch.inference_mode()
+    def keep(self, rows: list[int]) -> None:
+        """Continue with these texts only."""
+        self.ids = [self.ids[row] for row in rows]
+        self._cache.select(rows)
+        self._step = None
+
+    def _decode_one_token(self) -> Tensor:
+        """Logits (B, V) behind the newest token of each text."""
+        self._step = self._step or self._make_step(self._cache)
+        return self._step([ids[-1] for ids in self.ids])
+
+    def _prefill(self) -> Tensor:
+        """Logits (B, V) behind all uncached tokens, read at once; the common prompt is read once for all texts."""
+        ids = [ids[-self._uncached :] for ids in self.ids[: len(self._cache)]]
+        if isinstance(self._make_step, NativeSteps):
+            self._step = step = self._step if isinstance(self._step, NativeStep) else self._make_step(self._cache)
+            logits = step.read(ids)
+        else:
+            logits = self._model.next_logits(torch.tensor(ids, device=self._cache.keys.device), self._cache)
+        if len(ids) < len(self.ids):
+            self._cache.select([0] * len(self.ids))
+            self._step = None
+            logits = logits.expand(len(self.ids), -1)
+        return logits

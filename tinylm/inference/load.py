@@ -1,4 +1,4 @@
-"""A trained model out of a run folder, ready to write."""
+"""Loads the model of a run folder, ready to generate."""
 
 import torch
 
@@ -6,14 +6,19 @@ from tinylm import files
 from tinylm.config.schema import ModelConfig
 from tinylm.data.tokenizer import MOST_BYTES, Tokenizer
 from tinylm.errors import ConfigError, RunError
-from tinylm.hardware import device, malloc, memory
+from tinylm.hardware import malloc, memory
+from tinylm.hardware.device import choose_device
 from tinylm.kernels import decode
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.folder import RunFolder
+from tinylm.words import gigabytes
 
 SMALL = 20_000_000
-"""Parameters below which one thread writes fastest: waking a second one takes longer than a token's share of work."""
+"""Parameters below which one thread is fastest: waking a second one takes longer than its share of a token."""
+
+TOKEN_BYTES = 50
+"""What a generated token takes as a Python number in two lists."""
 
 
 def load_tokenizer(run: RunFolder) -> Tokenizer:
@@ -25,41 +30,60 @@ def load_tokenizer(run: RunFolder) -> Tokenizer:
 
 
 def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") -> tuple[Transformer, Tokenizer]:
-    """The model of a checkpoint (`latest`, `best` or a step) and the run's tokenizer; threads are left as they are."""
-    place = device.choose_device(wanted_device)
+    """The model of a checkpoint (`latest`, `best` or a step) and the run's tokenizer; leaves torch's threads alone."""
+    device = choose_device(wanted_device)
     config, tokenizer = run.config(), load_tokenizer(run)
-    found = checkpoint.load(checkpoint.find(run, which))
-    weights = found.model_of(config.model, tokenizer.vocab_size)
+    saved = checkpoint.load(checkpoint.find(run, which))
+    weights = saved.model_of(config.model, tokenizer.vocab_size)
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
-        raise RunError(f"The checkpoint {found.path.name} of {run.name} holds no numbers.", "Use another --checkpoint.")
-    _refuse_long(config.model)
+        raise RunError(f"The checkpoint {saved.path.name} of {run.name} holds no numbers.", "Use another --checkpoint.")
+    _refuse_long_context(config.model)
     model = Transformer(config.model, tokenizer.vocab_size)
     try:
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
-        raise found.misfit() from error
-    decode.keep_in(run.path.parent.parent, model)
+        raise saved.misfit() from error
+    decode.prepare(run.path.parent.parent, model)
     malloc.keep()
-    return model.to(place).eval(), tokenizer
+    return model.to(device).eval(), tokenizer
 
 
-def _refuse_long(config: ModelConfig) -> None:
-    """ConfigError where positions, keys and values of a whole context are larger than the memory."""
-    # Of each position cosines and sines once, keys and values twice: as torch has them, and as our own steps read them.
-    columns = config.head_size * (1 + 2 * config.n_layer * config.n_kv_head)
-    needed, free = 2 * columns * config.block_size * torch.float32.itemsize, memory.free(torch.device("cpu"))
+def _refuse_long_context(config: ModelConfig) -> None:
+    """ConfigError where the rotary table and the KV cache of one text are larger than the free memory."""
+    rotary_table = 2 * config.head_size * config.block_size * torch.float32.itemsize
+    needed, free = rotary_table + _cache_bytes(config), memory.free(torch.device("cpu"))
     if free is not None and needed > free:
         raise ConfigError(
-            f"A context of {config.block_size:,} tokens needs {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB "
-            "are free.",
+            f"A context of {config.block_size:,} tokens needs {gigabytes(needed)}, and {gigabytes(free)} are free.",
             "Use another run, or a machine with more memory.",
         )
 
 
-def settle_threads(model: Transformer) -> None:
-    """Let this thread, and those that begin later, compute on one core where `model` writes fastest that way.
+def refuse_too_many_texts(model: Transformer, count: int, max_new_tokens: int) -> None:
+    """ConfigError where so many texts in one batch do not fit in the free memory; the estimate is rather too high."""
+    config = model.config
+    prefill = config.block_size // 2 * (4 + 3 * config.mlp_ratio) * config.n_embd * torch.float32.itemsize
+    # Dropping the texts that have ended copies the cache. The draw holds some eight numbers per vocabulary entry.
+    each = 2 * _cache_bytes(config) + prefill + 8 * model.vocab_size * torch.float32.itemsize
+    needed = count * (each + max_new_tokens * TOKEN_BYTES)
+    free = memory.free(model.embedding.weight.device)
+    if free is not None and needed > free:
+        raise ConfigError(
+            f"{count:,} texts at once need {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free.",
+            "Use a smaller --count, or a smaller sample.max_new_tokens.",
+        )
 
-    A thread that has computed already keeps the number that it had: a training beside this one is not slowed down.
+
+def _cache_bytes(config: ModelConfig) -> int:
+    """The KV cache of one text, twice: as torch has it, and as our own steps pack it."""
+    numbers = 2 * config.n_layer * config.n_kv_head * config.head_size * config.block_size
+    return 2 * numbers * torch.float32.itemsize
+
+
+def settle_threads(model: Transformer) -> None:
+    """Let this thread, and those that start later, compute on one core where that is fastest for `model`.
+
+    A thread that has computed already keeps its number: a training beside this one is not slowed down.
     """
     if model.n_parameters() < SMALL:
         torch.set_num_threads(1)

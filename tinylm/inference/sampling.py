@@ -1,7 +1,9 @@
-"""From scores to the next token: each filter a small pure function over the last dimension, then the draw.
+"""From logits to the next token: each filter is a small pure function over the last dimension; then the draw.
 
-A list of all tokens is long and what a filter leaves is short, so top-k and top-p hand on only what they leave, in
-falling order, and which tokens those are.
+The vocabulary is long and what a filter leaves is short. So top-k and top-p return only the tokens that they keep, in
+falling order of their logits, together with their ids.
+
+Shapes: B texts, V vocabulary, n tokens that the filters kept.
 """
 
 from dataclasses import dataclass
@@ -12,120 +14,123 @@ from torch import Tensor
 from tinylm.config.schema import SampleConfig
 from tinylm.kernels import decode
 
-HEAD = 128
-"""How many of the highest scores top-p looks at first: mostly enough, at a twentieth of the price of sorting all."""
+TOP_P_FIRST = 128
+"""How many of the highest logits top-p sorts first: mostly enough (assets/results/notes.md)."""
 
 
 @dataclass(frozen=True)
-class Choices:
-    """The tokens that may come next in each of B texts, as far as they are looked at."""
+class Probs:
+    """Probabilities of the next token of each of B texts."""
 
-    probabilities: Tensor
-    """(B, n); 0 where a filter rules a token out."""
+    values: Tensor
+    """(B, n); 0 where a filter rules the token out."""
     tokens: Tensor | None
-    """Which tokens they are, (B, n); None: all, in order."""
-    highest: list[float]
-    """The highest score of each text; no finite number where any is NaN or infinity."""
+    """Ids of the tokens, (B, n); None: the whole vocabulary, in order."""
+    max_logits: list[float]
+    """The highest logit of each text (B); not finite where any logit of the text is NaN or infinite."""
 
-    def spread(self, vocab_size: int) -> Tensor:
-        """The probabilities of all tokens (B, V)."""
+    def dense(self, vocab_size: int) -> Tensor:
+        """The probabilities of the whole vocabulary (B, V)."""
         if self.tokens is None:
-            return self.probabilities
-        return self.probabilities.new_zeros(len(self.tokens), vocab_size).scatter_(-1, self.tokens, self.probabilities)
+            return self.values
+        return self.values.new_zeros(len(self.tokens), vocab_size).scatter_(-1, self.tokens, self.values)
 
-    def draw(self, luck: list[float]) -> list[int]:
-        """The token of each text at which the sum of probabilities passes `luck`, a number in [0, 1) for each."""
-        if self.probabilities.size(-1) == 1:
-            places = [0] * len(luck)
-        elif code := decode.code():
-            places = code.draw(self.probabilities, luck)
+    def sample(self, uniforms: list[float]) -> list[int]:
+        """One token per text (B): where the cumulative probability passes the text's uniform number in [0, 1)."""
+        if self.values.size(-1) == 1:
+            columns = [0] * len(uniforms)
+        elif code := decode.library():
+            columns = code.sample(self.values, uniforms)
         else:
-            sums = self.probabilities.cumsum(-1, dtype=torch.float64).numpy()  # (B, n)
-            places = [int(row.searchsorted(part * row[-1], "right")) for row, part in zip(sums, luck, strict=True)]
+            sums = self.values.cumsum(-1, dtype=torch.float64).numpy()  # (B, n)
+            columns = [int(row.searchsorted(u * row[-1], "right")) for row, u in zip(sums, uniforms, strict=True)]
         if self.tokens is None:
-            return places
-        return [row[place] for row, place in zip(self.tokens.tolist(), places, strict=True)]
+            return columns
+        return [row[column] for row, column in zip(self.tokens.tolist(), columns, strict=True)]
 
 
-def penalize(logits: Tensor, written: Tensor, penalty: float) -> Tensor:
-    """Make tokens less likely that were `written` (..., V): CTRL's penalty (Keskar et al. 2019, arXiv 1909.05858).
+def logits_to_probs(logits: Tensor, ids: list[list[int]], settings: SampleConfig) -> Probs:
+    """From logits (B, V) to the probabilities that the next tokens are drawn with; `ids` are the texts so far.
 
-    Positive scores (..., V) are divided by `penalty`, negative ones multiplied; 1 changes nothing.
+    In this order: repetition penalty, temperature, top-k, top-p, min-p. Temperature 0 keeps only the most probable.
+    """
+    if settings.repetition_penalty != 1.0:
+        logits = penalize(logits, tokens_in(ids, logits.size(-1)), settings.repetition_penalty)
+    if settings.temperature == 0.0:
+        max_logits, argmax = logits.max(-1, keepdim=True)
+        return Probs(torch.ones_like(max_logits), argmax, max_logits[:, 0].tolist())
+    temperature = max(settings.temperature, 1e-6)  # below, only the most probable token is left anyway
+    if settings.top_k == 0 and settings.top_p == 1.0 and settings.min_p == 0.0 and (code := decode.library()):
+        values, highest = code.softmax(logits, temperature)
+        return Probs(values, None, highest)
+    max_logits = logits.amax(-1, keepdim=True)
+    logits = (logits - max_logits).div_(temperature)  # at most 0, so that a tiny temperature cannot overflow
+    tokens: Tensor | None = None
+    if 0 < settings.top_k < logits.size(-1):
+        logits, tokens = keep_top_k(logits, settings.top_k)
+    if settings.top_p < 1.0:
+        if tokens is None:
+            log_probs, tokens = top_p_candidates(logits, settings.top_p)
+        else:
+            log_probs = logits.log_softmax(-1)
+        logits = keep_top_p(log_probs, settings.top_p)
+    return Probs(keep_min_p(logits, settings.min_p).softmax(-1), tokens, max_logits[:, 0].tolist())
+
+
+def tokens_in(ids: list[list[int]], vocab_size: int) -> Tensor:
+    """Which tokens occur in each of B texts: flags (B, V)."""
+    flags = torch.zeros(len(ids), vocab_size, dtype=torch.bool)
+    return flags.scatter_(-1, torch.tensor(ids, dtype=torch.int64), True)
+
+
+def penalize(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
+    """Make `seen` tokens (..., V) less probable: the penalty of CTRL (Keskar et al. 2019, arXiv 1909.05858).
+
+    Divides positive logits (..., V) by `penalty` and multiplies negative ones; 1 changes nothing.
     """
     if penalty == 1.0:
         return logits
-    return torch.where(written, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+    return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
-def keep_top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k highest of scores (B, V), 0 < k < V, in falling order, and their tokens.
+def keep_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k highest of logits (B, V), 0 < k < V, in falling order, and their tokens: (B, k) each.
 
-    Equal scores at the border stay: where there are such, all tokens are handed on, those below the border at -inf.
+    Ties with the k-th stay: where there are any, the whole vocabulary is returned, with -inf for those below it.
     """
-    falling, tokens = scores.topk(k + 1)
-    if any(last == next_ for last, next_ in falling[:, k - 1 :].tolist()):
-        border = falling[:, k - 1 : k]
-        falling, tokens = scores.sort(descending=True)
-        return falling.masked_fill(falling < border, -torch.inf), tokens
+    falling, tokens = logits.topk(k + 1)
+    if any(last == following for last, following in falling[:, k - 1 :].tolist()):
+        kth = falling[:, k - 1 : k]
+        falling, tokens = logits.sort(descending=True)
+        return falling.masked_fill(falling < kth, -torch.inf), tokens
     return falling[:, :k], tokens[:, :k]
 
 
-def enough_for_top_p(scores: Tensor, p: float) -> tuple[Tensor, Tensor]:
-    """The logarithms of the highest probabilities, by scores (B, V), that reach p, in falling order, and their tokens.
+def top_p_candidates(logits: Tensor, p: float) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of the most probable tokens that together reach p, in falling order, and the tokens: (B, n).
 
-    Often that is what `HEAD` tokens do, else it is all of them.
+    n is TOP_P_FIRST where these are enough for every row of logits (B, V), else V.
     """
-    logs = scores.log_softmax(-1)
-    falling, tokens = logs.topk(min(HEAD, logs.size(-1)))
+    log_probs = logits.log_softmax(-1)
+    falling, tokens = log_probs.topk(min(TOP_P_FIRST, log_probs.size(-1)))
     if min(falling.exp().sum(-1).tolist()) < p:
-        falling, tokens = logs.sort(descending=True)
+        falling, tokens = log_probs.sort(descending=True)
     return falling, tokens
 
 
-def keep_top_p(falling: Tensor, p: float) -> Tensor:
-    """Rule out all but the likeliest tokens that together reach probability p > 0; the likeliest always stays.
+def keep_top_p(log_probs: Tensor, p: float) -> Tensor:
+    """Rule out all but the most probable tokens that together reach p > 0; the most probable always stays.
 
-    `falling` (B, n): logarithms of probabilities, falling. Nucleus sampling, Holtzman et al. 2020, arXiv 1904.09751.
+    `log_probs` (B, n) in falling order. Nucleus sampling, Holtzman et al. 2020, arXiv 1904.09751.
     """
-    probabilities = falling.exp()
-    before = probabilities.cumsum(-1) - probabilities
-    return falling.masked_fill(before >= p, -torch.inf)
+    probs = log_probs.exp()
+    before = probs.cumsum(-1) - probs
+    return log_probs.masked_fill(before >= p, -torch.inf)
 
 
-def keep_min_p(scores: Tensor, p: float) -> Tensor:
-    """Rule out tokens less likely than p times the likeliest one (Nguyen et al. 2024, arXiv 2407.01082)."""
+def keep_min_p(logits: Tensor, p: float) -> Tensor:
+    """Rule out tokens less probable than p times the most probable one (Nguyen et al. 2024, arXiv 2407.01082)."""
     if p <= 0.0:
-        return scores
-    probabilities = scores.softmax(-1)
-    return scores.masked_fill(probabilities < p * probabilities.amax(-1, keepdim=True), -torch.inf)
-
-
-def choices(logits: Tensor, written: Tensor | None, settings: SampleConfig) -> Choices:
-    """From scores (B, V) to what the next tokens are drawn from.
-
-    In this order: repetition penalty (where there is `written`, (B, V)), temperature, top-k, top-p, min-p. Temperature
-    0 leaves the likeliest.
-    """
-    if written is not None:
-        logits = penalize(logits, written, settings.repetition_penalty)
-    if settings.temperature == 0.0:
-        highest, likeliest = logits.max(-1, keepdim=True)
-        return Choices(torch.ones_like(highest), likeliest, highest[:, 0].tolist())
-    temperature = max(settings.temperature, 1e-6)  # below that all are alike
-    if settings.top_k == 0 and settings.top_p == 1.0 and settings.min_p == 0.0 and (code := decode.code()):
-        probabilities, most = code.softmax(logits, temperature)
-        return Choices(probabilities, None, most)
-    highest = logits.amax(-1, keepdim=True)
-    scores = (logits - highest).div_(
-        temperature
-    )  # the highest first made 0, so that a tiny temperature cannot overflow
-    tokens: Tensor | None = None
-    if 0 < settings.top_k < scores.size(-1):
-        scores, tokens = keep_top_k(scores, settings.top_k)
-    if settings.top_p < 1.0:
-        if tokens is None:
-            scores, tokens = enough_for_top_p(scores, settings.top_p)
-        else:
-            scores = scores.log_softmax(-1)
-        scores = keep_top_p(scores, settings.top_p)
-    return Choices(keep_min_p(scores, settings.min_p).softmax(-1), tokens, highest[:, 0].tolist())
+        return logits
+    probs = logits.softmax(-1)
+    return logits.masked_fill(probs < p * probs.amax(-1, keepdim=True), -torch.inf)

@@ -1,13 +1,22 @@
-// One step of decoding for B texts: model.py's function for the newest tokens of each, in the order of its lines; and the
-// draw of what comes next, as sampling.py has it.
+// One decoding step for B sequences, a prompt's tokens or one token each, and the sampling of what comes next.
 //
-// Compiled on the machine that runs it (native.py), without any header of torch's, in half a second. For one token a step
-// costs what it costs to read every weight once, so they are laid out in the order in which they are read; from eight on,
-// the arithmetic costs more. Keys and values are laid out like weights: attention is two products as well. Several cores
-// share the rows, a row being a token of a text: each takes some of them through the whole model.
+// Layers in order, as in model/transformer.py, which is the reference (`Transformer.next_logits` with a KVCache; for
+// softmax and sampling it is inference/sampling.py). Compiled code is checked before it is used (decode.py).
 //
-// Letters: B texts, T new tokens of each, C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward,
-// V vocabulary.
+//     embedding -> n_layer times:  x = x + norm(out(attention(heads(qkv(norm(x))), cache)))
+//                                  x = x + norm(down(geglu(gate_up(norm(x)))))
+//               -> norm -> head, for the last token of each sequence
+//
+// Shapes: B sequences, T new tokens of each, C n_embd, H n_head, K n_kv_head, D head_size, I the feed-forward's inner
+// size, V vocabulary. A row is one token of one sequence, row b T + t: x (B T, C), qkv (B T, (H + 2K) D), attended
+// (B T, H D), gate_up (B T, 2I), logits (B, V). All in fp32; nothing is kept for a backward pass.
+//
+// For one token, a step costs what reading every weight once costs, so weights are packed in panels, in the order in
+// which they are read; from eight rows on, arithmetic costs more. Keys and values are packed too, which makes attention
+// two products. Threads share the rows, and each takes its rows through the whole model.
+//
+// Guarantees: the same inputs and number of threads give the same bits. NaN and infinity reach the logits. After a step
+// the cache holds the new keys and values as the model itself would write them.
 
 #include "thread_pool.h"
 #include "gemm.h"
@@ -15,30 +24,32 @@
 
 namespace {
 
-struct Shape {
-    int64_t n_layer, B, T, C, H, K, D, I, V, room, qk_norm, threads;
+// ---- arguments --------------------------------------------------------------------------------------------------
+
+struct ModelShape {
+    int64_t n_layer, B, T, C, H, K, D, I, V, capacity, qk_norm, threads;  // capacity: of the cache, in tokens
     float eps, attention_scale, logit_scale;
 };
 
-struct Given {
-    const float *panels;         // tinylm_weights' work
+struct Args {
+    const float *panels;         // the weights, by tinylm_pack_weights
     const float *embedding;      // (V, C)
     const int64_t *tokens;       // the new ones, (B, T)
-    const float *cosine, *sine;  // of each place, (room, D)
-    float *keys, *values;        // the cache: (n_layer, B, K, room, D), of which what is new is written
-    int64_t place;               // how many tokens are in the cache before
-    int64_t held;                // so many of these are in scratch, from the steps before
-    float *scores;               // behind each text, (B, V)
+    const float *cosine, *sine;  // rotary table, (capacity, D) each
+    float *keys, *values;        // the cache, (n_layer, B, K, capacity, D) each; new tokens are written
+    int64_t length;              // tokens in the cache before this step
+    int64_t packed_length;       // how many of these are in scratch, in panels, from earlier steps
+    float *logits;               // (B, V)
 };
 
-// ---- products ---------------------------------------------------------------------------------------------------
+// ---- products of few rows ---------------------------------------------------------------------------------------
 
-// R rows of x (., n) times a panel: y (R, NR), whose rows lie `out` apart. Few rows are summed up in several chains,
-// since in a chain each addition waits for the one before.
+// y (R, NR) = x (R, n) times a panel; rows of y are `y_stride` apart. With few rows, several independent sums for each
+// element: within one sum, each addition waits for the one before.
 template <int R>
-ALONE void tile(const float *x, const float *panel, float *y, int64_t n, int64_t out) {
-    constexpr int CHAINS = ROWS / R;
-    Some sums[CHAINS][R][ACROSS] = {};
+NOINLINE void skinny_micro_kernel(const float *x, const float *panel, float *y, int64_t n, int64_t y_stride) {
+    constexpr int CHAINS = MR / R;
+    Vec sums[CHAINS][R][NR_VECS] = {};
     int64_t k = 0;
     for (; k + CHAINS <= n; k += CHAINS)
 #pragma GCC unroll 8
@@ -46,227 +57,248 @@ ALONE void tile(const float *x, const float *panel, float *y, int64_t n, int64_t
 #pragma GCC unroll 8
             for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-                for (int j = 0; j < ACROSS; j++)
-                    sums[chain][r][j] += x[r * n + k + chain] * *reinterpret_cast<const Some *>(panel + j * WIDE);
+                for (int j = 0; j < NR_VECS; j++)
+                    sums[chain][r][j] += x[r * n + k + chain] * *reinterpret_cast<const Vec *>(panel + j * LANES);
     for (; k < n; k++, panel += NR)
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-            for (int j = 0; j < ACROSS; j++)
-                sums[0][r][j] += x[r * n + k] * *reinterpret_cast<const Some *>(panel + j * WIDE);
+            for (int j = 0; j < NR_VECS; j++)
+                sums[0][r][j] += x[r * n + k] * *reinterpret_cast<const Vec *>(panel + j * LANES);
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-        for (int j = 0; j < ACROSS; j++) {
-            Some sum = sums[0][r][j];
+        for (int j = 0; j < NR_VECS; j++) {
+            Vec sum = sums[0][r][j];
 #pragma GCC unroll 8
             for (int chain = 1; chain < CHAINS; chain++) sum += sums[chain][r][j];
-            *reinterpret_cast<Some *>(y + r * out + j * WIDE) = sum;
+            *reinterpret_cast<Vec *>(y + r * y_stride + j * LANES) = sum;
         }
 }
 
-// The first `rows` of R rows times the first `columns` of a panel.
+// The first `rows` rows and the first `columns` columns of a tile (R, NR).
 template <int R>
-void few_rows(const float *x, const float *panel, float *y, int64_t rows, int64_t n, int64_t columns, int64_t out) {
-    if (rows == R && columns == NR) return tile<R>(x, panel, y, n, out);
-    float edge[R * NR];
-    tile<R>(x, panel, edge, n, NR);
-    for (int64_t r = 0; r < rows; r++) std::memcpy(y + r * out, edge + r * NR, columns * sizeof(float));
+void skinny_tile(const float *x, const float *panel, float *y, int64_t rows, int64_t n, int64_t columns,
+                 int64_t y_stride) {
+    if (rows == R && columns == NR) return skinny_micro_kernel<R>(x, panel, y, n, y_stride);
+    float tile[R * NR];
+    skinny_micro_kernel<R>(x, panel, tile, n, NR);
+    for (int64_t r = 0; r < rows; r++) std::memcpy(y + r * y_stride, tile + r * NR, columns * sizeof(float));
 }
 
-// y (rows, columns) = x (rows, n) times panels, of which each has room for `depth` numbers a column. Behind x's rows up to
-// ROWS - 1 more are read, whatever they are.
-void product(const float *x, const float *panels, float *y, int64_t rows, int64_t n, int64_t columns, int64_t depth) {
+// y (rows, columns) = x (rows, n) times panels, each allocated for `depth` >= n inner indices. Up to MR - 1 rows past x
+// are read too, so they must be readable memory.
+void skinny_gemm(const float *x, const float *panels, float *y, int64_t rows, int64_t n, int64_t columns,
+                 int64_t depth) {
     for (int64_t first = 0; first < columns; first += NR, panels += depth * NR) {
-        const int64_t there = columns - first < NR ? columns - first : NR;
+        const int64_t width = columns - first < NR ? columns - first : NR;
         const float *from = x;
         float *to = y + first;
         int64_t left = rows;
-        for (; left > ROWS / 2; left -= ROWS, from += ROWS * n, to += ROWS * columns)
-            few_rows<ROWS>(from, panels, to, left < ROWS ? left : ROWS, n, there, columns);
-        if (left > 2) few_rows<ROWS / 2>(from, panels, to, left, n, there, columns);
-        if (left == 2) few_rows<2>(from, panels, to, left, n, there, columns);
-        if (left == 1) few_rows<1>(from, panels, to, left, n, there, columns);
+        for (; left > MR / 2; left -= MR, from += MR * n, to += MR * columns)
+            skinny_tile<MR>(from, panels, to, left < MR ? left : MR, n, width, columns);
+        if (left > 2) skinny_tile<MR / 2>(from, panels, to, left, n, width, columns);
+        if (left == 2) skinny_tile<2>(from, panels, to, left, n, width, columns);
+        if (left == 1) skinny_tile<1>(from, panels, to, left, n, width, columns);
     }
 }
 
-// ---- the model --------------------------------------------------------------------------------------------------
+// ---- RMSNorm, residual, rotary positions ------------------------------------------------------------------------
 
-// to = factor norm(x)
+// to (n,) = factor norm(x)
 void norm(const float *x, float *to, int64_t n, float eps, float factor = 1) {
-    const float scale = factor * rms_scale(x, n, eps);
+    const float scale = factor * inverse_rms(x, n, eps);
     for (int64_t i = 0; i < n; i++) to[i] = scale * x[i];
 }
 
-// x += norm(y)
-void add_normed(float *x, const float *y, int64_t n, float eps) {
-    const float scale = rms_scale(y, n, eps);
+// x (n,) += norm(y)
+void add_norm(float *x, const float *y, int64_t n, float eps) {
+    const float scale = inverse_rms(y, n, eps);
     for (int64_t i = 0; i < n; i++) x[i] += scale * y[i];
 }
 
-// Turn the pairs (i, i + D/2) of each head by its position's angles.
+// Rotates the pairs (i, i + D/2) of heads (n, D) by the angles of one position, cosine and sine (D,).
 void rotate(float *heads, int64_t n, int64_t D, const float *cosine, const float *sine) {
     const int64_t half = D / 2;
     for (float *head = heads; head < heads + n * D; head += D)
         for (int64_t i = 0; i < half; i++) {
-            const float left = head[i], right = head[i + half];
-            head[i] = left * cosine[i] - right * sine[i];
-            head[i + half] = right * cosine[i + half] + left * sine[i + half];
+            const float x1 = head[i], x2 = head[i + half];
+            head[i] = x1 * cosine[i] - x2 * sine[i];
+            head[i + half] = x2 * cosine[i + half] + x1 * sine[i + half];
         }
 }
 
-// The weights in panels: of each block qkv, out, gate and up, down; then the head.
-struct Panels {
+// ---- weights ----------------------------------------------------------------------------------------------------
+
+// The matrices of a block; the head comes after those of all blocks.
+enum : int64_t { QKV, OUT, GATE_UP, DOWN, PER_BLOCK };
+
+// The weights in panels: of each block qkv, out, gate_up, down; then the head.
+struct PackedWeights {
     struct Matrix {
-        float *at;
+        float *panels;
         int64_t inner, columns;
     };
     std::vector<Matrix> all;
-    Panels(const Shape &s, Room &room) {
+    PackedWeights(const ModelShape &s, Arena &arena) {
         for (int64_t layer = 0; layer < s.n_layer; layer++) {
-            add(s.C, (s.H + 2 * s.K) * s.D, room);
-            add(s.H * s.D, s.C, room);
-            add(s.C, 2 * s.I, room);
-            add(s.I, s.C, room);
+            add(s.C, (s.H + 2 * s.K) * s.D, arena);
+            add(s.H * s.D, s.C, arena);
+            add(s.C, 2 * s.I, arena);
+            add(s.I, s.C, arena);
         }
-        add(s.C, s.V, room);
+        add(s.C, s.V, arena);
     }
-    void add(int64_t inner, int64_t columns, Room &room) {
-        all.push_back({room.take(panels_size<float>(inner, columns)), inner, columns});
+    void add(int64_t inner, int64_t columns, Arena &arena) {
+        all.push_back({arena.allocate(packed_size<float>(inner, columns)), inner, columns});
     }
-    void times(int64_t number, const float *x, float *y, int64_t rows) const {
-        const Matrix &m = all[number];
-        product(x, m.at, y, rows, m.inner, m.columns, m.inner);
+    // y (rows, columns) = x (rows, inner) W^T, with the matrix W of that index
+    void multiply(int64_t index, const float *x, float *y, int64_t rows) const {
+        const Matrix &m = all[index];
+        skinny_gemm(x, m.panels, y, rows, m.inner, m.columns, m.inner);
     }
 };
 
-// Keys and values of all texts in panels: the product with queries has the places as columns, that with weights the
-// numbers of a head.
-struct Held {
-    const Shape s;
-    const int64_t depth, keys_size, values_size;  // of a head
+// ---- key/value cache --------------------------------------------------------------------------------------------
+
+// Keys and values of all sequences in panels. A column is a position in those of keys (q k^T), and an element of the
+// head in those of values (weights v).
+struct PackedKVCache {
+    const ModelShape s;
+    const int64_t depth, keys_size, values_size;  // depth: positions, padded; sizes of one head, in floats
     float *keys, *values;
 
-    Held(const Shape &s, Room &room)
-        : s(s), depth(up_to(s.room, NR)), keys_size(panels_size<float>(s.D, s.room)),
-          values_size(panels_size<float>(depth, s.D)), keys(room.take(heads() * keys_size)),
-          values(room.take(heads() * values_size)) {}
+    PackedKVCache(const ModelShape &s, Arena &arena)
+        : s(s), depth(round_up(s.capacity, NR)), keys_size(packed_size<float>(s.D, s.capacity)),
+          values_size(packed_size<float>(depth, s.D)), keys(arena.allocate(heads() * keys_size)),
+          values(arena.allocate(heads() * values_size)) {}
     int64_t heads() const { return s.n_layer * s.B * s.K; }
-    int64_t number(int64_t layer, int64_t b, int64_t head) const { return (layer * s.B + b) * s.K + head; }
+    int64_t head_index(int64_t layer, int64_t b, int64_t h) const { return (layer * s.B + b) * s.K + h; }
 
-    // A place's key and value (D) into the panels of a head.
-    void take(int64_t head, int64_t place, const float *k, const float *v) const {
-        float *to_keys = keys + head * keys_size + place / NR * s.D * NR + place % NR;
-        float *to_values = values + head * values_size + place * NR;
+    // Puts k and v (D,) of a position into the panels of a head.
+    void put(int64_t head, int64_t position, const float *k, const float *v) const {
+        float *to_keys = keys + head * keys_size + position / NR * s.D * NR + position % NR;
+        float *to_values = values + head * values_size + position * NR;
         for (int64_t i = 0; i < s.D; i++) to_keys[i * NR] = k[i], to_values[i / NR * depth * NR + i % NR] = v[i];
     }
 
-    // What is in the cache of a text, and was not put there by a step.
-    void catch_up(const Given &given, int64_t b) const {
+    // Packs what the cache holds of a sequence that was not written by earlier steps.
+    void catch_up(const Args &args, int64_t b) const {
         for (int64_t layer = 0; layer < s.n_layer; layer++)
-            for (int64_t head = number(layer, b, 0); head < number(layer, b, s.K); head++)
-                for (int64_t place = given.held; place < given.place; place++) {
-                    const int64_t at = (head * s.room + place) * s.D;
-                    take(head, place, given.keys + at, given.values + at);
+            for (int64_t head = head_index(layer, b, 0); head < head_index(layer, b, s.K); head++)
+                for (int64_t position = args.packed_length; position < args.length; position++) {
+                    const int64_t offset = (head * s.capacity + position) * s.D;
+                    put(head, position, args.keys + offset, args.values + offset);
                 }
     }
 };
 
-// What one core works with, for N rows from the `first` one on: all new tokens of the first text, of the next, and so on.
-struct Desk {
-    const Shape s;
-    const Held &held;
+// ---- a thread's rows --------------------------------------------------------------------------------------------
+
+// The buffers of one thread, for rows first to first + N - 1: (N, .) each, padded where skinny_gemm reads them.
+struct DecodeWorker {
+    const ModelShape s;
+    const PackedKVCache &cache;
     const int64_t first, N;
-    float *x, *normed, *qkv, *mixed, *gate_up, *hidden, *out, *weights;
+    float *x, *normed, *qkv, *attended, *gate_up, *hidden, *out;
+    float *probs;  // attention weights of the query heads that share a key head, (H / K, positions)
 
-    Desk(const Shape &shape, const Held &held, int64_t first, int64_t N, Room &room)
-        : s(shape), held(held), first(first), N(N) {
-        const int64_t rows = up_to(N, ROWS), queries = up_to(s.H / s.K, ROWS);
-        x = room.take(N * s.C), normed = room.take(rows * s.C), out = room.take(N * s.C);
-        qkv = room.take(rows * (s.H + 2 * s.K) * s.D + queries * s.D), mixed = room.take(rows * s.H * s.D);
-        gate_up = room.take(N * 2 * s.I), hidden = room.take(rows * s.I), weights = room.take(queries * held.depth);
+    DecodeWorker(const ModelShape &shape, const PackedKVCache &cache, int64_t first, int64_t N, Arena &arena)
+        : s(shape), cache(cache), first(first), N(N) {
+        const int64_t rows = round_up(N, MR), queries = round_up(s.H / s.K, MR);
+        x = arena.allocate(N * s.C), normed = arena.allocate(rows * s.C), out = arena.allocate(N * s.C);
+        qkv = arena.allocate(rows * (s.H + 2 * s.K) * s.D + queries * s.D);
+        attended = arena.allocate(rows * s.H * s.D);
+        gate_up = arena.allocate(N * 2 * s.I), hidden = arena.allocate(rows * s.I);
+        probs = arena.allocate(queries * cache.depth);
     }
 
-    int64_t text(int64_t row) const { return (first + row) / s.T; }
-    int64_t later(int64_t row) const { return (first + row) % s.T; }  // than the first new token of its text
+    int64_t sequence(int64_t row) const { return (first + row) / s.T; }
+    int64_t offset(int64_t row) const { return (first + row) % s.T; }  // among the new tokens of its sequence
 
-    // Heads normed and turned; keys and values into the cache and the panels.
-    void prepare_heads(const Given &given, int64_t layer, int64_t row) {
+    // ---- heads: qk_norm, rotary positions, and keys and values into the cache -----------------------------------
+
+    void heads(const Args &args, int64_t layer, int64_t row) {
         float *q = qkv + row * (s.H + 2 * s.K) * s.D, *k = q + s.H * s.D, *v = k + s.K * s.D;
-        const int64_t place = given.place + later(row);
+        const int64_t position = args.length + offset(row);
         for (int64_t h = 0; s.qk_norm && h < s.H + s.K; h++) norm(q + h * s.D, q + h * s.D, s.D, s.eps);
-        rotate(q, s.H + s.K, s.D, given.cosine + place * s.D, given.sine + place * s.D);
+        rotate(q, s.H + s.K, s.D, args.cosine + position * s.D, args.sine + position * s.D);
         for (int64_t h = 0; h < s.K; h++, k += s.D, v += s.D) {
-            const int64_t head = held.number(layer, text(row), h), at = (head * s.room + place) * s.D;
-            held.take(head, place, k, v);
-            std::memcpy(given.keys + at, k, s.D * sizeof(float));
-            std::memcpy(given.values + at, v, s.D * sizeof(float));
+            const int64_t head = cache.head_index(layer, sequence(row), h), at = (head * s.capacity + position) * s.D;
+            cache.put(head, position, k, v);
+            std::memcpy(args.keys + at, k, s.D * sizeof(float));
+            std::memcpy(args.values + at, v, s.D * sizeof(float));
         }
     }
 
-    void attention(const Given &given, int64_t layer, int64_t row) {
-        const int64_t sharing = s.H / s.K, places = given.place + later(row) + 1, padded = up_to(places, NR);
+    // ---- attention: softmax(scale q k^T) v over all positions up to the row's own -------------------------------
+
+    void attention(const Args &args, int64_t layer, int64_t row) {
+        const int64_t group_size = s.H / s.K, positions = args.length + offset(row) + 1;
+        const int64_t padded = round_up(positions, NR);
         for (int64_t h = 0; h < s.K; h++) {
-            const int64_t head = held.number(layer, text(row), h), query = h * sharing;
-            product(qkv + (row * (s.H + 2 * s.K) + query) * s.D, held.keys + head * held.keys_size, weights, sharing, s.D,
-                    padded, s.D);
-            for (int64_t i = 0; i < sharing; i++) {
-                softmax(weights + i * padded, places, s.attention_scale);
-                for (int64_t j = up_to(places, WIDE); j < padded; j++) weights[i * padded + j] = 0;
+            const int64_t head = cache.head_index(layer, sequence(row), h), query = h * group_size;
+            skinny_gemm(qkv + (row * (s.H + 2 * s.K) + query) * s.D, cache.keys + head * cache.keys_size, probs,
+                        group_size, s.D, padded, s.D);
+            for (int64_t i = 0; i < group_size; i++) {
+                softmax(probs + i * padded, positions, s.attention_scale);
+                for (int64_t j = round_up(positions, LANES); j < padded; j++) probs[i * padded + j] = 0;
             }
-            product(weights, held.values + head * held.values_size, mixed + (row * s.H + query) * s.D, sharing, padded,
-                    s.D, held.depth);
+            skinny_gemm(probs, cache.values + head * cache.values_size, attended + (row * s.H + query) * s.D,
+                        group_size, padded, s.D, cache.depth);
         }
     }
 
-    void step(const Given &given, const Panels &panels, Meeting &meeting) {
+    // ---- the model ----------------------------------------------------------------------------------------------
+
+    void step(const Args &args, const PackedWeights &weights, Barrier &barrier) {
         for (int64_t row = 0; row < N; row++) {
-            if (later(row) == 0) held.catch_up(given, text(row));
-            std::memcpy(x + row * s.C, given.embedding + given.tokens[first + row] * s.C, s.C * sizeof(float));
+            if (offset(row) == 0) cache.catch_up(args, sequence(row));
+            std::memcpy(x + row * s.C, args.embedding + args.tokens[first + row] * s.C, s.C * sizeof(float));
         }
         for (int64_t layer = 0; layer < s.n_layer; layer++) {
             for (int64_t row = 0; row < N; row++) norm(x + row * s.C, normed + row * s.C, s.C, s.eps);
-            panels.times(4 * layer, normed, qkv, N);
-            for (int64_t row = 0; row < N; row++) prepare_heads(given, layer, row);
-            if (s.T > 1) meeting.wait(s.threads);  // for the rows before of the same text
-            for (int64_t row = 0; row < N; row++) attention(given, layer, row);
-            panels.times(4 * layer + 1, mixed, out, N);
-            for (int64_t row = 0; row < N; row++) add_normed(x + row * s.C, out + row * s.C, s.C, s.eps);
+            weights.multiply(PER_BLOCK * layer + QKV, normed, qkv, N);
+            for (int64_t row = 0; row < N; row++) heads(args, layer, row);
+            if (s.T > 1) barrier.wait(s.threads);  // another thread may have the sequence's earlier rows
+            for (int64_t row = 0; row < N; row++) attention(args, layer, row);
+            weights.multiply(PER_BLOCK * layer + OUT, attended, out, N);
+            for (int64_t row = 0; row < N; row++) add_norm(x + row * s.C, out + row * s.C, s.C, s.eps);
 
             for (int64_t row = 0; row < N; row++) norm(x + row * s.C, normed + row * s.C, s.C, s.eps);
-            panels.times(4 * layer + 2, normed, gate_up, N);
+            weights.multiply(PER_BLOCK * layer + GATE_UP, normed, gate_up, N);
             for (int64_t row = 0; row < N; row++) {
-                const float *inside = gate_up + 2 * row * s.I;
-                gate(inside, inside + s.I, hidden + row * s.I, s.I);
+                const float *gate = gate_up + 2 * row * s.I;
+                geglu(gate, gate + s.I, hidden + row * s.I, s.I);
             }
-            panels.times(4 * layer + 3, hidden, out, N);
-            for (int64_t row = 0; row < N; row++) add_normed(x + row * s.C, out + row * s.C, s.C, s.eps);
+            weights.multiply(PER_BLOCK * layer + DOWN, hidden, out, N);
+            for (int64_t row = 0; row < N; row++) add_norm(x + row * s.C, out + row * s.C, s.C, s.eps);
         }
-        int64_t ends = 0;
+        int64_t ends = 0;  // last tokens of a sequence among these rows
         for (int64_t row = 0; row < N; row++)
-            if (later(row) == s.T - 1) norm(x + row * s.C, normed + ends++ * s.C, s.C, s.eps, s.logit_scale);
-        panels.times(4 * s.n_layer, normed, given.scores + text(0) * s.V, ends);
+            if (offset(row) == s.T - 1) norm(x + row * s.C, normed + ends++ * s.C, s.C, s.eps, s.logit_scale);
+        weights.multiply(PER_BLOCK * s.n_layer, normed, args.logits + sequence(0) * s.V, ends);
     }
 };
 
-int64_t step(const Shape &s, const Given *given, float *scratch) {
-    Room room{scratch}, laid_out{given ? const_cast<float *>(given->panels) : nullptr};
-    const Held held(s, room);  // at the same place, however many tokens and threads there are
-    std::vector<Desk> desks;
+int64_t decode_step(const ModelShape &s, const Args *args, float *scratch) {
+    Arena arena{scratch}, weights_arena{args ? const_cast<float *>(args->panels) : nullptr};
+    const PackedKVCache cache(s, arena);  // first, so that its address does not depend on T and threads
+    std::vector<DecodeWorker> workers;
     for (int64_t i = 0; i < s.threads; i++) {
         const int64_t first = s.B * s.T * i / s.threads;
-        desks.emplace_back(s, held, first, s.B * s.T * (i + 1) / s.threads - first, room);
+        workers.emplace_back(s, cache, first, s.B * s.T * (i + 1) / s.threads - first, arena);
     }
-    if (!given) return room.taken;
-    const Panels panels(s, laid_out);
-    Meeting meeting;
-    crew().all(s.threads, [&](int64_t i) { desks[i].step(*given, panels, meeting); });
-    return room.taken;
+    if (!args) return arena.used;
+    const PackedWeights weights(s, weights_arena);
+    Barrier barrier;
+    thread_pool().run(s.threads, [&](int64_t i) { workers[i].step(*args, weights, barrier); });
+    return arena.used;
 }
 
-// ---- what comes next ----------------------------------------------------------------------------------------------
+// ---- sampling ---------------------------------------------------------------------------------------------------
 
-constexpr int64_t BLOCK = 64;  // probabilities that are summed up at once
+constexpr int64_t BLOCK = 64;  // probabilities that are summed together, so that sums vectorize
 
 double sum_of(const float *x, int64_t n) {
     double sum = 0;
@@ -274,29 +306,30 @@ double sum_of(const float *x, int64_t n) {
     return sum;
 }
 
-// The place at which the sum of n probabilities passes their whole sum's share `luck`.
-int64_t drawn(const float *probabilities, int64_t n, double luck) {
-    double before = 0;
+// The index at which the cumulative sum of probabilities (n,) passes `uniform` times their total. Never one whose
+// probability is 0.
+int64_t sample(const float *probabilities, int64_t n, double uniform) {
+    double cumulative = 0;
     for (int64_t first = 0; first < n; first += BLOCK)
-        before += sum_of(probabilities + first, n - first < BLOCK ? n - first : BLOCK);
-    const double wanted = luck * before;
-    int64_t place = 0;
-    before = 0;
-    for (int64_t first = 0; first < n && before <= wanted; first += BLOCK) {
+        cumulative += sum_of(probabilities + first, n - first < BLOCK ? n - first : BLOCK);
+    const double target = uniform * cumulative;
+    int64_t index = 0;
+    cumulative = 0;
+    for (int64_t first = 0; first < n && cumulative <= target; first += BLOCK) {
         const int64_t end = n - first < BLOCK ? n : first + BLOCK;
-        const double behind = before + sum_of(probabilities + first, end - first);
-        for (int64_t i = first; behind > wanted && i < end && before <= wanted; i++)
-            if (probabilities[i] > 0) before += probabilities[i], place = i;
-        before = behind;
+        const double after = cumulative + sum_of(probabilities + first, end - first);
+        for (int64_t i = first; after > target && i < end && cumulative <= target; i++)
+            if (probabilities[i] > 0) cumulative += probabilities[i], index = i;
+        cumulative = after;
     }
-    return place;
+    return index;
 }
 
-// work(0) to work(rows - 1), each thread the next ones: 0, or -1 where no thread could be had.
+// Calls work(0) to work(rows - 1), a range of rows for each thread. Returns 0, or -1 where no thread could be had.
 template <class Work>
-int64_t on_rows(int64_t rows, int64_t threads, const Work &work) {
+int64_t for_each_row(int64_t rows, int64_t threads, const Work &work) {
     try {
-        crew().all(threads, [&](int64_t i) {
+        thread_pool().run(threads, [&](int64_t i) {
             for (int64_t r = rows * i / threads; r < rows * (i + 1) / threads; r++) work(r);
         });
         return 0;
@@ -307,57 +340,61 @@ int64_t on_rows(int64_t rows, int64_t threads, const Work &work) {
 
 }  // namespace
 
+// ---- what Python calls ------------------------------------------------------------------------------------------
+
 extern "C" {
 
-// Lays out weights, each (columns, inner): of each block qkv (H + 2K) D x C, out C x H D, gate and up 2 I x C, down
-// C x I; then the head, V x C. Returns how many floats that takes; without `panels` nothing else; -1: not possible.
-int64_t tinylm_weights(const Shape *shape, const float *const *weights, float *panels) {
+// Packs weights, in the order of PackedWeights: of each block qkv ((H + 2K) D, C), out (C, H D), gate_up (2I, C),
+// down (C, I); then head (V, C). Returns how many floats `panels` must hold, and without `panels` does nothing else;
+// -1: no memory or thread could be had.
+int64_t tinylm_pack_weights(const ModelShape *shape, const float *const *weights, float *panels) {
     try {
-        Room room{panels};
-        const Panels laid_out(*shape, room);
-        const int64_t many = laid_out.all.size();
+        Arena arena{panels};
+        const PackedWeights packed(*shape, arena);
+        const int64_t n_matrices = packed.all.size();
         if (panels)
-            crew().all(shape->threads, [&](int64_t i) {
-                for (int64_t j = i; j < many; j += shape->threads) {
-                    const Panels::Matrix &m = laid_out.all[j];
-                    pack_turned<float, float>(m.at, weights[j], m.inner, m.inner, m.columns);
+            thread_pool().run(shape->threads, [&](int64_t i) {
+                for (int64_t j = i; j < n_matrices; j += shape->threads) {
+                    const PackedWeights::Matrix &m = packed.all[j];
+                    pack_transposed<float, float>(m.panels, weights[j], m.inner, m.inner, m.columns);
                 }
             });
-        return room.taken;
-    } catch (...) {  // no memory for a list, no thread to be had
-        return -1;
-    }
-}
-
-// A step of all texts; scratch keeps keys and values from step to step. Returns how many floats that has to hold, without
-// `given` nothing else; -1: not possible.
-int64_t tinylm_step(const Shape *shape, const Given *given, float *scratch) {
-    try {
-        return step(*shape, given, scratch);
+        return arena.used;
     } catch (...) {
         return -1;
     }
 }
 
-// Softmax of scores (rows, n) over a temperature; highest: of each row, or no number where that or any score is none.
-// Returns 0, or -1: not possible.
-int64_t tinylm_softmax(const float *scores, int64_t rows, int64_t n, int64_t threads, float temperature,
-                       float *probabilities, float *highest) {
-    return on_rows(rows, threads, [&](int64_t r) {
-        const float *from = scores + r * n, most = highest_of(from, n), factor = 1 / temperature;
+// A step of all sequences; scratch keeps the packed cache from step to step. Returns how many floats scratch must hold,
+// and without `args` does nothing else; -1: no memory or thread could be had.
+int64_t tinylm_decode_step(const ModelShape *shape, const Args *args, float *scratch) {
+    try {
+        return decode_step(*shape, args, scratch);
+    } catch (...) {
+        return -1;
+    }
+}
+
+// probabilities (rows, n) = softmax(logits / temperature). max_logits (rows,): the largest logit of each row, or NaN if
+// any of its logits is NaN or that one is infinite. Returns 0; -1: no thread could be had.
+int64_t tinylm_softmax(const float *logits, int64_t rows, int64_t n, int64_t threads, float temperature,
+                       float *probabilities, float *max_logits) {
+    return for_each_row(rows, threads, [&](int64_t r) {
+        const float *from = logits + r * n, largest = max_of(from, n), factor = 1 / temperature;
         float *to = probabilities + r * n, sum = 0;
         for (int64_t i = 0; i < n; i++) {
-            const float below = (from[i] - most) * factor;
+            const float below = (from[i] - largest) * factor;
             sum += to[i] = below < -87 ? 0 : exponential(below);
         }
         for (int64_t i = 0; i < n; i++) to[i] /= sum;
-        highest[r] = most + 0 * sum;
+        max_logits[r] = largest + 0 * sum;
     });
 }
 
-// For each row of probabilities (rows, n) a place, by a number in [0, 1). Returns 0, or -1: not possible.
-int64_t tinylm_draw(const float *probabilities, int64_t rows, int64_t n, int64_t threads, const double *luck,
-                    int64_t *places) {
-    return on_rows(rows, threads, [&](int64_t r) { places[r] = drawn(probabilities + r * n, n, luck[r]); });
+// One index for each row of probabilities (rows, n), by a uniform draw in [0, 1) each. Returns 0; -1: no thread could
+// be had.
+int64_t tinylm_sample(const float *probabilities, int64_t rows, int64_t n, int64_t threads, const double *uniform,
+                      int64_t *indices) {
+    return for_each_row(rows, threads, [&](int64_t r) { indices[r] = sample(probabilities + r * n, n, uniform[r]); });
 }
 }

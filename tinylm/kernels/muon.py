@@ -1,4 +1,4 @@
-"""A step of Muon as one call of our own code (`muon.h`, in the library of `passes.cpp`)."""
+"""Muon's step in C++ (`muon.h`, in train_pass.cpp's library); reference: `Optimizer` in training/optimizer.py."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import torch
 from torch import Tensor
 
 
-class _Muon(ctypes.Structure):
-    """`Muon` of muon.h."""
+class _MuonArgs(ctypes.Structure):
+    """`MuonArgs` of muon.h."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("count", "threads", "rounds")),
-        *((name, ctypes.c_float) for name in ("momentum", "kept", "a", "b", "c")),
+        *((name, ctypes.c_int64) for name in ("n_matrices", "threads", "ns_steps")),
+        *((name, ctypes.c_float) for name in ("momentum", "decay_factor", "a", "b", "c")),
     )
 
 
-class _Trained(ctypes.Structure):
-    """`Trained` of muon.h."""
+class _MuonMatrix(ctypes.Structure):
+    """`MuonMatrix` of muon.h."""
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("weight", "momentum", "grad")),
         *((name, ctypes.c_int64) for name in ("rows", "columns")),
-        ("rate", ctypes.c_float),
+        ("lr", ctypes.c_float),
     )
 
 
 class NativeMuon:
-    """Moves matrices, each a view of whole rows of a weight, with the momentum that belongs to it."""
+    """Updates matrices in place. Each is a view of whole rows of a weight, and has a momentum of its own shape."""
 
     def __init__(
         self,
@@ -38,40 +38,42 @@ class NativeMuon:
         matrices: Sequence[Tensor],
         momenta: Sequence[Tensor],
         momentum: float,
-        rounds: int,
+        ns_steps: int,
         polynomial: tuple[float, float, float],
         threads: int,
     ) -> None:
-        self._run = code.tinylm_muon
-        self._run.restype = ctypes.c_int64
-        self._run.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
-        self._kept = [*matrices, *momenta]  # what the addresses below belong to
-        self._muon = _Muon(len(matrices), threads, rounds, momentum, 1.0, *polynomial)
-        self._trained = (_Trained * len(matrices))()
-        self._reach: list[float] = []
-        for each, matrix, remembered in zip(self._trained, matrices, momenta, strict=True):
+        """`ns_steps` Newton-Schulz iterations with the coefficients (a, b, c) of `polynomial`."""
+        self._step = code.tinylm_muon_step
+        self._step.restype = ctypes.c_int64
+        self._step.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+        self._tensors = [*matrices, *momenta]  # keeps alive what the addresses below point to
+        self._args = _MuonArgs(len(matrices), threads, ns_steps, momentum, 1.0, *polynomial)
+        self._matrices = (_MuonMatrix * len(matrices))()
+        self._lr_scales: list[float] = []
+        for entry, matrix, matrix_momentum in zip(self._matrices, matrices, momenta, strict=True):
             assert matrix.is_contiguous()
-            assert remembered.is_contiguous()
-            each.weight, each.momentum = matrix.data_ptr(), remembered.data_ptr()
-            each.rows, each.columns = matrix.shape
-            self._reach.append(math.sqrt(max(matrix.shape)))
+            assert matrix_momentum.is_contiguous()
+            entry.weight, entry.momentum = matrix.data_ptr(), matrix_momentum.data_ptr()
+            entry.rows, entry.columns = matrix.shape
+            self._lr_scales.append(math.sqrt(max(matrix.shape)))
         self._scratch: dict[bool, Tensor] = {}
 
-    def step(self, grads: Sequence[Tensor], rate: float, decay: float, *, half: bool) -> None:
-        """Move each matrix by `rate` along its orthogonalised gradient, after it has lost a share of `decay`.
+    def step(self, grads: Sequence[Tensor], lr: float, decay: float, *, bf16: bool) -> None:
+        """W = (1 - decay) W - lr sqrt(max(rows, columns)) orthogonalize(gradient with momentum), for each matrix.
 
-        grads in the order of the matrices; `rate` is for a matrix of one number. `half`: products in bf16.
+        `grads` are in the order of the matrices. With `bf16`, products are taken in bf16.
         """
-        self._muon.kept = 1 - decay
-        for each, grad, reach in zip(self._trained, grads, self._reach, strict=True):
+        self._args.decay_factor = 1 - decay
+        for entry, grad, lr_scale in zip(self._matrices, grads, self._lr_scales, strict=True):
             assert grad.is_contiguous()
-            each.grad, each.rate = grad.data_ptr(), rate * reach
-        if half not in self._scratch:
-            self._scratch[half] = torch.empty(self._called(half, None))
-        self._called(half, self._scratch[half].data_ptr())
+            entry.grad, entry.lr = grad.data_ptr(), lr * lr_scale
+        if bf16 not in self._scratch:
+            self._scratch[bf16] = torch.empty(self._call(bf16, None))
+        self._call(bf16, self._scratch[bf16].data_ptr())
 
-    def _called(self, half: bool, scratch: int | None) -> int:
-        floats: int = self._run(ctypes.byref(self._muon), half, self._trained, scratch)
+    def _call(self, bf16: bool, scratch: int | None) -> int:
+        """How many floats scratch must hold; without scratch nothing else happens."""
+        floats: int = self._step(ctypes.byref(self._args), bf16, self._matrices, scratch)
         if floats < 0:
             raise RuntimeError("no thread could be had: can't allocate memory")
         return floats

@@ -1,13 +1,28 @@
-// Loss and gradients of a pass: model.py's function and its derivative, in the order of its lines.
+// Loss and gradients of one training pass: forward, backward, and the reduction over threads.
 //
-// Each thread takes windows of its own through the whole model and back, so that what stands between the products never
-// leaves its core's cache, and threads meet three times a pass: when the weights are laid out, when all windows are
-// through, and when the gradients are summed. Who takes which window is fixed: the same sums, in the same order.
+// Layers in order, as in model/transformer.py, which is the reference (`Transformer.forward`, and its derivative by
+// `eager_pass` in model/gradients.py; compiled code is checked against it before it is used, train_pass.py):
 //
-// What is multiplied is fp32, or bf16 where products are asked for in bf16; nothing else is rounded.
+//     embedding -> n_layer times:  x = x + norm(dropout(out(attention(heads(qkv(norm(x)))))))
+//                                  x = x + norm(dropout(down(geglu(gate_up(norm(x))))))
+//               -> norm -> head -> cross-entropy
 //
-// Letters: B windows, T tokens, C n_embd, H n_head, K n_kv_head, D head_size, I inside of the feed-forward,
-// V vocabulary. Rows of activations are padded to a multiple of NR, windows to a multiple of ROWS; what is padded is 0.
+// Shapes: B windows, T tokens, C n_embd, H n_head, K n_kv_head, D head_size, I the feed-forward's inner size,
+// V vocabulary. A window's activations are matrices with a row for each token: x (T, C), qkv (T, (H + 2K) D), attended
+// (T, H D), gate_up (T, 2I), logits (T, V). Columns are padded to a multiple of NR, tokens to a multiple of MR; padding
+// is 0.
+//
+// Kept for the backward pass, of each layer: x before and after each sublayer, qkv after the rotation, attended,
+// gate_up, the factors of all norms, and the logsumexp of each attention row. Recomputed: normed inputs, GeGLU,
+// attention weights and dropout masks.
+//
+// Parallel over windows: each thread takes whole windows through the model and back, so that what stands between the
+// products stays in its core's cache. Threads meet three times in a pass: when the weights are packed, when all windows
+// are done, and when the gradients are summed.
+//
+// Guarantees: the same inputs and number of threads give the same bits, since each window has a fixed thread and sums
+// have a fixed order. In bf16, the operands of products with weights and of weight gradients are rounded, and nothing
+// else is. NaN and infinity reach the loss or the gradients. Nothing is remembered from pass to pass.
 
 #include "muon.h"
 #include "gemm.h"
@@ -17,33 +32,38 @@
 
 namespace {
 
-// ---- the model --------------------------------------------------------------------------------------------------
+// ---- arguments --------------------------------------------------------------------------------------------------
 
-struct Shape {
+struct ModelShape {
     int64_t n_layer, B, T, C, H, K, D, I, V, qk_norm, tied, threads;
-    float eps, attention_scale, logit_scale, kept_scale;
-    int32_t dropped_below;  // a hash of less means that a number is dropped; the others are multiplied by kept_scale
+    float eps, attention_scale, logit_scale, dropout_scale;
+    int32_t dropout_threshold;  // an element is dropped if its hash is less, otherwise multiplied by dropout_scale
 };
 
-struct Given {
-    const float *const *weights;  // embedding; of each block qkv, out, gate and up, down; head
-    const int64_t *ids, *targets;
-    const int32_t *key;  // dropout.Key, or none where nothing is dropped
-    const float *cosine, *sine;
-    float *const *grads;  // as weights; none where only losses are asked for
-    float *loss;          // their mean
-    float *losses;        // of each target, (B, T), or none; where they are asked for, nothing is dropped
+struct Args {
+    const float *const *weights;   // embedding; of each block qkv, out, gate_up, down; head. Each (out, in)
+    const int64_t *ids, *targets;  // (B, T); a negative target does not count
+    const int32_t *key;            // dropout.Key (2,), or null: nothing is dropped
+    const float *cosine, *sine;    // rotary table, (T, D) each
+    float *const *grads;           // as weights; null where only losses are asked for
+    float *loss;                   // the mean over targets that count
+    float *losses;                 // of each target, (B, T), or null
 };
 
-// Weight matrices: rows are outputs, as nn.Linear has them.
-struct Matrix {
-    int64_t rows, columns;
-    int64_t size() const { return up_to(rows, ROWS) * up_to(columns, NR); }  // padded, as gradients are summed up
+// ---- weights ----------------------------------------------------------------------------------------------------
+
+// The matrices of a block; the head comes after those of all blocks.
+enum : int64_t { QKV, OUT, GATE_UP, DOWN, PER_BLOCK };
+
+struct MatrixShape {
+    int64_t rows, columns;  // (out, in), as in nn.Linear
+    int64_t padded_size() const { return round_up(rows, MR) * round_up(columns, NR); }
 };
 
-struct Matrices {
-    std::vector<Matrix> all;
-    explicit Matrices(const Shape &s) {
+// The matrices that products are taken with, in order: of each block qkv, out, gate_up, down; head.
+struct MatrixShapes {
+    std::vector<MatrixShape> all;
+    explicit MatrixShapes(const ModelShape &s) {
         for (int64_t layer = 0; layer < s.n_layer; layer++) {
             all.push_back({(s.H + 2 * s.K) * s.D, s.C});
             all.push_back({s.C, s.H * s.D});
@@ -54,19 +74,21 @@ struct Matrices {
     }
 };
 
-// The weights in panels, for both ways.
+// The weights in panels: y = x W^T reads `forward`, dx = dy W reads `backward`.
 template <class Num>
-struct Panels {
+struct PackedWeights {
     std::vector<Num *> forward, backward;
-    Panels(const Matrices &matrices, Room &room) {
-        for (const Matrix &m : matrices.all) {
-            forward.push_back(reinterpret_cast<Num *>(room.take(panels_size<Num>(m.columns, m.rows))));
-            backward.push_back(reinterpret_cast<Num *>(room.take(panels_size<Num>(m.rows, m.columns))));
+    PackedWeights(const MatrixShapes &matrices, Arena &arena) {
+        for (const MatrixShape &m : matrices.all) {
+            forward.push_back(reinterpret_cast<Num *>(arena.allocate(packed_size<Num>(m.columns, m.rows))));
+            backward.push_back(reinterpret_cast<Num *>(arena.allocate(packed_size<Num>(m.rows, m.columns))));
         }
     }
 };
 
-// lowbias32, as dropout.py has it.
+// ---- elementwise functions --------------------------------------------------------------------------------------
+
+// lowbias32, as `_hash` in model/dropout.py.
 inline uint32_t hash(uint32_t x) {
     x ^= x >> 16;
     x *= 0x7FEB352D;
@@ -75,425 +97,480 @@ inline uint32_t hash(uint32_t x) {
     return x ^ x >> 16;
 }
 
-// softmax's weights again, from what it returned; and from d, the gradient of the weights, that of the scores. mean: of
-// d, by the weights.
-inline void softmax_gradient(float *__restrict row, float *__restrict d, int64_t n, float scale, float less, float mean) {
+// Softmax backward, in place: row (n,) goes from scores to weights, recomputed from their logsumexp; d (n,) from the
+// gradient of the weights to that of the scores. mean: of d, weighted by the weights.
+inline void softmax_backward(float *__restrict row, float *__restrict d, int64_t n, float scale, float logsumexp,
+                             float mean) {
     for (int64_t i = 0; i < n; i++) {
-        row[i] = exponential(scale * row[i] - less);
+        row[i] = exponential(scale * row[i] - logsumexp);
         d[i] = scale * row[i] * (d[i] - mean);
     }
 }
 
-// gate's numbers again, and from d, their gradient, those of gate and up.
-inline void gate_gradient(const float *__restrict gate, const float *__restrict up, const float *__restrict d,
-                          float *__restrict to, float *__restrict d_gate, float *__restrict d_up, int64_t n) {
+// GeGLU backward: from d, the gradient of its output, those of gate and up; `out` is the output, recomputed. All (n,).
+inline void geglu_backward(const float *__restrict gate, const float *__restrict up, const float *__restrict d,
+                           float *__restrict out, float *__restrict d_gate, float *__restrict d_up, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
-        const float x = gate[i], share = gelu_share(x), most = x * share;
-        d_gate[i] = d[i] * up[i] * share * (1 + x * (1 - share) * (GELU_1 + 3 * GELU_3 * x * x));
-        d_up[i] = d[i] * most;
-        to[i] = most * up[i];
+        const float x = gate[i], sigmoid = gelu_sigmoid(x), activated = x * sigmoid;
+        d_gate[i] = d[i] * up[i] * sigmoid * (1 + x * (1 - sigmoid) * (GELU_1 + 3 * GELU_3 * x * x));
+        d_up[i] = d[i] * activated;
+        out[i] = activated * up[i];
     }
 }
 
-// What one thread works with: a window's activations, and the gradients of all of its windows.
+// ---- a window's workspace ---------------------------------------------------------------------------------------
+
+// One thread's buffers: the activations of a window, and the gradients summed over all of the thread's windows.
 template <class Num>
-struct Desk {
-    const Shape s;
-    const int64_t M, C, Q, Y, G, I, S, V, D, heads;  // padded: tokens, widths of rows, a head
-    std::vector<float *> x, in_scale, out_scale, qkv, head_scale, log_sums, mixed, gate_up;
-    float *normed, *out, *hidden, *scores, *dx, *d_inside, *d_mixed, *weights, *d_weights, *head, *packed, *line;
-    float *keys, *keys_turned, *values, *values_turned, *queries, *d_head, *d_keys, *d_values;
-    std::vector<float *> grads;
-    float *d_embedding;
-    double loss = 0;
+struct WindowWorkspace {
+    const ModelShape s;
+    // Padded sizes: M tokens as rows, S tokens as columns; C, I, V, D those of the shape; Q for qkv, Y for attended,
+    // G for gate_up. heads: H + K, those that are rotated.
+    const int64_t M, C, Q, Y, G, I, S, V, D, heads;
 
-    Desk(const Shape &shape, const Matrices &matrices, Room &room)
-        : s(shape), M(up_to(s.T, ROWS)), C(up_to(s.C, NR)), Q(up_to((s.H + 2 * s.K) * s.D, NR)),
-          Y(up_to(s.H * s.D, NR)), G(up_to(2 * s.I, NR)), I(up_to(s.I, NR)), S(up_to(s.T, NR)), V(up_to(s.V, NR)),
-          D(up_to(s.D, NR)), heads(s.H + s.K) {
-        for (int64_t i = 0; i <= 2 * s.n_layer; i++) x.push_back(room.take(M * C)), in_scale.push_back(room.take(M));
-        for (int64_t i = 0; i < 2 * s.n_layer; i++) out_scale.push_back(room.take(M));
+    // Kept for the backward pass. x: (M, C) before each sublayer and after the last; in_scale, out_scale (M,): the
+    // factors of the norms before and after a sublayer. Of each layer: qkv (M, Q), head_scale (M, heads): the factors
+    // of qk_norm, logsumexp (H, M), attended (M, Y), gate_up (M, G).
+    std::vector<float *> x, in_scale, out_scale, qkv, head_scale, logsumexp, attended, gate_up;
+
+    // Of one sublayer: normed, out, dx (M, C); hidden (M, I or Y); logits (M, V); d_projected: the gradient of qkv
+    // (M, Q) or of gate_up (M, G); d_attended (M, Y). Attention weights of one head: probs, d_probs (M, S); its output:
+    // head_out (M, D). panels: packed operands; row_buffer: one row of any matrix.
+    float *normed, *out, *hidden, *logits, *dx, *d_projected, *d_attended;
+    float *probs, *d_probs, *head_out, *panels, *row_buffer;
+
+    // Of one head: k and v in panels, as they are and transposed; row_panels: q or a gradient; gradients (M, D).
+    float *k_panels, *k_panels_t, *v_panels, *v_panels_t, *row_panels, *d_q, *d_k, *d_v;
+
+    std::vector<float *> grads;  // of the weights, as MatrixShapes orders them, padded
+    float *d_embedding;          // (V, C); with tied weights the head's gradient
+    double loss = 0;             // the sum over targets
+
+    WindowWorkspace(const ModelShape &shape, const MatrixShapes &matrices, Arena &arena)
+        : s(shape), M(round_up(s.T, MR)), C(round_up(s.C, NR)), Q(round_up((s.H + 2 * s.K) * s.D, NR)),
+          Y(round_up(s.H * s.D, NR)), G(round_up(2 * s.I, NR)), I(round_up(s.I, NR)), S(round_up(s.T, NR)),
+          V(round_up(s.V, NR)), D(round_up(s.D, NR)), heads(s.H + s.K) {
+        for (int64_t i = 0; i <= 2 * s.n_layer; i++)
+            x.push_back(arena.allocate(M * C)), in_scale.push_back(arena.allocate(M));
+        for (int64_t i = 0; i < 2 * s.n_layer; i++) out_scale.push_back(arena.allocate(M));
         for (int64_t i = 0; i < s.n_layer; i++) {
-            qkv.push_back(room.take(M * Q)), head_scale.push_back(room.take(M * heads));
-            log_sums.push_back(room.take(M * s.H)), mixed.push_back(room.take(M * Y)), gate_up.push_back(room.take(M * G));
+            qkv.push_back(arena.allocate(M * Q)), head_scale.push_back(arena.allocate(M * heads));
+            logsumexp.push_back(arena.allocate(M * s.H)), attended.push_back(arena.allocate(M * Y));
+            gate_up.push_back(arena.allocate(M * G));
         }
-        normed = room.take(M * C), out = room.take(M * C), hidden = room.take(M * (I > Y ? I : Y)), scores = room.take(M * V);
-        dx = room.take(M * C), d_inside = room.take(M * (G > Q ? G : Q)), d_mixed = room.take(M * Y);
-        weights = room.take(M * S), d_weights = room.take(M * S), head = room.take(M * D);
-        line = room.take(V > 2 * G ? (V > Q ? V : Q) : (2 * G > Q ? 2 * G : Q));
-        packed = room.take(panels_size<Num>(M, C > I ? (C > Y ? C : Y) : (I > Y ? I : Y)) + GROUP * ROWS * M);
-        keys = room.take(M * D), keys_turned = room.take(s.D * S), values = room.take(M * D);
-        values_turned = room.take(s.D * S), queries = room.take(M * D);
-        d_head = room.take(M * D), d_keys = room.take(M * D), d_values = room.take(M * D);
-        for (const Matrix &m : matrices.all) grads.push_back(room.take(m.size()));
-        d_embedding = s.tied ? grads.back() : room.take(s.V * C);
+        normed = arena.allocate(M * C), out = arena.allocate(M * C), hidden = arena.allocate(M * (I > Y ? I : Y));
+        logits = arena.allocate(M * V);
+        dx = arena.allocate(M * C), d_projected = arena.allocate(M * (G > Q ? G : Q));
+        d_attended = arena.allocate(M * Y);
+        probs = arena.allocate(M * S), d_probs = arena.allocate(M * S), head_out = arena.allocate(M * D);
+        row_buffer = arena.allocate(V > 2 * G ? (V > Q ? V : Q) : (2 * G > Q ? 2 * G : Q));
+        panels = arena.allocate(packed_size<Num>(M, C > I ? (C > Y ? C : Y) : (I > Y ? I : Y)) + MC * M);
+        k_panels = arena.allocate(M * D), k_panels_t = arena.allocate(s.D * S), v_panels = arena.allocate(M * D);
+        v_panels_t = arena.allocate(s.D * S), row_panels = arena.allocate(M * D);
+        d_q = arena.allocate(M * D), d_k = arena.allocate(M * D), d_v = arena.allocate(M * D);
+        for (const MatrixShape &m : matrices.all) grads.push_back(arena.allocate(m.padded_size()));
+        d_embedding = s.tied ? grads.back() : arena.allocate(s.V * C);
     }
 
-    // ---- norms, dropout
+    // The first n floats of each row (M, width) become Nums, in place.
+    void convert_rows(float *buffer, int64_t width, int64_t n) {
+        if (GemmTraits<Num>::K_PACK == 1) return;
+        const MatrixView<Num> to(buffer, width);
+        for (int64_t t = 0; t < M; t++)
+            std::memcpy(row_buffer, buffer + t * width, n * sizeof(float)), store_row(to[t], row_buffer, n);
+    }
 
-    // to = norm(x), ready for a product; scale keeps what each row was multiplied with
-    void norm(const float *from, float *scale, Rows<Num> to, float factor = 1) {
+    // ---- RMSNorm: norm(x) = x / rms(x) --------------------------------------------------------------------------
+
+    // to = factor norm(from), from (M, C); scale (M,) keeps the norm's factors
+    void norm_forward(const float *from, float *scale, MatrixView<Num> to, float factor = 1) {
         for (int64_t t = 0; t < M; t++, from += C) {
-            scale[t] = rms_scale(from, s.C, s.eps);
-            normed_row(from, scale[t] * factor, to[t]);
+            scale[t] = inverse_rms(from, s.C, s.eps);
+            scale_row(from, scale[t] * factor, to[t]);
         }
     }
 
-    void normed_row(const float *from, float scale, Num *to) {
-        for (int64_t i = 0; i < s.C; i++) line[i] = scale * from[i];
-        put_row(to, line, s.C);
+    void scale_row(const float *from, float scale, Num *to) {
+        for (int64_t i = 0; i < s.C; i++) row_buffer[i] = scale * from[i];
+        store_row(to, row_buffer, s.C);
     }
 
-    // The same again, with the scales that are known.
-    void norm_again(const float *from, const float *scale, Rows<Num> to, float factor = 1) {
-        for (int64_t t = 0; t < M; t++) normed_row(from + t * C, scale[t] * factor, to[t]);
+    // The same again, by the factors that were kept.
+    void norm_recompute(const float *from, const float *scale, MatrixView<Num> to, float factor = 1) {
+        for (int64_t t = 0; t < M; t++) scale_row(from + t * C, scale[t] * factor, to[t]);
     }
 
-    // dx += the gradient of x, from d, that of factor norm(x)
-    void add_norm_gradient(const float *from, const float *scale, const float *d, float factor = 1) {
+    // dx += the gradient of x, from d (M, C), that of factor norm(x)
+    void norm_backward(const float *from, const float *scale, const float *d, float factor = 1) {
         for (int64_t t = 0; t < M; t++, from += C, d += C) {
-            const float share = scale[t] * scale[t] * dot(d, from, s.C) / s.C, scaled = factor * scale[t];
+            const float along = scale[t] * scale[t] * dot(d, from, s.C) / s.C, scaled = factor * scale[t];
             float *to = dx + t * C;
-            for (int64_t i = 0; i < s.C; i++) to[i] += scaled * (d[i] - share * from[i]);
+            for (int64_t i = 0; i < s.C; i++) to[i] += scaled * (d[i] - along * from[i]);
         }
     }
 
-    // Numbers of a token are dropped, or multiplied: as dropout.py has it. first: what the first of them is called.
-    void drop(float *row, uint32_t seed_and_step, uint32_t sublayer, uint32_t first) {
-        const uint32_t key = hash(seed_and_step + sublayer * 0x632BE5ABu) + first;
-        const int32_t below = s.dropped_below, n = s.C;
-        const float scale = s.kept_scale;
-        for (int32_t i = 0; i < n; i++) row[i] *= static_cast<int32_t>(hash(i + key)) < below ? 0 : scale;
+    // ---- dropout, its own backward ------------------------------------------------------------------------------
+
+    // `drop` of model/dropout.py for one token's row (C,), whose first element has the number `first_element`.
+    void drop(float *row, uint32_t seed_and_step, uint32_t sublayer, uint32_t first_element) {
+        const uint32_t key = hash(seed_and_step + sublayer * 0x632BE5ABu) + first_element;
+        const int32_t threshold = s.dropout_threshold, n = s.C;
+        const float scale = s.dropout_scale;
+        for (int32_t i = 0; i < n; i++) row[i] *= static_cast<int32_t>(hash(i + key)) < threshold ? 0 : scale;
     }
 
-    // x' = x + norm(drop(out))
-    void add_normed(int64_t sublayer, const int32_t *key, uint32_t first) {
+    // ---- residual: x' = x + norm(dropout(out)) ------------------------------------------------------------------
+
+    void residual_forward(int64_t sublayer, const int32_t *key, uint32_t first_element) {
         const float *from = x[sublayer];
         float *to = x[sublayer + 1], *z = out;
-        for (int64_t t = 0; t < M; t++, from += C, to += C, z += C, first += s.C) {
-            if (key) drop(z, key[0], sublayer, first);
-            const float scale = out_scale[sublayer][t] = rms_scale(z, s.C, s.eps);
+        for (int64_t t = 0; t < M; t++, from += C, to += C, z += C, first_element += s.C) {
+            if (key) drop(z, key[0], sublayer, first_element);
+            const float scale = out_scale[sublayer][t] = inverse_rms(z, s.C, s.eps);
             for (int64_t i = 0; i < s.C; i++) to[i] = from[i] + scale * z[i];
         }
     }
 
-    // The gradient of a sublayer's output, from dx behind it, ready for a product: what was added is the difference.
-    void output_gradient(int64_t sublayer, const int32_t *key, uint32_t first, Rows<Num> to) {
-        const float *before = x[sublayer], *behind = x[sublayer + 1], *d = dx;
-        for (int64_t t = 0; t < M; t++, before += C, behind += C, d += C, first += s.C) {
-            float share = 0;
-            for (int64_t i = 0; i < s.C; i++) share += d[i] * (behind[i] - before[i]);
-            share /= s.C;
+    // The gradient of out, from dx, that of x'. norm(dropout(out)) is x' - x, so it was not kept.
+    void residual_backward(int64_t sublayer, const int32_t *key, uint32_t first_element, MatrixView<Num> to) {
+        const float *before = x[sublayer], *after = x[sublayer + 1], *d = dx;
+        for (int64_t t = 0; t < M; t++, before += C, after += C, d += C, first_element += s.C) {
+            float along = 0;
+            for (int64_t i = 0; i < s.C; i++) along += d[i] * (after[i] - before[i]);
+            along /= s.C;
             const float scale = out_scale[sublayer][t];
-            for (int64_t i = 0; i < s.C; i++) line[i] = scale * (d[i] - share * (behind[i] - before[i]));
-            if (key) drop(line, key[0], sublayer, first);
-            put_row(to[t], line, s.C);
+            for (int64_t i = 0; i < s.C; i++) row_buffer[i] = scale * (d[i] - along * (after[i] - before[i]));
+            if (key) drop(row_buffer, key[0], sublayer, first_element);
+            store_row(to[t], row_buffer, s.C);
         }
     }
 
-    // ---- attention
+    // ---- heads: qk_norm and rotary positions --------------------------------------------------------------------
 
-    void prepare_heads(int64_t layer, const Given &given) {
+    // Queries and keys in qkv (M, Q), in place.
+    void heads_forward(int64_t layer, const Args &args) {
         const int64_t half = s.D / 2;
         for (int64_t t = 0; t < M; t++) {
-            const float *cosine = given.cosine + (t < s.T ? t : 0) * s.D, *sine = given.sine + (t < s.T ? t : 0) * s.D;
+            const float *cosine = args.cosine + (t < s.T ? t : 0) * s.D, *sine = args.sine + (t < s.T ? t : 0) * s.D;
             for (int64_t h = 0; h < heads; h++) {
                 float *q = qkv[layer] + t * Q + h * s.D, scale = 1;
-                if (s.qk_norm) scale = head_scale[layer][t * heads + h] = rms_scale(q, s.D, s.eps);
+                if (s.qk_norm) scale = head_scale[layer][t * heads + h] = inverse_rms(q, s.D, s.eps);
                 for (int64_t i = 0; i < half; i++) {
-                    const float left = scale * q[i], right = scale * q[i + half];
-                    q[i] = left * cosine[i] - right * sine[i];
-                    q[i + half] = right * cosine[i] + left * sine[i];
+                    const float x1 = scale * q[i], x2 = scale * q[i + half];
+                    q[i] = x1 * cosine[i] - x2 * sine[i];
+                    q[i + half] = x2 * cosine[i] + x1 * sine[i];
                 }
             }
         }
     }
 
-    // The gradient of a head before it was turned and normed, into `to`, from d (M, D), that of what it was turned into.
-    void head_gradient(int64_t layer, int64_t h, const float *d, const Given &given) {
+    // From d (M, D), the gradient of head h, to that before norm and rotation, into its columns of d_projected.
+    void head_backward(int64_t layer, int64_t h, const float *d, const Args &args) {
         const int64_t half = s.D / 2;
         for (int64_t t = 0; t < s.T; t++, d += D) {
-            const float *cosine = given.cosine + t * s.D, *sine = given.sine + t * s.D;
+            const float *cosine = args.cosine + t * s.D, *sine = args.sine + t * s.D;
             const float *q = qkv[layer] + t * Q + h * s.D;
-            float *to = d_inside + t * Q + h * s.D, scale = 1, share = 0;
-            if (s.qk_norm) scale = head_scale[layer][t * heads + h], share = dot(d, q, s.D) / s.D;
+            float *to = d_projected + t * Q + h * s.D, scale = 1, along = 0;
+            if (s.qk_norm) scale = head_scale[layer][t * heads + h], along = dot(d, q, s.D) / s.D;
             for (int64_t i = 0; i < half; i++) {
-                const float left = scale * (d[i] - share * q[i]), right = scale * (d[i + half] - share * q[i + half]);
-                to[i] = left * cosine[i] + right * sine[i];
-                to[i + half] = right * cosine[i] - left * sine[i];
+                const float d1 = scale * (d[i] - along * q[i]), d2 = scale * (d[i + half] - along * q[i + half]);
+                to[i] = d1 * cosine[i] + d2 * sine[i];
+                to[i + half] = d2 * cosine[i] - d1 * sine[i];
             }
         }
     }
 
-    // weights (M, M) = q k below and on the diagonal, in blocks
-    void causal_scores(const float *q, int64_t apart, const float *turned, float *to) {
+    // ---- attention: softmax(scale q k^T, causal) v, head by head, in fp32 ---------------------------------------
+    //
+    // A head's matrix (M, S) of scores or weights is lower triangular: blocks above the diagonal are neither computed
+    // nor read.
+
+    // to (M, S) = a b^T on and below the diagonal, with a (M, D) and b^T in panels
+    void tril_product(const float *a, int64_t stride, const float *b_panels_t, float *to) {
         for (int64_t n = 0; n < M; n += NR)
-            for (int64_t m = n; m < M; m += ROWS)
-                tile<float, false>(q + m * apart, apart, 1, turned + n * s.D, s.D, to + m * S + n, S);
+            for (int64_t m = n; m < M; m += MR)
+                micro_kernel<float, false>(a + m * stride, stride, 1, b_panels_t + n * s.D, s.D, to + m * S + n, S);
     }
 
-    // (M, D) = weights times what is in panels, up to the diagonal
-    void causal_sum(const float *weights, const float *panels, float *to) {
+    // to (M, D) = L b, with the lower triangular L (M, S) and b (M, D) in panels
+    void tril_times(const float *L, const float *b_panels, float *to) {
         for (int64_t n = 0; n < s.D; n += NR)
-            for (int64_t m = 0; m < M; m += ROWS)
-                tile<float, false>(weights + m * S, S, 1, panels + n * M, m + ROWS, to + m * D + n, D);
+            for (int64_t m = 0; m < M; m += MR)
+                micro_kernel<float, false>(L + m * S, S, 1, b_panels + n * M, m + MR, to + m * D + n, D);
     }
 
-    // (M, D) += the turned weights times what is in panels, from the diagonal on
-    void add_causal_sum_turned(const float *weights, const float *panels, float *to) {
+    // to (M, D) += L^T b
+    void add_tril_transposed_times(const float *L, const float *b_panels, float *to) {
         for (int64_t n = 0; n < s.D; n += NR)
-            for (int64_t m = 0; m < M; m += ROWS)
-                tile<float, true>(weights + m * S + m, 1, S, panels + n * M + m * NR, M - m, to + m * D + n, D);
+            for (int64_t m = 0; m < M; m += MR)
+                micro_kernel<float, true>(L + m * S + m, 1, S, b_panels + n * M + m * NR, M - m, to + m * D + n, D);
     }
 
-    void attention(int64_t layer) {
+    // attended (M, Y), from qkv (M, Q)
+    void attention_forward(int64_t layer) {
         for (int64_t h = 0; h < s.H; h++) {
-            const int64_t sharing = s.H / s.K, key = s.H + h / sharing, value = key + s.K;
-            if (h % sharing == 0) {
-                pack_turned<float, float>(keys_turned, qkv[layer] + key * s.D, Q, s.D, M);
-                pack<float, NR, float>(values, qkv[layer] + value * s.D, Q, M, s.D);
+            const int64_t group_size = s.H / s.K, k_head = s.H + h / group_size, v_head = k_head + s.K;
+            if (h % group_size == 0) {
+                pack_transposed<float, float>(k_panels_t, qkv[layer] + k_head * s.D, Q, s.D, M);
+                pack<float, NR, float>(v_panels, qkv[layer] + v_head * s.D, Q, M, s.D);
             }
-            causal_scores(qkv[layer] + h * s.D, Q, keys_turned, weights);
+            tril_product(qkv[layer] + h * s.D, Q, k_panels_t, probs);
             for (int64_t t = 0; t < s.T; t++) {
-                float *row = weights + t * S;
-                log_sums[layer][h * M + t] = softmax(row, t + 1, s.attention_scale);
-                for (int64_t i = t + 1; i < up_to(t + 1, ROWS); i++) row[i] = 0;
+                float *row = probs + t * S;
+                logsumexp[layer][h * M + t] = softmax(row, t + 1, s.attention_scale);
+                for (int64_t i = t + 1; i < round_up(t + 1, MR); i++) row[i] = 0;
             }
-            causal_sum(weights, values, head);
-            for (int64_t t = 0; t < M; t++) std::memcpy(mixed[layer] + t * Y + h * s.D, head + t * D, s.D * sizeof(float));
+            tril_times(probs, v_panels, head_out);
+            for (int64_t t = 0; t < M; t++)
+                std::memcpy(attended[layer] + t * Y + h * s.D, head_out + t * D, s.D * sizeof(float));
         }
     }
 
-    // d_inside (M, Q), from d_mixed (M, Y)
-    void attention_gradient(int64_t layer, const Given &given) {
-        const int64_t sharing = s.H / s.K;
+    // d_projected (M, Q), from d_attended (M, Y)
+    void attention_backward(int64_t layer, const Args &args) {
+        const int64_t group_size = s.H / s.K;
         for (int64_t h = 0; h < s.H; h++) {
-            const int64_t key = s.H + h / sharing, value = key + s.K;
-            if (h % sharing == 0) {
-                pack_turned<float, float>(keys_turned, qkv[layer] + key * s.D, Q, s.D, M);
-                pack_turned<float, float>(values_turned, qkv[layer] + value * s.D, Q, s.D, M);
-                pack<float, NR, float>(keys, qkv[layer] + key * s.D, Q, M, s.D);
-                std::memset(d_keys, 0, M * D * sizeof(float));
-                std::memset(d_values, 0, M * D * sizeof(float));
+            const int64_t k_head = s.H + h / group_size, v_head = k_head + s.K;
+            if (h % group_size == 0) {
+                pack_transposed<float, float>(k_panels_t, qkv[layer] + k_head * s.D, Q, s.D, M);
+                pack_transposed<float, float>(v_panels_t, qkv[layer] + v_head * s.D, Q, s.D, M);
+                pack<float, NR, float>(k_panels, qkv[layer] + k_head * s.D, Q, M, s.D);
+                std::memset(d_k, 0, M * D * sizeof(float));
+                std::memset(d_v, 0, M * D * sizeof(float));
             }
-            causal_scores(qkv[layer] + h * s.D, Q, keys_turned, weights);
-            causal_scores(d_mixed + h * s.D, Y, values_turned, d_weights);
+            tril_product(qkv[layer] + h * s.D, Q, k_panels_t, probs);
+            tril_product(d_attended + h * s.D, Y, v_panels_t, d_probs);
             for (int64_t t = 0; t < s.T; t++) {
-                float *row = weights + t * S, *d = d_weights + t * S;
-                const float mean = dot(d_mixed + t * Y + h * s.D, mixed[layer] + t * Y + h * s.D, s.D);
-                softmax_gradient(row, d, t + 1, s.attention_scale, log_sums[layer][h * M + t], mean);
-                for (int64_t i = t + 1; i < up_to(t + 1, ROWS); i++) row[i] = d[i] = 0;
+                float *row = probs + t * S, *d = d_probs + t * S;
+                const float mean = dot(d_attended + t * Y + h * s.D, attended[layer] + t * Y + h * s.D, s.D);
+                softmax_backward(row, d, t + 1, s.attention_scale, logsumexp[layer][h * M + t], mean);
+                for (int64_t i = t + 1; i < round_up(t + 1, MR); i++) row[i] = d[i] = 0;
             }
-            pack<float, NR, float>(queries, d_mixed + h * s.D, Y, M, s.D);
-            add_causal_sum_turned(weights, queries, d_values);
-            pack<float, NR, float>(queries, qkv[layer] + h * s.D, Q, M, s.D);
-            add_causal_sum_turned(d_weights, queries, d_keys);
-            causal_sum(d_weights, keys, d_head);
-            head_gradient(layer, h, d_head, given);
-            if ((h + 1) % sharing == 0) {
-                head_gradient(layer, key, d_keys, given);
+            pack<float, NR, float>(row_panels, d_attended + h * s.D, Y, M, s.D);
+            add_tril_transposed_times(probs, row_panels, d_v);
+            pack<float, NR, float>(row_panels, qkv[layer] + h * s.D, Q, M, s.D);
+            add_tril_transposed_times(d_probs, row_panels, d_k);
+            tril_times(d_probs, k_panels, d_q);
+            head_backward(layer, h, d_q, args);
+            if ((h + 1) % group_size == 0) {
+                head_backward(layer, k_head, d_k, args);
                 for (int64_t t = 0; t < s.T; t++)
-                    std::memcpy(d_inside + t * Q + value * s.D, d_values + t * D, s.D * sizeof(float));
+                    std::memcpy(d_projected + t * Q + v_head * s.D, d_v + t * D, s.D * sizeof(float));
             }
         }
-        for (int64_t t = s.T; t < M; t++) std::memset(d_inside + t * Q, 0, Q * sizeof(float));
+        for (int64_t t = s.T; t < M; t++) std::memset(d_projected + t * Q, 0, Q * sizeof(float));
     }
 
-    // ---- feed-forward
+    // ---- feed-forward: hidden = gelu(gate) up -------------------------------------------------------------------
 
-    // hidden = gelu(gate) up, ready for a product
-    void gated(int64_t layer, Rows<Num> to) {
+    void geglu_forward(int64_t layer, MatrixView<Num> to) {
         for (int64_t t = 0; t < M; t++) {
             const float *row = gate_up[layer] + t * G;
-            gate(row, row + s.I, line, s.I);
-            put_row(to[t], line, s.I);
+            geglu(row, row + s.I, row_buffer, s.I);
+            store_row(to[t], row_buffer, s.I);
         }
     }
 
-    // From d (M, I), that of hidden: the gradient of gate and up; both ready for products, hidden in the place of d.
-    void gated_gradient(int64_t layer, float *d, Rows<Num> hidden, Rows<Num> to) {
+    // From d (M, I), the gradient of hidden, that of gate_up into `to`. `recomputed` receives hidden, and may be d.
+    void geglu_rows_backward(int64_t layer, float *d, MatrixView<Num> recomputed, MatrixView<Num> to) {
         for (int64_t t = 0; t < M; t++) {
             const float *row = gate_up[layer] + t * G;
-            float *inside = line + 2 * s.I;
-            gate_gradient(row, row + s.I, d + t * I, inside, line, line + s.I, s.I);
-            put_row(to[t], line, 2 * s.I);
-            put_row(hidden[t], inside, s.I);
+            float *hidden_row = row_buffer + 2 * s.I;
+            geglu_backward(row, row + s.I, d + t * I, hidden_row, row_buffer, row_buffer + s.I, s.I);
+            store_row(to[t], row_buffer, 2 * s.I);
+            store_row(recomputed[t], hidden_row, s.I);
         }
     }
 
-    // ---- a window, there and back
+    // ---- cross-entropy ------------------------------------------------------------------------------------------
 
-    // A row of floats becomes one of Nums, in its place.
-    void ready(float *buffer, int64_t width, int64_t n) {
-        if (Kind<Num>::STEP == 1) return;
-        const Rows<Num> to(buffer, width);
-        for (int64_t t = 0; t < M; t++) std::memcpy(line, buffer + t * width, n * sizeof(float)), put_row(to[t], line, n);
-    }
-
-    // The scores' gradient in their place, ready for products; adds to the loss. each: what a target counts.
-    void loss_gradient(const int64_t *targets, float each, float *losses) {
+    // Adds to the loss, and replaces logits (M, V) by their gradient, as Nums. weight: of each target in the mean.
+    // losses (T,): of each target, or null.
+    void cross_entropy(const int64_t *targets, float weight, float *losses) {
         for (int64_t t = 0; t < M; t++) {
-            float *row = scores + t * V, *__restrict d = line, sum = 0;
+            float *row = logits + t * V, *__restrict d = row_buffer, sum = 0;
             const int64_t target = t < s.T ? targets[t] : -1;
             if (target < 0) {
                 if (losses && t < s.T) losses[t] = 0;
                 std::memset(row, 0, V * sizeof(float));
                 continue;
             }
-            const float most = highest_of(row, s.V), right = row[target];
-            for (int64_t i = 0; i < s.V; i++) sum += d[i] = exponential(row[i] - most);
-            for (int64_t i = 0; i < s.V; i++) d[i] *= each / sum;
-            d[target] -= each;
-            const float nats = std::log(sum) + most - right;
+            const float largest = max_of(row, s.V), target_logit = row[target];
+            for (int64_t i = 0; i < s.V; i++) sum += d[i] = exponential(row[i] - largest);
+            for (int64_t i = 0; i < s.V; i++) d[i] *= weight / sum;
+            d[target] -= weight;
+            const float nats = std::log(sum) + largest - target_logit;
             loss += nats;
             if (losses) losses[t] = nats;
-            put_row(reinterpret_cast<Num *>(row), line, s.V);
+            store_row(reinterpret_cast<Num *>(row), row_buffer, s.V);
         }
     }
 
-    void window(int64_t number, const Given &given, const Panels<Num> &panels, float each) {
-        const int64_t *ids = given.ids + number * s.T;
-        const int64_t inside = (s.H + 2 * s.K) * s.D, across = s.H * s.D;
-        const uint32_t first = given.key ? (number + given.key[1]) * s.T * s.C : 0;
-        const Rows<Num> at_normed(normed, C), at_hidden(hidden, I), at_scores(scores, V), at_out(out, C);
+    // ---- a window, forward and backward -------------------------------------------------------------------------
+
+    // Through the model: from ids (T,) to logits (M, V).
+    void forward(const int64_t *ids, const Args &args, const PackedWeights<Num> &weights, uint32_t first_element) {
+        const int64_t qkv_width = (s.H + 2 * s.K) * s.D, attended_width = s.H * s.D;
+        const MatrixView<Num> normed_view(normed, C), hidden_view(hidden, I);
+        const MatrixView<Num> attended_view(d_attended, Y);  // attended as Nums, in a buffer that is free here
 
         for (int64_t t = 0; t < M; t++)
-            if (t < s.T) std::memcpy(x[0] + t * C, given.weights[0] + ids[t] * s.C, s.C * sizeof(float));
+            if (t < s.T) std::memcpy(x[0] + t * C, args.weights[0] + ids[t] * s.C, s.C * sizeof(float));
             else std::memset(x[0] + t * C, 0, C * sizeof(float));
         for (int64_t layer = 0; layer < s.n_layer; layer++) {
-            Num *const *forward = panels.forward.data() + 4 * layer;
-            norm(x[2 * layer], in_scale[2 * layer], at_normed);
-            product(at_normed, forward[0], M, s.C, inside, qkv[layer], Q);
-            prepare_heads(layer, given);
-            attention(layer);
-            const Rows<Num> at_mixed(d_mixed, Y);
-            for (int64_t t = 0; t < M; t++) put_row(at_mixed[t], mixed[layer] + t * Y, across);
-            product(at_mixed, forward[1], M, across, s.C, out, C);
-            add_normed(2 * layer, given.key, first);
+            Num *const *matrices = weights.forward.data() + PER_BLOCK * layer;
+            norm_forward(x[2 * layer], in_scale[2 * layer], normed_view);
+            gemm(normed_view, matrices[QKV], M, s.C, qkv_width, qkv[layer], Q);
+            heads_forward(layer, args);
+            attention_forward(layer);
+            for (int64_t t = 0; t < M; t++) store_row(attended_view[t], attended[layer] + t * Y, attended_width);
+            gemm(attended_view, matrices[OUT], M, attended_width, s.C, out, C);
+            residual_forward(2 * layer, args.key, first_element);
 
-            norm(x[2 * layer + 1], in_scale[2 * layer + 1], at_normed);
-            product(at_normed, forward[2], M, s.C, 2 * s.I, gate_up[layer], G);
-            gated(layer, at_hidden);
-            product(at_hidden, forward[3], M, s.I, s.C, out, C);
-            add_normed(2 * layer + 1, given.key, first);
+            norm_forward(x[2 * layer + 1], in_scale[2 * layer + 1], normed_view);
+            gemm(normed_view, matrices[GATE_UP], M, s.C, 2 * s.I, gate_up[layer], G);
+            geglu_forward(layer, hidden_view);
+            gemm(hidden_view, matrices[DOWN], M, s.I, s.C, out, C);
+            residual_forward(2 * layer + 1, args.key, first_element);
         }
         const int64_t last = 2 * s.n_layer;
-        norm(x[last], in_scale[last], at_normed, s.logit_scale);
-        product(at_normed, panels.forward[4 * s.n_layer], M, s.C, s.V, scores, V);
+        norm_forward(x[last], in_scale[last], normed_view, s.logit_scale);
+        gemm(normed_view, weights.forward[PER_BLOCK * s.n_layer], M, s.C, s.V, logits, V);
+    }
 
-        loss_gradient(given.targets + number * s.T, each, given.losses ? given.losses + number * s.T : nullptr);
-        if (!given.grads) return;
-        add_weight_gradient(at_scores, at_normed, M, s.V, s.C, grads[4 * s.n_layer], packed);
-        product(at_scores, panels.backward[4 * s.n_layer], M, s.V, s.C, out, C);
+    // Back through the model, from the gradient of logits, which lies in their place; adds to the weights' gradients.
+    void backward(const int64_t *ids, const Args &args, const PackedWeights<Num> &weights, uint32_t first_element) {
+        const int64_t qkv_width = (s.H + 2 * s.K) * s.D, attended_width = s.H * s.D;
+        const MatrixView<Num> normed_view(normed, C), out_view(out, C), d_logits_view(logits, V);
+        const MatrixView<Num> hidden_view(hidden, I), attended_view(hidden, Y);  // one after the other
+        const MatrixView<Num> d_gate_up_view(d_projected, G), d_qkv_view(d_projected, Q);
+
+        const int64_t last = 2 * s.n_layer;
+        add_weight_gradient(d_logits_view, normed_view, M, s.V, s.C, grads[PER_BLOCK * s.n_layer], panels);
+        gemm(d_logits_view, weights.backward[PER_BLOCK * s.n_layer], M, s.V, s.C, out, C);
         std::memset(dx, 0, M * C * sizeof(float));
-        add_norm_gradient(x[last], in_scale[last], out, s.logit_scale);
+        norm_backward(x[last], in_scale[last], out, s.logit_scale);
         for (int64_t layer = s.n_layer; layer-- > 0;) {
-            Num *const *backward = panels.backward.data() + 4 * layer;
-            float *const *sums = grads.data() + 4 * layer;
-            output_gradient(2 * layer + 1, given.key, first, at_out);
-            product(at_out, backward[3], M, s.C, s.I, hidden, I);
-            const Rows<Num> at_inside(d_inside, G);
-            gated_gradient(layer, hidden, at_hidden, at_inside);
-            add_weight_gradient(at_out, at_hidden, M, s.C, s.I, sums[3], packed);
-            norm_again(x[2 * layer + 1], in_scale[2 * layer + 1], at_normed);
-            add_weight_gradient(at_inside, at_normed, M, 2 * s.I, s.C, sums[2], packed);
-            product(at_inside, backward[2], M, 2 * s.I, s.C, out, C);
-            add_norm_gradient(x[2 * layer + 1], in_scale[2 * layer + 1], out);
+            Num *const *matrices = weights.backward.data() + PER_BLOCK * layer;
+            float *const *d_matrices = grads.data() + PER_BLOCK * layer;
+            residual_backward(2 * layer + 1, args.key, first_element, out_view);
+            gemm(out_view, matrices[DOWN], M, s.C, s.I, hidden, I);
+            geglu_rows_backward(layer, hidden, hidden_view, d_gate_up_view);
+            add_weight_gradient(out_view, hidden_view, M, s.C, s.I, d_matrices[DOWN], panels);
+            norm_recompute(x[2 * layer + 1], in_scale[2 * layer + 1], normed_view);
+            add_weight_gradient(d_gate_up_view, normed_view, M, 2 * s.I, s.C, d_matrices[GATE_UP], panels);
+            gemm(d_gate_up_view, matrices[GATE_UP], M, 2 * s.I, s.C, out, C);
+            norm_backward(x[2 * layer + 1], in_scale[2 * layer + 1], out);
 
-            output_gradient(2 * layer, given.key, first, at_out);
-            const Rows<Num> at_mixed(hidden, Y);
-            product(at_out, backward[1], M, s.C, across, d_mixed, Y);
-            for (int64_t t = 0; t < M; t++) put_row(at_mixed[t], mixed[layer] + t * Y, across);
-            add_weight_gradient(at_out, at_mixed, M, s.C, across, sums[1], packed);
-            attention_gradient(layer, given);
-            ready(d_inside, Q, inside);
-            const Rows<Num> at_qkv(d_inside, Q);
-            norm_again(x[2 * layer], in_scale[2 * layer], at_normed);
-            add_weight_gradient(at_qkv, at_normed, M, inside, s.C, sums[0], packed);
-            product(at_qkv, backward[0], M, inside, s.C, out, C);
-            add_norm_gradient(x[2 * layer], in_scale[2 * layer], out);
+            residual_backward(2 * layer, args.key, first_element, out_view);
+            gemm(out_view, matrices[OUT], M, s.C, attended_width, d_attended, Y);
+            for (int64_t t = 0; t < M; t++) store_row(attended_view[t], attended[layer] + t * Y, attended_width);
+            add_weight_gradient(out_view, attended_view, M, s.C, attended_width, d_matrices[OUT], panels);
+            attention_backward(layer, args);
+            convert_rows(d_projected, Q, qkv_width);
+            norm_recompute(x[2 * layer], in_scale[2 * layer], normed_view);
+            add_weight_gradient(d_qkv_view, normed_view, M, qkv_width, s.C, d_matrices[QKV], panels);
+            gemm(d_qkv_view, matrices[QKV], M, qkv_width, s.C, out, C);
+            norm_backward(x[2 * layer], in_scale[2 * layer], out);
         }
         for (int64_t t = 0; t < s.T; t++)
             for (int64_t i = 0; i < s.C; i++) d_embedding[ids[t] * C + i] += dx[t * C + i];
     }
+
+    // The loss of one window, and its gradients where they are asked for. target_weight: of a target in the mean loss.
+    void run(int64_t window, const Args &args, const PackedWeights<Num> &weights, float target_weight) {
+        const int64_t offset = window * s.T;
+        const uint32_t first_element = args.key ? (window + args.key[1]) * s.T * s.C : 0;
+        forward(args.ids + offset, args, weights, first_element);
+        cross_entropy(args.targets + offset, target_weight, args.losses ? args.losses + offset : nullptr);
+        if (args.grads) backward(args.ids + offset, args, weights, first_element);
+    }
 };
 
-// ---- threads ----------------------------------------------------------------------------------------------------
+// ---- a pass: pack, all windows, sum -----------------------------------------------------------------------------
 
 template <class Num>
-int64_t pass(const Shape &s, const Given *given, float *scratch) {
-    Room room{scratch};
-    const Matrices matrices(s);
-    const Panels<Num> panels(matrices, room);
-    std::vector<Desk<Num>> desks;
-    for (int64_t i = 0; i < s.threads; i++) desks.emplace_back(s, matrices, room);
-    if (!given) return room.taken;
+int64_t train_pass(const ModelShape &s, const Args *args, float *scratch) {
+    Arena arena{scratch};
+    const MatrixShapes matrices(s);
+    const PackedWeights<Num> weights(matrices, arena);
+    std::vector<WindowWorkspace<Num>> workspaces;
+    for (int64_t i = 0; i < s.threads; i++) workspaces.emplace_back(s, matrices, arena);
+    if (!args) return arena.used;
 
-    int64_t counted = 0;
-    for (int64_t i = 0; i < s.B * s.T; i++) counted += given->targets[i] >= 0;
-    const int64_t many = matrices.all.size();
-    auto of = [&](int64_t i) { return i == many - 1 && s.tied ? 0 : i + 1; };  // which weight a matrix is
+    int64_t n_targets = 0;
+    for (int64_t i = 0; i < s.B * s.T; i++) n_targets += args->targets[i] >= 0;
+    const int64_t n_matrices = matrices.all.size();
+    // Where a matrix is in Args::weights: embedding first, which is also the head where they are tied.
+    auto weight_index = [&](int64_t i) { return i == n_matrices - 1 && s.tied ? 0 : i + 1; };
 
-    on_threads(s.threads, [&](int64_t i) {
-        for (int64_t j = i; j < 2 * many; j += s.threads) {
-            const Matrix m = matrices.all[j / 2];
-            const float *weight = given->weights[of(j / 2)];
-            if (j % 2 && !given->grads) continue;
-            if (j % 2) pack<Num, NR, float>(panels.backward[j / 2], weight, m.columns, m.rows, m.columns);
-            else pack_turned<Num, float>(panels.forward[j / 2], weight, m.columns, m.columns, m.rows);
+    run_on_threads(s.threads, [&](int64_t i) {
+        for (int64_t j = i; j < 2 * n_matrices; j += s.threads) {
+            const MatrixShape m = matrices.all[j / 2];
+            const float *weight = args->weights[weight_index(j / 2)];
+            if (j % 2 && !args->grads) continue;
+            if (j % 2) pack<Num, NR, float>(weights.backward[j / 2], weight, m.columns, m.rows, m.columns);
+            else pack_transposed<Num, float>(weights.forward[j / 2], weight, m.columns, m.columns, m.rows);
         }
     });
-    on_threads(s.threads, [&](int64_t i) {
-        Desk<Num> &desk = desks[i];
-        for (int64_t j = 0; given->grads && j < many; j++) std::memset(desk.grads[j], 0, matrices.all[j].size() * sizeof(float));
-        if (given->grads && !s.tied) std::memset(desk.d_embedding, 0, s.V * desk.C * sizeof(float));
+    run_on_threads(s.threads, [&](int64_t i) {
+        WindowWorkspace<Num> &workspace = workspaces[i];
+        for (int64_t j = 0; args->grads && j < n_matrices; j++)
+            std::memset(workspace.grads[j], 0, matrices.all[j].padded_size() * sizeof(float));
+        if (args->grads && !s.tied) std::memset(workspace.d_embedding, 0, s.V * workspace.C * sizeof(float));
         for (int64_t b = s.B * i / s.threads; b < s.B * (i + 1) / s.threads; b++)
-            desk.window(b, *given, panels, 1.f / counted);
+            workspace.run(b, *args, weights, 1.f / n_targets);
     });
-    if (!given->grads) return room.taken;
-    on_threads(s.threads, [&](int64_t i) {
-        auto sum = [&](float *to, int64_t rows, int64_t columns, int64_t width, auto part) {
+    if (!args->grads) return arena.used;
+    run_on_threads(s.threads, [&](int64_t i) {
+        // Each thread sums its rows of a gradient over all workspaces, in their order.
+        auto reduce = [&](float *to, int64_t rows, int64_t columns, int64_t width, auto gradient_of) {
             for (int64_t r = rows * i / s.threads; r < rows * (i + 1) / s.threads; r++)
                 for (int64_t j = 0; j < s.threads; j++) {
-                    const float *from = part(desks[j]) + r * width;
-                    for (int64_t c = 0; c < columns; c++) to[r * columns + c] = from[c] + (j ? to[r * columns + c] : 0);
+                    const float *from = gradient_of(workspaces[j]) + r * width;
+                    for (int64_t c = 0; c < columns; c++)
+                        to[r * columns + c] = from[c] + (j ? to[r * columns + c] : 0);
                 }
         };
-        for (int64_t j = 0; j < many; j++) {
-            const Matrix m = matrices.all[j];
-            sum(given->grads[of(j)], m.rows, m.columns, up_to(m.columns, NR), [j](auto &desk) { return desk.grads[j]; });
+        for (int64_t j = 0; j < n_matrices; j++) {
+            const MatrixShape m = matrices.all[j];
+            reduce(args->grads[weight_index(j)], m.rows, m.columns, round_up(m.columns, NR),
+                   [j](auto &workspace) { return workspace.grads[j]; });
         }
-        if (!s.tied) sum(given->grads[0], s.V, s.C, up_to(s.C, NR), [](auto &desk) { return desk.d_embedding; });
+        if (!s.tied)
+            reduce(args->grads[0], s.V, s.C, round_up(s.C, NR), [](auto &workspace) { return workspace.d_embedding; });
     });
     double loss = 0;
-    for (const Desk<Num> &desk : desks) loss += desk.loss;
-    *given->loss = loss / counted;
-    return room.taken;
+    for (const WindowWorkspace<Num> &workspace : workspaces) loss += workspace.loss;
+    *args->loss = loss / n_targets;
+    return arena.used;
 }
 
 }  // namespace
 
+// ---- what Python calls ------------------------------------------------------------------------------------------
+
 extern "C" {
 
-// With `given`, the loss and the gradients of a pass, worked out in scratch; returns how many floats that has to hold,
-// or -1 where this code cannot do it.
-int64_t tinylm_pass(const Shape *shape, int64_t bf16, const Given *given, float *scratch) {
+// The loss and gradients of a pass, computed in scratch. Returns how many floats scratch must hold, and without `args`
+// does nothing else; -1: the processor has no bf16 instructions, or no memory or thread could be had.
+int64_t tinylm_train_pass(const ModelShape *shape, int64_t bf16, const Args *args, float *scratch) {
     try {
-        if (!bf16) return pass<float>(*shape, given, scratch);
+        if (!bf16) return train_pass<float>(*shape, args, scratch);
 #if defined(__AVX512BF16__)
-        return pass<Half>(*shape, given, scratch);
+        return train_pass<BFloat16>(*shape, args, scratch);
 #endif
-    } catch (...) {  // no memory for a list, no thread to be had
+    } catch (...) {
     }
     return -1;
 }
 
-// A step of Muon for all of its matrices; returns as tinylm_pass does.
-int64_t tinylm_muon(const Muon *muon, int64_t bf16, const Trained *trained, float *scratch) {
+// A step of Muon for all of its matrices. Returns as tinylm_train_pass; without `scratch` it only tells the size.
+int64_t tinylm_muon_step(const MuonArgs *muon, int64_t bf16, const MuonMatrix *matrices, float *scratch) {
     try {
-        if (!bf16) return muon_step<float>(*muon, trained, scratch);
+        if (!bf16) return muon_step<float>(*muon, matrices, scratch);
 #if defined(__AVX512BF16__)
-        return muon_step<Half>(*muon, trained, scratch);
+        return muon_step<BFloat16>(*muon, matrices, scratch);
 #endif
     } catch (...) {
     }

@@ -1,52 +1,54 @@
-"""Dropout whose masks are a pure function of (seed, step, place, element), the same on every device and in every pass.
+"""Dropout whose masks are a pure function of (seed, step, sublayer, element): the same on every device and backend.
 
-torch draws a mask from one generator, element by element; on a CPU that takes longer than the norms around it, and a
-compiled model draws others than an eager one. Here each element's number is hashed: a compiler puts that into the loop
-that multiplies, nothing has to be kept for a resumed run, and a step that is cut into smaller passes drops the same.
+Each element's index is hashed, instead of drawn from torch's generator. On a CPU that costs less, compiled and eager
+passes drop the same elements, a resumed run needs no generator state, and a step may be cut into passes anywhere.
 """
 
 import torch
 from torch import Tensor
 
-from tinylm.hardware import device
+from tinylm.hardware.device import copy_async
 
 Key = Tensor
-"""What the masks of a pass hang on: int32 (2,), a hash of seed and step, and the number of its first window."""
+"""What a pass's masks depend on, int32 (2,): a hash of seed and step, and the index of its first window in the step."""
 
-_PLACE = 0x632BE5AB
-"""An odd number, so that the sublayers' masks have nothing to do with each other."""
-
-
-def key(seed_and_step: int, first_window: int, place: torch.device) -> Key:
-    """The key of a pass that begins with the step's window `first_window`; of the first number, 32 bits count."""
-    return device.sent(torch.tensor([_signed(seed_and_step), first_window], dtype=torch.int32), place)
+_SUBLAYER_STRIDE = 0x632BE5AB
+"""An odd number; times the sublayer's index, it makes the masks of sublayers independent."""
 
 
-def drop(x: Tensor, share: float, key: Key, place: int) -> Tensor:
-    """x (B, T, C) with about `share` of its elements 0, and the others larger for it (Srivastava et al. 2014).
+def key(seed_and_step: int, first_window: int, device: torch.device) -> Key:
+    """The key of a pass that begins with the step's window `first_window`.
 
-    `place` tells sublayers apart.
+    `seed_and_step` is a hash of both; only its low 32 bits are used.
     """
-    per_window = x[0].numel()
-    number = torch.arange(x.numel(), dtype=torch.int32, device=x.device).view(x.shape) + key[1] * per_window
-    kept = _hash(number + _hash(key[0] + _signed(place * _PLACE))) >= threshold(share)
-    return x * (kept * (1 / (1 - share))).to(x.dtype)
+    return copy_async(torch.tensor([_to_int32(seed_and_step), first_window], dtype=torch.int32), device)
 
 
-def threshold(share: float) -> int:
-    """What an element's hash, an int32, must not be below for the element to be kept."""
-    return _signed(round(share * 2**32) + 2**31)
+def drop(x: Tensor, rate: float, key: Key, sublayer: int) -> Tensor:
+    """x (B, T, C) with about `rate` of its elements 0 and the others times 1 / (1 - rate) (Srivastava et al. 2014).
+
+    `sublayer` is the index of the sublayer whose output x is: 2 layer for attention, 2 layer + 1 for feed-forward.
+    """
+    elements_per_window = x[0].numel()
+    index = torch.arange(x.numel(), dtype=torch.int32, device=x.device).view(x.shape) + key[1] * elements_per_window
+    kept = _hash(index + _hash(key[0] + _to_int32(sublayer * _SUBLAYER_STRIDE))) >= threshold(rate)
+    return x * (kept * (1 / (1 - rate))).to(x.dtype)
 
 
-def _hash(number: Tensor) -> Tensor:
-    """Each int32 to another that looks random: `lowbias32` (Wellons 2018, github.com/skeeto/hash-prospector)."""
-    number = number ^ (number >> 16 & 0xFFFF)
-    number = number * _signed(0x7FEB352D)
-    number = number ^ (number >> 15 & 0x1FFFF)
-    number = number * _signed(0x846CA68B)
-    return number ^ (number >> 16 & 0xFFFF)
+def threshold(rate: float) -> int:
+    """The int32 below which an element's hash means that it is dropped."""
+    return _to_int32(round(rate * 2**32) + 2**31)
 
 
-def _signed(number: int) -> int:
-    """The int32 with the lowest 32 bits of `number`."""
+def _hash(x: Tensor) -> Tensor:
+    """A bijection of int32 that looks random: `lowbias32` (Wellons 2018, github.com/skeeto/hash-prospector)."""
+    x = x ^ (x >> 16 & 0xFFFF)
+    x = x * _to_int32(0x7FEB352D)
+    x = x ^ (x >> 15 & 0x1FFFF)
+    x = x * _to_int32(0x846CA68B)
+    return x ^ (x >> 16 & 0xFFFF)
+
+
+def _to_int32(number: int) -> int:
+    """The int32 with the low 32 bits of `number`."""
     return (number + 2**31) % 2**32 - 2**31

@@ -13,9 +13,13 @@ from tinylm.hardware.device import Precision
 
 
 def eager_pass(
-    model: Callable[..., Tensor], weights: Sequence[Tensor], precision: Precision, scale: Tensor | float, *given: Any
+    model: Callable[..., Tensor], weights: Sequence[Tensor], precision: Precision, scale: Tensor | float, *inputs: Any
 ) -> tuple[Tensor, list[Tensor]]:
-    """The mean loss of a pass, and the gradients of `scale` times it for all weights; `given` as for a model."""
+    """The loss `model(*inputs)`, a scalar, and the gradient of `scale` times that loss for each of the weights.
+
+    For a `Transformer` the inputs are ids (B, T), targets (B, T) and a dropout key or None. `scale` is fp16's loss
+    scale, otherwise 1.
+    """
     with device.autocast(precision, weights[0].device):
-        loss = model(*given)
+        loss = model(*inputs)
     return loss.detach(), list(torch.autograd.grad(loss * scale, weights))

@@ -1,9 +1,9 @@
-"""The transformer, leaf to root: RMSNorm, rotary positions, attention, gated feed-forward, block, model.
+"""The transformer, leaf to root: rotary positions, attention, feed-forward, block, model.
 
-Pre- and post-norm around each sublayer (x = x + norm(f(norm(x)))), no biases, no parameters in the norms: the
-architecture of Gemma 2 without its soft caps, so that trained models can be carried over exactly.
+Each sublayer has a norm before and after it, x = x + norm(f(norm(x))), and neither norms nor biases have parameters.
+This is Gemma 2's architecture without its soft caps, so that trained models can be converted exactly.
 
-Letters in shapes: B windows, T tokens, C n_embd, H n_head, K n_kv_head, D head_size, V vocabulary.
+Letters in shapes: B sequences, T tokens, C n_embd, H n_head, K n_kv_head, D head_size, V vocabulary.
 """
 
 import torch
@@ -14,31 +14,31 @@ from tinylm.config.schema import ModelConfig
 from tinylm.model import dropout
 from tinylm.model.kv_cache import KVCache
 
-IGNORED = -1
-"""The target that no loss is counted for: it pads windows that are shorter than a block."""
+IGNORE_INDEX = -1
+"""A target that does not count in the loss; it pads sequences shorter than block_size."""
 
 
 def rotary_table(head_size: int, positions: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of RoPE (Su et al. 2021, arXiv 2104.09864), each (positions, head_size), halves repeated."""
+    """Cosines and sines of RoPE (Su et al. 2021, arXiv 2104.09864), (positions, D) each, both halves of D the same."""
     pairs = torch.arange(0, head_size, 2, dtype=torch.float32, device="cpu")
     frequencies = theta ** (-pairs / head_size)  # (D/2,)
-    angles = torch.outer(torch.arange(positions, dtype=torch.float32, device="cpu"), frequencies)  # (T, D/2)
+    angles = torch.outer(torch.arange(positions, dtype=torch.float32, device="cpu"), frequencies)  # (positions, D/2)
     return angles.cos().repeat(1, 2), angles.sin().repeat(1, 2)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (i, i + D/2) of x (B, heads, T, D) by its position's angle: the half-split layout."""
-    left, right = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-right, left), dim=-1) * sin
+    """Rotate each pair (i, i + D/2) of x (B, heads, T, D) by its position's angle; `cos` and `sin` are (T, D)."""
+    x1, x2 = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-x2, x1), dim=-1) * sin
 
 
 def logit_scale(config: ModelConfig) -> float:
-    """What the head's input is multiplied with: a tied matrix is large where tokens are read; scores are not."""
+    """The factor of the head's input: makes up for the embedding's large weights where the head shares them."""
     return config.n_embd**-0.5 / config.embedding_std if config.tie_embeddings else 1.0
 
 
 class Attention(nn.Module):
-    """Causal self-attention in which groups of query heads share keys and values (Ainslie et al., arXiv 2305.13245)."""
+    """Causal self-attention with grouped key/value heads (GQA, Ainslie et al. 2023, arXiv 2305.13245)."""
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
@@ -47,12 +47,12 @@ class Attention(nn.Module):
         self.attention_dropout = config.attention_dropout
         self.qk_norm_eps = config.norm_eps if config.qk_norm else None
         self.scale = config.attention_scale * config.head_size**-0.5
-        width = (config.n_head + 2 * config.n_kv_head) * config.head_size
-        self.qkv = nn.Linear(config.n_embd, width, bias=False)  # one product for all three
+        qkv_width = (config.n_head + 2 * config.n_kv_head) * config.head_size
+        self.qkv = nn.Linear(config.n_embd, qkv_width, bias=False)  # one product for all three
         self.out = nn.Linear(config.n_head * config.head_size, config.n_embd, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None) -> Tensor:
-        """x (B, T, C) to (B, T, C); with a cache, T new tokens behind those it holds."""
+        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). With a cache, x follows the tokens that it holds."""
         B, T, _ = x.shape  # noqa: N806
         heads = self.qkv(x).view(B, T, -1, self.head_size).transpose(1, 2)  # (B, H + 2K, T, D)
         q, k, v = heads.split((self.n_head, self.n_kv_head, self.n_kv_head), dim=1)
@@ -63,7 +63,7 @@ class Attention(nn.Module):
         mask = None
         if cache is not None:
             k, v, mask = cache.extend(self.layer, k, v)
-        # On CPUs bf16 is slower here than fp32: 32 ms to 20 for 8 windows of the reference model, both ways (AMX).
+        # On CPUs torch's attention is slower in bf16 than in fp32 (assets/results/notes.md).
         with torch.autocast("cpu", enabled=False):
             if v.dtype == torch.bfloat16 and v.device.type == "cpu":
                 q, k, v = q.float(), k.float(), v.float()
@@ -82,13 +82,13 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """GeGLU: down(gelu(gate(x)) * up(x)) (Shazeer 2020, arXiv 2002.05202), GELU by its tanh approximation."""
+    """GeGLU: down(gelu(gate(x)) * up(x)) with GELU's tanh approximation (Shazeer 2020, arXiv 2002.05202)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        inside = config.mlp_ratio * config.n_embd
-        self.gate_up = nn.Linear(config.n_embd, 2 * inside, bias=False)  # one product for both
-        self.down = nn.Linear(inside, config.n_embd, bias=False)
+        inner_size = config.mlp_ratio * config.n_embd
+        self.gate_up = nn.Linear(config.n_embd, 2 * inner_size, bias=False)  # one product for both
+        self.down = nn.Linear(inner_size, config.n_embd, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, T, C) to (B, T, C)."""
@@ -98,29 +98,29 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then feed-forward, each between two norms and added to what came in."""
+    """Attention, then feed-forward, each with a norm before and after it and a residual connection around it."""
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         self.attention = Attention(config, layer)
         self.feed_forward = FeedForward(config)
         self.layer = layer
-        self.width, self.eps, self.dropout = (config.n_embd,), config.norm_eps, config.dropout
+        self.norm_shape, self.eps, self.dropout = (config.n_embd,), config.norm_eps, config.dropout
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None = None, noise: dropout.Key | None = None
+        self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None = None, dropout_key: dropout.Key | None = None
     ) -> Tensor:
-        """x (B, T, C) to (B, T, C); with `noise`, parts of both sublayers' outputs are dropped."""
+        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). Without `dropout_key` nothing is dropped."""
         y = self.attention(self._norm(x), cos, sin, cache)
-        x = x + self._norm(self._drop(y, noise, 2 * self.layer))
+        x = x + self._norm(self._drop(y, dropout_key, sublayer=2 * self.layer))
         y = self.feed_forward(self._norm(x))
-        return x + self._norm(self._drop(y, noise, 2 * self.layer + 1))
+        return x + self._norm(self._drop(y, dropout_key, sublayer=2 * self.layer + 1))
 
     def _norm(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.width, eps=self.eps)
+        return F.rms_norm(x, self.norm_shape, eps=self.eps)
 
-    def _drop(self, x: Tensor, noise: dropout.Key | None, place: int) -> Tensor:
-        return x if noise is None or not self.dropout else dropout.drop(x, self.dropout, noise, place)
+    def _drop(self, x: Tensor, dropout_key: dropout.Key | None, sublayer: int) -> Tensor:
+        return x if dropout_key is None or not self.dropout else dropout.drop(x, self.dropout, dropout_key, sublayer)
 
 
 class Transformer(nn.Module):
@@ -130,7 +130,7 @@ class Transformer(nn.Module):
     sin: Tensor
 
     def __init__(self, config: ModelConfig, vocab_size: int, generator: torch.Generator | None = None) -> None:
-        """Weights are drawn from `generator` (default: torch's global one), on the CPU."""
+        """Draw the weights from `generator` (by default torch's global one), on the CPU."""
         super().__init__()
         self.config, self.vocab_size = config, vocab_size
         self.embedding = nn.Embedding(vocab_size, config.n_embd)
@@ -138,17 +138,17 @@ class Transformer(nn.Module):
         self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
         self.logit_scale = logit_scale(config)
         cos, sin = rotary_table(config.head_size, config.block_size, config.rope_theta)
-        self.register_buffer("cos", cos, persistent=False)  # no weight, and in no checkpoint
+        self.register_buffer("cos", cos, persistent=False)  # (block_size, D); computed, so not in checkpoints
         self.register_buffer("sin", sin, persistent=False)
-        self._draw_weights(generator)
+        self._init_weights(generator)
 
     @torch.no_grad()
-    def _draw_weights(self, generator: torch.Generator | None) -> None:
-        """The reference recipe's initialisation: Kaiming normal (He et al. 2015, arXiv 1502.01852).
+    def _init_weights(self, generator: torch.Generator | None) -> None:
+        """Kaiming normal (He et al. 2015, arXiv 1502.01852), as in the reference recipe.
 
-        Fan-in, but fan-out for the up projection and the head: with fan-in there the first loss lies a nat above
-        ln(V). A small vocabulary counts as 16 n_embd, or its head would begin with loud opinions. With `zero_head` it
-        begins with none. No output projection starts at zero: the norm behind it would divide by nothing.
+        The mode is fan-in, but fan-out for the up projection and the head: with fan-in the first loss is a nat above
+        ln(V). The head's fan is at least 16 n_embd: with a small vocabulary its first logits would be too large. With
+        `zero_head` they are all 0. No output projection is zero, since the norm after it would divide by zero.
         """
         for block in self.blocks:
             assert isinstance(block, Block)
@@ -164,42 +164,46 @@ class Transformer(nn.Module):
             std = 0.0 if self.config.zero_head else (2 / fan) ** 0.5
             nn.init.normal_(self.head.weight, std=std, generator=generator)
 
-    def hidden(self, ids: Tensor, cache: KVCache | None = None, noise: dropout.Key | None = None) -> Tensor:
-        """What the head reads: ids (B, T) to (B, T, C). With a cache, ids follow the tokens that it holds."""
+    def hidden(self, ids: Tensor, cache: KVCache | None = None, dropout_key: dropout.Key | None = None) -> Tensor:
+        """The head's input: ids (B, T) to (B, T, C). With a cache, ids follow the tokens that it holds."""
         T = ids.size(1)  # noqa: N806
-        places = cache.places(T) if cache is not None else slice(T)
-        cos, sin = self.cos[places], self.sin[places]  # (T, D)
+        positions = cache.positions(T) if cache is not None else slice(T)
+        cos, sin = self.cos[positions], self.sin[positions]  # (T, D)
         x = self.embedding(ids)  # (B, T, C)
         for block in self.blocks:
-            x = block(x, cos, sin, cache, noise)
+            x = block(x, cos, sin, cache, dropout_key)
         if cache is not None:
             cache.length += T
         return F.rms_norm(x, (self.config.n_embd,), eps=self.config.norm_eps)
 
-    def scores(self, hidden: Tensor) -> Tensor:
-        """Scores of the next token (..., V) from what `hidden` gave (..., C)."""
+    def unembed(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) from the head's input (..., C)."""
         if self.head is None:
             return F.linear(hidden * self.logit_scale, self.embedding.weight)
         return F.linear(hidden, self.head.weight)
 
     def logits(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
-        """Scores of the next token behind each of ids (B, T): (B, T, V), fp32."""
-        return self.scores(self.hidden(ids, cache)).float()
+        """Logits (B, T, V) of the token after each of ids (B, T), fp32."""
+        return self.unembed(self.hidden(ids, cache)).float()
 
     def next_logits(self, ids: Tensor, cache: KVCache) -> Tensor:
-        """Scores of the token behind the last of ids (B, T): (B, V), fp32; the cache is filled."""
-        return self.scores(self.hidden(ids, cache)[:, -1]).float()
+        """Logits (B, V) of the token after the last of ids (B, T), fp32; ids are added to the cache."""
+        return self.unembed(self.hidden(ids, cache)[:, -1]).float()
 
-    def forward(self, ids: Tensor, targets: Tensor, noise: dropout.Key | None = None) -> Tensor:
-        """Mean loss in nats over the targets (B, T) that are not IGNORED, a scalar in fp32; with dropout by `noise`."""
-        scores = self.scores(self.hidden(ids, noise=noise))  # (B, T, V)
-        return F.cross_entropy(scores.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED)
+    def forward(self, ids: Tensor, targets: Tensor, dropout_key: dropout.Key | None = None) -> Tensor:
+        """The mean loss in nats, a scalar in fp32, of `targets` (B, T) from `ids` (B, T), without IGNORE_INDEX.
+
+        Without `dropout_key` nothing is dropped.
+        """
+        logits = self.unembed(self.hidden(ids, dropout_key=dropout_key))  # (B, T, V)
+        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE_INDEX)
 
     def losses(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """Nats of each target, (B, T); 0 where it is IGNORED."""
-        scores = self.logits(ids).flatten(0, 1)
-        return F.cross_entropy(scores, targets.flatten(), ignore_index=IGNORED, reduction="none").view_as(targets)
+        """Each target's loss in nats, (B, T), from `ids` (B, T); 0 where a target is IGNORE_INDEX."""
+        logits = self.logits(ids).flatten(0, 1)  # (B T, V)
+        losses = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORE_INDEX, reduction="none")
+        return losses.view_as(targets)
 
     def n_parameters(self) -> int:
-        """Weights in all, shared ones once."""
+        """Number of weights, shared ones counted once."""
         return sum(weight.numel() for weight in self.parameters())

@@ -1,6 +1,6 @@
-"""The learning rate as a pure function of the step, and a run's length laid out in phases.
+"""Learning-rate schedules as pure functions of the step, and the plan of a run: its phases with their lengths.
 
-Steps of a phase are counted from 0 here, as torch's schedulers count; events count a run's steps from 1.
+Steps of a phase are counted from 0, as in torch's schedulers; steps of a run are counted from 1, as in events.
 """
 
 import math
@@ -8,91 +8,108 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tinylm.config.schema import Phase
+from tinylm.config.schema import Budget, Phase, TrainConfig
+from tinylm.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """A phase with its place in the run: `steps` long, its own inner lengths in whole steps."""
+    """A phase of a plan; all lengths are in steps."""
 
     name: str
     schedule: str
     first: int
-    """The run's step, counted from 1, that is this phase's step 0."""
+    """The step of the run that is this phase's step 0."""
     steps: int
     base_lr: float
     max_lr: float
     min_lr: float
     warmup: int
     up: int
+    """Of a triangle of `cyclic`."""
     down: int
+    """Of a triangle of `cyclic`, or the decay of `wsd`."""
 
     @property
     def last(self) -> int:
-        """The last step of the phase, counted from 1 over the run."""
+        """The step of the run that is the phase's last."""
         return self.first + self.steps - 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole run: its phases one after the other."""
+    """The phases of a run in order."""
 
     phases: tuple[PhasePlan, ...]
 
     @property
     def steps(self) -> int:
-        """The run's length in optimizer steps."""
+        """Optimizer steps of the whole run."""
         return self.phases[-1].last
 
-    def index(self, step: int) -> int:
-        """Which phase the run's step (from 1) lies in; steps past the end belong to the last phase."""
+    def phase_index(self, step: int) -> int:
+        """Index of the phase of a step of the run; steps past the end belong to the last phase."""
         return min(bisect_left([phase.last for phase in self.phases], step), len(self.phases) - 1)
 
     def lr(self, step: int) -> float:
-        """The learning rate of the run's step (from 1)."""
-        phase = self.phases[self.index(step)]
+        """The learning rate at a step of the run."""
+        phase = self.phases[self.phase_index(step)]
         return SCHEDULES[phase.schedule](step - phase.first, phase)
 
 
-def replan(old: Plan, phases: Sequence[Phase], step: int, total: int) -> Plan:
-    """A new length for a run that has come to `step`: what is past stays, and the phase that is begun keeps its start.
+def total_steps(train: TrainConfig, steps_per_epoch: float) -> int | None:
+    """The steps of the whole run; None where a time budget decides."""
+    if train.budget is None:
+        return sum(phase.steps or 0 for phase in train.phases)
+    budget = Budget.parse(train.budget)
+    if budget.kind == "steps":
+        return int(budget.amount)
+    return max(1, round(budget.amount * steps_per_epoch)) if budget.kind == "epochs" else None
 
-    At least `step` steps, and one for each phase that is still to come.
+
+def replan(old: Plan, phases: Sequence[Phase], step: int, total: int) -> Plan:
+    """The plan for a new total length of a run that has done `step` steps.
+
+    Past phases stay and the current one keeps its first step. The plan has at least `step` steps and one for each phase
+    to come.
     """
-    current = old.index(max(step, 1))
+    current = old.phase_index(max(step, 1))
     before = old.phases[current].first - 1
     left = len(phases) - current - 1
     laid = plan(phases[current:], max(total, step + left) - before).phases
     end = max(laid[0].last + before, step)
-    if end > laid[0].last + before:  # shorter than what is done of it: it ends here, and the others share the rest
-        here = _lay(phases[current], before + 1, end - before)
+    if end > laid[0].last + before:  # the current phase has become shorter than what is done: it ends at `step`
+        ended = _lay_out(phases[current], before + 1, end - before)
         others = plan(phases[current + 1 :], max(total - end, left)).phases if left else ()
-        return Plan((*old.phases[:current], here, *(replace(phase, first=phase.first + end) for phase in others)))
+        return Plan((*old.phases[:current], ended, *(replace(phase, first=phase.first + end) for phase in others)))
     return Plan((*old.phases[:current], *(replace(phase, first=phase.first + before) for phase in laid)))
 
 
 def plan(phases: Sequence[Phase], total: int | None = None) -> Plan:
-    """Lay the phases out over `total` steps, or over their own steps where it is None.
+    """Divide `total` steps among the phases; by default each has its own number of steps.
 
-    Lengths scale with the whole, at least one step each; inner lengths scale with their phase. Raises ValueError
-    where `total` has less than a step for each phase.
+    Lengths scale with the whole, at least one step each; inner lengths scale with their phase. ConfigError where
+    `total` has less than a step for each phase.
     """
     if total is None:
         total = sum(phase.steps or 0 for phase in phases)
     if total < len(phases):
-        raise ValueError(f"{len(phases)} phases need a step each, and there is room for {total}")
+        raise ConfigError(
+            f"The run is too short: {len(phases)} phases need a step each, and there is room for {total}.",
+            "Give it more --steps, --time or --epochs.",
+        )
     weights = [phase.share if phase.share is not None else float(phase.steps or 0) for phase in phases]
     laid: list[PhasePlan] = []
     first, left = 1, total
     for i, (phase, weight) in enumerate(zip(phases, weights, strict=True)):
         after = len(phases) - i - 1
         steps = left if not after else min(max(round(left * weight / sum(weights[i:])), 1), left - after)
-        laid.append(_lay(phase, first, steps))
+        laid.append(_lay_out(phase, first, steps))
         first, left = first + steps, left - steps
     return Plan(tuple(laid))
 
 
-def _lay(phase: Phase, first: int, steps: int) -> PhasePlan:
+def _lay_out(phase: Phase, first: int, steps: int) -> PhasePlan:
     scale = steps / phase.steps if phase.steps else 1.0
 
     def inner(length: float) -> int:
@@ -115,19 +132,19 @@ def _lay(phase: Phase, first: int, steps: int) -> PhasePlan:
 
 
 def cyclic(i: int, phase: PhasePlan) -> float:
-    """Triangles between base_lr and max_lr whose height halves each cycle.
+    """Triangles between base_lr and max_lr whose height halves with each cycle.
 
     Equal to torch's `CyclicLR(mode="triangular2", step_size_up=up, step_size_down=down)`; Smith 2017,
     arXiv 1506.01186.
     """
     period = max(phase.up + phase.down, 1)
-    cycle, place = divmod(i, period)
-    height = place / phase.up if place <= phase.up and phase.up else (period - place) / max(phase.down, 1)
+    cycle, position = divmod(i, period)
+    height = position / phase.up if position <= phase.up and phase.up else (period - position) / max(phase.down, 1)
     return phase.base_lr + (phase.max_lr - phase.base_lr) * height / 2.0 ** min(cycle, 1023)
 
 
 def cosine(i: int, phase: PhasePlan) -> float:
-    """Linear warm-up from 0 over `warmup` steps, then half a cosine down to min_lr at the end of the phase.
+    """Linear warm-up from 0 over `warmup` steps, then half a cosine period down to min_lr at the end of the phase.
 
     Equal to torch's `LinearLR` (from 0) into `CosineAnnealingLR(T_max=steps - warmup, eta_min=min_lr)`.
     """
@@ -138,9 +155,9 @@ def cosine(i: int, phase: PhasePlan) -> float:
 
 
 def wsd(i: int, phase: PhasePlan) -> float:
-    """Warm-up, stable, decay: up in `warmup` steps, max_lr, then straight down to min_lr over the last `down` steps.
+    """Warm-up, stable, decay: linear over `warmup` steps, max_lr, linear down to min_lr in the last `down` steps.
 
-    The first step already learns (its rate is not 0), and so does the last; Hu et al. 2024, arXiv 2404.06395.
+    No step, even the first or the last, has rate 0; Hu et al. 2024, arXiv 2404.06395.
     """
     rising = (i + 1) / (phase.warmup + 1)
     falling = (phase.steps - i) / (min(phase.down, phase.steps) + 1)
@@ -148,7 +165,7 @@ def wsd(i: int, phase: PhasePlan) -> float:
 
 
 def constant(i: int, phase: PhasePlan) -> float:
-    """Linear warm-up, then max_lr to the end."""
+    """Linear warm-up over `warmup` steps, then max_lr to the end."""
     return phase.max_lr * min(1.0, (i + 1) / (phase.warmup + 1))
 
 

@@ -1,82 +1,114 @@
-"""How many steps fit into a time budget, from what steps, evaluations, samples and checkpoints have cost so far."""
+"""How many steps fit into a time budget, by the measured seconds of steps, evaluations, samples and checkpoints."""
 
 import math
 from dataclasses import dataclass
 
-from tinylm.config.schema import Budget, TrainConfig
+from tinylm.config.schema import Budget, RunConfig, TrainConfig
 
 PLAN_AGAIN_AT = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94, 0.97)
-"""Shares of the time at which the plan is made anew: other programs come and go, and so does half of the speed."""
+"""Shares of the time at which the run is planned again: other programs come and go, and halve or double the speed."""
 
 EVALUATION_SHARE = 0.04
-"""Of the time, at most about, that evaluations whose interval is `auto` may take; samples half of that.
+"""Share of the time that evaluations with interval `auto` may take, about; samples may take half of it.
 
-Three times as much gave a chart of 30 points, and `stories` in two minutes a tenth fewer steps."""
+Three times as much costs `stories` in two minutes a tenth of its steps (assets/results/notes.md).
+"""
 
 ONE_EVALUATION = 0.03
-"""Of the time, at most about, that a single evaluation may take. The reference recipe looks at 8,400 windows, which on
-one slow core is longer than five minutes: a run of that time would have had one step."""
+"""Share of the time that a single evaluation may take, about.
+
+The reference recipe evaluates 8,400 sequences, on one slow core longer than five minutes: a run of that length would
+have a single step.
+"""
 
 CLOSING = 0.2
-"""Of the time, at most, that is set aside to measure all held-out text at the end; what is more comes on top of it."""
+"""Share of the time that is reserved, at most, for evaluating all held-out text at the end; more comes on top."""
 
 SHORT = 30.0
-"""Seconds; a run of less compiles nothing that others could use as well."""
+"""Seconds; a shorter run compiles nothing just for later runs to use."""
 
-MEMORY = 0.8
-"""Weight of the past in the running average of a step's time."""
+EMA_DECAY = 0.8
+"""Weight of the past in the moving average of a step's seconds."""
+
+AUTO_EVALS, AUTO_SAMPLES = 20, 10
+"""How many evaluations and samples a run has where their intervals are `auto`."""
+
+SAMPLE_TOKEN_SECONDS = 2e-3
+"""Seconds of a sampled token on a slow CPU: an estimate until a sample has been timed."""
 
 
 @dataclass
 class TimeBudget:
-    """Seconds that things take, as measured so far; None where nothing has been measured."""
+    """The seconds that a run may take, and the measured seconds of its parts."""
 
     budget: float | None
-    """Seconds that the whole run may take; None where its length is given otherwise."""
+    """Of the whole run; None if its length is not given as a time."""
     step: float
-    """One optimizer step; at first an estimate from the rehearsal."""
+    """Of an optimizer step; at first an estimate from the rehearsal."""
     evaluation: float = 0.0
-    """One evaluation along the way."""
+    """Of an evaluation during the run."""
     closing_evaluation: float = 0.0
-    """The whole held-out text once, at the end."""
+    """Of evaluating all held-out text at the end."""
     sample: float = 0.0
     save: float = 0.0
-    _planned_at: int = 0
+    _shares_passed: int = 0
+    """How many of PLAN_AGAIN_AT have passed."""
+
+    @classmethod
+    def estimate(cls, config: RunConfig, step_seconds: float, eval_windows: int, held_out_windows: int) -> "TimeBudget":
+        """What everything takes, from the time of a step alone.
+
+        `eval_windows` and `held_out_windows`: sequences of held-out text in one evaluation, and in all of it.
+        """
+        train = config.train
+        window = sequence_seconds(train, step_seconds)
+        return cls(
+            budget=seconds_of(train),
+            step=step_seconds,
+            evaluation=window * (train.eval_iters * train.batch_size + eval_windows),
+            closing_evaluation=window * held_out_windows,
+            sample=SAMPLE_TOKEN_SECONDS * config.sample.max_new_tokens,
+        )
 
     def stepped(self, seconds: float, steps: int) -> None:
-        """Learn from `steps` steps that took `seconds` together."""
+        """Update the moving average with `steps` steps that took `seconds` together."""
         for _ in range(min(steps, 20)):
-            self.step = MEMORY * self.step + (1 - MEMORY) * seconds / steps
+            self.step = EMA_DECAY * self.step + (1 - EMA_DECAY) * seconds / steps
 
     def due(self, elapsed: float) -> bool:
-        """Whether it is time to plan again; true once for each share of the time."""
+        """Whether it is time to plan again: once after each of PLAN_AGAIN_AT."""
         if self.budget is None:
             return False
         passed = sum(elapsed >= share * self.budget for share in PLAN_AGAIN_AT)
-        if passed <= self._planned_at:
+        if passed <= self._shares_passed:
             return False
-        self._planned_at = passed
+        self._shares_passed = passed
         return True
 
-    def intervals(self, steps: int, evaluations: int, samples: int) -> tuple[int, int]:
-        """Steps between evaluations and between samples: so many in a run of `steps`, fewer where they cost much."""
+    def intervals(self, train: TrainConfig, steps: int) -> tuple[int, int]:
+        """Steps between evaluations and between samples in a run of `steps`: as configured, or longer where costly."""
         cheap_evaluation = math.ceil(self.evaluation / (EVALUATION_SHARE * self.step))
         cheap_sample = math.ceil(self.sample / (EVALUATION_SHARE / 2 * self.step))
-        return max(1, steps // evaluations, cheap_evaluation), max(1, steps // samples, cheap_sample)
+        evaluation = max(1, steps // AUTO_EVALS, cheap_evaluation)
+        sample = max(1, steps // AUTO_SAMPLES, cheap_sample)
+        return (
+            evaluation if train.eval_interval == "auto" else train.eval_interval,
+            sample if train.sample_interval == "auto" else train.sample_interval,
+        )
 
     @property
     def closing(self) -> float:
-        """What is set aside for what remains to do after the last step: evaluate, sample, save."""
+        """Seconds reserved for what follows the last step: evaluating, sampling, saving."""
         most = math.inf if self.budget is None else CLOSING * self.budget
         return self.evaluation + min(self.closing_evaluation, most) + self.sample + self.save
 
     @property
     def overrun(self) -> float:
-        """Seconds that measuring all held-out text takes beyond what is set aside for it."""
+        """Seconds that evaluating all held-out text takes beyond what is reserved for it."""
         return 0.0 if self.budget is None else max(0.0, self.closing_evaluation - CLOSING * self.budget)
 
     def over(self, elapsed: float) -> bool:
-        """Whether another step, and the closing after it, would end nearer beyond the budget than before it."""
+        """Whether the run should stop: one more step, and the closing, would end farther from the budget."""
         return self.budget is not None and elapsed + self.closing + self.step / 2 > self.budget
 
     def steps_left(
@@ -86,7 +118,7 @@ class TimeBudget:
         sample_interval: float = math.inf,
         save_seconds: float = math.inf,
     ) -> int:
-        """How many more steps fit, with the evaluations, samples and checkpoints that fall due between them."""
+        """How many more steps fit, with the evaluations, samples and checkpoints in between."""
         assert self.budget is not None
         each = self.step + self.evaluation / eval_interval + self.sample / sample_interval
         each *= 1 + self.save / save_seconds
@@ -94,29 +126,29 @@ class TimeBudget:
 
 
 def seconds_of(train: TrainConfig) -> float | None:
-    """A budget in time, in seconds; None where a run's length is given otherwise."""
+    """The time budget in seconds; None if the length is not given as a time."""
     budget = Budget.parse(train.budget) if train.budget else None
     return budget.amount if budget and budget.kind == "time" else None
 
 
-def window_seconds(train: TrainConfig, step: float) -> float:
+def sequence_seconds(train: TrainConfig, step: float) -> float:
     """What a forward pass of a window takes, about, where a step takes `step` seconds: a third of its share."""
-    return step / (train.batch_size * train.accumulation_steps) / 3
+    return step / train.sequences_per_step / 3
 
 
 def is_short(train: TrainConfig) -> bool:
-    """Whether a run has so little time that nothing is prepared in it for later ones."""
+    """Whether a run has so little time that it compiles nothing just for later runs."""
     time = seconds_of(train)
     return time is not None and time < SHORT
 
 
-def affordable(train: TrainConfig, window: float) -> int:
-    """How many batches of both kinds of text an evaluation looks at, where a forward pass of a window takes `window` s.
+def affordable(train: TrainConfig, seconds: float) -> int:
+    """The batches of each kind of text (training, held-out) in an evaluation: `eval_iters`, or what the time allows.
 
-    Those that are set, or as many as a budget in time can pay for; one at least.
+    `seconds` is for a forward pass of one sequence; the result is at least 1.
     """
     time = seconds_of(train)
     if time is None:
         return train.eval_iters
-    each = 2 * train.batch_size * window
+    each = 2 * train.batch_size * seconds
     return max(1, min(train.eval_iters, int(ONE_EVALUATION * time / each)))

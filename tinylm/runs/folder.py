@@ -1,7 +1,7 @@
-"""Run folders: making, opening, listing and locking them, their event log, and what a screen shows of them.
+"""Run folders: creating, opening, listing and locking them.
 
-A run is a folder and the trainer its only writer; everything that is shown is a fold over its events, so opening an
-old run, following a running one and testing a chart are the same operation.
+A run is a folder, and the trainer is its only writer. Everything shown of a run is a fold over its events, so opening
+an old run, following a running one and testing a chart are the same operation.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from tinylm import events, files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
+from tinylm.runs.log import STEP, LogReader
 from tinylm.runs.state import RunState
 
-NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-"""What a run may be called: no separators, no leading dot, nothing that leads out of the home."""
+NAME_PATTERN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+"""Names a run may have: no separators and no leading dot, so that no name leads out of the home."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The places inside a run folder."""
+    """A run folder and the paths inside it."""
 
     path: Path
 
@@ -40,7 +41,7 @@ class RunFolder:
 
     @property
     def config_file(self) -> Path:
-        """The whole resolved configuration."""
+        """The whole configuration, resolved."""
         return self.path / "config.toml"
 
     @property
@@ -50,7 +51,7 @@ class RunFolder:
 
     @property
     def samples_file(self) -> Path:
-        """Every sample in full."""
+        """The log of all samples, in full."""
         return self.path / "samples.jsonl"
 
     @property
@@ -60,18 +61,23 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """Where the checkpoints lie."""
+        """The folder of the checkpoints."""
         return self.path / "checkpoints"
 
+    @property
+    def card_file(self) -> Path:
+        """The report written at the end of the run."""
+        return self.path / "card.md"
+
     def config(self) -> RunConfig:
-        """The run's configuration; settings of a newer version that are not known here are left out."""
+        """The run's configuration, without the settings that only a newer version knows."""
         return resolve.from_run_folder(self.config_file)[0]
 
     def lock(self) -> FileLock:
-        """Taken: RunError where another trainer has it. The system frees it when a process dies."""
+        """Acquire the trainer's lock; RunError where another trainer has it. A process that dies loses it."""
         lock = FileLock(self.path / ".lock")
         try:
-            lock.acquire(timeout=0.5, poll_interval=0.05)  # somebody may just be looking: `is_locked`
+            lock.acquire(timeout=0.5, poll_interval=0.05)  # `is_locked` holds it for a moment
         except Timeout:
             raise RunError(
                 f"The run {self.name} is being trained by another process.", "Wait for it, or choose another --run."
@@ -79,7 +85,7 @@ class RunFolder:
         return lock
 
     def is_locked(self) -> bool:
-        """Whether a trainer is at work here; where the folder may only be read, that cannot be known: no."""
+        """Whether a trainer is at work here; False where the folder is read-only, since that cannot be known there."""
         lock = FileLock(self.path / ".lock")
         try:
             if not (self.path / ".lock").exists():
@@ -93,31 +99,24 @@ class RunFolder:
         return False
 
     def events(self) -> Iterator[events.Event]:
-        """The events of the log, in order; a torn last line and kinds from a newer version are passed over."""
-        try:
-            with files.opened(self.events_file) as file:
-                for line in files.lines(file):
-                    try:
-                        event = events.from_json(line)
-                    except (ValueError, TypeError):
-                        continue
-                    if event is not None:
-                        yield event
-        except FileNotFoundError:
-            return
+        """The events of the log, in order, none where there is no log; lines that are no event are skipped."""
+        with suppress(FileNotFoundError):
+            for event in LogReader().read(self.events_file):
+                assert event is not None  # only a reader that was used before has to start over
+                yield event
 
     def opening_bytes(self) -> int:
-        """How much of the event log was told before the first step."""
+        """The length of the event log up to its first step."""
         size = 0
-        with files.opened(self.events_file) as file:
+        with files.open_regular(self.events_file) as file:
             for line in files.lines(file):
-                if line.startswith(b'{"event": "step"'):
+                if line.startswith(STEP):
                     break
                 size += len(line)
         return size
 
     def state(self) -> RunState:
-        """All that the event log tells."""
+        """The state of the run after all events of its log."""
         state = RunState()
         for event in self.events():
             state.apply(event)
@@ -125,8 +124,8 @@ class RunFolder:
 
 
 def check_name(name: str) -> str:
-    """`name` where it may name a run; RunError says what may."""
-    if not NAME.fullmatch(name):
+    """`name`, if a run may have it; RunError says which names it may have."""
+    if not NAME_PATTERN.fullmatch(name):
         raise RunError(
             f"A run cannot be called {name!r}.",
             "Use up to 64 letters, digits, dots, underscores and hyphens, and no dot in front.",
@@ -135,7 +134,7 @@ def check_name(name: str) -> str:
 
 
 def fresh_name(home: Path, sources: Sequence[str]) -> str:
-    """A name made from the data and the time that no run has yet."""
+    """A name that no run has yet, made from the first source and the time."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(sources[0]).stem).strip("-").lower()[:24] or "run"
     name = candidate = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     number = 2
@@ -145,7 +144,7 @@ def fresh_name(home: Path, sources: Sequence[str]) -> str:
 
 
 def check_free(home: Path, name: str) -> Path:
-    """Where a new run called `name` will lie; RunError where the name cannot be used or is taken."""
+    """The path of a new run called `name`; RunError where the name cannot be used or is taken."""
     path = paths.runs(home) / check_name(name)
     if path.exists() and not _left_behind(RunFolder(path)):
         raise RunError(
@@ -155,48 +154,49 @@ def check_free(home: Path, name: str) -> Path:
 
 
 def create(home: Path, name: str) -> RunFolder:
-    """Make the folder of a new run, still unlocked; RunError where the name is taken."""
+    """Create the folder of a new run, without locking it; RunError where the name is taken."""
     run = RunFolder(check_free(home, name))
     if run.path.exists():
         aside = _aside(run)
         run.path.rename(aside)
-        if not _left_behind(RunFolder(aside)):  # somebody else has begun in the meantime: put it back
+        if not _left_behind(RunFolder(aside)):  # another process has started a run there meanwhile: put it back
             aside.rename(run.path)
             check_free(home, name)
-    for left in run.path.parent.glob(f".left-{name}-*"):  # also by one that was killed right here
-        shutil.rmtree(left, ignore_errors=True)
+    for leftover in run.path.parent.glob(f".left-{name}-*"):  # also those of processes that were killed right here
+        shutil.rmtree(leftover, ignore_errors=True)
     run.path.mkdir(parents=True)
     return run
 
 
 def _left_behind(run: RunFolder) -> bool:
-    """Whether a set-up that was killed left this folder: empty, or locked once, and it never became a run."""
-    began = run.config_file.exists() or run.checkpoints.exists()
+    """Whether the folder was left by a setup that was killed: empty, or locked once, and it never became a run."""
+    started = run.config_file.exists() or run.checkpoints.exists()
     locked_once = (run.path / ".lock").is_file() and not run.is_locked()
-    return not began and (locked_once or (run.path.is_dir() and not any(run.path.iterdir())))
+    return not started and (locked_once or (run.path.is_dir() and not any(run.path.iterdir())))
 
 
 def _aside(run: RunFolder) -> Path:
-    """Where a folder goes that is about to be deleted: its name is free at once, whatever happens meanwhile."""
+    """The name that a folder gets before it is deleted, so that its own is free at once even if deleting fails."""
     return run.path.with_name(f".left-{run.name}-{os.getpid()}")
 
 
 def open_run(home: Path, name: str | None = None) -> RunFolder:
     """The run called `name`, or the newest; RunError where there is none."""
     if name is None:
-        newest = max(list_runs(home), key=_last_change, default=None)
-        if newest is None:
+        last = max(list_runs(home), key=_last_change, default=None)
+        if last is None:
             raise RunError("There is no run yet.", "Make one: tinylm-studio --train.")
-        return newest
+        return last
     run = RunFolder(paths.runs(home) / check_name(name))
     if not run.config_file.is_file():
-        known = ", ".join(other.name for other in sorted(list_runs(home), key=_last_change, reverse=True)[:5])
-        raise RunError(f"There is no run named {name}.", f"The newest are: {known}." if known else "There is none yet.")
+        newest = ", ".join(other.name for other in sorted(list_runs(home), key=_last_change, reverse=True)[:5])
+        hint = f"The newest are: {newest}." if newest else "There is none yet."
+        raise RunError(f"There is no run named {name}.", hint)
     return run
 
 
 def list_runs(home: Path) -> list[RunFolder]:
-    """All runs of a home, by name."""
+    """All runs of a home, sorted by name."""
     try:
         folders = sorted(paths.runs(home).iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -206,47 +206,13 @@ def list_runs(home: Path) -> list[RunFolder]:
 
 def _last_change(run: RunFolder) -> float:
     """When the trainer last wrote."""
-    written = run.events_file if run.events_file.exists() else run.config_file
-    return written.stat().st_mtime
+    file = run.events_file if run.events_file.exists() else run.config_file
+    return file.stat().st_mtime
 
 
 def remove(run: RunFolder) -> None:
-    """Delete a run that never came to be, with all that it holds."""
+    """Delete the folder of a run whose setup failed."""
     aside = _aside(run)
     with suppress(OSError):  # already gone
         run.path.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-class Log:
-    """An append-only file of JSON lines."""
-
-    def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
-        """Open for appending; with `keep_bytes` cut back to that length first: a resumed run repeats nothing."""
-        self._file = path.open("ab", buffering=0)
-        if keep_bytes is not None:
-            self.cut(keep_bytes)
-
-    def cut(self, keep_bytes: int) -> None:
-        """Shorten to that length, where it is longer."""
-        self._file.truncate(min(keep_bytes, os.fstat(self._file.fileno()).st_size))
-
-    def write(self, lines: Sequence[str]) -> None:
-        """Append lines in one write: all of them or, where the disk refuses, none."""
-        left = memoryview("".join(line + "\n" for line in lines).encode("utf-8", errors="replace"))
-        before = os.fstat(self._file.fileno()).st_size
-        try:
-            while left:  # a disk that fills up takes a part
-                left = left[self._file.write(left) :]
-        except OSError:
-            self._file.truncate(before)
-            raise
-
-    def sync(self) -> int:
-        """Bring all on the disk; returns the length of the file in bytes."""
-        os.fsync(self._file.fileno())
-        return os.fstat(self._file.fileno()).st_size
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()

@@ -1,6 +1,6 @@
-"""What a glance at a run's files tells: both ends of its event log and the small files of its checkpoints.
+"""Reads the two ends of a run's event log and its newest checkpoint states, for lists of runs.
 
-No torch here, and never a whole log: a list of many long runs is to be there at once.
+It loads no torch and never reads a whole log, so that a list of many long runs appears at once.
 """
 
 from __future__ import annotations
@@ -9,80 +9,73 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinylm import events, files
+from tinylm import files
+from tinylm.events import Event, StepDone
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import STEP, parse
+from tinylm.runs.state import RunState
 
 PIECE = 65536
 """Bytes that are read of each end of an event log."""
 
-_STEP = b'{"event": "step"'
-
 _MOST_BYTES = 1 << 20
-"""Of a checkpoint's state.json, which has 2 KB."""
+"""Largest state.json of a checkpoint that is read; they have 2 KB."""
 
 
 @dataclass
 class LogEnds:
-    """The first and the last events of a log, by kind; the last are those of the last session only where it matters."""
+    """The events at both ends of a log, each end folded into a state."""
 
+    head: RunState = field(default_factory=RunState)
+    """From the beginning up to the first step."""
+    tail: RunState = field(default_factory=RunState)
+    """Of the last PIECE bytes; of their steps only the last."""
     readable: bool = True
-    first: dict[str, events.Event] = field(default_factory=dict)
-    last: dict[str, events.Event] = field(default_factory=dict)
-    ending: events.Finished | events.Failed | None = None
-    """How the last session ended."""
-    paused: bool = False
-    best: events.EvalDone | None = None
+    """The file is an event log, or empty."""
 
 
 def read_log_ends(run: RunFolder) -> LogEnds:
-    """What both ends of a run's event log tell; OSError where it cannot be read."""
-    told = LogEnds()
+    """Both ends of a run's event log, empty where there is none; OSError where it cannot be read."""
+    ends = LogEnds()
     try:
-        with files.opened(run.events_file) as file:
+        with files.open_regular(run.events_file) as file:
             size = file.seek(0, 2)
             file.seek(0)
-            head = file.read(PIECE)
+            first = file.read(PIECE)
             file.seek(max(0, size - PIECE))
-            tail = file.read(PIECE)
+            last = file.read(PIECE)
     except FileNotFoundError:
-        return told
-    for line in head.splitlines():
-        if line.startswith(_STEP):
+        return ends
+    for line in first.splitlines():
+        if line.startswith(STEP):
             break
-        event = _event(line)
-        if event is not None:
-            told.first.setdefault(event.kind, event)
-    told.readable = size == 0 or "run_started" in told.first
-    session_over = False
-    for line in reversed(tail.splitlines()[1:] if size > PIECE else tail.splitlines()):
-        event = None if line.startswith(_STEP) and "step" in told.last else _event(line)
-        if event is None:
+        if event := parse(line):
+            ends.head.apply(event)
+    ends.readable = size == 0 or ends.head.started is not None
+    for event in reversed(_backwards(last.splitlines()[1:] if size > PIECE else last.splitlines())):
+        ends.tail.apply(event)
+    return ends
+
+
+def _backwards(lines: list[bytes]) -> list[Event]:
+    """The events of the lines, the last first, and of the steps only the last: the others are not even parsed."""
+    events: list[Event] = []
+    step_found = False
+    for line in reversed(lines):
+        if step_found and line.startswith(STEP):
             continue
-        if not session_over:
-            if isinstance(event, events.Finished | events.Failed):
-                told.ending = told.ending or event
-            elif isinstance(event, events.Paused) and "paused" not in told.last:
-                told.paused = event.paused
-        if isinstance(event, events.EvalDone) and event.best and told.best is None:
-            told.best = event
-        session_over = session_over or isinstance(event, events.RunStarted)
-        told.last.setdefault(event.kind, event)
-    return told
+        if event := parse(line):
+            events.append(event)
+            step_found = step_found or isinstance(event, StepDone)
+    return events
 
 
-def _event(line: bytes) -> events.Event | None:
-    try:
-        return events.from_json(line)
-    except (ValueError, TypeError):
-        return None
-
-
-def saved(run: RunFolder, pointer: str) -> dict[str, Any]:
-    """The state of the checkpoint that `latest` or `best` names; empty where there is none that can be read."""
+def read_checkpoint_state(run: RunFolder, pointer: str) -> dict[str, Any]:
+    """The state.json of the checkpoint that `latest` or `best` names, unchecked; empty where it cannot be read."""
     try:
         name = files.read(run.checkpoints / pointer, 100).decode("ascii").strip()
         if not re.fullmatch(r"step-\d{8}", name):
             return {}
-        return files.table(files.read(run.checkpoints / name / "state.json", _MOST_BYTES))
+        return files.json_object(files.read(run.checkpoints / name / "state.json", _MOST_BYTES))
     except (OSError, ValueError):
         return {}

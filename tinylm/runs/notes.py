@@ -1,4 +1,4 @@
-"""What a person wrote on runs: names that are shown and notes, in the home's notes.json."""
+"""The home's notes.json: a person's notes on runs, and the names that runs were given while they were trained."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from tinylm.errors import RunError
 
 NOTES_FORMAT = 1
 
+TRASH = "bin"
+"""The part of notes.json with the notes on runs in the trash."""
+
 _MOST_BYTES = 1 << 24
 
 
 class Notes:
-    """The home's notes.json; what cannot be read counts as empty, and is kept under another name before a write."""
+    """The content of notes.json; a damaged file counts as empty, and is kept under another name before a write."""
 
     def __init__(self, home: Path) -> None:
         self._file, self._damaged = home / "notes.json", False
         self._table: dict[str, Any] = {}
         try:
-            table = files.table(files.read(self._file, _MOST_BYTES))
+            table = files.json_object(files.read(self._file, _MOST_BYTES))
             if not isinstance(table.get("runs"), dict):
                 raise ValueError("no notes")
             self._table = table
@@ -37,28 +40,28 @@ class Notes:
 
     @property
     def runs(self) -> dict[str, dict[str, Any]]:
-        """Names and notes by folder."""
+        """Names and notes by the name of the run's folder."""
         return self.part("runs")
 
     def part(self, name: str) -> dict[str, dict[str, Any]]:
-        """The runs, or those in the bin; what is no table in it is left out."""
+        """The notes on runs (`runs`) or on those in the trash (TRASH); entries that are no tables are left out."""
         part = self._table.get(name)
         part = {key: value for key, value in part.items() if isinstance(value, dict)} if isinstance(part, dict) else {}
         self._table[name] = part
         return part
 
     def put(self, part: str, folder: str, note: dict[str, Any]) -> None:
-        """Keep what is known of a folder; nothing is known where `note` is empty."""
-        table = self.part(part)
-        table.pop(folder, None)
+        """Set the note on a folder; an empty one deletes it."""
+        notes = self.part(part)
+        notes.pop(folder, None)
         if note:
-            table[folder] = note
+            notes[folder] = note
 
     def write(self) -> None:
-        """Bring it on the disk; RunError where that is refused."""
-        with telling(self._file):
+        """Write it to the disk; RunError where that fails."""
+        with disk_errors(self._file):
             if self._damaged:
-                self._file.rename(unique(self._file.parent, "notes.json.damaged"))
+                self._file.rename(free_path(self._file.parent, "notes.json.damaged"))
             table = {"format": NOTES_FORMAT, **self._table}
             files.replace_durably(
                 self._file, json.dumps(table, ensure_ascii=False, indent=1).encode("utf-8", "replace")
@@ -66,19 +69,16 @@ class Notes:
 
 
 @contextmanager
-def changing(home: Path) -> Iterator[Notes]:
-    """The notes, to be changed: no other program does so meanwhile, and at the end they are brought on the disk.
-
-    RunError where that is refused.
-    """
-    with telling(home / "notes.json"), FileLock(home / ".notes.lock"):
+def edit_notes(home: Path) -> Iterator[Notes]:
+    """The notes for editing, locked against other programs and written at the end; RunError where that fails."""
+    with disk_errors(home / "notes.json"), FileLock(home / ".notes.lock"):
         notes = Notes(home)
         yield notes
         notes.write()
 
 
-def unique(folder: Path, name: str) -> Path:
-    """A path in `folder` that is free: `name`, or with a number behind it."""
+def free_path(folder: Path, name: str) -> Path:
+    """A path in `folder` that does not exist yet: `name`, with a number behind it if need be."""
     numbered = (f"{name[: 63 - len(str(number))]}-{number}" for number in count(2))
     while (folder / name).exists():
         name = next(numbered)
@@ -86,8 +86,8 @@ def unique(folder: Path, name: str) -> Path:
 
 
 @contextmanager
-def telling(path: Path) -> Iterator[None]:
-    """A refusal of the operating system as a sentence."""
+def disk_errors(path: Path) -> Iterator[None]:
+    """Raises an OSError from inside as a RunError."""
     try:
         yield
     except OSError as error:

@@ -6,19 +6,18 @@ from pathlib import Path
 
 from tinylm import paths
 from tinylm.errors import RunError
-from tinylm.runs import folder as runs
-from tinylm.runs.folder import RunFolder
-from tinylm.runs.notes import Notes, changing, telling, unique
+from tinylm.runs.folder import RunFolder, check_name
+from tinylm.runs.notes import TRASH, Notes, disk_errors, edit_notes, free_path
 
 
 def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
     """Rename a run's folder; RunError where the name cannot be used or is taken.
 
-    The folder of a run that is being trained stays, and the name is only shown.
+    While a run is being trained its folder keeps its name, and the new one is only shown.
     """
-    runs.check_name(name)
-    with changing(home) as notes:
-        shown = {value.get("name") for folder, value in notes.runs.items() if folder != run.name}
+    check_name(name)
+    with edit_notes(home) as notes:
+        shown = {note.get("name") for folder, note in notes.runs.items() if folder != run.name}
         if (name != run.name and (paths.runs(home) / name).exists()) or name in shown:
             raise RunError(f"There is already a run named {name}.", "Choose another name.")
         note = notes.runs.pop(run.name, {})
@@ -28,50 +27,48 @@ def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
             if run.is_locked():
                 note["name"] = name
             else:
-                target = RunFolder(_moved(run.path, paths.runs(home) / name))
+                target = RunFolder(_move(run.path, paths.runs(home) / name))
         notes.put("runs", target.name, note)
     return target
 
 
-def set_note(home: Path, run: RunFolder, note: str) -> None:
-    """Keep a person's note on a run; an empty one takes it away."""
-    with changing(home) as notes:
-        kept = notes.runs.pop(run.name, {})
-        kept.pop("note", None)
-        notes.put("runs", run.name, kept | ({"note": note} if note else {}))
+def set_note(home: Path, run: RunFolder, text: str) -> None:
+    """Keep a person's note on a run; an empty one deletes it."""
+    with edit_notes(home) as notes:
+        note = notes.runs.pop(run.name, {})
+        note.pop("note", None)
+        notes.put("runs", run.name, note | ({"note": text} if text else {}))
 
 
-def trash_folder(home: Path) -> Path:
-    """Where runs lie that were thrown away."""
-    return home / "bin"
+def trash(home: Path, run: RunFolder) -> Path:
+    """Move a run into the trash, under a new name where its own is taken there; RunError while it is being trained."""
+    folder = paths.trash(home)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    trashed = _move(run.path, free_path(folder, run.name))
+    _move_note(home, ("runs", run.name), (TRASH, trashed.name))
+    return trashed
 
 
-def discard(home: Path, run: RunFolder) -> Path:
-    """Move a run into the bin, under another name where its own is taken there; RunError while it is being trained."""
-    with telling(trash_folder(home)):
-        trash_folder(home).mkdir(parents=True, exist_ok=True)
-    binned = _moved(run.path, unique(trash_folder(home), run.name))
-    _carry_note(home, ("runs", run.name), ("bin", binned.name))
-    return binned
-
-
-def restore(home: Path, binned: Path) -> RunFolder:
-    """Bring a run back out of the bin, under another name where its own is taken by now."""
-    if binned.parent != trash_folder(home) or not binned.is_dir():
-        raise RunError(f"There is no {binned.name} in the bin.", "Look into it: it may have been brought back already.")
-    with telling(paths.runs(home)):
+def restore(home: Path, trashed: Path) -> RunFolder:
+    """Bring a run back from the trash, under another name where its own has been taken since."""
+    if trashed.parent != paths.trash(home) or not trashed.is_dir():
+        raise RunError(
+            f"There is no {trashed.name} in the trash.", "Look into it: it may have been brought back already."
+        )
+    with disk_errors(paths.runs(home)):
         paths.runs(home).mkdir(parents=True, exist_ok=True)
-    run = RunFolder(_moved(binned, unique(paths.runs(home), binned.name)))
-    _carry_note(home, ("bin", binned.name), ("runs", run.name))
+    run = RunFolder(_move(trashed, free_path(paths.runs(home), trashed.name)))
+    _move_note(home, (TRASH, trashed.name), ("runs", run.name))
     return run
 
 
-def _moved(path: Path, target: Path) -> Path:
+def _move(path: Path, target: Path) -> Path:
     """Move a run's folder; RunError while it is being trained, or where the disk refuses."""
     run = RunFolder(path)
     if not path.is_dir():
         raise RunError(f"There is no run named {run.name}.", "It may have been renamed or thrown away elsewhere.")
-    with telling(path):
+    with disk_errors(path):
         lock = run.lock()
         try:
             path.rename(target)
@@ -80,11 +77,11 @@ def _moved(path: Path, target: Path) -> Path:
     return target
 
 
-def _carry_note(home: Path, old: tuple[str, str], new: tuple[str, str]) -> None:
-    """What a person wrote on a run goes with it into the bin and back, and not to a later run of the same name."""
-    known = Notes(home)
-    if old[1] not in known.part(old[0]) and new[1] not in known.part(new[0]):
+def _move_note(home: Path, old: tuple[str, str], new: tuple[str, str]) -> None:
+    """Let the note on a run follow it into the trash and back, so that no later run of the same name inherits it."""
+    notes = Notes(home)
+    if old[1] not in notes.part(old[0]) and new[1] not in notes.part(new[0]):
         return
-    with changing(home) as notes:
+    with edit_notes(home) as notes:
         note = notes.part(old[0]).pop(old[1], {})
         notes.put(*new, {key: value for key, value in note.items() if key != "name"})

@@ -1,4 +1,4 @@
-"""The state of a run, folded from its events."""
+"""The state of a run: a fold over its events."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from tinylm import events
 
 KEPT_STEPS = 256
-"""Steps that a state remembers one by one, since a run can be long."""
+"""Steps that a state keeps at least; a run can have millions."""
 
 
 @dataclass
 class RunState:
-    """What is known of a run after some of its events."""
+    """What is known of a run after the events applied so far."""
 
     started: events.RunStarted | None = None
     data: events.DataPrepared | None = None
     plan: events.Planned | None = None
     steps: list[events.StepDone] = field(default_factory=list)
-    """The last of them, at least KEPT_STEPS: the speed of the last minute is read from them."""
+    """The last steps, at least KEPT_STEPS; the time left is estimated from those of the last minute."""
     evals: list[events.EvalDone] = field(default_factory=list)
     best: events.EvalDone | None = None
     sample: events.Sampled | None = None
@@ -30,7 +30,7 @@ class RunState:
     failed: events.Failed | None = None
 
     def apply(self, event: events.Event) -> None:
-        """Take in the next event."""
+        """Update the state with the next event."""
         match event:
             case events.RunStarted():
                 self.started, self.finished, self.failed, self.paused = event, None, None, False
@@ -63,23 +63,23 @@ class RunState:
                 self.failed = event
 
     def go_back(self, step: int) -> None:
-        """Forget what was told of later steps."""
-        self.steps = [told for told in self.steps if told.step <= step]
-        self.evals = [told for told in self.evals if told.step <= step]
-        self.best = next((told for told in reversed(self.evals) if told.best), None)
+        """Forget everything after `step`."""
+        self.steps = [event for event in self.steps if event.step <= step]
+        self.evals = [event for event in self.evals if event.step <= step]
+        self.best = next((event for event in reversed(self.evals) if event.best), None)
         if self.sample and self.sample.step > step:
             self.sample = None
 
     @property
     def seconds(self) -> float:
-        """How long the run has trained, as far as its events say."""
+        """How long the run has trained, as of its last event."""
         if self.finished:
             return self.finished.seconds
         return self.steps[-1].seconds if self.steps else 0.0
 
     @property
     def fraction(self) -> float:
-        """How much of the plan is done, from 0 to 1: by time where the budget is a time, else by steps."""
+        """The share of the plan that is done, from 0 to 1: by time where the budget is a time, else by steps."""
         if self.finished and self.finished.reason != "stopped":
             return 1.0
         if not self.plan or not self.steps:

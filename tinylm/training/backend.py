@@ -1,111 +1,134 @@
-"""How passes are computed otherwise than by torch's operations one by one, whether that is worth it, and when.
+"""The backend: how forward and backward passes are computed on this machine.
 
-On a CPU by code of our own (`passes.py`), on a GPU by torch.compile. A compiler takes seconds, and nobody should wait
-for that: it runs beside the first steps, and the run goes over when it is done (`switch.py`). What is computed is the
-same within rounding; from which step on is in the run's state.
+`eager` is torch's operations one by one. `kernels` are our own C++ for CPUs (`kernels/train_pass.py`), compiled beside
+the first steps of the first run on a machine. `compiled` is torch.compile on a GPU. All compute the same function
+within rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from tinylm.config.schema import ModelConfig, RunConfig, TrainConfig
-from tinylm.hardware import autotune, measured
+from tinylm.config.schema import ModelConfig, TrainConfig
+from tinylm.hardware import measured
 from tinylm.hardware.device import Precision
-from tinylm.hardware.measured import Passes
+from tinylm.hardware.measured import FastestBackend
 from tinylm.kernels import compiler, train_pass
 from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
 from tinylm.planning import time_budget
 
-BESIDE_SECONDS = 10.0
-"""A run pays for compiling where it has at least so long to go."""
+Kind = Literal["eager", "kernels", "compiled"]
+
+WORTH_COMPILING_SECONDS = 10.0
+"""Compile the kernels only for a run that has at least this long to go."""
 
 FAILED = ".failed"
-"""What a library's name ends with where making it failed: a file that says why."""
+"""Suffix of the file beside a library that says why it could not be compiled."""
 
-GAIN = {"fp32": 2.2, "bf16": 2.0}
-"""What our own code makes of an eager pass's speed (4 layers of 128, 2 threads of an EPYC with AVX512-BF16)."""
+KERNEL_SPEEDUP = {"fp32": 2.2, "bf16": 2.0}
+"""Speed of the kernels over eager passes, for planning (measurements: assets/results/notes.md)."""
 
-LOST, LOST_EAGER = 6.0, 4.0
-"""Seconds of a run that go by before it goes at its speed, where its passes are compiled beside it and where they are
-not: what the first steps are slower, the measuring, and setting up."""
+SETUP_SECONDS, SETUP_SECONDS_COMPILING = 4.0, 6.0
+"""Seconds of a run before it reaches its speed, without and with kernels to compile: set-up, measuring, and slower
+first steps."""
+
+MAX_SLOWDOWN = 1.1
+"""Use eager passes where the kernels take longer by this factor."""
+
+REPEATS = 3
+"""How often each backend is timed, in turn; the fastest time counts."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How a run's passes are computed, as chosen by `calibrate`."""
+
+    kind: Kind
+    threads: int
+    precision: Precision
+    token_seconds: float
+    """Seconds a token of a forward and backward pass; an estimate from one small pass."""
+    notes: tuple[str, ...] = ()
+    """What was measured, for people."""
+
 
 When = Literal["never", "before", "beside"]
 
 
-def when(train: TrainConfig, begun: bool, went_over: bool, seconds_left: float, library: Path) -> When:
-    """When to compile: before the first step, beside the first ones, or never.
+def when_to_compile(train: TrainConfig, decided: str, *, switched: bool, seconds_left: float, library: Path) -> When:
+    """When to compile the kernels: before the first step, beside the first steps, or never.
 
-    `begun` and `went_over`: the run is resumed, and was compiled when its checkpoint was made.
+    `decided` is the backend in the run's state, empty before the first decision; `switched`: the run used the kernels
+    already when its checkpoint was made. `train.compile` is what the person asked for.
     """
-    if train.compile == "off":
+    if decided == "eager" or train.compile == "off":
         return "never"
-    if went_over or (train.compile == "on" and not begun):
+    if switched:
         return "before"
-    if train.compile == "on":  # auto, when the run began
+    if decided == "kernels":
         return "beside"
+    if train.compile == "on":
+        return "before"
     if library.with_suffix(FAILED).exists():
         return "never"
-    if library.exists():  # which takes no time
+    if library.exists():  # loading takes no time
         return "before"
-    return "beside" if seconds_left >= BESIDE_SECONDS else "never"
+    return "beside" if seconds_left >= WORTH_COMPILING_SECONDS else "never"
 
 
-def gain(train: TrainConfig, place: torch.device, precision: Precision, native: bool) -> tuple[float, float]:
-    """What is planned with before it is known: how much faster than those that were timed a run's passes are about to
-    be, and the seconds lost until then. `native`: those were our own code's already."""
+def expected_speedup(train: TrainConfig, device: torch.device, backend: Backend) -> tuple[float, float]:
+    """Expected speed-up of the run's passes over the pass just timed, and the seconds until the run has it."""
     seconds = time_budget.seconds_of(train)
-    short = seconds is not None and seconds < BESIDE_SECONDS
-    compiled = place.type == "cpu" and precision in GAIN and autotune.compiler() is not None
-    to_come = compiled and train.compile != "off" and not short and not native
-    return (GAIN[precision], LOST) if to_come else (1.0, LOST_EAGER)
+    short = seconds is not None and seconds < WORTH_COMPILING_SECONDS
+    possible = device.type == "cpu" and backend.precision in KERNEL_SPEEDUP and compiler.find() is not None
+    if backend.kind == "eager" and possible and train.compile != "off" and not short:
+        return KERNEL_SPEEDUP[backend.precision], SETUP_SECONDS_COMPILING
+    return 1.0, SETUP_SECONDS
 
 
-def for_gpu(model: Transformer, precision: Precision) -> Callable[..., tuple[Tensor, list[Tensor]]]:
-    """Passes by torch.compile in this process, called as a `NativePass` is; the first call compiles, and may fail."""
-    fast: Callable[..., Tensor] = torch.compile(model, dynamic=False)
+def torch_compile(model: Transformer, precision: Precision) -> Callable[..., tuple[Tensor, list[Tensor]]]:
+    """Passes by torch.compile, called as a `NativePass` is; the first call compiles, and may fail."""
+    compiled: Callable[..., Tensor] = torch.compile(model, dynamic=False)
     weights = list(model.parameters())
-    return lambda _, ids, targets, noise: eager_pass(fast, weights, precision, 1.0, ids, targets, noise)
+    return lambda _, ids, targets, noise: eager_pass(compiled, weights, precision, 1.0, ids, targets, noise)
 
 
-SLOWER = 1.1
-"""Our own passes are done without where they take longer by this factor."""
+def known_fastest(
+    home: Path, model: ModelConfig, vocab_size: int, precision: Precision, threads: int
+) -> Literal["eager", "kernels"] | None:
+    """The backend that was measured to be faster with such a model; None where none was measured."""
+    entry = measured.load(home, _key(home, model, vocab_size, precision, threads), FastestBackend)
+    return entry.kind if entry else None
 
 
-GOES = 3
-"""How often each is timed, in turn; the fastest counts."""
-
-
-def torch_won(home: Path, config: RunConfig, vocab_size: int, precision: Precision, threads: int) -> bool:
-    """Whether it is remembered that torch's passes are faster, and nobody has asked for ours."""
-    found = measured.recall(home, _name(home, config.model, vocab_size, precision, threads), Passes)
-    return config.train.compile == "auto" and found is not None and found.by == "torch"
-
-
-def torch_wins(
+def fastest(
     home: Path,
     model: ModelConfig,
     vocab_size: int,
     precision: Precision,
     threads: int,
-    seconds: Callable[[bool], float],
-) -> bool:
-    """The same, measured where it is not known. `seconds`: what a pass takes, by our own code or (False) by torch's."""
-    name = _name(home, model, vocab_size, precision, threads)
-    found = measured.recall(home, name, Passes)
-    if found is None:
-        taken = [(seconds(False), seconds(True)) for _ in range(GOES)]
-        torchs, ours = (min(each) for each in zip(*taken, strict=True))
-        found = Passes("us" if ours <= SLOWER * torchs else "torch")
-        measured.remember(home, name, found)
-    return found.by == "torch"
+    seconds: Callable[[Literal["eager", "kernels"]], float],
+) -> Literal["eager", "kernels"]:
+    """The faster backend, measured once for each model shape, precision, thread count and library.
+
+    torch's products may use what the kernels do not, such as AMX or Apple's matrix unit. `seconds` times one pass.
+    """
+    known = known_fastest(home, model, vocab_size, precision, threads)
+    if known is not None:
+        return known
+    times = [(seconds("eager"), seconds("kernels")) for _ in range(REPEATS)]
+    eager, kernels = (min(each) for each in zip(*times, strict=True))
+    entry = FastestBackend("kernels" if kernels <= MAX_SLOWDOWN * eager else "eager")
+    measured.store(home, _key(home, model, vocab_size, precision, threads), entry)
+    return entry.kind
 
 
-def _name(home: Path, *of: object) -> str:
-    return measured.key("passes", compiler.library(home, train_pass.SOURCE).name, *of)
+def _key(home: Path, *parts: object) -> str:
+    return measured.key("backend", compiler.library_path(home, train_pass.SOURCE).name, *parts)

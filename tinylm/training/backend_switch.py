@@ -1,153 +1,177 @@
-"""From torch's passes to our own: whether and when a run goes over, and what there is to tell of it."""
+"""Switches a run from eager passes to the kernels, at the start or beside its first steps, and keeps the decision."""
 
 from __future__ import annotations
 
 import math
 from contextlib import suppress
+from dataclasses import replace
+from typing import Literal
 
-from tinylm.config import resolve
 from tinylm.hardware import autotune
 from tinylm.kernels import compiler, train_pass
-from tinylm.kernels.compiler import Making
+from tinylm.kernels.compiler import Build
 from tinylm.planning import time_budget
 from tinylm.training import backend
-from tinylm.training.backend import FAILED
+from tinylm.training.backend import FAILED, Kind
 from tinylm.training.session import Session
 
 FIRST_STEPS = 3
-"""A run has taken so many steps before it goes over: the first ones are there at once."""
+"""Steps that a run takes before it switches: the first ones must not wait for a compiler."""
 
-EXPECTED_SECONDS = 6.0
-"""What compiling takes on two cores beside a training, or somewhat less."""
+COMPILE_SECONDS = 6.0
+"""Expected seconds of compiling on two cores beside a training."""
 
 
 class BackendSwitch:
-    """Goes over once, at the beginning or beside the first steps, or never; `close` it when the training ends.
+    """Switches once or never. `close` it when the training ends.
 
-    Where the time decides how long a run is, it goes over as soon as the code is there. Where steps are counted, the
-    step is planned when the run begins, kept in its state, and waited for: a run that was resumed then equals the
-    undisturbed one to the bit.
+    A run with a time budget switches as soon as the kernels are compiled. A run of counted steps switches at a step
+    that is planned at the start, kept in its state, and waited for, so that a resumed run equals the undisturbed one to
+    the bit.
     """
 
-    def __init__(self, parts: Session, seconds_left: float, step_seconds: float) -> None:
-        """Decide for a run that has so long to go at its speed of now, and write it into `parts.config`.
+    def __init__(self, session: Session, seconds_left: float, step_seconds: float) -> None:
+        """Decide for a run that has `seconds_left` to go at `step_seconds`; the decision goes into its state.
 
-        Where the run is to be compiled from its first step on, this waits for it.
+        Waits for the compiler where the run uses the kernels from its first step on.
         """
-        self._parts, train, model, state = parts, parts.config.train, parts.config.model, parts.state
-        self._making: Making | None = None
-        self._pending = self._timed = False
-        self._first = state.step
-        self._refusal: str | None = None
-        """Why the system let nothing be compiled."""
-        possible = parts.precision in train_pass.CLOSE and train_pass.possible(parts.config, parts.device)
-        self._library = compiler.library(parts.run.path.parent.parent, train_pass.SOURCE)
-        if parts.device.type == "cuda":
-            if train.compile == "on" and parts.precision != "fp16":
-                parts.notes.append(self._compile_on_gpu())
-            if train.compile != "off" and not model.attention_dropout:
-                parts.stepper.record()
-            return
-        went_over = state.compiled_from is not None and state.step >= state.compiled_from
-        how: backend.When = "never"
-        if possible:
-            how = backend.when(train, not parts.fresh, went_over, seconds_left, self._library)
+        self._session, train, state = session, session.config.train, session.state
+        self._build: Build | None = None
+        self._build_error: str | None = None
+        """Why the system could not start a compiler."""
+        self._pending = False
         self._timed = time_budget.seconds_of(train) is not None
-        self._compares = not went_over and not (parts.fresh and train.compile == "on")
-        self._pending = how == "beside"
-        if how == "before":
-            self._begin()
-            parts.notes.append(self.go_over())
-            how = "before" if parts.stepper.native else "never"
-        elif self._pending and not self._timed and state.compiled_from is None:
-            state.compiled_from = state.step + max(FIRST_STEPS, math.ceil(EXPECTED_SECONDS / step_seconds))
-        parts.config = resolve.with_values(parts.config, train={"compile": "off" if how == "never" else "on"})
+        self._first_step = state.step
+        self._library = compiler.library_path(session.run.path.parent.parent, train_pass.SOURCE)
+        if session.device.type == "cuda":
+            self._set_up_cuda()
+            return
+        switched = state.compiled_from is not None and state.step >= state.compiled_from
+        self._compares = not switched and not (state.backend == "" and train.compile == "on")
+        when: backend.When = "never"
+        if session.precision in train_pass.TOLERANCE and train_pass.is_supported(session.config, session.device):
+            when = backend.when_to_compile(
+                train, state.backend, switched=switched, seconds_left=seconds_left, library=self._library
+            )
+        self._use("eager")
+        if when == "before":
+            self._start_build()
+            session.notes.append(self.switch())
+            return
+        self._pending = when == "beside"
+        if self._pending and not self._timed and state.compiled_from is None:
+            state.compiled_from = state.step + max(FIRST_STEPS, math.ceil(COMPILE_SECONDS / step_seconds))
+        self._decide("kernels" if self._pending else "eager")
 
     def is_due(self) -> bool:
-        """Whether to go over before the next step. The compiler begins here, once the first steps are done."""
-        step = self._parts.state.step
-        planned = None if self._timed else self._parts.state.compiled_from
-        reached = planned is not None and step >= planned  # by a resumed run maybe before it has taken its first steps
-        if not self._pending or (step - self._first < FIRST_STEPS and not reached):
+        """Whether to switch before the next step. Starts the compiler once the first steps are done."""
+        step = self._session.state.step
+        planned = None if self._timed else self._session.state.compiled_from
+        reached = planned is not None and step >= planned  # a resumed run may reach it within its first steps
+        if not self._pending or (step - self._first_step < FIRST_STEPS and not reached):
             return False
-        self._begin()
-        return reached if planned is not None else self._making is None or self._making.is_over()
+        self._start_build()
+        return reached if planned is not None else self._build is None or self._build.is_done()
 
-    def _begin(self) -> None:
-        """Begin to compile, where that is still to be done."""
-        if self._making is None and self._refusal is None and not self._library.exists():
-            try:
-                self._making = Making(self._library, train_pass.SOURCE)
-            except OSError as error:  # no compiler, no room, no rights, no process: a training goes on without
-                self._refusal = str(error)
-
-    def go_over(self) -> str:
-        """Take the next steps by our own passes, where that works and is faster; a sentence says what came of it."""
-        self._pending, parts, state = False, self._parts, self._parts.state
-        problem = self._refusal
+    def switch(self) -> str:
+        """Use the kernels from the next step on, if they work and are faster; returns a sentence about the outcome."""
+        self._pending, session, state = False, self._session, self._session.state
+        threads = session.backend.threads
+        problem = self._build_error
         if problem is None:
             try:
-                if self._making:
-                    self._making.finish(train_pass.check)
-                code = compiler.opened(self._library)
+                if self._build:
+                    self._build.finish(train_pass.check)
+                code = compiler.load(self._library)
             except (OSError, RuntimeError) as error:
                 problem = str(error)
-                with suppress(OSError):  # what the disk refuses is tried again by the next run
+                with suppress(OSError):  # if the disk refuses, the next run tries again
                     self._library.unlink(missing_ok=True)
                     self._library.with_suffix(FAILED).write_text(problem, encoding="utf-8")
         if problem is None:
             try:
-                parts.stepper.use(code, parts.threads)
-                if self._compares and self._torch_wins():
-                    parts.stepper.use(None, parts.threads)
-                    state.compiled_from = None
-                    parts.config = resolve.with_values(parts.config, train={"compile": "off"})
+                session.stepper.use(code, threads)
+                if self._compares and self._fastest() == "eager":
+                    session.stepper.use(None, threads)
+                    self._stay_eager()
                     return "torch's own operations are faster here than our passes, so the run stays with them."
-            except (MemoryError, RuntimeError) as error:  # which says nothing of other runs
-                parts.stepper.use(None, parts.threads)
+            except (MemoryError, RuntimeError) as error:  # a problem of this run alone
+                session.stepper.use(None, threads)
                 problem = (str(error).strip() or repr(error)).splitlines()[0][:200]
         if problem is not None:
-            state.compiled_from = None
+            self._stay_eager()
             return f"Compiling does not work on this machine ({problem}); the run goes on without it."
         state.compiled_from = state.step if state.compiled_from is None else state.compiled_from
+        self._use("kernels")
+        self._decide("kernels")
         return f"From step {state.step + 1:,} on its passes run compiled."
 
-    def _torch_wins(self) -> bool:
-        """Whether torch's passes are faster, as measured here once; RuntimeError where ours cannot be measured."""
-        parts, stepper = self._parts, self._parts.stepper
-        rows, threads = stepper.rows, parts.threads
-        windows = -(-max(rows, threads) // threads) * threads  # as many for each thread, as in a whole step
-        ids, targets = (part[:windows] for part in parts.batches[0].draw(0))
+    def close(self) -> None:
+        """Stop a compiler that is still running."""
+        if self._build:
+            self._build.stop()
 
-        def seconds(native: bool) -> float:
-            stepper.native = ours if native else None
-            taken = autotune.timed(lambda _: stepper.gradients(1, ids, targets), parts.precision)
-            if stepper.rows != rows:  # it has gone on with smaller passes, and has a warning to tell
+    def _use(self, kind: Kind) -> None:
+        self._session.backend = replace(self._session.backend, kind=kind)
+
+    def _decide(self, kind: Literal["eager", "kernels"]) -> None:
+        """Keep the decision for when the run is resumed; other devices have none to keep."""
+        if self._session.device.type == "cpu":
+            self._session.state.backend = kind
+
+    def _stay_eager(self) -> None:
+        self._session.state.compiled_from = None
+        self._decide("eager")
+
+    def _start_build(self) -> None:
+        """Start the compiler, unless it runs or has run already."""
+        if self._build is None and self._build_error is None and not self._library.exists():
+            try:
+                self._build = Build(self._library, train_pass.SOURCE)
+            except OSError as error:  # no compiler, no disk space, no permission, no process: train without
+                self._build_error = str(error)
+
+    def _fastest(self) -> Literal["eager", "kernels"]:
+        """The faster backend, measured here once; RuntimeError where the kernels cannot be measured."""
+        session, stepper = self._session, self._session.stepper
+        size, threads = stepper.micro_batch_size, session.backend.threads
+        sequences = -(-max(size, threads) // threads) * threads  # as many for each thread as in a whole step
+        ids, targets = (part[:sequences] for part in session.batches[0].draw(0))
+        kernels = stepper.kernels
+
+        def seconds(kind: Literal["eager", "kernels"]) -> float:
+            stepper.kernels = kernels if kind == "kernels" else None
+            taken = autotune.timed(lambda _: stepper.gradients(1, ids, targets), session.precision)
+            if stepper.micro_batch_size != size:  # memory ran out, and smaller passes went on with a warning
                 stepper.warnings.pop()
                 raise RuntimeError("can't allocate memory")
             return taken
 
-        ours = stepper.native
         try:
-            of = parts.config.model, parts.model.vocab_size, parts.precision, threads
-            return backend.torch_wins(parts.run.path.parent.parent, *of, seconds)
+            parts = session.config.model, session.model.vocab_size, session.precision, threads
+            return backend.fastest(session.run.path.parent.parent, *parts, seconds)
         finally:
-            stepper.native, stepper.rows = ours, rows
+            stepper.kernels, stepper.micro_batch_size = kernels, size
 
-    def _compile_on_gpu(self) -> str:
-        """Compile in this process, as code for GPUs is another; only where asked for, since it is unmeasured."""
-        parts, stepper = self._parts, self._parts.stepper
-        stepper.compiled = backend.for_gpu(parts.model, parts.precision)
+    def _set_up_cuda(self) -> None:
+        """Compile by torch.compile where `train.compile` is `on`, and capture whole steps unless it is `off`."""
+        session, train = self._session, self._session.config.train
+        self._use("eager")
+        if train.compile == "on" and session.precision != "fp16":
+            session.notes.append(self._torch_compile())
+        if train.compile != "off" and not session.config.model.attention_dropout:
+            session.stepper.capture()
+
+    def _torch_compile(self) -> str:
+        """Compile in this process; returns a sentence about the outcome."""
+        session, stepper = self._session, self._session.stepper
+        stepper.compiled = backend.torch_compile(session.model, session.precision)
         try:
-            ids, targets = parts.batches[0].draw(0)
+            ids, targets = session.batches[0].draw(0)
             stepper.gradients(1, ids, targets)
-        except Exception as error:  # compilers fail in as many ways as there are machines, and eager code always works
+        except Exception as error:  # compilers fail in many ways, and eager passes always work
             stepper.compiled = None
             reason = (str(error).strip() or repr(error)).splitlines()[0][:200]
             return f"Compiling does not work on this machine ({reason}); the run goes on without it."
+        self._use("compiled")
         return "Its passes run compiled."
-
-    def close(self) -> None:
-        """End what is still at work."""
-        if self._making:
-            self._making.stop()

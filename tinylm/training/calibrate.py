@@ -1,106 +1,143 @@
-"""Measures threads, precision and seconds a step before a training."""
+"""Measures how fast a model trains on this machine, and chooses the backend, its threads and its precision."""
 
 from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from tinylm.config import resolve
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.data.batches import Batches, Corpus
-from tinylm.hardware import autotune, device, memory
-from tinylm.hardware.device import Precision
-from tinylm.kernels import train_pass
+from tinylm.hardware import autotune, memory
+from tinylm.hardware.autotune import Setting, TimedPass
+from tinylm.hardware.device import MEASURE_SECONDS, Precision, cores
+from tinylm.kernels import compiler, train_pass
 from tinylm.model import dropout
 from tinylm.model.transformer import Transformer
 from tinylm.planning import sizing
-from tinylm.training import backend, memory_check
-from tinylm.training.build import batches_of, first_model
+from tinylm.training import memory_check
+from tinylm.training.backend import Backend, expected_speedup, known_fastest
+from tinylm.training.build import batches_of, initial_model
 
-REHEARSAL_TOKENS = 1024
-"""Tokens in the forward and backward pass by which thread counts are compared and the first plan is made."""
+CALIBRATION_TOKENS = 1024
+"""Tokens of the forward and backward pass that is timed."""
 
 
-def settled(config: RunConfig, corpus: Corpus, place: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
-    """The configuration with the numbers that `train.fit` chooses, and what there is to tell of it; else as it was.
+def calibrate(config: RunConfig, model: Transformer, batches: Batches, home: Path, decided: str = "") -> Backend:
+    """Choose the backend of a run, its threads and its precision, by timing a small pass of its first batch.
 
-    The preset's own model is timed for that, and the precision that suits it is kept.
+    Sets torch's thread count. `decided` is the backend that the run's state holds, empty for a new run.
+    """
+    code = None if decided == "eager" else train_pass.load_if_built(config, model.embedding.weight.device, home)
+    backend = _timed(config, model, batches, home, code, may_compile=decided != "eager")
+    if backend.kind == "kernels" and not decided and config.train.compile == "auto":
+        parts = home, config.model, model.vocab_size, backend.precision, backend.threads
+        if known_fastest(*parts) == "eager":
+            note = "torch's own operations were faster here than our passes before, so nothing is compiled."
+            backend = _timed(config, model, batches, home, None, may_compile=False, note=note)
+    return backend
+
+
+def _timed(
+    config: RunConfig,
+    model: Transformer,
+    batches: Batches,
+    home: Path,
+    code: ctypes.CDLL | None,
+    *,
+    may_compile: bool,
+    note: str | None = None,
+) -> Backend:
+    """The backend with the kernels `code`, or eager without; threads and precision measured or from the cache."""
+    timed_pass, tokens = _small_pass(config, model, batches, code)
+    setting = _setting(config, model, home, timed_pass, kernels=code is not None, may_compile=may_compile)
+    seconds = autotune.timed(timed_pass, setting.precision)
+    notes = tuple(each for each in (note, setting.note) if each)
+    kind = "eager" if code is None else "kernels"
+    return Backend(kind, setting.threads, setting.precision, seconds / tokens, notes)  # type: ignore[arg-type]
+
+
+def _setting(
+    config: RunConfig, model: Transformer, home: Path, timed_pass: TimedPass, *, kernels: bool, may_compile: bool
+) -> Setting:
+    shape = autotune.shape_name(config, model.vocab_size, kernels=kernels)
+    wanted = may_compile and config.train.compile != "off" and not kernels
+    before_kernels = wanted and compiler.find() is not None
+    device = model.embedding.weight.device
+    return autotune.choose(config.train, device, timed_pass, home, shape, before_kernels=before_kernels)
+
+
+def _small_pass(
+    config: RunConfig, model: Transformer, batches: Batches, code: ctypes.CDLL | None
+) -> tuple[TimedPass, int]:
+    """A pass over the first sequences of a run, and its number of tokens.
+
+    With kernels each core gets a sequence. On CUDA the pass has the whole batch: a small one is bound by launches.
+    """
+    device = model.embedding.weight.device
+    sequences = max(1, min(config.train.batch_size, CALIBRATION_TOKENS // config.model.block_size))
+    if code:
+        sequences = max(sequences, min(config.train.batch_size, cores()))
+    elif device.type == "cuda":
+        sequences = config.train.batch_size
+    ids, targets = (part[:sequences] for part in batches.draw(0))
+    noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
+    return train_pass.pass_to_time(code, model, ids, targets, noise), ids.numel()
+
+
+def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
+    """The configuration with the sizes that `train.fit` chooses, and notes for people; unchanged where it is off.
+
+    Times the preset's own model, and keeps the precision that suits it.
     """
     if not sizing.wanted(config):
         return (resolve.with_values(config, train={"fit": False}) if config.train.fit else config), []
     vocab_size = corpus.tokenizer.vocab_size
-    memory_check.refuse_giants(config, vocab_size, memory.free(place))
-    model, (batches, *_) = first_model(config, corpus).to(place), batches_of(config, corpus)
-    measured = _measured(config, model, batches, home)
-    choice = measured.choice
-    # The first may be cold.
-    seconds = min(autotune.timed(measured.rehearse, choice.precision) for _ in range(2))
-    gain, lost = backend.gain(config.train, place, choice.precision, measured.native)
+    memory_check.refuse_giants(config, vocab_size, memory.free(device))
+    model, (batches, *_) = initial_model(config, corpus).to(device), batches_of(config, corpus)
+    code = train_pass.load_if_built(config, device, home)
+    first = _timed(config, model, batches, home, code, may_compile=True)
+    timed_pass, tokens = _small_pass(config, model, batches, code)
+    seconds = min(first.token_seconds, autotune.timed(timed_pass, first.precision) / tokens)  # the first may be cold
+    speedup, setup_seconds = expected_speedup(config.train, device, first)
     stream = batches.stream
-    text = sizing.Text(stream.tokens, stream.document())
-    chosen = sizing.fitted(config, vocab_size, text, seconds / measured.tokens / gain, lost)
-    # Of another size, threads are measured again: the least ones want one.
-    same = all(getattr(chosen.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))
-    known = {"precision": choice.precision} | ({"threads": choice.threads} if same else {})
-    told = [chosen.in_words(), *([choice.note] if same and choice.note else [])]
-    return resolve.with_values(chosen.config, train=known), told
+    text = sizing.TextStats(stream.tokens, stream.document_length())
+    fit = sizing.fitted(config, vocab_size, text, seconds / speedup, setup_seconds)
+    # Another size needs another thread count: the smallest models are fastest on one.
+    same = all(getattr(fit.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))
+    fixed = {"precision": first.precision} | ({"threads": first.threads} if same else {})
+    return resolve.with_values(fit.config, train=fixed), [fit.in_words(), *(first.notes if same else ())]
 
 
-class _Measured(NamedTuple):
-    """What was chosen for a model by timing small passes, and these."""
-
-    choice: autotune.Choice
-    rehearse: autotune.Rehearse
-    tokens: int
-    """Of a small pass."""
-    native: bool
-    """Whether it is one of our own code."""
-
-
-def _measured(config: RunConfig, model: Transformer, batches: Batches, home: Path) -> _Measured:
-    rehearse, tokens, native_ = _small_pass(config, model, batches, home)
-    shape, place = autotune.shape(config, model.vocab_size, native_), model.embedding.weight.device
-    to_compile = config.train.compile != "off" and not native_
-    return _Measured(autotune.choose(config.train, place, rehearse, home, shape, to_compile), rehearse, tokens, native_)
+def without_measuring(
+    config: RunConfig, vocab_size: int, device: torch.device, home: Path
+) -> tuple[ctypes.CDLL | None, Precision]:
+    """The kernels (None for eager passes) and the precision of such a run, from what was measured here before."""
+    code = train_pass.load_if_built(config, device, home)
+    shape = autotune.shape_name(config, vocab_size, kernels=code is not None)
+    precision = autotune.cached_precision(config.train, device, home, shape)
+    slower = known_fastest(home, config.model, vocab_size, precision, torch.get_num_threads()) == "eager"
+    return None if slower and config.train.compile == "auto" else code, precision
 
 
-def _small_pass(
-    config: RunConfig, model: Transformer, batches: Batches, home: Path
-) -> tuple[autotune.Rehearse, int, bool]:
-    """A forward and backward pass of the first of a run's windows, how many tokens it has, and whether it is native.
-
-    That is where the code is there; each core has a window then. On a CUDA device it has the whole batch.
-    """
-    code = train_pass.ready(config, model.embedding.weight.device, home)
-    rows = max(1, min(config.train.batch_size, REHEARSAL_TOKENS // config.model.block_size))
-    if code:
-        rows = max(rows, min(config.train.batch_size, device.cores()))
-    elif model.embedding.weight.device.type == "cuda":  # where a small pass is as long as its launches take
-        rows = config.train.batch_size
-    ids, targets = (part[:rows] for part in batches.draw(0))
-    noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
-    return train_pass.rehearsal(code, model, ids, targets, noise), ids.numel(), code is not None
+SEQUENCES, VOCAB_SIZE = 4, 2048
+"""Shape of the pass that `cpu_speeds` times: at least so many sequences, and one for each core."""
 
 
-ROWS, VOCABULARY = 4, 2048
-"""The forward and backward pass that is timed: at least so many windows, and one for each core."""
-
-
-def threads(config: ModelConfig, limit: float = device.MEASURE_SECONDS) -> tuple[int, dict[int, int]]:
-    """The thread count at which a model of this shape trains fastest on the CPU, and tokens per second by count."""
-    speeds = {count: speed for (_, count), speed in _speeds(config, ["fp32"], limit, None).items()}
+def fastest_threads(config: ModelConfig, limit: float = MEASURE_SECONDS) -> tuple[int, dict[int, int]]:
+    """The thread count at which an eager model of this shape trains fastest, and tokens per second by count."""
+    speeds = {count: speed for (_, count), speed in cpu_speeds(config, ["fp32"], limit, None).items()}
     return max(speeds, key=lambda count: speeds[count]), speeds
 
 
-def _speeds(
+def cpu_speeds(
     config: ModelConfig, precisions: list[Precision], limit: float, code: ctypes.CDLL | None
 ) -> dict[tuple[Precision, int], int]:
-    """Training tokens per second on the CPU, by precision and threads, of a small pass: by our own code, or eager."""
-    model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0))
-    ids = torch.zeros(max(ROWS, device.cores()), config.block_size, dtype=torch.int64)
-    work = train_pass.rehearsal(code, model, ids, ids, None)
-    seconds = autotune.measure(work, precisions, limit=limit)
-    return {which: round(ids.numel() / took) for which, took in sorted(seconds.items())}
+    """Training tokens per second of a small pass on the CPU, by precision and threads; with kernels `code` or eager."""
+    model = Transformer(config, VOCAB_SIZE, torch.Generator().manual_seed(0))
+    ids = torch.zeros(max(SEQUENCES, cores()), config.block_size, dtype=torch.int64)
+    timed_pass = train_pass.pass_to_time(code, model, ids, ids, None)
+    seconds = autotune.measure(timed_pass, precisions, limit=limit)
+    return {setting: round(ids.numel() / taken) for setting, taken in sorted(seconds.items())}

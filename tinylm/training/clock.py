@@ -1,61 +1,58 @@
-"""The clock of a run: it counts what the run itself took, over all its starts, and nothing else."""
+"""The clock of a run: seconds that it trained, over all its starts, without pauses and suspension."""
 
 import os
 import time
 
-SLEEP_SECONDS = 5.0
-"""So long between two looks, with hardly any work, is no training."""
-
-BUSY_SHARE = 0.05
-"""Of the time between two looks, at least, that a program works which is not stopped."""
+SUSPENDED_SECONDS, SUSPENDED_CPU_SHARE = 5.0, 0.05
+"""A gap of 5 s with under 5 % CPU means that the process was suspended; it does not count."""
 
 
 class Clock:
-    """Seconds since the start of a run, without those in which it was paused, or stopped from outside (Ctrl-Z)."""
+    """Seconds since the start of a run, without those in which it was paused or suspended (Ctrl-Z)."""
 
     def __init__(self, began: float, seconds: float = 0.0) -> None:
-        """A clock that stood at `seconds` when `now()` said `began`."""
-        self.slept: list[float] = []
-        """Seconds without any work that were left out, each time; to be told, and emptied, by whoever looks."""
+        """A clock that showed `seconds` when `now()` was `began`."""
+        self.suspensions: list[float] = []
+        """Seconds of each suspension that was left out; the reader reports and clears them."""
         self._zero = began - seconds
         self._stopped_at: float | None = None
-        self._worked, self._seen = cpu_seconds(), now()
+        self._cpu, self._read_at = cpu_seconds(), now()
 
     def seconds(self) -> float:
-        """What it says now; a sleep since the last look is left out.
+        """The seconds now; a suspension since the last call is left out.
 
-        The time is read once, and last: a program may be stopped between any two calls, and whatever passes after the
-        reading is the next look's.
+        The time is read once, and last: the process may be suspended between any two calls, and what passes after the
+        reading belongs to the next call.
         """
-        worked = cpu_seconds()
-        seen = now()
-        passed, busy = seen - self._seen, worked - self._worked
-        self._worked, self._seen = worked, seen
+        cpu = cpu_seconds()
+        reading = now()
+        passed, busy = reading - self._read_at, cpu - self._cpu
+        self._cpu, self._read_at = cpu, reading
         if self._stopped_at is not None:
             return self._stopped_at - self._zero
-        if passed >= SLEEP_SECONDS and busy <= BUSY_SHARE * passed:
+        if passed >= SUSPENDED_SECONDS and busy <= SUSPENDED_CPU_SHARE * passed:
             self._zero += passed - busy
-            self.slept.append(passed)
-        return seen - self._zero
+            self.suspensions.append(passed)
+        return reading - self._zero
 
     def stop(self) -> None:
-        """Stand still until `go_on`."""
+        """Stop until `go_on`."""
         self._stopped_at = self._zero + self.seconds()
 
     def go_on(self) -> None:
-        """Count again, from where it stood; nothing where it did not stand."""
+        """Run again after `stop`; does nothing on a running clock."""
         if self._stopped_at is not None:
-            self._worked, self._seen = cpu_seconds(), now()
-            self._zero += self._seen - self._stopped_at
+            self._cpu, self._read_at = cpu_seconds(), now()
+            self._zero += self._read_at - self._stopped_at
             self._stopped_at = None
 
 
 def now() -> float:
-    """Seconds of wall time, from some fixed moment on."""
+    """Seconds of wall time since some fixed moment."""
     return time.perf_counter()
 
 
 def cpu_seconds() -> float:
-    """Seconds of work of this program, and of others, as a compiler, that it called and waited for."""
-    others = os.times()
-    return time.process_time() + others.children_user + others.children_system
+    """CPU seconds of this process and of child processes that have ended, such as a compiler."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system

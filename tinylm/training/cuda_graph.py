@@ -1,8 +1,8 @@
-"""On a CUDA device, a whole optimizer step as one launch: recorded once as a graph, then replayed.
+"""CUDA graphs: a whole optimizer step is captured once, then replayed as one launch.
 
-A small model's step is some hundred kernels of a few microseconds each, and Python takes longer to launch them than the
-GPU to run them. What is recorded has the shapes and addresses of the recording, and the numbers that were Python's:
-so what changes from step to step (windows, rate, dropout's keys) is written into tensors that the graph reads.
+The step of a small model is some hundred kernels of a few microseconds each, which Python launches more slowly than the
+GPU runs them. A graph is bound to the shapes, addresses and Python numbers of its capture, so whatever changes from
+step to step (sequences, learning rate, dropout keys) is copied into tensors that the graph reads.
 """
 
 from __future__ import annotations
@@ -13,100 +13,102 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-WARM_UP = 3
-"""Steps that are taken as they are before one is recorded: libraries choose and allocate on their first calls, which
-cannot be recorded (PyTorch's notes on CUDA semantics ask for as many, on a stream of their own)."""
+WARM_UP_STEPS = 3
+"""Plain steps before one is captured: libraries choose algorithms and allocate on their first calls, which cannot be
+captured (PyTorch's notes on CUDA semantics ask for three, on a side stream)."""
 
-AHEAD = 2
-"""Steps that Python may be ahead of a GPU: enough that it never runs dry, and a stop is answered within them."""
+MAX_STEPS_AHEAD = 2
+"""Steps that Python may be ahead of the GPU: the GPU always has work, and a stop is answered within two steps."""
 
 Keys = Sequence[Tensor | None]
-"""Each pass's key of dropout, or None."""
+"""The dropout key of each pass, or None."""
 
-Whole = Callable[[Tensor, float, Tensor, Tensor, Keys], Tensor]
-"""A step by learning rate, weight decay, ids, targets and keys: its four numbers (4,) (`step.py`)."""
+Step = Callable[[Tensor, float, Tensor, Tensor, Keys], Tensor]
+"""A step from learning rate, weight decay, ids (B, T), targets (B, T) and keys to its metrics (4,) (`step.py`)."""
 
 Replay = Callable[[], Tensor]
 
 
-def record(work: Callable[[], Tensor]) -> Replay:
-    """`work` as a CUDA graph; RuntimeError where something in it cannot be recorded. Nothing is computed yet."""
+def capture(work: Callable[[], Tensor]) -> Replay:
+    """Capture `work` as a CUDA graph, without running it; RuntimeError if it contains what cannot be captured."""
     graph = torch.cuda.CUDAGraph()
-    # thread_local: a screen's generation in another thread may allocate meanwhile.
+    # thread_local: another thread, such as generation in the app, may allocate meanwhile.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        found = work()
+        output = work()
 
     def replay() -> Tensor:
         graph.replay()
-        return found
+        return output
 
     return replay
 
 
 class GraphedStep:
-    """A step that is recorded when it is first asked for, and again where its shape or its weight decay changes."""
+    """A step as a CUDA graph, captured at its first use, and again when its shape or weight decay changes."""
 
-    def __init__(self, whole: Whole, place: torch.device, record: Callable[[Callable[[], Tensor]], Replay] = record):
-        self._whole, self._record = whole, record
+    def __init__(self, step: Step, device: torch.device, capture: Callable[[Callable[[], Tensor]], Replay] = capture):
+        self._step, self._capture = step, capture
         self._replay: Replay | None = None
-        self._recorded_for: object = None
-        self._rate = torch.zeros((), device=place)
-        self._reads: list[Tensor] = []
-        """What the graph reads: ids, targets, keys."""
-        self._taken_aside = 0
+        self._captured_for: object = None
+        self._lr = torch.zeros((), device=device)
+        self._inputs: list[Tensor] = []
+        """The tensors that the graph reads: ids, targets, keys."""
+        self._warm_up_steps = 0
 
     @property
     def is_warm(self) -> bool:
-        """Whether so many steps were taken `aside` that one can be recorded."""
-        return self._taken_aside >= WARM_UP
+        """Whether enough steps were taken by `warm_up` to capture one."""
+        return self._warm_up_steps >= WARM_UP_STEPS
 
-    def aside(self, work: Callable[[], Tensor]) -> Tensor:
-        """Take a step as it is, on a stream of its own."""
-        self._taken_aside += 1
-        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(here)
-        with torch.cuda.stream(aside):
-            found = work()
-        here.wait_stream(aside)
-        return found
+    def warm_up(self, work: Callable[[], Tensor]) -> Tensor:
+        """Take a plain step on a side stream."""
+        self._warm_up_steps += 1
+        current, side = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
+            metrics = work()
+        current.wait_stream(side)
+        return metrics
 
     def forget(self) -> None:
-        """Record anew at the next step: tensors that the graph reads or writes were replaced."""
-        self._replay, self._recorded_for = None, None
+        """Capture again at the next step, since tensors that the graph reads or writes were replaced."""
+        self._replay, self._captured_for = None, None
 
     def take(self, lr: float, weight_decay: float, ids: Tensor, targets: Tensor, keys: Keys) -> Tensor:
-        """The step's four numbers (4,), a tensor of its own.
+        """Take a step on ids and targets (B, T); returns its metrics (4,), which later steps do not overwrite.
 
-        RuntimeError where it cannot be recorded; then it was not taken.
+        RuntimeError if the step cannot be captured; then it was not taken.
         """
-        given = [ids, targets, *(key for key in keys if key is not None)]
-        if self._replay is None or self._recorded_for != (weight_decay, ids.shape):
-            self.forget()  # what it holds is given back before the next one takes as much
-            self._reads = [tensor.clone() for tensor in given]
-            read = iter(self._reads)
-            own_ids, own_targets = next(read), next(read)
-            own_keys = [None if key is None else next(read) for key in keys]
-            self._replay = self._record(lambda: self._whole(self._rate, weight_decay, own_ids, own_targets, own_keys))
-            self._recorded_for = (weight_decay, ids.shape)
-        for own, new in zip(self._reads, given, strict=True):
-            own.copy_(new)
-        self._rate.fill_(lr)
-        return self._replay().clone()  # the next step writes over it
+        inputs = [ids, targets, *(key for key in keys if key is not None)]
+        if self._replay is None or self._captured_for != (weight_decay, ids.shape):
+            self.forget()  # frees the old graph's memory before the new one takes as much
+            self._inputs = [tensor.clone() for tensor in inputs]
+            static = iter(self._inputs)
+            static_ids, static_targets = next(static), next(static)
+            static_keys = [None if key is None else next(static) for key in keys]
+            self._replay = self._capture(
+                lambda: self._step(self._lr, weight_decay, static_ids, static_targets, static_keys)
+            )
+            self._captured_for = (weight_decay, ids.shape)
+        for static_input, new in zip(self._inputs, inputs, strict=True):
+            static_input.copy_(new)
+        self._lr.fill_(lr)
+        return self._replay().clone()  # the next replay overwrites it
 
 
 class LaunchLimiter:
-    """Keeps Python from launching steps much faster than a GPU takes them."""
+    """Limits how many steps Python launches ahead of a GPU."""
 
-    def __init__(self, place: torch.device) -> None:
-        self._event = {"cuda": torch.cuda.Event, "mps": torch.mps.Event}.get(place.type)
-        self._marks: deque[torch.cuda.Event | torch.mps.Event] = deque()
+    def __init__(self, device: torch.device) -> None:
+        self._event_type = {"cuda": torch.cuda.Event, "mps": torch.mps.Event}.get(device.type)
+        self._events: deque[torch.cuda.Event | torch.mps.Event] = deque()
 
     def stepped(self) -> None:
-        """A step was launched: wait for the one AHEAD of it, not for this one."""
-        if self._event is None:
+        """Note that a step was launched, and wait for the one MAX_STEPS_AHEAD before it."""
+        if self._event_type is None:
             return
-        mark = self._event()
-        mark.record()
-        self._marks.append(mark)
-        if len(self._marks) > AHEAD:
-            self._marks.popleft().synchronize()
+        event = self._event_type()
+        event.record()
+        self._events.append(event)
+        if len(self._events) > MAX_STEPS_AHEAD:
+            self._events.popleft().synchronize()

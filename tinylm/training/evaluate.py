@@ -1,4 +1,6 @@
-"""How good a model is: nats per token and bits per byte, on windows that are the same each time."""
+"""Evaluation: nats per token and bits per byte, on the same sequences each time and on all held-out text at the end."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -13,13 +15,13 @@ from torch import Tensor
 from tinylm.data.batches import Batches, HeldOut, Stream
 from tinylm.data.shuffle import mix
 from tinylm.hardware import device
-from tinylm.model.transformer import IGNORED, Transformer
+from tinylm.model.transformer import IGNORE_INDEX, Transformer
 from tinylm.training.session import Session
 
 
 @dataclass(frozen=True)
 class Score:
-    """Nats over some text, with the tokens and the raw bytes that they are for."""
+    """Total nats over some text, with its tokens and raw bytes."""
 
     nats: float
     tokens: int
@@ -32,15 +34,15 @@ class Score:
 
     @property
     def bpb(self) -> float | None:
-        """Bits per byte: all nats, the special tokens' too, over the raw bytes; None without bytes."""
+        """Bits per byte: all nats, those of special tokens included, over the raw bytes; None without bytes."""
         return self.nats / math.log(2) / self.bytes if self.bytes else None
 
 
-Losses = Callable[[Tensor, Tensor], Tensor]
-"""From inputs and targets, each (rows, T), to the nats of each target."""
-
 UNMEASURED = Score(0.0, 0, 0)
-"""What is known of a model that nobody measured."""
+"""The score of a model that was not evaluated."""
+
+Losses = Callable[[Tensor, Tensor], Tensor]
+"""From ids and targets (B, T) to the nats of each target (B, T)."""
 
 
 @torch.no_grad()
@@ -51,9 +53,9 @@ def score(
     autocast: AbstractContextManager[object],
     losses: Losses | None = None,
 ) -> Score:
-    """Score inputs and targets, each (rows, T); IGNORED targets do not count. The model is left in training mode.
+    """Score batches of ids and targets (B, T), without IGNORE_INDEX targets. Leaves the model in training mode.
 
-    `losses`: another way to work out what `model.losses` does.
+    `token_bytes` (vocab_size,) are the raw bytes of each token. `losses` replaces `model.losses`, as kernels do.
     """
     model.eval()
     losses = losses or model.losses
@@ -61,7 +63,7 @@ def score(
     lengths = torch.from_numpy(token_bytes)
     with autocast:
         for ids, targets in batches:
-            counted = targets != IGNORED
+            counted = targets != IGNORE_INDEX
             nats += float(losses(ids, targets).sum(dtype=torch.float64))
             tokens += int(counted.sum())
             size += int(lengths[targets[counted].cpu()].sum())
@@ -69,77 +71,79 @@ def score(
     return Score(nats, tokens, size)
 
 
-_TRAIN_WINDOWS, _HELD_OUT_WINDOWS = 1001, 1002
-"""What the seed is mixed with: each use of randomness has a stream of its own."""
+_TRAIN_SEQUENCES, _HELD_OUT_SEQUENCES = 1001, 1002
+"""Mixed into the seed, so that each choice of sequences has a random stream of its own."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured along the way; where weights are averaged too, of those that are better on held-out text."""
+    """An evaluation during a run; where the weights have an EMA, of those that are better on held-out text."""
 
     train: Score
     val: Score
     averaged: bool = False
-    """These are the averaged ones."""
+    """Whether these are the scores of the EMA."""
     other: Score | None = None
-    """What the others have on held-out text."""
+    """The held-out score of the other weights."""
 
 
 class Evaluator:
-    """The windows, and the last score of the held-out ones, which the end of a run need not measure again."""
+    """Evaluates a session's model during the run and at its end."""
 
-    def __init__(self, parts: Session) -> None:
-        self._parts, train = parts, parts.config.train
-        self._all = HeldOut.cut(parts.corpus.layout.held_out, parts.config.model.block_size)
-        self._some = self._all.some(train.eval_iters * train.batch_size, mix(train.seed, _HELD_OUT_WINDOWS))
-        self._known: tuple[int, dict[bool, Score]] | None = None
-        """At which step, and the scores of the trained (False) and the averaged weights (True)."""
-        self._window_seconds = 0.0
-
-    @property
-    def windows(self) -> tuple[int, int]:
-        """How many held-out windows are measured along the way, for all weights there are, and at the end."""
-        return len(self._models()) * len(self._some.starts), len(self._all.starts)
+    def __init__(self, session: Session) -> None:
+        self._session, config = session, session.config
+        self._all = HeldOut.cut(session.corpus.layout.held_out, config.model.block_size)
+        size = config.train.eval_iters * config.train.batch_size
+        self._sample = self._all.subset(size, mix(config.train.seed, _HELD_OUT_SEQUENCES))
+        self._last: tuple[int, dict[bool, Score]] | None = None
+        """Step of the last evaluation, and its held-out scores: of the trained weights (False) and the EMA (True)."""
+        self._sequence_seconds = 0.0
 
     @property
-    def closing_seconds(self) -> float:
-        """What the whole held-out text will take, by what windows took the last time."""
-        return self._window_seconds * len(self._all.starts)
+    def sequences(self) -> tuple[int, int]:
+        """How many held-out sequences are scored during the run, for all weights together, and at the end."""
+        return len(self._models()) * len(self._sample.starts), len(self._all.starts)
 
-    def along_the_way(self, stream: Stream) -> Evaluation:
-        """The scores of held-out text and of training text out of `stream`."""
-        train, models = self._parts.config.train, self._models()
-        clock = self._parts.clock
+    @property
+    def final_seconds(self) -> float:
+        """Expected seconds of `evaluate_all`, from the last evaluation; 0 before the first."""
+        return self._sequence_seconds * len(self._all.starts)
+
+    def validate(self, stream: Stream) -> Evaluation:
+        """Score a fixed sample of the held-out text, and of training text from `stream`."""
+        train, models = self._session.config.train, self._models()
+        clock = self._session.clock
         start = clock.seconds()
-        scores = {which: self._held_out(self._some, model) for which, model in models.items()}
-        self._window_seconds = (clock.seconds() - start) / max(1, self.windows[0])
-        self._known = self._parts.state.step, scores
-        trained, averaged = scores[False].loss, scores[True].loss if True in scores else None
-        better = trained is not None and averaged is not None and averaged < trained
-        windows = Batches(stream, "every_offset", train.batch_size, mix(train.seed, _TRAIN_WINDOWS))
-        on_train = self._score((windows.draw(i) for i in range(train.eval_iters)), models[better])
-        if self._parts.device.type == "mps":  # which keeps what evaluating took, beside what steps take
-            device.release_memory(self._parts.device)
-        return Evaluation(on_train, scores[better], better, scores.get(not better))
+        scores = {averaged: self._held_out(self._sample, model) for averaged, model in models.items()}
+        self._sequence_seconds = (clock.seconds() - start) / max(1, self.sequences[0])
+        self._last = self._session.state.step, scores
+        trained_loss, averaged_loss = scores[False].loss, scores[True].loss if True in scores else None
+        better = trained_loss is not None and averaged_loss is not None and averaged_loss < trained_loss
+        sequences = Batches(stream, "every_offset", train.batch_size, mix(train.seed, _TRAIN_SEQUENCES))
+        train_score = self._score((sequences.draw(i) for i in range(train.eval_iters)), models[better])
+        if self._session.device.type == "mps":  # its allocator keeps what evaluating took beside what steps take
+            device.release_memory(self._session.device)
+        return Evaluation(train_score, scores[better], better, scores.get(not better))
 
-    def at_the_end(self) -> Score:
-        """The score of the whole held-out text, for the weights to use."""
-        state = self._parts.state
-        if len(self._some.starts) == len(self._all.starts) and self._known and self._known[0] == state.step:
-            return self._known[1][state.averaged]
-        return self._held_out(self._all, self._parts.model_to_use)
+    def evaluate_all(self) -> Score:
+        """Score the whole held-out text with the better weights."""
+        state = self._session.state
+        if len(self._sample.starts) == len(self._all.starts) and self._last and self._last[0] == state.step:
+            return self._last[1][state.averaged]
+        return self._held_out(self._all, self._session.best_model)
 
     def _models(self) -> dict[bool, Transformer]:
-        """The model that trains (False), and the one with averaged weights (True) where there is one."""
-        average = self._parts.stepper.average
-        return {False: self._parts.model} | ({True: average.model} if average else {})
+        """The model in training (False), and its EMA (True) where there is one."""
+        average = self._session.stepper.average
+        return {False: self._session.model} | ({True: average.model} if average else {})
 
-    def _held_out(self, windows: HeldOut, model: Transformer) -> Score:
-        config = self._parts.config
-        batches = windows.batches(self._parts.corpus, config.train.batch_size, config.model.block_size)
+    def _held_out(self, held_out: HeldOut, model: Transformer) -> Score:
+        config = self._session.config
+        batches = held_out.batches(self._session.corpus, config.train.batch_size, config.model.block_size)
         return self._score(batches, model)
 
     def _score(self, batches: Iterator[tuple[Tensor, Tensor]], model: Transformer) -> Score:
-        precision, native = device.autocast(self._parts.precision, self._parts.device), self._parts.stepper.native
-        losses = partial(native.losses, [weight.detach() for weight in model.parameters()]) if native else None
-        return score(model, batches, self._parts.corpus.tokenizer.token_bytes, precision, losses)
+        session, kernels = self._session, self._session.stepper.kernels
+        losses = partial(kernels.losses, [weight.detach() for weight in model.parameters()]) if kernels else None
+        autocast = device.autocast(session.precision, session.device)
+        return score(model, batches, session.corpus.tokenizer.token_bytes, autocast, losses)

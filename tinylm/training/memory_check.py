@@ -7,40 +7,41 @@ import torch
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.errors import ConfigError
 from tinylm.model import size
+from tinylm.words import gigabytes
 
 
 def refuse_giants(config: RunConfig, vocab_size: int, free_bytes: float | None) -> None:
-    """ConfigError where the weights, their gradients and the optimizer's state alone are larger than the memory."""
-    weights = size.parameters(config.model, vocab_size)
+    """ConfigError where weights, gradients and optimizer state alone are larger than the free memory."""
+    parameters = size.parameters(config.model, vocab_size)
     needed = _state_bytes(config, vocab_size)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
-            f"A model of {weights / 1e6:,.0f} million parameters needs {needed / 1e9:,.1f} GB to train, "
-            f"and {free_bytes / 1e9:,.1f} GB are free.",
+            f"A model of {parameters / 1e6:,.0f} million parameters needs {gigabytes(needed)} to train, "
+            f"and {gigabytes(free_bytes)} are free.",
             "Make it smaller: fewer layers (model.n_layer) or less width (model.n_embd).",
         )
 
 
-def refuse_too_large(config: RunConfig, vocab_size: int, rows: int, free_bytes: float | None) -> None:
-    """ConfigError where passes of `rows` windows take more memory than is free; the estimate rather says too little."""
+def refuse_too_large(config: RunConfig, vocab_size: int, sequences: int, free_bytes: float | None) -> None:
+    """ConfigError where passes over `sequences` take more memory than is free; a lower bound, so it never errs."""
     refuse_giants(config, vocab_size, free_bytes)
-    needed = _state_bytes(config, vocab_size) + rows * _window_bytes(config.model, vocab_size)
+    needed = _state_bytes(config, vocab_size) + sequences * sequence_bytes(config.model, vocab_size)
     if free_bytes is not None and needed > free_bytes:
         raise ConfigError(
-            f"A step on {rows} windows at once needs at least {needed / 1e9:,.1f} GB, "
-            f"and {free_bytes / 1e9:,.1f} GB are free.",
+            f"A step on {sequences} windows at once needs at least {gigabytes(needed)}, "
+            f"and {gigabytes(free_bytes)} are free.",
             "Halve train.batch_size and double train.accumulation_steps: the steps stay the same and need half of it.",
         )
 
 
 def _state_bytes(config: RunConfig, vocab_size: int) -> int:
-    """Weights, gradients and AdamW's two means, and the average of the weights where it is kept; all in fp32."""
+    """Bytes of weights, gradients, AdamW's two moments and, where kept, the EMA of the weights; all in fp32."""
     copies = 5 if config.train.average else 4
     return copies * size.parameters(config.model, vocab_size) * torch.float32.itemsize
 
 
-def _window_bytes(model: ModelConfig, vocab_size: int) -> int:
-    """What a window keeps for the backward pass at least, in half precision, and its scores with their gradient."""
+def sequence_bytes(model: ModelConfig, vocab_size: int) -> int:
+    """Bytes of one sequence's activations in half precision, plus its logits and their gradient: a lower bound."""
     heads = (model.n_head + 2 * model.n_kv_head) * model.head_size
-    kept = model.n_layer * ((4 + 3 * model.mlp_ratio) * model.n_embd + heads) * torch.float16.itemsize
-    return model.block_size * (kept + 2 * vocab_size * torch.float32.itemsize)
+    activations = model.n_layer * ((4 + 3 * model.mlp_ratio) * model.n_embd + heads) * torch.float16.itemsize
+    return model.block_size * (activations + 2 * vocab_size * torch.float32.itemsize)

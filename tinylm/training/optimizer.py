@@ -18,24 +18,24 @@ from tinylm.kernels.muon import NativeMuon
 from tinylm.model.transformer import Attention, FeedForward, Transformer
 
 ADAMW_EPS = 1e-8
-"""Added to the root of the mean square; torch's default."""
+"""AdamW's epsilon; torch's default."""
 
 MUON_MOMENTUM = 0.95
 MUON_RMS = 0.2
-"""Size of a Muon update per weight in units of lr: about AdamW's own (arXiv 2502.16982), so that both share one lr."""
+"""RMS of a Muon update in units of lr: about AdamW's (arXiv 2502.16982), so that both share one lr."""
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-"""Jordan's quintic, steep at zero: five rounds bring every singular value to about 1 (github.com/KellerJordan/Muon)."""
+"""Coefficients of Jordan's quintic: five iterations bring every singular value to about 1 (KellerJordan/Muon)."""
 
 
-ROUNDS = 5
+NEWTON_SCHULZ_STEPS = 5
 
 
-def orthogonalize(matrices: Tensor, precision: torch.dtype = torch.float32, rounds: int = ROUNDS) -> Tensor:
-    """The nearest matrices with orthonormal rows or columns, about: (n, rows, columns) to the same shape.
+def orthogonalize(matrices: Tensor, precision: torch.dtype = torch.float32, steps: int = NEWTON_SCHULZ_STEPS) -> Tensor:
+    """The nearest matrices with orthonormal rows or columns, approximately: (n, rows, columns) to the same shape.
 
-    Newton-Schulz iteration; singular values end between about 0.7 and 1.2, which serves an update as well as 1 would.
-    In bf16 they come within 1 % of fp32's.
+    Newton-Schulz iteration; singular values end between about 0.7 and 1.2, which is as good for an update as 1. In bf16
+    they are within 1 % of fp32's.
     """
     a, b, c = NEWTON_SCHULZ
     tall = matrices.size(-2) > matrices.size(-1)
@@ -44,27 +44,27 @@ def orthogonalize(matrices: Tensor, precision: torch.dtype = torch.float32, roun
     if precision == torch.bfloat16:
         x = x.bfloat16()
     if x.size(-1) < 2 * x.size(-2) or precision == torch.bfloat16:
-        for _ in range(rounds):
+        for _ in range(steps):
             gram = x @ x.mT
             x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     else:
-        # A round multiplies x from the left by a polynomial of x's Gram matrix, so all rounds can be taken on that
-        # small matrix, and x is multiplied once by what they come to: half the work where x is four times as long.
-        # Not in bf16, where small singular values get lost in the Gram matrix and come back as large ones.
+        # A step multiplies x from the left by a polynomial of x's Gram matrix, so all steps can be taken on that small
+        # matrix and x multiplied once by their product: half the work where x is four times as wide as high.
+        # Not in bf16: small singular values would get lost in the Gram matrix and come back as large ones.
         gram = x @ x.mT
-        whole = torch.eye(x.size(-2), device=x.device).expand_as(gram)
-        for _ in range(rounds):
+        product = torch.eye(x.size(-2), device=x.device).expand_as(gram)
+        for _ in range(steps):
             factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
             factor.diagonal(dim1=-2, dim2=-1).add_(a)
-            whole, gram = factor @ whole, factor @ gram @ factor
-        x = whole @ x
+            product, gram = factor @ product, factor @ gram @ factor
+        x = product @ x
     result: Tensor = x.mT if tall else x
     return result.to(matrices.dtype)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Weights of AdamW's, and what learning rate and weight decay are multiplied with for them."""
+    """A parameter group of AdamW, with its factors on learning rate and weight decay."""
 
     weights: list[Tensor]
     lr: float = 1.0
@@ -73,10 +73,10 @@ class _Group:
 
 @dataclass
 class _Stack:
-    """Muon's matrices of one shape, and their momentum (n, rows, columns): all in one batched product."""
+    """Muon's matrices of one shape and their momentum (n, rows, columns), updated by batched products."""
 
-    places: list[tuple[Tensor, int]]
-    """The weight that each lies in, and its number there."""
+    positions: list[tuple[Tensor, int]]
+    """Each matrix's weight, and its index within it."""
     matrices: list[Tensor]
     """Views into those weights."""
     momentum: Tensor
@@ -85,25 +85,25 @@ class _Stack:
 class Optimizer:
     """AdamW or Muon with AdamW, by `config.optimizer`; weight decay is decoupled: lr * weight_decay each step.
 
-    Embedding and head are a group apart: AdamW's always, with rates of their own by `config.embedding_lr` and
-    `config.embedding_decay`. Both factors count: in a step such a weight loses lr * embedding_lr * weight_decay *
-    embedding_decay of itself, as in a parameter group of torch's.
+    Embedding and head are always AdamW's, in a group with the factors `config.embedding_lr` and
+    `config.embedding_decay`. As in torch's parameter groups both count: a step shrinks such a weight by
+    lr * embedding_lr * weight_decay * embedding_decay.
     """
 
     def __init__(self, model: Transformer, config: TrainConfig) -> None:
-        """Take all of the model's weights; with Muon, those inside blocks are its own."""
+        """Optimize all weights of the model; with Muon, the matrices inside blocks are Muon's."""
         self._names: dict[Tensor, str] = {weight: name for name, weight in model.named_parameters()}
         self._heights = _heights(model) if config.optimizer == "muon" else {}
         self._stacks = _stacked(self._heights)
-        self._native: NativeMuon | None = None
+        self._kernel: NativeMuon | None = None
         others = [weight for weight in self._names if weight not in self._heights]
         tables: list[Tensor] = [part.weight for part in (model.embedding, model.head) if part is not None]
         hidden: list[Tensor] = [weight for weight in model.blocks.parameters() if weight not in self._heights]
         self._groups = [_Group(hidden), _Group(tables, config.embedding_lr, config.embedding_decay)]
-        # Each weight's number of steps, mean gradient and mean square. torch.optim's class would hold the same, but
-        # making one imports torch's compiler, and the first step would wait for that longer than for anything else.
+        # AdamW's state, as in torch.optim.AdamW. That class is not used because it imports torch's compiler, which
+        # takes longer than anything else before the first step.
         self._betas = config.betas
-        self._remembered = {
+        self._adamw_state = {
             weight: {
                 "step": torch.zeros((), device=weight.device),
                 "exp_avg": torch.zeros_like(weight),
@@ -113,12 +113,14 @@ class Optimizer:
         }
 
     def use(self, code: ctypes.CDLL | None, threads: int) -> None:
-        """From now on, take Muon's part of a step by our own code, on so many threads; without it by torch's again."""
+        """Take Muon's part of the next steps with the kernels in `code`, or without it by torch's operations."""
         matrices = [matrix for stack in self._stacks for matrix in stack.matrices]
         momenta = [momentum for stack in self._stacks for momentum in stack.momentum]
-        self._native = None
+        self._kernel = None
         if code and matrices:
-            self._native = NativeMuon(code, matrices, momenta, MUON_MOMENTUM, ROUNDS, NEWTON_SCHULZ, threads)
+            self._kernel = NativeMuon(
+                code, matrices, momenta, MUON_MOMENTUM, NEWTON_SCHULZ_STEPS, NEWTON_SCHULZ, threads
+            )
 
     @torch.no_grad()
     def step(
@@ -129,13 +131,11 @@ class Optimizer:
         skip: Tensor,
         products: torch.dtype = torch.float32,
     ) -> None:
-        """Move the weights along their gradients, given in the order of the model's parameters.
+        """Update the weights from their gradients, given in the order of the model's parameters.
 
-        `lr` may be a scalar on the device, which a CUDA graph reads anew each time. `products` is what Muon multiplies
-        in: bf16 where that is faster.
-
-        Not where `skip` (a bool scalar on the device) says so; nothing is asked of the device here: a step that must
-        not be applied is computed and then left out.
+        `lr` may be a scalar on the device, which a CUDA graph reads at each replay. `products` is the dtype of Muon's
+        matrix products. `skip` is a bool scalar on the device: True leaves the weights and the state as they are. Does
+        not wait for the device, except for Muon's kernels on a CPU.
         """
         grads = dict(zip(self._names, gradients, strict=True))
         for group in self._groups:
@@ -146,16 +146,16 @@ class Optimizer:
     def _adamw_step(
         self, group: _Group, grads: Mapping[Tensor, Tensor], lr: float | Tensor, weight_decay: float, skip: Tensor
     ) -> None:
-        kept = [self._remembered[weight] for weight in group.weights]
+        states = [self._adamw_state[weight] for weight in group.weights]
         adamw(
             group.weights,
             [grads[weight] for weight in group.weights],
-            [each["exp_avg"] for each in kept],
-            [each["exp_avg_sq"] for each in kept],
+            [each["exp_avg"] for each in states],
+            [each["exp_avg_sq"] for each in states],
             [],
-            [each["step"] for each in kept],
+            [each["step"] for each in states],
             fused=True,
-            found_inf=skip.float(),  # how torch's GradScaler tells fused optimizers
+            found_inf=skip.float(),  # torch's GradScaler tells fused optimizers this way
             amsgrad=False,
             beta1=self._betas[0],
             beta2=self._betas[1],
@@ -174,16 +174,16 @@ class Optimizer:
         products: torch.dtype,
     ) -> None:
         parts = {weight: torch.split(grads[weight], heights) for weight, heights in self._heights.items()}
-        if self._native and not isinstance(lr, Tensor):
+        if self._kernel and not isinstance(lr, Tensor):
             if not skip:
-                grads_ = [parts[weight][number] for stack in self._stacks for weight, number in stack.places]
-                self._native.step(grads_, lr * MUON_RMS, lr * weight_decay, half=products == torch.bfloat16)
+                grads_ = [parts[weight][number] for stack in self._stacks for weight, number in stack.positions]
+                self._kernel.step(grads_, lr * MUON_RMS, lr * weight_decay, bf16=products == torch.bfloat16)
             return
-        # A product and no `torch.where`: that copies a Python number to a GPU, for which Python would wait.
+        # A product instead of `torch.where`, which would copy a Python number to the GPU and wait for it.
         applied = (~skip).float()
         for stack in self._stacks:
-            grad = torch.stack([parts[weight][number] for weight, number in stack.places])
-            torch.where(skip, stack.momentum, grad, out=grad)  # a skipped step leaves the momentum as it is
+            grad = torch.stack([parts[weight][number] for weight, number in stack.positions])
+            torch.where(skip, stack.momentum, grad, out=grad)  # a skipped step keeps the momentum
             stack.momentum.lerp_(grad, 1 - MUON_MOMENTUM)
             update = orthogonalize(grad.lerp_(stack.momentum, MUON_MOMENTUM), products)  # Nesterov's look ahead
             update *= applied * (-lr * MUON_RMS * math.sqrt(max(update.shape[1:])))
@@ -191,15 +191,15 @@ class Optimizer:
             torch._foreach_add_(stack.matrices, update.unbind())
 
     def state(self) -> dict[str, Tensor]:
-        """All that the optimizer remembers, by the weight's name: what a checkpoint holds."""
+        """The optimizer's state as named tensors, for a checkpoint."""
         tensors = {f"{self._names[weight]}.momentum": torch.cat(parts) for weight, parts in self._momenta().items()}
-        for weight, remembered in self._remembered.items():
-            for key, value in remembered.items():
+        for weight, values in self._adamw_state.items():
+            for key, value in values.items():
                 tensors[f"{self._names[weight]}.{key}"] = value
         return tensors
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back what `state` gave; ValueError where names or shapes are not this model's."""
+        """Load what `state` returned; ValueError if names or shapes are another model's."""
         wanted = self.state()
         if wanted.keys() != tensors.keys() or any(wanted[name].shape != tensors[name].shape for name in wanted):
             raise ValueError("the optimizer's state is not that of this model")
@@ -207,21 +207,21 @@ class Optimizer:
             whole = tensors[f"{self._names[weight]}.momentum"]
             for part, value in zip(parts, torch.split(whole, self._heights[weight]), strict=True):
                 part.copy_(value)
-        for weight, remembered in self._remembered.items():
-            for key, value in remembered.items():
+        for weight, values in self._adamw_state.items():
+            for key, value in values.items():
                 value.copy_(tensors[f"{self._names[weight]}.{key}"])
 
     def _momenta(self) -> dict[Tensor, list[Tensor]]:
-        """Muon's momentum of each weight, as the matrices that are stacked in it."""
-        found: dict[Tensor, dict[int, Tensor]] = {weight: {} for weight in self._heights}
+        """The Muon momentum of each weight, as the list of its matrices."""
+        momenta: dict[Tensor, dict[int, Tensor]] = {weight: {} for weight in self._heights}
         for stack in self._stacks:
-            for (weight, number), momentum in zip(stack.places, stack.momentum, strict=True):
-                found[weight][number] = momentum
-        return {weight: [parts[number] for number in sorted(parts)] for weight, parts in found.items()}
+            for (weight, number), momentum in zip(stack.positions, stack.momentum, strict=True):
+                momenta[weight][number] = momentum
+        return {weight: [parts[number] for number in sorted(parts)] for weight, parts in momenta.items()}
 
 
 def _heights(model: Transformer) -> dict[Tensor, list[int]]:
-    """The weights inside blocks, with the heights of the matrices that are stacked in each: q, k, v; gate, up."""
+    """The weights inside blocks, with the heights of the matrices stacked in each: q, k, v; gate, up."""
     heights: dict[Tensor, list[int]] = {}
     for module in model.modules():
         if isinstance(module, Attention):
@@ -235,24 +235,24 @@ def _heights(model: Transformer) -> dict[Tensor, list[int]]:
 
 
 def _stacked(heights: Mapping[Tensor, list[int]]) -> list[_Stack]:
-    """All matrices, those of a shape together."""
+    """All matrices, grouped by shape."""
     by_shape: dict[torch.Size, list[tuple[tuple[Tensor, int], Tensor]]] = defaultdict(list)
     for weight, each in heights.items():
         for number, matrix in enumerate(torch.split(weight.detach(), each)):
             by_shape[matrix.shape].append(((weight, number), matrix))
     stacks = []
-    for found in by_shape.values():
-        matrices = [matrix for _, matrix in found]
-        stacks.append(_Stack([place for place, _ in found], matrices, torch.zeros_like(torch.stack(matrices))))
+    for group in by_shape.values():
+        matrices = [matrix for _, matrix in group]
+        stacks.append(_Stack([position for position, _ in group], matrices, torch.zeros_like(torch.stack(matrices))))
     return stacks
 
 
 def global_norm(tensors: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-    """The L2 norm over all tensors together, and the mean of their single norms: two scalars on the device."""
+    """The L2 norm over all tensors together, and the mean of their own norms: two scalars on the device."""
     norms = torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors])
     return torch.linalg.vector_norm(norms), norms.mean()
 
 
-def clip(grads: Sequence[Tensor], norm: Tensor, longest: float) -> None:
-    """Shorten the gradients to the length `longest` where `norm`, their global one, is above it; no host sync."""
-    torch._foreach_mul_(list(grads), (longest / (norm + 1e-6)).clamp(max=1.0))
+def clip(grads: Sequence[Tensor], norm: Tensor, max_norm: float) -> None:
+    """Scale the gradients down to the global norm `max_norm` if `norm` is above it. Does not wait for the device."""
+    torch._foreach_mul_(list(grads), (max_norm / (norm + 1e-6)).clamp(max=1.0))

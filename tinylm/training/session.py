@@ -1,11 +1,8 @@
-"""Everything that a training needs, set up once: texts, device, model, optimizer, run folder, logs.
-
-Setting up fails before anything is left behind, or not at all.
-"""
+"""A session: all parts of a training that is set up. `setup.py` makes it, `loop.py` drives it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,13 +12,15 @@ from filelock import BaseFileLock
 from tinylm import __version__, events
 from tinylm.config.schema import FORMAT, RunConfig
 from tinylm.data.batches import Batches, Corpus
-from tinylm.hardware import device
-from tinylm.hardware.device import Precision
+from tinylm.errors import CheckpointError
+from tinylm.hardware.device import Precision, machine_name
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.checkpoint import TrainState
-from tinylm.runs.folder import Log, RunFolder
-from tinylm.training.build import _set_aside, first_model, first_state
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
+from tinylm.training.backend import Backend
+from tinylm.training.build import initial_model, initial_state
 from tinylm.training.clock import Clock
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.step import Stepper
@@ -29,10 +28,10 @@ from tinylm.training.step import Stepper
 
 @dataclass
 class Session:
-    """The parts of a training; `train.py` makes them work together."""
+    """The parts of a training."""
 
     config: RunConfig
-    """Resolved: what `auto` chose is written in."""
+    """The only copy in use, with what `auto` chose; replaced whole where a plan changes it."""
     run: RunFolder
     lock: BaseFileLock
     corpus: Corpus
@@ -43,35 +42,37 @@ class Session:
     model: Transformer
     stepper: Stepper
     device: torch.device
-    threads: int
-    precision: Precision
+    backend: Backend
     state: TrainState
     resumed_from: int | None
+    """The step of the checkpoint that the run continues from."""
     fresh: bool
-    """A new run, of which nothing is kept where it fails before its first step."""
-    events_log: Log
-    samples_log: Log
-    step_seconds: float
-    """An estimate, from the rehearsal."""
+    """A new run: its folder is removed if it fails before its first step."""
+    events_log: LogWriter
+    samples_log: LogWriter
     clock: Clock
-    """Where a run is resumed, it goes on from what was used."""
+    """Seconds of the run, over all its starts."""
     notes: list[str]
-    """What was chosen and found while setting up."""
+    """What was chosen during set-up, for people."""
 
     @property
-    def tokens_per_step(self) -> int:
-        """Training tokens that one optimizer step reads."""
-        config = self.config
-        return config.train.batch_size * config.train.accumulation_steps * config.model.block_size
+    def precision(self) -> Precision:
+        """The precision of matrix products."""
+        return self.backend.precision
 
     @property
-    def model_to_use(self) -> Transformer:
-        """The model with the weights that measured better the last time: those that train, or their average."""
+    def step_seconds(self) -> float:
+        """Seconds of an optimizer step, estimated during set-up."""
+        return self.backend.token_seconds * self.config.tokens_per_step
+
+    @property
+    def best_model(self) -> Transformer:
+        """The model with the weights that were better at the last evaluation: the trained ones or their EMA."""
         average = self.stepper.average
         return average.model if average and self.state.averaged else self.model
 
-    def introduction(self) -> Iterator[events.Event]:
-        """What a run begins with, also where it goes on: what it is, and what it learns from."""
+    def opening_events(self) -> Iterator[events.Event]:
+        """The events that open a run, also when it is resumed: what it is, and what it learns from."""
         corpus = self.corpus
         yield events.RunStarted(
             run=self.run.name,
@@ -81,11 +82,11 @@ class Session:
             utc=datetime.now(UTC).isoformat(timespec="seconds"),
             parameters=self.model.n_parameters(),
             device=self.device.type,
-            machine=device.machine_name(self.device),
+            machine=machine_name(self.device),
             torch=str(torch.__version__),
-            threads=self.threads,
+            threads=self.backend.threads,
             precision=self.precision,
-            compiled=self.stepper.native is not None or self.stepper.compiled is not None,
+            compiled=self.backend.kind != "eager",
             resumed_from=self.resumed_from,
         )
         yield events.DataPrepared(
@@ -99,22 +100,19 @@ class Session:
         )
 
     def rewind(self) -> list[str]:
-        """Bring weights, optimizer, state and logs back to the newest whole checkpoint, or else to the beginning.
+        """Restore weights, optimizer, state and logs from the newest whole checkpoint, or else from the beginning.
 
-        The clock goes on. Returns what there is to tell of checkpoints that did not verify.
+        The clock keeps running. Returns notes on checkpoints that did not verify.
         """
-        found, faults = checkpoint.newest_whole(self.run)
+        found, damaged = checkpoint.newest_whole(self.run)
         if found:
             state, weights = found.state, found.trained()
         else:
-            state = first_state(self.precision)
+            state = initial_state(self.precision)
             state.events_bytes = self.run.opening_bytes()
-            weights = first_model(self.config, self.corpus).state_dict()
+            weights = initial_model(self.config, self.corpus).state_dict()
         self.model.load_state_dict(weights)
-        self.stepper.optimizer = Optimizer(self.model, self.config.train)
-        if self.stepper.recorded:
-            self.stepper.recorded.forget()
-        self.stepper.loss_scale.fill_(state.loss_scale)
+        self.stepper.reset(Optimizer(self.model, self.config.train), state.loss_scale)
         if found:
             self.stepper.optimizer.load(found.optimizer())
         if self.stepper.average:
@@ -122,12 +120,17 @@ class Session:
             self.stepper.average.load(averaged or weights)
         self.events_log.cut(state.events_bytes)
         self.samples_log.cut(state.samples_bytes)
-        kept = {name: getattr(self.state, name) for name in ("machine", "micro_batch", "compiled_from")}
+        kept = {name: getattr(self.state, name) for name in ("machine", "micro_batch", "backend", "compiled_from")}
         vars(self.state).update({**vars(state), **kept})
-        return _set_aside(faults)
+        return notes_on_damaged(damaged)
 
     def close(self) -> None:
-        """Close the logs and let go of the run."""
+        """Close the logs and release the lock of the run."""
         self.events_log.close()
         self.samples_log.close()
         self.lock.release()
+
+
+def notes_on_damaged(damaged: Sequence[CheckpointError]) -> list[str]:
+    """A sentence for each checkpoint that did not verify."""
+    return [f"{error.message} It was set aside, and the one before is used." for error in damaged]

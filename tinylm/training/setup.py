@@ -1,4 +1,7 @@
-"""Sets up a training, new or resumed: texts, size, model, backend, session."""
+"""Sets up a training, new or resumed, in five steps: texts, size, model, backend, session.
+
+A set-up that fails leaves no new run folder behind.
+"""
 
 from __future__ import annotations
 
@@ -15,77 +18,80 @@ from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
 from tinylm.data.batches import Corpus
 from tinylm.errors import DeviceError
-from tinylm.files import refused
-from tinylm.hardware import autotune, device, malloc, memory
+from tinylm.files import disk_error
+from tinylm.hardware import malloc, memory
+from tinylm.hardware.device import choose_device, choose_precision, machine_name
 from tinylm.kernels import decode
+from tinylm.model.transformer import Transformer
 from tinylm.planning import time_budget
-from tinylm.runs import checkpoint, report
-from tinylm.runs import folder as runs
+from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import Checkpoint
-from tinylm.runs.folder import Log, RunFolder
-from tinylm.training import backend, clock, device_check, memory_check, weight_decay
-from tinylm.training.build import _set_aside, batches_of, first_model, first_state
-from tinylm.training.calibrate import _measured, settled
+from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogWriter
+from tinylm.training import clock, device_check, memory_check, weight_decay
+from tinylm.training.backend import Backend
+from tinylm.training.build import batches_of, initial_model, initial_state
+from tinylm.training.calibrate import calibrate, fit_size
 from tinylm.training.clock import Clock
 from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer
-from tinylm.training.session import Session
+from tinylm.training.session import Session, notes_on_damaged
 from tinylm.training.step import Stepper, micro_batch_size
 
 
 def start(config: RunConfig, home: Path, name: str | None) -> Session:
-    """Set a new run up; TinyLMError says what has to be mended, and then no folder is left."""
+    """Set up a new run; TinyLMError where something has to be mended first, and then no folder is left."""
     began = clock.now()
-    device.choose_device(config.train.device)
+    choose_device(config.train.device)
     try:
-        run = runs.create(home, name if name is not None else runs.fresh_name(home, config.data.sources))
+        run = folder.create(home, name if name is not None else folder.fresh_name(home, config.data.sources))
         try:
             lock = run.lock()
-        except OSError:  # not a RunError: where somebody else was faster, the folder is theirs
-            runs.remove(run)
+        except OSError:  # not a RunError: where another process was faster, the folder is its own
+            folder.remove(run)
             raise
         try:
-            _take(prepare.prepare(config, home), run)
-            return _session(config, run, lock, None, began, [], fresh=True)
+            _link_texts(prepare.prepare(config, home), run)
+            return _set_up(config, run, lock, None, began, [], fresh=True)
         except BaseException:
-            runs.remove(run)
+            folder.remove(run)
             raise
     except OSError as error:
-        raise refused(error, home) from error
+        raise disk_error(error, home) from error
 
 
 def resume(config: RunConfig, run: RunFolder) -> Session:
-    """Set a run up to go on from its newest whole checkpoint, or from nothing where it has none.
+    """Set up a run to continue from its newest whole checkpoint, or from the beginning where it has none.
 
-    `config` is what `settings.resumed` gave.
+    `config` comes from `config.resolve.resumed`.
     """
     began = clock.now()
     try:
         lock = run.lock()
     except OSError as error:
-        raise refused(error, run.path, begun=True) from error
+        raise disk_error(error, run.path, resumable=True) from error
     try:
-        found, faults = checkpoint.newest_whole(run)
-        notes = _set_aside(faults)
+        found, damaged = checkpoint.newest_whole(run)
+        notes = notes_on_damaged(damaged)
         _finish_saving(config, run, found)
-        if found and found.state.machine != device.machine_name(torch.device("cpu")):
+        if found and found.state.machine != machine_name(torch.device("cpu")):
             notes.append("This is another machine than before: what was measured there is measured again.")
             config = resolve.with_values(config, train={"threads": "auto"})
         try:
-            device.choose_device(config.train.device)
+            choose_device(config.train.device)
         except DeviceError as error:
             notes.append(f"{error.message} The run goes on with the best device there is.")
             config = resolve.with_values(config, train={"device": "auto", "precision": "auto"})
-        return _session(config, run, lock, found, began, notes, fresh=False)
+        return _set_up(config, run, lock, found, began, notes, fresh=False)
     except OSError as error:
         lock.release()
-        raise refused(error, run.path, begun=True) from error
+        raise disk_error(error, run.path, resumable=True) from error
     except BaseException:
         lock.release()
         raise
 
 
-def _session(
+def _set_up(
     config: RunConfig,
     run: RunFolder,
     lock: BaseFileLock,
@@ -95,101 +101,112 @@ def _session(
     *,
     fresh: bool,
 ) -> Session:
-    """Build all parts in a folder that has its texts, and take back what `found` holds."""
-    malloc.keep(one_heap=True)
-    place = device.choose_device(config.train.device)
-    device.choose_precision(config.train.precision, place)  # what it cannot do is said before the texts are opened
-    corpus = Corpus(run.path, place)
-    corpus.tokenizer.encode(config.sample.prompt)  # what cannot be spelt is said now, not at the first sample
+    """Build the parts of a training in a run folder that has its texts, from the checkpoint `found` or from new."""
+    malloc.keep(one_arena=True)
     home = run.path.parent.parent
+    device = choose_device(config.train.device)
+    choose_precision(config.train.precision, device)  # fails before texts are opened, if the device cannot do it
+
+    # Texts.
+    corpus = Corpus(run.path, device)
+    corpus.tokenizer.encode(config.sample.prompt)  # fails now, not at the first sample, if it cannot be encoded
+
+    # Size.
     if not found:
-        config, told = settled(config, corpus, place, home)
-        notes += told
-    train = config.train
-    memory_check.refuse_too_large(
-        config, corpus.tokenizer.vocab_size, micro_batch_size(config, place), memory.free(place)
-    )
-    weights = found.trained_of(config.model, corpus.tokenizer.vocab_size) if found else None
-    model = first_model(config, corpus).to(place)
-    optimizer = Optimizer(model, train)
-    average = WeightEMA(model, train.average) if train.average else None
+        config, fit_notes = fit_size(config, corpus, device, home)
+        notes += fit_notes
+    vocab_size = corpus.tokenizer.vocab_size
+    memory_check.refuse_too_large(config, vocab_size, micro_batch_size(config, device), memory.free(device))
+
+    # Model.
+    weights = found.trained_of(config.model, vocab_size) if found else None
+    model = initial_model(config, corpus).to(device)
+    optimizer = Optimizer(model, config.train)
+    average = WeightEMA(model, config.train.average) if config.train.average else None
     batches = batches_of(config, corpus)
-    decays = weight_decay.weight_decays(config, batches)
-    state = found.state if found else first_state(train.precision)
-    if found and weights:
-        try:
-            model.load_state_dict(weights)
-            optimizer.load(found.optimizer())
-            if average:
-                average.load(found.average() or {})
-            elif state.averaged:
-                raise found.misfit()
-        except (RuntimeError, ValueError) as error:
-            raise found.misfit() from error
+    weight_decays = weight_decay.weight_decays(config, batches)
+    state = found.state if found else initial_state(config.train.precision)
+    if found and weights is not None:
+        _restore(found, weights, model, optimizer, average)
+        state.backend = state.backend or _backend_before_format_had_it(config)
     else:
         notes += corpus.layout.notes
-        if train.decay_epochs is not None:
-            notes.append(weight_decay.told(config, decays))
+        if config.train.decay_epochs is not None:
+            notes.append(weight_decay.in_words(config, weight_decays))
+    state.machine = machine_name(torch.device("cpu"))
 
+    # Backend.
     device_check.check(model, batches[0])
-    measured = _measured(config, model, batches[0], home)
-    chosen = measured.choice
-    if measured.native and backend.torch_won(home, config, model.vocab_size, chosen.precision, chosen.threads):
-        notes.append("torch's own operations were faster here than our passes before, so nothing is compiled.")
-        config = resolve.with_values(config, train={"compile": "off"})
-        train, measured = config.train, _measured(config, model, batches[0], home)
-    choice = measured.choice
-    if choice.note:
-        notes.append(choice.note)
-    precision = choice.precision
-    step_tokens = train.batch_size * train.accumulation_steps * config.model.block_size
-    step_seconds = autotune.timed(measured.rehearse, precision) * step_tokens / measured.tokens
-    if not found:
-        most = time_budget.affordable(train, time_budget.window_seconds(train, step_seconds))
-        if most < train.eval_iters:
-            notes.append(f"An evaluation looks at {most:,} batches: {train.eval_iters:,} would take too much time.")
-            config = resolve.with_values(config, train={"eval_iters": most})
-    decode.keep_in(home, model, make=not time_budget.is_short(train))
-    stepper = Stepper(config, model, optimizer, precision, state.loss_scale, average)
-    stepper.rows = state.micro_batch or stepper.rows
-    resolved = {
-        "threads": choice.threads,
-        "device": place.type,
-        "precision": precision,
-    }
-    config = resolve.with_values(config, train=resolved)
-    state.machine = device.machine_name(torch.device("cpu"))
+    backend = calibrate(config, model, batches[0], home, state.backend)
+    notes += backend.notes
+    config = _affordable_evaluations(config, backend, notes) if not found else config
+    chosen = {"threads": backend.threads, "device": device.type, "precision": backend.precision}
+    config = resolve.with_values(config, train=chosen)
+    decode.prepare(home, model, may_build=not time_budget.is_short(config.train))
+
+    # Session.
+    stepper = Stepper(config, model, optimizer, backend.precision, state.loss_scale, average)
+    stepper.micro_batch_size = state.micro_batch or stepper.micro_batch_size
     return Session(
         config=config,
         run=run,
         lock=lock,
         corpus=corpus,
         batches=batches,
-        weight_decays=decays,
+        weight_decays=weight_decays,
         model=model,
         stepper=stepper,
-        device=place,
-        threads=choice.threads,
-        precision=precision,
+        device=device,
+        backend=backend,
         state=state,
         resumed_from=state.step if found else None,
         fresh=fresh,
-        events_log=Log(run.events_file, state.events_bytes),
-        samples_log=Log(run.samples_file, state.samples_bytes),
-        step_seconds=step_seconds,
+        events_log=LogWriter(run.events_file, state.events_bytes),
+        samples_log=LogWriter(run.samples_file, state.samples_bytes),
         clock=Clock(began, state.seconds),
         notes=notes,
     )
 
 
-def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) -> None:
-    """Do what a process that was killed while it saved has left undone: pointers, pruning, half-written files.
+def _restore(
+    found: Checkpoint,
+    weights: dict[str, torch.Tensor],
+    model: Transformer,
+    optimizer: Optimizer,
+    average: WeightEMA | None,
+) -> None:
+    """Load a checkpoint into the parts; RunError where it is that of another model."""
+    try:
+        model.load_state_dict(weights)
+        optimizer.load(found.optimizer())
+        if average:
+            average.load(found.average() or {})
+        elif found.state.averaged:
+            raise found.misfit()
+    except (RuntimeError, ValueError) as error:
+        raise found.misfit() from error
 
-    The run may go on for long without another best one, or be at its end already.
-    """
-    for name in (run.config_file.name, report.NAME):
-        for half_written in run.path.glob(f".{name}-*"):
-            half_written.unlink()
+
+def _backend_before_format_had_it(config: RunConfig) -> str:
+    """The backend of a run whose state has none: earlier versions wrote the choice into `train.compile`."""
+    return {"on": "kernels", "off": "eager"}.get(config.train.compile, "") if config.train.device == "cpu" else ""
+
+
+def _affordable_evaluations(config: RunConfig, backend: Backend, notes: list[str]) -> RunConfig:
+    """The configuration with as many evaluation batches as the time budget can pay for."""
+    step_seconds = backend.token_seconds * config.tokens_per_step
+    most = time_budget.affordable(config.train, time_budget.sequence_seconds(config.train, step_seconds))
+    if most >= config.train.eval_iters:
+        return config
+    notes.append(f"An evaluation looks at {most:,} batches: {config.train.eval_iters:,} would take too much time.")
+    return resolve.with_values(config, train={"eval_iters": most})
+
+
+def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) -> None:
+    """Finish what a process that was killed while saving left undone: pointers, pruning, temporary files."""
+    for name in (run.config_file.name, run.card_file.name):
+        for temporary in run.path.glob(f".{name}-*"):
+            temporary.unlink()
     if found:
         for pointer, step in (("latest", found.state.step), ("best", found.state.best_step)):
             if step is not None and (run.checkpoints / checkpoint.folder_name(step)).is_dir():
@@ -197,10 +214,10 @@ def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) 
         checkpoint.prune(run, config.train.keep_checkpoints)
 
 
-def _take(prepared: Path, run: RunFolder) -> None:
-    """Give a run its own copy of prepared texts: the same files under a second name, where the disk can do that.
+def _link_texts(prepared: Path, run: RunFolder) -> None:
+    """Give a run its own copy of the prepared texts: hard links, or copies where the file system has none.
 
-    Deleting the cache then leaves the run whole, and the copy costs no room.
+    The run stays whole when the cache is deleted, and links cost no space.
     """
     for source in (path for path in prepared.rglob("*") if path.is_file()):
         target = run.path / source.relative_to(prepared)
@@ -211,5 +228,5 @@ def _take(prepared: Path, run: RunFolder) -> None:
             shutil.copyfile(source, target)
             with target.open("rb") as file:
                 os.fsync(file.fileno())
-    for folder in (run.path / "data", run.path, run.path.parent):  # a checkpoint is nothing without them
-        files.sync_folder(folder)
+    for path in (run.path / "data", run.path, run.path.parent):  # a checkpoint is worth nothing without them
+        files.sync_folder(path)

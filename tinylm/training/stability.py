@@ -1,6 +1,6 @@
-"""How a training fares: steps that come out as no number, a held-out loss that rises, the patience that ends a run.
+"""Detects divergence (steps that are not finite, loss spikes), overfitting, and when to stop early.
 
-All that is remembered lies in TrainState, so that a resumed run decides as the undisturbed one would have.
+All memory is in TrainState, so that a resumed run decides as the undisturbed one.
 """
 
 from __future__ import annotations
@@ -15,31 +15,32 @@ from tinylm.runs.checkpoint import TrainState
 from tinylm.training.evaluate import Score
 
 BAD_STEPS = 2
-"""Steps in a row without a finite loss and gradient that a training gets over; one more, and it has diverged."""
+"""Steps in a row without finite loss and gradient that are only skipped; one more is divergence."""
 
 BAD_STEPS_FP16 = 20
-"""The same in fp16, which feels for its loss scale that way."""
+"""The same in fp16, where such steps also adjust the loss scale."""
 
 SPIKE_SIGMAS, SPIKE_NATS, SPIKE_STEPS = 6.0, 0.5, 50
-"""A loss this many deviations, and so many nats, above the mean of late is a spike; one that lasts so many steps is no
-chance any more. The mean is over the last CALM_STEPS or so that were no spike, and needs as many to be trusted."""
+"""A loss is a spike if it is both so many standard deviations and so many nats above the running mean. A spike that
+lasts SPIKE_STEPS is divergence, not noise."""
 
-CALM_STEPS = 50
+MEAN_STEPS = 50
+"""Horizon of the running mean, which leaves spikes out; it is trusted after as many steps."""
 
-MAX_RESCUES = 3
+MAX_ROLLBACKS = 3
 
-SLOWER = 0.5
-"""What a rescue multiplies the learning rate with."""
+LR_FACTOR = 0.5
+"""A rollback multiplies the learning rate by this factor."""
 
 RISE = 1.005
-"""A held-out loss this many times the best one is worse by more than chance."""
+"""A held-out loss above this multiple of the best one is worse by more than noise."""
 
 RISES = 2
-"""So many of them in a row are a turn."""
+"""This many of them in a row are overfitting."""
 
 
-class Diverging(Exception):  # noqa: N818  # no end yet: the training is rescued
-    """The training has gone astray, as was seen at `step`; `what` says by what."""
+class Diverging(Exception):  # noqa: N818  # not an error: the training rolls back
+    """The training has diverged, as seen at `step`; `what` is the reason."""
 
     def __init__(self, step: int, what: str) -> None:
         super().__init__(step, what)
@@ -47,9 +48,9 @@ class Diverging(Exception):  # noqa: N818  # no end yet: the training is rescued
 
 
 def stepped(state: TrainState, step: int, loss: float, finite: bool, precision: Precision) -> Warned | None:
-    """Take in a step; `finite`: its loss and gradient are.
+    """Note a step; `finite`: its loss and gradient norm are finite.
 
-    A first bad one is worth a warning. Diverging is raised after too many in a row, or where the loss stays high.
+    Returns a warning for the first bad step. Raises Diverging after too many in a row, or where the loss stays high.
     """
     state.bad_steps = 0 if finite else state.bad_steps + 1
     allowed = BAD_STEPS_FP16 if precision == "fp16" else BAD_STEPS
@@ -67,56 +68,56 @@ def stepped(state: TrainState, step: int, loss: float, finite: bool, precision: 
 
 
 def _spikes(state: TrainState, loss: float) -> int:
-    """Take in a loss; how many in a row are high."""
+    """Note a finite loss; returns how many in a row have been spikes."""
     above = loss - state.calm_loss
     limit = max(SPIKE_NATS, SPIKE_SIGMAS * math.sqrt(state.calm_variance))
-    if state.calm_steps >= CALM_STEPS and above > limit:
+    if state.calm_steps >= MEAN_STEPS and above > limit:
         state.high_steps += 1
         return state.high_steps
     state.high_steps, state.calm_steps = 0, state.calm_steps + 1
-    weight = 1 / min(state.calm_steps, CALM_STEPS)  # a plain mean at first, then one that forgets
+    weight = 1 / min(state.calm_steps, MEAN_STEPS)  # a plain mean at first, then an exponential one
     state.calm_loss += weight * above
     state.calm_variance = (1 - weight) * (state.calm_variance + weight * above**2)
     return 0
 
 
 def new_phase(state: TrainState) -> None:
-    """A phase has begun, maybe with other text or other rates: the losses before say nothing of its own."""
+    """Reset the running mean: a new phase may have other text or another learning rate."""
     state.calm_steps, state.calm_loss, state.calm_variance, state.high_steps = 0, 0.0, 0.0, 0
 
 
 def may_be_saved(state: TrainState, precision: Precision) -> bool:
-    """Whether a checkpoint of now is one to go back to: not while steps go wrong, but where it measured best."""
-    calm = (state.bad_steps == 0 or precision == "fp16") and state.high_steps == 0
-    return calm or state.best_step == state.step
+    """Whether the current weights are worth a checkpoint: no bad step or spike in progress, or the best evaluation."""
+    healthy = (state.bad_steps == 0 or precision == "fp16") and state.high_steps == 0
+    return healthy or state.best_step == state.step
 
 
-def rescued(state: TrainState, found: Diverging, before: TrainState) -> Rescued:
-    """Slow a training down that is back at a checkpoint (`state`) after it had diverged (`before`)."""
-    state.rescues, state.lr_scale = before.rescues + 1, before.lr_scale * SLOWER
+def rolled_back(state: TrainState, cause: Diverging, before: TrainState) -> Rescued:
+    """Lower the learning rate after a rollback from the state `before` to the checkpoint's `state`."""
+    state.rescues, state.lr_scale = before.rescues + 1, before.lr_scale * LR_FACTOR
     state.bad_steps, state.high_steps = 0, 0
-    place = f"to step {state.step:,}" if state.step else "to the beginning"
+    target = f"to step {state.step:,}" if state.step else "to the beginning"
     return Rescued(
-        step=found.step,
+        step=cause.step,
         back_to=state.step,
         rescue=state.rescues,
         lr_scale=state.lr_scale,
-        message=f"At step {found.step:,} {found.what}. The run went back {place} and goes on with "
-        f"{state.lr_scale:g} times the learning rate (rescue {state.rescues} of {MAX_RESCUES}).",
+        message=f"At step {cause.step:,} {cause.what}. The run went back {target} and goes on with "
+        f"{state.lr_scale:g} times the learning rate (rescue {state.rescues} of {MAX_ROLLBACKS}).",
     )
 
 
-def check_rescuable(state: TrainState, step: int) -> None:
-    """DivergedError where a training that diverged at `step` has been rescued often enough."""
-    if state.rescues >= MAX_RESCUES:
+def check_rollbacks(state: TrainState, step: int) -> None:
+    """DivergedError if a training that diverged at `step` has used up its rollbacks."""
+    if state.rescues >= MAX_ROLLBACKS:
         raise DivergedError(
-            f"The training diverged again at step {step:,}, and {MAX_RESCUES} rescues did not help.",
+            f"The training diverged again at step {step:,}, and {MAX_ROLLBACKS} rescues did not help.",
             "Start again with a lower learning rate (train.phases.0.max_lr); the last checkpoint is kept.",
         )
 
 
 def evaluated(state: TrainState, train_loss: float | None, val: Score) -> bool:
-    """Take in an evaluation; returns whether it is the best so far. Without held-out text there is none."""
+    """Note an evaluation; returns whether it is the best so far. Without held-out text none is."""
     if val.loss is None:
         return False
     if math.isfinite(val.loss) and (state.best_val_loss is None or val.loss < state.best_val_loss):
@@ -129,8 +130,8 @@ def evaluated(state: TrainState, train_loss: float | None, val: Score) -> bool:
     return False
 
 
-def risen(state: TrainState, train_loss: float | None, val_loss: float | None, patience: int) -> Warned | None:
-    """A warning, once until the next best, where the held-out loss rises and that on training text goes on falling."""
+def overfitting(state: TrainState, train_loss: float | None, val_loss: float | None, patience: int) -> Warned | None:
+    """A warning if the held-out loss rises while the training loss falls; only one until the next best evaluation."""
     if state.rising < RISES or state.rise_told or out_of_patience(state, patience):
         return None
     if train_loss is None or state.best_train_loss is None or not train_loss < state.best_train_loss:
@@ -147,11 +148,11 @@ def risen(state: TrainState, train_loss: float | None, val_loss: float | None, p
 
 
 def out_of_patience(state: TrainState, patience: int) -> bool:
-    """Whether so many evaluations in a row brought nothing better that the run ends early."""
+    """Whether to stop early: `patience` evaluations in a row were not the best (0 never stops)."""
     return 0 < patience <= state.since_best
 
 
-def reopened(state: TrainState, config: TrainConfig) -> None:
-    """Be patient anew with a run that ended early and is given another budget."""
+def reset_patience(state: TrainState, config: TrainConfig) -> None:
+    """Give a run that stopped early its full patience again if its budget has changed."""
     if out_of_patience(state, config.patience) and state.budget != config.budget:
         state.since_best = 0

@@ -1,4 +1,4 @@
-"""One optimizer step: forward and backward in passes, norms, clip, update. Nothing here waits for the device."""
+"""One optimizer step: forward and backward passes, norms, clipping, update. Nothing here waits for the device."""
 
 from __future__ import annotations
 
@@ -11,33 +11,32 @@ from torch import Tensor
 from tinylm.config.schema import RunConfig
 from tinylm.data.shuffle import mix
 from tinylm.events import Warned
-from tinylm.hardware import device, memory
-from tinylm.hardware.device import Precision
+from tinylm.hardware import memory
+from tinylm.hardware.device import Precision, release_memory
 from tinylm.kernels.train_pass import NativePass
 from tinylm.model import dropout
 from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
-from tinylm.training import optimizer as optim
 from tinylm.training.cuda_graph import GraphedStep, LaunchLimiter
 from tinylm.training.ema import WeightEMA
-from tinylm.training.optimizer import Optimizer
+from tinylm.training.optimizer import Optimizer, clip, global_norm
 
-PASS_TOKENS = 2048
-"""Tokens of an eager pass on a CPU, at most: so many have 41 MB of scores with a vocabulary of 5,000."""
+MICRO_BATCH_TOKENS = 2048
+"""Most tokens in an eager pass on a CPU: with a vocabulary of 5,000 their logits take 41 MB."""
 
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
-"""fp16: the loss scale doubles in 2,000 good steps, as torch's GradScaler does, but smoothly; a bad step halves it."""
+"""fp16: the loss scale doubles over 2,000 good steps, as in torch's GradScaler but smoothly; a bad step halves it."""
 
 _DROPOUT = 1003
-"""What the seed is mixed with: each use of randomness has a stream of its own."""
+"""Mixed into the seed, so that dropout has a random stream of its own."""
 
 
-def micro_batch_size(config: RunConfig, place: torch.device) -> int:
-    """How many windows go through the model at once: passes of one size, small enough for a CPU's cache."""
+def micro_batch_size(config: RunConfig, device: torch.device) -> int:
+    """Sequences in one pass: on a CPU few enough for its cache, in passes of equal size."""
     batch_size = config.train.batch_size
-    if place.type != "cpu":
+    if device.type != "cpu":
         return batch_size
-    passes = -(-batch_size * config.model.block_size // PASS_TOKENS)
+    passes = -(-batch_size * config.model.block_size // MICRO_BATCH_TOKENS)
     return max(1, -(-batch_size // passes))
 
 
@@ -55,141 +54,150 @@ class Stepper:
     ) -> None:
         self.config, self.model, self.optimizer, self.precision = config, model, optimizer, precision
         self.average = average
-        """It follows the weights, where they are averaged."""
+        """The EMA of the weights, where the run keeps one."""
         self.weights = list(model.parameters())
-        self.plain = [weight.detach() for weight in self.weights]
-        self.place = self.weights[0].device
-        self.native: NativePass | None = None
-        """On a CPU: takes all windows of a step at once."""
+        self.detached = [weight.detach() for weight in self.weights]
+        self.device = self.weights[0].device
+        self.kernels: NativePass | None = None
+        """On a CPU: computes all sequences of a step in one call."""
         self.compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
-        """On a GPU: for passes of `rows` windows (`compiling.for_gpu`)."""
-        self.recorded: GraphedStep | None = None
-        """On a CUDA device: takes whole steps as one launch (`record`)."""
-        self._leash = LaunchLimiter(self.place)
-        self.rows = micro_batch_size(config, self.place)
-        """Windows in a pass."""
-        self.loss_scale = torch.tensor(loss_scale, device=self.place)
-        """What the loss is multiplied with before the backward pass, in fp16."""
+        """On a GPU: torch.compile's pass over `micro_batch_size` sequences (`backend.torch_compile`)."""
+        self.graphed: GraphedStep | None = None
+        """On a CUDA device: takes whole steps as one launch (`capture`)."""
+        self._launch_limiter = LaunchLimiter(self.device)
+        self.micro_batch_size = micro_batch_size(config, self.device)
+        """Sequences in a pass; smaller once memory has run out."""
+        self.loss_scale = torch.tensor(loss_scale, device=self.device)
+        """fp16: factor on the loss before the backward pass."""
         self.warnings: list[Warned] = []
-        """What happened in steps; whoever tells it takes it out."""
+        """Warnings from steps; the reader removes them."""
 
     def use(self, code: ctypes.CDLL | None, threads: int) -> None:
-        """From now on, take steps by our own code, on so many threads, or without it by torch's operations again.
+        """Take the next steps with the kernels in `code`, or without it by torch's operations.
 
-        MemoryError or RuntimeError where the code cannot.
+        MemoryError or RuntimeError where the kernels cannot run.
         """
         config = self.config.model
-        self.native = NativePass(code, config, self.model.vocab_size, self.precision, threads) if code else None
+        self.kernels = NativePass(code, config, self.model.vocab_size, self.precision, threads) if code else None
         self.optimizer.use(code, threads)
 
     def take(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor:
-        """Learn from ids and targets (batch_size * accumulation_steps, T), the batch of the run's step `step`.
+        """Take the run's step `step` on ids and targets (batch_size * accumulation_steps, T).
 
-        Returns four numbers (4,) on the device: loss in nats per token, gradient norm before clipping, norm of the
-        weights before the update, and the reference recipe's ratio of the two (`contract.md`: `norm_ratio`). Where
-        loss or gradient are not finite, nothing is applied.
+        Returns metrics (4,) on the device: loss in nats per token, gradient norm before clipping, norm of the weights
+        before the update, and the reference recipe's `norm_ratio`: mean over tensors of the weights' norms, over mean
+        over tensors of the gradients' norms. Where loss or gradient are not finite, nothing is applied.
         """
-        told = self._recorded_step(step, lr, weight_decay, ids, targets)
-        if told is None:
-            told = self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
-        self._leash.stepped()
-        return told
+        metrics = self._graphed_step(step, lr, weight_decay, ids, targets)
+        if metrics is None:
+            metrics = self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
+        self._launch_limiter.stepped()
+        return metrics
 
-    def _recorded_step(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor | None:
-        """What `take` returns, by one launch; None where that is not how steps are taken."""
-        if self.recorded is None:
+    def _graphed_step(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor | None:
+        """The metrics of a step taken as one launch; None where the run takes steps in the plain way."""
+        if self.graphed is None:
             return None
-        if not self.recorded.is_warm:
-            return self.recorded.aside(lambda: self.update(step, lr, weight_decay, *self.gradients(step, ids, targets)))
+        if not self.graphed.is_warm:
+            return self.graphed.warm_up(
+                lambda: self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
+            )
         try:
-            told = self.recorded.take(lr, weight_decay, ids, targets, self._keys(step, len(ids)))
-        except RuntimeError as error:  # also torch's own for memory that has run out
-            self.recorded = None
-            self.warnings.append(_not_recorded(error))
-        if self.recorded is None:  # here and not in the handler, where the traceback holds what was recorded
-            device.release_memory(self.place)
+            metrics = self.graphed.take(lr, weight_decay, ids, targets, self._keys(step, len(ids)))
+        except RuntimeError as error:  # includes torch's out-of-memory error
+            self.graphed = None
+            self.warnings.append(_not_captured(error))
+        if self.graphed is None:  # not in the handler, where the traceback still holds the graph
+            release_memory(self.device)
             return None
-        return self._followed(step, told)
+        return self._update_average(step, metrics)
 
     def update(self, step: int, lr: float, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
-        """What `take` does once the gradients are there; they are used up."""
-        return self._followed(step, self._applied(lr, weight_decay, loss, grads))
+        """The part of `take` after the gradients, which it overwrites."""
+        return self._update_average(step, self._apply(lr, weight_decay, loss, grads))
 
-    def record(self) -> None:
-        """From now on, take whole steps as CUDA graphs; only without attention dropout, which draws by itself."""
-        self.recorded = GraphedStep(
-            lambda lr, weight_decay, ids, targets, keys: self._applied(
+    def capture(self, graphed_step: Callable[..., GraphedStep] = GraphedStep) -> None:
+        """Take the next steps as CUDA graphs; not for attention dropout, which draws from torch's own generator."""
+        self.graphed = graphed_step(
+            lambda lr, weight_decay, ids, targets, keys: self._apply(
                 lr, weight_decay, *self._passes(ids, targets, keys)
             ),
-            self.place,
+            self.device,
         )
 
-    def _applied(self, lr: float | Tensor, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
-        """Norms, clip and the update of the weights: what `take` returns."""
+    def reset(self, optimizer: Optimizer, loss_scale: float) -> None:
+        """Continue with another optimizer state and loss scale, after a rollback."""
+        self.optimizer = optimizer
+        if self.graphed:
+            self.graphed.forget()
+        self.loss_scale.fill_(loss_scale)
+
+    def _apply(self, lr: float | Tensor, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
+        """Norms, clipping and the update of the weights; returns the metrics of `take`."""
         if self.precision == "fp16":
             torch._foreach_div_(grads, self.loss_scale)
-        grad_norm, mean_grad = optim.global_norm(grads)
-        param_norm, mean_param = optim.global_norm(self.plain)
+        grad_norm, mean_grad = global_norm(grads)
+        param_norm, mean_param = global_norm(self.detached)
         if self.config.train.grad_clip:
-            optim.clip(grads, grad_norm, self.config.train.grad_clip)
+            clip(grads, grad_norm, self.config.train.grad_clip)
         bad = ~torch.isfinite(loss + grad_norm)
-        fast = self.precision == "bf16" or self.place.type == "cuda"
-        self.optimizer.step(grads, lr, weight_decay, bad, torch.bfloat16 if fast else torch.float32)
+        half = self.precision == "bf16" or self.device.type == "cuda"
+        self.optimizer.step(grads, lr, weight_decay, bad, torch.bfloat16 if half else torch.float32)
         if self.precision == "fp16":
             self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
         return torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))
 
-    def _followed(self, step: int, told: Tensor) -> Tensor:
-        """The average takes in the new weights, where there are any; `told` is what `_applied` gave."""
+    def _update_average(self, step: int, metrics: Tensor) -> Tensor:
+        """Update the EMA of the weights, unless the step was skipped; returns `metrics` (4,) as they are."""
         if self.average:
-            self.average.follow(step, skip=~torch.isfinite(told[0] + told[1]))
-        return told
+            self.average.update(step, skip=~torch.isfinite(metrics[0] + metrics[1]))
+        return metrics
 
     def gradients(self, step: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The mean loss of all windows and its gradients, by passes that fit into the memory.
+        """The mean loss of ids and targets (B, T) and its gradients, by passes that fit into the memory.
 
-        Where the memory runs out, the weights are as they were: smaller passes begin the step anew, down to one window.
+        Where memory runs out, the weights are unchanged, and smaller passes start the step over, down to one sequence.
         """
         while True:
-            rows = self.rows
+            size = self.micro_batch_size
             try:
-                if self.native:
-                    return self.native(self.plain, ids, targets, self._key(step, 0))
+                if self.kernels:
+                    return self.kernels(self.detached, ids, targets, self._key(step, 0))
                 return self._passes(ids, targets, self._keys(step, len(ids)))
             except (MemoryError, RuntimeError) as error:  # torch's own is a RuntimeError
-                if rows == 1 or memory.out_of_memory(error, self.place) is None:
+                if size == 1 or memory.out_of_memory(error, self.device) is None:
                     raise
-            # Here and not in the handler, where the traceback still holds what the pass had in hand.
-            device.release_memory(self.place)
-            self.rows, self.compiled, self.native = (rows + 1) // 2, None, None
+            # Not in the handler, where the traceback still holds the tensors of the pass.
+            release_memory(self.device)
+            self.micro_batch_size, self.compiled, self.kernels = (size + 1) // 2, None, None
             self.warnings.append(
                 Warned(
                     title="The memory ran out",
-                    message=f"{rows} windows at once were too many at step {step:,}; from here on {self.rows} "
-                    "are, and the step adds them up to what it was.",
+                    message=f"{size} windows at once were too many at step {step:,}; from here on "
+                    f"{self.micro_batch_size} are, and the step adds them up to what it was.",
                     hint="It is a little slower so. train.batch_size and train.accumulation_steps set it beforehand.",
                 )
             )
 
-    def _keys(self, step: int, windows: int) -> list[dropout.Key | None]:
-        """What dropout hangs on, for each pass of a step with so many windows; None where nothing is dropped."""
-        if self.config.model.attention_dropout:  # torch's own, inside of the attention
+    def _keys(self, step: int, sequences: int) -> list[dropout.Key | None]:
+        """The dropout key of each pass of a step with so many sequences; None without dropout."""
+        if self.config.model.attention_dropout:  # torch's own dropout inside attention
             torch.manual_seed(self._mixed(step))
-        return [self._key(step, first) for first in range(0, windows, self.rows)]
+        return [self._key(step, first) for first in range(0, sequences, self.micro_batch_size)]
 
     def _key(self, step: int, first: int) -> dropout.Key | None:
-        return dropout.key(self._mixed(step), first, self.place) if self.config.model.dropout else None
+        return dropout.key(self._mixed(step), first, self.device) if self.config.model.dropout else None
 
     def _mixed(self, step: int) -> int:
         return mix(self.config.train.seed, _DROPOUT, step)
 
     def _passes(self, ids: Tensor, targets: Tensor, keys: Sequence[Tensor | None]) -> tuple[Tensor, list[Tensor]]:
-        loss = torch.zeros((), device=self.place)
+        loss = torch.zeros((), device=self.device)
         grads: list[Tensor] = []
-        for first, key in zip(range(0, len(ids), self.rows), keys, strict=True):
-            some = slice(first, first + self.rows)
-            part, new = self._pass(ids[some], targets[some], key)
-            share = len(ids[some]) / len(ids)
+        for first, key in zip(range(0, len(ids), self.micro_batch_size), keys, strict=True):
+            micro_batch = slice(first, first + self.micro_batch_size)
+            part, new = self._pass(ids[micro_batch], targets[micro_batch], key)
+            share = len(ids[micro_batch]) / len(ids)
             loss += share * part
             if not grads:
                 grads = new
@@ -200,18 +208,18 @@ class Stepper:
         return loss, grads
 
     def _pass(self, ids: Tensor, targets: Tensor, key: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """The mean loss over some of a step's windows, ids and targets (up to `rows`, T), and its gradients.
+        """The mean loss of a micro-batch, ids and targets (up to `micro_batch_size`, T), and its gradients.
 
-        In fp16, the gradients are those of the loss times `loss_scale`.
+        In fp16 these are the gradients of the loss times `loss_scale`.
         """
-        if self.compiled and len(ids) == self.rows:  # a last pass may be shorter
-            return self.compiled(self.plain, ids, targets, key)
+        if self.compiled and len(ids) == self.micro_batch_size:  # the last pass may be smaller
+            return self.compiled(self.detached, ids, targets, key)
         scale = self.loss_scale if self.precision == "fp16" else 1.0
         return eager_pass(self.model, self.weights, self.precision, scale, ids, targets, key)
 
 
-def _not_recorded(error: RuntimeError) -> Warned:
-    """What there is to tell where a CUDA graph cannot be had."""
+def _not_captured(error: RuntimeError) -> Warned:
+    """The warning that a step could not be captured as a CUDA graph."""
     reason = (str(error).strip() or repr(error)).splitlines()[0][:200]
     return Warned(
         title="Steps are launched one by one",

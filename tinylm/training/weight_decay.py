@@ -1,4 +1,4 @@
-"""Weight decay told in passes over the text: from `train.decay_epochs` to the optimizer's number."""
+"""From `train.decay_epochs`, a weight decay in epochs, to the optimizer's weight decay."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tinylm.errors import ConfigError
 
 
 def weight_decay(train: TrainConfig, phase: Phase, steps_per_epoch: float) -> float:
-    """The weight decay of a phase whose text takes `steps_per_epoch` steps to read once.
+    """The weight decay of a phase whose epoch has `steps_per_epoch` steps.
 
-    AdamW's weights are an exponential moving average of its updates, which remembers tau = 1 / (lr * weight_decay)
-    steps (Wang and Aitchison 2024, arXiv 2405.13698). Told in passes over the text, the best tau stays about the same
-    when text, batch or rate change, and where text is scarce and read often, it is far shorter than a usual decay makes
-    it (Kim et al. 2025, arXiv 2509.14786). `train.decay_epochs` is tau at the phase's highest rate; a lower rate
-    remembers for longer. ConfigError where that is less than a step: the weights would swing through zero.
+    AdamW's weights are an EMA of its updates with a time constant of tau = 1 / (lr * weight_decay) steps (Wang and
+    Aitchison 2024, arXiv 2405.13698). In epochs, the best tau stays about the same when text, batch or learning rate
+    change, and where a small text is read often it is far shorter than usual weight decays make it (Kim et al. 2025,
+    arXiv 2509.14786). `train.decay_epochs` is tau at the phase's highest learning rate; at lower ones tau is longer.
+    ConfigError where tau is less than a step: the weights would change sign.
     """
     if train.decay_epochs is None:
         return train.weight_decay
@@ -31,17 +31,16 @@ def weight_decay(train: TrainConfig, phase: Phase, steps_per_epoch: float) -> fl
 
 
 def weight_decays(config: RunConfig, batches: Sequence[Batches]) -> list[float]:
-    """Each phase's weight decay, which may depend on how long its text is; ConfigError where it cannot be."""
+    """The weight decay of each phase; ConfigError as in `weight_decay`."""
     train = config.train
-    tokens_per_step = train.batch_size * train.accumulation_steps * config.model.block_size
     return [
-        weight_decay(train, phase, part.stream.tokens / tokens_per_step)
+        weight_decay(train, phase, part.stream.tokens / config.tokens_per_step)
         for phase, part in zip(train.phases, batches, strict=True)
     ]
 
 
-def told(config: RunConfig, decays: Sequence[float]) -> str:
-    """What `train.decay_epochs` comes to, as a sentence."""
+def in_words(config: RunConfig, decays: Sequence[float]) -> str:
+    """The weight decay that `train.decay_epochs` gives, as a sentence."""
     each = [f"{decay:.4g} in {phase.name}" for phase, decay in zip(config.train.phases, decays, strict=True)]
     number = f"{decays[0]:.4g}" if len(set(decays)) == 1 else ", ".join(each)
     return f"The weights remember {config.train.decay_epochs:g} passes over the text: weight decay is {number}."

@@ -1,6 +1,6 @@
-"""The chart: a picture in a pane that can be looked into with a hair line, zoomed, panned and put on log scales.
+"""The chart widget: a picture with a hair line that reads values, zoom, pan and logarithmic scales.
 
-What is drawn is the business of `tui.widgets.plot`, which is imported when the first chart draws.
+`tui.chart.render` draws it, and is imported when the first chart draws.
 """
 
 from __future__ import annotations
@@ -21,24 +21,22 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.chart.picture import Band, Border, Curve, Level, Picture, Range, Settled, value_at, x_range, y_range
+from tui.chart.picture import Curve, Picture, Range, StableRange, value_at, x_range, y_range
 from tui.terminal import glyphs
 from tui.terminal.glyphs import Glyphs
 
 if TYPE_CHECKING:
     from tui.chart.render import Drawn
 
-__all__ = ["Band", "Border", "Chart", "Curve", "Level", "Picture"]
-
 ZOOM = 2.0
-"""What one press of + does."""
-LEAST = 8
-"""Points that stay in view at the least."""
+"""The factor of one press of +."""
+LEAST_POINTS = 8
+"""Points in view below which there is no zooming in."""
 SCALES = ("linear", "log y", "log x+y")
 
 
 class Chart(Widget, can_focus=True):
-    """Shows a `Picture`; a screen gives it a new one when there is something new, and may set hair, zoom and log."""
+    """Shows a `Picture`; a screen gives it a new one when there is something new, and may set hair, zoom and scale."""
 
     DEFAULT_CSS = """
     Chart { width: 1fr; height: 1fr; min-height: 1; }
@@ -82,14 +80,14 @@ class Chart(Widget, can_focus=True):
     ]
 
     zoom: reactive[Range | None] = reactive(None, init=False)
-    """What the x axis spans; None: what the picture says."""
+    """The range of the x axis; None: the picture's own."""
     turns: reactive[int] = reactive(0, init=False)
-    """How often the person has changed the scale: linear, log y, log x and y, beginning where the picture does."""
+    """How often the scale was changed, counted from the picture's own: linear, log y, log x and y."""
     hair: reactive[float | None] = reactive(None, init=False)
-    """Where the hair line stands; a screen sets it on its other charts."""
+    """The x of the hair line; a screen sets it on its other charts."""
 
     class HairMoved(Message):
-        """The person moved the hair line, or took it away."""
+        """The person moved or removed the hair line."""
 
         def __init__(self, chart: Chart, x: float | None) -> None:
             super().__init__()
@@ -121,32 +119,32 @@ class Chart(Widget, can_focus=True):
         classes: str = "pane",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` says the seconds after which the y range may shrink again."""
+        """`clock` gives seconds, for when the y range may shrink again."""
         super().__init__(id=id, classes=classes)
         if title:
             self.border_title = title
         self._picture = picture or Picture()
         self._shown: tuple[object, ...] = ()
-        self._settled = Settled(clock)
+        self._stable_range = StableRange(clock)
         self._drawn: Drawn | None = None
         self._strips: list[Strip] | None = None
         self._hovering = self._by_mouse = False
         self._rest: float | None = None
-        """Where the hair line stands when the mouse has left."""
+        """The hair line to go back to when the mouse leaves."""
 
     # ---- what is shown -------------------------------------------------------------------------------------------
 
     def show(self, picture: Picture) -> None:
-        """Show this from now on; costs next to nothing where it is what is shown already."""
+        """Show this from now on; cheap where it looks the same as what is shown."""
         shown = (picture.fingerprint(), self._glyphs.name)
         self._picture = picture
-        if shown != self._shown or self._settled.due():
+        if shown != self._shown or self._stable_range.due():
             self._shown = shown
             self._redraw()
 
     @property
     def picture(self) -> Picture:
-        """What the screen gave, as the person looks at it: with zoom, scale and hair line."""
+        """The picture as the person looks at it: with zoom, scale and hair line."""
         given = self._picture
         scale = (2 if given.log_x else 1 if given.log_y else 0) + self.turns
         return dataclasses.replace(
@@ -164,27 +162,26 @@ class Chart(Widget, can_focus=True):
         return SCALES[2 if picture.log_x else 1 if picture.log_y else 0]
 
     def value_at_hair(self) -> list[tuple[Curve, float, float]]:
-        """For each curve its x and y nearest to the hair line."""
+        """Each curve with its x and y nearest to the hair line."""
         picture = self.picture
         if picture.hair is None:
             return []
-        return [(c, *found) for c in picture.curves if (found := value_at(c, picture.hair))]
+        return [(c, *point) for c in picture.curves if (point := value_at(c, picture.hair))]
 
     # ---- drawing -------------------------------------------------------------------------------------------------
 
     @property
     def _glyphs(self) -> Glyphs:
-        found = getattr(self.app, "glyphs", None)
-        return found if isinstance(found, Glyphs) else glyphs.BRAILLE
+        return glyphs.glyphs_of(self)
 
     def _redraw(self) -> None:
-        """Draw anew when next seen."""
+        """Draw again at the next refresh."""
         self._drawn = self._strips = None
         self.refresh()
 
     def watch_zoom(self) -> None:
-        """Another part, another range: at once."""
-        self._settled.forget()
+        """Another part has another y range, at once."""
+        self._stable_range.forget()
         self._redraw()
 
     def watch_turns(self) -> None:
@@ -192,13 +189,13 @@ class Chart(Widget, can_focus=True):
         self.watch_zoom()
 
     def watch_hair(self, hair: float | None) -> None:
-        """Draw it where it is now; a mouse that leaves gives it back only where the mouse itself had moved it."""
+        """Draw it there, and come back there after the mouse, unless the mouse moved it."""
         if not self._by_mouse:
             self._rest = hair
         self._redraw()
 
     def notify_style_update(self) -> None:
-        """Other colours."""
+        """The colours changed: style the cells again."""
         super().notify_style_update()
         self._strips = None
 
@@ -209,8 +206,8 @@ class Chart(Widget, can_focus=True):
         width, height = self.size
         if self._drawn is None or (self._drawn.grid.width, self._drawn.grid.height) != (width, height):
             picture = self.picture
-            settled = dataclasses.replace(picture, y_range=self._settled(y_range(picture), picture))
-            self._drawn = render.draw(settled, width, height, self._glyphs)
+            stable = dataclasses.replace(picture, y_range=self._stable_range(y_range(picture), picture))
+            self._drawn = render.draw(stable, width, height, self._glyphs)
             self._strips = None
         return self._drawn
 
@@ -234,22 +231,22 @@ class Chart(Widget, can_focus=True):
             self.post_message(self.HairMoved(self, x))
 
     def _value(self, column: float) -> float:
-        """The x of a column of this widget, the nearest that a line has a value at."""
+        """The x of a column of this widget, moved to the nearest x of a line."""
         drawn = self._draw()
         scale = drawn.x
-        x = float(scale.value(np.array([min(max(column - drawn.left, 0), scale.cells - 1) + 0.5]))[0])
-        return next((found[0] for c in self._lines() if (found := value_at(c, x))), x)
+        x = float(scale.to_values(np.array([min(max(column - drawn.left, 0), scale.cells - 1) + 0.5]))[0])
+        return next((point[0] for c in self._lines() if (point := value_at(c, x))), x)
 
     def _lines(self) -> list[Curve]:
         return [curve for curve in self._picture.curves if curve.style == "line" and len(curve.xs)]
 
     def action_hair(self) -> None:
-        """Show or hide it; it begins at the newest value in view."""
+        """Show or hide the hair line; it starts at the newest value in view."""
         self._rest = self._value(self.size.width) if self.hair is None else None
         self._place_hair(self._rest)
 
     def action_move(self, columns: int) -> None:
-        """Move the hair line, or what is seen where there is none."""
+        """Move the hair line, or pan where there is none."""
         if self.hair is not None:
             self._move_hair(self.hair, columns)
         elif self.zoom is not None:
@@ -261,7 +258,7 @@ class Chart(Widget, can_focus=True):
         drawn = self._draw()
         here = drawn.x.cell(hair)
         x = self._value(drawn.left + (here if here is not None else 0) + columns)
-        if (x - hair) * columns <= 0:  # fewer values than columns: the next of them
+        if (x - hair) * columns <= 0:  # fewer values than columns: go to the next value
             for curve in self._lines()[:1]:
                 at = int(np.searchsorted(curve.xs, hair, side="right" if columns > 0 else "left"))
                 x = float(curve.xs[min(max(at - (columns < 0), 0), len(curve.xs) - 1)])
@@ -275,26 +272,26 @@ class Chart(Widget, can_focus=True):
             self.post_message(self.ViewChanged(self))
 
     def _zoom(self, factor: float, about: float | None = None) -> None:
-        """Show `factor` times as much, with `about`, the hair line or the middle where it is."""
+        """Show `factor` times as much, without moving `about`, else the hair line, else the middle."""
         scale = self._draw().x
-        bend, unbend = (math.log, math.exp) if scale.log else (float, float)
-        low, high = bend(scale.low), bend(scale.high)
+        to_scale, from_scale = (math.log, math.exp) if scale.log else (float, float)
+        low, high = to_scale(scale.low), to_scale(scale.high)
         about = self.hair if about is None else about
-        middle = (low + high) / 2 if about is None or not scale.low <= about <= scale.high else bend(about)
-        if factor < 1 and self._points_within(scale.low, scale.high) <= LEAST:
+        middle = (low + high) / 2 if about is None or not scale.low <= about <= scale.high else to_scale(about)
+        if factor < 1 and self._points_within(scale.low, scale.high) <= LEAST_POINTS:
             return
         low, high = middle - (middle - low) * factor, middle + (high - middle) * factor
-        if factor > 1:  # at an end of the run, go on to the other side
-            first, last = map(bend, self._whole(scale.log))
+        if factor > 1:  # at one end of the run, extend to the other side
+            first, last = map(to_scale, self._whole(scale.log))
             low, high = max(first, low - max(0.0, high - last)), min(last, high + max(0.0, first - low))
             slack = 0.01 * (last - first)
             if low <= first + slack and high >= last - slack:
                 self._look_at(None)
                 return
-        self._look_at((unbend(low), unbend(high)))
+        self._look_at((from_scale(low), from_scale(high)))
 
     def _whole(self, log: bool) -> Range:
-        """What is seen without zoom."""
+        """The x range without zoom."""
         return x_range(dataclasses.replace(self._picture, log_x=log))
 
     def _points_within(self, low: float, high: float) -> int:
@@ -305,7 +302,7 @@ class Chart(Widget, can_focus=True):
         first, last = self._whole(drawn.x.log)
         cells = drawn.x.cells
         share = columns * max(1, cells // 20) if abs(columns) == 1 else math.copysign(cells // 2, columns)
-        low, high = drawn.x.value(np.array([share + 0.25, cells + share - 0.25])).tolist()
+        low, high = drawn.x.to_values(np.array([share + 0.25, cells + share - 0.25])).tolist()
         if low < first or high > last:
             if drawn.x.log:
                 return
@@ -314,26 +311,26 @@ class Chart(Widget, can_focus=True):
         self._look_at((low, high))
 
     def action_zoom_in(self) -> None:
-        """Half of what is seen."""
+        """Show half as much."""
         self._zoom(1 / ZOOM)
 
     def action_zoom_out(self) -> None:
-        """Twice as much."""
+        """Show twice as much."""
         self._zoom(ZOOM)
 
     def action_zoom_whole(self) -> None:
-        """All there is."""
+        """Show everything."""
         self._look_at(None)
 
     def action_scale(self) -> None:
-        """Linear, log y, log x and y, and round again."""
+        """The next scale: linear, log y, log x and y."""
         self.turns = (self.turns + 1) % 3
         self.post_message(self.ViewChanged(self))
 
     # ---- mouse ---------------------------------------------------------------------------------------------------
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """The hair line follows."""
+        """The hair line follows the mouse."""
         offset = event.get_content_offset(self)
         if offset is not None and self._lines():
             if not self._hovering:
@@ -343,24 +340,24 @@ class Chart(Widget, can_focus=True):
             self._by_mouse = False
 
     def on_leave(self) -> None:
-        """The hair line goes back to where it was."""
+        """The hair line goes back to where it was before the mouse came."""
         if self._hovering:
             self._hovering = False
             self._place_hair(self._rest)
 
     def on_click(self, event: events.Click) -> None:
-        """Where one clicks the hair line stays."""
+        """The hair line stays where it was clicked."""
         offset = event.get_content_offset(self)
         if offset is not None and self._lines():
             self._rest = self._value(offset.x)
             self._place_hair(self._rest)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Zoom in on what is under the mouse."""
+        """Zoom in on the position of the mouse."""
         self._wheel(event, 1 / ZOOM)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Zoom out."""
+        """Zoom out from the position of the mouse."""
         self._wheel(event, ZOOM)
 
     def _wheel(self, event: events.MouseEvent, factor: float) -> None:

@@ -1,4 +1,4 @@
-"""What a chart shows, as plain data, and what follows from it: the ranges of its axes and their round numbers."""
+"""What a chart shows, as plain data, and what follows from it: the ranges of its axes and their ticks."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from typing import Literal
 import numpy as np
 
 from tui.live.series import Floats
+from tui.terminal.numbers import count
 
 Range = tuple[float, float]
 
 HEAD = 3
-"""The first values of a run are far above all others: they are no reason to squeeze the rest."""
+"""The first values of a run, which are far above all others, do not count for the y range."""
 HEAD_AFTER = 50
-"""From this many values on."""
+"""Values from which on the head is left out."""
 NEAR = 0.25
-"""A level this near to the curve, as a share of its range, is taken into view."""
-SAMPLE = 8192
-"""So many values of a band are enough to know its percentiles."""
+"""A level this near to the curves, as a share of their range, is taken into view."""
+BAND_SAMPLE = 8192
+"""Values of a band that are enough for its percentiles."""
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A line or points; `xs` ascend, nan is a gap."""
+    """A line or points; `xs` (N,) ascend, nan in `ys` (N,) is a gap."""
 
     xs: Floats
     ys: Floats
     role: str = "train"
-    """Its colour: train, held_out, best, lr, norm, speed, a, b, c, d, muted."""
+    """Its colour, as the component class `chart--<role>`: train, held_out, best, lr, norm, speed, a, b, c, d, muted."""
     label: str = ""
     """Written at its right end where there is room."""
     style: Literal["line", "points"] = "line"
@@ -38,7 +39,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """Raw values, of which the least and the greatest of each column are shown dimly."""
+    """Raw values, shown dimly from the least to the greatest in each column."""
 
     xs: Floats
     ys: Floats
@@ -54,42 +55,35 @@ class Level:
 
 @dataclass(frozen=True)
 class Border:
-    """A dotted vertical line with its name: where a phase begins, a rescue, a checkpoint."""
+    """A dotted vertical line with its name, where a phase begins or the run was rolled back."""
 
     x: float
     label: str
     either_side: bool = False
-    """The name may stand to the left of the line too: it is that of a place, and nothing begins there."""
-
-
-def count(value: float) -> str:
-    """A step, as the axis says it."""
-    return f"{value:,.0f}"
+    """The name may also stand to the left: it names a position, not what begins there."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """All that one chart shows."""
+    """Everything that one chart shows."""
 
     curves: tuple[Curve, ...] = ()
     band: Band | None = None
     levels: tuple[Level, ...] = ()
     borders: tuple[Border, ...] = ()
     x_range: Range | None = None
-    """None: all there is."""
+    """None: the whole curves."""
     y_range: Range | None = None
-    """None: what `y_range` finds."""
-    from_zero: bool = False
-    """The y axis begins at 0: for what is compared with nothing, as a speed."""
+    """None: what the function `y_range` finds."""
     log_x: bool = False
     log_y: bool = False
     x_name: str = "step"
-    """The unit: "step" stands before the number, another name after it."""
+    """The unit: "step" stands before the number, other units after it."""
     x_format: Callable[[float], str] = count
     hair: float | None = None
-    """Where the hair line stands."""
+    """The x of the hair line."""
     empty: str = ""
-    """Said in the middle while there is nothing to draw."""
+    """Written in the middle while there is nothing to draw."""
 
     @property
     def has_values(self) -> bool:
@@ -97,18 +91,18 @@ class Picture:
         return any(len(curve.xs) for curve in self.curves)
 
     def x_words(self, x: float) -> str:
-        """A place on the axis: "step 740", "0.85 M tokens", "1:04"."""
+        """A position on the x axis: "step 740", "0.85 M tokens", "1:04"."""
         number = self.x_format(x)
         return f"{self.x_name} {number}" if self.x_name == "step" else f"{number} {self.x_name}".rstrip()
 
     def fingerprint(self) -> tuple[object, ...]:
-        """Equal for pictures that look the same, also where the arrays are views of series that grow in place."""
+        """Equal for pictures that look the same, even where arrays are views of series that grow in place."""
         arrays = [array for curve in self.curves for array in (curve.xs, curve.ys)]
         arrays += [self.band.xs, self.band.ys] if self.band else []
         return (
             *((len(a), a[-64:].tobytes(), a[:: len(a) // 256 + 1].tobytes()) for a in arrays),
             *((curve.role, curve.label, curve.style) for curve in self.curves),
-            self.levels, self.borders, self.x_range, self.y_range, self.from_zero, self.log_x, self.log_y,
+            self.levels, self.borders, self.x_range, self.y_range, self.log_x, self.log_y,
             self.x_name, self.x_format, self.hair, self.empty,
         )  # fmt: skip
 
@@ -116,16 +110,16 @@ class Picture:
 # ---- ranges ------------------------------------------------------------------------------------------------------
 
 
-def window(xs: Floats, x_range: Range) -> slice:
-    """The values within, and one on either side: the line goes on to the edge."""
+def visible(xs: Floats, x_range: Range) -> slice:
+    """The values within the range and one on either side, so that the line reaches the edges."""
     start = int(np.searchsorted(xs, x_range[0], side="left"))
     stop = int(np.searchsorted(xs, x_range[1], side="right"))
     return slice(max(0, start - 1), stop + 1)
 
 
 def x_range(picture: Picture) -> Range:
-    """What the x axis spans."""
-    low, high = picture.x_range or whole(picture)
+    """The range of the x axis."""
+    low, high = picture.x_range or full_x_range(picture)
     if picture.log_x:
         low = max(low, _least_positive(picture))
         high = max(high, low)
@@ -134,8 +128,8 @@ def x_range(picture: Picture) -> Range:
     return low, high
 
 
-def whole(picture: Picture) -> Range:
-    """From the first x to the last."""
+def full_x_range(picture: Picture) -> Range:
+    """From the first x of all curves to the last."""
     ends = [xs for curve in picture.curves for xs in (curve.xs[:1], curve.xs[-1:])]
     ends += [picture.band.xs[:1], picture.band.xs[-1:]] if picture.band else []
     all_ends = np.concatenate(ends) if ends else np.empty(0)
@@ -149,44 +143,44 @@ def _least_positive(picture: Picture) -> float:
 
 
 def y_range(picture: Picture) -> Range:
-    """From the visible lines and points and the band without its outermost values, and a level that is near."""
+    """The range of the y axis: of the visible curves, of the band without its outliers, and of a level that is near."""
     if picture.y_range and (picture.y_range[0] > 0 or not picture.log_y):
         return picture.y_range
     span = x_range(picture)
     head = _head(picture)
-    found: list[float] = []
+    ends: list[float] = []
     for curve in picture.curves:
-        found += _ends(_within(curve.xs, curve.ys, span, head), picture.log_y)
+        ends += _ends(_within(curve.xs, curve.ys, span, head), picture.log_y)
     if picture.band:
-        seen = _within(picture.band.xs, picture.band.ys, span, head)
-        seen = _drawable(seen[:: len(seen) // SAMPLE + 1], picture.log_y)
-        found += np.percentile(seen, (1, 99)).tolist() if len(seen) else []
-    if not found:
-        found = [level.y for level in picture.levels if not picture.log_y or level.y > 0] or [0.1, 1.0]
-    low, high = min(found), max(found)
+        values = _within(picture.band.xs, picture.band.ys, span, head)
+        values = _drawable(values[:: len(values) // BAND_SAMPLE + 1], picture.log_y)
+        ends += np.percentile(values, (1, 99)).tolist() if len(values) else []
+    if not ends:
+        ends = [level.y for level in picture.levels if not picture.log_y or level.y > 0] or [0.1, 1.0]
+    low, high = min(ends), max(ends)
     if picture.log_y:
         low, high = _with_level(picture, math.log(low), math.log(high), math.log)
         return math.exp(low), math.exp(high)
     floor = 0.0 if low >= 0 else -math.inf
-    if picture.from_zero or 0 <= low < 0.1 * high:
-        low = min(low, 0.0)
+    if 0 <= low < 0.1 * high:
+        low = 0.0
     low, high = _with_level(picture, low, high, float)
     return max(low, floor), high
 
 
 def _head(picture: Picture) -> float:
-    """Up to where the first values lie, once there are others; what is only planned, and drawn muted, has none."""
-    told = [curve.xs for curve in picture.curves if curve.style == "line" and curve.role != "muted"]
-    lines = [xs for xs in told if len(xs) > HEAD_AFTER]
+    """The x up to which values do not count; curves that are only planned, and drawn muted, have no such head."""
+    measured = [curve.xs for curve in picture.curves if curve.style == "line" and curve.role != "muted"]
+    lines = [xs for xs in measured if len(xs) > HEAD_AFTER]
     return min((float(xs[HEAD - 1]) for xs in lines), default=-math.inf)
 
 
 def _within(xs: Floats, ys: Floats, span: Range, head: float) -> Floats:
-    return ys[int(np.searchsorted(xs, max(span[0], np.nextafter(head, math.inf)))) : window(xs, span).stop]
+    return ys[int(np.searchsorted(xs, max(span[0], np.nextafter(head, math.inf)))) : visible(xs, span).stop]
 
 
 def _ends(values: Floats, log: bool) -> list[float]:
-    """The least and the greatest; looking for them first and at each value only where that is needed saves time."""
+    """The least and the greatest drawable value; the fast path looks at single values only where it has to."""
     if len(values):
         least, most = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
         if math.isfinite(most - least) and (least > 0 or not log):
@@ -200,7 +194,7 @@ def _drawable(values: Floats, log: bool) -> Floats:
 
 
 def _with_level(picture: Picture, low: float, high: float, scale: Callable[[float], float]) -> Range:
-    """`low` and `high` are scaled already; widened by a level that is near, and by a little air."""
+    """`low` and `high`, in the units of `scale`, widened to include a level that is near, and by a margin."""
     size = high - low or (abs(high) * 0.1 if scale is float else 0.2) or 1.0
     if high == low:
         low, high = low - size / 2, high + size / 2
@@ -208,27 +202,27 @@ def _with_level(picture: Picture, low: float, high: float, scale: Callable[[floa
     near = min(levels, key=lambda y: max(low - y, y - high), default=math.nan)
     if max(low - near, near - high) <= NEAR * size:
         low, high = min(low, near), max(high, near)
-    air = 0.04 * (high - low)
-    return low - air, high + air
+    margin = 0.04 * (high - low)
+    return low - margin, high + margin
 
 
-class Settled:
-    """A range that grows at once and shrinks only when less has been enough for a while: the axis does not dance."""
+class StableRange:
+    """A y range that grows at once but shrinks only after a while, so that the axis does not jump."""
 
     PATIENCE = 2.0
-    """Seconds."""
-    AIR = 0.05
-    """How much more it grows than it must, so that it does not grow again at once; less gain is no reason to shrink."""
+    """Seconds for which less must have been enough before it shrinks."""
+    MARGIN = 0.05
+    """The share it grows beyond what is needed, so as not to grow again at once; it shrinks only to gain more."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._range: Range | None = None
         self._log = False
         self._since: float | None = None
-        """When less began to be enough."""
+        """Since when less has been enough."""
 
     def forget(self) -> None:
-        """Begin anew: something else is looked at."""
+        """Start over, for another view."""
         self._range = self._since = None
 
     def due(self) -> bool:
@@ -236,35 +230,35 @@ class Settled:
         return self._since is not None and self._clock() - self._since >= self.PATIENCE
 
     def __call__(self, wanted: Range, picture: Picture) -> Range:
-        """The range to draw, where `wanted` is what would do."""
+        """The range to draw, given the one that would be enough."""
         if not picture.has_values:
             self.forget()
             return wanted
         if self._range is None or picture.y_range or picture.log_y != self._log:
             self._range, self._log, self._since = wanted, picture.log_y, None
             return wanted
-        bend, unbend = (math.log, math.exp) if picture.log_y else (float, float)
-        (low, high), (least, most) = map(bend, self._range), map(bend, wanted)
-        air = self.AIR * (most - least)
+        scale, unscale = (math.log, math.exp) if picture.log_y else (float, float)
+        (low, high), (least, most) = map(scale, self._range), map(scale, wanted)
+        margin = self.MARGIN * (most - least)
         if least < low:
-            low = least - air if wanted[0] < 0 or picture.log_y else max(0.0, least - air)
+            low = least - margin if wanted[0] < 0 or picture.log_y else max(0.0, least - margin)
         if most > high:
-            high = most + air
-        if (high - low) - (most - least) <= 3 * air:
+            high = most + margin
+        if (high - low) - (most - least) <= 3 * margin:
             self._since = None
         elif self._since is None:
             self._since = self._clock()
         elif self.due():
             low, high, self._since = least, most, None
-        self._range = unbend(low), unbend(high)
+        self._range = unscale(low), unscale(high)
         return self._range
 
 
-# ---- numbers -----------------------------------------------------------------------------------------------------
+# ---- ticks -------------------------------------------------------------------------------------------------------
 
 
 def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
-    """At most `most` round numbers from `low` to `high`, evenly apart; `whole` ones where things are counted."""
+    """At most `most` round numbers from `low` to `high`, evenly spaced; `whole` numbers for a count."""
     if not (high > low and most > 0 and math.isfinite(high - low)):
         return []
     rough = (high - low) / most
@@ -280,49 +274,24 @@ def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` numbers of one digit that count from `low` to `high`; where there are none, plain ticks."""
+    """At most `most` numbers of one significant digit from `low` to `high`; linear ticks where fewer than 2 fit."""
     if not high > low > 0:
         return []
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in (tuple(range(1, 10)), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         for stride in (1, 2, 3, 5, 10) if factors == (1,) else (1,):
-            found = [f * 10.0**d for d in decades if d % stride == 0 for f in factors]
-            found = [y for y in found if low * (1 - 1e-9) <= y <= high * (1 + 1e-9)]
-            if 2 <= len(found) <= most:
-                return found
+            candidates = [f * 10.0**d for d in decades if d % stride == 0 for f in factors]
+            inside = [y for y in candidates if low * (1 - 1e-9) <= y <= high * (1 + 1e-9)]
+            if 2 <= len(inside) <= most:
+                return inside
     return ticks(low, high, most)
-
-
-def short(value: float, step: float | None = None, digits: int = 3) -> str:
-    """A number in few characters: as exact as `step`, or with so many digits that count."""
-    size = abs(value)
-    if not math.isfinite(value) or value == 0:
-        return "0" if value == 0 else "-"
-    for least, unit, sign in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4 if digits > 2 else 1e3, 1e3, "k")):
-        if size >= least:
-            return short(value / unit, step / unit if step else None, digits) + sign
-    if size < 0.01 and not (step and step >= 0.001):
-        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-        return f"{_trimmed(mantissa)}e{int(exponent)}"
-    if step:
-        return f"{value:.{_decimals(step)}f}"
-    return _trimmed(f"{value:.{max(0, digits - 1 - math.floor(math.log10(size)))}f}")
-
-
-def _trimmed(number: str) -> str:
-    return number.rstrip("0").rstrip(".") if "." in number else number
-
-
-def _decimals(step: float) -> int:
-    """How many decimals tell multiples of `step` apart."""
-    return next((n for n in range(7) if abs(round(step, n) - step) < 1e-6 * step), 7)
 
 
 # ---- values ------------------------------------------------------------------------------------------------------
 
 
 def value_at(curve: Curve, x: float) -> tuple[float, float] | None:
-    """The line's value nearest to `x`, with its own x; of points the last one up to there. None where there is none."""
+    """The x and y of a line's value nearest to `x`, or of the last point up to `x`; None where there is none."""
     if not len(curve.xs):
         return None
     if curve.style == "points":

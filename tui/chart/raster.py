@@ -1,7 +1,7 @@
-"""Character cells, and dots in them: plotext turns lines into dots, everything else is laid over them cell by cell.
+"""Character cells, and the dots in them: plotext turns lines into dots, everything else is written cell by cell.
 
-plotext 6.1: its kernel draws 200 points into 100 x 20 cells in 3 ms (5.3.2: 5.5 ms), each figure is an object of its
-own, and nothing asks the terminal. It is asked for dots only; each cell has one style, so colours never bleed.
+Of plotext (6.1: 200 points into 100 x 20 cells take 3 ms) only the dots are used: each cell has one style, so colours
+never bleed, and nothing queries the terminal.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ from tui.live.series import Floats
 
 Bools = npt.NDArray[np.bool_]
 Cells = npt.NDArray[np.str_]
-"""Rows of characters; blank where there is nothing."""
+"""Characters (rows, columns); blank where there is nothing."""
 
-plotext.terminal.limit(False, False)  # a figure may be larger than what plotext takes for the terminal
+plotext.terminal.limit(False, False)  # a figure may be larger than the terminal that plotext assumes
 _Figure = type(plotext.figure)
 
 _ASCII = str.maketrans({"▘": "'", "▝": "'", "▀": "'", "▖": ".", "▗": ".", "▄": "."} | dict.fromkeys("▌▐▚▞▙▟▛▜█", ":"))
-"""Quarter blocks, as well as ASCII can say them."""
+"""The ASCII characters nearest to quarter blocks."""
 
 
 @dataclass(frozen=True)
-class Signs:
-    """The characters of a kind of terminal."""
+class ChartGlyphs:
+    """The characters that charts are drawn with on one kind of terminal."""
 
     marker: str
+    """plotext's name for the dots of a line."""
     rows: int
-    """Dots in a cell, from top to bottom."""
+    """Dots in the height of a cell."""
     vertical: str
     tick: str
     horizontal: str
@@ -44,42 +45,42 @@ class Signs:
     hair: str
 
 
-SIGNS = {
-    "braille": Signs("braille", 4, "│", "┤", "─", "└", "╌", "┊", "│"),
-    "blocks": Signs("hd", 2, "│", "┤", "─", "└", "╌", "┊", "│"),
-    "ascii": Signs("hd", 2, "|", "+", "-", "+", "-", ":", "|"),
+CHART_GLYPHS = {
+    "braille": ChartGlyphs("braille", 4, "│", "┤", "─", "└", "╌", "┊", "│"),
+    "blocks": ChartGlyphs("hd", 2, "│", "┤", "─", "└", "╌", "┊", "│"),
+    "ascii": ChartGlyphs("hd", 2, "|", "+", "-", "+", "-", ":", "|"),
 }
 
 
 @dataclass(frozen=True)
 class AxisScale:
-    """From numbers to cells and back, along one axis; `cells` are counted from `low`."""
+    """Converts between the numbers of one axis and cells, which are counted from `low`."""
 
     low: float
     high: float
     cells: int
     dots: int
-    """In a cell: values are put on the middle of dots."""
+    """Dots in a cell: values lie at the middle of dots."""
     log: bool
 
-    def place(self, values: Floats) -> Floats:
-        """Where in cells; nan where a logarithm has no place."""
+    def to_cells(self, values: Floats) -> Floats:
+        """Positions in cells, with fractions; nan where a logarithm is not defined."""
         low, high = self._ends
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = np.where(values > 0, np.log(np.where(values > 0, values, 1)), np.nan) if self.log else values
         return (scaled - low) / (high - low) * (self.cells - 1 / self.dots) + 0.5 / self.dots
 
-    def value(self, cells: Floats) -> Floats:
-        """The other way round."""
+    def to_values(self, cells: Floats) -> Floats:
+        """The inverse of `to_cells`."""
         low, high = self._ends
         scaled = (cells - 0.5 / self.dots) / (self.cells - 1 / self.dots) * (high - low) + low
         return np.exp(scaled) if self.log else scaled
 
     def cell(self, value: float) -> int | None:
-        """The cell of one value; None outside."""
-        place = float(self.place(np.array([value]))[0])
-        inside = -0.5 / self.dots <= place <= self.cells + 0.5 / self.dots
-        return min(self.cells - 1, max(0, math.floor(place))) if inside else None
+        """The cell of one value; None outside the axis."""
+        position = float(self.to_cells(np.array([value]))[0])
+        inside = -0.5 / self.dots <= position <= self.cells + 0.5 / self.dots
+        return min(self.cells - 1, max(0, math.floor(position))) if inside else None
 
     @cached_property
     def _ends(self) -> Range:
@@ -87,8 +88,8 @@ class AxisScale:
 
 
 @dataclass
-class Grid:
-    """Cells: a character and a role each; what is written later is on top."""
+class CellGrid:
+    """Cells with a character and a role each; what is written later covers what was written before."""
 
     width: int
     height: int
@@ -101,27 +102,27 @@ class Grid:
         self.roles = np.zeros((self.height, self.width), dtype=np.int16)
 
     def role(self, name: str) -> int:
-        """Its number."""
+        """The number that `roles` has for a role; new ones get the next."""
         if name not in self.names:
             self.names.append(name)
         return self.names.index(name)
 
     def write(self, row: int, column: int, text: str, role: str) -> None:
-        """A text, cut off at the edges."""
+        """Write a text, cut off at the edges."""
         text = text[max(0, -column) : max(0, self.width - column)]
         column = max(0, column)
         self.chars[row, column : column + len(text)] = list(text)
         self.roles[row, column : column + len(text)] = self.role(role)
 
     def put(self, cells: Cells, role: str, row: int = 0, column: int = 0) -> None:
-        """Those of `cells` that are not blank."""
+        """Write those of `cells` that are not blank."""
         area = (slice(row, row + cells.shape[0]), slice(column, column + cells.shape[1]))
         drawn = cells != " "
         self.chars[area][drawn] = cells[drawn]
         self.roles[area][drawn] = self.role(role)
 
     def runs(self, row: int) -> list[tuple[str, str]]:
-        """A row as pieces of one role: (text, role)."""
+        """A row as stretches of one role each: (text, role)."""
         text, roles = "".join(self.chars[row].tolist()), self.roles[row]
         ends = [*(np.flatnonzero(np.diff(roles)) + 1).tolist(), self.width]
         starts = [0, *ends[:-1]]
@@ -131,10 +132,10 @@ class Grid:
 # ---- dots --------------------------------------------------------------------------------------------------------
 
 
-def plotted(columns: Floats, rows: Floats, width: int, height: int, signs: Signs) -> Cells:
-    """The line through these places, in cells from the upper left; nan interrupts it."""
+def line_cells(columns: Floats, rows: Floats, width: int, height: int, glyphs: ChartGlyphs) -> Cells:
+    """The line through points (N,), given in cells from the upper left; nan interrupts it."""
     columns, rows = _clipped(columns, rows, width, height)
-    columns, rows = _bends(columns, rows, signs.rows)
+    columns, rows = _without_level_points(columns, rows, glyphs.rows)
     whole = np.isfinite(columns) & np.isfinite(rows)
     if not whole.any():
         return np.full((height, width), " ", dtype="<U1")
@@ -144,7 +145,7 @@ def plotted(columns: Floats, rows: Floats, width: int, height: int, signs: Signs
     figure.canvas("default")
     for axis, ends in (("x", (0, width)), ("y", (height + 1, -1))):
         figure.ruler(axis).lim(*ends).frequency(0).alignment("edge")
-    signal = figure.signal(columns[whole].tolist(), rows[whole].tolist(), marker=signs.marker).lines(True)
+    signal = figure.signal(columns[whole].tolist(), rows[whole].tolist(), marker=glyphs.marker).lines(True)
     gaps = np.flatnonzero(np.diff(np.cumsum(~whole)[whole]) > 0) + 1
     for at in gaps.tolist():
         signal.line(at, False)
@@ -154,7 +155,7 @@ def plotted(columns: Floats, rows: Floats, width: int, height: int, signs: Signs
 
 
 def _clipped(columns: Floats, rows: Floats, width: int, height: int) -> tuple[Floats, Floats]:
-    """With a point where the line leaves the frame; at the sides it ends there, above and below it goes on outside."""
+    """The line with a point where it crosses the frame; it ends at the sides, and goes on just above and below."""
     for edge in (0.0, float(width)):
         columns, rows = _cut(columns, rows, edge)
     inside = ~((columns < 0) | (columns > width))
@@ -165,7 +166,7 @@ def _clipped(columns: Floats, rows: Floats, width: int, height: int) -> tuple[Fl
 
 
 def _cut(across: Floats, along: Floats, edge: float) -> tuple[Floats, Floats]:
-    """With a point where the line crosses an edge."""
+    """The line with a point wherever it crosses an edge."""
     with np.errstate(invalid="ignore"):
         at = np.flatnonzero((across[:-1] - edge) * (across[1:] - edge) < 0)
     share = (edge - across[at]) / (across[at + 1] - across[at])
@@ -173,8 +174,8 @@ def _cut(across: Floats, along: Floats, edge: float) -> tuple[Floats, Floats]:
     return np.insert(across, at + 1, edge), np.insert(along, at + 1, crossings)
 
 
-def _bends(columns: Floats, rows: Floats, dots: int) -> tuple[Floats, Floats]:
-    """Without the points amid a level stretch of dots, which change nothing: plotext's time goes by points."""
+def _without_level_points(columns: Floats, rows: Floats, dots: int) -> tuple[Floats, Floats]:
+    """The line without points inside a level stretch of dots, which draw nothing new: plotext's time goes by points."""
     level = np.floor(rows * dots)
     needed = np.ones(len(rows), dtype=np.bool_)
     needed[1:-1] = (level[1:-1] != level[:-2]) | (level[1:-1] != level[2:])  # nan differs from all
@@ -182,7 +183,7 @@ def _bends(columns: Floats, rows: Floats, dots: int) -> tuple[Floats, Floats]:
 
 
 def bins(xs: Floats, edges: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Where the bins between `edges` that are not empty begin, and which they are."""
+    """The start index in `xs` of each non-empty bin between `edges`, and the number of the bin."""
     starts = np.concatenate([[0], np.searchsorted(xs, edges)])
     stops = np.append(starts[1:], len(xs))
     which = np.flatnonzero(stops > starts)
@@ -193,8 +194,8 @@ _BRAILLE_BITS = np.array([[1, 8], [2, 16], [4, 32], [64, 128]])
 _QUARTERS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 
 
-def cells_of(mask: Bools, rows: int, ascii_only: bool) -> Cells:
-    """Dots, `rows` x 2 of them in a cell, as characters."""
+def dot_cells(mask: Bools, rows: int, ascii_only: bool) -> Cells:
+    """Dots as characters, `rows` x 2 dots in each."""
     blocks = mask.reshape(mask.shape[0] // rows, rows, mask.shape[1] // 2, 2)
     if rows == 4:
         codes = np.einsum("hrwc,rc->hw", blocks, _BRAILLE_BITS)
@@ -206,6 +207,6 @@ def cells_of(mask: Bools, rows: int, ascii_only: bool) -> Cells:
     return np.where(cells == " ", " ", ".") if ascii_only else cells
 
 
-def plain(cells: Cells) -> Cells:
-    """Quarter blocks in ASCII."""
+def to_ascii(cells: Cells) -> Cells:
+    """Quarter blocks as ASCII characters."""
     return np.array([list("".join(row).translate(_ASCII)) for row in cells.tolist()], dtype="<U1")

@@ -1,89 +1,78 @@
-"""Draws a picture, layer over layer: band, levels, borders, lines, points, words, hair line."""
+"""Draws a picture into cells, layer over layer: band, levels, borders, lines, points, labels, hair line."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from textual.content import Content
 
 from tui.chart import picture as pictures
-from tui.chart.picture import Curve, Level, Picture, short
-from tui.chart.raster import SIGNS, AxisScale, Grid, bins, cells_of, plain, plotted
+from tui.chart.picture import Curve, Level, Picture
+from tui.chart.raster import CHART_GLYPHS, AxisScale, CellGrid, bins, dot_cells, line_cells, to_ascii
 from tui.live.series import Floats
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.numbers import compact, count
 
 AXES_WIDTH, AXES_HEIGHT = 34, 5
-"""Smaller charts have no axes, only the ends of the range."""
+"""Smaller charts have no axes, only the two ends of the y range."""
 GUTTER_WIDTH = 16
-"""Even smaller ones have nothing but the curve."""
+"""Narrower charts have nothing but the curves."""
 ROWS_A_TICK, COLUMNS_A_TICK = 2.6, 14
 
 ALIKE = 0.05
-"""Ends of a range that differ by less than this share of them are told with more digits."""
-
-
-def render(picture: Picture, width: int, height: int, glyphs: Glyphs, palette: Mapping[str, str]) -> list[Content]:
-    """The picture in `height` lines of `width` cells; `palette` has a style for each role."""
-    if width < 1 or height < 1:
-        return [Content("")] * height
-    grid = draw(picture, width, height, glyphs).grid
-    return [
-        Content.assemble(*((text, palette.get(role, "")) for text, role in grid.runs(row))) for row in range(height)
-    ]
+"""Ends of a range that differ by less than this share are written with more digits."""
 
 
 @dataclass(frozen=True)
 class Drawn:
     """A picture in cells, and where its x axis lies in them."""
 
-    grid: Grid
+    grid: CellGrid
     x: AxisScale
     left: int
     """The first column of the x axis."""
 
 
 def draw(picture: Picture, width: int, height: int, glyphs: Glyphs) -> Drawn:
-    """The picture as cells, without colours."""
-    drawing = _Drawing(picture, Grid(max(1, width), max(1, height)), glyphs)
+    """The picture in cells with roles, which the widget gives colours."""
+    drawing = _Drawing(picture, CellGrid(max(1, width), max(1, height)), glyphs)
     drawing.draw()
     return Drawn(drawing.grid, drawing.x, drawing.left)
 
 
 class _Drawing:
-    """One picture on its way into a grid."""
+    """A picture while it is drawn into a grid."""
 
-    def __init__(self, picture: Picture, grid: Grid, glyphs: Glyphs) -> None:
+    def __init__(self, picture: Picture, grid: CellGrid, glyphs: Glyphs) -> None:
         self.picture, self.grid, self.glyphs = picture, grid, glyphs
-        self.signs = SIGNS[glyphs.name]
+        self.chart_glyphs = CHART_GLYPHS[glyphs.name]
         self.axes = grid.width >= AXES_WIDTH and grid.height >= AXES_HEIGHT
         self.rows = grid.height - self.axes
         low, high = pictures.y_range(picture)
         self.labels = self._labels(low, high)
         self.left = self._gutter()
         self.columns = grid.width - self.left
-        self.y = AxisScale(low, high, self.rows, self.signs.rows, picture.log_y)
+        self.y = AxisScale(low, high, self.rows, self.chart_glyphs.rows, picture.log_y)
         self.x = AxisScale(*pictures.x_range(picture), self.columns, 2, picture.log_x)
         self.curve = np.zeros((self.rows, self.columns), dtype=np.bool_)
-        """Cells that texts should leave alone."""
+        """Cells (rows, columns) that labels must not cover."""
 
     # ---- frame ---------------------------------------------------------------------------------------------------
 
     def _labels(self, low: float, high: float) -> list[tuple[float, str]]:
-        """The numbers of the y axis; on a small chart only its ends."""
+        """The labels of the y axis with their values; on a small chart only its ends."""
         if not (self.picture.has_values or self.picture.levels):
             return []  # an axis of nothing has no numbers
         if not self.axes:
-            digits = 2 if high - low > ALIKE * abs(high) else 4  # else 1k stood above 999, or 578 above 578
-            return [(y, short(y, digits=digits)) for y in (high, low)[: self.rows]]
+            digits = 2 if high - low > ALIKE * abs(high) else 4  # or 1k would stand above 999, and 578 above 578
+            return [(y, compact(y, digits=digits)) for y in (high, low)[: self.rows]]
         most = max(2, round(self.rows / ROWS_A_TICK))
         if self.picture.log_y:
-            return [(y, short(y)) for y in pictures.log_ticks(low, high, most)]
-        found = pictures.ticks(low, high, most)
-        step = found[1] - found[0] if len(found) > 1 else None
-        return [(y, short(y, step)) for y in found]
+            return [(y, compact(y)) for y in pictures.log_ticks(low, high, most)]
+        ticks = pictures.ticks(low, high, most)
+        step = ticks[1] - ticks[0] if len(ticks) > 1 else None
+        return [(y, compact(y, step)) for y in ticks]
 
     def _gutter(self) -> int:
         if self.grid.width < GUTTER_WIDTH:
@@ -91,7 +80,7 @@ class _Drawing:
         return max((len(text) for _, text in self.labels), default=0) + 1
 
     def draw(self) -> None:
-        """Everything, from the back to the front."""
+        """Draw everything, from the back to the front."""
         self._frame()
         if self.columns <= 0:
             return
@@ -115,31 +104,31 @@ class _Drawing:
             self._empty()
 
     def _frame(self) -> None:
-        grid, signs = self.grid, self.signs
+        grid, chars = self.grid, self.chart_glyphs
         if self.axes:
             for row in range(self.rows):
-                grid.write(row, self.left - 1, signs.vertical, "axis")
+                grid.write(row, self.left - 1, chars.vertical, "axis")
         if self.left:
             for value, text in self.labels:
                 at = self._row(value)
                 if at is not None:
-                    grid.write(at, 0, text.rjust(self.left - 1) + (signs.tick if self.axes else " "), "axis")
+                    grid.write(at, 0, text.rjust(self.left - 1) + (chars.tick if self.axes else " "), "axis")
         if self.axes:
             self._x_axis()
 
     def _x_axis(self) -> None:
-        grid, signs, row = self.grid, self.signs, self.rows
-        grid.write(row, self.left - 1, signs.corner + signs.horizontal * self.columns, "axis")
+        grid, chars, row = self.grid, self.chart_glyphs, self.rows
+        grid.write(row, self.left - 1, chars.corner + chars.horizontal * self.columns, "axis")
         start, end = self.picture.x_format(self.x.low), " " + self.picture.x_words(self.x.high)
         grid.write(row, self.left, start + " ", "axis")
         grid.write(row, grid.width - len(end), end, "axis")
         most = self.columns // COLUMNS_A_TICK if self.picture.x_name else 0
         if self.picture.log_x:
-            found = pictures.log_ticks(self.x.low, self.x.high, most)
+            ticks = pictures.log_ticks(self.x.low, self.x.high, most)
         else:
-            found = pictures.ticks(self.x.low, self.x.high, most, whole=self.picture.x_format is pictures.count)
+            ticks = pictures.ticks(self.x.low, self.x.high, most, whole=self.picture.x_format is count)
         free = self.left + len(start) + 2
-        for x in found:
+        for x in ticks:
             text, cell = f" {self.picture.x_format(x)} ", self.x.cell(x)
             at = self.left + (cell or 0) - len(text) // 2
             if at > free and at + len(text) < grid.width - len(end) - 1:
@@ -157,53 +146,53 @@ class _Drawing:
     # ---- layers --------------------------------------------------------------------------------------------------
 
     def _band(self, xs: Floats, ys: Floats) -> None:
-        """All dots between the least and the greatest of each column of dots."""
-        part = pictures.window(xs, (self.x.low, self.x.high))
+        """Fill the dots from the least to the greatest value of each column of dots."""
+        part = pictures.visible(xs, (self.x.low, self.x.high))
         xs, ys = xs[part], ys[part]
         if not len(xs):
             return
         columns = 2 * self.columns
-        edges = self.x.value(np.arange(1, columns) / 2)
+        edges = self.x.to_values(np.arange(1, columns) / 2)
         starts, which = bins(xs, edges)
         low, high = np.fmin.reduceat(ys, starts), np.fmax.reduceat(ys, starts)
         top = self._dots(high)
         bottom = self._dots(low)
         known = np.isfinite(top) & np.isfinite(bottom)
-        height = self.rows * self.signs.rows
+        height = self.rows * self.chart_glyphs.rows
         mask = np.zeros((height, columns), dtype=np.bool_)
         rows = np.arange(height)[:, None]
         mask[:, which[known]] = (rows >= top[known]) & (rows <= bottom[known])
-        self.grid.put(cells_of(mask, self.signs.rows, self.glyphs.name == "ascii"), "band", 0, self.left)
+        self.grid.put(dot_cells(mask, self.chart_glyphs.rows, self.glyphs.name == "ascii"), "band", 0, self.left)
 
     def _dots(self, ys: Floats) -> Floats:
-        """Rows of dots from the top."""
-        return np.floor((self.rows - self.y.place(ys)) * self.signs.rows)
+        """Rows of dots, counted from the top."""
+        return np.floor((self.rows - self.y.to_cells(ys)) * self.chart_glyphs.rows)
 
     def _line(self, curve: Curve) -> None:
-        places, ys = self._reduced(curve.xs, curve.ys)
+        columns, ys = self._reduced(curve.xs, curve.ys)
         ys = np.where(np.isfinite(ys), ys, np.nan)
-        if len(places):
-            cells = plotted(places, self.rows - self.y.place(ys), self.columns, self.rows, self.signs)
+        if len(columns):
+            cells = line_cells(columns, self.rows - self.y.to_cells(ys), self.columns, self.rows, self.chart_glyphs)
             if self.glyphs.name == "ascii":
-                cells = plain(cells)
+                cells = to_ascii(cells)
             self.curve |= cells != " "
             self.grid.put(cells, curve.role, 0, self.left)
 
     def _reduced(self, xs: Floats, ys: Floats) -> tuple[Floats, Floats]:
-        """At most two points a column, the least and the greatest of its values, in the order that the line flows."""
-        part = pictures.window(xs, (self.x.low, self.x.high))
+        """At most two points a column, its least and greatest value, in the direction in which the line goes."""
+        part = pictures.visible(xs, (self.x.low, self.x.high))
         if part.stop - part.start <= 2 * self.columns:
-            return self.x.place(xs[part]), ys[part]
+            return self.x.to_cells(xs[part]), ys[part]
         xs, ys = xs[part], ys[part]
-        starts, which = bins(xs, self.x.value(np.arange(1, self.columns, dtype=np.float64)))
+        starts, which = bins(xs, self.x.to_values(np.arange(1, self.columns, dtype=np.float64)))
         low, high = np.fmin.reduceat(ys, starts), np.fmax.reduceat(ys, starts)
         falling = ys[np.append(starts[1:], len(ys)) - 1] < ys[starts]
         values = np.where(falling, [high, low], [low, high])
         return np.ravel([which + 0.25, which + 0.75], order="F"), np.ravel(values, order="F")
 
     def _points(self, curve: Curve) -> None:
-        part = pictures.window(curve.xs, (self.x.low, self.x.high))
-        columns, rows = self.x.place(curve.xs[part]), self.rows - self.y.place(curve.ys[part])
+        part = pictures.visible(curve.xs, (self.x.low, self.x.high))
+        columns, rows = self.x.to_cells(curve.xs[part]), self.rows - self.y.to_cells(curve.ys[part])
         seen = (columns >= 0) & (columns <= self.columns) & (rows >= 0) & (rows <= self.rows)
         at = (
             np.minimum(rows[seen].astype(int), self.rows - 1),
@@ -215,14 +204,14 @@ class _Drawing:
         self.grid.put(cells, curve.role, 0, self.left)
 
     def _levels(self) -> list[tuple[Level, int]]:
-        """Dashes; returns the levels whose names are to be written, in this order: of two in a row only the nearer."""
+        """Draw the levels; returns those to be named, with their rows: of two on one row the nearer to the curve."""
         here = self._newest()
         kept: dict[int, Level] = {}
         for level in sorted(self.picture.levels, key=lambda level: abs(level.y - here)):
             row = self._row(level.y)
             if row is not None:
                 kept.setdefault(row, level)
-        dashes = (self.signs.dash + " ") * (self.columns // 2 + 1)
+        dashes = (self.chart_glyphs.dash + " ") * (self.columns // 2 + 1)
         for row in kept:
             self.grid.put(np.array([list(dashes[: self.columns])]), "level", row, self.left)
         return [(level, row) for row, level in kept.items()]
@@ -239,17 +228,17 @@ class _Drawing:
             column = self.x.cell(border.x)
             if column is not None:
                 for row in range(self.rows):
-                    self.grid.write(row, self.left + column, self.signs.dotted, "border")
+                    self.grid.write(row, self.left + column, self.chart_glyphs.dotted, "border")
 
     def _outside(self) -> None:
-        """Say what lies beyond the range."""
+        """Write the greatest value above the range, where there is one."""
         arrays = [(curve.xs, curve.ys) for curve in self.picture.curves]
         arrays += [(self.picture.band.xs, self.picture.band.ys)] if self.picture.band else []
-        found = [peak for xs, ys in arrays if (peak := self._peak(xs, ys))]
-        if not found:
+        peaks = [peak for xs, ys in arrays if (peak := self._peak(xs, ys))]
+        if not peaks:
             return
-        y, x = max(found)
-        brief = f" {self.glyphs.up} {short(y)}"
+        y, x = max(peaks)
+        brief = f" {self.glyphs.up} {compact(y)}"
         for text in (f"{brief} at {self.picture.x_words(x)}", brief):
             at = self.columns - len(text)
             if at >= 0 and not self.curve[0, at:].any():
@@ -258,17 +247,17 @@ class _Drawing:
                 return
 
     def _peak(self, xs: Floats, ys: Floats) -> tuple[float, float] | None:
-        """The greatest visible value and its x, where it is beyond the range."""
+        """The greatest visible value and its x, where it is above the range."""
         part = slice(int(np.searchsorted(xs, self.x.low)), int(np.searchsorted(xs, self.x.high, side="right")))
         seen = ys[part]
         most = float(np.fmax.reduce(seen)) if len(seen) else math.nan
-        beyond = self.y.place(np.array([most]))[0] > self.rows + 0.5
+        beyond = self.y.to_cells(np.array([most]))[0] > self.rows + 0.5
         return (most, float(xs[part][np.flatnonzero(seen == most)[0]])) if beyond else None
 
-    # ---- words ---------------------------------------------------------------------------------------------------
+    # ---- labels --------------------------------------------------------------------------------------------------
 
     def _name_levels(self, levels: list[tuple[Level, int]]) -> None:
-        """The name of a level on its line, or next to it, where it hides no curve; the right end is best."""
+        """Write the name of each level on or next to its line, as far right as it hides no curve."""
         lines = {row for _, row in levels}
         for level, row in levels:
             text = f" {level.label} "
@@ -280,7 +269,7 @@ class _Drawing:
                     break
 
     def _name_borders(self) -> None:
-        """The name of a border to its right, or to its left where it may and has to, as far up as there is room."""
+        """Write the name of each border to its right, or left where that is allowed and needed, as high as is free."""
         for border in self.picture.borders:
             column, size = self.x.cell(border.x), len(border.label)
             if column is None:
@@ -302,7 +291,7 @@ class _Drawing:
         return max(free, default=None)
 
     def _end_label(self, curve: Curve) -> None:
-        """The name of a line at its end, or above or below that, in its colour."""
+        """Write the name of a line at its end, or above or below that, in the colour of the line."""
         finite = np.flatnonzero(np.isfinite(curve.ys))
         if not (curve.label and len(finite)):
             return
@@ -312,9 +301,9 @@ class _Drawing:
         if row is None or column is None or len(text) > self.columns // 2:
             return
         room = self.columns - len(text)
-        places = [(row, column + 1)] if column < room else []
-        places += [(near, min(room, column + 1)) for d in (1, 2, 3) for near in (row - d, row + d)]
-        for near, at in places:
+        spots = [(row, column + 1)] if column < room else []
+        spots += [(near, min(room, column + 1)) for d in (1, 2, 3) for near in (row - d, row + d)]
+        for near, at in spots:
             if 0 <= near < self.rows and not self.curve[near, at : at + len(text)].any():
                 self.grid.write(near, self.left + at, text, curve.role)
                 self.curve[near, at : at + len(text)] = True
@@ -327,15 +316,15 @@ class _Drawing:
             return
         for row in range(self.rows):
             if not self.curve[row, column]:
-                self.grid.write(row, self.left + column, self.signs.hair, "hair")
+                self.grid.write(row, self.left + column, self.chart_glyphs.hair, "hair")
         if not self.axes:
-            return  # there is no room for words, and the chart's title has them
+            return  # no room: the title of the chart has the values
         pieces = [(self.picture.x_words(hair), "hair")]
         for curve in self.picture.curves:
-            found = pictures.value_at(curve, hair)
-            if found:
+            point = pictures.value_at(curve, hair)
+            if point:
                 sign = f"{self.glyphs.diamond} " if curve.style == "points" else ""
-                pieces.append((sign + short(found[1], digits=4), curve.role))
+                pieces.append((sign + compact(point[1], digits=4), curve.role))
         length = sum(len(text) + 2 for text, _ in pieces)
         if length > self.columns:
             return
@@ -346,7 +335,7 @@ class _Drawing:
             at += len(text) + 2
 
     def _beside(self, column: int, length: int) -> tuple[int, int]:
-        """Row and column for words beside the hair line: at the top or bottom, where they hide no curve."""
+        """Row and column for the values at the hair line: at the top or bottom, where they hide no curve."""
         right, left = column + 1, max(0, column - length)
         sides = [side for side in (right, left) if side + length <= self.columns] or [left]
         for row in dict.fromkeys((0, self.rows - 1, min(1, self.rows - 1), max(0, self.rows - 2))):

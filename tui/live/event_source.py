@@ -1,8 +1,7 @@
-"""Where the events of a run come from: a training in a thread of ours, or the log of one that others train.
+"""Where the events of a run come from: a training in a thread of this app, or the log of another process.
 
-Neither side ever waits for the other: the thread puts events into a queue, the screen takes them out on a timer.
-The training's thread belongs to the app, so changing screens never stops it, and it is a daemon: leaving the program
-never waits for it for ever.
+Neither side waits for the other: the thread puts events into a queue, the screen takes them out on a timer. The
+training thread belongs to the app, so changing screens never stops it; it is a daemon, so quitting never hangs on it.
 """
 
 from __future__ import annotations
@@ -12,27 +11,27 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-from tinylm import events, files
 from tinylm.events import Event
 from tinylm.runs.folder import RunFolder
+from tinylm.runs.log import LogReader
 from tinylm.training.control import Control
 
 MOST_AT_ONCE = 4000
-"""Events taken out in one go, so that opening a long run never holds up a key."""
+"""Events taken out of a queue at once, so that opening a long run never delays a key press."""
 
-LOOK_SECONDS = 0.25
-"""How often a log that others write is looked at."""
+POLL_SECONDS = 0.25
+"""Between two reads of a log that another process writes."""
 
 
 class EventSource(Protocol):
-    """Events as they come."""
+    """Gives the events of one run as they come."""
 
     def drain(self) -> list[Event | None]:
-        """What has come since the last call, at most MOST_AT_ONCE; None: what was told before is to be forgotten."""
+        """The events since the last call, at most MOST_AT_ONCE; None: forget all earlier ones."""
         ...
 
     def close(self) -> None:
@@ -42,12 +41,12 @@ class EventSource(Protocol):
 
 @dataclass
 class _Queue:
-    """Events between two threads: appending and taking out of a deque are atomic."""
+    """Events on their way from one thread to another: a deque appends and pops atomically."""
 
     waiting: deque[Event | None] = field(default_factory=deque)
 
     def drain(self) -> list[Event | None]:
-        """What has come since the last call, at most MOST_AT_ONCE; None: what was told before is to be forgotten."""
+        """The events since the last call, at most MOST_AT_ONCE; None: forget all earlier ones."""
         taken: list[Event | None] = []
         while self.waiting and len(taken) < MOST_AT_ONCE:
             taken.append(self.waiting.popleft())
@@ -55,19 +54,19 @@ class _Queue:
 
 
 class TrainingThread(_Queue):
-    """One training in a thread of its own."""
+    """A training in a thread of its own."""
 
     def __init__(self, begin: Callable[[Control], Iterator[Event]]) -> None:
-        """`begin` is called in the thread and gives the events, as `tinylm.training.loop.train` does."""
+        """`begin` is called in the thread and yields the events, as `tinylm.training.loop.train` does."""
         super().__init__()
         self.control = Control()
         self.error: BaseException | None = None
-        """What ended the training, where it did not end by itself."""
+        """The exception that ended the training, if one did."""
         self._begin = begin
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start training."""
         self._thread.start()
 
     def _run(self) -> None:
@@ -75,33 +74,32 @@ class TrainingThread(_Queue):
             for event in self._begin(self.control):
                 self.waiting.append(event)
         except BaseException as error:  # the outer edge of this thread: the app shows it
-            _let_go(error)
+            _free_frames(error)
             self.error = error
 
     @property
     def running(self) -> bool:
-        """Whether the thread is at work; events may still wait when it is not."""
+        """Whether the thread is alive; events may still wait when it is not."""
         return self._thread.is_alive()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end, at most `seconds`; whether it came."""
+        """Wait for the end, at most `seconds`; returns whether it came."""
         self._thread.join(seconds)
         return not self.running
 
     def close(self) -> None:
-        """Nothing to let go of: the training goes on until it is asked to stop."""
+        """Nothing to close: the training goes on until it is asked to stop."""
 
 
 class LogFollower(_Queue):
-    """The log of a run that somebody else trains, or that is over: all that stands there, then what is added."""
+    """The log of a run that another process trains, or that is over: what it holds, then what is added."""
 
     def __init__(self, run: RunFolder) -> None:
         super().__init__()
         self.run = run
         self.read = threading.Event()
-        """All that stood in the log was read; it may still wait in the queue."""
-        self._last = b""
-        """The line that was read last."""
+        """The log was read to its end once; events may still wait in the queue."""
+        self._reader = LogReader()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="following", daemon=True)
         self._thread.start()
@@ -111,51 +109,20 @@ class LogFollower(_Queue):
         self._closed.set()
 
     def _follow(self) -> None:
-        place = 0
         while not self._closed.is_set():
-            place = self._read(self.run.events_file, place)
+            with suppress(OSError):  # gone, or not readable just now: try again
+                for event in self._reader.read(self.run.events_file):
+                    while len(self.waiting) > 4 * MOST_AT_ONCE and not self._closed.is_set():
+                        time.sleep(0.01)  # the screen is busy: no need to hold a whole log in memory
+                    if self._closed.is_set():
+                        return
+                    self.waiting.append(event)
             self.read.set()
-            self._closed.wait(LOOK_SECONDS)
-
-    def _read(self, path: Path, place: int) -> int:
-        """Queue the whole lines behind `place`; returns where they end."""
-        try:
-            if path.stat().st_size == place:
-                return place
-            with files.opened(path) as file:
-                if not stands_before(file, place, self._last):
-                    self.waiting.append(None)
-                    place, self._last = 0, b""
-                file.seek(place)
-                for line in files.lines(file):
-                    if not line.endswith(b"\n") or self._closed.is_set():
-                        break  # a line that is still being written
-                    place, self._last = place + len(line), line
-                    self._put(line)
-        except OSError:
-            return place  # gone, or not readable just now: look again
-        return place
-
-    def _put(self, line: bytes) -> None:
-        try:
-            event = events.from_json(line)
-        except (ValueError, TypeError):
-            return
-        if event is None:
-            return
-        while len(self.waiting) > 4 * MOST_AT_ONCE and not self._closed.is_set():
-            time.sleep(0.01)  # the screen is busy: no need to hold a whole log in memory
-        self.waiting.append(event)
+            self._closed.wait(POLL_SECONDS)
 
 
-def stands_before(file: BinaryIO, place: int, line: bytes) -> bool:
-    """Whether `line` still ends at `place`: a log that was cut back, as its run was resumed, may be longer by now."""
-    file.seek(max(0, place - len(line)))
-    return file.read(len(line)) == line
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Let go what the functions that failed had in hand, a model for one: the error is kept as long as it is shown."""
+def _free_frames(error: BaseException | None) -> None:
+    """Clear the local variables of the frames that failed, such as a model: the error is kept while it is shown."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

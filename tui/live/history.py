@@ -1,22 +1,30 @@
-"""What a screen shows of a run: a fold over its events, with its numbers in arrays that charts can read.
+"""A run as its events tell it: a fold into a state, and its numbers as arrays that charts can read.
 
 Opening an old run, following a running one and testing a chart are the same operation.
 """
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
+from typing import Literal
+
+import numpy as np
+
 from tinylm import events
 from tinylm.events import Event
 from tinylm.runs.state import RunState
-from tui.live.series import Series
+from tui.live.series import Floats, Series
+
+Axis = Literal["steps", "tokens", "time"]
+"""What the x axis of a chart counts."""
 
 
 class History:
-    """A run as far as its events tell."""
+    """A run up to its latest event."""
 
     def __init__(self) -> None:
         self.state = RunState()
-        """All but the steps, of which it has the last."""
+        """Everything but the whole series of steps."""
         self.step = Series()
         """The number of each step; the other series have a value for each, at the same index."""
         self.loss, self.lr, self.grad_norm = Series(), Series(), Series()
@@ -25,11 +33,23 @@ class History:
         self.samples: list[events.Sampled] = []
         self.checkpoints: list[events.CheckpointSaved] = []
         self.log: list[tuple[float, Event]] = []
-        """All that is worth a line, with the run's seconds when it came."""
+        """Every event but the steps, with the run's seconds when it came."""
         self._at_checkpoint: list[tuple[int, int, int, int]] = []
-        """For each checkpoint its step, and how many evaluations, samples and lines there were before it."""
+        """For each checkpoint its step, and the number of evaluations, samples and log entries before it."""
         self.version = 0
-        """Grows with each event: who draws can see whether something is new."""
+        """Grows with each event, so that screens see whether there is something new to draw."""
+
+    def copy(self) -> History:
+        """The history as it is now, for another thread: later events do not change it."""
+        made = copy(self)
+        made.state = copy(self.state)
+        for part in (made, made.state):
+            for name, value in vars(part).items():
+                if isinstance(value, list | Series):
+                    setattr(part, name, deepcopy(value) if isinstance(value, Series) else list(value))
+        return made
+
+    # ---- the fold -------------------------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
         """Take in the next event."""
@@ -37,7 +57,7 @@ class History:
         if isinstance(event, events.RunStarted):
             if event.resumed_from is not None:
                 self._resumed(event.resumed_from)
-            else:  # also where nothing was saved of what was told so far: the run begins anew, as its log does
+            else:  # also where nothing had been saved: the run starts over, and so does its log
                 vars(self).update(vars(History()), version=self.version)
         self.state.apply(event)
         if isinstance(event, events.StepDone):
@@ -53,7 +73,7 @@ class History:
         self.log.append((self.state.seconds, event))
 
     def _step(self, event: events.StepDone) -> None:
-        if len(self.step) and event.step <= self.step.last:  # a log that was written to twice: the newer one counts
+        if len(self.step) and event.step <= self.step.last:  # a log written twice over: the newer steps count
             self._back_to(event.step - 1)
         self.step.append(event.step)
         for series, value in (
@@ -69,12 +89,13 @@ class History:
             series.append(float("nan") if value is None else value)
 
     def _resumed(self, step: int) -> None:
-        """Forget what came after the checkpoint of `step`, as the log does: a stop measures and writes once more there.
+        """Forget what came after the checkpoint of `step`, as the log does.
 
-        The last checkpoint that was told is the one that a resumed run begins with: it was saved before.
+        A stop evaluates, samples and saves once more at its last step; the resumed run starts from the checkpoint that
+        was saved before that, which is the last one told.
         """
         self._back_to(step)
-        there = [told for told in self._at_checkpoint[:-1] if told[0] == step]
+        there = [marks for marks in self._at_checkpoint[:-1] if marks[0] == step]
         if there:
             _, evals, samples, lines = there[-1]
             del self.state.evals[evals:], self.samples[samples:], self.log[lines:]
@@ -92,3 +113,27 @@ class History:
             series.truncate(kept)
         self.samples = [sample for sample in self.samples if sample.step <= step]
         self.checkpoints = [saved for saved in self.checkpoints if saved.step <= step]
+
+    # ---- positions on the x axis ----------------------------------------------------------------------------------
+
+    def positions(self, axis: Axis) -> Floats:
+        """The position of each step on the axis."""
+        return {"steps": self.step, "tokens": self.tokens, "time": self.seconds}[axis].values
+
+    def position(self, axis: Axis, step: float) -> float:
+        """The position of any step: interpolated between its neighbours, beyond the last at the average pace so far."""
+        if axis == "steps" or not len(self.step):
+            return float(step)
+        positions, last = self.positions(axis), self.step.last
+        if step > last:
+            return float(positions[-1] * step / last)
+        return float(np.interp(step, self.step.values, positions, left=0.0))
+
+    def step_at(self, axis: Axis, position: float) -> int | None:
+        """The step nearest to a position on the axis; None before the first step."""
+        positions = self.positions(axis)
+        if not len(positions):
+            return None
+        after = min(int(np.searchsorted(positions, position)), len(positions) - 1)
+        nearer = after - 1 if after and position - positions[after - 1] < positions[after] - position else after
+        return int(self.step.values[nearer])

@@ -1,4 +1,4 @@
-"""Numbers that come one by one, for as long as a run lasts, and their running average."""
+"""Growing arrays of a run's numbers, and their exponential moving average."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ Floats = npt.NDArray[np.float64]
 
 
 class Series:
-    """A growing array of numbers; nan where there is none."""
+    """A growing array of numbers; nan where a step has none."""
 
     def __init__(self) -> None:
         self._values: Floats = np.empty(1024, dtype=np.float64)
         self._length = 0
-        self._averages: dict[float, Average] = {}
+        self._averages: dict[float, SeriesEMA] = {}
 
     def __len__(self) -> int:
         return self._length
 
     @property
     def values(self) -> Floats:
-        """All of them, as a view that is only to be read."""
+        """All values, as a read-only view."""
         return self._values[: self._length]
 
     @property
     def last(self) -> float:
-        """The newest."""
+        """The newest value."""
         return float(self._values[self._length - 1])
 
     def append(self, value: float) -> None:
-        """Add one."""
+        """Add a value."""
         if self._length == len(self._values):
             grown = np.empty(2 * self._length, dtype=np.float64)  # pages that nobody has written to take no memory
             grown[: self._length] = self._values
@@ -41,38 +41,39 @@ class Series:
         self._length += 1
 
     def index_after(self, value: float) -> int:
-        """For an ascending series: how many values are at most `value`."""
+        """How many values are at most `value`, in an ascending series."""
         return int(np.searchsorted(self.values, value, side="right"))
 
     def truncate(self, length: int) -> None:
-        """Keep the first `length`."""
+        """Keep the first `length` values."""
         self._length = min(self._length, length)
         for average in self._averages.values():
             average.truncate(self.values)
 
     def smoothed(self, weight: float) -> Floats:
-        """The exponential average over all values, `weight` being what the past counts for; 0 changes nothing.
+        """The exponential moving average of all values, as a read-only view; weight 0 returns the values themselves.
 
-        Computed from the first value on, so what is zoomed into is the same curve; only what is new is computed.
-        Where a value is not finite the average stands still; before the first finite one it is nan. Only to be read.
+        `weight` is the share that the past keeps at each step. The average always starts at the first value, so zooming
+        in never changes the curve; only new values are computed. It holds still where a value is not finite, and is nan
+        before the first finite one.
         """
         if weight <= 0:
             return self.values
         if weight not in self._averages:
-            self._averages[weight] = Average(weight)
-        return self._averages[weight].upto(self.values)
+            self._averages[weight] = SeriesEMA(weight)
+        return self._averages[weight].up_to(self.values)
 
 
 YOUNG = 5
-"""A value counts for at least this, over the number of values so far: see `Average`."""
+"""Value n counts for at least YOUNG / n of the average: see `SeriesEMA`."""
 
 
-class Average:
-    """An exponential average that grows with its series, and that is without bias from its first value on.
+class SeriesEMA:
+    """An exponential moving average that grows with its series and has no bias at the start.
 
-    At first each value counts for more than `1 - weight`: at step n for YOUNG / n, so that the average spans a share
-    of what there is. A loss falls fastest in its first steps, and an average that spans all of them, as Adam's
-    debiased one does, runs far above every single loss until that many steps are over again.
+    Early values count for more than `1 - weight`: value n for YOUNG / n, so that the average covers a share of what
+    there is. A loss falls fastest in its first steps; an average over all of them, like Adam's debiased one, would stay
+    far above every single loss for as many steps again.
     """
 
     def __init__(self, weight: float) -> None:
@@ -85,12 +86,12 @@ class Average:
         self._count = 0
         """Finite values so far."""
         self._young = int(YOUNG / (1 - weight))
-        """As many of them count for more."""
-        # Within a block the past is divided by weight^k; more steps than this would leave the range of a float.
+        """How many finite values count for more than `1 - weight`."""
+        # A block divides by weight^k; a longer one would leave the range of a float64.
         self._block = int(min(4096, max(1, 460 / -math.log(weight))))
 
-    def upto(self, values: Floats) -> Floats:
-        """The average of `values`, of which those that were seen before are unchanged."""
+    def up_to(self, values: Floats) -> Floats:
+        """The average of `values`; those seen in earlier calls must not have changed."""
         if len(values) > self._length:
             self._reserve(len(values))
             for start in range(self._length, len(values), self._block):
@@ -100,7 +101,7 @@ class Average:
         return self._values[: self._length]
 
     def truncate(self, values: Floats) -> None:
-        """Only `values` are left."""
+        """Forget all values but these."""
         if len(values) >= self._length:
             return
         self._length = len(values)
@@ -116,7 +117,7 @@ class Average:
     def _extend(self, chunk: Floats) -> Floats:
         finite = np.isfinite(chunk)
         numbers = chunk[finite]
-        averages = [np.array([self._last])]  # for what comes before the first number of the chunk
+        averages = [np.array([self._last])]  # for values before the first finite one of the chunk
         for value in numbers[: max(0, self._young - self._count)].tolist():
             self._count += 1
             share = max(1 - self.weight, min(1.0, YOUNG / self._count))

@@ -1,7 +1,7 @@
-"""The line above the keys: what is going on in a training, and whether somebody has to do something.
+"""The sentence above the keys: what is going on in a training, and whether the person has to do something.
 
-It is also what a screen reader reads, so it stands for itself. Plain ASCII, so that it reads the same in every
-terminal; the most important words stand first, since a narrow one cuts the end off.
+Screen readers read it too, so it can be understood alone. It is plain ASCII, the same in every terminal, and starts
+with the most important words, since narrow terminals cut off the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BASELINES = {
     "gzip": "gzip",
     "xz": "xz",
 }
-"""Simpler means to tell what comes next, in the order in which a model passes them as a rule, as charts name them."""
+"""The names of the baselines, in the order in which a model usually beats them."""
 
 NOTHING = "Nothing is training. Enter starts the plan."
 
@@ -33,20 +33,20 @@ STOPPING = "Stopping: it reads the held-out text once more, writes a sample and 
 LEAVING = "Saving, then leaving."
 
 PATIENCE = 3
-"""Evaluations without a better one after which the sentence warns."""
+"""Evaluations in a row without a new best after which the sentence warns."""
 
 RECENT_SECONDS = 20.0
-"""How long a warning, or good news, stays in the sentence, by the run's own clock."""
+"""How long warnings and good news stay in the sentence, by the time of the run."""
 
-ASTRAY, ASTRAY_STEPS = 1.3, 5
-"""A training whose last steps all lie this many times above its first one learns nothing."""
+DIVERGING, DIVERGING_STEPS = 1.3, 5
+"""A training diverges where the losses of this many last steps are all this many times the first one."""
 
 SAVED_SECONDS = 5.0
-"""How long it is told that a checkpoint is there which a person asked for."""
+"""How long the sentence says that a checkpoint which a person asked for is saved."""
 
 
-def of(watch: ObservedRun | None, torch_loaded: bool = True) -> str:
-    """What there is to say of what Train shows."""
+def sentence(watch: ObservedRun | None, torch_loaded: bool = True) -> str:
+    """The sentence about the run that Train shows."""
     if watch is None:
         return NOTHING
     history, status = watch.history, watch.status
@@ -56,11 +56,11 @@ def of(watch: ObservedRun | None, torch_loaded: bool = True) -> str:
         return LEAVING if leaving else STOPPING
     match status:
         case "starting":
-            told = starting(history, torch_loaded)
+            doing = starting(history, torch_loaded)
         case "training":
-            told = learning(history)
+            doing = learning(history)
         case "paused":
-            told = f"Paused at step {_step(history):,}. Space goes on, 4 talks to it as it is now, s stops."
+            doing = f"Paused at step {_step(history):,}. Space goes on, 4 talks to it as it is now, s stops."
         case "finished":
             return finished(history)
         case "stopped":
@@ -75,12 +75,12 @@ def of(watch: ObservedRun | None, torch_loaded: bool = True) -> str:
         case "failed":
             return failed(watch)
     if watch.own:
-        return told
-    return f"Trained elsewhere: no pausing here. {told}"
+        return doing
+    return f"Trained elsewhere: no pausing here. {doing}"
 
 
 def starting(history: History, torch_loaded: bool) -> str:
-    """Before the first step: which of the slow things is under way."""
+    """Before the first step: which slow preparation is under way."""
     state = history.state
     if state.started is None:
         if not torch_loaded:
@@ -95,12 +95,12 @@ def starting(history: History, torch_loaded: bool) -> str:
 
 
 def learning(history: History) -> str:
-    """While it trains: a fault or a warning first, else what it has just learnt, and how it goes on."""
-    return trouble(history) or " ".join(filter(None, (_passed_words(history), _progress(history))))
+    """While it trains: what is wrong, else the baseline just beaten and how the loss goes on."""
+    return problem(history) or " ".join(filter(None, (_beaten_words(history), _progress(history))))
 
 
-def trouble(history: History) -> str:
-    """What a person should look at, or ""."""
+def problem(history: History) -> str:
+    """What the person should look at, or ""."""
     state = history.state
     last = history.loss.last if len(history.loss) else 0.0
     if math.isnan(last):
@@ -112,26 +112,26 @@ def trouble(history: History) -> str:
             return rescued(event)
         if isinstance(event, events.Warned):
             return printable(f"{event.title}: {event.message}")
-    waiting = since_best(history)
+    waiting = evals_since_best(history)
     if waiting >= PATIENCE and state.best:
-        saved = any(checkpoint.best for checkpoint in history.checkpoints)
+        kept = any(checkpoint.best for checkpoint in history.checkpoints)
         return (
             f"Held-out loss rises: {waiting} checks no better than step {state.best.step:,}"
-            f"{' (saved)' if saved else ''}. s stops here."
+            f"{' (saved)' if kept else ''}. s stops here."
         )
-    if astray(history):
+    if is_diverging(history):
         return "It gets worse than it was at its first step: the learning rate may be too high. s stops."
     return ""
 
 
-def astray(history: History) -> bool:
+def is_diverging(history: History) -> bool:
     """Whether each of the last losses is far above the first one."""
     losses = history.loss.values
-    return len(losses) > ASTRAY_STEPS and bool(np.nanmin(losses[-ASTRAY_STEPS:]) > ASTRAY * losses[0])
+    return len(losses) > DIVERGING_STEPS and bool(np.nanmin(losses[-DIVERGING_STEPS:]) > DIVERGING * losses[0])
 
 
-def saved(history: History, before: int) -> str | None:
-    """That a checkpoint was asked for when there were `before`, then, for a moment, that it is there; None after it."""
+def saving_sentence(history: History, before: int) -> str | None:
+    """About a checkpoint that was asked for when there were `before`: being saved, then saved; None a while later."""
     if len(history.checkpoints) <= before:
         return "Saving a checkpoint ..."
     newest = history.checkpoints[-1]
@@ -140,7 +140,7 @@ def saved(history: History, before: int) -> str | None:
 
 
 def rescued(event: events.Rescued) -> str:
-    """After a training that went astray was taken back."""
+    """After a training that diverged was rolled back."""
     return (
         f"Rescued: back at step {event.back_to:,} with {event.lr_scale:.3g} x the learning rate; "
         f"step {event.step:,} went astray."
@@ -148,7 +148,7 @@ def rescued(event: events.Rescued) -> str:
 
 
 def finished(history: History) -> str:
-    """What came of it, and what next."""
+    """The result of a run that is over, and what to do next."""
     end = history.state.finished
     assert end
     if end.reason == "early_stop":
@@ -161,56 +161,56 @@ def finished(history: History) -> str:
 
 
 def failed(watch: ObservedRun) -> str:
-    """What ended it, and the way on."""
+    """What ended a failed run, and what to do next."""
     failure, error = watch.history.state.failed, watch.error
     if watch.run is None:
-        what = error.message if isinstance(error, TinyLMError) else f"our own fault, {type(error).__name__}."
-        return printable(f"It could not start: {what} Enter goes to the plan.")
+        reason = error.message if isinstance(error, TinyLMError) else f"our own fault, {type(error).__name__}."
+        return printable(f"It could not start: {reason} Enter goes to the plan.")
     saved = watch.history.state.checkpoint
-    way = f"r goes on from step {saved.step:,}, y copies a report." if saved else "y copies a report."
+    next_keys = f"r goes on from step {saved.step:,}, y copies a report." if saved else "y copies a report."
     title = failure.title if failure else error.title if isinstance(error, TinyLMError) else "Our own fault"
-    return printable(f"{title} at step {_step(watch.history):,}. {way}")
+    return printable(f"{title} at step {_step(watch.history):,}. {next_keys}")
 
 
 def ranking(bpb: float, baselines: dict[str, float]) -> str:
-    """How `bpb` stands against simpler means, with a comma in front; "" where there are none."""
+    """How `bpb` compares with the baselines, after a comma; "" where there are none."""
     known = {BASELINES[name]: value for name, value in baselines.items() if name in BASELINES}
     if not known:
         return ""
     beaten = [(value, name) for name, value in known.items() if bpb < value]
-    others = [(value, name) for name, value in known.items() if bpb >= value]
-    if not others:
+    unbeaten = [(value, name) for name, value in known.items() if bpb >= value]
+    if not unbeaten:
         return ", better than all simpler means"
     if not beaten:
         return ", no better than blind guessing yet"
-    return f", better than {min(beaten)[1]}, not yet than {max(others)[1]}"
+    return f", better than {min(beaten)[1]}, not yet than {max(unbeaten)[1]}"
 
 
-def passed(history: History) -> str | None:
-    """The hardest of the simpler means that an evaluation of late was the first to beat."""
+def baseline_just_beaten(history: History) -> str | None:
+    """The hardest baseline that a recent evaluation was the first to beat."""
     baselines = history.state.data.baselines if history.state.data else {}
-    told = [
+    evals = [
         (seconds, event.val_bpb)
         for seconds, event in history.log
         if isinstance(event, events.EvalDone) and event.val_bpb is not None
     ]
-    late = [number for number, (seconds, _) in enumerate(told) if history.state.seconds - seconds <= RECENT_SECONDS]
-    if not late:
+    recent = [number for number, (seconds, _) in enumerate(evals) if history.state.seconds - seconds <= RECENT_SECONDS]
+    if not recent:
         return None
-    before = min((bpb for _, bpb in told[: late[0]]), default=math.inf)
-    now = min(bpb for _, bpb in told[late[0] :])
+    before = min((bpb for _, bpb in evals[: recent[0]]), default=math.inf)
+    now = min(bpb for _, bpb in evals[recent[0] :])
     beaten = [(baselines[key], BASELINES[key]) for key in BASELINES if now < baselines.get(key, 0) <= before]
     return min(beaten)[1] if beaten else None
 
 
-def since_best(history: History) -> int:
-    """How many evaluations came after the best one."""
+def evals_since_best(history: History) -> int:
+    """The number of evaluations after the best one."""
     best = history.state.best
     return sum(evaluation.step > best.step for evaluation in history.state.evals) if best else 0
 
 
-def change(history: History) -> tuple[int, float] | None:
-    """By which share the loss changed over the last steps: how many, and the share; None where it is too early."""
+def loss_trend(history: History) -> tuple[int, float] | None:
+    """A number of last steps and the share by which the loss changed over them; None after too few steps."""
     losses = history.loss.values[-150:]
     losses = losses[np.isfinite(losses)]
     if len(losses) < 20:
@@ -220,18 +220,18 @@ def change(history: History) -> tuple[int, float] | None:
     return len(losses) - part, now / before - 1 if before > 0 else 0.0
 
 
-def _passed_words(history: History) -> str:
-    name = passed(history)
+def _beaten_words(history: History) -> str:
+    name = baseline_just_beaten(history)
     return f'Just passed "{name}".' if name else ""
 
 
 def _progress(history: History) -> str:
-    trend = change(history)
+    trend = loss_trend(history)
     if trend is None:
-        return "" if passed(history) else "The first steps: it has never seen a letter before."
+        return "" if baseline_just_beaten(history) else "The first steps: it has never seen a letter before."
     steps, share = trend
-    way = "down" if share < 0 else "up"
-    loss = f"Loss {way} {abs(share):.0%} in {steps} steps" if abs(share) >= 0.005 else "Loss hardly moves"
+    direction = "down" if share < 0 else "up"
+    loss = f"Loss {direction} {abs(share):.0%} in {steps} steps" if abs(share) >= 0.005 else "Loss hardly moves"
     return f"{loss}, {_held_out(history)}."
 
 
@@ -242,7 +242,7 @@ def _held_out(history: History) -> str:
     known = [evaluation for evaluation in state.evals if evaluation.val_loss is not None]
     if not known:
         return "no held-out text: memorising will not be noticed" if state.evals else "first held-out check to come"
-    waiting = since_best(history)
+    waiting = evals_since_best(history)
     if not waiting or state.best is None:
         return "held-out follows"
     return f"held-out rises since step {state.best.step:,} (the best)"

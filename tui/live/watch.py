@@ -1,4 +1,4 @@
-"""A run that the app looks at: where its events come from, and what they have told so far."""
+"""A run that the app shows: the source of its events, and the history they have made so far."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from tinylm import events
+from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs.folder import RunFolder
-from tinylm.runs.report import left
+from tinylm.runs.report import time_left
 from tui.live.event_source import EventSource, LogFollower, TrainingThread
 from tui.live.history import History
 from tui.terminal.fit_text import ellipsize_middle
@@ -17,71 +18,79 @@ from tui.terminal.glyphs import Glyphs
 Status = Literal["starting", "training", "paused", "finished", "stopped", "failed", "interrupted"]
 
 
+def read_config(run: RunFolder) -> RunConfig | None:
+    """A run's configuration; None where its folder has none that can be read."""
+    try:
+        return run.config()
+    except (OSError, TinyLMError):
+        return None
+
+
 class ObservedRun:
-    """A training of this app (`own`), or a run whose folder is read."""
+    """A training of this app (`own`), or a run whose log is read."""
 
     def __init__(self, source: EventSource, name: str, run: RunFolder | None = None) -> None:
         self.source = source
         self.history = History()
         self.name = name
         self.run = run
-        """Known from the start for a run that is opened, from its first event on for a new one."""
+        """The folder: known from the start for a run that was opened, from its first event on for a new one."""
         self.locked = False
-        """Another process trains it; looked at now and then."""
+        """Another process trains it; checked now and then."""
 
     def move(self, run: RunFolder) -> None:
-        """The run's folder has another name now."""
+        """The folder of the run was renamed."""
         self.run, self.name = run, run.name
         if isinstance(self.source, LogFollower):
             self.source.run = run
 
     @property
     def own(self) -> bool:
-        """Whether it is trained by this app, which can then pause and stop it."""
+        """Whether this app trained it, and can pause and stop it while it runs."""
         return isinstance(self.source, TrainingThread)
 
     @property
     def trainer(self) -> TrainingThread | None:
-        """The thread that trains it, where it is ours."""
+        """The training thread, where this app has it."""
         return self.source if isinstance(self.source, TrainingThread) else None
 
     @property
     def running(self) -> bool:
-        """Whether somebody is training it now."""
+        """Whether it is being trained now, by this app or by another process."""
         return self.trainer.running if self.trainer else self.locked
 
     @property
     def ending(self) -> bool:
-        """Whether our training was asked to end, and is still at what it does last."""
+        """Whether the training was asked to end and is still finishing."""
         trainer = self.trainer
         return trainer is not None and trainer.running and trainer.control.ending
 
     @property
     def reading(self) -> bool:
-        """Whether a log is still being read for the first time: what is known so far is no end."""
+        """Whether the log is still being read for the first time, so that its last event is not known."""
         source = self.source
         return isinstance(source, LogFollower) and not (source.read.is_set() and not source.waiting)
 
     @property
     def error(self) -> TinyLMError | BaseException | None:
-        """What ended our training, where it did not end by itself."""
+        """The exception that ended the training, if one did."""
         return self.trainer.error if self.trainer else None
 
     def poll(self) -> bool:
-        """Take in what has come; whether there was something."""
-        news = self.source.drain()
-        for event in news:
+        """Apply the events that have come; returns whether there were any."""
+        new_events = self.source.drain()
+        for event in new_events:
             if event is None:
                 self.history = History()
                 continue
             self.history.apply(event)
             if isinstance(event, events.RunStarted) and self.run is None:
                 self.run, self.name = RunFolder(Path(event.dir)), event.run
-        return bool(news)
+        return bool(new_events)
 
     @property
     def status(self) -> Status:
-        """Its state in a word."""
+        """The state of the run in a word."""
         state = self.history.state
         if state.failed or self.error is not None:
             return "failed"
@@ -94,7 +103,7 @@ class ObservedRun:
         return "paused" if state.paused else "training"
 
     def pulse(self, glyphs: Glyphs, room: int = 80) -> str:
-        """What the header of every screen says of it: `● stories 73% 0:32 left`, the name cut to fit into `room`."""
+        """What the top bar says of the run, in at most `room` cells: `● stories 73% 0:32 left`."""
         status, state = self.status, self.history.state
         sign = {
             "starting": glyphs.training,
@@ -105,12 +114,12 @@ class ObservedRun:
             "failed": glyphs.failed,
             "interrupted": glyphs.training if self.reading else glyphs.failed,
         }[status]
-        told: str = "reading" if status == "interrupted" and self.reading else status
+        state_words: str = "reading" if status == "interrupted" and self.reading else status
         if status in ("training", "paused") and self.ending:
-            told = "stopping"
+            state_words = "stopping"
         elif status == "training":
-            told = f"{state.fraction:.0%} {left(state)} left"
+            state_words = f"{state.fraction:.0%} {time_left(state)} left"
         elif status == "paused":
-            told = f"{state.fraction:.0%} paused"
-        longest = max(0, room - len(sign) - len(told) - 2)
-        return f"{sign} {ellipsize_middle(self.name, longest, glyphs)} {told}"
+            state_words = f"{state.fraction:.0%} paused"
+        longest = max(0, room - len(sign) - len(state_words) - 2)
+        return f"{sign} {ellipsize_middle(self.name, longest, glyphs)} {state_words}"

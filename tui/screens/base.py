@@ -1,51 +1,51 @@
-"""What all screens share: the bar with their names and the pulse, one sentence, the keys."""
+"""The base of all screens: top bar, sentence and key bar around the body of the screen."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
 
+from tui.studio import Studio
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.top_bar import Sentence, TopBar
 
 if TYPE_CHECKING:
-    from tui.app import StudioApp
+    from tinylm.config.schema import RunConfig
     from tui.terminal.glyphs import Glyphs
 
-
 REMARK_SECONDS = 4.0
-"""How long it is said what was done."""
+"""How long a remark stays."""
 
 
 class StudioScreen(Screen[None]):
     """A screen of the studio.
 
-    A subclass gives `body` and may give `tick`, which the app calls four times a second while the screen is shown,
-    and `sentence`, the line above the footer that says what is going on and whether the person has to do something.
+    Subclasses override `body`, and as needed `tick`, which the app calls up to four times a second while the screen is
+    shown, `sentence`, the line above the footer, and `plan_changed`.
     """
 
     MODE = ""
-    """Its name among the app's modes."""
+    """The mode of the app that shows it."""
 
     whole = False
-    """All widgets are there."""
+    """Whether all widgets are mounted."""
 
     _remark, _remarked = "", -math.inf
-    """What was done, and when."""
+    """What was done last, and when."""
 
-    _signs: Glyphs | None = None
-    """What it was drawn with last."""
+    _drawn_glyphs: Glyphs | None = None
+    """The glyphs it was drawn with last."""
 
-    @property
-    def studio(self) -> StudioApp:
-        """The app."""
-        return cast("StudioApp", self.app)
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self.studio = studio
+        self._stop_listening: Callable[[], None] = lambda: None
 
     def compose(self) -> ComposeResult:
         """Bar, body, sentence, keys."""
@@ -56,63 +56,73 @@ class StudioScreen(Screen[None]):
         yield KeyBar()
 
     def body(self) -> ComposeResult:
-        """What stands between bar and sentence."""
+        """The widgets between top bar and sentence."""
         raise NotImplementedError
 
     def tick(self) -> None:
-        """Bring what is shown up to date; called by the app's timer while the screen is shown, so it must be quick."""
+        """Update what is shown; called by the app's timer, so it must be quick."""
 
     def sentence(self) -> str:
-        """What is going on, in one sentence."""
+        """What is going on, and what the person can do, in one sentence."""
         return ""
 
     def refresh_all(self) -> None:
-        """Bar, body and sentence; called by the app's timer."""
+        """Update bar, body and sentence; called by the app's timer."""
         if not (self.whole and self.is_running and self.is_attached and self.query(TopBar)):
-            return  # being put together, or being taken down
-        self.query_one(TopBar).show(self.studio)
+            return  # being mounted, or being removed
+        self.query_one(TopBar).show(self.studio.pulse)
         self.tick()
         self.tell()
 
-    def remark(self, told: str) -> None:
-        """Say for a moment what was done here, before the line goes on with what is going on."""
-        self._remark, self._remarked = told, time.monotonic()
+    def remark(self, message: str) -> None:
+        """Show for a few seconds what was done, in place of the sentence."""
+        self._remark, self._remarked = message, time.monotonic()
         self.refresh_all()
 
     def tell(self) -> None:
-        """The sentence, as it is now."""
+        """Update the sentence."""
         fresh = time.monotonic() - self._remarked < REMARK_SECONDS
         self.query_one(Sentence).say(self._remark if fresh else self.sentence())
 
-    def on_mount(self) -> None:
-        """Children of containers come later than this; only then can they be asked for."""
-        self.call_after_refresh(self._put_together)
+    def plan_changed(self, plan: RunConfig) -> None:
+        """Called after the plan was replaced, here or on another screen."""
 
-    def _put_together(self) -> None:
+    def on_mount(self) -> None:
+        """Listen to changes of the plan; children of containers are mounted later, and only then can be queried."""
+        self._stop_listening = self.studio.on_plan_change(lambda plan: self.call_next(self.plan_changed, plan))
+        self.call_after_refresh(self._mounted)
+
+    def on_unmount(self) -> None:
+        """Stop listening."""
+        self._stop_listening()
+
+    def _mounted(self) -> None:
         self.whole = True
         self.refresh_all()
 
     def when_whole(self, act: Callable[[], None]) -> None:
-        """Do something as soon as all widgets are there."""
+        """Call `act` once all widgets are mounted."""
         if self.whole:
             act()
         else:
             self.set_timer(0.02, lambda: self.when_whole(act))
 
     def on_screen_resume(self) -> None:
-        """Be up to date at once, not at the next tick."""
+        """Update at once, not at the next tick."""
         self.redraw()
         self.call_after_refresh(self.refresh_all)
 
     def redraw(self) -> None:
-        """Frames, bars and the names of keys anew, where the terminal is to show other signs than before."""
-        signs, self._signs = self._signs, self.studio.glyphs
-        if signs not in (None, self._signs):
+        """Draw frames, scrollbars and key names anew, if the glyphs have changed."""
+        drawn, self._drawn_glyphs = self._drawn_glyphs, self.studio.glyphs
+        if drawn not in (None, self._drawn_glyphs):
             for widget in self.query("*"):
                 widget.refresh()
-                upright, flat = widget.scrollbars_enabled  # to ask for one that is not there would make it
-                if upright:
+                vertical, horizontal = (
+                    widget.scrollbars_enabled
+                )  # asking for a scrollbar that does not exist would create it
+                if vertical:
                     widget.vertical_scrollbar.refresh()
-                if flat:
+                if horizontal:
                     widget.horizontal_scrollbar.refresh()
             self.refresh_bindings()

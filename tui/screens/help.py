@@ -1,9 +1,9 @@
-"""Help: the keys of the screen it was called from, then what that screen is about."""
+"""The help page: the keys of the screen below it, then its description."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from rich.table import Table
 from rich.text import Text
@@ -13,54 +13,52 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Markdown, Static
 
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 KEYS_WIDTH, NAMES_WIDTH = 11, 15
-"""Cells for the keys and what they are called, so that all groups stand in line; what is longer goes on below."""
+"""Cells for keys and names, the same in all groups."""
 
 
 @dataclass
-class Row:
-    """An action: the keys that do it, its name, and what it does."""
+class HelpRow:
+    """An action: its keys, its name, and what it does."""
 
     keys: list[str]
     name: str
     what: str
 
 
-def groups(screen: Screen[Any]) -> dict[str, list[Row]]:
-    """What a key does now on `screen`, in it where the focus is, and everywhere; first what stands in the footer, too.
+def groups(screen: Screen[Any]) -> dict[str, list[HelpRow]]:
+    """The active keys of `screen`, of the focused widget, and of the app; those in the footer come first.
 
-    Textual's own keys have no id, and are left out: how to move in a line of text needs no help. The palette's is
-    ours as well as theirs.
+    Textual's own keys have no id and are left out, except the one of the palette.
     """
-    # By name: two keys that are called the same do the same, or the one does what the other undoes.
-    places: dict[str, dict[str, Row]] = {"On this screen": {}, "Where the cursor is": {}, "Everywhere": {}}
-    app = cast("StudioApp", screen.app)
+    # By name: two keys of the same name do the same, or one undoes the other.
+    by_scope: dict[str, dict[str, HelpRow]] = {"On this screen": {}, "Where the cursor is": {}, "Everywhere": {}}
+    app = screen.app
     for node, binding, _enabled, _tooltip in sorted(screen.active_bindings.values(), key=lambda b: not b.binding.show):
         if not (binding.id or binding.action == "command_palette"):
             continue
-        place = "On this screen" if node is screen else "Everywhere" if node is app else "Where the cursor is"
+        scope = "On this screen" if node is screen else "Everywhere" if node is app else "Where the cursor is"
         name = binding.description[:1].upper() + binding.description[1:]
-        row = places[place].setdefault(name, Row([], name, binding.tooltip))
+        row = by_scope[scope].setdefault(name, HelpRow([], name, binding.tooltip))
         key = app.get_key_display(binding)
         if key not in " ".join(row.keys).split():
             row.keys.append(key)
-    return {title: list(rows.values()) for title, rows in places.items() if rows}
+    return {title: list(rows.values()) for title, rows in by_scope.items() if rows}
 
 
-class Keys(Static):
-    """The keys of a group on the left, what they do on the right."""
+class KeyTable(Static):
+    """A table of keys, names and descriptions."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--what"}
 
-    def __init__(self, rows: list[Row]) -> None:
+    def __init__(self, rows: list[HelpRow]) -> None:
         super().__init__()
         self._rows = rows
 
     def render(self) -> Table:
-        """Made anew for each width and theme."""
+        """Build the table, for each width and theme."""
         key, what = (self.get_component_rich_style(f"keys--{part}") for part in ("key", "what"))
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         table.add_column(width=KEYS_WIDTH)
@@ -72,7 +70,7 @@ class Keys(Static):
 
 
 class HelpPage(ModalScreen[None]):
-    """Stands over a screen, and over all of it where that is small; keys and words side by side where there is room."""
+    """A dialog over a screen; keys and description are side by side if there is room."""
 
     CSS = """
     HelpPage { align: center middle; background: $background 60%; }
@@ -81,7 +79,7 @@ class HelpPage(ModalScreen[None]):
     HelpPage #help-body { height: auto; max-height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
     HelpPage #help-keys { height: auto; }
     HelpPage .help-title { color: $text-primary; text-style: bold; }
-    HelpPage Keys { height: auto; margin-bottom: 1; }
+    HelpPage KeyTable { height: auto; margin-bottom: 1; }
     HelpPage .keys--key { color: $text-accent; text-style: bold; }
     HelpPage .keys--what { color: $text-muted; }
     HelpPage #help-words { height: auto; padding: 0; margin: 0; background: $surface; }
@@ -94,10 +92,10 @@ class HelpPage(ModalScreen[None]):
     ]
 
     def __init__(self, screen: Screen[Any]) -> None:
-        """`screen` is what the help is for."""
+        """The help is about `screen`."""
         super().__init__()
         self._groups = groups(screen)
-        heading, _, self._words = cast("StudioApp", screen.app).glyphs.spelt(screen.HELP or "").strip().partition("\n")
+        heading, _, self._words = glyphs_of(screen).spell(screen.HELP or "").strip().partition("\n")
         self._title = heading.lstrip("# ")
 
     def compose(self) -> ComposeResult:
@@ -109,9 +107,9 @@ class HelpPage(ModalScreen[None]):
                 with Vertical(id="help-keys"):
                     for title, rows in self._groups.items():
                         yield Static(title, classes="help-title", markup=False)
-                        yield Keys(rows)
+                        yield KeyTable(rows)
                 yield Markdown(self._words, id="help-words")
 
     def on_mount(self) -> None:
-        """The arrows scroll at once."""
+        """Focus the text, so that the arrows scroll."""
         self.query_one("#help-body").focus()

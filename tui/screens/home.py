@@ -22,17 +22,18 @@ from tinylm.errors import TinyLMError
 from tinylm.runs import folder
 from tinylm.words import printable
 from tui.screens.base import StudioScreen
-from tui.screens.data import texts as reading
+from tui.screens.data.texts import expected_vocabulary, weight_split
+from tui.studio import Studio
 from tui.terminal.glyphs import ASCII, Glyphs
 
 TITLE = ("▀█▀ ▀█▀ █▄ █ █ █ █   █▄ ▄█", " █   █  █ ▀█ ▀█▀ █   █ ▀ █", " ▀  ▀▀▀ ▀  ▀  ▀  ▀▀▀ ▀   ▀")
 TITLE_ASCII = ("", "t i n y l m", "-----------")
 
 MUTED = "$foreground 60%"
-"""$text-muted is white in Content: its contrast is only worked out in style sheets."""
+"""Instead of $text-muted, whose contrast is only computed in style sheets and which is white in Content."""
 
-LENGTHS = {"2m": "2 min", "15m": "15 min", "1h": "1 hour"}
-"""Budgets that one may choose from here, and what people call them."""
+BUDGETS = {"2m": "2 min", "15m": "15 min", "1h": "1 hour"}
+"""Budgets that can be chosen here, and their names."""
 
 WELCOME = "Train a language model from nothing, on this machine, then talk to it."
 
@@ -44,13 +45,13 @@ STEPS = (
 
 
 def length(config: RunConfig) -> str:
-    """How long a plan is, in words."""
+    """The length of a plan, as text."""
     train = config.train
     if train.budget is None:
         steps = sum(phase.steps or 0 for phase in train.phases)
         return f"{steps:,} steps"
-    if train.budget in LENGTHS:
-        return LENGTHS[train.budget]
+    if train.budget in BUDGETS:
+        return BUDGETS[train.budget]
     budget = Budget.parse(train.budget)
     if budget.kind == "time":
         minutes = budget.amount / 60
@@ -59,37 +60,36 @@ def length(config: RunConfig) -> str:
 
 
 def texts(config: RunConfig) -> str:
-    """What a plan learns from, in words."""
+    """The texts of a plan, as text."""
     names = ["built-in stories" if source == STORIES else Path(source).name for source in config.data.sources]
-    told = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-    return printable(told)
+    return printable(names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more")
 
 
 def offer(config: RunConfig) -> str:
-    """What Enter does: the texts, the size of the model, the time."""
-    vocabulary = reading.expected_vocabulary(config, None)
+    """Texts, size of the model, and time of a plan."""
+    vocabulary = expected_vocabulary(config)
     parts = [texts(config)]
     if vocabulary is not None:
-        weights = reading.price(config.model, vocabulary).total
+        weights = weight_split(config.model, vocabulary).total
         parts.append(f"{weights / 1e6:.1f} M weights" if weights >= 1e5 else f"{weights:,} weights")
     return ", ".join([*parts, length(config)])
 
 
-class Lengths(Static):
-    """How long one has: a few choices, the chosen one in brackets; each can be clicked."""
+class BudgetChoice(Static):
+    """A choice of budgets, the current one in parentheses; each can be clicked."""
 
     @dataclass
     class Chosen(Message):
-        """A length was clicked."""
+        """A budget was clicked."""
 
         budget: str
 
     def show(self, config: RunConfig) -> None:
-        """Put the brackets round what the plan says."""
+        """Show the budget of the plan as chosen."""
         parts = [Content("How long do you have? ")]
-        for budget, name in LENGTHS.items():
+        for budget, name in BUDGETS.items():
             parts.append(self._choice(budget, name, budget == config.train.budget))
-        if config.train.budget not in LENGTHS:
+        if config.train.budget not in BUDGETS:
             parts.append(Content.styled(f"( {length(config)} )", "bold $text-accent"))
         self.update(Content(" ").join(parts))
 
@@ -99,26 +99,26 @@ class Lengths(Static):
         return linked.stylize("bold $text-accent" if chosen else MUTED)
 
 
-class Way(Static, can_focus=True):
-    """Something one can do from here: a label like a button's, its key, and what it comes to."""
+class ActionRow(Static, can_focus=True):
+    """An action: a label like a button, its key, and details."""
 
     DEFAULT_CSS = """
-    Way { height: auto; min-height: 1; padding: 0 1; width: 100%; }
-    Way:hover { background: $boost; }
-    Way:focus { background: $accent 25%; }
+    ActionRow { height: auto; min-height: 1; padding: 0 1; width: 100%; }
+    ActionRow:hover { background: $boost; }
+    ActionRow:focus { background: $accent 25%; }
     """
     LABEL, KEY = 21, 6
     """Cells of label and key."""
 
     def __init__(self, label: str, key: str, action: str, **names: str) -> None:
-        """`action` is what Enter and a click do."""
+        """`action` is run by Enter and by a click."""
         super().__init__(markup=False, **names)  # type: ignore[arg-type]
         self.label, self.key, self.action = label, key, action
         self._detail = ""
         self._glyphs = ASCII
 
     def show(self, detail: str, glyphs: Glyphs, label: str | None = None) -> None:
-        """Say what it comes to."""
+        """Show details, and another label if given."""
         new = (detail, glyphs, label or self.label)
         if new != (self._detail, self._glyphs, self.label):
             self._detail, self._glyphs, self.label = new
@@ -142,22 +142,22 @@ class Way(Static, can_focus=True):
         self.update(head + Content.styled(detail, MUTED))
 
     def on_resize(self) -> None:
-        """Wrap it anew."""
+        """Wrap for the new width."""
         self._write()
 
     def watch_has_focus(self, focused: bool) -> None:
-        """The arrow stands at the marked one."""
+        """Draw the arrow at the focused one."""
         super().watch_has_focus(focused)
         self._write()
 
     async def on_click(self, event: events.Click) -> None:
-        """As Enter."""
+        """Run the action."""
         event.stop()
         await self.run_action(self.action)
 
 
 class HomeScreen(StudioScreen):
-    """What the program is for, and Enter."""
+    """The first screen: start a training at once, or go to another screen."""
 
     MODE = "home"
     HELP = """
@@ -200,14 +200,14 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
     }
     """
     home_name: ClassVar[str | None] = None
-    """What to call the folder where everything lies; None: its path."""
+    """A name for the home, shown instead of its path."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self._shown: object = None
 
     def body(self) -> ComposeResult:
-        """Title, welcome, the choice of a length, ways to go, the machine."""
+        """Title, welcome, budgets, actions, the machine."""
         with Vertical(id="home-pane", classes="pane") as pane:
             pane.border_title = "Welcome"
             pane.border_subtitle = "? help"
@@ -215,20 +215,19 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
                 yield Static(id="home-title", markup=False)
                 yield Static("s t u d i o", id="home-name", markup=False)
             yield Static(WELCOME, id="home-welcome", markup=False)
-            yield Lengths(id="home-lengths")
-            yield Way("Try it now", "Enter", "screen.start", id="home-try")
-            yield Way("Use my own text", "d", "app.go('data')", id="home-data")
-            yield Way("Plan it", "2", "app.go('plan')", id="home-plan")
-            yield Way("Open a run", "5", "app.go('runs')", id="home-runs")
+            yield BudgetChoice(id="home-lengths")
+            yield ActionRow("Try it now", "Enter", "screen.start", id="home-try")
+            yield ActionRow("Use my own text", "d", "app.go('data')", id="home-data")
+            yield ActionRow("Plan it", "2", "app.go('plan')", id="home-plan")
+            yield ActionRow("Open a run", "5", "app.go('runs')", id="home-runs")
             with Vertical(id="home-machine", classes="pane") as machine:
                 machine.border_title = "this machine"
                 yield Static(id="home-found", markup=False)
             yield Static(id="home-steps", markup=False)
 
     def on_mount(self) -> None:
-        """Enter starts."""
+        """Focus the first action."""
         self.query_one("#home-try").focus()
-        self.studio.draft_changed.subscribe(self, lambda _: self._show())
         steps = [
             Content.styled(f"{number}  {head:<12}", "bold $text-accent") + Content(text)
             for number, (head, text) in enumerate(STEPS, 1)
@@ -237,30 +236,33 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
         self._show()
 
     def on_screen_resume(self) -> None:
-        """Runs may have come, room on the disk may have gone."""
+        """Update the number of runs and the free space."""
         super().on_screen_resume()
         self._show()
 
     def tick(self) -> None:
-        """What the warm-up found, and other signs."""
-        training = self.studio.training
-        state = (self.studio.machine, self.studio.glyphs.name, training is not None and training.running)
+        """Update after the warm-up, the end of a training, or a change of glyphs."""
+        state = (self.studio.machine, self.studio.glyphs.name, self.studio.is_training)
         if state != self._shown:
             self._shown = state
             self._show()
+
+    def plan_changed(self, _plan: RunConfig) -> None:
+        """Show the new plan."""
+        self._show()
 
     def _show(self) -> None:
         studio, glyphs = self.studio, self.studio.glyphs
         title = TITLE_ASCII if glyphs is ASCII else TITLE
         self.query_one("#home-title", Static).update("\n".join(title))
-        self.query_one(Lengths).show(studio.draft)
-        if studio.training and studio.training.running:
-            self.query_one("#home-try", Way).show(f"{studio.training.name} is training", glyphs, "Watch it learn")
+        self.query_one(BudgetChoice).show(studio.plan)
+        if studio.training and studio.is_training:
+            self.query_one("#home-try", ActionRow).show(f"{studio.training.name} is training", glyphs, "Watch it learn")
         else:
-            self.query_one("#home-try", Way).show(offer(studio.draft), glyphs, "Try it now")
-        self.query_one("#home-data", Way).show("files and folders, any language", glyphs)
-        self.query_one("#home-plan", Way).show("size, speed and settings, rehearsed first", glyphs)
-        self.query_one("#home-runs", Way).show(self._runs(), glyphs)
+            self.query_one("#home-try", ActionRow).show(offer(studio.plan), glyphs, "Try it now")
+        self.query_one("#home-data", ActionRow).show("files and folders, any language", glyphs)
+        self.query_one("#home-plan", ActionRow).show("size, speed and settings, rehearsed first", glyphs)
+        self.query_one("#home-runs", ActionRow).show(self._runs(), glyphs)
         self.query_one("#home-found", Static).update(self._machine())
 
     def _runs(self) -> str:
@@ -268,7 +270,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
         return "none yet" if not count else f"{count} run{'s' * (count != 1)} in this home"
 
     def _machine(self) -> Content:
-        """Two or three lines: the machine, its threads as measured, the folder and the room on its disk."""
+        """Lines about the machine, its measured threads, and the home with its free space."""
         machine = self.studio.machine
         dot = f" {self.studio.glyphs.dot} "
         if machine is None:
@@ -283,60 +285,57 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
             if len(speeds) > 1:
                 threads += f", the fastest of {', '.join(map(str, sorted(speeds)))}"
             lines.append(f"{threads}{dot}torch {machine.torch}")
-        place = self.home_name or str(self.studio.home).replace(str(Path.home()), "~", 1)
-        lines.append(f"Everything is kept in {printable(place)}{dot}{self._free()} free")
+        home = self.home_name or str(self.studio.home).replace(str(Path.home()), "~", 1)
+        lines.append(f"Everything is kept in {printable(home)}{dot}{self._free()} free")
         return Content("\n".join(lines))
 
     def _free(self) -> str:
-        """Room on the disk of the home, which need not be there yet."""
-        place = self.studio.home
-        while not place.exists() and place != place.parent:
-            place = place.parent
+        """Free space for the home, which need not exist yet."""
+        home = self.studio.home
+        existing = next(folder for folder in (home, *home.parents) if folder.exists() or folder == folder.parent)
         try:
-            return f"{shutil.disk_usage(place).free / 1e9:,.0f} GB"
+            return f"{shutil.disk_usage(existing).free / 1e9:,.0f} GB"
         except OSError:
             return "unknown room"
 
     def sentence(self) -> str:
         """What Enter does."""
-        training = self.studio.training
-        if training and training.running:
+        if self.studio.is_training:
             return "Enter shows the training. It goes on whatever you look at."
-        return f"Enter trains a model on {texts(self.studio.draft)}. It has never seen a letter."
+        return f"Enter trains a model on {texts(self.studio.plan)}. It has never seen a letter."
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
     async def action_take(self) -> None:
-        """Do what is marked; where nothing is, the obvious."""
-        marked = self.focused if isinstance(self.focused, Way) else self.query_one("#home-try", Way)
+        """Run the focused action, or else the first."""
+        marked = self.focused if isinstance(self.focused, ActionRow) else self.query_one("#home-try", ActionRow)
         await self.run_action(marked.action)
 
     def action_start(self) -> None:
-        """Train, or show what is training."""
-        training = self.studio.training
-        if training and training.running:
-            self.studio.action_go("train")
+        """Start a training, or show the one that runs."""
+        if self.studio.is_training:
+            self.studio.go("train")
         else:
             self.studio.start_training()
 
     def action_shorter(self) -> None:
-        """Less time."""
+        """The next shorter budget."""
         self._next_length(-1)
 
     def action_longer(self) -> None:
-        """More time."""
+        """The next longer budget."""
         self._next_length(1)
 
     def _next_length(self, by: int) -> None:
-        budgets, current = list(LENGTHS), self.studio.draft.train.budget
+        budgets, current = list(BUDGETS), self.studio.plan.train.budget
         if current in budgets:
             self.action_length(budgets[(budgets.index(current) + by) % len(budgets)])
         else:
             self.action_length(budgets[0 if by > 0 else -1])
 
     def action_length(self, budget: str) -> None:
-        """Take this much time."""
+        """Set the budget."""
         try:
-            self.studio.set_draft(resolve.with_values(self.studio.draft, train={"budget": budget}))
+            self.studio.set_plan(resolve.with_values(self.studio.plan, train={"budget": budget}))
         except TinyLMError as error:
             self.studio.fault(error)

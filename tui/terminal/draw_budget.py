@@ -1,8 +1,7 @@
-"""How often the screen may be drawn beside a training: what it takes from the processor is missing there.
+"""How often the screen may be drawn during a training, which loses the CPU time that drawing takes.
 
-On two cores a training of two threads stands still while the app draws, so the app's share of the time is what it
-loses. Measured on 2 cores at 160 x 45 and four draws a second: the main thread computed 11 % of the time, and the
-training was 13 % slower than by --train.
+Where a training uses all cores it stands still while the app draws: four draws a second on 2 cores made it 13 % slower
+than --train (assets/results/notes.md).
 """
 
 from __future__ import annotations
@@ -11,31 +10,31 @@ import time
 from collections.abc import Callable
 
 SHARE = 0.015
-"""What drawing may take of the time while a training of ours runs."""
+"""The share of the time that drawing may take while this app trains."""
 
 LONGEST = 3.0
-"""Seconds after which the screen is drawn all the same."""
+"""Seconds after which the screen is drawn in any case."""
 
 
 class DrawBudget:
-    """Watches what the main thread uses, and says when it may draw again."""
+    """Measures the CPU time of the main thread, and says when it may draw again."""
 
     def __init__(
         self,
         clock: Callable[[], float] = time.perf_counter,
         used: Callable[[], float] = time.thread_time,
     ) -> None:
-        """`clock` gives the seconds that have passed, `used` those that this thread has computed in."""
+        """`clock` gives wall time and `used` the CPU time of this thread, both in seconds."""
         self._clock, self._used = clock, used
         self._at, self._before = clock(), used()
         self._hurry = 0
 
     def hurry(self) -> None:
-        """Somebody has pressed a key, or has made the window larger, and waits for it: draw at the next two ticks."""
+        """Draw at the next two ticks: somebody pressed a key or resized the window, and waits."""
         self._hurry = 2
 
     def allows(self, training: bool) -> bool:
-        """Whether the screen may be drawn now; asked by the thread that draws, at each tick."""
+        """Whether the screen may be drawn now; called at each tick by the thread that draws."""
         now, used = self._clock(), self._used()
         passed, spent = now - self._at, used - self._before
         if training and not self._hurry and passed < LONGEST and spent > SHARE * passed:

@@ -1,4 +1,4 @@
-"""Names that are too long for their place."""
+"""Fits text into a number of cells."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tui.terminal.glyphs import Glyphs
 
 
 def ellipsize_middle(name: str, width: int, glyphs: Glyphs) -> str:
-    """`name` in `width` cells at most, cut in its middle: runs are called alike at first, and differ at the end."""
+    """`name` in at most `width` cells, cut in the middle: names of runs start alike and differ at the end."""
     if cell_len(name) <= width:
         return name
     room = max(0, width - len(glyphs.ellipsis))
-    head, tail = name, name
+    head = tail = name
     while cell_len(head) > room - room // 2:
         head = head[:-1]
     while cell_len(tail) > room // 2:
@@ -20,6 +20,6 @@ def ellipsize_middle(name: str, width: int, glyphs: Glyphs) -> str:
     return head + glyphs.ellipsis + tail
 
 
-def brief(room: int, *ways: str) -> str:
-    """The first of `ways`, which go from the longest to the shortest, that takes no more than `room` cells."""
-    return next((way for way in ways if cell_len(way) <= room), ways[-1])
+def first_fitting(width: int, *versions: str) -> str:
+    """The first of `versions`, from the longest to the shortest, that fits into `width` cells; else the last."""
+    return next((text for text in versions if cell_len(text) <= width), versions[-1])

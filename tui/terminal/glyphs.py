@@ -1,4 +1,4 @@
-"""Which characters a terminal can show: braille, quarter blocks, or plain ASCII."""
+"""The characters that a terminal can show: braille, quarter blocks, or plain ASCII."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import locale
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textual.message_pump import MessagePump
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The signs of one kind of terminal; every state has a word beside its sign."""
+    """The glyphs of one kind of terminal; every state has a word beside its glyph."""
 
     name: str
     training: str
@@ -28,12 +32,12 @@ class Glyphs:
     ellipsis: str
     dot: str
 
-    def spelt(self, text: str) -> str:
-        """Words of ours, as a help or the name of a key, with signs that this terminal shows."""
+    def spell(self, text: str) -> str:
+        """A text of the app, such as a help or the name of a key, in characters that this terminal shows."""
         if self.name != "ascii":
             return text
-        for sign, word in _SPELT.items():
-            text = text.replace(sign, word)
+        for glyph, word in _SPELLED.items():
+            text = text.replace(glyph, word)
         return text
 
 
@@ -49,15 +53,21 @@ ASCII = Glyphs(
     bar=" .:-=+*%#", checked="[x]", unchecked="[ ]", ellipsis="...", dot="-",
 )  # fmt: skip
 
-_SPELT = {"◆": ASCII.diamond, "…": ASCII.ellipsis, "⏎": "Enter", "⌫": "Backspace", "↑": "Up", "↓": "Down",
+_SPELLED = {"◆": ASCII.diamond, "…": ASCII.ellipsis, "⏎": "Enter", "⌫": "Backspace", "↑": "Up", "↓": "Down",
           "←": "Left", "→": "Right"}  # fmt: skip
 
 ALL = {glyphs.name: glyphs for glyphs in (BRAILLE, BLOCKS, ASCII)}
 
 
-def suited(environment: Mapping[str, str] = os.environ, encoding: str | None = None) -> Glyphs:
-    """What this terminal shows, as far as it says: ASCII on the Linux console, dumb terminals and other encodings."""
+def detected(environment: Mapping[str, str] = os.environ, encoding: str | None = None) -> Glyphs:
+    """What this terminal can show: ASCII on the Linux console, on dumb terminals and without UTF-8, else braille."""
     encoding = encoding or locale.getpreferredencoding(False)
     if environment.get("TERM") in ("linux", "dumb") or encoding.lower().replace("-", "") != "utf8":
         return ASCII
     return BRAILLE
+
+
+def glyphs_of(widget: MessagePump) -> Glyphs:
+    """The glyphs of the app that draws `widget`; braille in an app that has none, as in tests."""
+    glyphs: Glyphs = getattr(widget.app, "glyphs", BRAILLE)
+    return glyphs

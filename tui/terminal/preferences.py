@@ -1,4 +1,4 @@
-"""What the app remembers of a person's taste between two sessions: theme and glyphs."""
+"""What a person chose for the look of the app, kept between sessions: theme and glyphs."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _MOST_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Preferences:
-    """Both "" where nothing was chosen."""
+    """The choices; "" where nothing was chosen."""
 
     theme: str = ""
     glyphs: str = ""
 
     @classmethod
     def load(cls, home: Path) -> Preferences:
-        """Those of a home; what cannot be read counts as nothing chosen."""
+        """Read those of a home; what cannot be read counts as not chosen."""
         try:
-            table = files.table(files.read(_file(home), _MOST_BYTES))
+            table = files.json_object(files.read(_file(home), _MOST_BYTES))
             values = {name: table[name] for name in ("theme", "glyphs") if isinstance(table.get(name), str)}
         except (OSError, ValueError):
             return cls()
         return cls(**values)
 
     def save(self, home: Path) -> None:
-        """Replace the file whole; a home that cannot be written just forgets."""
+        """Write them; a home that cannot be written keeps nothing."""
         try:
             home.mkdir(parents=True, exist_ok=True)
             files.replace_durably(_file(home), json.dumps(asdict(self)).encode())

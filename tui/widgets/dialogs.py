@@ -1,4 +1,4 @@
-"""Questions: answered with one letter, the obvious one on Enter, Esc changes nothing."""
+"""Dialogs that ask a question."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer."""
+    """An answer of a dialog."""
 
     key: str
-    """The letter that gives it, and what the dialog returns."""
+    """The letter that chooses it, and what the dialog returns."""
     label: str
     detail: str = ""
 
 
 class Ask(ModalScreen[str | None]):
-    """A question with a few answers; returns the key of the one that was given, or None."""
+    """A question with a few answers; returns the key of the chosen one, or None after Esc."""
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Back", id="ask.back")]
 
     def __init__(self, title: str, text: str, choices: Sequence[Choice], back: str = "go back") -> None:
-        """The first of `choices` is the obvious one; `back` is what Esc does, in words."""
+        """The first of `choices` is the default; `back` describes what Esc does."""
         super().__init__()
         self._title, self._text, self._choices, self._back = title, text, choices, back
 
     def compose(self) -> ComposeResult:
-        """A box with the question, the answers, and what Esc does."""
+        """A box with question, answers, and a hint."""
         with Vertical(classes="dialog") as box:
             box.border_title = self._title
             if self._text:
@@ -55,29 +55,29 @@ class Ask(ModalScreen[str | None]):
         return f"Enter takes the marked one, Esc: {self._back}"
 
     def on_mount(self) -> None:
-        """Mark the obvious answer."""
+        """Mark the default."""
         answers = self.query_one(OptionList)
         answers.highlighted = 0
         answers.focus()
 
     def on_key(self, event: object) -> None:
-        """A letter gives its answer."""
+        """Choose the answer of a letter."""
         key = getattr(event, "character", None)
         if key is not None and any(choice.key == key for choice in self._choices):
             event.stop()  # type: ignore[attr-defined]
             self.dismiss(key)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter or a click gives the marked one."""
+        """Choose by Enter or a click."""
         self.dismiss(event.option.id)
 
 
 class Leave(Ask):
-    """Whether to leave a training; where it pauses or ends while the question stands, the question says so."""
+    """Asks whether to leave a training, and keeps up with its status."""
 
     def __init__(self, watch: ObservedRun) -> None:
         self._watch = watch
-        self._told = self._state
+        self._shown_state = self._state
         super().__init__(*self._question())
 
     @property
@@ -86,7 +86,7 @@ class Leave(Ask):
         return status, self._watch.running and status not in ("finished", "stopped", "failed")
 
     def _question(self) -> tuple[str, str, list[Choice], str]:
-        status, running = self._told
+        status, running = self._shown_state
         if running:
             text = f"{self._watch.name} is {status}. It is saved first and can go on any day."
             choices = [Choice("s", "Save and leave"), Choice("k", "Keep training, stay here")]
@@ -95,14 +95,14 @@ class Leave(Ask):
         return "Leave?", text, [Choice("s", "Leave"), Choice("k", "Stay here")], "stay here"
 
     def on_mount(self) -> None:
-        """Look again and again."""
-        self.set_interval(0.25, self._look)
+        """Follow the status."""
+        self.set_interval(0.25, self._update)
 
-    def _look(self) -> None:
-        """Ask what is to be asked now; the mark stays where it is."""
-        if self._state == self._told:
+    def _update(self) -> None:
+        """Ask anew if the status has changed; the mark stays."""
+        if self._state == self._shown_state:
             return
-        self._told = self._state
+        self._shown_state = self._state
         self._title, self._text, self._choices, self._back = self._question()
         self.query_one(".dialog").border_title = self._title
         self.query_one(".dialog-text", Static).update(self._text)
@@ -114,19 +114,19 @@ class Leave(Ask):
 
 
 class AskText(ModalScreen[str | None]):
-    """A question that is answered by typing; returns the text, or None."""
+    """A question that is answered by typing; returns the text, or None after Esc."""
 
     BINDINGS = [Binding("escape", "dismiss(None)", "Back", id="asktext.back")]
 
     def __init__(
         self, title: str, label: str, value: str = "", check: Callable[[str], str | None] = lambda _: None
     ) -> None:
-        """`check` gives the sentence that says why a text cannot be taken, or None."""
+        """`check` returns why a text cannot be taken, or None."""
         super().__init__()
         self._title, self._label, self._value, self._check = title, label, value, check
 
     def compose(self) -> ComposeResult:
-        """A box with a line to type on."""
+        """A box with an input."""
         with Vertical(classes="dialog") as box:
             box.border_title = self._title
             yield Static(self._label, classes="dialog-text", markup=False)
@@ -135,11 +135,11 @@ class AskText(ModalScreen[str | None]):
             yield Static("Enter takes it, Esc: go back", classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
-        """Type at once."""
+        """Focus the input."""
         self.query_one(Input).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take it, or say why not."""
+        """Return the text, or show why it cannot be taken."""
         fault = self._check(event.value)
         if fault is None:
             self.dismiss(event.value)

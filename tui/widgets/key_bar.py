@@ -1,4 +1,4 @@
-"""The keys at the foot of every screen: as many as fit, none of them cut."""
+"""The key bar at the bottom of every screen."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 GAPS = 2
-"""Cells between a key and what it does, and behind that."""
+"""Cells of padding of a key and its description."""
 
 PALETTE = 13
-"""Cells that the palette's key takes at the right, with the line before it and a gap."""
+"""Cells of the palette's key on the right, with separator and gap."""
 
 
 class KeyBar(Footer):
-    """Textual's footer cuts what does not fit, or draws it under the palette's key; here it is left out.
+    """A footer that leaves out keys that do not fit, where Textual's would cut them.
 
-    The first keys are the most important ones, and `?` lists all of them.
+    The first keys are the most important ones; the help lists all.
     """
 
     def __init__(self) -> None:
         super().__init__(compact=True)
-        self._made_for = 0
+        self._composed_width = 0
 
     def compose(self) -> ComposeResult:
-        """Key after key, until there is no room."""
-        self._made_for = self.screen.size.width
-        room = self._made_for - PALETTE
+        """As many keys as fit."""
+        self._composed_width = self.screen.size.width
+        room = self._composed_width - PALETTE
         for widget in super().compose():
             if isinstance(widget, FooterKey) and not widget.has_class("-command-palette"):
                 room -= cell_len(widget.key_display) + cell_len(widget.description) + GAPS
@@ -37,6 +37,6 @@ class KeyBar(Footer):
             yield widget
 
     def on_resize(self, event: events.Resize) -> None:
-        """Another width, other keys."""
-        if self._made_for and event.size.width != self._made_for:
+        """Compose anew for another width."""
+        if self._composed_width and event.size.width != self._composed_width:
             self.call_after_refresh(self.recompose)

@@ -1,31 +1,28 @@
-"""The bar at the top of every screen, and the sentence near its foot."""
+"""The bar at the top of every screen, and the sentence above its key bar."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from textual.content import Content
 from textual.widgets import Static
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
 
 TABS = (("data", "1 Data"), ("plan", "2 Plan"), ("train", "3 Train"), ("talk", "4 Talk"), ("runs", "5 Runs"))
 
 
 class TopBar(Static):
-    """The screens' names, to click on, and the pulse of the training."""
+    """The names of the screens, which can be clicked, and the pulse of the training."""
 
     def __init__(self, mode: str) -> None:
         super().__init__(id="top")
         self.mode = mode
         self.pulse = ""
 
-    def show(self, app: StudioApp) -> None:
-        """Bring the pulse up to date."""
+    def show(self, pulse_in: Callable[[int], str]) -> None:
+        """Update the pulse; `pulse_in(room)` returns it in at most `room` cells."""
         tabs = self._tabs()
         room = self.size.width - tabs.cell_length - 2
-        pulse = app.pulse(room)
+        pulse = pulse_in(room)
         if (pulse, self.size.width) != self._drawn:
             self.pulse, self._drawn = pulse, (pulse, self.size.width)
             self.update(tabs + Content(" " * max(1, room + 1 - len(pulse)) + pulse), layout=False)
@@ -44,14 +41,14 @@ class TopBar(Static):
 
 
 class Sentence(Static):
-    """One line: what is going on, and whether somebody has to do something."""
+    """One line: what is going on, and what the person can do."""
 
     def __init__(self) -> None:
         super().__init__(id="sentence", markup=False)
-        self._said = ""
+        self._sentence = ""
 
     def say(self, sentence: str) -> None:
-        """Say it; the same again costs nothing, and a new one moves nothing else."""
-        if sentence != self._said:
-            self._said = sentence
+        """Show a sentence; cheap, and without a new layout."""
+        if sentence != self._sentence:
+            self._sentence = sentence
             self.update(sentence, layout=False)

@@ -8,18 +8,20 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.tui.pilot import drive as drive_app
 from tui.chart import picture as pictures
-from tui.chart.chart import Band, Border, Chart, Curve, Level, Picture
-from tui.chart.picture import Settled, short
-from tui.chart.render import render
+from tui.chart.chart import Chart
+from tui.chart.picture import Band, Border, Curve, Level, Picture, StableRange
+from tui.chart.render import draw
 from tui.live.series import Floats
 from tui.terminal import glyphs
 from tui.terminal.glyphs import ASCII, BLOCKS, BRAILLE, Glyphs
+from tui.terminal.numbers import compact
 
 STEPS = np.arange(1.0, 101.0)
 FALLING = 1 + 4 * np.exp(-STEPS / 20)
@@ -30,7 +32,13 @@ def curve(ys: Floats = FALLING, **given: object) -> Curve:
 
 
 def text(picture: Picture, width: int = 40, height: int = 8, kind: Glyphs = BRAILLE) -> list[str]:
-    return [line.plain.rstrip() for line in render(picture, width, height, kind, {})]
+    return ["".join(piece for piece, _ in row).rstrip() for row in rows(picture, width, height, kind)]
+
+
+def rows(picture: Picture, width: int, height: int, kind: Glyphs) -> list[list[tuple[str, str]]]:
+    """The rows of a drawn picture, as pieces of one role each."""
+    grid = draw(picture, width, height, kind).grid
+    return [grid.runs(row) for row in range(height)]
 
 
 # ---- what is drawn -------------------------------------------------------------------------------------------------
@@ -81,11 +89,9 @@ def test_a_spike_of_one_step_among_many_is_drawn() -> None:
 
 
 def test_colours_do_not_bleed_each_cell_has_one_role() -> None:
-    palette = {"train": "blue", "held_out": "red", "band": "green"}
-    for line in render(FULL, 40, 8, BRAILLE, palette):
-        for span in line.spans:
-            if span.style == "red":
-                assert set(line.plain[span.start : span.end]) == {"◆"}
+    pieces = [piece for row in rows(FULL, 40, 8, BRAILLE) for piece, role in row if role == "held_out"]
+    assert pieces
+    assert set("".join(pieces)) == {"◆"}
 
 
 def test_what_is_outside_is_said() -> None:
@@ -141,8 +147,9 @@ def test_overlaid_curves_are_named_at_their_ends() -> None:
 def test_any_size_is_filled_exactly(width: int, height: int) -> None:
     for kind in glyphs.ALL.values():
         for log in (False, True):
-            lines = render(dataclasses.replace(FULL, hair=20.0, log_x=log, log_y=log), width, height, kind, {})
-            assert [line.cell_length for line in lines] == [width] * height
+            grid = draw(dataclasses.replace(FULL, hair=20.0, log_x=log, log_y=log), width, height, kind).grid
+            lines = ["".join(piece for piece, _ in grid.runs(row)) for row in range(grid.height)]
+            assert [cell_len(line) for line in lines] == [max(1, width)] * max(1, height)
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [0.0, 0.0], [math.nan] * 9, [math.inf, 1.0, -math.inf], [-1.0, -2.0]])
@@ -186,17 +193,17 @@ def test_the_range_follows_the_zoom() -> None:
 
 def test_range_grows_at_once_and_shrinks_after_two_seconds() -> None:
     now = [0.0]
-    settled, picture = Settled(lambda: now[0]), Picture(curves=(curve(),))
-    assert settled((1.0, 5.0), picture) == (1.0, 5.0)
-    low, high = settled((1.0, 8.0), picture)
+    stable, picture = StableRange(lambda: now[0]), Picture(curves=(curve(),))
+    assert stable((1.0, 5.0), picture) == (1.0, 5.0)
+    low, high = stable((1.0, 8.0), picture)
     assert [low, high] == pytest.approx([1.0, 8.35])
-    assert settled((1.0, 4.0), picture) == (low, high)
+    assert stable((1.0, 4.0), picture) == (low, high)
     now[0] = 1.9
-    assert settled((1.0, 4.0), picture) == (low, high)
-    assert not settled.due()
+    assert stable((1.0, 4.0), picture) == (low, high)
+    assert not stable.due()
     now[0] = 2.1
-    assert settled.due()
-    assert settled((1.0, 4.0), picture) == (1.0, 4.0)
+    assert stable.due()
+    assert stable((1.0, 4.0), picture) == (1.0, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +238,7 @@ def test_log_ticks_are_round() -> None:
     ],
 )
 def test_numbers_are_short(value: float, told: str) -> None:
-    assert short(value) == told
+    assert compact(value) == told
 
 
 # ---- the widget ----------------------------------------------------------------------------------------------------

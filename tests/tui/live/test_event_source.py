@@ -14,10 +14,8 @@ from tinylm import events
 from tinylm.errors import RunError
 from tinylm.events import Event
 from tinylm.training.control import Control
-from tui.live import event_source
-from tui.live import status as sentences
+from tui.live import event_source, status
 from tui.live.event_source import EventSource, LogFollower, TrainingThread
-from tui.live.history import History
 from tui.live.watch import ObservedRun
 from tui.terminal import glyphs
 
@@ -110,9 +108,7 @@ def test_a_log_that_is_cut_back_is_read_anew(home: Path):
 
 
 def test_a_history_has_each_step_once_and_goes_back_where_the_log_does():
-    history = History()
-    for event in [*scripts.training(60), scripts.step(41), scripts.step(42)]:
-        history.apply(event)
+    history = scripts.history([*scripts.training(60), scripts.step(41), scripts.step(42)])
     assert list(history.step.values) == list(range(1, 43))
     assert history.loss.last == scripts.step(42).loss
     assert [sample.step for sample in history.samples] == [40]
@@ -120,17 +116,15 @@ def test_a_history_has_each_step_once_and_goes_back_where_the_log_does():
 
 
 def test_a_rescue_forgets_what_came_after_the_checkpoint():
-    history = History()
-    for event in [*scripts.training(80), events.Rescued(80, 60, 1, 0.5, "Back to step 60 with half the rate.")]:
-        history.apply(event)
+    history = scripts.history(
+        [*scripts.training(80), events.Rescued(80, 60, 1, 0.5, "Back to step 60 with half the rate.")]
+    )
     assert history.step.last == 60
     assert history.log[-1][1].kind == "rescued"
 
 
 def test_a_run_of_which_nothing_was_saved_begins_anew():
-    history = History()
-    for event in [*scripts.training(50), scripts.failed()]:
-        history.apply(event)
+    history = scripts.history([*scripts.training(50), scripts.failed()])
     version = history.version
     for event in scripts.opening():
         history.apply(event)
@@ -187,7 +181,7 @@ def test_a_log_that_is_still_being_read_has_not_broken_off(home: Path, monkeypat
     until(watch.poll)
     seen = set()
     while watch.status != "finished":
-        seen.add((watch.reading, sentences.of(watch), watch.pulse(glyphs.ASCII).rpartition(" ")[2]))
+        seen.add((watch.reading, status.sentence(watch), watch.pulse(glyphs.ASCII).rpartition(" ")[2]))
         watch.poll()
         time.sleep(0.005)
     assert seen == {(True, "Reading what happened in it.", "reading")}
@@ -197,7 +191,7 @@ def test_a_log_that_is_still_being_read_has_not_broken_off(home: Path, monkeypat
     empty = scripts.write_run(home, "empty", [])
     watch = ObservedRun(LogFollower(empty), empty.name, empty)
     until(lambda: not watch.reading)
-    assert sentences.of(watch).endswith("Nothing was saved: r starts it over.")
+    assert status.sentence(watch).endswith("Nothing was saved: r starts it over.")
     watch.source.close()
 
 

@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
-from tui.screens.home import HomeScreen, Lengths, Way, length, offer, texts
+from tui.screens.home import ActionRow, BudgetChoice, HomeScreen, length, offer, texts
 
 MakeApp = Callable[..., StudioApp]
 QUICK = resolve.with_values(RunConfig(), model={"n_layer": 3}, train={"budget": "2m"})
@@ -105,11 +105,11 @@ def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
         seen = []
         for key in ("right", "right", "right", "left"):
             await pilot.press(key)
-            seen.append(app_of(pilot).draft.train.budget)
+            seen.append(app_of(pilot).studio.plan.train.budget)
         assert seen == ["15m", "1h", "2m", "1h"]
         assert "( 1 hour )" in text(pilot, "Lengths")
         assert "1 hour" in text(pilot, "#home-try")
-        assert app_of(pilot).draft.model == QUICK.model
+        assert app_of(pilot).studio.plan.model == QUICK.model
 
     drive(make_app(config=QUICK), work)
 
@@ -117,8 +117,8 @@ def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
 def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         line = text(pilot, "Lengths")
-        await pilot.click(Lengths, offset=(line.index("15 min") + 2, 0))
-        assert app_of(pilot).draft.train.budget == "15m"
+        await pilot.click(BudgetChoice, offset=(line.index("15 min") + 2, 0))
+        assert app_of(pilot).studio.plan.train.budget == "15m"
 
     drive(make_app(config=QUICK), work)
 
@@ -128,7 +128,7 @@ def test_another_length_stays_until_one_is_chosen(make_app: MakeApp) -> None:
         assert "( 1,000 steps )" in text(pilot, "Lengths")
         assert "( 2 min )" not in text(pilot, "Lengths")
         await pilot.press("left")
-        assert app_of(pilot).draft.train.budget == "1h"
+        assert app_of(pilot).studio.plan.train.budget == "1h"
         await pilot.pause()
         assert "1,000 steps" not in text(pilot, "Lengths")
 
@@ -152,7 +152,7 @@ def test_arrows_mark_a_way_and_enter_takes_it(make_app: MakeApp) -> None:
 
     async def work(pilot: Pilot[int]) -> None:
         await pilot.press("down", "down", "down", "up")
-        marked = [way.id for way in pilot.app.screen.query(Way) if str(way.content).startswith("▸")]
+        marked = [way.id for way in pilot.app.screen.query(ActionRow) if str(way.content).startswith("▸")]
         assert marked == ["home-plan"]
         await pilot.press("enter")
         assert app_of(pilot).current_mode == "plan"
@@ -186,7 +186,7 @@ def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
         await until(pilot, lambda: "Test CPU, 2 cores · no GPU" in text(pilot, "#home-found"))
         assert "2 threads, 14,776 tokens/s, the fastest of 1, 2 · torch 2.13.0" in text(pilot, "#home-found")
         assert "~/.local/share/tinylm-studio · 41 GB free" in text(pilot, "#home-found")
-        app_of(pilot).machine = None
+        app_of(pilot).studio.machine = None
         await until(pilot, lambda: "Loading torch" in text(pilot, "#home-found"))
 
     drive(make_app(), work)
@@ -225,7 +225,7 @@ def test_what_enter_does_in_words() -> None:
 
 def test_everything_is_there_in_a_small_window(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
-        for way in pilot.app.screen.query(Way):
+        for way in pilot.app.screen.query(ActionRow):
             assert way.region.height == 1
             assert pilot.app.screen.region.contains_region(way.region)
 

@@ -18,6 +18,7 @@ from tinylm.config import resolve
 from tinylm.events import Event
 from tui.app import StudioApp
 from tui.screens.base import StudioScreen
+from tui.studio import Studio
 from tui.terminal.ascii_filter import AsciiFilter
 from tui.terminal.preferences import Preferences
 
@@ -28,7 +29,10 @@ WALKS = {
         "f3 down slash l escape y escape ctrl+o escape ctrl+s escape D escape space escape e question_mark escape",
         "FindPage TomlPage PresetPage AskText HelpPage",
     ),
-    "talk": ("f5 enter escape left w k escape s escape equals_sign escape question_mark escape", "Pick HelpPage"),
+    "talk": (
+        "f5 enter escape left w k escape s escape equals_sign escape v escape escape question_mark escape",
+        "CheckpointPicker VersionPicker HelpPage",
+    ),
     "runs": (
         "f6 space down space x d escape slash a escape n escape N escape question_mark escape",
         "AskText HelpPage",
@@ -40,7 +44,7 @@ WALKS = {
 
 
 @pytest.fixture
-def studio(home: Path, tiny_text: str, tmp_path: Path) -> StudioApp:
+def app(home: Path, tiny_text: str, tmp_path: Path) -> StudioApp:
     """An app with texts and runs in plain English, whose trainings go on until they are stopped."""
     text = tmp_path / "plain.txt"
     text.write_text(tiny_text.replace("é", "e"), encoding="ascii")
@@ -48,7 +52,7 @@ def studio(home: Path, tiny_text: str, tmp_path: Path) -> StudioApp:
         scripts.write_run(home, name, [*scripts.training(120), scripts.finished(120)])
     engine = ScriptedEngine(endless=True)
     engine.rehearsal = rehearsal
-    return StudioApp(home, resolve.validate({"data": {"sources": [str(text)]}}), "home", engine)
+    return StudioApp(Studio(home, resolve.validate({"data": {"sources": [str(text)]}}), engine), "home")
 
 
 def strange(app: App[int]) -> Iterator[str]:
@@ -91,41 +95,41 @@ def test_where_all_is_ascii_nothing_is_made_anew():
 
 
 @pytest.mark.parametrize("place", WALKS)
-def test_every_screen_page_and_dialog_is_ascii(studio, home, place):
+def test_every_screen_page_and_dialog_is_ascii(app, home, place):
     Preferences(glyphs="ascii").save(home)
 
     async def act(pilot: Pilot[int]) -> None:
         if place == "train":
-            studio.start_training()
-            await until(pilot, lambda: studio.shown and studio.shown.history.step)
+            app.studio.start_training()
+            await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
         keys, pages = WALKS[place]
         assert set(pages.split()) <= await walk(pilot, keys)
 
-    drive(studio, act)
+    drive(app, act)
 
 
 @pytest.mark.parametrize("end", [scripts.finished(200), scripts.failed()], ids=["finished", "failed"])
-def test_the_end_of_a_training_is_ascii(studio, home, end: Event):
+def test_the_end_of_a_training_is_ascii(app, home, end: Event):
     Preferences(glyphs="ascii").save(home)
     run = scripts.write_run(home, "over", [*scripts.training(200), end])
 
     async def act(pilot: Pilot[int]) -> None:
-        studio.open_run(run)
-        await until(pilot, lambda: studio.screen.query("Ending.-shown"))
+        app.studio.open_run(run)
+        await until(pilot, lambda: app.screen.query("OutcomeBox.-shown"))
         await walk(pilot, "v tab enter escape")
 
-    drive(studio, act)
+    drive(app, act)
 
 
-def test_what_was_drawn_before_is_drawn_anew(studio):
+def test_what_was_drawn_before_is_drawn_anew(app):
     async def act(pilot: Pilot[int]) -> None:
         for _ in range(2):
             for key in ("f2", "f3", "f4", "f6", "h"):
                 await pilot.press(key)
                 await settle(pilot)
-                assert list(strange(studio)), key
+                assert list(strange(app)), key
             await pilot.press("G", "G")
             await walk(pilot, "h f2 f3 f4 f6")
             await pilot.press("G")
 
-    drive(studio, act)
+    drive(app, act)

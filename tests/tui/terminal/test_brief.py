@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.terminal.fit_text import brief
+from tui.terminal.fit_text import first_fitting
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from tui.terminal.fit_text import brief
     ],
 )
 def test_the_longest_that_fits(room: int, said: str) -> None:
-    assert brief(room, "Nothing is chosen: Space chooses.", "Nothing is chosen.", "None.") == said
+    assert first_fitting(room, "Nothing is chosen: Space chooses.", "Nothing is chosen.", "None.") == said
 
 
 def test_wide_letters_take_two_cells() -> None:
-    assert brief(5, "\u6587\u5b57\u5217", "text") == "text"
+    assert first_fitting(5, "\u6587\u5b57\u5217", "text") == "text"

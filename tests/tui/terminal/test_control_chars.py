@@ -3,12 +3,15 @@
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import tui.screens
 import tui.widgets
-from tui.app import StudioApp
+from tinylm.config.schema import RunConfig
+from tui import app
+from tui.studio import Studio
 
 SCREENS = [f"tui.screens.{module.name}" for module in pkgutil.iter_modules(tui.screens.__path__)]
 WIDGETS = [f"tui.widgets.{module.name}" for module in pkgutil.iter_modules(tui.widgets.__path__)]
@@ -33,9 +36,9 @@ def test_plotext_is_loaded_by_the_drawing_alone():
     assert "plotext" not in loaded_by(*SCREENS, *(set(WIDGETS) - DRAWING))
 
 
-@pytest.mark.parametrize("mode", StudioApp.MODES)
-def test_every_key_has_an_id_and_says_what_it_does(mode: str):
-    screen = StudioApp.MODES[mode]()
+@pytest.mark.parametrize("mode", app.SCREENS)
+def test_every_key_has_an_id_and_says_what_it_does(mode: str, home: Path):
+    screen = app.SCREENS[mode](Studio(home, RunConfig()))
     for binding in type(screen)._merged_bindings.key_to_bindings.values():  # type: ignore[union-attr]
         for key in binding:
             if key.id and key.id.startswith((mode, "app")):

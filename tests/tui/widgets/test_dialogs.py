@@ -87,8 +87,8 @@ def told(app: StudioApp) -> str:
 async def asked_to_leave(pilot: Pilot[int], engine: ScriptedEngine) -> StudioApp:
     app = pilot.app
     assert isinstance(app, StudioApp)
-    app.start_training()
-    await until(pilot, lambda: app.shown and app.shown.history.step)
+    app.studio.start_training()
+    await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
     await pilot.press("ctrl+q")
     await until(pilot, lambda: isinstance(app.screen, Leave) and app.screen.query_one(OptionList).options)
     assert "is training. It is saved first" in told(app)
@@ -142,9 +142,9 @@ def test_a_failure_is_told(make_app):
 
     async def act(pilot: Pilot[int]) -> None:
         app = await asked_to_leave(pilot, engine)
-        assert app.training is not None
-        assert app.training.trainer is not None
-        app.training.trainer.error = DataError("The text is gone.", "Bring it back.")
+        assert app.studio.training is not None
+        assert app.studio.training.trainer is not None
+        app.studio.training.trainer.error = DataError("The text is gone.", "Bring it back.")
         await until(pilot, lambda: "is over: failed" in told(app))
         await pilot.press("s")
 

@@ -1,4 +1,4 @@
-"""The pane in which texts are chosen: the list, the tree in its place, and what is found out about both beside it."""
+"""The pane in which texts are chosen: the list of sources, or the tree of folders in its place."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from textual.widgets import OptionList, Static
 
 from tinylm.config.schema import STORIES, DataConfig
 from tui.screens.data import texts
-from tui.screens.data.source_list import HEAVIEST, Source, SourceList, SourceTree, same_place, ticked
-from tui.screens.data.texts import Found
+from tui.screens.data.source_list import MAX_WEIGHT, Source, SourceList, SourceTree, normalized, tick
+from tui.screens.data.texts import PathSize
 from tui.terminal.glyphs import ASCII, Glyphs
 
 NOTHING_CHOSEN = (
@@ -26,7 +26,7 @@ NOTHING_CHOSEN = (
 
 
 class Chooser(Vertical):
-    """Sources with boxes; says what was chosen, or why something could not be."""
+    """Lets a person choose texts; posts what was chosen, or why something cannot be."""
 
     DEFAULT_CSS = """
     Chooser #sources-hint { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; link-style: none;
@@ -35,10 +35,10 @@ class Chooser(Vertical):
     """
 
     class Changed(Message):
-        """Other texts or weights are chosen, at least one."""
+        """Other texts or weights were chosen; at least one text is."""
 
         def __init__(self, sources: list[str], weights: list[int] | None, left_stories: bool) -> None:
-            """`left_stories`: they were only a start, and left for a text of the person's own."""
+            """`left_stories`: the stories, which every plan begins with, gave way to the first text of one's own."""
             super().__init__()
             self.sources, self.weights, self.left_stories = sources, weights, left_stories
 
@@ -46,29 +46,29 @@ class Chooser(Vertical):
         """Something cannot be done."""
 
         def __init__(self, *why: str) -> None:
-            """The reason, from the longest way to say it to the shortest."""
+            """`why` has the reason in several lengths, the longest first."""
             super().__init__()
             self.why = why
 
     class Listed(Message):
-        """What lies where, and which texts earlier runs used."""
+        """Sizes of paths, and the texts that earlier runs used, were looked up."""
 
-        def __init__(self, used: Sequence[str], found: dict[str, Found | None]) -> None:
+        def __init__(self, used: Sequence[str], sizes: dict[str, PathSize | None]) -> None:
             super().__init__()
-            self.used, self.found = used, found
+            self.used, self.sizes = used, sizes
 
     def __init__(self, home: Path) -> None:
-        """`home` has the runs whose texts are offered again."""
+        """The texts of the runs of `home` are offered again."""
         super().__init__(id="chooser", classes="pane")
         self.border_title = "Sources"
         self.home = home
         self._shown: tuple[list[str], list[int] | None] | None = None
-        """Sources and weights of the plan as the list has taken them in."""
+        """Sources and weights of the plan that the list shows."""
         self._chose = False
-        """Whether the person has chosen anything here; the stories are only a start until then."""
+        """Whether the person has chosen anything here; until then the stories are only a default."""
 
     def compose(self) -> ComposeResult:
-        """The list, and the keys that the footer has no room for."""
+        """The list, and those keys for which the footer has no room."""
         yield SourceList()
         yield Static("", id="sources-hint", markup=False)
 
@@ -83,7 +83,7 @@ class Chooser(Vertical):
         return bool(self.list.chosen)
 
     def draw_with(self, glyphs: Glyphs) -> None:
-        """Use these signs from now on."""
+        """Draw with these glyphs from now on."""
         left, right = ("<-", "->") if glyphs is ASCII else ("←", "→")
         hint = (
             "[@click=screen.weight(True)]+[/] [@click=screen.weight(False)]-[/] weight   [@click=screen.drop]Del off[/]"
@@ -93,40 +93,40 @@ class Chooser(Vertical):
         self.list.glyphs = glyphs
         self.list.redraw()
 
-    # ---- the plan and the disk, shown -----------------------------------------------------------------------------
+    # ---- showing plan and disk ------------------------------------------------------------------------------------
 
     def follow(self, data: DataConfig) -> None:
-        """Tick what the plan has, unless that is what the list has taken in already."""
+        """Tick the sources of the plan, unless the list shows them already."""
         if self._shown == (data.sources, data.weights):
             return
         self._shown = (data.sources, data.weights)
         listed = [replace(source, chosen=False, weight=1) for source in self.list.sources] or [Source(STORIES)]
         for path, weight in zip(data.sources, data.weights or [1] * len(data.sources), strict=True):
-            listed = ticked(listed, path, chosen=True, added=True)
-            place = same_place(path)
-            listed = [replace(s, weight=weight) if same_place(s.path) == place else s for s in listed]
+            listed = tick(listed, path, chosen=True, added=True)
+            wanted = normalized(path)
+            listed = [replace(s, weight=weight) if normalized(s.path) == wanted else s for s in listed]
         self._show(listed, data.sources[0] if self.list.highlighted is None else None)
 
     def look_up(self) -> None:
-        """Find out, beside the screen, what earlier runs used and what lies at every path."""
+        """Look up, in a thread, which texts earlier runs used and how large the texts are."""
         paths, home = [source.path for source in self.list.sources], self.home
 
         def look() -> None:
             used = texts.used_before(home)
-            places = [path for path in dict.fromkeys([*paths, *used]) if path != STORIES]
-            self.post_message(self.Listed(used, {path: texts.look(path) for path in places}))
+            on_disk = [path for path in dict.fromkeys([*paths, *used]) if path != STORIES]
+            self.post_message(self.Listed(used, {path: texts.path_size(path) for path in on_disk}))
 
         self.run_worker(look, thread=True, exclusive=True, group="look-up", exit_on_error=False)
 
     def on_chooser_listed(self, message: Listed) -> None:
-        """Put the used ones on the list, grey what is gone."""
+        """Append the texts of earlier runs, and dim the ones that are gone."""
         listed = list(self.list.sources)
-        known = {same_place(source.path) for source in listed}
-        listed += [Source(path) for path in message.used if same_place(path) not in known]
+        on_list = {normalized(source.path) for source in listed}
+        listed += [Source(path) for path in message.used if normalized(path) not in on_list]
         for i, source in enumerate(listed):
-            if source.path in message.found:
-                found = message.found[source.path]
-                listed[i] = replace(source, found=found, gone=found is None)
+            if source.path in message.sizes:
+                size = message.sizes[source.path]
+                listed[i] = replace(source, size=size, gone=size is None)
         self._show(listed)
 
     def _show(self, listed: Sequence[Source], mark: str | None = None) -> None:
@@ -161,14 +161,14 @@ class Chooser(Vertical):
             name = source.path.rstrip("/").rpartition("/")[2]
             self._refuse(f"{name} is gone: put it back, or choose another.", "It is gone: put it back.")
             return
-        self._choose(ticked(self.list.sources, source.path))
+        self._choose(tick(self.list.sources, source.path))
 
     @on(OptionList.OptionSelected, "#sources")
     def _clicked(self) -> None:
         self.toggle()
 
     def weigh(self, by: int) -> None:
-        """Read the marked text once more, or once less, in a pass over all texts; one that is not chosen is."""
+        """Change by `by` how often the marked text is read in an epoch; choose it if it is not chosen."""
         source = self.list.marked
         if source is None:
             return
@@ -176,14 +176,14 @@ class Chooser(Vertical):
             self.toggle()
             return
         weight = source.weight + by if source.chosen else 1
-        if not 1 <= weight <= HEAVIEST:
-            self._refuse(f"A text is read 1 to {HEAVIEST} times in a pass; Space leaves it out.")
+        if not 1 <= weight <= MAX_WEIGHT:
+            self._refuse(f"A text is read 1 to {MAX_WEIGHT} times in a pass; Space leaves it out.")
             return
         changed = replace(source, chosen=True, weight=weight)
         self._choose([changed if other.path == source.path else other for other in self.list.sources])
 
     def drop(self) -> None:
-        """Take an added text off the list."""
+        """Remove an added text from the list."""
         source = self.list.marked
         if source is None:
             return
@@ -198,17 +198,17 @@ class Chooser(Vertical):
             self._show(left)
 
     def take(self, path: str, chosen: bool | None = True) -> None:
-        """Choose the text at a path, which may be new on the list; `None` leaves it out where it was chosen.
+        """Choose the text at a path, which may be new on the list; `chosen=None` toggles it.
 
-        The first text of a person's own takes the place of the stories, where those were only what a plan begins with.
+        The first text of a person's own replaces the stories, if these were only the default.
         """
-        listed = ticked(self.list.sources, path, chosen, added=True)
-        place = same_place(path)
-        taken = next(source for source in listed if same_place(source.path) == place)
+        listed = tick(self.list.sources, path, chosen, added=True)
+        wanted = normalized(path)
+        taken = next(source for source in listed if normalized(source.path) == wanted)
         only_stories = [source.path for source in self.list.chosen] == [STORIES]
         left_stories = only_stories and not self._chose and taken.chosen and taken.path != STORIES
         if left_stories:
-            listed = ticked(listed, STORIES, chosen=False)
+            listed = tick(listed, STORIES, chosen=False)
         self._choose(listed, taken.path, left_stories)
         self.look_up()
 

@@ -1,4 +1,4 @@
-"""A line to type a path on, with what it could become: Tab goes on with it, Enter takes it, Esc goes back."""
+"""An input for a path with completion: Tab completes, Enter adds the path, Esc goes back."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from textual.widgets import Input, Static
 from tinylm.config.schema import STORIES
 from tinylm.words import printable
 
-MOST = 500
-"""Names of a folder that are offered; nobody reads more, and a letter typed makes them fewer."""
+MAX_NAMES = 500
+"""Completions that are offered at most."""
 
 
 def completions(typed: str) -> list[str]:
-    """What `typed` could become: the whole line with a name filled in, folders with a slash, folders first.
+    """Completions of a path: whole lines, folders first and with a slash.
 
-    Hidden names are offered where a dot was typed. An unreadable folder offers nothing.
+    Hidden names are offered only after a dot. An unreadable folder has none.
     """
     start = typed.rpartition("/")[2]
     if typed == "~":
         return ["~/"]
     front = typed[: len(typed) - len(start)]
     here = os.path.expanduser(front) or "."  # noqa: PTH111  # Path.expanduser raises where there is no home
-    found: list[tuple[bool, str]] = []
+    matching: list[tuple[bool, str]] = []
     try:
         with os.scandir(here) as entries:
             for entry in entries:
                 hidden = entry.name.startswith(".") and not start.startswith(".")
                 if entry.name.lower().startswith(start.lower()) and not hidden:
-                    found.append((not entry.is_dir(), entry.name))
+                    matching.append((not entry.is_dir(), entry.name))
     except (OSError, ValueError):
         return []
-    exact = [pair for pair in found if pair[1].startswith(start)]
-    return [front + name + ("" if is_file else "/") for is_file, name in sorted(exact or found)[:MOST]]
+    exact = [pair for pair in matching if pair[1].startswith(start)]
+    return [front + name + ("" if is_file else "/") for is_file, name in sorted(exact or matching)[:MAX_NAMES]]
 
 
 def whole_path(typed: str) -> str:
-    """The path that a typed line means, absolute, without a slash at its end; `stories` stays what it is."""
+    """The absolute path for a typed one, without a slash at its end; `stories` is kept."""
     typed = typed.strip()
     if typed in ("", STORIES):
         return typed
@@ -54,7 +54,7 @@ def whole_path(typed: str) -> str:
 
 
 def fault_of(typed: str) -> str | None:
-    """Why a typed line names no text, or None where it does."""
+    """Why a typed path cannot be added, or None."""
     if not typed.strip():
         return "Type the path of a file or folder."
     if whole_path(typed) == STORIES:
@@ -65,16 +65,16 @@ def fault_of(typed: str) -> str | None:
         return f"This path cannot be looked at: {getattr(error, 'strerror', None) or 'it is no path'}."
 
 
-class PathLine(Vertical):
-    """The line, and under it the names that fit."""
+class PathInput(Vertical):
+    """The input, and below it the completions."""
 
     DEFAULT_CSS = """
-    PathLine { height: 9; }
-    PathLine Input { border: none; height: 1; padding: 0; background: $surface; }
-    PathLine Input:focus { border: none; }
-    PathLine #path-fits { height: 1fr; color: $text-muted; }
-    PathLine #path-says { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
-    PathLine #path-says.-fault { color: $error; }
+    PathInput { height: 9; }
+    PathInput Input { border: none; height: 1; padding: 0; background: $surface; }
+    PathInput Input:focus { border: none; }
+    PathInput #path-fits { height: 1fr; color: $text-muted; }
+    PathInput #path-says { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    PathInput #path-says.-fault { color: $error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete(1)", "Complete", id="path.complete", tooltip="Go on with the name that fits"),
@@ -84,24 +84,24 @@ class PathLine(Vertical):
     ]
 
     class Given(Message):
-        """A path that exists was typed."""
+        """A path that exists was entered."""
 
         def __init__(self, path: str) -> None:
             super().__init__()
             self.path = path
 
     class Left(Message):
-        """The person wants no path after all."""
+        """The input was left without a path."""
 
     class Offered(Message):
-        """What fits a typed line, found beside the screen."""
+        """Completions of a typed path, looked up in a thread."""
 
         def __init__(self, typed: str, fitting: list[str]) -> None:
             super().__init__()
             self.typed, self.fitting = typed, fitting
 
     class Checked(Message):
-        """Whether anything lies at a typed path."""
+        """Whether a typed path exists, looked up in a thread."""
 
         def __init__(self, typed: str, fault: str | None) -> None:
             super().__init__()
@@ -115,27 +115,27 @@ class PathLine(Vertical):
         )
         self.fitting: list[str] = []
         self._at: int | None = None
-        """Which of `fitting` stands in the line, where Tab has put one there."""
+        """Which of `fitting` Tab has put into the input."""
         self._set = ""
-        """What Tab has put there: a change of the line to it is no typing."""
+        """What Tab has put into the input: that change is not typing."""
         self._refused = ""
-        """What was given last and names no text: that is said, however late its letters are looked up."""
+        """What was entered last and does not exist; its fault stays although completions may arrive later."""
 
     def compose(self) -> ComposeResult:
-        """The line, the names, and what is wrong."""
+        """Input, completions, and what is wrong."""
         yield Input(placeholder="~/books/ or a file; relative paths start here", id="path-typed")
         yield Static("", id="path-fits", markup=False)
         yield Static("", id="path-says", markup=False)
 
     def open(self, path: str = "") -> None:
-        """Ready to type, with this path, or with what was typed last."""
+        """Focus the input, with `path` or what was typed last."""
         self.query_one(Input).focus()
         if path:
             self._put(path)
         self._look()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Offer what fits."""
+        """Look up completions."""
         event.stop()
         if event.value != self._set:
             self._look()
@@ -149,8 +149,8 @@ class PathLine(Vertical):
 
         self.run_worker(look, thread=True, exclusive=True, group="completions", exit_on_error=False)
 
-    def on_path_line_offered(self, message: Offered) -> None:
-        """Show what fits, where it is still what is typed."""
+    def on_path_input_offered(self, message: Offered) -> None:
+        """Show the completions, unless something else has been typed since."""
         if message.typed == self.query_one(Input).value:
             self.fitting = message.fitting
             none = "No file or folder here begins like this." if message.typed else ""
@@ -159,11 +159,11 @@ class PathLine(Vertical):
             self._draw()
 
     def on_resize(self) -> None:
-        """As many names as there is room for."""
+        """Lay the names out anew."""
         self._draw()
 
     def _draw(self) -> None:
-        """The names in columns, the one in the line marked."""
+        """Draw the names in columns, the one in the input marked."""
         box = self.query_one("#path-fits", Static)
         names = [printable(path.rstrip("/").rpartition("/")[2]) + "/" * path.endswith("/") for path in self.fitting]
         width, height = max(10, box.size.width), max(1, box.size.height)
@@ -182,7 +182,7 @@ class PathLine(Vertical):
         return shown + " " * (wide - shown.cell_length)
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a name goes on with it."""
+        """Complete with the name that was clicked."""
         at = event.style.meta.get("fits")
         if at is not None and at < len(self.fitting):
             self._put(self.fitting[at])
@@ -190,9 +190,9 @@ class PathLine(Vertical):
             self._look()
 
     def action_complete(self, by: int) -> None:
-        """Go on with what all fitting names share; when that is typed already, with one after the other."""
+        """Complete to the common prefix; if that is typed already, to one completion after the other."""
         typed = self.query_one(Input)
-        shared = os.path.commonprefix(self.fitting)  # noqa: RUF071  # letters are what is wanted, not folders
+        shared = os.path.commonprefix(self.fitting)  # noqa: RUF071  # the common letters are wanted, not the common folder
         if self._at is None and len(shared) > len(typed.value):
             self._put(shared)
             self._look()
@@ -212,7 +212,7 @@ class PathLine(Vertical):
         typed.cursor_position = len(path)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """See whether something lies there."""
+        """Check, in a thread, whether the path exists."""
         event.stop()
         typed = event.value
 
@@ -221,8 +221,8 @@ class PathLine(Vertical):
 
         self.run_worker(check, thread=True, exclusive=True, group="path-check", exit_on_error=False)
 
-    def on_path_line_checked(self, message: Checked) -> None:
-        """Take it, or say why not."""
+    def on_path_input_checked(self, message: Checked) -> None:
+        """Post the path, or show why it cannot be added."""
         self._refused = "" if message.fault is None else message.typed
         if message.fault is not None:
             self._say(message.fault, is_fault=True)
@@ -237,5 +237,5 @@ class PathLine(Vertical):
         says.set_class(is_fault, "-fault")
 
     def action_leave(self) -> None:
-        """Back to the list."""
+        """Leave without a path."""
         self.post_message(self.Left())

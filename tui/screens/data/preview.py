@@ -1,4 +1,4 @@
-"""The text as it will be read, and as the model will see it: cut into tokens."""
+"""Excerpts of the text as it is read, and split into tokens as the model sees it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def border(glyphs: Glyphs) -> str:
 
 
 def line_end(glyphs: Glyphs) -> str:
-    """The sign of a line's end, which is a token or a part of one."""
+    """The sign for a line end, which is a token or part of one."""
     return "\\n" if glyphs is ASCII else "↵"
 
 
 def bordered(pieces: Sequence[str], glyphs: Glyphs) -> Content:
-    """Tokens with a line behind each and every second one shaded: the borders are there without any colour too."""
+    """Tokens with a line after each and every second one shaded; the lines show the borders without colour, too."""
     end, parts = border(glyphs), []
     for i, piece in enumerate(pieces):
         shown = printable(piece).expandtabs(4).replace("\n", line_end(glyphs) + "\n")
-        # A break goes behind the border, or the border would begin the next line.
+        # The line break goes after the border, or the border would begin the next line.
         body, broken = (shown[:-1], "\n") if shown.endswith("\n") else (shown, "")
         parts.append((body, "on $primary-muted" if i % 2 else "on $surface"))
         parts.append((end + broken, "dim"))
@@ -40,7 +40,7 @@ def bordered(pieces: Sequence[str], glyphs: Glyphs) -> Content:
 
 
 class Preview(Vertical):
-    """Excerpts spread over the text, one at a time."""
+    """Excerpts from all over the text, one at a time."""
 
     DEFAULT_CSS = """
     Preview VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
@@ -57,10 +57,10 @@ class Preview(Vertical):
         self.excerpts: tuple[str, ...] = ()
         self.at = 0
         self.pieces: tuple[str, ...] = ()
-        """The tokens of the excerpt that is shown; () where they are not known yet."""
+        """The tokens of the excerpt that is shown; () until they are known."""
 
     def compose(self) -> ComposeResult:
-        """As it is read, and as the model sees it."""
+        """Text above, tokens below."""
         with VerticalScroll(id="preview-text", can_focus=False):
             yield Static("", classes="text", markup=False)
         yield Static("", classes="heading", markup=False)
@@ -69,25 +69,25 @@ class Preview(Vertical):
 
     @property
     def excerpt(self) -> str:
-        """The one that is shown."""
+        """The excerpt that is shown."""
         return self.excerpts[self.at] if self.excerpts else ""
 
     def show(self, excerpts: Sequence[str], empty: str = "") -> None:
-        """Show these from the first on; `empty` where there are none."""
+        """Show `excerpts`, beginning with the first; `empty` if there are none."""
         if tuple(excerpts) != self.excerpts:
             self.excerpts, self.at = tuple(excerpts), 0
         self._draw_text(empty)
         self.show_tokens(())
 
     def show_tokens(self, pieces: Sequence[str], waiting: str = "") -> None:
-        """Show the tokens of this excerpt; `waiting` where there are none yet."""
+        """Show the tokens of the excerpt, or `waiting` if there are none."""
         self.pieces = tuple(pieces)
         heading = f"as the model sees it: {len(pieces):,} tokens" if pieces else ""
         self.query_one(".heading", Static).update(heading)
         self.query_one(".tokens", Static).update(bordered(pieces, self.glyphs) if pieces else waiting)
 
     def turn(self, by: int) -> None:
-        """The next excerpt or the one before, and round again; its tokens have to be shown anew."""
+        """Show another excerpt, around the end; the caller then shows its tokens."""
         if self.excerpts:
             self.at = (self.at + by) % len(self.excerpts)
             self._draw_text("")
@@ -95,7 +95,7 @@ class Preview(Vertical):
                 box.scroll_home(animate=False)
 
     def next_view(self) -> View:
-        """Both, the text alone, the tokens alone, and round again."""
+        """Cycle through both, text only and tokens only."""
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
         for view in VIEWS:
             self.set_class(view == self.view, f"-{view}")

@@ -1,4 +1,4 @@
-"""Data: which texts, how they are read and cut into tokens, and what that means for the training."""
+"""Data: choose texts, tokenizer and held-out part, with a preview and statistics."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from textual.widgets import Input
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, TinyLMError
+from tinylm.words import counted
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts
 from tui.screens.data.chooser import NOTHING_CHOSEN, Chooser
-from tui.screens.data.facts import KINDS, ChartLines, Facts, Known, told
-from tui.screens.data.path_input import PathLine
+from tui.screens.data.facts import KINDS, ChartLines, Facts, TextsState, describe_error
+from tui.screens.data.path_input import PathInput
 from tui.screens.data.preview import Preview
 from tui.screens.data.source_list import SourceTree
 from tui.screens.data.texts import Prepared
 from tui.screens.plan import fields
-from tui.terminal.fit_text import brief
+from tui.studio import Studio
+from tui.terminal.fit_text import first_fitting
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import counted, size_of
+from tui.terminal.numbers import text_size
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
 
 DEBOUNCE = 0.4
-"""Seconds without another change before a text is read."""
+"""Seconds without another change of the plan before its texts are read."""
 
 
 class DataScreen(StudioScreen):
@@ -63,10 +65,10 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     DataScreen #data-foot { height: 10; }
     DataScreen Facts { width: 1fr; }
     DataScreen ChartLines { display: none; width: 1fr; height: 100%; }
-    DataScreen PathLine { display: none; }
-    DataScreen.-path PathLine { display: block; }
+    DataScreen PathInput { display: none; }
+    DataScreen.-path PathInput { display: block; }
     DataScreen.-path #data-foot { display: none; }
-    DataScreen.-short #data-foot, DataScreen.-short PathLine { height: 5; }
+    DataScreen.-short #data-foot, DataScreen.-short PathInput { height: 5; }
     DataScreen.-short #sources-hint { display: none; }
     DataScreen.-narrow Chooser { width: 1fr; }
     DataScreen.-narrow Preview { display: none; }
@@ -92,11 +94,12 @@ The *lines on your chart* say what the held-out text costs without a neural netw
                 tooltip="A smaller vocabulary"),
         Binding("right_square_bracket", "vocabulary(True)", "More tokens", show=False, id="data.larger",
                 tooltip="A larger vocabulary"),
-        Binding("X", "next_place", "Held-out place", show=False, id="data.place", tooltip="At the end, or in spans"),
+        Binding("X", "next_placement", "Held-out place", show=False, id="data.place",
+                tooltip="At the end, or in spans"),
     ]  # fmt: skip
 
     class Read(Message):
-        """A stage of reading a plan's texts is over."""
+        """A stage of reading a plan's texts has ended."""
 
         def __init__(
             self,
@@ -108,42 +111,41 @@ The *lines on your chart* say what the held-out text costs without a neural netw
             super().__init__()
             self.config, self.profile, self.prepared, self.fault = config, profile, prepared, fault
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.known: Known | None = None
-        """What has been found out about the draft's texts; None before the screen is mounted."""
-        self.reader = texts.Reader(self._told)
-        self._said: tuple[str, ...] = ()
-        """What the last key did or could not do, from the longest way to say it to the shortest."""
-        self._said_of: str | None = None
-        """The text that was marked then."""
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
+        self.state: TextsState | None = None
+        """What is known about the plan's texts; None before the screen is mounted."""
+        self.reader = texts.TextReader(self._post_read)
+        self._message: tuple[str, ...] = ()
+        """What the last key did or could not do, in several lengths, the longest first."""
+        self._message_source: str | None = None
+        """The text that was marked when the message was set."""
         self._timer: Timer | None = None
         self._glyphs: Glyphs | None = None
 
     def body(self) -> ComposeResult:
-        """Sources and preview above, facts and lines below."""
+        """Sources and preview above, statistics and baselines below."""
         with Horizontal(id="data-top"):
             yield Chooser(self.studio.home)
             yield Preview()
-        yield PathLine()
+        yield PathInput()
         with Horizontal(id="data-foot"):
             yield Facts()
             yield ChartLines()
 
     def on_mount(self) -> None:
-        """Show the draft's texts at once, what earlier runs used when it is known, and read the draft."""
-        self.known = Known(self.studio.draft, doing="reading")
-        self.studio.draft_changed.subscribe(self, self._draft_changed)
-        self.chooser.follow(self.studio.draft.data)
+        """Show the plan's sources at once, look up other texts, and read the plan's texts."""
+        self.state = TextsState(self.studio.plan, doing="reading")
+        self.chooser.follow(self.studio.plan.data)
         self.chooser.look_up()
         self.chooser.list.focus()
         self._read_soon(0)
 
     def on_screen_resume(self) -> None:
-        """Other runs may have used other texts since; read what was changed elsewhere."""
-        if self.known is not None:
+        """Look up texts of new runs, and read what was changed on other screens."""
+        if self.state is not None:
             self.chooser.look_up()
-            self._draft_changed(self.studio.draft)
+            self.plan_changed(self.studio.plan)
 
     # ---- choosing -------------------------------------------------------------------------------------------------
 
@@ -153,41 +155,41 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         return self.query_one(Chooser)
 
     def on_chooser_changed(self, message: Chooser.Changed) -> None:
-        """Other texts: another plan."""
+        """Change the plan."""
         self._propose(data={"sources": message.sources, "weights": message.weights})
-        if message.left_stories and not self._said:
+        if message.left_stories and not self._message:
             left = "The built-in stories are left out now"
-            self._say(f"{left}; Space on them takes them in again.", f"{left}.")
+            self._show_message(f"{left}; Space on them takes them in again.", f"{left}.")
 
     def on_chooser_refused(self, message: Chooser.Refused) -> None:
-        """Say why."""
-        self._say(*message.why)
+        """Show why."""
+        self._show_message(*message.why)
 
     def _propose(self, **groups: Mapping[str, object]) -> None:
-        """A new draft; where it would not be valid the old one stays, and the reason is said."""
-        self._said = ()
+        """Change the plan, or show why the change is not valid."""
+        self._message = ()
         try:
-            self.studio.set_draft(resolve.with_values(self.studio.draft, **groups))
+            self.studio.set_plan(resolve.with_values(self.studio.plan, **groups))
         except ConfigError as error:
-            self._say(f"{error.message} {error.hint}", error.message)
+            self._show_message(f"{error.message} {error.hint}", error.message)
 
-    def _say(self, *ways: str) -> None:
+    def _show_message(self, *ways: str) -> None:
         marked = self.chooser.list.marked
-        self._said, self._said_of = ways, marked.path if marked else None
+        self._message, self._message_source = ways, marked.path if marked else None
         self.refresh_all()
 
     def on_option_list_option_highlighted(self) -> None:
-        """What was said of another text is over."""
+        """Clear a message about another text."""
         marked = self.chooser.list.marked
-        if marked is not None and marked.path != self._said_of:
-            self._said = ()
+        if marked is not None and marked.path != self._message_source:
+            self._message = ()
 
     def action_choose(self) -> None:
         """Learn from the marked text, or leave it out again."""
         self.chooser.toggle()
 
     def action_weight(self, heavier: bool) -> None:
-        """Read the marked text once more, or once less, in a pass over all texts."""
+        """Read the marked text once more, or once less, in an epoch."""
         self.chooser.weigh(1 if heavier else -1)
 
     def action_drop(self) -> None:
@@ -197,73 +199,73 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     def action_add(self) -> None:
         """Type a path."""
         self.add_class("-path")
-        self.query_one(PathLine).open()
+        self.query_one(PathInput).open()
 
     def on_paste(self, event: events.Paste) -> None:
-        """A path that is pasted, or a file that is drawn into the terminal, is one to add."""
+        """Take pasted text, or a file that is dropped onto the terminal, as a path to add."""
         event.stop()
         pasted = event.text.strip().partition("\n")[0].strip("'\"")
         if pasted:
             self.add_class("-path")
-            self.query_one(PathLine).open(pasted)
+            self.query_one(PathInput).open(pasted)
 
-    def on_path_line_given(self, message: PathLine.Given) -> None:
-        """A path that exists: choose it."""
+    def on_path_input_given(self, message: PathInput.Given) -> None:
+        """Choose the path."""
         self.chooser.take(message.path)
-        self.on_path_line_left()
+        self.on_path_input_left()
 
-    def on_path_line_left(self) -> None:
-        """Away with the line."""
+    def on_path_input_left(self) -> None:
+        """Hide the input."""
         self.remove_class("-path")
         self.chooser.list.focus()
 
     async def action_give_path(self) -> None:
-        """Take the path that is typed."""
-        await self.query_one(PathLine).query_one(Input).action_submit()
+        """Submit the path that is typed."""
+        await self.query_one(PathInput).query_one(Input).action_submit()
 
     def action_leave_path(self) -> None:
         """Back to the list."""
-        self.on_path_line_left()
+        self.on_path_input_left()
 
     async def action_folders(self) -> None:
-        """Show the folders of the machine in place of the list."""
+        """Show the tree of folders in place of the list."""
         await self.chooser.open_tree(Path.cwd())
 
     # ---- tokenizer, held-out part, preview ------------------------------------------------------------------------
 
     def action_next_kind(self) -> None:
-        """Bpe, characters, bytes, and round again."""
-        self.action_kind(KINDS[(KINDS.index(self.studio.draft.tokenizer.kind) + 1) % len(KINDS)])
+        """Cycle through bpe, characters and bytes."""
+        self.action_kind(KINDS[(KINDS.index(self.studio.plan.tokenizer.kind) + 1) % len(KINDS)])
 
     def action_kind(self, kind: str) -> None:
-        """Cut the text by this kind of tokenizer."""
-        # A vocabulary that a preset left too small for bpe's 256 bytes must not stand in its way.
-        size = max(self.studio.draft.tokenizer.vocab_size, texts.VOCABULARIES[0])
+        """Use this kind of tokenizer."""
+        # A preset may have left a vocabulary that is too small for the 256 bytes of bpe.
+        size = max(self.studio.plan.tokenizer.vocab_size, texts.VOCABULARIES[0])
         self._propose(tokenizer={"kind": kind, "vocab_size": size})
 
     def action_vocabulary(self, up: bool) -> None:
         """A larger or smaller vocabulary."""
-        tokenizer = self.studio.draft.tokenizer
+        tokenizer = self.studio.plan.tokenizer
         if tokenizer.kind != "bpe":
-            self._say(f"{fields.idle(self.studio.draft, 'tokenizer.vocab_size')} t changes the kind.")
+            self._show_message(f"{fields.unused_reason(self.studio.plan, 'tokenizer.vocab_size')} t changes the kind.")
             return
         self._propose(tokenizer={"vocab_size": texts.next_vocabulary(tokenizer.vocab_size, up)})
 
     def action_next_held_out(self) -> None:
         """The next of the usual shares."""
-        self.action_hold_out(texts.next_held_out(self.studio.draft.data.val_fraction))
+        self.action_hold_out(texts.next_held_out(self.studio.plan.data.val_fraction))
 
     def action_hold_out(self, fraction: float) -> None:
-        """Keep so much for measuring."""
+        """Hold this share out."""
         self._propose(data={"val_fraction": float(fraction)})
 
-    def action_next_place(self) -> None:
-        """Held out at the end, or in spans."""
-        self.action_place("tail" if self.studio.draft.data.val_placement == "spans" else "spans")
+    def action_next_placement(self) -> None:
+        """Switch between spans and tail."""
+        self.action_placement("tail" if self.studio.plan.data.val_placement == "spans" else "spans")
 
-    def action_place(self, place: str) -> None:
-        """Hold out there."""
-        self._propose(data={"val_placement": place})
+    def action_placement(self, placement: str) -> None:
+        """Hold out in spans, or at the end."""
+        self._propose(data={"val_placement": placement})
 
     def action_turn(self, on: bool) -> None:
         """The next excerpt, or the one before."""
@@ -275,37 +277,37 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         self.query_one(Preview).next_view()
 
     def action_plan(self) -> None:
-        """Go on, unless these texts cannot be used."""
+        """Go to Plan, unless these texts cannot be used."""
         if not self.chooser.anything:
-            self._say(*NOTHING_CHOSEN)
-        elif self.known is not None and self.known.fault is not None:
-            title, message = self._fault(self.known)
-            self._say(f"No plan with this yet: {message}", f"No plan yet. {title}.")
+            self._show_message(*NOTHING_CHOSEN)
+        elif self.state is not None and self.state.fault is not None:
+            title, message = self._fault(self.state)
+            self._show_message(f"No plan with this yet: {message}", f"No plan yet. {title}.")
             self.app.bell()
         else:
-            self.studio.action_go("plan")
+            self.studio.go("plan")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """The line and the tree have keys of their own."""
+        """Disable keys that the path input and the tree use themselves."""
         focused = self.focused
         inside = [type(node) for node in focused.ancestors_with_self] if focused is not None else []
-        if PathLine in inside and action in _LIST_ONLY | _EVERYWHERE:
+        if PathInput in inside and action in _LIST_ONLY | _EVERYWHERE:
             return False
         return not (SourceTree in inside and action in _LIST_ONLY)
 
     # ---- reading --------------------------------------------------------------------------------------------------
 
-    def _draft_changed(self, config: RunConfig) -> None:
-        """Show what is known of the new plan, and find out the rest."""
-        assert self.known is not None
-        self.chooser.follow(config.data)
-        before, self.known = self.known, replace(self.known, config=config)
-        # What could not be read may have been mended meanwhile: any change, also a tick put back, tries again.
-        if _read_of(config) != _read_of(before.config) or self.reader.wanted is None or before.fault is not None:
-            same_text = _text_of(config) == _text_of(before.config) and before.fault is None
-            same_split = same_text and config.data == before.config.data
-            self.known = Known(
-                config,
+    def plan_changed(self, plan: RunConfig) -> None:
+        """Keep what still holds for the new plan, and read the rest."""
+        assert self.state is not None
+        self.chooser.follow(plan.data)
+        before, self.state = self.state, replace(self.state, config=plan)
+        # A fault may have been repaired meanwhile: any change tries again.
+        if _read_of(plan) != _read_of(before.config) or self.reader.wanted is None or before.fault is not None:
+            same_text = _text_of(plan) == _text_of(before.config) and before.fault is None
+            same_split = same_text and plan.data == before.config.data
+            self.state = TextsState(
+                plan,
                 profile=before.profile if same_text else None,
                 baselines=before.baselines if same_split else None,
                 doing="learning the tokenizer" if same_text and before.profile else "reading",
@@ -319,32 +321,32 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     def _read_soon(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self.reader.wanted = self.studio.draft
+        self.reader.wanted = self.studio.plan
         self._timer = self.set_timer(seconds, self._read) if seconds else None
         if not seconds:
             self._read()
 
     def _read(self) -> None:
-        assert self.known is not None
-        self.reader.start(self.studio.draft, self.studio.home, self.known.profile)
+        assert self.state is not None
+        self.reader.start(self.studio.plan, self.studio.home, self.state.profile)
 
-    def _told(
+    def _post_read(
         self, config: RunConfig, profile: Profile | None, prepared: Prepared | None, fault: BaseException | None
     ) -> None:
         with contextlib.suppress(RuntimeError):  # the app has gone meanwhile
             self.post_message(self.Read(config, profile, prepared, fault))
 
     def on_data_screen_read(self, message: Read) -> None:
-        """Show what has come, where it is still what the plan says."""
-        assert self.known is not None
+        """Show the result, unless the plan has changed since."""
+        assert self.state is not None
         if message.config is not self.reader.wanted:
             return
         done = message.prepared is not None or message.fault is not None
-        self.known = Known(
-            self.known.config,
+        self.state = TextsState(
+            self.state.config,
             message.profile,
             message.prepared,
-            message.prepared.baselines if message.prepared else self.known.baselines,
+            message.prepared.baselines if message.prepared else self.state.baselines,
             message.fault,
             "" if done else "learning the tokenizer",
         )
@@ -355,34 +357,34 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     # ---- drawing --------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        """Preview, facts and lines, as much as is known."""
-        if self.known is None:
+        """Draw preview, statistics and baselines, as far as they are known."""
+        if self.state is None:
             return
-        known, glyphs = self.known, self.studio.glyphs
+        state, glyphs = self.state, self.studio.glyphs
         preview, facts = self.query_one(Preview), self.query_one(Facts)
         preview.glyphs = facts.glyphs = glyphs
-        waiting = "No text to show." if known.fault else known.doing + glyphs.ellipsis
-        preview.show(known.profile.excerpts if known.profile and known.fault is None else (), waiting)
+        waiting = "No text to show." if state.fault else state.doing + glyphs.ellipsis
+        preview.show(state.profile.excerpts if state.profile and state.fault is None else (), waiting)
         self._show_tokens()
         short, wide = self.has_class("-short"), self.has_class("-wide")
-        facts.show(known, short, lines_too=not wide or short)
-        self.query_one(ChartLines).show(known, glyphs)
+        facts.show(state, short, lines_too=not wide or short)
+        self.query_one(ChartLines).show(state, glyphs)
 
     def _show_tokens(self) -> None:
-        known, preview = self.known, self.query_one(Preview)
-        if known is not None and known.prepared is not None and preview.excerpt:
-            preview.show_tokens(texts.pieces(known.prepared.tokenizer, preview.excerpt))
-        elif known is not None and known.doing and preview.excerpt:
-            preview.show_tokens((), known.doing + self.studio.glyphs.ellipsis)
+        state, preview = self.state, self.query_one(Preview)
+        if state is not None and state.prepared is not None and preview.excerpt:
+            preview.show_tokens(texts.token_pieces(state.prepared.tokenizer, preview.excerpt))
+        elif state is not None and state.doing and preview.excerpt:
+            preview.show_tokens((), state.doing + self.studio.glyphs.ellipsis)
         else:
             preview.show_tokens(())
 
     def on_resize(self) -> None:
-        """Other sizes show other things; the panes know their own only once they are laid out."""
+        """Draw after the layout, which gives the panes their sizes."""
         self.call_after_refresh(self._draw)
 
     def tick(self) -> None:
-        """Draw anew where the signs have changed."""
+        """Draw anew if the glyphs have changed."""
         glyphs = self.studio.glyphs
         if glyphs is not self._glyphs:
             self._glyphs = glyphs
@@ -390,48 +392,48 @@ The *lines on your chart* say what the held-out text costs without a neural netw
             self._draw()
 
     def sentence(self) -> str:
-        """What the texts are good for, or what stands in the way."""
-        if self.known is None:
+        """Whether the texts can be used, or the last message."""
+        if self.state is None:
             return ""
-        return brief(self.size.width - 2, *(self._said or self._standing(self.known)))
+        return first_fitting(self.size.width - 2, *(self._message or self._status(self.state)))
 
-    def _standing(self, known: Known) -> tuple[str, ...]:
-        """How the texts stand, from the longest way to say it to the shortest."""
+    def _status(self, state: TextsState) -> tuple[str, ...]:
+        """The state of the texts, in several lengths, the longest first."""
         glyphs = self.studio.glyphs
         if not self.chooser.anything:
             return NOTHING_CHOSEN
-        if known.fault is not None:
-            title, message = self._fault(known)
+        if state.fault is not None:
+            title, message = self._fault(state)
             return f"{message} Space chooses another text.", message, f"{title}."
-        if known.doing:
-            doing, sources = known.doing.capitalize(), known.config.data.sources
+        if state.doing:
+            doing, sources = state.doing.capitalize(), state.config.data.sources
             names = ", ".join(texts.short_names(sources).values())
             return f"{doing}: {names} {glyphs.ellipsis}", f"{doing}: {counted(len(sources), 'text')} {glyphs.ellipsis}"
-        if known.cautions:
-            caution = f"{glyphs.warning} {known.cautions[0]}"
+        if state.cautions:
+            caution = f"{glyphs.warning} {state.cautions[0]}"
             return caution, caution.partition(":")[0] + "."
-        assert known.profile is not None
-        return (f"{size_of(known.profile.bytes)}: enough to begin with. Enter goes on to the plan.",)
+        assert state.profile is not None
+        return (f"{text_size(state.profile.bytes)}: enough to begin with. Enter goes on to the plan.",)
 
-    def _fault(self, known: Known) -> tuple[str, str]:
-        """What cannot be used, and why, with names as short as on the list: the facts have them whole."""
-        assert known.fault is not None
-        title, message, _ = told(known.fault)
-        for path, name in texts.short_names(known.config.data.sources).items():
+    def _fault(self, state: TextsState) -> tuple[str, str]:
+        """Title and message of the fault, with short names as on the list; the facts show whole paths."""
+        assert state.fault is not None
+        title, message, _ = describe_error(state.fault)
+        for path, name in texts.short_names(state.config.data.sources).items():
             message = message.replace(path, name)
         return title, message
 
 
 _LIST_ONLY = frozenset({"choose", "weight", "drop", "folders", "plan", "turn"})
-_EVERYWHERE = frozenset({"add", "next_kind", "next_held_out", "next_place", "vocabulary", "view"})
+_EVERYWHERE = frozenset({"add", "next_kind", "next_held_out", "next_placement", "vocabulary", "view"})
 
 
 def _text_of(config: RunConfig) -> tuple[object, ...]:
-    """What decides which text is read."""
+    """The settings that decide which text is read."""
     return config.data.sources, config.data.unwrap
 
 
 def _read_of(config: RunConfig) -> tuple[object, ...]:
-    """What decides what comes of it."""
+    """The settings that decide what `prepare_texts` returns."""
     data = config.data.model_dump(exclude={"windows"})
     return data, config.tokenizer, [phase.sources for phase in config.train.phases]

@@ -1,4 +1,4 @@
-"""The texts that may be chosen: a list with boxes to tick and weights, and the folders of the machine as a tree."""
+"""The list of texts, each with checkbox, weight and size, and the tree of folders to choose others from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -20,18 +20,16 @@ from textual.widgets.tree import TreeNode
 
 from tinylm.config.schema import STORIES
 from tinylm.words import printable
-from tui.screens.data.texts import Found, short_names
-from tui.terminal.glyphs import BRAILLE, Glyphs
+from tui.screens.data.texts import PathSize, short_names
+from tui.terminal.glyphs import BRAILLE, Glyphs, glyphs_of
+from tui.terminal.numbers import list_size
 
-if TYPE_CHECKING:
-    from tui.app import StudioApp
-
-HEAVIEST = 9
-"""How many times a text may be read in a pass; a tenth time would say that the others should go."""
+MAX_WEIGHT = 9
+"""How many times a text may be read in one epoch."""
 
 
-def same_place(path: str) -> str:
-    """A path as it is compared with others: absolute, whatever way it was written."""
+def normalized(path: str) -> str:
+    """A path in the form in which paths are compared: absolute, with `~` expanded."""
     return path if path == STORIES else os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
@@ -40,19 +38,19 @@ class Source:
     """A text that may be chosen."""
 
     path: str
-    """A file, a folder, or STORIES; as it will stand in the plan."""
+    """A file, a folder, or STORIES; as it is written into the plan."""
     chosen: bool = False
     weight: int = 1
     added: bool = False
-    """Put on the list by hand, so it can be taken off again."""
+    """Added by hand, so it can be removed again."""
     gone: bool = False
-    """There is nothing at the path any more."""
-    found: Found | None = None
-    """What lies there, once somebody has looked."""
+    """The path does not exist any more."""
+    size: PathSize | None = None
+    """None until it has been looked up."""
 
 
 class SourceList(OptionList, inherit_bindings=False):
-    """The sources, each with its box, its weight and its size.
+    """The sources, each with checkbox, weight and size.
 
     Space, Enter, left and right belong to the screen; a click is OptionList's own `OptionSelected`.
     """
@@ -87,7 +85,7 @@ class SourceList(OptionList, inherit_bindings=False):
         return [source for source in self.sources if source.chosen]
 
     def show(self, sources: Sequence[Source], mark: str | None = None) -> None:
-        """Show these; the cursor goes to the path `mark`, or stays with the source it is on."""
+        """Show `sources`; the cursor moves to the path `mark`, or stays on its source."""
         wanted = mark or (self.marked.path if self.marked else None)
         old, self.sources = self.sources, list(sources)
         if [source.path for source in old] == [source.path for source in sources]:
@@ -101,7 +99,7 @@ class SourceList(OptionList, inherit_bindings=False):
         self.highlighted = paths.index(wanted) if wanted in paths else 0 if paths else None
 
     def redraw(self) -> None:
-        """Draw all rows again: something about them or about the width has changed."""
+        """Draw all rows again."""
         for i, row in enumerate(self._rows()):
             self.replace_option_prompt_at_index(i, row)
 
@@ -118,8 +116,8 @@ class SourceList(OptionList, inherit_bindings=False):
     def _row(self, source: Source, name: str, width: int) -> Content:
         box = self.glyphs.checked if source.chosen else self.glyphs.unchecked
         weight = f"x{source.weight}" if source.chosen and source.weight > 1 else ""
-        size = "gone" if source.gone else "built in" if source.path == STORIES else weighed(source.found)
-        is_folder = source.found is not None and source.found.files is not None
+        size = "gone" if source.gone else "built in" if source.path == STORIES else size_label(source.size)
+        is_folder = source.size is not None and source.size.files is not None
         name = printable(name) + ("/" if is_folder and not name.endswith("/") else "")
         right = f"{weight:>3} {size:>8}" if weight else f"{size:>8}"
         room = width - len(box) - 2 - len(right)
@@ -132,32 +130,25 @@ class SourceList(OptionList, inherit_bindings=False):
         return row.stylize("bold", 0, len(box) + 1 + len(shown.plain)) if source.chosen else row
 
 
-def weighed(found: Found | None) -> str:
-    """The size of a text for people; "" where nobody has looked yet."""
-    if found is None:
-        return ""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if found.bytes >= size:
-            return (
-                f"{found.bytes / size:.1f} {unit}" if found.bytes < 100 * size else f"{found.bytes / size:.0f} {unit}"
-            )
-    return f"{found.bytes} B"
+def size_label(size: PathSize | None) -> str:
+    """The size of a text; "" until it has been looked up."""
+    return "" if size is None else list_size(size.bytes)
 
 
-def ticked(sources: Iterable[Source], path: str, chosen: bool | None = None, added: bool = False) -> list[Source]:
-    """`sources` with the one at `path` chosen, unchosen or (by default) the other way; a new one goes to the end."""
-    place, listed, known = same_place(path), [], False
+def tick(sources: Iterable[Source], path: str, chosen: bool | None = None, added: bool = False) -> list[Source]:
+    """`sources` with the one at `path` chosen, not chosen, or (by default) toggled; a new one is appended."""
+    wanted, listed, is_listed = normalized(path), [], False
     for source in sources:
-        if same_place(source.path) == place:
-            known = True
+        if normalized(source.path) == wanted:
+            is_listed = True
             listed.append(replace(source, chosen=not source.chosen if chosen is None else chosen))
         else:
             listed.append(source)
-    return listed if known else [*listed, Source(path, chosen=chosen is not False, added=added)]
+    return listed if is_listed else [*listed, Source(path, chosen=chosen is not False, added=added)]
 
 
 class SourceTree(DirectoryTree):
-    """Files and folders of the machine; what is chosen carries a box with a tick."""
+    """Files and folders of the machine, each with a checkbox."""
 
     DEFAULT_CSS = """
     SourceTree { height: 1fr; background: transparent; padding: 0; scrollbar-size-vertical: 1; }
@@ -172,14 +163,14 @@ class SourceTree(DirectoryTree):
     ]
 
     class Taken(Message):
-        """A file or folder was chosen, or chosen again to leave it."""
+        """A file or folder was chosen, or a chosen one was left out again."""
 
         def __init__(self, path: str) -> None:
             super().__init__()
             self.path = path
 
     class Left(Message):
-        """The person wants the list back."""
+        """The list is to be shown again."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, id="tree")
@@ -187,21 +178,21 @@ class SourceTree(DirectoryTree):
         self.guide_depth = 2
 
     def mark(self, paths: Iterable[str]) -> None:
-        """Tick these."""
-        self.chosen = frozenset(map(same_place, paths))
+        """Tick the checkboxes of `paths`."""
+        self.chosen = frozenset(map(normalized, paths))
         self._invalidate()
         self.refresh()
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
-        """What the reader would read: nothing hidden."""
+        """Leave out hidden files, which are not read either."""
         return [path for path in paths if not path.name.startswith(".")]
 
     def render_label(self, node: TreeNode[DirEntry], base_style: Style, style: Style) -> Text:
-        """A box, the name, and a slash behind folders: no pictures that only some terminals have."""
+        """Checkbox, name, and a slash after folders: no icons, which only some terminals have."""
         entry = node.data
-        app: StudioApp = self.app  # type: ignore[assignment]
-        ticked = entry is not None and same_place(str(entry.path)) in self.chosen
-        box = app.glyphs.checked if ticked else app.glyphs.unchecked
+        ticked = entry is not None and normalized(str(entry.path)) in self.chosen
+        glyphs = glyphs_of(self)
+        box = glyphs.checked if ticked else glyphs.unchecked
         name = printable(str(node._label)) + ("/" if node.allow_expand and not str(node._label).endswith("/") else "")
         return Text.assemble((f"{box} ", base_style), (name, style + Style(bold=ticked)))
 
@@ -210,7 +201,7 @@ class SourceTree(DirectoryTree):
         return node.data.path if node is not None and node.data is not None else None
 
     def action_take(self) -> None:
-        """Choose the file or folder, or leave it again."""
+        """Choose the file or folder under the cursor, or leave it out again."""
         here = self._here()
         if here is not None:
             self.post_message(self.Taken(str(here.absolute())))
@@ -228,7 +219,7 @@ class SourceTree(DirectoryTree):
         self.action_enter()
 
     def action_open(self, wide: bool) -> None:
-        """Open or close the folder under the cursor; closing a closed one goes to the folder that it is in."""
+        """Open or close the folder under the cursor; from a closed one, move to its parent."""
         node = self.cursor_node
         if node is None:
             return
@@ -240,9 +231,9 @@ class SourceTree(DirectoryTree):
             self.move_cursor(node.parent)
 
     def action_up(self) -> None:
-        """Show the folder above."""
+        """Show the parent of the folder."""
         self.path = Path(self.path).absolute().parent
 
     def action_leave(self) -> None:
-        """Back to the list."""
+        """Ask for the list."""
         self.post_message(self.Left())

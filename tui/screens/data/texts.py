@@ -1,7 +1,6 @@
-"""What Data shows of a text, computed off the event loop: where it lies, what is in it, its tokens and their price.
+"""What Data shows of texts: their size on disk, profile, tokens, and the share of the vocabulary in the weights.
 
-Everything slow is called from worker threads; `tinylm.prepare` and the tokenizers are imported there, so that the
-screen paints before them. Nothing here knows a widget.
+No widgets. Slow functions run in worker threads and import `tinylm.data` there, so that the screen paints first.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from tinylm.config.schema import STORIES, DataConfig, ModelConfig, RunConfig
 from tinylm.errors import DataError, TinyLMError
-from tinylm.model import size as counting
-from tinylm.runs import folder as runs
+from tinylm.model.size import block_parameters, embedding_parameters
+from tinylm.runs.folder import list_runs
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile
@@ -26,33 +25,33 @@ if TYPE_CHECKING:
 TOO_LITTLE, MUCH_TOO_LITTLE = 20_000, 10_000
 """Bytes of text below which a model mostly memorises, and below which it does nothing else."""
 
-SEEN_OFTEN_ENOUGH = 30
-"""How often a token should occur in the training text, on average, for its weights to learn what it means."""
+MIN_OCCURRENCES = 30
+"""How often a token should occur in the training text, on average, for its embedding to be learnt."""
 
-MOST_FILES = 20_000
-"""Files of a folder that are counted; a whole disk would take minutes, and the number says enough."""
+MAX_FILES = 20_000
+"""Files of a folder that are counted at most: a whole disk would take minutes."""
 
 
-# ---- where texts lie ----------------------------------------------------------------------------------------------
+# ---- paths ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Found:
-    """What lies at a path."""
+class PathSize:
+    """Size of the file or folder at a path."""
 
     bytes: int
     files: int | None = None
-    """How many files a folder has; None for a file."""
+    """Number of files of a folder; None for a file."""
 
 
-def look(path: str) -> Found | None:
-    """The size of a file or of all that a folder holds; None where there is nothing that can be read."""
-    place = Path(os.path.expanduser(path))  # noqa: PTH111  # Path.expanduser raises where there is no home
+def path_size(path: str) -> PathSize | None:
+    """Size of a file or of all files in a folder, hidden ones left out; None if it cannot be read."""
+    target = Path(os.path.expanduser(path))  # noqa: PTH111  # Path.expanduser raises where there is no home
     try:
-        if place.is_dir():
-            sizes = [size for _, size in zip(range(MOST_FILES), _sizes(place), strict=False)]
-            return Found(sum(sizes), len(sizes))
-        return Found(place.stat().st_size)
+        if target.is_dir():
+            sizes = [size for _, size in zip(range(MAX_FILES), _sizes(target), strict=False)]
+            return PathSize(sum(sizes), len(sizes))
+        return PathSize(target.stat().st_size)
     except (OSError, ValueError):
         return None
 
@@ -69,12 +68,12 @@ def _sizes(folder: Path) -> Iterator[int]:
 
 
 def used_before(home: Path) -> list[str]:
-    """The texts that the runs of a home were trained on, the newest run's first, each once, without the stories."""
+    """Paths that the runs of a home were trained on, newest run first, each once, without the built-in stories."""
     dated: list[tuple[float, list[str]]] = []
-    for run in runs.list_runs(home):
+    for run in list_runs(home):
         try:
             written, config = run.config_file.stat().st_mtime, run.config()
-        except (OSError, TinyLMError):  # a run that is being deleted, or one that somebody damaged
+        except (OSError, TinyLMError):  # a run that is being deleted, or is damaged
             continue
         phases = [source for phase in config.train.phases for source in phase.sources or []]
         dated.append((written, [*config.data.sources, *phases]))
@@ -82,11 +81,11 @@ def used_before(home: Path) -> list[str]:
     return [source for source in dict.fromkeys(s for _, sources in dated for s in sources) if source != STORIES]
 
 
-# ---- what is in them ----------------------------------------------------------------------------------------------
+# ---- contents ---------------------------------------------------------------------------------------------------
 
 
-def profiled(data: DataConfig) -> Profile:
-    """What a first look at the texts says; DataError where they cannot be read."""
+def profile_texts(data: DataConfig) -> Profile:
+    """Statistics and excerpts of the texts; DataError if they cannot be read."""
     from tinylm.corpus.profile import profile
 
     return profile(data, size=1200)
@@ -94,25 +93,25 @@ def profiled(data: DataConfig) -> Profile:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Texts as a training takes them: tokens, tokenizer, baselines."""
+    """Texts as a training uses them: tokenizer, token counts, baselines."""
 
     tokenizer: Tokenizer
     bytes: int
     train_tokens: int
     pass_tokens: int
-    """Training tokens of one pass: more than there are where a text is read several times."""
+    """Training tokens of one epoch: more than `train_tokens` if a text has a weight above 1."""
     val_tokens: int
     baselines: dict[str, float]
     notes: tuple[str, ...]
 
     @property
     def tokens(self) -> int:
-        """Of both parts together."""
+        """Training and held-out tokens."""
         return self.train_tokens + self.val_tokens
 
 
-def prepared(config: RunConfig, home: Path) -> Prepared:
-    """The texts of a plan, from the cache or prepared now; TinyLMError where they cannot be."""
+def prepare_texts(config: RunConfig, home: Path) -> Prepared:
+    """The texts of a plan, from the cache or prepared now; TinyLMError if that fails."""
     from tinylm.data.dataset import Layout
     from tinylm.data.prepare import prepare
     from tinylm.data.tokenizer import Tokenizer
@@ -125,70 +124,72 @@ def prepared(config: RunConfig, home: Path) -> Prepared:
         bytes=layout.bytes,
         train_tokens=sum(end - start for start, end in set(segments)),
         pass_tokens=sum(end - start for start, end in segments),
-        val_tokens=sum(end - start - 1 for start, end in layout.held_out),  # the first of each is only context
+        val_tokens=sum(
+            end - start - 1 for start, end in layout.held_out
+        ),  # the first token of each part is only context
         baselines=layout.baselines,
         notes=tuple(layout.notes),
     )
 
 
-def pieces(tokenizer: Tokenizer, text: str) -> list[str]:
-    """`text` cut where its tokens meet; together they are the text again.
+def token_pieces(tokenizer: Tokenizer, text: str) -> list[str]:
+    """`text` split at token boundaries; joined, the pieces are `text` again.
 
     Tokens that are parts of one character come as one piece: half a character cannot be shown.
     """
     try:
         ids = tokenizer.encode(text)
-    except DataError:  # a sign that no document has: the line ends between two of them, where the text has none itself
+    except DataError:  # the line ends between two documents, in a vocabulary of characters that has none
         return [text]
     stream = tokenizer.stream()
     cut = [stream.feed(int(token)) for token in ids]
     return [piece for piece in (*cut, stream.close()) if piece]
 
 
-class Reader:
-    """Reads one plan after the other in threads, and tells each stage of the newest.
+class TextReader:
+    """Reads the texts of one plan at a time in a thread, and reports each stage of the newest plan.
 
-    A thread cannot be stopped in the middle of a text: the next waits for it and then reads the newest plan only. They
-    are no workers of Textual's, which have to end before the program can be left.
+    A thread cannot be stopped in the middle of a text: the next one waits for it, then reads only the newest plan.
+    Plain threads, since Textual's workers have to end before the program can be left.
     """
 
     def __init__(
-        self, tell: Callable[[RunConfig, Profile | None, Prepared | None, BaseException | None], None]
+        self, report: Callable[[RunConfig, Profile | None, Prepared | None, BaseException | None], None]
     ) -> None:
-        """`tell` is called in the reading thread."""
-        self._tell = tell
-        self._one_at_a_time = threading.Lock()
+        """`report` is called in the reading thread with plan, profile, prepared texts and error."""
+        self._report = report
+        self._lock = threading.Lock()
         self.wanted: RunConfig | None = None
-        """The plan that is read now or was read last; another one, or None, cancels what was begun."""
+        """The plan that is read now or was read last; setting another one, or None, cancels the reading."""
 
     def start(self, config: RunConfig, home: Path, profile: Profile | None = None) -> None:
-        """Read the texts of `config`, whose `profile` may be known already."""
+        """Read the texts of `config`; `profile` is what is known of them already."""
         self.wanted = config
         context = contextvars.copy_context()
         work = (self._read, config, home, profile)
         threading.Thread(target=context.run, args=work, name="reading", daemon=True).start()
 
     def _read(self, config: RunConfig, home: Path, profile: Profile | None) -> None:
-        with self._one_at_a_time:
+        with self._lock:
             try:
                 if profile is None and self.wanted is config:
-                    profile = profiled(config.data)
-                    self._tell(config, profile, None, None)
+                    profile = profile_texts(config.data)
+                    self._report(config, profile, None, None)
                 if self.wanted is config:
-                    self._tell(config, profile, prepared(config, home), None)
-            except Exception as error:  # the thread's edge: whatever it was, the screen says it
-                self._tell(config, profile, None, error)
+                    self._report(config, profile, prepare_texts(config, home), None)
+            except Exception as error:  # the edge of this thread: the screen shows it
+                self._report(config, profile, None, error)
 
 
-# ---- what the tokenizer costs -------------------------------------------------------------------------------------
+# ---- size of the vocabulary ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Price:
-    """Where a model's weights go."""
+class WeightSplit:
+    """How many weights of a model belong to the vocabulary, and how many to the layers."""
 
     vocabulary: int
-    """Embedding and head: one row for each token in each of them."""
+    """Embedding and head."""
     layers: int
 
     @property
@@ -198,17 +199,17 @@ class Price:
 
     @property
     def share(self) -> float:
-        """The vocabulary's part of all, from 0 to 1."""
+        """Share of the vocabulary, from 0 to 1."""
         return self.vocabulary / self.total
 
 
-def price(model: ModelConfig, vocab_size: int) -> Price:
-    """The weights of a model with so many tokens."""
-    return Price(counting.tables(model, vocab_size), counting.layers(model))
+def weight_split(model: ModelConfig, vocab_size: int) -> WeightSplit:
+    """The weights of a model with this vocabulary."""
+    return WeightSplit(embedding_parameters(model, vocab_size), block_parameters(model))
 
 
-def expected_vocabulary(config: RunConfig, distinct_characters: int | None) -> int | None:
-    """How many tokens there will be, before they are made; None where the text has to be read first."""
+def expected_vocabulary(config: RunConfig, distinct_characters: int | None = None) -> int | None:
+    """Size of the vocabulary before the tokenizer is trained; None if it depends on the characters of the text."""
     match config.tokenizer.kind:
         case "bpe":
             return config.tokenizer.vocab_size
@@ -218,47 +219,47 @@ def expected_vocabulary(config: RunConfig, distinct_characters: int | None) -> i
             return None if distinct_characters is None else distinct_characters + 1
 
 
-def cautions(config: RunConfig, n_bytes: int, found: Prepared | None) -> list[str]:
-    """What somebody should know before training on these texts, the gravest first."""
-    said: list[str] = []
+def cautions(config: RunConfig, n_bytes: int, prepared: Prepared | None) -> list[str]:
+    """Warnings before training on these texts, the most serious first."""
+    warnings: list[str] = []
     if n_bytes < MUCH_TOO_LITTLE:
-        said.append("Far too little text: the model will only recite it. Choose stories as well.")
+        warnings.append("Far too little text: the model will only recite it. Choose stories as well.")
     elif n_bytes < TOO_LITTLE:
-        said.append("Too little text to learn from: the model will memorise it.")
-    if found is None:
-        return said
-    size = found.tokenizer.vocab_size
-    cost = price(config.model, size)
-    if config.tokenizer.kind == "bpe" and found.train_tokens < SEEN_OFTEN_ENOUGH * size:
-        times = max(1, round(found.train_tokens / size))
+        warnings.append("Too little text to learn from: the model will memorise it.")
+    if prepared is None:
+        return warnings
+    size = prepared.tokenizer.vocab_size
+    split = weight_split(config.model, size)
+    if config.tokenizer.kind == "bpe" and prepared.train_tokens < MIN_OCCURRENCES * size:
+        times = max(1, round(prepared.train_tokens / size))
         often = f"{times} time{'s' * (times > 1)}"
-        said.append(f"Each of the {size:,} tokens occurs {often} on average: take fewer, or char.")
-    elif cost.share > 0.5:
-        said.append(f"The vocabulary is {cost.share:.0%} of the weights: a smaller one leaves the layers more.")
-    if config.data.val_fraction and not found.val_tokens:
-        said.append("The text is too short to hold any out: memorising will not be noticed.")
-    return said
+        warnings.append(f"Each of the {size:,} tokens occurs {often} on average: take fewer, or char.")
+    elif split.share > 0.5:
+        warnings.append(f"The vocabulary is {split.share:.0%} of the weights: a smaller one leaves the layers more.")
+    if config.data.val_fraction and not prepared.val_tokens:
+        warnings.append("The text is too short to hold any out: memorising will not be noticed.")
+    return warnings
 
 
-# ---- choosing -----------------------------------------------------------------------------------------------------
+# ---- steps of settings --------------------------------------------------------------------------------------------
 
 VOCABULARIES = (300, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
 HELD_OUT = (0.0, 0.05, 0.1, 0.2)
 
 
 def next_vocabulary(size: int, up: bool) -> int:
-    """The notch above or below a vocabulary; the same where there is none."""
+    """The next larger or smaller usual vocabulary; the same size if there is none."""
     others = [notch for notch in VOCABULARIES if (notch > size if up else notch < size)]
     return size if not others else min(others) if up else max(others)
 
 
 def next_held_out(fraction: float) -> float:
-    """The next of the usual shares, and from the largest back to none."""
+    """The next of the usual held-out shares; after the largest comes none."""
     return next((share for share in HELD_OUT if share > fraction + 1e-9), HELD_OUT[0])
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
-    """What to call each path: its last part, with as many folders in front as it takes to tell it from the others."""
+    """A name for each path: its last part, with as many folders before it as make it unique."""
     parts = {path: [p for p in path.replace(os.sep, "/").split("/") if p] or [path] for path in paths}
     names: dict[str, str] = {}
     for path, own in parts.items():

@@ -1,6 +1,6 @@
-"""Changes to a plan: one setting, a phase more, another preset; what would mend a change that does not fit.
+"""Changes to a plan: settings, phases, presets; and repairs for changes that do not fit with other settings.
 
-A plan is always valid: each function gives a new one that `tinylm.settings.validate` has passed, or raises ConfigError.
+A plan is always valid: each function returns a new one that has passed `resolve.validate`, or raises ConfigError.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from tinylm.config.schema import FITTED, ModelConfig, Phase, RunConfig
 from tinylm.errors import ConfigError, TinyLMError
 from tui.screens.plan import fields
 
-MOST_PHASES = 9
-MOST_HEADS = 128
-"""As `ModelConfig` allows."""
-NAMED = 3
-"""Settings that a sentence names; more would be a list."""
+MAX_PHASES = 9
+MAX_HEADS = 128
+"""The limit of `ModelConfig`."""
+MAX_NAMED = 3
+"""Settings that a sentence names at most."""
 DATA_KEPT = ("sources", "weights")
-"""What a person chooses in Data, and no preset takes away."""
+"""Settings of the Data screen, which presets leave alone."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What has to change together with a setting, so that the whole fits."""
+    """A plan in which another setting has changed along, so that all fit together."""
 
     also: str
-    """As the end of a sentence: `sets Key/value heads to 2`."""
+    """The end of a sentence: `sets Key/value heads to 2`."""
     config: RunConfig
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting that is not as its preset has it."""
+    """A setting whose value differs from that of the preset."""
 
     key: str
     title: str
@@ -51,22 +51,22 @@ class Difference:
 
 
 def change(config: RunConfig, key: str, value: Any, home: Path) -> RunConfig:
-    """The plan with one setting changed; ConfigError where that does not fit with the others."""
+    """The plan with one setting changed; ConfigError if it does not fit with the others."""
     if key == "preset":
         return from_preset(config, value, home)
     if key == "train.phases" and isinstance(value, int):
         return _resized(config, value)
     if key.endswith(".share") and value is not None and config.train.phases[0].share is not None:
-        return by_hand(config, _shared(config, int(key.split(".")[2]), value))
-    return by_hand(config, _put(config, {key: value}))
+        return fit_off_if_changed(config, _shared(config, int(key.split(".")[2]), value))
+    return fit_off_if_changed(config, _with_values(config, {key: value}))
 
 
-def propose(config: RunConfig, key: str, value: Any) -> Repair | None:
-    """What would make room for a value that does not fit alone; None where nothing simple does."""
+def propose_repair(config: RunConfig, key: str, value: Any) -> Repair | None:
+    """A repair for a value that does not fit alone; None if there is no simple one."""
     fit = config.train.fit and not resolve.is_fitted(key)
     for also, changes in _candidates(config, key, value):
         try:
-            return Repair(also, _put(config, {"train.fit": fit, key: value, **changes}))
+            return Repair(also, _with_values(config, {"train.fit": fit, key: value, **changes}))
         except ConfigError:
             continue
     return None
@@ -111,19 +111,19 @@ def _candidates(config: RunConfig, key: str, value: Any) -> list[tuple[str, dict
 
 
 def _sharing_alike(model: ModelConfig, heads: int) -> int:
-    """Key/value heads of which each serves about as many heads as now, where there are so many heads."""
+    """The number of key/value heads that divides `heads` and keeps the heads per key/value head about the same."""
     served = model.n_head / model.n_kv_head
-    fitting = [number for number in range(1, MOST_HEADS + 1) if heads % number == 0]
+    fitting = [number for number in range(1, MAX_HEADS + 1) if heads % number == 0]
     return min(fitting, key=lambda number: abs(math.log(heads / number / served)))
 
 
 def _steps(phase: Phase, chosen: Phase, steps: int) -> int:
-    """How long a phase is in steps where `chosen` is to have `steps`, so that their shares stay what they were."""
+    """Steps of a phase if `chosen` gets `steps` and all keep their shares."""
     return phase.steps or max(1, round(steps * (phase.share or 1) / (chosen.share or 1)))
 
 
 def _all_shares(config: RunConfig, number: int, share: float) -> tuple[str, dict[str, Any]]:
-    """Every phase as a share of the whole, this one with `share`."""
+    """Changes that make every phase a share of the whole, this one `share`."""
     phases = config.train.phases
     shares = _rest_shared([phase.share or float(phase.steps or 0) for phase in phases], number, share)
     changes: dict[str, Any] = {f"train.phases.{i}.share": part for i, part in enumerate(shares)}
@@ -135,7 +135,7 @@ def _all_shares(config: RunConfig, number: int, share: float) -> tuple[str, dict
 
 
 def _rest_shared(weights: list[float], number: int, share: float) -> list[float]:
-    """One item's share given, the others share the rest as their weights say; exactly 1 in all."""
+    """Shares with a sum of exactly 1: item `number` gets `share`, the others divide the rest by their weights."""
     rest = sum(weights) - weights[number]
     shares = [round((1 - share) * weight / rest, 6) if rest else 0.0 for weight in weights]
     shares[number] = share
@@ -149,48 +149,48 @@ def _shared(config: RunConfig, number: int, share: float) -> RunConfig:
     if len(config.train.phases) == 1 and share != 1:
         raise ConfigError("A single phase is the whole.", "Add another one first: + does.")
     shares = _rest_shared([phase.share or 0.0 for phase in config.train.phases], number, share)
-    return _put(config, {f"train.phases.{i}.share": part for i, part in enumerate(shares)})
+    return _with_values(config, {f"train.phases.{i}.share": part for i, part in enumerate(shares)})
 
 
-def _put(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+def _with_values(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     table: resolve.Table = config.model_dump()
     for key, value in changes.items():
         table = resolve.put(table, key.split("."), value)
     return resolve.validate(table)
 
 
-def along(before: RunConfig, after: RunConfig, key: str) -> str:
-    """What else has another value since the setting `key` was changed, as a sentence; empty where nothing has.
+def side_effects(before: RunConfig, after: RunConfig, key: str) -> str:
+    """A sentence about other settings that changed along with `key`; "" if none did.
 
-    A preset and the number of phases are there to change others, and need no word.
+    Also "" for preset and number of phases, which are meant to change others.
     """
-    others = [one for one in difference(after, before) if one.key != key]
+    others = [other for other in difference(after, before) if other.key != key]
     if not others or key in ("preset", "train.phases"):
         return ""
-    named = ", ".join(f"{one.title} {one.mine} (was {one.theirs})" for one in others[:NAMED])
-    return f"Set with it: {named}{' and more' if len(others) > NAMED else ''}."
+    named = ", ".join(f"{other.title} {other.mine} (was {other.theirs})" for other in others[:MAX_NAMED])
+    return f"Set with it: {named}{' and more' if len(others) > MAX_NAMED else ''}."
 
 
-# ---- what Fit chooses ---------------------------------------------------------------------------------------------
+# ---- Fit ----------------------------------------------------------------------------------------------------------
 
 
-def by_hand(before: RunConfig, after: RunConfig) -> RunConfig:
-    """`after`, with Fit off where one of its numbers is not what it was: whoever chooses one chooses them all."""
-    if before.train.fit and after.train.fit and _numbers(before) != _numbers(after):
-        return _put(after, {"train.fit": False})
+def fit_off_if_changed(before: RunConfig, after: RunConfig) -> RunConfig:
+    """`after`, with Fit turned off if one of the numbers that it chooses was changed by hand."""
+    if before.train.fit and after.train.fit and _fitted_numbers(before) != _fitted_numbers(after):
+        return _with_values(after, {"train.fit": False})
     return after
 
 
-def with_numbers(config: RunConfig, chosen: RunConfig) -> RunConfig:
-    """The plan with the numbers that Fit chose for it, and nothing else: each phase keeps its texts as they stand."""
-    numbers = _numbers(chosen)
+def with_fitted(config: RunConfig, chosen: RunConfig) -> RunConfig:
+    """The plan with the numbers that Fit chose in `chosen`; each phase keeps its own sources."""
+    numbers = _fitted_numbers(chosen)
     for own, phase in zip(config.train.phases, numbers["train"]["phases"], strict=True):
-        phase["sources"] = own.sources  # a run's are absolute paths
+        phase["sources"] = own.sources  # those of a run are absolute paths
     return resolve.with_values(config, **numbers)
 
 
-def _numbers(config: RunConfig) -> dict[str, dict[str, Any]]:
-    """All that Fit would choose, as this plan has it."""
+def _fitted_numbers(config: RunConfig) -> dict[str, dict[str, Any]]:
+    """The values of all settings that Fit chooses."""
     return config.model_dump(include={group: set(names) for group, names in FITTED.items()})
 
 
@@ -198,13 +198,13 @@ def _numbers(config: RunConfig) -> dict[str, dict[str, Any]]:
 
 
 def with_phase(config: RunConfig, after: int) -> RunConfig:
-    """A copy of a phase put behind it; where phases are shares, both have half of what it had."""
+    """The plan with a copy of a phase after it; if phases have shares, both get half of it."""
     phases = list(config.train.phases)
-    if len(phases) >= MOST_PHASES:
+    if len(phases) >= MAX_PHASES:
         raise ConfigError(f"There are {len(phases)} phases.", "A form with more is no help: write them as TOML (y).")
     old = phases[after]
     names = {phase.name for phase in phases}
-    name = next(f"phase {i}" for i in range(2, MOST_PHASES + 2) if f"phase {i}" not in names)
+    name = next(f"phase {i}" for i in range(2, MAX_PHASES + 2) if f"phase {i}" not in names)
     half = None if old.share is None else old.share / 2
     phases[after : after + 1] = [
         old.model_copy(update={"share": half}),
@@ -214,7 +214,7 @@ def with_phase(config: RunConfig, after: int) -> RunConfig:
 
 
 def without_phase(config: RunConfig, number: int) -> RunConfig:
-    """One phase less; where phases are shares, the others take over what it had."""
+    """The plan without a phase; if phases have shares, the others take over its share."""
     phases = [phase for i, phase in enumerate(config.train.phases) if i != number]
     if not phases:
         raise ConfigError("A training has at least one phase.", "Change this one instead.")
@@ -225,14 +225,14 @@ def without_phase(config: RunConfig, number: int) -> RunConfig:
 
 
 def _phased(config: RunConfig, phases: Sequence[Phase]) -> RunConfig:
-    """The plan with these phases instead."""
+    """The plan with other phases."""
     table = [phase.model_dump() for phase in phases]
-    return by_hand(config, resolve.with_values(config, train={"phases": table}))
+    return fit_off_if_changed(config, resolve.with_values(config, train={"phases": table}))
 
 
 def _resized(config: RunConfig, count: int) -> RunConfig:
-    if not 1 <= count <= MOST_PHASES:
-        raise ConfigError(f"{count} phases cannot be shown.", f"Choose 1 to {MOST_PHASES}.")
+    if not 1 <= count <= MAX_PHASES:
+        raise ConfigError(f"{count} phases cannot be shown.", f"Choose 1 to {MAX_PHASES}.")
     while len(config.train.phases) < count:
         config = with_phase(config, len(config.train.phases) - 1)
     while len(config.train.phases) > count:
@@ -244,7 +244,7 @@ def _resized(config: RunConfig, count: int) -> RunConfig:
 
 
 def base_of(config: RunConfig, home: Path) -> RunConfig:
-    """The preset that a plan started from, over the defaults; the defaults where it names none that is there."""
+    """The preset that a plan started from; the defaults if it has none, or the preset is gone."""
     try:
         return resolve.validate(resolve.read_preset(config.preset, home)) if config.preset else RunConfig()
     except TinyLMError:
@@ -252,10 +252,9 @@ def base_of(config: RunConfig, home: Path) -> RunConfig:
 
 
 def from_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
-    """A preset over the defaults, with what the person chose apart from the recipe: the texts and the budget.
+    """Another preset, with the texts and the budget of this plan if they differ from its old preset.
 
-    Chosen is what differs from the preset that the plan started from. A budget that was taken away stays away only
-    where the new preset can do without one.
+    A budget that was removed stays removed only if the new preset is valid without one.
     """
     table, old = resolve.read_preset(name, home), base_of(config, home)
     mine, theirs = ({key: getattr(data, key) for key in DATA_KEPT} for data in (config.data, old.data))
@@ -269,36 +268,36 @@ def from_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
 
 
 def reset(config: RunConfig, field: fields.Field, base: RunConfig, home: Path) -> RunConfig:
-    """One setting as the preset has it (its default in a phase that the preset lacks); the preset itself: all of it.
+    """The plan with one setting reset to the preset; the field of the preset resets them all.
 
-    The last of Fit's numbers that is the preset's again brings the preset's Fit back.
+    Once all numbers that Fit chooses are those of the preset again, so is Fit.
     """
     if field.kind == "preset":
         return from_preset(config, config.preset, home) if config.preset else RunConfig()
     if not differs(config, field, base):
         return config
-    changed = _as_planned(config, field, base, home)
-    if resolve.is_fitted(field.key) and _numbers(changed) == _numbers(base):
-        return _put(changed, {"train.fit": base.train.fit})
+    changed = _as_in_preset(config, field, base, home)
+    if resolve.is_fitted(field.key) and _fitted_numbers(changed) == _fitted_numbers(base):
+        return _with_values(changed, {"train.fit": base.train.fit})
     return changed
 
 
-def _as_planned(config: RunConfig, field: fields.Field, base: RunConfig, home: Path) -> RunConfig:
-    """One setting as the preset has it, and what has to go with it."""
+def _as_in_preset(config: RunConfig, field: fields.Field, base: RunConfig, home: Path) -> RunConfig:
+    """The plan with one setting as in the preset, and whatever has to change along."""
     if field.kind == "phases":
         return _phased(config, base.train.phases)
-    value = planned(base, field)
+    value = preset_value(base, field)
     try:
         return change(config, field.key, value, home)
     except ConfigError:
-        fix = propose(config, field.key, value)
-        if fix is None:
+        repair = propose_repair(config, field.key, value)
+        if repair is None:
             raise
-        return fix.config
+        return repair.config
 
 
-def planned(base: RunConfig, field: fields.Field) -> Any:
-    """What the preset says about a setting."""
+def preset_value(base: RunConfig, field: fields.Field) -> Any:
+    """The value of a setting in the preset; its default in a phase that the preset lacks."""
     parts = field.key.split(".")
     if parts[:2] == ["train", "phases"] and len(parts) > 2 and int(parts[2]) >= len(base.train.phases):
         return field.default
@@ -306,63 +305,69 @@ def planned(base: RunConfig, field: fields.Field) -> Any:
 
 
 def differs(config: RunConfig, field: fields.Field, base: RunConfig) -> bool:
-    """Whether a setting is not as the preset has it; a list of phases differs by its length."""
+    """Whether a setting differs from the preset; the list of phases does if its length differs."""
     if field.key in ("preset", "format"):
         return False
     if field.kind == "phases":
         return len(config.train.phases) != len(base.train.phases)
-    return bool(fields.value_of(config, field.key) != planned(base, field))
+    return bool(fields.value_of(config, field.key) != preset_value(base, field))
 
 
 def difference(config: RunConfig, base: RunConfig) -> list[Difference]:
-    """Every setting that is not as the preset has it."""
-    found = []
+    """All settings that differ from the preset."""
+    differences = []
     for field in fields.fields(config):
         if differs(config, field, base):
-            mine, theirs = fields.value_of(config, field.key), planned(base, field)
+            mine, theirs = fields.value_of(config, field.key), preset_value(base, field)
             parts = field.key.split(".")
             title = f"Phase {int(parts[2]) + 1}: {field.title}" if ".phases." in field.key else field.title
-            found.append(Difference(field.key, title, fields.shown(field, theirs), fields.shown(field, mine)))
-    return found
+            differences.append(
+                Difference(field.key, title, fields.format_value(field, theirs), fields.format_value(field, mine))
+            )
+    return differences
 
 
-def comment_of(path: Path) -> str:
-    """The first sentence of the comment that a preset file begins with."""
+def preset_summary(path: Path) -> str:
+    """The first sentence of the comment at the top of a preset file."""
     try:
         lines = files.read(path, resolve.MOST_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
-    said: list[str] = []
+    words: list[str] = []
     for line in lines:
         if not line.startswith("#"):
             break
-        said.append(line.lstrip("# ").strip())
-    text = " ".join(said)
+        words.append(line.lstrip("# ").strip())
+    text = " ".join(words)
     return text.partition(". ")[0].rstrip(".") + "." if text else ""
 
 
-def is_ours(name: str) -> bool:
-    """Whether a preset of that name came with the program."""
+def is_builtin(name: str) -> bool:
+    """Whether a preset of this name comes with the program."""
     return (paths.assets() / "presets" / f"{name}.toml").exists()
 
 
-def name_fault(name: str) -> str | None:
-    """Why a preset cannot have that name."""
+def preset_name_fault(name: str) -> str | None:
+    """Why a preset cannot have this name; None if it can."""
     allowed = all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in name)
     if not name or not allowed or name.startswith(".") or len(name) > 64:
         return "A name has letters, digits, `.`, `_` and `-`, at most 64, and does not start with a dot."
-    return f"{name} came with the program and stays as it is. Choose another name." if is_ours(name) else None
+    return f"{name} came with the program and stays as it is. Choose another name." if is_builtin(name) else None
 
 
 def save_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
-    """Write the plan to HOME/presets/NAME.toml, whole or not at all; the plan that then starts from it.
+    """Write the plan to HOME/presets/NAME.toml, atomically; returns the plan with that preset.
 
-    The texts stay out: they are chosen in Data, and a recipe is for any text.
+    Texts and their weights are left out: a preset is for any text.
     """
     base = base_of(config, home)
-    told = [f"{d.title} {d.mine}" for d in difference(config, base) if not d.key.startswith("data.")]
+    changes = [f"{d.title} {d.mine}" for d in difference(config, base) if not d.key.startswith("data.")]
     as_what = f"As {config.preset or 'the defaults'}"
-    comment = f"{as_what}, but {', '.join(told[:6])}{' and more' if len(told) > 6 else ''}." if told else f"{as_what}."
+    comment = (
+        f"{as_what}, but {', '.join(changes[:6])}{' and more' if len(changes) > 6 else ''}."
+        if changes
+        else f"{as_what}."
+    )
     comment = "".join(letter if letter.isprintable() else " " for letter in comment)
     saved = config.model_copy(update={"preset": name})
     table = saved.model_dump(exclude_none=True, mode="json", exclude={"data": set(DATA_KEPT)})

@@ -1,6 +1,6 @@
-"""What a setting means for a run: numbers that follow from the configuration alone, and a sentence where one is sure.
+"""Explains a setting: what it is, and what a change does to parameters, arithmetic and batch.
 
-The numbers are exact counts of this model and never guesses of time; times are only what a rehearsal measured.
+All numbers are exact counts from the configuration; times are left to the rehearsal, which measures them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinylm.config.schema import Budget, RunConfig
-from tinylm.model import size as counting
+from tinylm.model.size import flops_per_token, parameters
+from tui.screens.data.texts import expected_vocabulary
 from tui.screens.plan import fields
 from tui.screens.plan.fields import Field
 
@@ -41,28 +42,17 @@ WHY = {
 }  # fmt: skip
 
 
-def vocabulary(config: RunConfig) -> int | None:
-    """Tokens in the vocabulary; None where only the text says how many characters it has."""
-    kind = config.tokenizer.kind
-    return config.tokenizer.vocab_size if kind == "bpe" else 257 if kind == "byte" else None
-
-
-def size(config: RunConfig) -> str:
-    """How large the model is, in words."""
-    vocab_size = vocabulary(config)
+def size_text(config: RunConfig) -> str:
+    """Parameters of the model, as text."""
+    vocab_size = expected_vocabulary(config)
     if vocab_size is None:
-        each = counting.parameters(config.model, 1) - counting.parameters(config.model, 0)
-        return f"{counting.parameters(config.model, 0):,} + {each:,} a character"
-    return f"{counting.parameters(config.model, vocab_size):,} parameters"
+        each = parameters(config.model, 1) - parameters(config.model, 0)
+        return f"{parameters(config.model, 0):,} + {each:,} a character"
+    return f"{parameters(config.model, vocab_size):,} parameters"
 
 
-def tokens_per_step(config: RunConfig) -> int:
-    """Tokens that one optimizer step learns from."""
-    return config.train.batch_size * config.train.accumulation_steps * config.model.block_size
-
-
-def known_steps(config: RunConfig) -> int | None:
-    """Steps of the whole run where the settings alone say them."""
+def fixed_steps(config: RunConfig) -> int | None:
+    """Steps of the whole run, if they follow from the settings alone."""
     if config.train.budget is None:
         return sum(phase.steps or 0 for phase in config.train.phases)
     budget = Budget.parse(config.train.budget)
@@ -70,41 +60,41 @@ def known_steps(config: RunConfig) -> int | None:
 
 
 def first_loss(config: RunConfig) -> float | None:
-    """The loss of a model that knows nothing, in nats a token: ln V."""
-    vocab_size = vocabulary(config)
+    """Loss of a uniform prediction, ln(vocab_size), in nats per token."""
+    vocab_size = expected_vocabulary(config)
     return None if vocab_size is None else math.log(vocab_size)
 
 
 def effect(config: RunConfig, field: Field, larger: RunConfig | None) -> str:
-    """What a change of the setting does to size and work: `larger` is the plan with its next notch."""
+    """What the next larger value of a setting changes; `larger` is the plan with it."""
     if larger is None:
         return ""
-    value = fields.shown(field, fields.value_of(larger, field.key))
-    before, after = vocabulary(config), vocabulary(larger)
+    value = fields.format_value(field, fields.value_of(larger, field.key))
+    before, after = expected_vocabulary(config), expected_vocabulary(larger)
     if before is not None and after is not None:
-        had, gets = counting.parameters(config.model, before), counting.parameters(larger.model, after)
-        work = counting.flops_per_token(larger.model, after) / counting.flops_per_token(config.model, before)
+        had, gets = parameters(config.model, before), parameters(larger.model, after)
+        work = flops_per_token(larger.model, after) / flops_per_token(config.model, before)
         if had != gets:
             return f"At {value}: {gets:,} parameters, now {had:,}; {work:.2g} x the arithmetic a token."
-        if abs(work - 1) > 0.005 and tokens_per_step(config) == tokens_per_step(larger):
+        if abs(work - 1) > 0.005 and config.tokens_per_step == larger.tokens_per_step:
             return f"At {value}: as many parameters, {work:.2g} x the arithmetic a token."
-    had, gets = tokens_per_step(config), tokens_per_step(larger)
+    had, gets = config.tokens_per_step, larger.tokens_per_step
     if had != gets:
         return f"At {value}: {gets:,} tokens in each step, now {had:,}."
     return ""
 
 
-def explained(field: Field, config: RunConfig, larger: RunConfig | None, presets: Mapping[str, Any]) -> list[str]:
-    """The setting in a few paragraphs, what matters most first: what it is, what a change does, what is allowed."""
-    default = fields.shown(field, field.default)
+def paragraphs(field: Field, config: RunConfig, larger: RunConfig | None, presets: Mapping[str, Any]) -> list[str]:
+    """What the setting is, what a change does, what is allowed: a few paragraphs, the most important first."""
+    default = fields.format_value(field, field.default)
     allowed = [part for part in (field.bounds, f"default {default}" if field.kind != "phases" else "") if part]
-    used = [f"{name} {fields.shown(field, value)}" for name, value in presets.items() if value is not None]
-    fit = " Fit chooses it." if fields.left_to_fit(config, field) else ""
-    told = [
+    used = [f"{name} {fields.format_value(field, value)}" for name, value in presets.items() if value is not None]
+    fit = " Fit chooses it." if fields.chosen_by_fit(config, field) else ""
+    parts = [
         f"{field.title}: {field.help}{fit}",
-        fields.idle(config, field.key),
+        fields.unused_reason(config, field.key),
         effect(config, field, larger),
         f"{field.key}: {'; '.join(allowed) or 'a list'}." + (f" Presets: {', '.join(used)}." if used else ""),
         WHY.get(field.declared, ""),
     ]
-    return [part for part in told if part]
+    return [part for part in parts if part]

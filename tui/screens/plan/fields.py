@@ -1,7 +1,6 @@
-"""The settings as a form shows them: which there are, in which order, how a value is written and read.
+"""The settings as form fields: their order and labels, and how values are formatted and parsed.
 
-Everything is made from `tinylm.settings.settings()`, the one declaration; what is said here by name is only which
-settings matter most. No widgets, so that all of it can be tested with numbers.
+Made from the declarations in `tinylm.config.schema` by `resolve.settings()`. No widgets.
 """
 
 from __future__ import annotations
@@ -28,40 +27,40 @@ ESSENTIAL = (
     "preset", "train.fit", "model.n_layer", "model.n_embd", "model.block_size", "train.batch_size", "train.phases",
     "train.phases.N.max_lr", "train.optimizer", "model.dropout", "tokenizer.kind", "tokenizer.vocab_size",
 )  # fmt: skip
-"""What most people change, in this order; everything else stands in its group below."""
+"""The settings that most people change, in this order; all others follow by group."""
 
 LABELS = {"tokenizer.kind": "Tokenizer"}
-"""Titles that say too little outside their group."""
+"""Labels for titles that are unclear outside their group."""
 
 GROUPS = {"model": "Model", "tokenizer": "Tokenizer", "data": "Data", "train": "Training", "sample": "Sampling"}
 
-_NOTHING = {
+_EMPTY = {
     "train.budget": "set by phases", "train.phases.N.sources": "as in Data", "sample.prompt": "a new text",
     "train.phases.N.share": "-", "train.phases.N.steps": "-", "preset": "none",
 }  # fmt: skip
-"""What stands where nothing is set; else `off`."""
+"""What is shown for an empty value, if not `off`."""
 
 _RATES = ("max_lr", "min_lr", "base_lr")
-"""What Fit chooses of a phase; the rest of it stays."""
+"""The settings of a phase that Fit chooses."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A setting, as a form needs it."""
+    """A setting as a field of the form."""
 
     key: str
-    """Its dotted name, with the phase's number: `train.phases.0.max_lr`."""
+    """Dotted name with the index of the phase: `train.phases.0.max_lr`."""
     title: str
     help: str
     kind: Kind
     default: Any
     words: tuple[str, ...] = ()
-    """The choices; of a number, the words that may stand in its place."""
+    """The choices; for a number, words that are allowed instead of it."""
     optional: bool = False
     low: float | None = None
     high: float | None = None
     low_open: bool = False
-    """`low` itself is not allowed."""
+    """Whether `low` itself is excluded; `high_open` likewise."""
     high_open: bool = False
 
     @property
@@ -71,35 +70,39 @@ class Field:
 
     @property
     def declared(self) -> str:
-        """The key in `settings.settings()`: N in place of a phase's number."""
+        """The key in `resolve.settings()`, with N for the index of a phase."""
         return re.sub(r"\.\d+\.", ".N.", self.key)
 
     @property
     def typed(self) -> bool:
-        """Whether its value is typed; choices and switches are only stepped through."""
+        """Whether the value can be typed; choices and switches are only stepped through."""
         return self.kind not in ("choice", "switch", "preset")
 
     @property
     def bounds(self) -> str:
-        """What is allowed, in a few words; empty where anything is."""
+        """The allowed values as text; "" if anything is allowed."""
         if self.kind == "choice":
             return ", ".join(self.words)
         if self.kind == "switch":
             return "on or off"
-        said = ""
+        text = ""
         if self.low is not None and self.high is not None:
-            begin = f"{'above ' if self.low_open else ''}{_short(self.low)}"
-            said = f"{begin} to below {_short(self.high)}" if self.high_open else f"{begin} to {_short(self.high)}"
+            begin = f"{'above ' if self.low_open else ''}{_format_number(self.low)}"
+            text = (
+                f"{begin} to below {_format_number(self.high)}"
+                if self.high_open
+                else f"{begin} to {_format_number(self.high)}"
+            )
         elif self.low is not None:
-            said = f"above {_short(self.low)}" if self.low_open else f"at least {_short(self.low)}"
-        return " or ".join([said, *self.words]) if said else ""
+            text = f"above {_format_number(self.low)}" if self.low_open else f"at least {_format_number(self.low)}"
+        return " or ".join([text, *self.words]) if text else ""
 
 
-# ---- which there are ----------------------------------------------------------------------------------------------
+# ---- declaration --------------------------------------------------------------------------------------------------
 
 
 def fields(config: RunConfig) -> tuple[Field, ...]:
-    """Every setting of a configuration, each phase's with its number, in the order of the declaration."""
+    """All settings of a configuration in the order of their declaration, those of phases once for each phase."""
     return _fields(len(config.train.phases))
 
 
@@ -118,7 +121,7 @@ def _fields(n_phases: int) -> tuple[Field, ...]:
 
 
 def field_of(config: RunConfig, key: str) -> Field:
-    """The setting of that name."""
+    """The field with this key."""
     return next(field for field in fields(config) if field.key == key)
 
 
@@ -149,7 +152,7 @@ def _field(key: str, info: FieldInfo) -> Field:
 
 
 def _shape(annotation: Any, metadata: list[Any]) -> tuple[Kind, tuple[str, ...], bool, list[Any]]:
-    """What kind of value an annotation stands for: kind, words, whether None is one, and the marks with its bounds."""
+    """Kind, words, whether None is allowed, and the metadata with bounds, of a type annotation."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         marks = [m for mark in inner[1:] for m in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
@@ -173,16 +176,16 @@ def _shape(annotation: Any, metadata: list[Any]) -> tuple[Kind, tuple[str, ...],
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the form: a heading and its fields, each with the label that it has there."""
+    """A heading of the form and its fields, each with its label."""
 
     id: str
     title: str
-    """Empty for the first, which always shows."""
+    """Empty for the first section, which is always open."""
     rows: tuple[tuple[str, Field], ...]
 
 
 def sections(config: RunConfig) -> list[Section]:
-    """All fields in the order of the form, each once: the question, what matters most, and the rest by group."""
+    """All fields in the order of the form: the budget, the essential ones, and the rest by group."""
     left = {field.key: field for field in fields(config)}
     phases = config.train.phases
     first = [(QUESTION, left.pop("train.budget"))]
@@ -211,7 +214,7 @@ def sections(config: RunConfig) -> list[Section]:
 
 
 def value_of(config: RunConfig, key: str) -> Any:
-    """The value of a setting; None where the configuration has no such phase."""
+    """The value of a setting; None if the configuration has no such phase."""
     node: Any = config
     for name in key.split("."):
         if name.isdecimal():
@@ -223,13 +226,13 @@ def value_of(config: RunConfig, key: str) -> Any:
     return node
 
 
-# ---- how a value is written ---------------------------------------------------------------------------------------
+# ---- formatting ---------------------------------------------------------------------------------------------------
 
 
-def shown(field: Field, value: Any) -> str:
+def format_value(field: Field, value: Any) -> str:
     """A value as the form shows it."""
     if value is None or value == "":
-        return _NOTHING.get(field.declared, "off")
+        return _EMPTY.get(field.declared, "off")
     match field.kind:
         case "switch":
             return "on" if value else "off"
@@ -240,37 +243,34 @@ def shown(field: Field, value: Any) -> str:
         case "numbers" | "texts":
             return ", ".join(map(str, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _short(value)
+        return _format_number(value)
     return str(value)
 
 
-def told(config: RunConfig, field: Field) -> str:
-    """A setting of a plan as the form shows it: its value, or what stands in its place where it counts for nothing.
-
-    In parentheses where Fit chooses another.
-    """
-    if idle(config, field.key):
+def display_value(config: RunConfig, field: Field) -> str:
+    """A setting of a plan as the form shows it: in parentheses if Fit chooses it, or a substitute if it is unused."""
+    if unused_reason(config, field.key):
         return {"char": "characters", "byte": "256 bytes"}[config.tokenizer.kind]
-    value = shown(field, value_of(config, field.key))
-    return f"({value})" if left_to_fit(config, field) else value
+    value = format_value(field, value_of(config, field.key))
+    return f"({value})" if chosen_by_fit(config, field) else value
 
 
-def left_to_fit(config: RunConfig, field: Field) -> bool:
-    """Whether Fit chooses the setting for this plan: what stands there is only where its rule begins."""
+def chosen_by_fit(config: RunConfig, field: Field) -> bool:
+    """Whether Fit chooses the setting; the value in the plan is then only where Fit starts."""
     inside = field.key.startswith("train.phases")
     chosen = resolve.is_fitted(field.key) and (not inside or field.name in _RATES)
     return chosen and sizing.wanted(config)
 
 
-def idle(config: RunConfig, key: str) -> str:
-    """Why a setting counts for nothing in this plan; empty where it counts."""
+def unused_reason(config: RunConfig, key: str) -> str:
+    """Why a setting has no effect in this plan; "" if it has."""
     if key != "tokenizer.vocab_size" or config.tokenizer.kind == "bpe":
         return ""
     pieces = "characters of the text" if config.tokenizer.kind == "char" else "256 bytes"
     return f"The {pieces} are the vocabulary."
 
 
-def _short(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}".replace("e-0", "e-").replace("e+0", "e")
 
 
@@ -282,14 +282,14 @@ def text_of(field: Field, value: Any) -> str:
         return str(len(value))
     if field.kind == "texts":
         return "; ".join(value)
-    return shown(field, value) if field.kind == "budget" else str(value).strip("()[]")
+    return format_value(field, value) if field.kind == "budget" else str(value).strip("()[]")
 
 
-# ---- how it is read -----------------------------------------------------------------------------------------------
+# ---- parsing ------------------------------------------------------------------------------------------------------
 
 
 def parse(field: Field, text: str) -> Any:
-    """The value that somebody typed; ValueError says what would be right. Bounds are not looked at: `validate` does."""
+    """The value of typed text; ValueError with advice. Bounds are left to `validate`."""
     text = text if field.kind == "text" else text.strip()
     if field.optional and text.lower() in ("", "none", "off", "-"):
         return None
@@ -325,7 +325,7 @@ def parse(field: Field, text: str) -> Any:
 
 
 def parse_budget(text: str) -> str:
-    """A budget in its short form, from words too: `2 min`, `an hour`, `overnight`, `500 steps`."""
+    """A budget in its short form, also from words: `2 min`, `an hour`, `overnight`, `500 steps`."""
     short = text.lower().strip()
     if short == "overnight":
         return "8h"
@@ -352,5 +352,5 @@ def _number(text: str) -> float:
         raise ValueError(f"{text!r} is not a number.{point}" if text else "A number is missing.") from None
     if not math.isfinite(value):
         raise ValueError("This takes a finite number.")
-    # 0.1 * 3 and the like: a percentage is meant in decimal figures
+    # rounded, since 0.1 * 3 and the like are meant as decimal numbers
     return value if scale == 1 else float(f"{value * scale:.12g}")

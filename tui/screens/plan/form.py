@@ -1,4 +1,4 @@
-"""The configuration as a form: one widget draws all rows, and one line to type on appears where something is typed."""
+"""The configuration as a form: one widget draws all rows, and an input appears over the value that is typed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tinylm.errors import TinyLMError
 from tinylm.words import printable
 from tui.screens.plan import edits, fields, increments
 from tui.screens.plan.fields import Field
-from tui.screens.plan.form_rows import Row, Rows
+from tui.screens.plan.form_rows import FormRow, FormRows
 from tui.terminal import glyphs
 
 
-def _told(error: TinyLMError, more: str) -> str:
-    """A fault in few words: its place is plain, and the field's help stands below."""
+def _short_message(error: TinyLMError, more: str) -> str:
+    """A shorter message: the field is plain, and its help is shown below."""
     return f"{error.message.removeprefix('The settings do not fit: ')} {more}".strip()
 
 
 class FieldInput(Input):
-    """The line on which a value is typed."""
+    """The input for a value."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Take", id="form.take", tooltip="Take what is typed"),
@@ -50,19 +50,19 @@ class FieldInput(Input):
 
 
 class ConfigForm(Vertical):
-    """The form: rows, what is typed, and what is wrong with it."""
+    """The form: rows, the input for a value, and a message about it."""
 
     DEFAULT_CSS = """
     ConfigForm { layers: rows typed; padding: 0;
-        Rows { layer: rows; }
+        FormRows { layer: rows; }
         FieldInput { layer: typed; position: absolute; display: none; height: 1; background: $surface; }
-        .form-told { layer: typed; position: absolute; display: none; height: auto; background: $surface;
+        .form-message { layer: typed; position: absolute; display: none; height: auto; background: $surface;
             color: $text; border-left: outer $accent; padding: 0 1; }
-        .form-told.-fault { color: $text-error; border-left: outer $error; }
+        .form-message.-fault { color: $text-error; border-left: outer $error; }
     }
     """
 
-    class Planned(Message):
+    class Changed(Message):
         """The person changed the plan."""
 
         def __init__(self, config: RunConfig) -> None:
@@ -73,31 +73,31 @@ class ConfigForm(Vertical):
         """Another field is marked."""
 
     def __init__(self, config: RunConfig, home: Path, id: str | None = None) -> None:
-        """`home` is where the person's own presets lie."""
+        """`home` has the presets of the person."""
         super().__init__(id=id, classes="pane")
         self.config, self._home = config, home
         self.base, self._based_on = edits.base_of(config, home), config.preset
         self.fault = ""
-        """What is wrong with what was typed or asked for last; empty where nothing is."""
+        """What is wrong with the last change; "" if nothing is."""
         self.note = ""
-        """What else the last change has set; empty where nothing."""
+        """What else the last change has set; "" if nothing."""
         self._offered: tuple[str, Any, edits.Repair] | None = None
-        self._edited: Row | None = None
+        self._edited: FormRow | None = None
 
     def compose(self) -> ComposeResult:
-        """Rows, and over them the line to type on, and what there is to say about the marked row."""
-        yield Rows(self)
+        """The rows, and over them the input and the message about the marked row."""
+        yield FormRows(self)
         yield FieldInput(compact=True, select_on_focus=False)
-        yield Static("", classes="form-told", markup=False)
+        yield Static("", classes="form-message", markup=False)
 
     def on_mount(self) -> None:
         """Show the plan."""
         self.show(self.config)
 
     @property
-    def rows(self) -> Rows:
-        """What is drawn."""
-        return self.query_one(Rows)
+    def rows(self) -> FormRows:
+        """The rows."""
+        return self.query_one(FormRows)
 
     @property
     def field(self) -> Field | None:
@@ -110,27 +110,27 @@ class ConfigForm(Vertical):
         return self._edited is not None
 
     def show(self, config: RunConfig, reread: bool = False) -> None:
-        """Show this plan; with `reread`, its preset has been written anew."""
+        """Show `config`; `reread` reads its preset again, which was written anew."""
         self.config = config
-        if not self.editing:  # what was said and offered was about the plan before
-            self._tell()
+        if not self.editing:  # message and offer were about the earlier plan
+            self._show_message()
         if reread or config.preset != self._based_on:
             self.base, self._based_on = edits.base_of(config, self._home), config.preset
         self.rows.show(config, self.base)
         self.border_title = "Recipe"
         count, preset = len(edits.difference(config, self.base)), config.preset or "the defaults"
-        told = "1 setting differs" if count == 1 else f"{count} settings differ"
-        self.border_subtitle = f"{told} from {preset}" if count else config.preset
-        self.settle()
+        message = "1 setting differs" if count == 1 else f"{count} settings differ"
+        self.border_subtitle = f"{message} from {preset}" if count else config.preset
+        self.reposition()
 
     def show_signs(self, signs: glyphs.Glyphs) -> None:
-        """Draw with what the terminal can show."""
+        """Draw with these glyphs."""
         if self.rows.signs is not signs:
             self.rows.signs = signs
-            self.rows.draw_anew()
+            self.rows.redraw()
 
     def jump(self, key: str) -> None:
-        """Mark a field, and open its section."""
+        """Mark the field with this key, and open its section."""
         self.finish(take=False)
         section = next((s for s in fields.sections(self.config) if any(f.key == key for _, f in s.rows)), None)
         if section is None:
@@ -141,23 +141,23 @@ class ConfigForm(Vertical):
         self.rows.focus()
 
     def marked(self) -> None:
-        """Another row is marked: what was said about the last one is over."""
-        self._tell()
+        """Another row is marked: clear the message about the last one."""
+        self._show_message()
         self.post_message(self.Marked())
 
     # ---- changing -------------------------------------------------------------------------------------------------
 
     def step(self, up: bool) -> None:
-        """One notch; the same arrow again takes what the first could only have together with another setting."""
+        """Change the marked field by a notch; the same key again accepts a repair that the first one offered."""
         row = self.rows.row
         if row.field is None:
             self.rows.toggle(row.section, up)
             return
-        if said := fields.idle(self.config, row.field.key):
-            self._tell(f"{said} Only bpe has a size to choose.")
+        if text := fields.unused_reason(self.config, row.field.key):
+            self._show_message(f"{text} Only bpe has a size to choose.")
             return
         value = fields.value_of(self.config, row.field.key)
-        new = increments.step(row.field, value, up, list(resolve.presets(self._home)))
+        new = increments.next_value(row.field, value, up, list(resolve.presets(self._home)))
         if new == (len(value) if row.field.kind == "phases" else value):
             return
         if self._offered and self._offered[:2] == (row.field.key, new):
@@ -167,31 +167,31 @@ class ConfigForm(Vertical):
         self._attempt(row.field, new, f"{arrow} again also")
 
     def larger(self) -> RunConfig | None:
-        """The plan with the marked number one notch up, to say what that would mean; None where it does not fit."""
+        """The plan with the next larger value of the marked field; None if there is none that fits."""
         field = self.field
         if field is None or field.kind not in ("integer", "number", "choice", "switch"):
             return None
         value = fields.value_of(self.config, field.key)
-        new = increments.step(field, value, True)
+        new = increments.next_value(field, value, True)
         try:
             return None if new == value else edits.change(self.config, field.key, new, self._home)
         except TinyLMError:
-            fix = edits.propose(self.config, field.key, new)
-            return fix.config if fix else None
+            repair = edits.propose_repair(self.config, field.key, new)
+            return repair.config if repair else None
 
     def reset(self) -> None:
-        """The marked field as the preset has it."""
+        """Reset the marked field to the preset."""
         if self.field is not None:
             field = self.field
             self._guarded(lambda: edits.reset(self.config, field, self.base, self._home), field)
 
     def add_phase(self) -> None:
-        """A phase more, behind the marked one."""
+        """Add a phase after the marked one."""
         at = self._phase()
         self._guarded(lambda: edits.with_phase(self.config, at))
 
     def remove_phase(self) -> None:
-        """The marked phase away, else the last."""
+        """Remove the marked phase, or else the last."""
         at = self._phase()
         self._guarded(lambda: edits.without_phase(self.config, at))
 
@@ -205,79 +205,79 @@ class ConfigForm(Vertical):
         try:
             self._take(make(), field)
         except TinyLMError as error:
-            self._tell(f"{error.message} {error.hint}")
+            self._show_message(f"{error.message} {error.hint}")
 
     def _attempt(self, field: Field, value: Any, how: str) -> bool:
-        """Change a field, or say why not and what would go with it."""
+        """Change a field, or show why not and offer a repair; `how` says how to accept it."""
         try:
             self._take(edits.change(self.config, field.key, value, self._home), field)
         except TinyLMError as error:
-            fix = edits.propose(self.config, field.key, value)
-            self._offered = (field.key, value, fix) if fix else None
-            self._tell(_told(error, f"{how} {fix.also}." if fix else ""))
+            repair = edits.propose_repair(self.config, field.key, value)
+            self._offered = (field.key, value, repair) if repair else None
+            self._show_message(_short_message(error, f"{how} {repair.also}." if repair else ""))
             return False
         return True
 
     def _take(self, config: RunConfig, field: Field | None) -> None:
-        """Make it the plan; what else it sets than `field`, where one was changed, is said."""
+        """Make `config` the plan, and show what else has changed along with `field`."""
         before = self.config
-        self._tell()
+        self._show_message()
         if config != before:
             self.show(config)
-            self._tell(note=edits.along(before, config, field.key) if field else "")
-            self.post_message(self.Planned(config))
+            self._show_message(note=edits.side_effects(before, config, field.key) if field else "")
+            self.post_message(self.Changed(config))
 
-    def _tell(self, fault: str = "", note: str = "") -> None:
-        """What stands beside the marked row from now on; without a fault nothing is offered any more."""
+    def _show_message(self, fault: str = "", note: str = "") -> None:
+        """Show a message beside the marked row; without a fault the offer is withdrawn."""
         if not fault:
             self._offered = None
         if (fault, note) != (self.fault, self.note):
             self.fault, self.note = fault, note
-            self.settle()
+            self.reposition()
 
     # ---- typing ---------------------------------------------------------------------------------------------------
 
     def edit(self, typed: str | None = None) -> None:
-        """Type the marked value, from its text or, with `typed`, from that; choices and switches go a notch on."""
+        """Open the input for the marked value, with its text or `typed`; step through choices and switches."""
         row = self.rows.row
         if row.field is None:
             self.rows.toggle(row.section)
             return
-        if not row.field.typed or fields.idle(self.config, row.field.key):
+        if not row.field.typed or fields.unused_reason(self.config, row.field.key):
             self.step(True)
             return
-        self._tell()
+        self._show_message()
         self._edited = row
         line = self.query_one(FieldInput)
         value = fields.value_of(self.config, row.field.key)
         line.value = fields.text_of(row.field, value) if typed is None else typed
         line.display = True
         self.rows.typing = True
-        self.rows.draw_anew()
-        self.settle()
+        self.rows.redraw()
+        self.reposition()
         line.focus()
         line.cursor_position = len(line.value)
         if typed is None:
             line.select_all()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Say what is wrong as soon as it is."""
+        """Check while typing."""
         event.stop()
         if self._edited is not None:
             self._check(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take it; where it fits only together with another setting, that as well."""
+        """Take the value, with the repair if it needs one."""
         event.stop()
         self.finish(take=True)
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        """Who goes elsewhere has typed enough; what does not fit is given up."""
+        """Leaving the input takes the value; one that does not fit is dropped."""
         if isinstance(event.widget, FieldInput) and self.app.app_focus and not self.finish(take=True):
             self.finish(take=False)
 
     def _check(self, text: str) -> RunConfig | None:
-        """The plan with what is typed; None, and what is wrong, where there is none."""
+        """The plan with the typed value; None, with a message, if it does not fit."""
         assert self._edited is not None
         assert self._edited.field is not None
         field = self._edited.field
@@ -285,21 +285,21 @@ class ConfigForm(Vertical):
         try:
             value = fields.parse(field, text)
         except ValueError as error:
-            said = str(error)
-            self._tell(said[:1].upper() + said[1:])
+            text = str(error)
+            self._show_message(text[:1].upper() + text[1:])
             return None
         try:
             config = edits.change(self.config, field.key, value, self._home)
         except TinyLMError as error:
-            fix = edits.propose(self.config, field.key, value)
-            self._offered = (field.key, value, fix) if fix else None
-            self._tell(_told(error, f"Enter also {fix.also}." if fix else ""))
+            repair = edits.propose_repair(self.config, field.key, value)
+            self._offered = (field.key, value, repair) if repair else None
+            self._show_message(_short_message(error, f"Enter also {repair.also}." if repair else ""))
             return None
-        self._tell()
+        self._show_message()
         return config
 
     def finish(self, take: bool) -> bool:
-        """End typing: take what is typed, or leave the value as it was. False where it cannot be taken."""
+        """End typing: take the typed value or leave the old one; False if it cannot be taken."""
         if self._edited is None:
             return True
         line = self.query_one(FieldInput)
@@ -311,42 +311,42 @@ class ConfigForm(Vertical):
         had_focus, field = line.has_focus, self._edited.field
         self._edited = None
         self.rows.typing = line.display = False
-        self.rows.draw_anew()
+        self.rows.redraw()
         if had_focus:
             self.rows.focus()
         self._take(config, field)
         return True
 
-    def settle(self) -> None:
-        """Put the line to type on, and what there is to say, where the marked row is."""
+    def reposition(self) -> None:
+        """Move input and message to the marked row."""
         if not self.is_mounted or not self.rows.rows:
             return
         rows = self.rows
-        place = rows.place(rows.cursor).translate(-rows.scroll_offset)
-        before = rows.value_at(rows.row)
-        line, told = self.query_one(FieldInput), self.query_one(".form-told", Static)
-        line.styles.offset = (place.x + before, place.y)
-        line.styles.width = max(8, place.width - before)
-        said = self.fault or self.note
-        told.display = bool(said)
-        told.set_class(bool(self.fault), "-fault")
-        if said:
-            told.update(printable(said))
-            told.styles.width = place.width
-            lines = -(-len(said) // max(1, place.width - 4)) + 1
-            above = place.y + 1 + lines > rows.size.height
-            told.styles.offset = (place.x, max(0, place.y - lines) if above else place.y + 1)
+        region = rows.region_of(rows.cursor).translate(-rows.scroll_offset)
+        before = rows.value_offset(rows.row)
+        line, message = self.query_one(FieldInput), self.query_one(".form-message", Static)
+        line.styles.offset = (region.x + before, region.y)
+        line.styles.width = max(8, region.width - before)
+        text = self.fault or self.note
+        message.display = bool(text)
+        message.set_class(bool(self.fault), "-fault")
+        if text:
+            message.update(printable(text))
+            message.styles.width = region.width
+            lines = -(-len(text) // max(1, region.width - 4)) + 1
+            above = region.y + 1 + lines > rows.size.height
+            message.styles.offset = (region.x, max(0, region.y - lines) if above else region.y + 1)
 
 
 def matches(config: RunConfig, words: str) -> Sequence[tuple[str, Field]]:
-    """Fields whose name, title or help has all these words, with their labels; names and titles come first."""
+    """Labels and fields that have all `words` in name, title or help; matches in name and title come first."""
     wanted = words.lower().split()
-    found: list[tuple[int, str, Field]] = []
+    matching: list[tuple[int, str, Field]] = []
     for section in fields.sections(config):
         for label, field in section.rows:
             named = f"{label} {field.title} {field.key}".lower()
             if all(word in named for word in wanted):
-                found.append((0, label, field))
+                matching.append((0, label, field))
             elif all(word in f"{named} {field.help.lower()}" for word in wanted):
-                found.append((1, label, field))
-    return [(label, field) for _, label, field in sorted(found, key=lambda item: item[0])]
+                matching.append((1, label, field))
+    return [(label, field) for _, label, field in sorted(matching, key=lambda item: item[0])]

@@ -1,4 +1,4 @@
-"""The rows of the form: headings, labels and values, drawn by one widget, however many there are."""
+"""The rows of the form: headings, labels and values, all drawn by one widget."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ from tui.screens.plan.fields import Field, Section
 from tui.terminal import glyphs
 
 COLUMN = 46
-"""A column of rows is at least this wide; where two fit, there are two."""
+"""Least width of a column of rows, in cells."""
 
 LABEL = 18
-"""Cells of a label; a longer one pushes its value to the right."""
+"""Cells of a label; a longer one moves its value to the right."""
 
 
-class Owner(Protocol):
-    """What happens to the marked row is the form's business."""
+class FormOwner(Protocol):
+    """The form, which the rows ask for changes."""
 
     def step(self, up: bool) -> None:
-        """Change it by a notch."""
+        """Change the marked row by a notch."""
 
     def edit(self, typed: str | None = None) -> None:
-        """Type it, beginning with `typed`."""
+        """Type the value of the marked row, beginning with `typed`."""
 
     def marked(self) -> None:
         """Another one is marked."""
 
-    def settle(self) -> None:
+    def reposition(self) -> None:
         """The rows have moved."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of the form: a heading, or a field."""
+class FormRow:
+    """A heading, or a field."""
 
     id: str
-    """The section's, or the field's key."""
+    """Id of the section, or key of the field."""
     section: Section
     label: str
     field: Field | None = None
 
 
-class Rows(ScrollView, can_focus=True, inherit_bindings=False):
-    """The rows, drawn line by line: moving about them makes no widget and lays nothing out."""
+class FormRows(ScrollView, can_focus=True, inherit_bindings=False):
+    """All rows, drawn line by line, so that moving the cursor needs no layout."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "rows--label", "rows--value", "rows--changed", "rows--heading", "rows--cursor", "rows--arrow", "rows--plain",
     }  # fmt: skip
     DEFAULT_CSS = """
-    Rows { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden;
+    FormRows { height: 1fr; width: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden;
         & > .rows--label { color: $text-muted; }
         & > .rows--value { color: $text; }
         & > .rows--changed { color: $text-warning; text-style: bold; }
@@ -82,59 +82,59 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("right", "step(True)", "More", show=False, id="form.more", tooltip="The notch above"),
     ]
 
-    def __init__(self, form: Owner) -> None:
+    def __init__(self, form: FormOwner) -> None:
         super().__init__()
         self.form = form
-        self.rows: list[Row] = []
+        self.rows: list[FormRow] = []
         self.cursor = 0
         self.opened: dict[str, bool] = {}
-        """Sections that were opened or closed by the person."""
+        """Sections that the person has opened (True) or closed (False)."""
         self._config = RunConfig()
         self._base = RunConfig()
         self._sections: list[Section] = []
         self.signs = glyphs.BRAILLE
         self.typing = False
-        """A value is being typed: no arrows beside it."""
+        """A value is being typed; no arrows are drawn beside it."""
         self._drawn: dict[tuple[int, int, bool, bool], Strip] = {}
-        """Rows as they were drawn; a move draws two anew."""
+        """Cache of drawn rows by index, width, whether marked, and focus."""
         self._ground = Style()
 
     @property
-    def row(self) -> Row:
+    def row(self) -> FormRow:
         """The row that is marked."""
         return self.rows[self.cursor]
 
-    # ---- what there is --------------------------------------------------------------------------------------------
+    # ---- rows -----------------------------------------------------------------------------------------------------
 
     def show(self, config: RunConfig, base: RunConfig) -> None:
-        """Draw this plan, with what differs from `base` marked; the marked row stays where it is."""
+        """Show `config`, with differences from `base` marked; the cursor stays on its row."""
         self._config, self._base = config, base
         self._sections = fields.sections(config)
         self.lay_out()
 
     def is_open(self, section: Section) -> bool:
-        """Whether its fields are shown: the first always, the others as the person said, or where there is room."""
+        """Whether the fields of a section are shown; by default only if there are two columns."""
         return not section.title or self.opened.get(section.id, self.columns > 1)
 
     def lay_out(self) -> None:
-        """Make the rows anew."""
+        """Build the list of rows."""
         marked = self.row.id if self.rows else ""
         inside = self.row.section.id if self.rows else ""
         self.rows = []
         for section in self._sections:
             if section.title:
-                self.rows.append(Row(section.id, section, section.title))
+                self.rows.append(FormRow(section.id, section, section.title))
             if self.is_open(section):
-                self.rows += [Row(field.key, section, label, field) for label, field in section.rows]
+                self.rows += [FormRow(field.key, section, label, field) for label, field in section.rows]
         ids = [row.id for row in self.rows]
         known = marked if marked in ids else inside
         self.cursor = ids.index(known) if known in ids else min(self.cursor, len(ids) - 1)
         self.virtual_size = Size(self.size.width, self.depth)
-        self.draw_anew()
+        self.redraw()
 
     @property
     def columns(self) -> int:
-        """How many columns of rows stand beside each other."""
+        """Number of columns."""
         return max(1, self.size.width // COLUMN)
 
     @property
@@ -144,32 +144,32 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def width_each(self) -> int:
-        """Cells of a column."""
+        """Width of a column in cells."""
         return max(1, self.size.width // self.columns)
 
-    def place(self, index: int) -> Region:
-        """Where a row lies, in the whole that is scrolled over."""
+    def region_of(self, index: int) -> Region:
+        """The region of a row in the virtual, scrolled area."""
         column, line = divmod(index, self.depth)
         return Region(column * self.width_each, line, self.width_each - (self.columns > 1), 1)
 
-    def value_at(self, row: Row) -> int:
-        """Cells between the row's left end and its value: the mark, the label, the arrow."""
+    def value_offset(self, row: FormRow) -> int:
+        """Cells before the value of a row: mark, label, arrow."""
         return 2 + (LABEL if len(row.label) <= LABEL else len(row.label) + 1) + 2
 
     def on_resize(self) -> None:
-        """Other columns, maybe."""
+        """Lay out for the new width."""
         self.lay_out()
         self.call_after_refresh(self.reveal)
 
     # ---- drawing --------------------------------------------------------------------------------------------------
 
-    def draw_anew(self) -> None:
-        """Nothing that was drawn holds any more."""
+    def redraw(self) -> None:
+        """Drop the cache and draw all rows."""
         self._drawn.clear()
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Other colours."""
+        """Draw with the new colours."""
         super().notify_style_update()
         self._drawn.clear()
 
@@ -203,29 +203,29 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         if row.field is None:
             is_open = self.is_open(row.section)
             sign = ("v" if is_open else ">") if self._plain else ("▾" if is_open else "▸")
-            said = [piece(f"{sign} {row.label}", "heading")]
+            pieces = [piece(f"{sign} {row.label}", "heading")]
             if not is_open:
                 changed = sum(edits.differs(self._config, field, self._base) for _, field in row.section.rows)
                 count = f"  {len(row.section.rows)} more" + (f", {changed} changed" if changed else "")
-                said.append(piece(count, "changed" if changed else "label"))
+                pieces.append(piece(count, "changed" if changed else "label"))
         else:
             differs = edits.differs(self._config, row.field, self._base)
-            value = fields.told(self._config, row.field)
-            kind = "label" if fields.left_to_fit(self._config, row.field) and not marked else "value"
-            before = self.value_at(row)
+            value = fields.display_value(self._config, row.field)
+            kind = "label" if fields.chosen_by_fit(self._config, row.field) and not marked else "value"
+            before = self.value_offset(row)
             space = room - before - 2
             if len(value) > space:
                 value = value[: max(0, space - len(self.signs.ellipsis))] + self.signs.ellipsis
             arrows = marked and not self.typing
             left, right = ("< ", " >") if self._plain else ("‹ ", " ›")
-            said = [
+            pieces = [
                 piece(f"{self.signs.diamond if differs else ' '} ", "changed"),
                 piece(f"{row.label:<{before - 4}}", "plain" if differs or marked else "label"),
                 piece(left if arrows else "  ", "arrow"),
                 piece(value, "changed" if differs else kind),
                 piece(right if arrows else "  ", "arrow"),
             ]
-        strip = Strip(said).adjust_cell_length(room, ground)
+        strip = Strip(pieces).adjust_cell_length(room, ground)
         return strip if room == width else strip.adjust_cell_length(width, self._ground)
 
     @property
@@ -235,11 +235,11 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
     # ---- moving ---------------------------------------------------------------------------------------------------
 
     def action_move(self, by: int) -> None:
-        """Mark another row."""
+        """Move the cursor by `by` rows."""
         self.mark(max(0, min(len(self.rows) - 1, self.cursor + by)))
 
     def action_step(self, up: bool) -> None:
-        """Change the marked field by a notch; a heading opens and closes."""
+        """Change the marked field by a notch; open or close a heading."""
         self.form.step(up)
 
     def mark(self, index: int) -> None:
@@ -251,9 +251,9 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self.reveal()
 
     def reveal(self) -> None:
-        """Scroll so far that the marked row is seen."""
+        """Scroll the marked row into view."""
         if self.rows:
-            self.scroll_to_region(self.place(self.cursor), animate=False)
+            self.scroll_to_region(self.region_of(self.cursor), animate=False)
 
     def toggle(self, section: Section, to: bool | None = None) -> None:
         """Open or close a section."""
@@ -263,7 +263,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
             self.reveal()
 
     def on_key(self, event: events.Key) -> None:
-        """What begins a value begins to type it; Enter opens and closes a heading, for it is no setting to train."""
+        """A letter begins to type a text; Enter on a heading opens or closes it."""
         field, letter = self.row.field, event.character
         if field is None:
             if event.key == "enter":
@@ -271,14 +271,14 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
                 event.prevent_default()
                 self.toggle(self.row.section)
             return
-        # Digits show screens here as everywhere; a number is typed after Space.
+        # Digits switch screens here as everywhere; a number is typed after Space.
         if field.kind in ("text", "texts") and letter and event.is_printable and letter not in " /?0123456789":
             event.stop()
             event.prevent_default()
             self.form.edit(letter)
 
     def on_click(self, event: events.Click) -> None:
-        """Mark a row; on the marked one, arrows step, and the value is typed or switched."""
+        """Mark the row; in the marked one, step with the arrows, or edit the value."""
         x, y = event.x + self.scroll_offset.x, event.y + self.scroll_offset.y
         index = min(x // self.width_each, self.columns - 1) * self.depth + y
         if y >= self.depth or index >= len(self.rows):
@@ -288,8 +288,8 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         if row.field is None:
             self.toggle(row.section)
         elif again:
-            value = fields.told(self._config, row.field)
-            across = x % self.width_each - (self.value_at(row) - 2)
+            value = fields.display_value(self._config, row.field)
+            across = x % self.width_each - (self.value_offset(row) - 2)
             if 0 <= across < 2:
                 self.form.step(False)
             elif len(value) + 2 <= across < len(value) + 4:
@@ -298,7 +298,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
                 self.form.edit()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """What lies over the rows goes with them."""
+        """Move what lies over the rows along with them."""
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
-            self.form.settle()
+            self.form.reposition()

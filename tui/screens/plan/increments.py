@@ -1,4 +1,4 @@
-"""How far one press of an arrow goes: powers of two for sizes, 1-2-5 for rates, the next of the choices."""
+"""The next value of a setting: powers of two for sizes, 1-2-5 for rates, the next of the choices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinylm.config.schema import Budget
 from tui.screens.plan.fields import Field
 
 BUDGETS = ("30s", "2m", "15m", "1h", "8h")
-"""The notches of the time: a look, the promise, a coffee, a lunch, a night."""
+"""Steps of a time budget."""
 
 _POWERS = (
     "n_head", "n_kv_head", "n_embd", "head_size", "block_size", "vocab_size", "batch_size", "accumulation_steps",
@@ -22,13 +22,13 @@ _LINEAR = {
     "repetition_penalty": 0.05,
 }  # fmt: skip
 _SMALLEST = {"base_lr": 1e-6, "max_lr": 1e-6, "min_lr": 1e-6, "norm_eps": 1e-9, "checkpoint_seconds": 1.0}
-"""The notch above 0 where that is not 0.01; every other number goes by 1, 2, 5, 10."""
+"""The value above 0, if it is not 0.01; all numbers that are not listed go by 1, 2, 5, 10."""
 _STARTS = {"eval_interval": 50, "sample_interval": 100, "checkpoint_interval": 100, "stop_at": 100, "steps": 500}
-"""The first notch above `auto` or `off`, where that is not the lowest value."""
+"""The value above `auto` or `off`, if it is not the lowest one."""
 
 
-def step(field: Field, value: Any, up: bool, presets: Sequence[str] = ()) -> Any:
-    """The next notch: powers of two for sizes, 1-2-5 for rates, the next choice. The same value where none is left."""
+def next_value(field: Field, value: Any, up: bool, presets: Sequence[str] = ()) -> Any:
+    """The next larger or smaller value; choices go round. The same value if there is no other."""
     match field.kind:
         case "switch":
             return not value
@@ -94,7 +94,7 @@ def _as(whole: bool, value: float) -> float:
 
 
 def _one_two_five(value: float, up: bool) -> float:
-    """The next number above or below that is 1, 2 or 5 times a power of ten."""
+    """The next larger or smaller number that is 1, 2 or 5 times a power of ten."""
     exponent = math.floor(math.log10(value))
     notches = [float(f"{m}e{e}") for e in range(exponent - 1, exponent + 2) for m in (1, 2, 5)]
     if up:

@@ -1,4 +1,4 @@
-"""Rehearsals of the plan and sweeps of its learning rate: one piece of work at a time, each on a thread of its own."""
+"""Rehearsals of the plan and learning-rate sweeps: one at a time, each in a thread of its own."""
 
 from __future__ import annotations
 
@@ -9,110 +9,110 @@ from typing import TYPE_CHECKING, Literal
 
 from tinylm.config.schema import RunConfig
 from tinylm.events import LrFound, LrTried
-from tui.screens.plan.debounce import Turns
-from tui.screens.plan.lr_finder import Valley
+from tui.screens.plan.debounce import Debouncer
+from tui.screens.plan.lr_finder import LrSweep
 from tui.screens.plan.rehearsal import Outcome
 
 if TYPE_CHECKING:
     from tui.engine import Engine
 
 
-class Tryouts:
-    """What is tried with the plan, beside the screen that shows it.
+class PlanJobs:
+    """Runs rehearsals and sweeps in the background, and keeps their results.
 
-    Threads only put what they have to tell into a list; all else is done by whoever calls `take_in` and the rest, in
-    one thread: what a piece of work tells after it was called off is dropped there.
+    The threads only append to a list of results; everything else happens in the thread of the caller, which drops
+    the results of cancelled work in `collect`.
     """
 
     def __init__(self, engine: Engine, home: Path, wait: float) -> None:
-        """`wait` is how many seconds the plan may not change before it is rehearsed."""
+        """A plan is rehearsed once it has not changed for `wait` seconds."""
         self._engine, self._home = engine, home
-        self._turns = Turns(wait)
-        self._told: list[tuple[threading.Event, LrTried | LrFound | Outcome]] = []
-        self._sweeps = False
-        """The work that is due or going on is a sweep, not a rehearsal."""
+        self._debouncer = Debouncer(wait)
+        self._results: list[tuple[threading.Event, LrTried | LrFound | Outcome]] = []
+        self._is_sweep = False
+        """Whether the work that is due or under way is a sweep, not a rehearsal."""
         self.outcome: Outcome | None = None
-        """How the last rehearsal ended."""
-        self.valley: Valley | None = None
-        """What the sweep has told that goes on or was the last; None where there was none, or it is done with."""
+        """Result of the last rehearsal."""
+        self.sweep: LrSweep | None = None
+        """The sweep that is under way or was the last; None if there was none, or it was closed."""
 
     @property
     def doing(self) -> Literal["", "waiting", "rehearsing", "sweeping"]:
-        """What is going on."""
-        if not (self._turns.running or self._turns.waiting):
+        """What is due or under way."""
+        if not (self._debouncer.running or self._debouncer.waiting):
             return ""
-        return "sweeping" if self._sweeps else "rehearsing" if self._turns.running else "waiting"
+        return "sweeping" if self._is_sweep else "rehearsing" if self._debouncer.running else "waiting"
 
     @property
     def waiting(self) -> bool:
-        """Whether work is to begin, now or when its time has come."""
-        return self._turns.waiting
+        """Whether work is due, now or after the wait."""
+        return self._debouncer.waiting
 
-    # ---- what is wanted -------------------------------------------------------------------------------------------
+    # ---- requests -------------------------------------------------------------------------------------------------
 
     def rehearse(self, now: float, at_once: bool = False) -> None:
-        """Rehearse the plan, after the wait or at once; what else is going on is called off."""
-        self.call_off()
-        self._turns.ask(now, at_once)
+        """Rehearse the plan, after the wait or at once; cancels other work."""
+        self.cancel()
+        self._debouncer.request(now, at_once)
 
-    def sweep(self, config: RunConfig, now: float) -> None:
-        """Sweep the learning rate of this plan; what else is going on is called off."""
-        self.call_off()
-        self._sweeps, self.valley = True, Valley(config)
-        self._turns.ask(now, at_once=True)
+    def find_rate(self, config: RunConfig, now: float) -> None:
+        """Sweep the learning rate of a plan; cancels other work."""
+        self.cancel()
+        self._is_sweep, self.sweep = True, LrSweep(config)
+        self._debouncer.request(now, at_once=True)
 
-    def call_off(self) -> None:
-        """No work is wanted: neither what is going on nor what is due. A whole valley stays."""
-        self._turns.call_off()
-        self._sweeps = False
-        if self.valley and not self.valley.found:
-            self.valley = None
+    def cancel(self) -> None:
+        """Cancel what is due and what is under way; a finished sweep is kept."""
+        self._debouncer.cancel()
+        self._is_sweep = False
+        if self.sweep and not self.sweep.result:
+            self.sweep = None
 
-    def close(self) -> None:
-        """Call off a sweep, or put its valley away."""
-        if self._sweeps:
-            self.call_off()
-        self.valley = None
+    def close_sweep(self) -> None:
+        """Cancel the sweep, or drop the finished one."""
+        if self._is_sweep:
+            self.cancel()
+        self.sweep = None
 
-    # ---- what comes of it -----------------------------------------------------------------------------------------
+    # ---- results --------------------------------------------------------------------------------------------------
 
-    def take_in(self) -> BaseException | None:
-        """Take in what threads have told; returns what a piece of work failed of that has just ended."""
+    def collect(self) -> BaseException | None:
+        """Take in results of the threads; returns the error of work that has just failed."""
         failed: BaseException | None = None
-        while self._told:
-            ticket, told = self._told.pop(0)
-            if isinstance(told, LrTried | LrFound):
-                if self.valley and not ticket.is_set():
-                    self.valley = self.valley.with_event(told)
-            elif self._turns.over(ticket):
-                failed = told.error
-                if self._sweeps:
-                    self.call_off()
+        while self._results:
+            ticket, result = self._results.pop(0)
+            if isinstance(result, LrTried | LrFound):
+                if self.sweep and not ticket.is_set():
+                    self.sweep = self.sweep.with_event(result)
+            elif self._debouncer.finish(ticket):
+                failed = result.error
+                if self._is_sweep:
+                    self.cancel()
                 else:
-                    self.outcome = told
+                    self.outcome = result
         return failed
 
-    def begin(self, config: RunConfig, now: float) -> None:
-        """Begin what is due; a plan that was not rehearsed yet is, once nothing else goes on."""
-        settled = self.outcome is not None and self.outcome.fits(config)
-        if not (settled or self._turns.running or self._turns.waiting):
-            self._turns.ask(now, at_once=True)
-        ticket = self._turns.begin(now)
+    def start_due(self, config: RunConfig, now: float) -> None:
+        """Start the work that is due; a plan without a rehearsal is rehearsed once nothing else is under way."""
+        rehearsed = self.outcome is not None and self.outcome.fits(config)
+        if not (rehearsed or self._debouncer.running or self._debouncer.waiting):
+            self._debouncer.request(now, at_once=True)
+        ticket = self._debouncer.start(now)
         if ticket is not None:
-            name = "sweep" if self._sweeps else "rehearsal"
-            # No worker: leaving the app would wait for it, and reading a large text cannot be called off.
-            threading.Thread(target=self._work, args=(config, ticket, self._sweeps), name=name, daemon=True).start()
+            name = "sweep" if self._is_sweep else "rehearsal"
+            # Not a Textual worker: leaving the app would wait for it, and reading a large text cannot be cancelled.
+            threading.Thread(target=self._work, args=(config, ticket, self._is_sweep), name=name, daemon=True).start()
 
-    def _work(self, config: RunConfig, ticket: threading.Event, sweeps: bool) -> None:
+    def _work(self, config: RunConfig, ticket: threading.Event, is_sweep: bool) -> None:
         try:
-            if sweeps:
+            if is_sweep:
                 for event in self._engine.find(config, self._home, ticket.is_set):
-                    self._told.append((ticket, event))
+                    self._results.append((ticket, event))
                 outcome = Outcome(config)
             else:
                 rehearsal = self._engine.rehearse(config, self._home, ticket.is_set)
-                there = next(folder for folder in (self._home, *self._home.parents) if folder.is_dir())
-                outcome = Outcome(config, rehearsal, free_disk_mb=shutil.disk_usage(there).free / 1e6)
-        except Exception as error:  # also Cancelled, which nobody reads: its ticket counts no more
+                existing = next(folder for folder in (self._home, *self._home.parents) if folder.is_dir())
+                outcome = Outcome(config, rehearsal, free_disk_mb=shutil.disk_usage(existing).free / 1e6)
+        except Exception as error:  # also Cancelled, which `collect` drops
             outcome = Outcome(config, error=error)
-        self._told.append((ticket, outcome))
+        self._results.append((ticket, outcome))

@@ -1,4 +1,4 @@
-"""The pages that lie over Plan: find a field, the difference to the preset, the plan as TOML, the presets."""
+"""Dialogs of Plan: find a field, differences from the preset, presets, the plan as TOML."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _css(page: str, more: str = "") -> str:
 
 
 class FindPage(ModalScreen[str | None]):
-    """Type a few letters of a field's name, title or help; returns the key of the one that was chosen."""
+    """Finds fields by name, title or help; returns the key of the chosen one."""
 
     CSS = _css("FindPage")
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,7 +52,7 @@ class FindPage(ModalScreen[str | None]):
         self._config = config
 
     def compose(self) -> ComposeResult:
-        """What to look for, and what is found."""
+        """Search words, and the matching fields."""
         with Vertical(classes="page") as box:
             box.border_title = "Find a setting"
             box.border_subtitle = "Enter goes there, Esc back"
@@ -60,56 +60,56 @@ class FindPage(ModalScreen[str | None]):
             yield OptionList(markup=False)
 
     def on_mount(self) -> None:
-        """All of them."""
+        """List all fields."""
         self._look_up("")
         self.query_one(Input).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Fewer and fewer."""
+        """List the fields that match."""
         self._look_up(event.value)
 
     def _look_up(self, words: str) -> None:
         options = self.query_one(OptionList)
-        found = matches(self._config, words)
-        options.clear_options().add_options(self._option(label, field) for label, field in found)
-        options.highlighted = 0 if found else None
+        matching = matches(self._config, words)
+        options.clear_options().add_options(self._option(label, field) for label, field in matching)
+        options.highlighted = 0 if matching else None
 
     def _option(self, label: str, field: fields.Field) -> Option:
-        value = printable(fields.told(self._config, field))
-        told = Content.assemble(f"{label:<22}", (f"{value[:16]:<18}", "bold"), (field.help, MUTED))
-        return Option(told, id=field.key)
+        value = printable(fields.display_value(self._config, field))
+        text = Content.assemble(f"{label:<22}", (f"{value[:16]:<18}", "bold"), (field.help, MUTED))
+        return Option(text, id=field.key)
 
     def action_move(self, where: str) -> None:
-        """Mark another one while typing."""
+        """Mark another field while typing."""
         options = self.query_one(OptionList)
         options.action_cursor_up() if where == "up" else options.action_cursor_down()
 
     def on_input_submitted(self) -> None:
-        """Go to the marked one."""
+        """Return the marked field."""
         marked = self.query_one(OptionList).highlighted_option
         self.dismiss(marked.id if marked else None)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Go to the one that was clicked."""
+        """Return the clicked field."""
         self.dismiss(event.option.id)
 
 
 class DifferencePage(ModalScreen[str | None]):
-    """What is not as the preset has it; returns the key of the setting that was chosen."""
+    """Lists the settings that differ from the preset; returns the key of the chosen one."""
 
     CSS = _css("DifferencePage", "DifferencePage DataTable { height: auto; max-height: 20; }")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,D,q", "dismiss(None)", "Back", id="difference.back")]
 
     def __init__(self, config: RunConfig, base: RunConfig) -> None:
         super().__init__()
-        self._found, self._preset = edits.difference(config, base), config.preset or "the defaults"
+        self._differences, self._preset = edits.difference(config, base), config.preset or "the defaults"
 
     def compose(self) -> ComposeResult:
-        """A line for each."""
+        """A table, or a sentence if nothing differs."""
         with Vertical(classes="page") as box:
             box.border_title = f"Not as in {self._preset}"
             box.border_subtitle = "Enter goes there, Esc back"
-            if self._found:
+            if self._differences:
                 yield DataTable(cursor_type="row")
             else:
                 yield Static(f"Everything is as in {self._preset}.", markup=False)
@@ -118,19 +118,19 @@ class DifferencePage(ModalScreen[str | None]):
         """Fill it."""
         for table in self.query(DataTable[Text]):
             table.add_columns("setting", self._preset, "mine")
-            for one in self._found:
-                cells = (one.title, one.theirs, one.mine)
-                # Text and not Content: a table knows how wide it is
-                table.add_row(*(Text(printable(cell)) for cell in cells), key=one.key)
+            for difference in self._differences:
+                cells = (difference.title, difference.theirs, difference.mine)
+                # Text, since a table cannot measure Content
+                table.add_row(*(Text(printable(cell)) for cell in cells), key=difference.key)
             table.focus()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Go there."""
+        """Return the chosen setting."""
         self.dismiss(event.row_key.value)
 
 
 class PresetPage(ModalScreen[str | None]):
-    """All presets, ours and the person's own; returns the name of the chosen one."""
+    """Lists all presets, built-in and own; returns the name of the chosen one."""
 
     CSS = _css("PresetPage", "PresetPage OptionList { text-wrap: wrap; }")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", id="presets.back")]
@@ -147,23 +147,23 @@ class PresetPage(ModalScreen[str | None]):
             yield OptionList(*(self._option(name, path) for name, path in self._presets.items()), markup=False)
 
     def _option(self, name: str, path: Path) -> Option:
-        whose = "" if edits.is_ours(name) else "yours. "
-        told = (printable(f"{whose}{edits.comment_of(path)}"), MUTED)
-        return Option(Content.assemble((name, "bold"), "\n", told), id=name)
+        whose = "" if edits.is_builtin(name) else "yours. "
+        text = (printable(f"{whose}{edits.preset_summary(path)}"), MUTED)
+        return Option(Content.assemble((name, "bold"), "\n", text), id=name)
 
     def on_mount(self) -> None:
-        """Mark the one that the plan started from."""
+        """Mark the preset of the plan."""
         options, names = self.query_one(OptionList), list(self._presets)
         options.highlighted = names.index(self._current) if self._current in names else 0
         options.focus()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Load it."""
+        """Return the chosen preset."""
         self.dismiss(event.option.id)
 
 
 class TomlPage(ModalScreen[RunConfig | None]):
-    """The whole plan as a file would have it, to read, copy and change; returns the plan that it was made into."""
+    """Shows the whole plan as TOML, to read, copy and edit; returns the edited plan."""
 
     CSS = _css(
         "TomlPage",
@@ -184,7 +184,7 @@ class TomlPage(ModalScreen[RunConfig | None]):
         self._warned = False
 
     def compose(self) -> ComposeResult:
-        """The text, and what is wrong with it."""
+        """Editor, and a line for errors."""
         with Vertical(classes="page") as box:
             box.border_title = "The plan as TOML"
             box.border_subtitle = "ctrl+s or F9 applies it, Esc back"
@@ -192,35 +192,35 @@ class TomlPage(ModalScreen[RunConfig | None]):
             yield Static("", classes="toml-fault", markup=False)
 
     def on_text_area_changed(self) -> None:
-        """Say what is wrong as soon as it is."""
+        """Check while typing."""
         self._warned = False
-        self._plan(self._tell)
+        self._parse(self._show_fault)
 
-    def _tell(self, fault: str) -> None:
+    def _show_fault(self, fault: str) -> None:
         self.query_one(".toml-fault", Static).update(printable(fault))
 
-    def _plan(self, tell: Callable[[str], None]) -> RunConfig | None:
+    def _parse(self, show: Callable[[str], None]) -> RunConfig | None:
         try:
             config = resolve.validate(resolve.parse_toml(self.query_one(TextArea).text))
         except TinyLMError as error:
-            tell(f"{error.message} {error.hint}")
+            show(f"{error.message} {error.hint}")
         except ValueError as error:
-            tell(f"This is not TOML yet: {error}.")
+            show(f"This is not TOML yet: {error}.")
         else:
-            tell("")
+            show("")
             return config
         return None
 
     def action_apply(self) -> None:
-        """Make it the plan, where it is one."""
-        config = self._plan(self._tell)
+        """Return the edited plan, if it is valid."""
+        config = self._parse(self._show_fault)
         if config is not None:
             self.dismiss(config)
 
     def action_back(self) -> None:
-        """Leave the plan as it was; changes are not dropped without a word."""
+        """Return nothing; changes are dropped only after a warning."""
         if self.query_one(TextArea).text == self._text or self._warned:
             self.dismiss(None)
         else:
-            self._tell("Your changes are not applied: ctrl+s or F9 applies them, Esc again drops them.")
+            self._show_fault("Your changes are not applied: ctrl+s or F9 applies them, Esc again drops them.")
             self._warned = True

@@ -1,4 +1,4 @@
-"""What the rehearsal says about a plan: speed, memory, length, disk, and the course of the learning rate."""
+"""The pane with the results of a rehearsal: speed, memory, length, disk, and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tinylm.config.schema import RunConfig
-from tinylm.errors import TinyLMError
+from tinylm.errors import ConfigError, TinyLMError
 from tinylm.planning import schedule, sizing
-from tinylm.words import printable
-from tui.chart.chart import Border, Chart, Curve, Picture
+from tinylm.words import duration_with_units, printable
+from tui.chart.chart import Chart
+from tui.chart.picture import Border, Curve, Picture
 from tui.screens.plan import edits, explain, fields
-from tui.screens.plan.lr_finder import Valley, valley_picture
+from tui.screens.plan.lr_finder import LrSweep, sweep_picture
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.numbers import memory_size
 
 if TYPE_CHECKING:
     from tinylm.preview.rehearsal import Rehearsal
 
 NOMINAL_STEPS = 1000
-"""The length by which the schedule is drawn while none is known."""
+"""Steps of the schedule that is drawn while its length is unknown."""
 
 POINTS = 400
-"""Of the learning rate's curve."""
+"""Points of the learning-rate curve, at most, besides the ends of phases."""
 
 TIGHT = 0.8
-"""A run that takes more than this share of the free memory or disk is marked."""
+"""Share of the free memory or disk above which a run gets a warning."""
 
 MUTED = "$foreground 60%"
 
 REPEATED = 4
-"""Passes over a text up to which reading it again does nearly as much as new text would (arXiv 2305.16264)."""
+"""Epochs up to which repeated text is nearly as good as new text (arXiv 2305.16264)."""
 
 HEADROOM = 1.15
-"""Above the curve, for the phases' names."""
+"""Factor for the height of the picture, which leaves room for the names of the phases."""
 
 Doing = Literal["", "waiting", "loading", "rehearsing", "sweeping", "training"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a rehearsal ended."""
+    """The end of a rehearsal, or of a sweep."""
 
     config: RunConfig
     rehearsal: Rehearsal | None = None
@@ -54,48 +56,48 @@ class Outcome:
     free_disk_mb: float | None = None
 
     def fits(self, config: RunConfig) -> bool:
-        """Whether it is about this plan; the name of its preset changes nothing."""
+        """Whether it is about this plan, whatever its preset is called."""
         return self.config == config.model_copy(update={"preset": self.config.preset})
 
 
 @dataclass(frozen=True)
-class State:
-    """All that is told: the plan, the last rehearsal that ended, and what is going on."""
+class PlanState:
+    """All that the pane shows: the plan, the last rehearsal, and what is under way."""
 
     config: RunConfig
     outcome: Outcome | None = None
     doing: Doing = ""
     training: str = ""
-    """The run that trains meanwhile."""
-    valley: Valley | None = None
-    """What a sweep of the learning rate tells; it stands in the place of the schedule."""
+    """Name of the run that is training."""
+    sweep: LrSweep | None = None
+    """The learning-rate sweep, drawn instead of the schedule."""
 
     @property
     def fresh(self) -> bool:
-        """Whether the outcome is about this very plan."""
+        """Whether the outcome is about this plan."""
         return self.outcome is not None and self.outcome.fits(self.config)
 
     @property
     def fault(self) -> TinyLMError | None:
-        """Why this plan cannot be trained, as far as the rehearsal found out."""
+        """Why this plan cannot be trained, according to its rehearsal."""
         error = self.outcome.error if self.outcome and self.fresh else None
         return error if isinstance(error, TinyLMError) else None
 
     @property
     def rehearsal(self) -> Rehearsal | None:
-        """The last numbers, of this plan or the one before."""
+        """The last rehearsal, of this plan or an earlier one."""
         return self.outcome.rehearsal if self.outcome else None
 
     @property
     def trained(self) -> RunConfig:
-        """The plan with the numbers that Fit chooses, where a rehearsal of this very plan knows them; else as it is."""
+        """The plan with the numbers that Fit chooses, if this plan has been rehearsed; else as it is."""
         if self.config.train.fit and self.fresh and self.rehearsal:
-            return edits.with_numbers(self.config, self.rehearsal.config)
+            return edits.with_fitted(self.config, self.rehearsal.config)
         return self.config
 
     def steps(self) -> tuple[int, bool]:
-        """The whole length of the schedule, and whether that is more than an example."""
-        known = explain.known_steps(self.config)
+        """Length of the schedule in steps, and whether it is known, not just an example."""
+        known = explain.fixed_steps(self.config)
         if self.fresh and self.rehearsal:
             return self.rehearsal.plan.steps, True
         if known:
@@ -104,49 +106,35 @@ class State:
         return (self.rehearsal.plan.steps, False) if self.rehearsal and same else (NOMINAL_STEPS, False)
 
 
-# ---- in words -----------------------------------------------------------------------------------------------------
+# ---- text ---------------------------------------------------------------------------------------------------------
 
 
-def amount(megabytes: float) -> str:
-    """A size of memory or disk."""
-    return f"{megabytes / 1000:,.2g} GB" if megabytes >= 995 else f"{megabytes:,.0f} MB"
-
-
-def clock(seconds: float) -> str:
-    """A length of time."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes}:{rest:02} min" if minutes else f"{seconds:.2g} s"
-
-
-def status(state: State, signs: Glyphs) -> str:
-    """Where the numbers come from, in a few words."""
+def status(state: PlanState, glyphs: Glyphs) -> str:
+    """Where the numbers come from."""
     if state.doing == "training":
         return "not while a run trains"
     if state.doing in ("rehearsing", "waiting"):
-        return f"rehearsing{signs.ellipsis}"
+        return f"rehearsing{glyphs.ellipsis}"
     if state.doing == "sweeping":
-        return f"finding a rate{signs.ellipsis}"
+        return f"finding a rate{glyphs.ellipsis}"
     if state.doing == "loading":
-        return f"loading torch{signs.ellipsis}"
+        return f"loading torch{glyphs.ellipsis}"
     if state.fault:
-        return f"{signs.failed} cannot be trained"
+        return f"{glyphs.failed} cannot be trained"
     return f"measured on {state.rehearsal.device}" if state.fresh and state.rehearsal else "not measured"
 
 
-def steps_told(steps: int) -> str:
-    """A number of steps."""
+def steps_text(steps: int) -> str:
+    """`1 step`, `1,000 steps`."""
     return f"{steps:,} step{'s' * (steps != 1)}"
 
 
 Line = tuple[str, str, str]
-"""A label, what is said, and a sign: `good`, `bad`, `old` where this plan may come to something else, or none."""
+"""Label, value, and a mark: `good`, `bad`, `old` (measured for an earlier plan), or none."""
 
 
-def lines(state: State) -> list[Line]:
-    """What is known of the plan, line by line; what was measured for an earlier one says so."""
+def lines(state: PlanState) -> list[Line]:
+    """All lines; values that were measured for an earlier plan begin with `was`."""
     measured = _measured(state.outcome) if state.outcome else []
     if not state.fresh:
         measured = [(name, f"was {value}", "old") for name, value, _ in measured]
@@ -154,129 +142,132 @@ def lines(state: State) -> list[Line]:
 
 
 def _measured(outcome: Outcome) -> list[Line]:
-    """What only a rehearsal can tell; the disk comes last."""
-    found, budget = outcome.rehearsal, outcome.config.train.budget
-    if found is None:
+    """The lines that need a rehearsal; disk is the last."""
+    rehearsal, budget = outcome.rehearsal, outcome.config.train.budget
+    if rehearsal is None:
         return []
-    threads = f"{found.threads} thread{'s' * (found.threads != 1)}" if found.device == "cpu" else found.device
+    threads = (
+        f"{rehearsal.threads} thread{'s' * (rehearsal.threads != 1)}" if rehearsal.device == "cpu" else rehearsal.device
+    )
     timed = budget is not None and budget.endswith(("s", "m", "h"))
-    length = fields.shown(fields.field_of(outcome.config, "train.budget"), budget) if timed else "length"
-    passes = f"{found.passes:,.0f}" if found.passes >= 10 else f"{found.passes:.2g}"
+    length = fields.format_value(fields.field_of(outcome.config, "train.budget"), budget) if timed else "length"
+    passes = f"{rehearsal.epochs:,.0f}" if rehearsal.epochs >= 10 else f"{rehearsal.epochs:.2g}"
     return [
-        ("speed", f"{found.tokens_per_second:,.0f} tokens/s", ""),
-        ("step", f"{found.step_seconds:.2g} s on {threads}", ""),
-        ("memory", *_room(found.memory_mb, found.free_memory_mb)),
-        (length, f"{steps_told(found.steps)}, {clock(found.seconds)}", ""),
-        ("reads", f"{passes} x the text", "good" if found.passes <= REPEATED else "bad"),
-        ("disk", *_room(found.disk_mb, outcome.free_disk_mb)),
+        ("speed", f"{rehearsal.tokens_per_second:,.0f} tokens/s", ""),
+        ("step", f"{rehearsal.step_seconds:.2g} s on {threads}", ""),
+        ("memory", *_room(rehearsal.memory_mb, rehearsal.free_memory_mb)),
+        (length, f"{steps_text(rehearsal.steps)}, {duration_with_units(rehearsal.seconds)}", ""),
+        ("reads", f"{passes} x the text", "good" if rehearsal.epochs <= REPEATED else "bad"),
+        ("disk", *_room(rehearsal.disk_mb, outcome.free_disk_mb)),
     ]
 
 
 def _room(needed: float, free: float | None) -> tuple[str, str]:
-    """What is taken of what there is, and whether that is well."""
+    """Needed and free megabytes, and whether that is enough."""
     if not free:
-        return amount(needed), ""
-    return f"{amount(needed)} of {amount(free)} free", "good" if needed <= TIGHT * free else "bad"
+        return memory_size(needed), ""
+    return f"{memory_size(needed)} of {memory_size(free)} free", "good" if needed <= TIGHT * free else "bad"
 
 
-def _counted(state: State) -> list[Line]:
-    """What follows from the settings; exact numbers in its place where this very plan was rehearsed.
+def _counted(state: PlanState) -> list[Line]:
+    """The lines that follow from the settings; exact numbers if this plan was rehearsed.
 
-    Where `train.fit` chooses, only a rehearsal knows size and batch: until then, what they were or where it begins.
+    If `train.fit` chooses size and batch, only a rehearsal knows them: until then they are those of the last one, or
+    what Fit starts from.
     """
     config, loss = state.config, explain.first_loss(state.config)
-    found, chosen = state.rehearsal if state.fresh else None, sizing.wanted(state.config)
-    unknown = chosen and not found
-    known = state.rehearsal if unknown else found
+    rehearsal, chosen = state.rehearsal if state.fresh else None, sizing.wanted(state.config)
+    unknown = chosen and not rehearsal
+    known = state.rehearsal if unknown else rehearsal
     was, sign = "was " if unknown and known else "", "old" if unknown else ""
-    size = f"{known.parameters:,} parameters" if known else explain.size(config)
-    batch = known.tokens_per_step if known else explain.tokens_per_step(config)
-    told: list[Line] = [("size", was + size, sign), ("batch", f"{was}{batch:,} tokens a step", sign)]
+    size = f"{known.parameters:,} parameters" if known else explain.size_text(config)
+    batch = (known.config if known else config).tokens_per_step
+    rows: list[Line] = [("size", was + size, sign), ("batch", f"{was}{batch:,} tokens a step", sign)]
     if chosen:
-        told.insert(0, ("fit", fitted(found.config) if found else "by text, time and machine", ""))
+        rows.insert(0, ("fit", fit_summary(rehearsal.config) if rehearsal else "by text, time and machine", ""))
     elif config.train.fit:
-        told.insert(0, ("fit", "needs a time as budget", ""))
-    if found:
-        told.append(("loss", f"begins at {found.loss:.2f}" + (f", blind {loss:.2f}" if loss else ""), ""))
+        rows.insert(0, ("fit", "needs a time as budget", ""))
+    if rehearsal:
+        rows.append(("loss", f"begins at {rehearsal.loss:.2f}" + (f", blind {loss:.2f}" if loss else ""), ""))
     elif loss:
-        told.append(("loss", f"begins near {loss:.2f} (blind)", ""))
-    return told
+        rows.append(("loss", f"begins near {loss:.2f} (blind)", ""))
+    return rows
 
 
-def fitted(config: RunConfig) -> str:
-    """What `train.fit` chose, the most telling first: size and top rate have to fit on 80 columns."""
+def fit_summary(config: RunConfig) -> str:
+    """What `train.fit` chose; size and top rate come first, since they have to fit into 80 columns."""
     model, rate = config.model, max(phase.max_lr for phase in config.train.phases)
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
     return f"{model.n_layer} layers of {model.n_embd} at {rate:.2g}{dropout}"
 
 
-def explanation(state: State, signs: Glyphs) -> str:
-    """Why there are no numbers, or none that count; empty where there is nothing to explain."""
+def explanation(state: PlanState, glyphs: Glyphs) -> str:
+    """Why there are no current numbers; "" if there are."""
     if state.fault:
-        return f"{signs.failed} {state.fault.message} {state.fault.hint}"
+        return f"{glyphs.failed} {state.fault.message} {state.fault.hint}"
     if state.doing == "training":
         return f"{state.training} is training. A rehearsal beside it would slow it down and measure wrongly."
     if state.doing == "loading":
         return "The first rehearsal begins when torch is loaded."
     if state.outcome and state.fresh and state.outcome.error:
-        return f"{signs.failed} The rehearsal failed: {state.outcome.error!r}"
+        return f"{glyphs.failed} The rehearsal failed: {state.outcome.error!r}"
     return ""
 
 
-def table(state: State, width: int, signs: Glyphs) -> Content:
-    """All lines, labels on the left, signs on the right; numbers of an earlier plan are dim."""
-    told = lines(state)
-    label = max(len(name) for name, _, _ in told) + 2
+def table(state: PlanState, width: int, glyphs: Glyphs) -> Content:
+    """All lines, labels on the left, marks on the right; values of an earlier plan are dim."""
+    rows = lines(state)
+    label = max(len(name) for name, _, _ in rows) + 2
     parts: list[Content] = []
-    for name, value, sign in told:
+    for name, value, sign in rows:
         judged = sign in ("good", "bad")
-        shown = _fitted(value, max(1, width - label - 2 * judged), signs)
+        shown = _shortened(value, max(1, width - label - 2 * judged), glyphs)
         line = Content.assemble((f"{name:<{label}}", MUTED), (shown, MUTED if sign == "old" else "$text"))
         if judged:
             gap = " " * max(1, width - line.cell_length - 1)
-            mark = (signs.done, "$text-success") if sign == "good" else (signs.warning, "bold $text-warning")
+            mark = (glyphs.done, "$text-success") if sign == "good" else (glyphs.warning, "bold $text-warning")
             line = Content.assemble(line, gap, mark)
         parts.append(line)
-    if said := explanation(state, signs):
-        style = "$text-error" if said.startswith(signs.failed) else MUTED
-        parts.insert(0, Content.assemble((printable(said), style)))
+    if text := explanation(state, glyphs):
+        style = "$text-error" if text.startswith(glyphs.failed) else MUTED
+        parts.insert(0, Content.assemble((printable(text), style)))
     return Content("\n").join(parts)
 
 
-def _fitted(value: str, room: int, signs: Glyphs) -> str:
-    """A value in its room: what stands behind its last comma goes first."""
+def _shortened(value: str, room: int, glyphs: Glyphs) -> str:
+    """`value` in `room` cells; parts after its last comma are dropped first."""
     while len(value) > room and ", " in value:
         value = value.rpartition(", ")[0]
-    return value if len(value) <= room else value[: room - len(signs.ellipsis)] + signs.ellipsis
+    return value if len(value) <= room else value[: room - len(glyphs.ellipsis)] + glyphs.ellipsis
 
 
-def strip(state: State, signs: Glyphs) -> Content:
-    """The same in two lines, for a small terminal."""
-    if said := explanation(state, signs):
-        return Content.assemble((printable(said), "$text-error" if said.startswith(signs.failed) else MUTED))
-    told = lines(state)
-    known = {name: value for name, value, _ in told}
-    bad = any(sign == "bad" for _, _, sign in told)
-    first, second = [status(state, signs)], [known["size"]]
+def two_lines(state: PlanState, glyphs: Glyphs) -> Content:
+    """The most important numbers in two lines, for a small terminal."""
+    if text := explanation(state, glyphs):
+        return Content.assemble((printable(text), "$text-error" if text.startswith(glyphs.failed) else MUTED))
+    rows = lines(state)
+    known = {name: value for name, value, _ in rows}
+    bad = any(sign == "bad" for _, _, sign in rows)
+    first, second = [status(state, glyphs)], [known["size"]]
     if state.rehearsal:
-        speed, _, memory, length, reads, *_ = (value for _, value, _ in told)
+        speed, _, memory, length, reads, *_ = (value for _, value, _ in rows)
         if state.fresh:
             first, second = [speed, length, reads], [*second, f"memory {memory}"]
         else:
             first += [speed, length.removeprefix("was ")]
-    dot = f" {signs.dot} "
-    head = Content.assemble((dot.join(first), "$text" if state.fresh else MUTED), f" {signs.warning}" if bad else "")
+    dot = f" {glyphs.dot} "
+    head = Content.assemble((dot.join(first), "$text" if state.fresh else MUTED), f" {glyphs.warning}" if bad else "")
     return Content("\n").join([head, Content.assemble((dot.join(second), MUTED))])
 
 
-# ---- as a picture -------------------------------------------------------------------------------------------------
+# ---- picture ------------------------------------------------------------------------------------------------------
 
 
 def schedule_picture(config: RunConfig, steps: int) -> Picture:
-    """The learning rate over a run of so many steps, with the phases' names where there are several."""
+    """The learning rate over `steps` steps, with the names of the phases if there are several."""
     try:
         plan = schedule.plan(config.train.phases, steps)
-    except ValueError:
+    except ConfigError:
         return Picture(empty=f"{steps:,} steps are too few for {len(config.train.phases)} phases")
     edges = [step for phase in plan.phases for step in (phase.first, phase.last)]
     xs = np.unique(np.concatenate((np.linspace(1, plan.steps, POINTS).round(), edges)))
@@ -289,7 +280,7 @@ def schedule_picture(config: RunConfig, steps: int) -> Picture:
 
 
 class RehearsalPane(Vertical):
-    """Numbers, and the schedule below."""
+    """Numbers, and below them the schedule or the sweep."""
 
     DEFAULT_CSS = """
     RehearsalPane { height: 1fr; }
@@ -301,39 +292,39 @@ class RehearsalPane(Vertical):
         super().__init__(id="rehearsal")
         self._shown: tuple[object, ...] = ()
         self.picture = Picture()
-        """The schedule that is drawn."""
+        """What the chart shows."""
 
     def compose(self) -> ComposeResult:
         """Numbers above, schedule below."""
         yield Static("", id="numbers", classes="pane", markup=False)
         yield Chart(title="Learning rate", id="schedule")
 
-    def show(self, state: State, signs: Glyphs, short: bool) -> None:
-        """Bring it up to date; costs next to nothing where nothing changed."""
+    def show(self, state: PlanState, glyphs: Glyphs, short: bool) -> None:
+        """Bring it up to date; cheap if nothing has changed."""
         numbers = self.query_one("#numbers", Static)
         width = numbers.content_size.width or self.size.width - 4
-        shown = (state, signs, short, width)
+        shown = (state, glyphs, short, width)
         if shown == self._shown:
             return
         self._shown = shown
         numbers.set_class(not short, "pane")
         numbers.border_title = "Rehearsal of the plan before" if state.rehearsal and not state.fresh else "Rehearsal"
-        numbers.border_subtitle = status(state, signs)
-        numbers.update(strip(state, signs) if short else table(state, width, signs))
+        numbers.border_subtitle = status(state, glyphs)
+        numbers.update(two_lines(state, glyphs) if short else table(state, width, glyphs))
         chart = self.query_one(Chart)
-        if state.valley:
+        if state.sweep:
             chart.border_title, chart.border_subtitle = "Loss by learning rate", "Esc closes"
-            self.picture = valley_picture(state.valley, state.trained.train.phases[0].max_lr)
+            self.picture = sweep_picture(state.sweep, state.trained.train.phases[0].max_lr)
         else:
-            steps, sure = state.steps()
+            steps, is_known = state.steps()
             chart.border_title = "Learning rate"
-            chart.border_subtitle = steps_told(steps) if sure else f"as if {steps_told(steps)}"
+            chart.border_subtitle = steps_text(steps) if is_known else f"as if {steps_text(steps)}"
             self.picture = schedule_picture(state.trained, steps)
         chart.show(self.picture)
 
 
-def wrapped(paragraphs: Sequence[str], width: int, height: int) -> str:
-    """The paragraphs that fit, the first ones foremost; the order stays."""
+def fitting_paragraphs(paragraphs: Sequence[str], width: int, height: int) -> str:
+    """The paragraphs that fit into `width` x `height` cells, in order; one that is too long is left out."""
     kept: list[str] = []
     left = height
     for paragraph in paragraphs:

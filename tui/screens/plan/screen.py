@@ -1,4 +1,4 @@
-"""Plan: every setting of the next training, what a few real steps say about it, and Enter."""
+"""Plan: all settings of the next training, the rehearsal of it, and the start."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from textual.widgets import Static
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tinylm.words import printable
+from tinylm.words import duration_with_units, printable
 from tui.screens.base import StudioScreen
 from tui.screens.plan import edits, explain, fields, lr_finder
 from tui.screens.plan.form import ConfigForm
-from tui.screens.plan.jobs import Tryouts
+from tui.screens.plan.jobs import PlanJobs
 from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPage
-from tui.screens.plan.rehearsal import Doing, RehearsalPane, State, clock, steps_told, wrapped
-from tui.terminal.fit_text import brief
+from tui.screens.plan.rehearsal import Doing, PlanState, RehearsalPane, fitting_paragraphs, steps_text
+from tui.studio import Studio
+from tui.terminal.fit_text import first_fitting
 from tui.widgets.dialogs import Ask, AskText, Choice
 
 WAIT = 0.7
-"""Seconds without a change before a rehearsal begins."""
+"""Seconds without a change before a rehearsal starts."""
 
-UNDONE_AT_MOST = 100
+MAX_UNDO = 100
 
 
 class PlanScreen(StudioScreen):
-    """The form on the left, the rehearsal on the right, and why below."""
+    """The form on the left, the rehearsal on the right, and the explanation of the marked field below."""
 
     MODE = "plan"
     HELP = """
@@ -86,10 +87,10 @@ first phase, and of all others that have the same one and the same texts, and tu
     PlanScreen.-short.-explain #why { display: block; }
     PlanScreen.-short #schedule { display: none; }
     PlanScreen.-short.-narrow #numbers { height: 2; max-height: 2; padding: 0 1; }
-    PlanScreen.-valley #numbers { max-height: 35%; }
-    PlanScreen.-valley #schedule, PlanScreen.-valley.-explain #schedule { display: block; }
-    PlanScreen.-short.-valley #schedule { display: block; height: 9; }
-    PlanScreen.-short.-narrow.-valley #numbers { display: none; }
+    PlanScreen.-sweep #numbers { max-height: 35%; }
+    PlanScreen.-sweep #schedule, PlanScreen.-sweep.-explain #schedule { display: block; }
+    PlanScreen.-short.-sweep #schedule { display: block; height: 9; }
+    PlanScreen.-short.-narrow.-sweep #numbers { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "train", "Train", id="plan.train", tooltip="Train this plan"),
@@ -109,32 +110,31 @@ first phase, and of all others that have the same one and the same texts, and tu
         Binding("escape", "back", "Back", show=False, id="plan.back", tooltip="Stop the finder, close what is open"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self._insisted = False
-        """Somebody asked for a rehearsal or a sweep: it is made also before the machine is known."""
-        self._said: tuple[str, ...] = ()
-        """What the last key did or could not do, from the longest way to say it to the shortest."""
-        self._said_of: RunConfig | None = None
-        """The plan that it is about."""
+        """A rehearsal or sweep was requested by key: it starts even before the machine is known."""
+        self._message: tuple[str, ...] = ()
+        """What the last key did or could not do, in several lengths, the longest first."""
+        self._message_plan: RunConfig | None = None
+        """The plan that `_message` is about."""
         self._earlier: list[RunConfig] = []
         self._presets: dict[str, RunConfig] = {}
-        """Ours, for what they use."""
+        """The built-in presets, whose values are shown in explanations."""
 
     def body(self) -> ComposeResult:
-        """Form, rehearsal, why."""
+        """Form, rehearsal, explanation."""
         with Horizontal(id="plan"):
-            yield ConfigForm(self.studio.draft, self.studio.home, id="form")
+            yield ConfigForm(self.studio.plan, self.studio.home, id="form")
             yield RehearsalPane()
         with VerticalScroll(id="why", classes="pane", can_focus=False):
             yield Static("", id="why-text", markup=False)
 
     def on_mount(self) -> None:
-        """Follow the plan: Data changes it too."""
-        self.studio.draft_changed.subscribe(self, self._draft_changed)
+        """Focus the form, and load the built-in presets."""
         self.query_one("#why").border_title = "Why"
         self.form.rows.focus()
-        for name in filter(edits.is_ours, resolve.presets(self.studio.home)):
+        for name in filter(edits.is_builtin, resolve.presets(self.studio.home)):
             self._presets[name] = edits.base_of(RunConfig(preset=name), self.studio.home)
 
     @property
@@ -143,13 +143,13 @@ first phase, and of all others that have the same one and the same texts, and tu
         return self.query_one(ConfigForm)
 
     @cached_property
-    def tryouts(self) -> Tryouts:
+    def jobs(self) -> PlanJobs:
         """Rehearsals and sweeps."""
-        return Tryouts(self.studio.engine, self.studio.home, WAIT)
+        return PlanJobs(self.studio.engine, self.studio.home, WAIT)
 
     @property
-    def state(self) -> State:
-        """What the rehearsal shows."""
+    def state(self) -> PlanState:
+        """What the rehearsal pane shows."""
         training = self.studio.training
         doing: Doing = ""
         if training and training.running:
@@ -157,70 +157,71 @@ first phase, and of all others that have the same one and the same texts, and tu
         elif self.studio.machine is None and not self._insisted:
             doing = "loading"
         else:
-            doing = self.tryouts.doing
+            doing = self.jobs.doing
         name = training.name if training and doing == "training" else ""
-        return State(self.studio.draft, self.tryouts.outcome, doing, name, self.tryouts.valley)
+        return PlanState(self.studio.plan, self.jobs.outcome, doing, name, self.jobs.sweep)
 
     # ---- the plan -------------------------------------------------------------------------------------------------
 
-    def _draft_changed(self, config: RunConfig) -> None:
-        if config != self.form.config:
-            self.form.show(config)
-        self.tryouts.close()
-        self.tryouts.rehearse(time.monotonic())
+    def plan_changed(self, plan: RunConfig) -> None:
+        """Show the new plan, and rehearse it."""
+        if plan != self.form.config:
+            self.form.show(plan)
+        self.jobs.close_sweep()
+        self.jobs.rehearse(time.monotonic())
         self._show()
 
-    def on_config_form_planned(self, event: ConfigForm.Planned) -> None:
-        """The person changed it here."""
+    def on_config_form_changed(self, event: ConfigForm.Changed) -> None:
+        """Take over a change of the form."""
         self._change(event.config)
 
     def on_config_form_marked(self) -> None:
-        """Another field: another why, and what was said of the last is over."""
-        self._said = ()
+        """Explain the marked field, and clear the message about the last one."""
+        self._message = ()
         self._show()
 
-    def _say(self, *ways: str) -> None:
-        """Say it in the sentence, until the plan changes or another field is marked."""
-        self._said, self._said_of = ways, self.studio.draft
+    def _show_message(self, *ways: str) -> None:
+        """Show a message in the sentence, until the plan changes or another field is marked."""
+        self._message, self._message_plan = ways, self.studio.plan
         self.refresh_all()
 
     def _change(self, config: RunConfig) -> None:
-        if config != self.studio.draft:
-            self._earlier = [*self._earlier[-UNDONE_AT_MOST:], self.studio.draft]
-            self.studio.set_draft(config)
+        if config != self.studio.plan:
+            self._earlier = [*self._earlier[-MAX_UNDO:], self.studio.plan]
+            self.studio.set_plan(config)
 
     # ---- showing --------------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Take in what was tried, begin what is due, and show it."""
-        failed = self.tryouts.take_in()
+        """Collect results, start work that is due, and show all."""
+        failed = self.jobs.collect()
         if isinstance(failed, TinyLMError):
-            if self.state.fault is not failed:  # else the rehearsal says it
-                self._say(*self._refusal(failed, "No sweep: "))
+            if self.state.fault is not failed:  # else the rehearsal pane shows it
+                self._show_message(*self._refusal(failed, "No sweep: "))
         elif failed:
             self.studio.fault(failed)
         doing = self.state.doing
         if doing == "training":
-            self.tryouts.call_off()
+            self.jobs.cancel()
         elif doing != "loading":
-            self.tryouts.begin(self.studio.draft, time.monotonic())
-        self._insisted = self._insisted and self.tryouts.doing != ""
+            self.jobs.start_due(self.studio.plan, time.monotonic())
+        self._insisted = self._insisted and self.jobs.doing != ""
         self._show()
 
     def _show(self) -> None:
         if not self.is_mounted:
             return
-        signs = self.studio.glyphs
-        self.set_class(self.tryouts.valley is not None, "-valley")
-        self.form.show_signs(signs)
+        glyphs = self.studio.glyphs
+        self.set_class(self.jobs.sweep is not None, "-sweep")
+        self.form.show_signs(glyphs)
         short = self.has_class("-short") and self.has_class("-narrow")
-        self.query_one(RehearsalPane).show(self.state, signs, short)
+        self.query_one(RehearsalPane).show(self.state, glyphs, short)
         why = self.query_one("#why")
         room = why.content_size
         if room.width:
             everything = self.has_class("-explain")
-            told = self._why()
-            text = "\n".join(told) if everything else wrapped(told, room.width, room.height)
+            paragraphs = self._why()
+            text = "\n".join(paragraphs) if everything else fitting_paragraphs(paragraphs, room.width, room.height)
             static = self.query_one("#why-text", Static)
             if text != static.content:
                 static.update(printable(text))
@@ -232,41 +233,42 @@ first phase, and of all others that have the same one and the same texts, and tu
             return [f"{section.title}: {', '.join(label for label, _ in section.rows)}."]
         key = form.field.key
         presets = {name: fields.value_of(preset, key) for name, preset in self._presets.items() if key != "preset"}
-        return explain.explained(form.field, form.config, form.larger(), presets)
+        return explain.paragraphs(form.field, form.config, form.larger(), presets)
 
     def sentence(self) -> str:
-        """Whether the plan can be trained, and what is in the way."""
+        """Whether the plan can be trained, or the last message."""
         if self.form.editing:
             return "Enter takes it, Esc leaves it as it was."
-        said = self._said if self._said_of is self.studio.draft else ()
-        return brief(self.size.width - 2, *(said or self._standing()))
+        message = self._message if self._message_plan is self.studio.plan else ()
+        return first_fitting(self.size.width - 2, *(message or self._status()))
 
-    def _standing(self) -> tuple[str, ...]:
-        """How the plan stands, from the longest way to say it to the shortest."""
-        signs, state = self.studio.glyphs, self.state
+    def _status(self) -> tuple[str, ...]:
+        """The state of the plan, in several lengths, the longest first."""
+        glyphs, state = self.studio.glyphs, self.state
         if state.doing == "training":
             return (
                 f"{state.training} is training. What you change here is for the next run.",
                 f"{state.training} is training; this is for the next run.",
                 "A run is training; this is for the next one.",
             )
-        if state.valley:
-            return lr_finder.told(state.valley, signs.ellipsis)
+        if state.sweep:
+            return lr_finder.status(state.sweep, glyphs.ellipsis)
         if state.fault:
             return self._refusal(state.fault)
-        if state.fresh and state.rehearsal and not self.tryouts.waiting:
-            found = state.rehearsal
-            return (f"{signs.done} About {steps_told(found.steps)} in {clock(found.seconds)}. Enter trains.",)
+        if state.fresh and state.rehearsal and not self.jobs.waiting:
+            rehearsal = state.rehearsal
+            takes = duration_with_units(rehearsal.seconds)
+            return (f"{glyphs.done} About {steps_text(rehearsal.steps)} in {takes}. Enter trains.",)
         if state.doing == "loading":
-            wait = f"Loading torch{signs.ellipsis}"
+            wait = f"Loading torch{glyphs.ellipsis}"
             return f"{wait} The plan can be made meanwhile; Enter trains.", f"{wait} Enter trains when it is there."
         return (
-            f"Rehearsing a few real steps{signs.ellipsis} Enter trains without waiting for it.",
-            f"Rehearsing{signs.ellipsis} Enter trains without waiting for it.",
+            f"Rehearsing a few real steps{glyphs.ellipsis} Enter trains without waiting for it.",
+            f"Rehearsing{glyphs.ellipsis} Enter trains without waiting for it.",
         )
 
     def _refusal(self, fault: TinyLMError, begin: str = "") -> tuple[str, ...]:
-        """Why the plan cannot be trained; the rehearsal has room for all of it."""
+        """Why the plan cannot be trained, in several lengths; the rehearsal pane has room for all of it."""
         sign = self.studio.glyphs.failed
         return (
             f"{sign} {begin}{fault.message} {fault.hint}",
@@ -275,23 +277,23 @@ first phase, and of all others that have the same one and the same texts, and tu
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """A slash that is typed finds nothing."""
+        """A slash that is typed into a value does not open the search."""
         return not (action == "find" and self.query(ConfigForm) and self.form.editing)
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
     def action_train(self) -> None:
-        """Train the plan, unless the rehearsal found that it cannot be trained."""
+        """Train the plan, unless its rehearsal failed."""
         if not self.form.finish(take=True):
             self.app.bell()
             return
         fault = self.state.fault
         if fault is not None:
-            self._say(*self._refusal(fault, "Not started: "))
+            self._show_message(*self._refusal(fault, "Not started: "))
             self.app.bell()
             return
         self._change(self.form.config)
-        self.tryouts.call_off()
+        self.jobs.cancel()
         self.studio.start_training()
 
     def action_edit(self) -> None:
@@ -300,74 +302,79 @@ first phase, and of all others that have the same one and the same texts, and tu
         self.form.edit()
 
     def action_reset(self) -> None:
-        """The marked field as the preset has it."""
+        """Reset the marked field to the preset."""
         self.form.reset()
 
     def action_undo(self) -> None:
-        """Take the last change back."""
+        """Undo the last change."""
         if not self._earlier:
-            self._say("Nothing was changed here.")
+            self._show_message("Nothing was changed here.")
             return
-        undone = self.studio.draft
-        self.studio.set_draft(self._earlier.pop())
-        back = edits.difference(self.studio.draft, undone)
-        back = [one for one in back if one.key != "train.fit"] or back  # Fit goes along with what it chooses
+        undone = self.studio.plan
+        self.studio.set_plan(self._earlier.pop())
+        back = edits.difference(self.studio.plan, undone)
+        back = [
+            one for one in back if one.key != "train.fit"
+        ] or back  # Fit changes along with the numbers that it chooses
         only = [f"{back[0].title} is {back[0].mine} again."] if len(back) == 1 else []
-        self._say(*only, "The plan is as it was before the last change.")
+        self._show_message(*only, "The plan is as it was before the last change.")
 
     def action_add_phase(self) -> None:
-        """A phase more, behind the marked one."""
+        """Add a phase after the marked one."""
         self.form.add_phase()
 
     def action_remove_phase(self) -> None:
-        """The marked phase away, else the last."""
+        """Remove the marked phase, or else the last."""
         self.form.remove_phase()
 
     def action_field(self, key: str) -> None:
-        """Go to a field, by its dotted name."""
+        """Mark the field with this key."""
         self.form.jump(key)
         self._show()
 
     def action_find(self) -> None:
         """Find a field."""
-        self.app.push_screen(FindPage(self.studio.draft), self._go_to)
+        self.app.push_screen(FindPage(self.studio.plan), self._go_to)
 
     def action_difference(self) -> None:
-        """What is not as in the preset."""
-        self.app.push_screen(DifferencePage(self.studio.draft, self.form.base), self._go_to)
+        """Show the differences from the preset."""
+        self.app.push_screen(DifferencePage(self.studio.plan, self.form.base), self._go_to)
 
     def _go_to(self, key: str | None) -> None:
         if key is not None:
             self.action_field(key)
 
     def action_toml(self) -> None:
-        """The whole plan as TOML."""
-        self.app.push_screen(TomlPage(self.studio.draft), self._written)
+        """Show the whole plan as TOML."""
+        self.app.push_screen(TomlPage(self.studio.plan), self._written)
 
     def _written(self, config: RunConfig | None) -> None:
         if config is not None:
-            self._change(edits.by_hand(self.studio.draft, config))
-            if config != self.studio.draft:
-                self._say("Fit is off: you chose one of its numbers. ctrl+z takes it back.", "Fit is off.")
+            self._change(edits.fit_off_if_changed(self.studio.plan, config))
+            if config != self.studio.plan:
+                self._show_message("Fit is off: you chose one of its numbers. ctrl+z takes it back.", "Fit is off.")
 
     def action_load(self) -> None:
         """Choose a preset."""
-        self.app.push_screen(PresetPage(self.studio.home, self.studio.draft.preset), self._load)
+        self.app.push_screen(PresetPage(self.studio.home, self.studio.plan.preset), self._load)
 
     def _load(self, name: str | None) -> None:
         if name is not None:
             try:
-                self._change(edits.from_preset(self.studio.draft, name, self.studio.home))
+                self._change(edits.from_preset(self.studio.plan, name, self.studio.home))
             except TinyLMError as error:
                 self.studio.fault(error)
 
     def action_save(self) -> None:
         """Save the plan as a preset."""
-        own = self.studio.draft.preset
-        name = "" if edits.is_ours(own) else own
+        own = self.studio.plan.preset
+        name = "" if edits.is_builtin(own) else own
         self.app.push_screen(
             AskText(
-                "Save as a preset", "A name; it can then be chosen here and with --preset.", name, edits.name_fault
+                "Save as a preset",
+                "A name; it can then be chosen here and with --preset.",
+                name,
+                edits.preset_name_fault,
             ),
             self._named,
         )
@@ -386,67 +393,67 @@ first phase, and of all others that have the same one and the same texts, and tu
 
     def _save(self, name: str) -> None:
         try:
-            saved = edits.save_preset(self.studio.draft, name, self.studio.home)
+            saved = edits.save_preset(self.studio.plan, name, self.studio.home)
         except TinyLMError as error:
             self.studio.fault(error)
             return
         self._change(saved)
         self.form.show(saved, reread=True)
-        self._say(f"Saved as {name}: --preset {name} trains it too.", f"Saved as {name}.", "Saved.")
+        self._show_message(f"Saved as {name}: --preset {name} trains it too.", f"Saved as {name}.", "Saved.")
 
     def action_rehearse(self) -> None:
-        """A few real steps again."""
+        """Rehearse again."""
         if self.state.doing == "training":
-            self._say("No rehearsal while a run trains: it would measure wrongly.")
+            self._show_message("No rehearsal while a run trains: it would measure wrongly.")
             return
         self._insisted = True
-        self.tryouts.rehearse(time.monotonic(), at_once=True)
+        self.jobs.rehearse(time.monotonic(), at_once=True)
         self.tick()
 
     def action_find_rate(self) -> None:
-        """Sweep the learning rate; once that is done, take over what it suggests."""
-        valley = self.tryouts.valley
+        """Start a learning-rate sweep, or take over the suggestion of a finished one."""
+        sweep = self.jobs.sweep
         if self.state.doing == "training":
-            self._say(
+            self._show_message(
                 "No learning-rate finder while a run trains: it would slow it down.",
                 "No finder while a run trains: it would slow it down.",
             )
-        elif valley and not valley.found:
-            return  # it is on its way, and the sentence says how to stop it
-        elif valley and valley.suggestion is not None:
-            swept = self.state.trained  # the sweep was about the model that Fit chose
-            self._change(lr_finder.taken_over(swept, valley.suggestion))
-            self._say(*lr_finder.taken(swept, valley.suggestion))
+        elif sweep and not sweep.result:
+            return  # under way; the sentence says how to stop it
+        elif sweep and sweep.suggestion is not None:
+            swept = self.state.trained  # the sweep used the model that Fit chose
+            self._change(lr_finder.with_rate(swept, sweep.suggestion))
+            self._show_message(*lr_finder.confirmation(swept, sweep.suggestion))
         else:
             self._insisted = True
-            self._said = ()
-            self.tryouts.sweep(self.studio.draft, time.monotonic())
+            self._message = ()
+            self.jobs.find_rate(self.studio.plan, time.monotonic())
             self.tick()
             self.tell()
 
     def action_explain(self) -> None:
-        """The marked field at length, or short again."""
+        """Show or hide the long explanation."""
         self.toggle_class("-explain")
         self.call_after_refresh(self._show)
 
     def action_back(self) -> None:
-        """Stop a sweep or put its valley away; else close the long explanation."""
-        if self.tryouts.valley:
-            self.tryouts.close()
-            self._said = ()
+        """Close the sweep, or else the long explanation."""
+        if self.jobs.sweep:
+            self.jobs.close_sweep()
+            self._message = ()
             self.refresh_all()
             return
         self.remove_class("-explain")
         self.call_after_refresh(self._show)
 
     def on_resize(self) -> None:
-        """Other room for words."""
+        """Fit the texts into the new size."""
         self.call_after_refresh(self._show)
 
     def on_screen_suspend(self) -> None:
-        """Nobody looks: no steps are made."""
-        self.tryouts.call_off()
+        """Cancel background work."""
+        self.jobs.cancel()
 
     def on_unmount(self) -> None:
-        """Let go what still runs."""
-        self.tryouts.call_off()
+        """Cancel background work."""
+        self.jobs.cancel()

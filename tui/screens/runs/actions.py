@@ -1,4 +1,4 @@
-"""What a person does with a run that is kept: note, name, bin and back; in threads, since a disk may be slow."""
+"""Notes, names and the trash of runs; folders are changed in threads, since a disk may be slow."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from tinylm.runs.folder import RunFolder
 from tinylm.runs.listing import RunListing
 from tinylm.words import printable
 from tui.screens.base import StudioScreen
+from tui.studio import Studio
 from tui.widgets.dialogs import AskText
 
 
-class Shelving(StudioScreen):
-    """A screen with a list of runs, one of which is chosen; the list itself is the subclass's."""
+class RunActionsScreen(StudioScreen):
+    """A screen with a list of runs, one of which is chosen; the subclass has the list."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self.marks: dict[Path, str] = {}
         """Letters of the marked runs, by folder."""
         self.seek: Path | None = None
-        """Where the cursor goes once the list has it."""
-        self.shelving, self.shelved_at = False, 0.0
-        """A thread is at work on the folders."""
-        self._binned: list[Path] = []
+        """The run that the cursor goes to once the list has it."""
+        self.changing, self.changed_at = False, 0.0
+        """Whether a thread is changing folders, and when one last did."""
+        self._trashed: list[Path] = []
 
     @property
     def entry(self) -> RunListing | None:
@@ -39,27 +40,27 @@ class Shelving(StudioScreen):
         raise NotImplementedError
 
     def say(self, sentence: str) -> None:
-        """Say something in the screen's sentence."""
+        """Show a message in the screen's sentence."""
         raise NotImplementedError
 
     def reload(self) -> None:
-        """List the runs anew."""
+        """List the runs again."""
         raise NotImplementedError
 
     def action_note(self) -> None:
-        """Write on it."""
+        """Edit the note on the run."""
         entry = self.entry
         if entry is None:
             return
 
         def take(text: str | None) -> None:
             if text is not None:
-                self._shelve(lambda: organise.set_note(self.studio.home, entry.run, text.strip()))
+                self._change_folders(lambda: organise.set_note(self.studio.home, entry.run, text.strip()))
 
         self.app.push_screen(AskText(f"Note on {entry.name}", "What is worth remembering of it?", entry.note), take)
 
     def action_rename(self) -> None:
-        """Call it otherwise."""
+        """Rename the run."""
         entry = self.entry
         if entry is None:
             return
@@ -74,7 +75,7 @@ class Shelving(StudioScreen):
 
         def take(name: str | None) -> None:
             if name is not None and name != entry.name:
-                self._shelve(lambda: self._rename(entry.run, name))
+                self._change_folders(lambda: self._rename(entry.run, name))
 
         self.app.push_screen(AskText(f"Rename {entry.name}", "Its new name", entry.name, check), take)
 
@@ -88,44 +89,44 @@ class Shelving(StudioScreen):
         self.studio.moved(RunFolder(old), RunFolder(new))
         self.seek = new
 
-    def action_bin(self) -> None:
-        """Into the bin; nobody is asked, since it can be undone."""
+    def action_trash(self) -> None:
+        """Move the run to the trash; without a question, since that can be undone."""
         entry = self.entry
         if entry is None:
             return
         if entry.status in ("training", "paused"):
             self.say(f"{entry.name} is being trained. Stop it first.")
         else:
-            self._shelve(lambda: self._bin(entry))
+            self._change_folders(lambda: self._trash(entry))
 
-    def _bin(self, entry: RunListing) -> None:
-        self._binned.append(organise.discard(self.studio.home, entry.run))
-        self.app.call_from_thread(self.remark, f"{printable(entry.name)} is binned, u undoes.")
+    def _trash(self, entry: RunListing) -> None:
+        self._trashed.append(organise.trash(self.studio.home, entry.run))
+        self.app.call_from_thread(self.remark, f"{printable(entry.name)} is in the trash, u undoes.")
 
     def action_undo(self) -> None:
-        """Bring back what was binned last."""
-        if self._binned:
-            self._shelve(self._restore)
+        """Restore what was moved to the trash last."""
+        if self._trashed:
+            self._change_folders(self._restore)
         else:
-            self.say("Nothing was binned here since the studio was opened.")
+            self.say("Nothing was moved to the trash here since the studio was opened.")
 
     def _restore(self) -> None:
-        restored = organise.restore(self.studio.home, self._binned.pop())
+        restored = organise.restore(self.studio.home, self._trashed.pop())
         self.seek = restored.path
 
-    def _shelve(self, work: Callable[[], object]) -> None:
-        """Do something with the folders in a thread, and show what has come of it."""
+    def _change_folders(self, work: Callable[[], object]) -> None:
+        """Change folders in a thread, then list the runs again."""
 
         def act() -> None:
             try:
                 work()
-            except Exception as error:  # the edge of this thread: told, never a crash
+            except Exception as error:  # the outer edge of the thread: reported, never a crash
                 self.app.call_from_thread(self.studio.fault, error)
-            self.app.call_from_thread(self._shelved)
+            self.app.call_from_thread(self._folders_changed)
 
-        self.shelving = True
-        self.run_worker(act, thread=True, group="runs-shelf", exit_on_error=False)
+        self.changing = True
+        self.run_worker(act, thread=True, group="runs-folders", exit_on_error=False)
 
-    def _shelved(self) -> None:
-        self.shelving, self.shelved_at = False, time.monotonic()
+    def _folders_changed(self) -> None:
+        self.changing, self.changed_at = False, time.monotonic()
         self.reload()

@@ -11,26 +11,25 @@ from rich.cells import cell_len
 
 from tinylm.runs.listing import RunListing
 from tinylm.words import duration, printable
-from tui.screens.runs.compare import amount
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import size
+from tui.terminal.numbers import file_size, fixed, two_digits
 
 Order = Literal["when", "held-out", "size", "name"]
 ORDERS: tuple[Order, ...] = ("when", "held-out", "size", "name")
 
 MARGIN = 3
-"""Cells before the first column: the cursor's sign and the mark."""
+"""Cells before the first column, for the cursor and the mark."""
 
 _SIGNS = {"training": "training", "paused": "paused", "finished": "done", "stopped": "paused", "damaged": "warning"}
 
 
-def state_sign(status: str, glyphs: Glyphs) -> str:
-    """The sign of a run's state; the word stands beside it."""
+def state_glyph(status: str, glyphs: Glyphs) -> str:
+    """The glyph of a run's state; the word always stands beside it."""
     return str(getattr(glyphs, _SIGNS.get(status, "failed")))
 
 
 def when(utc: str, now: datetime) -> str:
-    """When something was, as people say it: `now`, `5 min ago`, `yesterday`, `Mon`, `23 Nov`, `Nov 2024`."""
+    """A time as people say it: `just now`, `5 min ago`, `3 h ago`, `yesterday`, `Mon`, `23 Nov`, `Nov 2024`."""
     if not utc:
         return ""
     then = datetime.fromisoformat(utc).astimezone(now.tzinfo)
@@ -50,21 +49,17 @@ def when(utc: str, now: datetime) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """What one column shows."""
+    """One column: its title, its text and how much room it takes."""
 
     title: str
     text: Callable[[RunListing, datetime], str]
     most: int
-    """Cells at most, while other columns still want room."""
+    """Cells at most, while other columns still need room."""
     least: int = 0
-    """It may be cut down to this many; 0: never cut."""
+    """Cells that it may be cut down to; 0: it is never cut."""
     right: bool = False
     order: Order | None = None
     """What a click on its title sorts by."""
-
-
-def _bpb(entry: RunListing) -> str:
-    return "-" if entry.val_bpb is None else f"{entry.val_bpb:.3f}"
 
 
 COLUMNS: dict[str, Column] = {
@@ -73,42 +68,42 @@ COLUMNS: dict[str, Column] = {
     "when": Column("when", lambda e, now: "now" if e.status == "training" else when(e.utc, now), 10, order="when"),
     "length": Column("length", lambda e, _: "" if e.seconds is None else duration(e.seconds), 8, right=True),
     "device": Column("device", lambda entry, _: entry.device or "", 6),
-    "weights": Column("weights", lambda entry, _: amount(entry.parameters), 7, right=True),
+    "weights": Column("weights", lambda entry, _: two_digits(entry.parameters), 7, right=True),
     "vocab": Column("vocab", lambda e, _: "" if e.vocab_size is None else f"{e.vocab_size:,}", 7, right=True),
-    "tokens": Column("tokens", lambda entry, _: amount(entry.tokens), 6, right=True),
-    "bpb": Column("bits/B", lambda entry, _: _bpb(entry), 6, right=True, order="held-out"),
+    "tokens": Column("tokens", lambda entry, _: two_digits(entry.tokens), 6, right=True),
+    "bpb": Column("bits/B", lambda entry, _: fixed(entry.val_bpb, 3), 6, right=True, order="held-out"),
     "best": Column("best @", lambda e, _: "" if e.best_step is None else f"{e.best_step:,}", 9, right=True),
-    "speed": Column("tok/s", lambda entry, _: amount(entry.tokens_per_second), 6, right=True),
-    "size": Column("size", lambda entry, _: size(entry.bytes), 6, right=True, order="size"),
+    "speed": Column("tok/s", lambda entry, _: two_digits(entry.tokens_per_second), 6, right=True),
+    "size": Column("size", lambda entry, _: file_size(entry.bytes), 6, right=True, order="size"),
     "data": Column("text", lambda entry, _: printable(entry.data), 18, least=8),
     "note": Column("note", lambda entry, _: printable(entry.note).replace("\n", " "), 60, least=10),
 }
-"""All of them, in the order in which they stand."""
+"""All columns, from left to right."""
 
 IMPORTANCE = (
     "name", "state", "bpb", "when", "note", "weights", "size", "data", "tokens", "speed", "length", "best", "device",
     "vocab",
 )  # fmt: skip
-"""Which are shown where there is not room for all."""
+"""All columns, the most important first: which are shown where there is not room for all."""
 
 
-def fitting(entries: Sequence[RunListing], width: int, now: datetime) -> dict[str, int]:
-    """The columns that fit into `width` cells, in the order in which they stand, and how wide they are.
+def fit_columns(entries: Sequence[RunListing], width: int, now: datetime) -> dict[str, int]:
+    """The columns that fit into `width` cells, from left to right, and the width of each.
 
-    A column that says nothing of any run is left out; those that may be cut share what room is left.
+    A column that is empty for every run is left out; those that can be cut share the room that is left.
     """
     wanted: dict[str, int] = {}
     for key, column in COLUMNS.items():
         widest = max((cell_len(column.text(entry, now)) for entry in entries), default=0)
         if key == "state":
-            widest += 2  # its sign
+            widest += 2  # its glyph
         if widest or not entries:
             wanted[key] = max(min(widest, column.most), cell_len(column.title))
     least = {key: min(wanted[key], COLUMNS[key].least or wanted[key]) for key in wanted}
     shown: dict[str, int] = {}
     room = width - MARGIN + 2
     for key in IMPORTANCE:
-        # The name is worth more than a further column: that gets in only beside a whole name.
+        # A whole name is worth more than a fifth column.
         extra = wanted["name"] - least["name"] if len(shown) >= 4 and "name" in wanted else 0
         if key in wanted and least[key] + 2 + extra <= room:
             shown[key] = least[key]

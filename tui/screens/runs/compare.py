@@ -1,7 +1,7 @@
-"""Several runs side by side: their curves over one axis, how their settings differ, whether losses may be compared.
+"""Several runs side by side: curves over one axis, settings that differ, and whether their losses may be compared.
 
-Losses mean the same only on the same text with the same part held out, and nats per token only with the same tokens as
-well. Everything else is drawn in bits per byte, and what may not be compared at all is said.
+Losses mean the same only on the same text with the same held-out part, and nats per token only with the same tokenizer
+as well. So runs are compared in bits per byte, and where not even that is meaningful a sentence says so.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Literal
 
 import numpy as np
 
-from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.words import duration
-from tui.live.history import History
-from tui.live.loss_unit import LossUnit
+from tui.chart.loss import held_out_curves
+from tui.live.history import Axis, History
+from tui.live.loss_unit import LossUnit, Unit
 from tui.live.series import Floats
+from tui.terminal.numbers import NONE, two_digits
 
-Axis = Literal["tokens", "steps", "time"]
 AXES: tuple[Axis, ...] = ("tokens", "steps", "time")
 
 Measure = Literal["loss", "held-out"]
@@ -37,123 +37,60 @@ SMOOTHING = 0.97
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
-    """Values of a run at some of its steps, and where these lie on each axis."""
-
-    step: Floats
-    tokens: Floats
-    seconds: Floats
-    values: Floats
-
-    def along(self, axis: Axis) -> Floats:
-        """The places on an axis."""
-        return {"tokens": self.tokens, "steps": self.step, "time": self.seconds}[axis]
-
-
-@dataclass(frozen=True, eq=False)
-class LossTrace:
-    """A run as far as its log tells, in copies that no other thread touches."""
+class LoggedRun:
+    """A run as far as its log tells, in a copy that no other thread changes."""
 
     name: str
     config: RunConfig | None
-    data: events.DataPrepared | None
-    loss: Track
-    """Raw, in nats per token."""
-    smooth: Floats
-    """The same, smoothed over the whole run."""
-    held_out: Track
-    """Bits per byte of the held-out text."""
-    held_out_nats: Floats
-    """The same in nats per token."""
-    best: events.EvalDone | None
-    sample: events.Sampled | None
-    machine: str
-    phases: tuple[events.PhaseSpan, ...]
+    history: History
 
-    @property
-    def bits_per_nat(self) -> float:
-        """What turns nats per token into bits per byte of this run's text; nan before the text is known."""
-        return math.nan if self.data is None else LossUnit.of_run(self.data).bits_in_a_nat
+    def unit(self, unit: Unit) -> LossUnit:
+        """The unit, for this run's text."""
+        return LossUnit.of_run(self.history.state.data, unit)
 
 
-def trace(history: History, name: str, config: RunConfig | None) -> LossTrace:
-    """What a fold over a run's events has come to."""
-    state = history.state
-    evaluated = {told.step: told for told in state.evals}  # a run that went back was measured twice there
-    order = sorted(evaluated)
-    steps = np.array(order, dtype=np.float64)
-    known = len(history.step) > 0
-    return LossTrace(
-        name=name,
-        config=config,
-        data=state.data,
-        loss=Track(
-            history.step.values.copy(),
-            history.tokens.values.copy(),
-            history.seconds.values.copy(),
-            history.loss.values.copy(),
-        ),
-        smooth=history.loss.smoothed(SMOOTHING).copy(),
-        held_out=Track(
-            steps,
-            np.interp(steps, history.step.values, history.tokens.values) if known else np.full(len(order), np.nan),
-            np.array([evaluated[step].seconds for step in order], dtype=np.float64),
-            np.array([_or_nan(evaluated[step].val_bpb) for step in order], dtype=np.float64),
-        ),
-        held_out_nats=np.array([_or_nan(evaluated[step].val_loss) for step in order], dtype=np.float64),
-        best=state.best,
-        sample=state.sample,
-        machine=state.started.machine if state.started else "",
-        phases=state.plan.phases if state.plan else (),
-    )
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def curve(told: LossTrace, axis: Axis, measure: Measure, bits: bool) -> tuple[Floats, Floats]:
-    """Where a run's curve lies: the smoothed loss or what was held out, in nats per token or in `bits` per byte."""
+def curve(run: LoggedRun, axis: Axis, measure: Measure, unit: Unit) -> tuple[Floats, Floats]:
+    """Positions on the axis and values of a run's smoothed loss, or of its held-out loss."""
+    loss_unit = run.unit(unit)
     if measure == "held-out":
-        return told.held_out.along(axis), told.held_out.values if bits else told.held_out_nats
-    return told.loss.along(axis), told.smooth * told.bits_per_nat if bits else told.smooth
+        points = held_out_curves(run.history, loss_unit, axis)[0]
+        return points.xs, points.ys
+    return run.history.positions(axis), run.history.loss.smoothed(SMOOTHING) * loss_unit.factor
 
 
 @dataclass(frozen=True)
-class Equal:
-    """The runs where all of them have come as far on an axis."""
+class EqualPoint:
+    """Several runs at the position on an axis that all of them have reached."""
 
-    place: float
+    position: float
     held_out: tuple[float | None, ...]
-    """Bits per byte there, or where all of them were evaluated last; between two evaluations on the line from the one
-    to the next."""
+    """Bits per byte there, or where all of them were last evaluated; interpolated between two evaluations."""
     tokens: tuple[float, ...]
     seconds: tuple[float, ...]
 
 
-def at_equal(traces: Sequence[LossTrace], axis: Axis) -> Equal | None:
-    """Compare where the shortest run ends; None while one of them has no step yet."""
-    if not traces or any(not len(told.loss.step) for told in traces):
+def at_equal(runs: Sequence[LoggedRun], axis: Axis) -> EqualPoint | None:
+    """Compare runs where the shortest ends; None while one of them has no step yet."""
+    if not runs or any(not len(run.history.step) for run in runs):
         return None
-    place = min(float(told.loss.along(axis)[-1]) for told in traces)
+    position = min(float(run.history.positions(axis)[-1]) for run in runs)
 
-    # Each run is measured where its evaluations fall: none is to be judged by one that the other had left behind.
-    ends = [float(told.held_out.along(axis)[-1]) for told in traces if len(told.held_out.values)]
-    checked = min(place, *ends) if ends else place
+    # Compare where every run was already evaluated: none may be judged by an older evaluation than the others.
+    evaluations = [curve(run, axis, "held-out", "bits") for run in runs]
+    evaluated = min([position, *(float(xs[-1]) for xs, _ in evaluations if len(xs))])
 
-    def measured(told: LossTrace) -> float | None:
-        at, seen = told.held_out.along(axis), told.held_out.values
-        value = float(np.interp(checked, at, seen)) if len(seen) and at[0] <= checked else math.nan
+    def held_out(xs: Floats, ys: Floats) -> float | None:
+        value = float(np.interp(evaluated, xs, ys)) if len(xs) and xs[0] <= evaluated else math.nan
         return value if math.isfinite(value) else None
 
-    def there(told: LossTrace, other: Axis) -> float:
-        return float(np.interp(place, told.loss.along(axis), told.loss.along(other)))
+    def there(run: LoggedRun, other: Axis) -> float:
+        return float(np.interp(position, run.history.positions(axis), run.history.positions(other)))
 
-    return Equal(
-        place,
-        tuple(measured(told) for told in traces),
-        tuple(there(told, "tokens") for told in traces),
-        tuple(there(told, "time") for told in traces),
+    return EqualPoint(
+        position,
+        tuple(held_out(xs, ys) for xs, ys in evaluations),
+        tuple(there(run, "tokens") for run in runs),
+        tuple(there(run, "time") for run in runs),
     )
 
 
@@ -162,28 +99,28 @@ def at_equal(traces: Sequence[LossTrace], axis: Axis) -> Equal | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether losses of some runs mean the same."""
+    """Whether the losses of several runs mean the same."""
 
     comparable: bool
     bits: bool
-    """In bits per byte only: nats per token are those of other tokens."""
+    """Only in bits per byte: their tokens differ, so nats per token mean different things."""
     sentence: str
 
 
-def verdict(traces: Sequence[LossTrace]) -> Verdict:
-    """Look at texts, held-out parts and tokens."""
-    configs = [told.config for told in traces if told.config is not None]
-    data = [told.data for told in traces if told.data is not None]
+def verdict(runs: Sequence[LoggedRun]) -> Verdict:
+    """Compare the texts, held-out parts and tokenizers of runs."""
+    configs = [run.config for run in runs if run.config is not None]
+    data = [prepared for run in runs if (prepared := run.history.state.data) is not None]
     forbidden = "losses may not be compared (bits per byte of each)."
-    if len(configs) < len(traces) or len(data) < len(traces):
+    if len(configs) < len(runs) or len(data) < len(runs):
         return Verdict(False, True, f"A text is not known yet: {forbidden}")
     if _differ(config.data.sources for config in configs):
         return Verdict(False, True, f"Different texts: {forbidden}")
     if _differ((c.data.val_fraction, c.data.val_placement) for c in configs):
         return Verdict(False, True, f"Different parts held out: {forbidden}")
-    if _differ((c.data.unwrap, told.bytes, told.val_bytes) for c, told in zip(configs, data, strict=True)):
+    if _differ((c.data.unwrap, d.bytes, d.val_bytes) for c, d in zip(configs, data, strict=True)):
         return Verdict(False, True, f"The text has changed: {forbidden}")
-    if _differ((c.tokenizer.kind, told.vocab_size) for c, told in zip(configs, data, strict=True)):
+    if _differ((c.tokenizer.kind, d.vocab_size) for c, d in zip(configs, data, strict=True)):
         return Verdict(True, True, "Same text, other tokens: compare in bits per byte.")
     if _differ((c.data.weights, [phase.sources for phase in c.train.phases]) for c in configs):
         return Verdict(True, False, "Same text, mixed otherwise: compare what is held out, not the training loss.")
@@ -200,7 +137,7 @@ def _differ(values: Iterator[object]) -> bool:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of several runs."""
+    """One setting, with its value in each of several runs."""
 
     key: str
     label: str
@@ -208,29 +145,29 @@ class Setting:
 
     @property
     def differs(self) -> bool:
-        """Whether not all runs have the same."""
+        """Whether the values are not all the same."""
         return len(set(self.values)) > 1
 
 
-_ORDER = ("data", "tokenizer", "model", "train", "sample")
-_ASIDE = re.compile(
+_GROUPS = ("data", "tokenizer", "model", "train", "sample")
+_MINOR = re.compile(
     r"train\.(threads|device|compile|precision|eval_|sample_interval|checkpoint_|keep_)|sample\.|preset|format"
 )
-"""What says little about what a model became: where and how it was watched; such settings come last."""
+"""Settings that change where a model was trained and how it was observed, not what it became; they come last."""
 
 
 def differences(configs: Sequence[RunConfig], everything: bool = False) -> list[Setting]:
-    """The settings that are not the same in all of `configs`, or `everything`; the telling ones first."""
+    """The settings that differ between `configs`, or `everything`; those that shape the model first."""
     tables = [dict(_flat(config.model_dump())) for config in configs]
     keys = list(dict.fromkeys(key for table in tables for key in table))
     many_phases = any(len(config.train.phases) > 1 for config in configs)
-    found = [
+    settings = [
         Setting(key, _label(key, many_phases), tuple(_shown(table.get(key)) for table in tables))
         for key in keys
         if key != "format"
     ]
-    found.sort(key=lambda setting: (bool(_ASIDE.match(setting.key)), _place(setting.key)))
-    return [setting for setting in found if everything or setting.differs]
+    settings.sort(key=lambda setting: (bool(_MINOR.match(setting.key)), _rank(setting.key)))
+    return [setting for setting in settings if everything or setting.differs]
 
 
 def _flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -244,9 +181,9 @@ def _flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
         yield prefix.rstrip("."), node
 
 
-def _place(key: str) -> int:
+def _rank(key: str) -> int:
     group = key.partition(".")[0]
-    return _ORDER.index(group) if group in _ORDER else len(_ORDER)
+    return _GROUPS.index(group) if group in _GROUPS else len(_GROUPS)
 
 
 def _label(key: str, many_phases: bool) -> str:
@@ -261,7 +198,7 @@ def _label(key: str, many_phases: bool) -> str:
 def _shown(value: object) -> str:
     match value:
         case None:
-            return "-"
+            return NONE
         case bool():
             return "yes" if value else "no"
         case int():
@@ -269,27 +206,15 @@ def _shown(value: object) -> str:
         case float():
             return f"{value:g}"
         case list() | tuple():
-            return ", ".join(Path(item).name if isinstance(item, str) else _shown(item) for item in value) or "-"
+            return ", ".join(Path(item).name if isinstance(item, str) else _shown(item) for item in value) or NONE
     return str(value)
 
 
 # ---- in words -----------------------------------------------------------------------------------------------------
 
 
-def amount(number: float | None) -> str:
-    """`840`, `12 k`, `0.96 M`, `1.3 M`, `31 M`: two places that tell something."""
-    if number is None or not math.isfinite(number):
-        return "-"
-    for scale, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if abs(number) >= scale / (10 if unit == " M" else 1):
-            scaled = number / scale
-            places = 0 if abs(scaled) >= 9.95 else 1 if abs(scaled) >= 0.995 else 2
-            return f"{scaled:.{places}f}{unit}"
-    return f"{number:.0f}"
-
-
-def along(axis: Axis, place: float) -> str:
-    """A place on an axis."""
+def position_words(axis: Axis, position: float) -> str:
+    """A position on an axis: `4.0 k tokens`, `step 4,000`, `1:06:40`."""
     if axis == "time":
-        return duration(place)
-    return f"{amount(place)} tokens" if axis == "tokens" else f"step {place:,.0f}"
+        return duration(position)
+    return f"{two_digits(position)} tokens" if axis == "tokens" else f"step {position:,.0f}"

@@ -1,10 +1,9 @@
-"""The lower half of the Runs screen: the chart and the facts of one run, or of several laid over each other."""
+"""The lower half of the Runs screen: chart and facts of one run, or of several drawn over each other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
@@ -17,23 +16,23 @@ from textual.worker import get_current_worker
 from tinylm.runs.listing import RunListing
 from tinylm.words import printable
 from tui.chart.chart import Chart
+from tui.live.history import Axis
+from tui.live.loss_unit import Unit
 from tui.screens.runs import compare, detail_text, pictures
-from tui.screens.runs.compare import AXES, MEASURES, Axis, LossTrace, Measure
-from tui.screens.runs.log_reader import Traces
+from tui.screens.runs.compare import AXES, MEASURES, LoggedRun, Measure
+from tui.screens.runs.history_cache import HistoryCache
 from tui.terminal.fit_text import ellipsize_middle
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 REST_SECONDS = 0.12
-"""How long the cursor rests on a run before its log is read: nobody wants all that it passes."""
+"""How long the cursor rests on a run before its log is read, so that scrolling reads none."""
 
 
-class RunLook(Horizontal):
-    """Looks at the runs that it is given; their logs are read in a thread."""
+class DetailPane(Horizontal):
+    """Shows the runs that it is given; their logs are read in a thread."""
 
     DEFAULT_CSS = """
-    RunLook {
+    DetailPane {
         & > #runs-chart { width: 1fr; }
         & > #runs-side { width: 36; scrollbar-size-vertical: 1; }
         & #runs-facts { height: auto; }
@@ -41,7 +40,14 @@ class RunLook(Horizontal):
     """
 
     class Read(Message):
-        """Logs were read: more can be said of the runs."""
+        """Logs were read, so there is more to show of the runs."""
+
+    class Failed(Message):
+        """Logs could not be read."""
+
+        def __init__(self, error: Exception) -> None:
+            super().__init__()
+            self.error = error
 
     def __init__(self) -> None:
         super().__init__(id="runs-lower")
@@ -50,11 +56,12 @@ class RunLook(Horizontal):
         self._when = ""
         self._axis: Axis = "tokens"
         self._measure: Measure = "loss"
-        self._bits = True
-        """Bits per byte, as in the list, or nats per token, as the engine counts."""
-        self._everything = False
-        self._reader = Traces()
-        self._traces: dict[Path, LossTrace] = {}
+        self._unit: Unit = "bits"
+        """As in the list; nats per token are what the engine counts."""
+        self._all_settings = False
+        self._cache = HistoryCache()
+        self._logged: dict[Path, LoggedRun] = {}
+        """Those of the wanted runs whose logs were read, by folder."""
         self._rest: Timer | None = None
         self._drawn: tuple[object, ...] = ()
 
@@ -66,11 +73,11 @@ class RunLook(Horizontal):
 
     @property
     def chart(self) -> Chart:
-        """The chart."""
+        """The chart of the pane."""
         return self.query_one(Chart)
 
     def show(self, one: RunListing | None, several: Mapping[str, RunListing], when: str) -> None:
-        """Look at `several` runs by their letters or, where there are none, at one, that was begun `when`."""
+        """Show `several` runs, by their letters, or where there are none `one`, which was begun `when`."""
         self._one, self._several, self._when = one, several, when
         self.draw()
         if self._rest:
@@ -83,7 +90,7 @@ class RunLook(Horizontal):
         return list(self._several.values()) or ([self._one] if self._one else [])
 
     def read(self) -> None:
-        """Read what was added to the logs, in a thread."""
+        """Read what was added to the logs of the shown runs, in a thread."""
         wanted = self._wanted()
         if wanted and self.display:
             self.run_worker(
@@ -95,62 +102,64 @@ class RunLook(Horizontal):
         loaded = {}
         try:
             for entry in wanted:
-                told = self._reader.load(entry.run, entry.name, lambda: worker.is_cancelled)
-                if told is None:
+                run = self._cache.load(entry.run, entry.name, lambda: worker.is_cancelled)
+                if run is None:
                     return
-                loaded[entry.run.path] = told
-        except Exception as error:  # the edge of this thread: told, never a crash
-            self.app.call_from_thread(cast("StudioApp", self.app).fault, error)
+                loaded[entry.run.path] = run
+        except Exception as error:  # the outer edge of the thread: reported, never a crash
+            self.post_message(self.Failed(error))
             return
         if not worker.is_cancelled:
             self.app.call_from_thread(self._loaded, loaded)
 
-    def _loaded(self, loaded: dict[Path, LossTrace]) -> None:
-        if any(self._traces.get(path) is not told for path, told in loaded.items()):
+    def _loaded(self, loaded: dict[Path, LoggedRun]) -> None:
+        if any(self._logged.get(path) is not run for path, run in loaded.items()):
             kept = {entry.run.path for entry in self._wanted()}
-            self._traces = {path: told for path, told in self._traces.items() if path in kept} | loaded
+            self._logged = {path: run for path, run in self._logged.items() if path in kept} | loaded
             self.draw()
             self.post_message(self.Read())
 
     @property
-    def traces(self) -> dict[str, LossTrace]:
-        """Of the runs that are laid over each other, as far as they are read."""
-        traces = self._traces
-        return {letter: traces[e.run.path] for letter, e in self._several.items() if e.run.path in traces}
+    def overlaid(self) -> dict[str, LoggedRun]:
+        """The runs that are drawn over each other, by letter, as far as their logs are read."""
+        logged = self._logged
+        return {letter: logged[e.run.path] for letter, e in self._several.items() if e.run.path in logged}
 
     # ---- drawing --------------------------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Bring chart and facts up to date."""
-        glyphs = cast("StudioApp", self.app).glyphs
-        chart, side, one, traces = self.chart, self.query_one("#runs-side"), self._one, self.traces
-        width = max(20, side.size.width - 1)  # a scroll bar may come
+        """Draw chart and facts as things are now."""
+        glyphs = glyphs_of(self)
+        chart, side, one, overlaid = self.chart, self.query_one("#runs-side"), self._one, self.overlaid
+        width = max(20, side.size.width - 1)  # the last column is for a scroll bar
         title, about, hint, facts = "", "", "", Content("")
         picture = pictures.waiting()
         if self._several:
-            complete = len(traces) == len(self._several)
-            bits = self._bits or not complete or compare.verdict(list(traces.values())).bits
-            title = f"{len(self._several)} runs: {pictures.title(self._measure, bits)}"
-            about, hint = ("all settings", "d what differs") if self._everything else ("what differs", "d all")
+            complete = len(overlaid) == len(self._several)
+            unit = self._unit if complete and not compare.verdict(list(overlaid.values())).bits else "bits"
+            title = f"{len(self._several)} runs: {pictures.title(self._measure, unit)}"
+            about, hint = ("all settings", "d what differs") if self._all_settings else ("what differs", "d all")
             if complete:
-                picture = pictures.several(traces, self._axis, self._measure, bits)
+                picture = pictures.several(overlaid, self._axis, self._measure, unit)
             brief = not self.screen.has_class("-high")
-            facts = detail_text.comparison(self._several, traces, self._axis, glyphs, width, self._everything, brief)
+            facts = detail_text.comparison(
+                self._several, overlaid, self._axis, glyphs, width, self._all_settings, brief
+            )
         elif one is not None:
-            told = self._traces.get(one.run.path)
+            run = self._logged.get(one.run.path)
             about = ellipsize_middle(printable(one.name), side.outer_size.width - 6, glyphs)
-            title = pictures.title(self._measure, self._bits)
+            title = pictures.title(self._measure, self._unit)
             if self._measure == "loss":
                 title += f", {glyphs.diamond} held out"
-            if told is not None:
-                picture = pictures.one(told, self._axis, self._measure, self._bits)
-            facts = detail_text.card(one, told, glyphs, self._when, width)
+            if run is not None:
+                picture = pictures.one(run, self._axis, self._measure, self._unit)
+            facts = detail_text.card(one, run, glyphs, self._when, width)
         keys = (
             ("axis", f"x {self._axis}"), ("measure", f"m {self._measure}"), ("unit", "b unit"),
             ("log", f"l {chart.scale_name}"),
         )  # fmt: skip
-        drawn = (*(e.run.path for e in self._wanted()), self._axis, self._measure, self._bits, len(picture.curves))
-        if drawn != self._drawn:  # other runs, or another view: nothing to hold the old range for
+        drawn = (*(e.run.path for e in self._wanted()), self._axis, self._measure, self._unit, len(picture.curves))
+        if drawn != self._drawn:  # other runs or another view: drop zoom, hair line and the old range
             self._drawn = drawn
             chart.zoom = chart.hair = None
             chart.watch_zoom()
@@ -159,45 +168,45 @@ class RunLook(Horizontal):
         chart.border_subtitle = Content(f" {glyphs.dot} ").join(_link(*key) for key in keys)
         side.border_title, side.border_subtitle = Content(about), _link("settings", hint)
         shown = self.query_one("#runs-facts", Static)
-        if shown.content != facts:  # laying out anew takes a while
+        if shown.content != facts:  # a new layout takes a while
             shown.update(facts)
 
     def on_resize(self) -> None:
-        """Facts are laid out for their width; what was hidden may have to be read."""
+        """Lay the facts out for the new width, and read the logs if the pane was hidden before."""
         self.call_after_refresh(self.draw)
         self.read()
 
     def on_chart_view_changed(self) -> None:
-        """The scale stands in the chart's frame."""
+        """Draw the frame again, which names the scale."""
         self.draw()
 
-    # ---- how to look ----------------------------------------------------------------------------------------------
+    # ---- the view ---------------------------------------------------------------------------------------------------
 
     def next_axis(self) -> None:
-        """Tokens, steps, time."""
+        """The next x axis: tokens, steps, time."""
         self._axis = AXES[(AXES.index(self._axis) + 1) % len(AXES)]
         self.draw()
 
     def next_measure(self) -> None:
-        """Smoothed loss, held-out text."""
+        """The other measure: smoothed loss or held-out loss."""
         self._measure = MEASURES[(MEASURES.index(self._measure) + 1) % len(MEASURES)]
         self.draw()
 
     def next_unit(self) -> str:
-        """Bits per byte or nats per token; returns the sentence that says why not, or nothing."""
-        traces = list(self.traces.values())
-        if self._bits and len(traces) > 1 and compare.verdict(traces).bits:
+        """The other unit; returns why that cannot be, else an empty text."""
+        runs = list(self.overlaid.values())
+        if self._unit == "bits" and len(runs) > 1 and compare.verdict(runs).bits:
             return "Nats per token of different tokens say nothing: it stays at bits per byte."
-        self._bits = not self._bits
+        self._unit = "nats" if self._unit == "bits" else "bits"
         self.draw()
         return ""
 
     def next_settings(self) -> None:
-        """All settings, or those that differ."""
-        self._everything = not self._everything
+        """Switch between all settings and those that differ."""
+        self._all_settings = not self._all_settings
         self.draw()
 
 
-def _link(action: str, told: str) -> Content:
-    """Words in a frame that do an action of the screen when they are clicked on."""
-    return Content.from_markup(f"[@click=screen.{action}]$told[/]", told=told)
+def _link(action: str, words: str) -> Content:
+    """Words in a frame that run an action of the screen when clicked."""
+    return Content.from_markup(f"[@click=screen.{action}]$words[/]", words=words)

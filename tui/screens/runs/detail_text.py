@@ -1,4 +1,4 @@
-"""What the Runs screen says beside its chart: the numbers of one run, or how several runs differ."""
+"""The text beside the chart of the Runs screen: the numbers of one run, or how several runs differ."""
 
 from __future__ import annotations
 
@@ -9,52 +9,55 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from tinylm.runs.listing import RunListing
+from tinylm.runs.state import RunState
 from tinylm.words import duration, printable
+from tui.live.history import Axis
 from tui.live.status import ranking
 from tui.screens.runs import compare
-from tui.screens.runs.columns import state_sign
-from tui.screens.runs.compare import Axis, LossTrace, amount
+from tui.screens.runs.columns import state_glyph
+from tui.screens.runs.compare import LoggedRun
 from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import size
+from tui.terminal.numbers import NONE, file_size, fixed, two_digits
 
 TONES = {"a": "$text-primary", "b": "$text-warning", "c": "$text-success", "d": "$text-error"}
-"""The colours that the chart gives its curves."""
+"""The colours of the curves, which the chart has in its style sheet."""
 
 MUTED = "$foreground 60%"
-"""$text-muted is white in Content: its contrast is only worked out in style sheets."""
+"""Stands for $text-muted, which only style sheets can resolve: in Content it would be white."""
 
 LABEL = 9
-"""Cells of the labels of a card."""
+"""Cells of the labels in a card."""
 
 NARROWEST_VALUE = 4
-"""Cells that a column of values needs at least."""
+"""Cells of a column of values at the least."""
 
 SAMPLE = 160
-"""Characters of what each of several runs writes."""
+"""Characters of the sample of each of several runs."""
 
-Row = tuple[str, tuple[str, ...], bool]
+TableRow = tuple[str, tuple[str, ...], bool]
 """A label, a value of each run, and whether these differ."""
 
 
-def card(entry: RunListing, told: LossTrace | None, glyphs: Glyphs, when: str, width: int) -> Content:
-    """One run: what it is, how long it learnt, how good it got, what it writes."""
-    head = f"{state_sign(entry.status, glyphs)} {entry.status}"
+def card(entry: RunListing, run: LoggedRun | None, glyphs: Glyphs, when: str, width: int) -> Content:
+    """One run: what it is, how long it trained, how good it got, what it writes. `run`: None while its log is read."""
+    state = run.history.state if run else RunState()
+    head = f"{state_glyph(entry.status, glyphs)} {entry.status}"
     if entry.status not in ("finished", "damaged") and entry.step is not None and entry.steps:
         head += f" at step {entry.step:,} of {entry.steps:,}"
     rows = [
         ("begun", when),
-        ("text", _joined(printable(entry.data), told and told.data and size(told.data.bytes))),
-        ("weights", _joined(amount(entry.parameters), entry.vocab_size and f"vocab {entry.vocab_size:,}")),
+        ("text", _joined(printable(entry.data), state.data and file_size(state.data.bytes))),
+        ("weights", _joined(two_digits(entry.parameters), entry.vocab_size and f"vocab {entry.vocab_size:,}")),
         (
             "learnt",
-            _joined(entry.tokens and f"{amount(entry.tokens)} tokens", entry.seconds and duration(entry.seconds)),
+            _joined(entry.tokens and f"{two_digits(entry.tokens)} tokens", entry.seconds and duration(entry.seconds)),
         ),
-        ("speed", entry.tokens_per_second and f"{amount(entry.tokens_per_second)} tokens/s"),
+        ("speed", entry.tokens_per_second and f"{two_digits(entry.tokens_per_second)} tokens/s"),
         ("held out", "" if entry.val_bpb is None else f"{entry.val_bpb:.3f} bits/byte"),
         ("best", "" if entry.best_step is None else f"@ step {entry.best_step:,}"),
-        ("machine", printable(told.machine) if told and told.machine else entry.device),
-        ("disk", size(entry.bytes)),
+        ("machine", printable(state.started.machine) if state.started and state.started.machine else entry.device),
+        ("disk", file_size(entry.bytes)),
         ("note", printable(entry.note)),
     ]
     parts = [Content.styled(head, "bold")]
@@ -63,34 +66,34 @@ def card(entry: RunListing, told: LossTrace | None, glyphs: Glyphs, when: str, w
     for label, value in rows:
         for number, line in enumerate(textwrap.wrap(str(value or ""), max(8, width - LABEL))):
             parts.append(Content.styled(f"{'' if number else label:<{LABEL}}", MUTED) + Content(line))
-    if entry.val_bpb is not None and told and told.data:
-        parts.append(Content.styled(ranking(entry.val_bpb, told.data.baselines).removeprefix(", "), "$text-success"))
-    if told and told.sample:
-        parts += [Content(""), Content.styled(f"step {told.sample.step:,} writes", MUTED)]
-        parts.append(Content(printable(told.sample.prompt + told.sample.text).strip()))
+    if entry.val_bpb is not None and state.data:
+        parts.append(Content.styled(ranking(entry.val_bpb, state.data.baselines).removeprefix(", "), "$text-success"))
+    if state.sample:
+        parts += [Content(""), Content.styled(f"step {state.sample.step:,} writes", MUTED)]
+        parts.append(Content(printable(state.sample.prompt + state.sample.text).strip()))
     return Content("\n").join(parts)
 
 
 def _joined(*parts: object) -> str:
-    return ", ".join(str(part) for part in parts if part and part != "-")
+    return ", ".join(str(part) for part in parts if part and part != NONE)
 
 
 def comparison(
     entries: Mapping[str, RunListing],
-    traces: Mapping[str, LossTrace],
+    logged: Mapping[str, LoggedRun],
     axis: Axis,
     glyphs: Glyphs,
     width: int,
     everything: bool,
     brief: bool,
 ) -> Content:
-    """Several runs by their letters: who is who, whether losses may be compared, what differs, equal lengths.
+    """Several runs by their letters: who is who, whether losses may be compared, what differs, where all have come.
 
-    `brief`: without what the sentence near the screen's foot says too.
+    `brief`: without the verdict, which the screen's sentence says too, and without samples.
     """
     parts = []
     for letter, entry in entries.items():
-        bpb = "-" if entry.val_bpb is None else f"{entry.val_bpb:.3f}"
+        bpb = fixed(entry.val_bpb, 3)
         room = max(8, width - 6 - len(bpb))
         name = set_cell_size(ellipsize_middle(printable(entry.name), room, glyphs), room)
         parts.append(
@@ -98,42 +101,42 @@ def comparison(
             + Content(f" {name} ")
             + Content.styled(bpb, "bold")
         )
-    told = list(traces.values())
-    if len(told) < len(entries):
+    runs = list(logged.values())
+    if len(runs) < len(entries):
         return Content("\n").join([*parts, Content(""), Content.styled("Reading their logs ...", MUTED)])
-    verdict = compare.verdict(told)
+    verdict = compare.verdict(runs)
     if not brief:
         tone = "$text-success" if verdict.comparable else "$text-warning"
         parts += [Content(""), Content.styled(verdict.sentence, tone)]
-    tables: list[tuple[str, list[Row]]] = []
-    configs = [trace.config for trace in told if trace.config is not None]
-    if len(configs) == len(told):
-        found = compare.differences(configs, everything)
-        title = "all settings" if everything else "what differs" if found else "No setting differs."
-        tables.append((title, [(setting.label, setting.values, setting.differs) for setting in found]))
-    equal = compare.at_equal(told, axis)
+    tables: list[tuple[str, list[TableRow]]] = []
+    configs = [run.config for run in runs if run.config is not None]
+    if len(configs) == len(runs):
+        settings = compare.differences(configs, everything)
+        title = "all settings" if everything else "what differs" if settings else "No setting differs."
+        tables.append((title, [(setting.label, setting.values, setting.differs) for setting in settings]))
+    equal = compare.at_equal(runs, axis)
     if equal is not None:
-        rows: list[Row] = [
-            ("held out", tuple("-" if bpb is None else f"{bpb:.3f}" for bpb in equal.held_out), True),
-            ("tokens", tuple(amount(tokens) for tokens in equal.tokens), True),
+        rows: list[TableRow] = [
+            ("held out", tuple(fixed(bpb, 3) for bpb in equal.held_out), True),
+            ("tokens", tuple(two_digits(tokens) for tokens in equal.tokens), True),
             ("time", tuple(duration(seconds) for seconds in equal.seconds), True),
         ]
-        place = compare.along(axis, equal.place).removesuffix(" tokens")
-        tables.append((f"at {place}", [row for row in rows if row[0] != axis]))
-    parts += _tables(tables, list(traces), width, glyphs)
+        position = compare.position_words(axis, equal.position).removesuffix(" tokens")
+        tables.append((f"at {position}", [row for row in rows if row[0] != axis]))
+    parts += _tables(tables, list(logged), width, glyphs)
     if not brief:
-        for letter, trace in traces.items():
-            if trace.sample:
-                text = " ".join(printable(trace.sample.prompt + trace.sample.text).split())
+        for letter, run in logged.items():
+            if sample := run.history.state.sample:
+                text = " ".join(printable(sample.prompt + sample.text).split())
                 head = Content.styled(f"{letter} writes ", f"bold {TONES[letter]}")
                 parts += [Content(""), head + Content(_cut(text, SAMPLE, glyphs).rstrip())]
     return Content("\n").join(parts)
 
 
 def _tables(
-    tables: Sequence[tuple[str, Sequence[Row]]], letters: Sequence[str], width: int, glyphs: Glyphs
+    tables: Sequence[tuple[str, Sequence[TableRow]]], letters: Sequence[str], width: int, glyphs: Glyphs
 ) -> list[Content]:
-    """Tables with a column for each run, one below the other; where these do not fit, values behind their label."""
+    """Tables with a column for each run, one below the other; where columns do not fit, values follow their label."""
     names = [name for title, rows in tables for name in (title, *(row[0] for row in rows)) if rows]
     label = min(max(map(len, names), default=0), max(12, width // 2 - 2))
     each = min((width - label) // len(letters) - 2, 16)

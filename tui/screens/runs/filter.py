@@ -1,7 +1,7 @@
-"""The filter of the Runs screen: `state:done val<2 data:moby -fox` is read here, and says what it cannot read.
+"""Parses the filter of the Runs screen, such as `state:done val<2 data:moby -fox`.
 
-A filter is read anew with each key, so half of one is the normal case: what can be read counts, the rest is told in a
-sentence, and nothing is raised.
+A filter is parsed at each key press, so an incomplete one is normal: terms that can be parsed count, the first other
+term gives a message, and nothing is raised.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORDS: dict[str, Callable[[RunListing], str]] = {
     "note": lambda entry: entry.note,
     "device": lambda entry: entry.device or "",
 }
-"""What can be asked for with a colon: `state:done` holds where the text has the word in it."""
+"""Fields of text: `state:done` holds where the text contains the word."""
 
 NUMBERS: dict[str, Callable[[RunListing], float | None]] = {
     "val": lambda entry: entry.val_bpb,
@@ -35,10 +35,10 @@ NUMBERS: dict[str, Callable[[RunListing], float | None]] = {
     "step": lambda entry: entry.step,
     "time": lambda entry: entry.seconds,
 }
-"""What can be compared: `val<2`, `weights>=1M`, `time>10m`; a run of which it is unknown is not found."""
+"""Fields to compare: `val<2`, `weights>=1M`, `time>10m`; never true where the number is not known."""
 
 STATES = {"done": "finished", "running": "training"}
-"""Other words for a state."""
+"""Other words for states."""
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq,
@@ -47,35 +47,34 @@ _SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 _SPANS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 _TERM = re.compile(r'-?[a-z]+[:<>=]+"[^"]*"?|-?"[^"]*"?|\S+', re.IGNORECASE)
-_ASKED = re.compile(r"([a-z]+)(:|<=|>=|<|>|=)(.*)", re.IGNORECASE | re.DOTALL)
-_AMOUNT = re.compile(r"(\d+\.?\d*|\.\d+)\s*([a-z]?)(?:b|ytes?)?", re.IGNORECASE)
+_FIELD_TERM = re.compile(r"([a-z]+)(:|<=|>=|<|>|=)(.*)", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)\s*([a-z]?)(?:b|ytes?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What a person typed, read."""
+    """A parsed filter."""
 
     tests: tuple[Test, ...] = ()
     fault: str = ""
-    """The sentence about the first part that could not be read; the others count all the same."""
+    """What is wrong with the first term that could not be parsed; the other terms count."""
 
     def matches(self, entry: RunListing) -> bool:
-        """Whether a run is what is looked for."""
+        """Whether a run passes all tests."""
         return all(test(entry) for test in self.tests)
 
 
-def read(text: str) -> Filter:
-    """Read a filter: parts between spaces, all of which must hold; quotes keep spaces, a `-` in front turns one round.
+def parse(text: str) -> Filter:
+    """Parse terms between spaces, all of which must hold; quotes keep spaces, a `-` in front negates a term.
 
-    A part is `field:word`, a comparison of a number, or a word to look for in name, texts and note.
+    A term is `field:word`, a comparison with a number, or a word to search for in name, texts and note.
     """
     tests: list[Test] = []
     fault = ""
-    for found in _TERM.finditer(text):
-        term = found.group()
+    for term in _TERM.findall(text):
         negated = term.startswith("-") and len(term) > 1
         try:
-            test = _read(term[1:] if negated else term)
+            test = _parse_term(term[1:] if negated else term)
         except ValueError as error:
             fault = fault or str(error)
             continue
@@ -83,12 +82,12 @@ def read(text: str) -> Filter:
     return Filter(tuple(tests), fault)
 
 
-def _read(term: str) -> Test:
-    """One part; ValueError says what is wrong with it."""
-    asked = _ASKED.fullmatch(term)
-    if asked is None:
+def _parse_term(term: str) -> Test:
+    """One term; ValueError says what is wrong with it."""
+    match = _FIELD_TERM.fullmatch(term)
+    if match is None:
         return _any_text(term.strip('"'))
-    field, sign, value = asked[1].lower(), asked[2], asked[3].strip('"')
+    field, sign, value = match[1].lower(), match[2], match[3].strip('"')
     if field in WORDS and sign in ":=":
         return _word(field, value)
     if field in NUMBERS:
@@ -111,12 +110,12 @@ def _word(field: str, word: str) -> Test:
 
 
 def _number(field: str, sign: str, text: str) -> Test:
-    found = _AMOUNT.fullmatch(text.strip())
+    match = _NUMBER.fullmatch(text.strip())
     scales = _SPANS if field == "time" else _SCALES
-    if found is None or found[2].lower() not in scales:
+    if match is None or match[2].lower() not in scales:
         example = "10m" if field == "time" else "1.5" if field in ("val", "bpb") else "1M"
         raise ValueError(f"{field}{sign} needs a number, as in {field}{sign}{example}")
-    get, compare, limit = NUMBERS[field], _COMPARISONS[sign], float(found[1]) * scales[found[2].lower()]
+    get, compare, limit = NUMBERS[field], _COMPARISONS[sign], float(match[1]) * scales[match[2].lower()]
 
     def test(entry: RunListing) -> bool:
         value = get(entry)

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-
-import numpy as np
+from dataclasses import replace
 
 from tinylm.runs.listing import RunListing
 from tinylm.words import duration, printable
-from tui.chart.picture import Band, Border, Curve, Level, Picture
+from tui.chart.loss import baseline_levels, held_out_curves, loss_picture, phase_borders
+from tui.chart.picture import Curve, Level, Picture
+from tui.live.history import Axis
+from tui.live.loss_unit import UNIT_NAMES, Unit
 from tui.live.status import BASELINES
 from tui.screens.runs import compare
-from tui.screens.runs.compare import Axis, LossTrace, Measure, amount
+from tui.screens.runs.compare import LoggedRun, Measure
+from tui.terminal.numbers import count, two_digits
 
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-# The same objects each time: a chart that is given an equal picture draws nothing.
-_AXES: dict[Axis, tuple[str, Callable[[float], str]]] = {
-    "tokens": ("tokens", amount),
-    "steps": ("step", _count),
+# The same functions each time: a chart that is given an equal picture draws nothing.
+_X_AXES: dict[Axis, tuple[str, Callable[[float], str]]] = {
+    "tokens": ("tokens", two_digits),
+    "steps": ("step", count),
     "time": ("", duration),
 }
 
 
-def title(measure: Measure, bits: bool) -> str:
+def title(measure: Measure, unit: Unit) -> str:
     """What is drawn, with its unit."""
-    return f"{'held out' if measure == 'held-out' else 'loss'}, {'bits/byte' if bits else 'nats/token'}"
+    return f"{'held out' if measure == 'held-out' else 'loss'}, {UNIT_NAMES[unit]}"
 
 
 def waiting() -> Picture:
@@ -37,63 +34,36 @@ def waiting() -> Picture:
     return Picture(empty="Reading the log ...")
 
 
-def one(told: LossTrace, axis: Axis, measure: Measure, bits: bool) -> Picture:
-    """One run: its loss with the band of single steps, what was held out, the simpler means, where phases begin."""
-    name, form = _AXES[axis]
-    where, unit = told.loss.along(axis), told.bits_per_nat if bits else 1.0
-    xs, ys = told.held_out.along(axis), told.held_out.values if bits else told.held_out_nats
-    measured = Curve(xs, ys, "held_out", style="points")
-    levels = _levels(told, bits)
+def one(run: LoggedRun, axis: Axis, measure: Measure, unit: Unit) -> Picture:
+    """One run: its loss with its held-out points, or the held-out loss alone as a line; the baselines, the phases."""
+    history, loss_unit, (name, form) = run.history, run.unit(unit), _X_AXES[axis]
+    frame = Picture(levels=_levels(run, unit), x_name=name, x_format=form, empty="It has not made a step.")
     if measure == "held-out":
-        line = Curve(xs, ys, "held_out")
-        return Picture((line, measured), levels=levels, x_name=name, x_format=form, empty=_nothing(told, measure))
-    borders = []
-    for span in told.phases[1:]:
-        at = int(np.searchsorted(told.loss.step, span.first))
-        if at < len(where):
-            borders.append(Border(float(where[at]), printable(span.name)))
-    return Picture(
-        (Curve(where, told.smooth * unit, "train"), measured),
-        Band(where, told.loss.values * unit),
-        levels,
-        tuple(borders),
-        x_name=name,
-        x_format=form,
-        empty=_nothing(told, measure),
-    )
+        (points,) = held_out_curves(history, loss_unit, axis)
+        empty = "Nothing was measured on held-out text." if len(history.step) else frame.empty
+        return replace(frame, curves=(replace(points, style="line"), points), empty=empty)
+    borders = tuple(replace(border, label=printable(border.label)) for border in phase_borders(history, axis))
+    return loss_picture(replace(frame, borders=borders), history, loss_unit, axis, compare.SMOOTHING)
 
 
-def _nothing(told: LossTrace, measure: Measure) -> str:
-    if measure == "held-out" and len(told.loss.step):
-        return "Nothing was measured on held-out text."
-    return "It has not made a step."
-
-
-def several(traces: Mapping[str, LossTrace], axis: Axis, measure: Measure, bits: bool) -> Picture:
-    """Runs over each other; their letters stand at the ends of the curves."""
-    name, form = _AXES[axis]
-    shown = list(traces.values())
-    curves = []
-    for letter, told in traces.items():
-        xs, ys = compare.curve(told, axis, measure, bits)
-        curves.append(Curve(xs, ys, letter, letter))
-    # The simpler means are told where all runs have the text that they were measured on.
-    levels = _levels(shown[0], bits) if compare.verdict(shown).comparable else ()
+def several(runs: Mapping[str, LoggedRun], axis: Axis, measure: Measure, unit: Unit) -> Picture:
+    """Runs over each other, by their letters, which stand at the ends of the curves."""
+    name, form = _X_AXES[axis]
+    curves = [Curve(*compare.curve(run, axis, measure, unit), letter, letter) for letter, run in runs.items()]
+    # Baselines are those of a text: shown only where all runs have the same.
+    shown = list(runs.values())
+    levels = _levels(shown[0], unit) if compare.verdict(shown).comparable else ()
     return Picture(
         tuple(curves), levels=levels, x_name=name, x_format=form, empty="None of them has come so far as to be drawn."
     )
 
 
-def _levels(told: LossTrace, bits: bool) -> tuple[Level, ...]:
-    unit = 1.0 if bits else told.bits_per_nat
-    if told.data is None or not math.isfinite(unit):
-        return ()
-    known = told.data.baselines
-    return tuple(Level(known[name] / unit, label) for name, label in BASELINES.items() if name in known)
+def _levels(run: LoggedRun, unit: Unit) -> tuple[Level, ...]:
+    return baseline_levels(run.history.state.data, run.unit(unit), BASELINES)
 
 
-def told(entry: RunListing, marked: bool) -> str:
-    """The run under the cursor in a sentence, and what one can do with it."""
+def run_sentence(entry: RunListing, marked: bool) -> str:
+    """The state of a run in a sentence, and what one can do with it."""
     name = entry.name
     good = "" if entry.val_bpb is None else f": {entry.val_bpb:.3f} bits/byte"
     if marked:

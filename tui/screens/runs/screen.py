@@ -1,4 +1,4 @@
-"""The Runs screen: everything that was trained in this home, and runs laid over each other."""
+"""The Runs screen: everything that was trained in this home, and runs drawn over each other."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from tinylm.runs import listing
 from tinylm.runs.listing import RunListing
 from tinylm.words import printable
 from tui.screens.runs import compare, filter, pictures
-from tui.screens.runs.actions import Shelving
+from tui.screens.runs.actions import RunActionsScreen
 from tui.screens.runs.columns import ORDERS, Order, when
-from tui.screens.runs.detail_pane import RunLook
+from tui.screens.runs.detail_pane import DetailPane
 from tui.screens.runs.table import LETTERS, RunTable
+from tui.studio import Studio
 from tui.terminal.fit_text import ellipsize_middle
 from tui.widgets.top_bar import Sentence
 
-LOOK_TICKS = 12
-"""Ticks between two looks at the home's runs: about three seconds."""
+LIST_TICKS = 12
+"""Ticks after which the runs are listed again: about three seconds."""
 
 LEAST_NAME = 11
-"""Cells that the name of a run keeps in the sentence about it."""
+"""Cells that the name of a run keeps in the sentence about it, however narrow the screen."""
 
-LOOK_SHARE = 0.05
-"""Of the time, at most, that looking may take: hundreds of runs are looked at less often, or a training feels it."""
+LIST_SHARE = 0.05
+"""The share of the time that listing may take: hundreds of runs are listed less often, to spare a training."""
 
 
-class RunsScreen(Shelving):
+class RunsScreen(RunActionsScreen):
     """A list of runs, and below it the one under the cursor or those that are marked."""
 
     MODE = "runs"
@@ -52,7 +53,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
 - **/** filters: words are looked for in name, text and note; `state:done`, `data:moby`, `val<2`, `weights>1M`,
   `size>10MB`, `time>10m`; a `-` in front turns a part round. **Esc** takes first the filter away, then the marks.
 - **o** sorts: newest, best on held-out text, largest, by name. A click on a title does too.
-- **n** writes a note, **N** renames, **Delete** or **Backspace** moves a run into the bin, **u** brings it back.
+- **n** writes a note, **N** renames, **Delete** or **Backspace** moves a run to the trash, **u** brings it back.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", id="runs.open", tooltip="Show the run in Train"),
@@ -60,8 +61,8 @@ Everything that was trained in this home, also by `--train` in another terminal.
         Binding("r", "resume", "Resume", id="runs.resume", tooltip="Go on with a run that is not finished"),
         Binding("t", "talk", "Talk", id="runs.talk", tooltip="Let the run's model write"),
         Binding("slash", "filter", "Filter", id="runs.filter", tooltip="Show some runs only"),
-        Binding("delete,backspace", "bin", "Bin", id="runs.bin", tooltip="Move the run into the bin; u undoes"),
-        Binding("u", "undo", "Undo", show=False, id="runs.undo", tooltip="Bring back what was binned last"),
+        Binding("delete,backspace", "trash", "Trash", id="runs.trash", tooltip="Move the run to the trash; u undoes"),
+        Binding("u", "undo", "Undo", show=False, id="runs.undo", tooltip="Bring back what was moved to the trash last"),
         Binding("n", "note", "Note", show=False, id="runs.note", tooltip="Write a note on the run"),
         Binding("N", "rename", "Rename", show=False, id="runs.rename", tooltip="Give the run another name"),
         Binding("o", "order", "Sort", show=False, id="runs.order", tooltip="Newest, best, largest, by name"),
@@ -88,32 +89,34 @@ Everything that was trained in this home, also by `--train` in another terminal.
     }
     """
 
-    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, studio: Studio, clock: Callable[[], datetime] | None = None) -> None:
         """`clock` gives the time that "1 h ago" counts from."""
-        super().__init__()
+        super().__init__(studio)
         self.clock = clock or type(self).now
         self._entries: list[RunListing] | None = None
-        self._chosen = filter.Filter()
+        self._filter = filter.Filter()
         self._order: Order = "when"
         self._ticks = 0
-        self._looked = self._look_seconds = 0.0
-        self._said = ""
+        self._listed_at = self._list_seconds = 0.0
+        """When the runs were last listed, and how long that took."""
+        self._message = ""
+        """What was refused, until the person does something else."""
         self._drawn_with = ""
 
     @staticmethod
     def now() -> datetime:
-        """The time here."""
+        """The local time."""
         return datetime.now().astimezone()
 
     def body(self) -> ComposeResult:
-        """List, chart, facts."""
+        """The list; below it chart and facts."""
         with Vertical(id="runs-list", classes="pane") as pane:
             pane.border_title = "Runs"
             with Horizontal(id="runs-search"):
                 yield Static(" / ", id="runs-slash", markup=False)
                 yield Input(placeholder="words, state:done, val<2, data:moby", id="runs-filter", compact=True)
             yield RunTable(self.clock)
-        yield RunLook()
+        yield DetailPane()
 
     def on_mount(self) -> None:
         """Keys go to the list."""
@@ -121,14 +124,14 @@ Everything that was trained in this home, also by `--train` in another terminal.
         self._show_list()
 
     def on_screen_resume(self) -> None:
-        """Look for what was trained meanwhile."""
+        """List what was trained meanwhile."""
         super().on_screen_resume()
         self.reload()
 
     def tick(self) -> None:
-        """Look at the home now and then."""
+        """List the runs again now and then."""
         self._ticks += 1
-        if self._ticks >= LOOK_TICKS and time.monotonic() - self._looked > self._look_seconds / LOOK_SHARE:
+        if self._ticks >= LIST_TICKS and time.monotonic() - self._listed_at > self._list_seconds / LIST_SHARE:
             self.reload()
         if self.studio.glyphs.name != self._drawn_with:
             self._show()
@@ -141,9 +144,9 @@ Everything that was trained in this home, also by `--train` in another terminal.
         return self.query_one(RunTable)
 
     @property
-    def look(self) -> RunLook:
-        """Chart and facts below it."""
-        return self.query_one(RunLook)
+    def detail(self) -> DetailPane:
+        """Chart and facts below the list."""
+        return self.query_one(DetailPane)
 
     @property
     def entry(self) -> RunListing | None:
@@ -152,56 +155,56 @@ Everything that was trained in this home, also by `--train` in another terminal.
 
     @property
     def listed(self) -> list[RunListing]:
-        """All runs, as far as they are known."""
+        """All runs; none before the first listing."""
         return self._entries or []
 
     def _compared(self) -> dict[str, RunListing]:
-        """The runs that are laid over each other, by letter; fewer than two: none are."""
+        """The runs that are drawn over each other, by letter; none where there would be fewer than two."""
         known = {entry.run.path: entry for entry in self.listed}
-        found = {letter: known[path] for path, letter in self.marks.items() if path in known}
-        if len(found) == 1 and self.entry and self.entry.run.path not in self.marks:
-            found[next(letter for letter in LETTERS if letter not in found)] = self.entry
-        return dict(sorted(found.items())) if len(found) > 1 else {}
+        compared = {letter: known[path] for path, letter in self.marks.items() if path in known}
+        if len(compared) == 1 and self.entry and self.entry.run.path not in self.marks:
+            compared[next(letter for letter in LETTERS if letter not in compared)] = self.entry
+        return dict(sorted(compared.items())) if len(compared) > 1 else {}
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The keys; what the run under the cursor cannot do stands in no footer, and its key says why not."""
+        """The keys; the footer leaves out Resume where the run cannot be resumed, and the key then says why."""
         active = super().active_bindings
         resumable = self.entry is not None and self.entry.status in ("stopped", "interrupted", "failed")
         return {
-            key: told._replace(binding=replace(told.binding, show=told.binding.show and resumable))
-            if told.binding.action == "resume"
-            else told
-            for key, told in active.items()
+            key: key_binding._replace(binding=replace(key_binding.binding, show=key_binding.binding.show and resumable))
+            if key_binding.binding.action == "resume"
+            else key_binding
+            for key, key_binding in active.items()
         }
 
     # ---- the list -------------------------------------------------------------------------------------------------
 
     def reload(self) -> None:
-        """List the runs anew, in a thread."""
-        self._ticks, self._looked = 0, time.monotonic()
+        """List the runs again, in a thread."""
+        self._ticks, self._listed_at = 0, time.monotonic()
         self.run_worker(self._list, thread=True, exclusive=True, group="runs-list", exit_on_error=False)
 
     def _list(self) -> None:
         worker, began = get_current_worker(), time.monotonic()
         try:
-            found = listing.entries(self.studio.home)
-            self._look_seconds = time.monotonic() - began
-        except Exception as error:  # the edge of this thread: told, never a crash
+            entries = listing.read_listings(self.studio.home)
+            self._list_seconds = time.monotonic() - began
+        except Exception as error:  # the outer edge of the thread: reported, never a crash
             self.app.call_from_thread(self.studio.fault, error)
             return
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._listed, found, began)
+            self.app.call_from_thread(self._listed, entries, began)
 
-    def _listed(self, found: list[RunListing], began: float) -> None:
-        """Show what a worker found that `began` to look then."""
-        if self.shelving or began < self.shelved_at:  # a run went elsewhere meanwhile: the list is made anew
+    def _listed(self, entries: list[RunListing], began: float) -> None:
+        """Show the list of a worker that `began` at this time."""
+        if self.changing or began < self.changed_at:  # folders changed meanwhile: the runs are listed again
             return
-        if found == self._entries:
-            self.look.read()
+        if entries == self._entries:
+            self.detail.read()
             return
-        self._entries = found
-        paths = {entry.run.path for entry in found}
+        self._entries = entries
+        paths = {entry.run.path for entry in entries}
         self.marks = {path: letter for path, letter in self.marks.items() if path in paths}
         self._show()
         if self.seek in paths:
@@ -209,19 +212,23 @@ Everything that was trained in this home, also by `--train` in another terminal.
             self.seek = None
 
     def _show(self) -> None:
-        """List and what is below it."""
+        """Show the list and what is below it."""
         self._show_list()
         began = when(self.entry.utc, self.clock()) if self.entry else ""
-        self.look.show(self.entry, self._compared(), began)
+        self.detail.show(self.entry, self._compared(), began)
         self.refresh_bindings()
-        self.on_run_look_read()
+        self.on_detail_pane_read()
 
-    def on_run_look_read(self) -> None:
-        """Say it at once, not with the next tick."""
+    def on_detail_pane_failed(self, message: DetailPane.Failed) -> None:
+        """Say why."""
+        self.studio.fault(message.error)
+
+    def on_detail_pane_read(self) -> None:
+        """Update the sentence at once, not at the next tick."""
         self.tell()
 
     def _show_list(self) -> None:
-        shown = self._sorted([entry for entry in self.listed if self._chosen.matches(entry)])
+        shown = self._sorted([entry for entry in self.listed if self._filter.matches(entry)])
         pane = self.query_one("#runs-list")
         glyphs = self.studio.glyphs
         self._drawn_with = glyphs.name
@@ -237,7 +244,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
         self.table.show(shown, marks, self._order, notice, glyphs)
 
     def _sorted(self, entries: list[RunListing]) -> list[RunListing]:
-        """By the chosen order; they come with the newest first, and ties stay so."""
+        """In the chosen order; entries come with the newest first, and ties keep that order."""
         match self._order:
             case "held-out":
                 return sorted(entries, key=lambda e: (e.val_bpb is None, e.val_bpb or 0.0))
@@ -248,59 +255,59 @@ Everything that was trained in this home, also by `--train` in another terminal.
         return entries
 
     def on_run_table_moved(self) -> None:
-        """Another run: its facts at once, its log when the cursor rests."""
-        self._said = ""
+        """Another run: its facts are shown at once, its log is read when the cursor rests."""
+        self._message = ""
         self._show()
 
     def on_run_table_opened(self) -> None:
-        """Clicked twice."""
+        """Open the run that was clicked twice."""
         self.action_open()
 
-    def on_run_table_mark_asked(self) -> None:
-        """Its margin was clicked."""
+    def on_run_table_mark_clicked(self) -> None:
+        """Mark the run whose margin was clicked."""
         self.action_mark()
 
-    def on_run_table_order_asked(self, message: RunTable.OrderAsked) -> None:
-        """A title was clicked."""
+    def on_run_table_title_clicked(self, message: RunTable.TitleClicked) -> None:
+        """Sort by the column whose title was clicked."""
         self._order = message.order
         self._show_list()
 
     def sentence(self) -> str:
         """The filter's fault, what was refused, whether losses may be compared, or the run under the cursor."""
-        if self._said:
-            return printable(self._said)
+        if self._message:
+            return printable(self._message)
         if self._entries is None:
             return "Looking through the runs of this home ..."
         if not self._entries:
             return "There is no run here yet. Enter goes Home, where one key starts the first."
-        if self._chosen.fault:
-            return printable(f"The filter: {self._chosen.fault}.")
+        if self._filter.fault:
+            return printable(f"The filter: {self._filter.fault}.")
         compared = self._compared()
-        if compared and not self.look.display:
+        if compared and not self.detail.display:
             return "Their curves need more room: 80 x 24 at least."
         if compared:
-            traces = list(self.look.traces.values())
-            return compare.verdict(traces).sentence if len(traces) == len(compared) else "Reading their logs ..."
+            runs = list(self.detail.overlaid.values())
+            return compare.verdict(runs).sentence if len(runs) == len(compared) else "Reading their logs ..."
         return self._about(self.entry) if self.entry else "No run fits the filter."
 
     def _about(self, entry: RunListing) -> str:
-        """Its name gives way where there is no room for all: what one can do with it is said last."""
-        told = pictures.told(entry, marked=bool(self.marks))
-        room = cell_len(entry.name) + self.query_one(Sentence).content_size.width - cell_len(told)
+        """The sentence about a run, with its name shortened to fit: what one can do with the run comes last."""
+        sentence = pictures.run_sentence(entry, marked=bool(self.marks))
+        room = cell_len(entry.name) + self.query_one(Sentence).content_size.width - cell_len(sentence)
         short = ellipsize_middle(entry.name, max(LEAST_NAME, room), self.studio.glyphs)
-        return pictures.told(replace(entry, name=short), marked=bool(self.marks))
+        return pictures.run_sentence(replace(entry, name=short), marked=bool(self.marks))
 
     # ---- filter ---------------------------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
-        """Type what is looked for."""
+        """Show the filter, to type into."""
         self.query_one("#runs-search").add_class("-shown")
         self.query_one("#runs-filter").focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as one types."""
-        self._said = ""
-        self._chosen = filter.read(event.value)
+        self._message = ""
+        self._filter = filter.parse(event.value)
         self._show()
 
     def on_input_submitted(self) -> None:
@@ -323,12 +330,12 @@ Everything that was trained in this home, also by `--train` in another terminal.
     def action_open(self) -> None:
         """Show the run in Train; Home where there is none."""
         if self._entries is not None and not self._entries:
-            self.studio.action_go("home")
+            self.studio.go("home")
         elif self.entry is not None and not self._refused_damaged(self.entry):
             self.studio.open_run(self.entry.run)
 
     def action_talk(self) -> None:
-        """Let its model write."""
+        """Let the model of the run write."""
         entry = self.entry
         if entry is None or self._refused_damaged(entry):
             return
@@ -338,7 +345,7 @@ Everything that was trained in this home, also by `--train` in another terminal.
             self.studio.talk_to(entry.run)
 
     def action_resume(self) -> None:
-        """Go on with it, or say why not."""
+        """Resume the run, or say why not."""
         entry = self.entry
         if entry is None or self._refused_damaged(entry):
             return
@@ -357,12 +364,12 @@ Everything that was trained in this home, also by `--train` in another terminal.
         return entry.status == "damaged"
 
     def say(self, sentence: str) -> None:
-        """Say something until the person does something else."""
-        self._said = sentence
+        """Show a message until the person does something else."""
+        self._message = sentence
         self.refresh_all()
 
     def action_mark(self) -> None:
-        """Mark the run, or no longer."""
+        """Mark the run, or remove its mark."""
         entry = self.entry
         if entry is None:
             return
@@ -374,30 +381,30 @@ Everything that was trained in this home, also by `--train` in another terminal.
             return
         else:
             self.marks[path] = next(letter for letter in LETTERS if letter not in self.marks.values())
-        self._said = ""
+        self._message = ""
         self._show()
 
     def action_order(self) -> None:
-        """Sort otherwise."""
+        """The next order."""
         self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self._show_list()
 
     def action_axis(self) -> None:
-        """Tokens, steps, time."""
-        self.look.next_axis()
+        """The next x axis."""
+        self.detail.next_axis()
 
     def action_measure(self) -> None:
-        """Smoothed loss or held-out text."""
-        self.look.next_measure()
+        """The other measure: smoothed loss or held-out loss."""
+        self.detail.next_measure()
 
     def action_unit(self) -> None:
-        """Bits per byte or nats per token; the latter not where tokens differ."""
-        self.say(self.look.next_unit())
+        """The other unit; nats per token only where the runs have the same tokens."""
+        self.say(self.detail.next_unit())
 
     def action_log(self) -> None:
-        """Linear, logarithmic, both ways."""
-        self.look.chart.action_scale()
+        """The next scale: linear, log y, log x and y."""
+        self.detail.chart.action_scale()
 
     def action_settings(self) -> None:
         """All settings, or those that differ."""
-        self.look.next_settings()
+        self.detail.next_settings()

@@ -1,7 +1,7 @@
-"""The table of runs: as many columns as fit, a cursor, and marks that are the letters of the curves below.
+"""The table of runs: as many columns as fit, a cursor, and marks with the letters of the curves below.
 
-Textual's DataTable has columns of fixed width and is filled cell by cell; this one chooses its columns by what fits and
-what there is to show, and is replaced whole every few seconds without losing the place.
+Textual's DataTable has fixed columns and is filled cell by cell; this table chooses its columns by the room and by what
+there is to show, and is replaced as a whole every few seconds without moving the cursor.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tinylm.runs.listing import RunListing
-from tui.screens.runs.columns import COLUMNS, MARGIN, Order, fitting, state_sign
+from tui.screens.runs.columns import COLUMNS, MARGIN, Order, fit_columns, state_glyph
 from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import BRAILLE, Glyphs
 
 LETTERS = "abcd"
-"""Names of the curves of marked runs; so many can be marked."""
+"""Letters of marked runs and their curves; as many runs can be marked."""
 
 _TONES = {"training": "live", "paused": "halted", "finished": "done", "stopped": "halted"}
 
 
 class RunTable(ScrollView, can_focus=True):
-    """Runs, one a line."""
+    """Runs, one on each line."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "runs--header", "runs--sorted", "runs--cursor", "runs--hover", "runs--muted", "runs--live", "runs--halted",
@@ -71,7 +71,7 @@ class RunTable(ScrollView, can_focus=True):
 
     @dataclass
     class Moved(Message):
-        """The cursor stands on another run."""
+        """The cursor has moved to another run."""
 
         entry: RunListing | None
 
@@ -82,13 +82,13 @@ class RunTable(ScrollView, can_focus=True):
         entry: RunListing
 
     @dataclass
-    class MarkAsked(Message):
+    class MarkClicked(Message):
         """A run's mark was clicked."""
 
         entry: RunListing
 
     @dataclass
-    class OrderAsked(Message):
+    class TitleClicked(Message):
         """A column's title was clicked."""
 
         order: Order
@@ -103,7 +103,7 @@ class RunTable(ScrollView, can_focus=True):
         self.order: Order = "when"
         self.cursor = 0
         self.notice = ""
-        """What stands here while there is no run to show."""
+        """Shown while there is no run."""
         self.glyphs = BRAILLE
         self._hover: int | None = None
         self._now = clock()
@@ -119,7 +119,7 @@ class RunTable(ScrollView, can_focus=True):
     def show(
         self, entries: Sequence[RunListing], marks: Mapping[Path, str], order: Order, notice: str, glyphs: Glyphs
     ) -> None:
-        """Replace everything; the cursor stays on its run, or at its place where that is gone."""
+        """Replace everything; the cursor stays on its run, or on its line where the run is gone."""
         before = self.entry
         now = self.clock()
         new = (list(entries), dict(marks), order, notice, glyphs.name, now.replace(second=0, microsecond=0))
@@ -133,11 +133,11 @@ class RunTable(ScrollView, can_focus=True):
         self.entries, self.marks, self.order, self.notice, self.glyphs = entries, dict(marks), order, notice, glyphs
         self._now = now
         self._lay_out()
-        if (self.entry and self.entry.run) != (before and before.run):  # not where the same run has only gone on
+        if (self.entry and self.entry.run) != (before and before.run):  # not where only the run's numbers changed
             self.post_message(self.Moved(self.entry))
 
     def go_to(self, path: Path) -> None:
-        """Put the cursor on a run, where it is shown."""
+        """Move the cursor to a run, if it is in the table."""
         for index, entry in enumerate(self.entries):
             if entry.run.path == path:
                 self.action_move(index - self.cursor)
@@ -145,17 +145,17 @@ class RunTable(ScrollView, can_focus=True):
     def _lay_out(self) -> None:
         scrolls = len(self.entries) + 1 > self.outer_size.height
         width = self.outer_size.width - scrolls
-        self._columns = fitting(self.entries, width, self._now)
+        self._columns = fit_columns(self.entries, width, self._now)
         self.virtual_size = Size(width, len(self.entries) + 1)
         self._keep_in_view()
         self.refresh()
 
     def on_resize(self) -> None:
-        """Choose columns anew."""
+        """Choose the columns for the new width."""
         self._lay_out()
 
     def notify_style_update(self) -> None:
-        """Another theme: draw anew."""
+        """Draw again in the colours of another theme."""
         super().notify_style_update()
         self.refresh()
 
@@ -169,7 +169,7 @@ class RunTable(ScrollView, can_focus=True):
     # ---- drawing --------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """A line of the window: the titles always, then runs."""
+        """A line of the widget: the titles first, then runs."""
         width = self.scrollable_content_region.width
         base = self.rich_style
         if not self.entries:
@@ -187,7 +187,7 @@ class RunTable(ScrollView, can_focus=True):
         return self._row(self.entries[row], row == self.cursor, base).adjust_cell_length(width, base)
 
     def _tone(self, name: str) -> Style:
-        """Colour and weight of a component, whatever it stands on."""
+        """The style of a component without its background."""
         style = self.get_component_rich_style(f"runs--{name}")
         return Style(color=style.color, bold=style.bold, reverse=style.reverse)
 
@@ -212,7 +212,7 @@ class RunTable(ScrollView, can_focus=True):
             if key == "name":
                 text = ellipsize_middle(text, width, self.glyphs)
             elif key == "state":
-                text = f"{state_sign(entry.status, self.glyphs)} {text}"
+                text = f"{state_glyph(entry.status, self.glyphs)} {text}"
                 style = base + self._tone(_TONES.get(entry.status, "bad"))
             elif key not in ("bpb", "note"):
                 style = base + self._tone("muted")
@@ -229,7 +229,7 @@ class RunTable(ScrollView, can_focus=True):
     # ---- moving ---------------------------------------------------------------------------------------------------
 
     def action_move(self, by: int) -> None:
-        """Up or down."""
+        """Move the cursor down by so many lines, or up."""
         target = max(0, min(self.cursor + by, len(self.entries) - 1))
         if target != self.cursor:
             self.cursor = target
@@ -238,7 +238,7 @@ class RunTable(ScrollView, can_focus=True):
             self.post_message(self.Moved(self.entry))
 
     def action_page(self, by: int) -> None:
-        """A page up or down."""
+        """Move the cursor by pages."""
         self.action_move(by * max(1, self.scrollable_content_region.height - 2))
 
     def _row_at(self, y: int) -> int | None:
@@ -246,20 +246,20 @@ class RunTable(ScrollView, can_focus=True):
         return row if y > 0 and row < len(self.entries) else None
 
     def on_click(self, event: events.Click) -> None:
-        """Titles sort, the margin marks, a run is gone to, and opened by the second click."""
+        """A click on a title sorts, on the margin marks, on a run moves the cursor there; the second opens it."""
         event.stop()
         if event.y == 0:
             key = self._column_at(event.x)
             order = COLUMNS[key].order if key else None
             if order is not None:
-                self.post_message(self.OrderAsked(order))
+                self.post_message(self.TitleClicked(order))
             return
         row = self._row_at(event.y)
         if row is None:
             return
         self.action_move(row - self.cursor)
         if event.x < MARGIN:
-            self.post_message(self.MarkAsked(self.entries[row]))
+            self.post_message(self.MarkClicked(self.entries[row]))
         elif event.chain == 2:
             self.post_message(self.Opened(self.entries[row]))
 
@@ -272,13 +272,13 @@ class RunTable(ScrollView, can_focus=True):
         return None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Say which run a click would go to."""
+        """Highlight the run under the mouse."""
         row = self._row_at(event.y)
         if row != self._hover:
             self._hover = row
             self.refresh()
 
     def on_leave(self) -> None:
-        """The mouse is elsewhere."""
+        """Highlight nothing."""
         self._hover = None
         self.refresh()

@@ -1,8 +1,8 @@
-"""Why this token: what the model thought at one place, and another token for it."""
+"""The candidates for one token: how probable each was, and a way to put another one in its place."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from textual import events
@@ -14,71 +14,59 @@ from textual.widget import Widget
 
 from tui.engine import TokenCandidate, WrittenToken
 from tui.screens.talk.transcript import visible
-from tui.terminal.glyphs import Glyphs
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import Glyphs, glyphs_of
+from tui.terminal.numbers import bar, brief_percent
 
 COLUMN = 24
-"""Cells that a candidate needs at least, where they stand in columns."""
+"""Least width of a candidate in cells, where they stand in columns."""
 
 LIST_ROWS = 8
-"""Rows from which on they stand in a list, one a row."""
+"""Height in rows from which they stand in a list, one per row."""
 
 DIGITS = "1234567890"
 
 FULL = 0.3
-"""The probability that fills a bar, where no candidate has more: a model in doubt has short bars only."""
+"""The probability of a full bar, unless a candidate has more: so where the model is uncertain, all bars are short."""
 
 
-def percent(probability: float) -> str:
-    """A probability in four cells at most."""
-    if probability >= 0.0995:
-        return f"{probability:.0%}"
-    return f"{probability:.1%}" if probability >= 0.0005 else "<.1%"
-
-
-def bar(share: float, width: int, glyphs: Glyphs) -> str:
-    """A bar of `width` cells, filled as far as `share` says."""
-    steps = len(glyphs.bar) - 1
-    filled, part = divmod(round(max(0.0, min(1.0, share)) * width * steps), steps)
-    return (glyphs.bar[-1] * filled + (glyphs.bar[part] if part else "")).ljust(width)
-
-
-class Why(Widget, can_focus=True):
-    """The candidates at the cursor: a line, columns or a list, as there is room."""
+class Candidates(Widget, can_focus=True):
+    """The candidates at the cursor: a line, columns or a list, depending on the room."""
 
     DEFAULT_CSS = """
-    Why { height: 6; }
+    Candidates { height: 6; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "mark(-1)", "Candidate above", show=False, id="why.up", tooltip="The candidate before"),
-        Binding("down", "mark(1)", "Candidate below", show=False, id="why.down", tooltip="The next candidate"),
-        Binding("left", "walk(-1)", "Token before", show=False, id="why.left", tooltip="One token to the left"),
-        Binding("right", "walk(1)", "Next token", show=False, id="why.right", tooltip="One token to the right"),
-        Binding("enter", "force_marked", "Put it there", id="why.enter", tooltip="Go on with this candidate instead"),
+        Binding("up", "mark(-1)", "Candidate above", show=False, id="candidates.up", tooltip="The candidate before"),
+        Binding("down", "mark(1)", "Candidate below", show=False, id="candidates.down", tooltip="The next candidate"),
+        Binding("left", "walk(-1)", "Token before", show=False, id="candidates.left", tooltip="One token to the left"),
+        Binding("right", "walk(1)", "Next token", show=False, id="candidates.right", tooltip="One token to the right"),
+        Binding(
+            "enter", "force_marked", "Put it there", id="candidates.enter", tooltip="Go on with this candidate instead"
+        ),
         *(
-            Binding(digit, f"force({i})", f"Candidate {digit}", show=False, id=f"why.{digit}", tooltip="Put it there")
+            Binding(
+                digit, f"force({i})", f"Candidate {digit}", show=False, id=f"candidates.{digit}", tooltip="Put it there"
+            )
             for i, digit in enumerate(DIGITS)
         ),
     ]
 
     class Forced(Message):
-        """A candidate shall stand there instead."""
+        """The person puts a candidate in the place of the token."""
 
         def __init__(self, candidate: TokenCandidate) -> None:
             super().__init__()
             self.candidate = candidate
 
     class Walked(Message):
-        """The cursor in the text shall move."""
+        """The person moves the cursor in the text by a number of tokens."""
 
         def __init__(self, by: int) -> None:
             super().__init__()
             self.by = by
 
     def __init__(self) -> None:
-        super().__init__(id="why", classes="pane")
+        super().__init__(id="candidates", classes="pane")
         self.border_title = "Why this token"
         self._token: WrittenToken | None = None
         self._before = ""
@@ -86,7 +74,7 @@ class Why(Widget, can_focus=True):
 
     @property
     def _glyphs(self) -> Glyphs:
-        return cast("StudioApp", self.app).glyphs
+        return glyphs_of(self)
 
     @property
     def _ascii(self) -> bool:
@@ -94,7 +82,7 @@ class Why(Widget, can_focus=True):
 
     @property
     def candidates(self) -> list[TokenCandidate]:
-        """Those that are shown, each with a digit; the taken one is always among them."""
+        """The candidates that are shown, each with a digit; the token of the text is always among them."""
         if self._token is None:
             return []
         height = self.content_size.height
@@ -108,13 +96,13 @@ class Why(Widget, can_focus=True):
     def _columns(self) -> int:
         return max(1, self.content_size.width // COLUMN)
 
-    def show(self, token: WrittenToken | None, before: str, place: str) -> None:
-        """Show the candidates of a token that stands behind the text `before`."""
-        self.border_title = f"Why this token {place}".rstrip()
+    def show(self, token: WrittenToken | None, before: str, position: str) -> None:
+        """Show the candidates of a token that follows the text `before`; `position` is for the title."""
+        self.border_title = f"Why this token {position}".rstrip()
         if token is self._token and before == self._before:
             return
         self._token, self._before, self._mark = token, before, 0
-        self.border_subtitle = self._legend()  # the frame is drawn before what is in it
+        self.border_subtitle = self._legend()  # the frame is drawn before its content
         self.refresh()
 
     def on_focus(self) -> None:
@@ -126,7 +114,7 @@ class Why(Widget, can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the candidate there that was clicked on."""
+        """Force the candidate that was clicked."""
         number = event.style.meta.get("candidate")
         if isinstance(number, int):
             self.action_force(number)
@@ -134,28 +122,28 @@ class Why(Widget, can_focus=True):
     # ---- keys -----------------------------------------------------------------------------------------------------
 
     def action_mark(self, by: int) -> None:
-        """Another candidate."""
+        """Mark another candidate."""
         if self.candidates:
             self._mark = (self._mark + by) % len(self.candidates)
             self.refresh()
 
     def action_walk(self, by: int) -> None:
-        """Another token of the text."""
+        """Move the cursor in the text."""
         self.post_message(self.Walked(by))
 
     def action_force_marked(self) -> None:
-        """Put the marked candidate there."""
+        """Force the marked candidate."""
         self.action_force(self._mark)
 
     def action_force(self, number: int) -> None:
-        """Put a candidate there, by its place in the list."""
+        """Force a candidate, by its index."""
         if number < len(self.candidates):
             self.post_message(self.Forced(self.candidates[number]))
 
     # ---- drawing --------------------------------------------------------------------------------------------------
 
     def render(self) -> Content:
-        """The candidates, in the room that there is."""
+        """The candidates, for the room that there is."""
         width, height = self.content_size
         token = self._token
         self.border_subtitle = self._legend()
@@ -177,12 +165,12 @@ class Why(Widget, can_focus=True):
         return Content("\n").join(rows)
 
     def _legend(self) -> Content:
-        """What the signs mean, and what all others than those that are shown have together."""
+        """What the signs mean, and the probability of all tokens that are not shown."""
         if self._token is None or self.content_size.height <= 1:
             return Content("")
         others = max(0.0, 1 - sum(candidate.probability for candidate in self.candidates))
         glyphs = self._glyphs
-        return Content(f"{glyphs.arrow} taken  {glyphs.failed} filtered out  others {percent(others)}")
+        return Content(f"{glyphs.arrow} taken  {glyphs.failed} filtered out  others {brief_percent(others)}")
 
     def _head(self, token: WrittenToken, width: int) -> Content:
         likely = max(1, round(2**token.bits))
@@ -192,17 +180,17 @@ class Why(Widget, can_focus=True):
         before = visible(self._before, self._ascii)
         opening, closing = ('"', '"') if self._ascii else ("“", "”")
         if not before:
-            place = "at the start"
+            where = "at the start"
         elif cell_len(before) > room:
             dots = self._glyphs.ellipsis
-            place = f"after {opening}{dots}{before[-max(4, room - 1 - len(dots)) :]}{closing}"
+            where = f"after {opening}{dots}{before[-max(4, room - 1 - len(dots)) :]}{closing}"
         else:
-            place = f"after {opening}{before}{closing}"
-        gap = " " * max(2, width - cell_len(place) - len(part) - cell_len(doubt))
-        return Content.assemble(place, part, (f"{gap}{doubt}", "dim"))
+            where = f"after {opening}{before}{closing}"
+        gap = " " * max(2, width - cell_len(where) - len(part) - cell_len(doubt))
+        return Content.assemble(where, part, (f"{gap}{doubt}", "dim"))
 
     def _sign(self, candidate: TokenCandidate) -> str:
-        """Taken, filtered out, or neither."""
+        """The sign for: this is the token of the text, it was filtered out, or neither."""
         assert self._token is not None
         if candidate.token == self._token.token:
             return self._glyphs.arrow
@@ -211,13 +199,13 @@ class Why(Widget, can_focus=True):
     def _shown(self, candidate: TokenCandidate) -> str:
         if candidate.end:
             return "(end)"
-        whole = candidate.text.strip("\ufffd")  # what is left of a token that is a piece of a character
+        whole = candidate.text.strip("\ufffd")  # nothing is left of a token that is part of a character
         return visible(candidate.text, self._ascii) if whole else "(part)"
 
     def _cell(self, number: int, width: int, full: bool = False) -> Content:
         candidate = self.candidates[number]
         sign = self._sign(candidate)
-        drawn = f"  drawn {percent(candidate.drawn):>4}" if candidate.drawn > 0 else "  filtered out"
+        drawn = f"  drawn {brief_percent(candidate.drawn):>4}" if candidate.drawn > 0 else "  filtered out"
         tail = drawn if full and width >= 60 else ""
         name_room = 16 if full and width >= 50 else max(5, min(10, width - 16))
         bar_room = max(0, min(40, width - name_room - 12 - len(tail)))
@@ -225,7 +213,7 @@ class Why(Widget, can_focus=True):
         style = "dim" if candidate.drawn <= 0 else "bold" if sign.strip() else ""
         most = max(FULL, *(other.probability for other in self.candidates))
         cell = Content.assemble(
-            (f"{text}{percent(candidate.probability):>5} ", style),
+            (f"{text}{brief_percent(candidate.probability):>5} ", style),
             (
                 bar(candidate.probability / most, bar_room, self._glyphs),
                 "$primary" if candidate.drawn > 0 else "dim",
@@ -240,11 +228,11 @@ class Why(Widget, can_focus=True):
         line = Content(f"{token.bits:.1f} bits ").stylize("dim")
         for number, candidate in enumerate(self.candidates):
             mark = f"{self._sign(candidate)}".strip()
-            text = f" {DIGITS[number]}{mark} {self._shown(candidate)} {percent(candidate.probability)} "
+            text = f" {DIGITS[number]}{mark} {self._shown(candidate)} {brief_percent(candidate.probability)} "
             if line.cell_length + cell_len(text) > width:
                 break
-            here = self.has_focus and number == self._mark
-            style = "reverse" if here else "dim" if candidate.drawn <= 0 else "bold" if mark else ""
+            marked = self.has_focus and number == self._mark
+            style = "reverse" if marked else "dim" if candidate.drawn <= 0 else "bold" if mark else ""
             cell = Content.assemble((text, style))
             line += cell.stylize(Style.from_meta({"candidate": number}))
         return line

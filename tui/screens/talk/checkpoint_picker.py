@@ -1,9 +1,9 @@
-"""Choosing a run, and one of its checkpoints."""
+"""A dialog to pick a run and one of its checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
@@ -16,34 +16,33 @@ from textual.widgets.option_list import Option
 from tinylm.runs import listing
 from tinylm.words import printable
 from tui.screens.talk.writer_thread import CheckpointRef, saved_steps
+from tui.studio import Studio
 from tui.terminal.fit_text import ellipsize_middle
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 FOLLOW: Literal["follow"] = "follow"
-"""Not one checkpoint, but the latest of the run that is watched, else of the newest."""
+"""The answer "no certain checkpoint": the latest of the run on Train, else of the newest run."""
 
 Picked = CheckpointRef | Literal["follow"]
 
 NAME, STATE = 14, 11
-"""Cells that the name of a run has at least, and its state."""
+"""Least width of a run's name in cells, and the width of its state."""
 
 
-class Pick(ModalScreen[Picked | None]):
-    """Runs on the left, the checkpoints of the marked one on the right."""
+class CheckpointPicker(ModalScreen[Picked | None]):
+    """Runs on the left, the checkpoints of the highlighted one on the right; returns what was picked, or None."""
 
     DEFAULT_CSS = """
-    Pick { align: center middle; background: $background 60%; }
-    Pick #pick { width: 92; max-width: 96%; height: 20; max-height: 96%; padding: 0 1; }
-    Pick #pick { background: $surface; border: round $accent; }
-    Pick #lists { height: 1fr; }
-    Pick OptionList { height: 1fr; border: none; background: $surface; padding: 0; }
-    Pick OptionList { scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
-    Pick OptionList:focus { border: none; }
-    Pick #pick-runs { width: 1fr; margin-right: 1; }
-    Pick #pick-steps { width: 18; }
-    Pick #pick-keys { color: $text-muted; }
+    CheckpointPicker { align: center middle; background: $background 60%; }
+    CheckpointPicker #pick { width: 92; max-width: 96%; height: 20; max-height: 96%; padding: 0 1; }
+    CheckpointPicker #pick { background: $surface; border: round $accent; }
+    CheckpointPicker #lists { height: 1fr; }
+    CheckpointPicker OptionList { height: 1fr; border: none; background: $surface; padding: 0; }
+    CheckpointPicker OptionList { scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
+    CheckpointPicker OptionList:focus { border: none; }
+    CheckpointPicker #pick-runs { width: 1fr; margin-right: 1; }
+    CheckpointPicker #pick-steps { width: 18; }
+    CheckpointPicker #pick-keys { color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="pick.back", tooltip="Back to the runs, then away"),
@@ -51,14 +50,15 @@ class Pick(ModalScreen[Picked | None]):
         Binding("right", "steps", "Checkpoints", show=False, id="pick.steps", tooltip="To the checkpoints"),
     ]
 
-    def __init__(self, title: str, now: CheckpointRef | None, may_follow: bool = True) -> None:
-        """`now` is what is chosen already; `may_follow` offers the run that is watched, whichever that is."""
+    def __init__(self, studio: Studio, title: str, now: CheckpointRef | None, may_follow: bool = True) -> None:
+        """`now` is the current checkpoint; `may_follow` offers `FOLLOW` too."""
         super().__init__()
+        self._studio = studio
         self._title, self._now, self._may_follow = title, now, may_follow
         self._entries: Sequence[listing.RunListing] = ()
 
     def compose(self) -> ComposeResult:
-        """Two lists and what the keys do."""
+        """Two lists, and what the keys do."""
         with Vertical(id="pick") as box:
             box.border_title = self._title
             with Horizontal(id="lists"):
@@ -67,42 +67,41 @@ class Pick(ModalScreen[Picked | None]):
             yield Static("Enter chooses run, then checkpoint; Esc goes back", id="pick-keys", markup=False)
 
     def on_mount(self) -> None:
-        """Read the runs beside."""
+        """Read the runs in a thread."""
         self.query_one("#pick-runs").loading = True
         self.query_one("#pick-runs").focus()
         self.run_worker(self._read, thread=True, exit_on_error=False)
 
     def _read(self) -> None:
-        studio = cast("StudioApp", self.app)
         try:
-            found = listing.entries(studio.home)
+            entries = listing.read_listings(self._studio.home)
         except Exception as error:  # the outer edge of this thread: the app shows it
-            studio.call_from_thread(studio.fault, error)
-            found = []
-        studio.call_from_thread(self._show, found)
+            self.app.call_from_thread(self._studio.fault, error)
+            entries = []
+        self.app.call_from_thread(self._show, entries)
 
-    def _show(self, found: Sequence[listing.RunListing]) -> None:
+    def _show(self, entries: Sequence[listing.RunListing]) -> None:
         if not self.is_attached:
             return
-        self._entries = found
+        self._entries = entries
         runs = self.query_one("#pick-runs", OptionList)
         runs.loading = False
         if self._may_follow:
             runs.add_option(Option("the run on Train, else the newest", id=FOLLOW))
-        runs.add_options(Option(told, id=f"run-{i}") for i, told in enumerate(self._told()))
-        if not found:
+        runs.add_options(Option(line, id=f"run-{i}") for i, line in enumerate(self._lines()))
+        if not entries:
             runs.add_option(Option("No run yet: train one first.", disabled=True))
-        here = [i for i, entry in enumerate(found) if self._now and entry.run == self._now.run]
-        runs.highlighted = here[0] + self._may_follow if here else 0
+        current = [i for i, entry in enumerate(entries) if self._now and entry.run == self._now.run]
+        runs.highlighted = current[0] + self._may_follow if current else 0
         runs.focus()
 
-    def _told(self) -> list[str]:
-        """A line for each run: name, state and score, as far as there is room."""
-        glyphs = cast("StudioApp", self.app).glyphs
+    def _lines(self) -> list[str]:
+        """A line for each run: name, state and bits per byte, fitted to the room."""
+        glyphs = glyphs_of(self)
         names = [printable(entry.name).replace("\n", " ") for entry in self._entries]
         wide = max(map(cell_len, names), default=0)
         runs = self.query_one("#pick-runs")
-        room = runs.scrollable_content_region.width - STATE - 4  # and a gap on both sides of the state
+        room = runs.scrollable_content_region.width - STATE - 4  # with a gap on both sides of the state
         unit = " bits/byte" if wide + len("0.00 bits/byte") <= room else ""
         scores = ["" if entry.val_bpb is None else f"{entry.val_bpb:.2f}{unit}" for entry in self._entries]
         wide = min(wide, max(NAME, room - max(map(len, scores), default=0)))
@@ -112,27 +111,27 @@ class Pick(ModalScreen[Picked | None]):
         ]
 
     def on_resize(self) -> None:
-        """Lines of another length."""
+        """Fit the lines to the new width."""
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
         runs = self.query_one("#pick-runs", OptionList)
-        for i, told in enumerate(self._told()):
-            runs.replace_option_prompt(f"run-{i}", told)
+        for i, line in enumerate(self._lines()):
+            runs.replace_option_prompt(f"run-{i}", line)
 
     @property
-    def _marked(self) -> listing.RunListing | None:
+    def _highlighted(self) -> listing.RunListing | None:
         runs = self.query_one("#pick-runs", OptionList)
         option = runs.highlighted_option
         return self._entries[int(option.id[4:])] if option and option.id and option.id.startswith("run-") else None
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Show the checkpoints of the marked run."""
+        """Show the checkpoints of the highlighted run."""
         if event.option_list.id != "pick-runs":
             return
         steps = self.query_one("#pick-steps", OptionList)
         steps.clear_options()
-        entry = self._marked
+        entry = self._highlighted
         if entry is None:
             steps.add_option(Option("latest", disabled=True))
             return
@@ -141,30 +140,30 @@ class Pick(ModalScreen[Picked | None]):
             step = CheckpointRef(entry.run, which).step()
             steps.add_option(Option(f"{which:<7}{'none yet' if step is None else step}", id=which))
         steps.add_options(Option(f"step   {step}", id=str(step)) for step in reversed(saved))
-        known = [option.id for option in steps.options]
+        offered = [option.id for option in steps.options]
         now = self._now.which if self._now and self._now.run == entry.run else "latest"
-        steps.highlighted = known.index(now) if now in known else 0
+        steps.highlighted = offered.index(now) if now in offered else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """A run leads to its checkpoints, a checkpoint is the answer."""
+        """After a run its checkpoints are focused; a checkpoint is the answer."""
         if event.option.id == FOLLOW:
             self.dismiss(FOLLOW)
         elif event.option_list.id == "pick-runs":
             self.action_steps()
-        elif (entry := self._marked) is not None and event.option.id:
+        elif (entry := self._highlighted) is not None and event.option.id:
             self.dismiss(CheckpointRef(entry.run, event.option.id))
 
     def action_runs(self) -> None:
-        """To the runs."""
+        """Focus the runs."""
         self.query_one("#pick-runs").focus()
 
     def action_steps(self) -> None:
-        """To the checkpoints."""
-        if self._marked is not None:
+        """Focus the checkpoints."""
+        if self._highlighted is not None:
             self.query_one("#pick-steps").focus()
 
     def action_back(self) -> None:
-        """Back to the runs, then away."""
+        """Focus the runs; from there, close the dialog."""
         if self.query_one("#pick-steps").has_focus:
             self.action_runs()
         else:

@@ -1,4 +1,4 @@
-"""One text or two side by side, and what is to be written next in them."""
+"""The panes of text, A alone or A and B side by side, and the completions that are requested for them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from textual.containers import Horizontal
 
 from tinylm.config.schema import SampleConfig
 from tui.engine import TokenCandidate
-from tui.screens.talk.pane_sources import PaneCheckpoints
+from tui.screens.talk.pane_checkpoints import PaneCheckpoints
 from tui.screens.talk.sampling import changed
-from tui.screens.talk.transcript import Transcript
+from tui.screens.talk.transcript import SEEDS, Transcript
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 
 
 class Panes(Horizontal):
-    """The panes A and B. Its methods add versions and return those that the thread is to be asked for."""
+    """Panes A and B. Methods that add versions return them: the writer thread is then asked to write them."""
 
     DEFAULT_CSS = """
     Panes { height: 1fr; }
@@ -22,25 +22,25 @@ class Panes(Horizontal):
     Panes.-comparing #text-b { display: block; }
     """
 
-    def __init__(self, sources: PaneCheckpoints) -> None:
+    def __init__(self, checkpoints: PaneCheckpoints) -> None:
         super().__init__()
-        self._sources = sources
+        self._checkpoints = checkpoints
         self.a, self.b = Transcript("A"), Transcript("B")
         self._current = self.a
 
     def compose(self) -> ComposeResult:
-        """Both; the second one is hidden until it is wanted."""
+        """Both; B is hidden until it is used."""
         yield self.a
         yield self.b
 
     @property
     def comparing(self) -> bool:
-        """Whether there are two."""
+        """Whether both are shown."""
         return self.has_class("-comparing")
 
     @property
     def current(self) -> Transcript:
-        """The one that keys are about: that was looked at last."""
+        """The pane that keys act on: the one that was focused last."""
         return self._current if self.comparing else self.a
 
     @current.setter
@@ -49,79 +49,94 @@ class Panes(Horizontal):
 
     @property
     def shown(self) -> list[Transcript]:
-        """Those that are there to see."""
+        """The visible panes."""
         return [self.a, self.b] if self.comparing else [self.a]
 
     def letter(self, pane: Transcript) -> str:
-        """Its letter, where there are two."""
+        """Its letter as the beginning of a title, where both are shown."""
         return f"{pane.name}  " if self.comparing else ""
 
-    # ---- what to write --------------------------------------------------------------------------------------------
+    # ---- requests -------------------------------------------------------------------------------------------------
 
     def _add(
-        self, pane: Transcript, source: CheckpointRef, prompt: str, sampling: SampleConfig, under: str | None
+        self, pane: Transcript, checkpoint: CheckpointRef, prompt: str, sampling: SampleConfig, under: str | None
     ) -> Completion:
-        writing = Completion(source, prompt, sampling)
-        pane.add(writing, under)
-        return writing
+        """Add a version, of the prompt `under` or by default of the one that is shown."""
+        completion = Completion(checkpoint, prompt, sampling)
+        pane.add(completion, prompt=under)
+        return completion
 
     def begin(self, prompt: str, sampling: SampleConfig) -> list[Completion]:
-        """Go on from a prompt; with the next seed where the same model has written just that already."""
-        source = self._sources.of("A")
+        """Continue a prompt; with the next seed where the same checkpoint has written exactly this already."""
+        checkpoint = self._checkpoints.of("A")
         before = self.a.shown
-        if source and before and (before.prompt, before.step) == (prompt, source.step()):
+        if checkpoint and before and (before.prompt, before.step) == (prompt, checkpoint.step()):
             versions = self.a.versions
-            if sampling in [writing.sampling for writing in versions.all if not writing.error]:
-                sampling = changed(sampling, "seed", versions.next_seed)
+            if sampling in [version.sampling for version in versions.all if not version.error]:
+                sampling = changed(sampling, "seed", versions.next_seed())
         return self._in_all(prompt, sampling, prompt)
 
     def edited(self, text: str, sampling: SampleConfig) -> list[Completion]:
-        """Go on from a text that a person changed: another version of it."""
+        """Continue a text that the person edited, as another version of it."""
         return self._in_all(text, sampling, None if self.a.shown else text)
 
     def _in_all(self, prompt: str, sampling: SampleConfig, under: str | None) -> list[Completion]:
-        sources = [(pane, self._sources.of(pane.name or "")) for pane in self.shown]
-        return [self._add(pane, source, prompt, sampling, under) for pane, source in sources if source]
+        checkpoints = [(pane, self._checkpoints.of(pane.name or "")) for pane in self.shown]
+        return [self._add(pane, checkpoint, prompt, sampling, under) for pane, checkpoint in checkpoints if checkpoint]
 
     def redo(self, sampling: SampleConfig) -> list[Completion]:
-        """Another version of each text with the next seed; what a person forced stays."""
-        sampling = changed(sampling, "seed", max(pane.versions.next_seed for pane in self.shown))
-        asked = []
+        """Another version of each text with the next seed; a token that the person forced stays."""
+        sampling = changed(sampling, "seed", max(pane.versions.next_seed() for pane in self.shown))
+        added = []
         for pane in self.shown:
             if pane.shown:
                 again = pane.shown.again(sampling)
-                source = self._sources.of(pane.name or "")
-                if source and not again.kept:  # nothing binds it to the old model: its prompt is read anew
-                    again = Completion(source, again.prompt, sampling)
+                checkpoint = self._checkpoints.of(pane.name or "")
+                if checkpoint and not again.kept:  # nothing ties it to the checkpoint that wrote the last version
+                    again = Completion(checkpoint, again.prompt, sampling)
                 pane.add(again)
-                asked.append(again)
-        return asked
+                added.append(again)
+        return added
+
+    def several(self, count: int, prompt: str | None, sampling: SampleConfig) -> list[Completion]:
+        """`count` versions, with the next seeds, of `prompt` or (None) of the text in the current pane."""
+        pane = self.current
+        shown = pane.shown if prompt is None else None
+        checkpoint = self._checkpoints.of(pane.name or "") or (shown.checkpoint if shown else None)
+        if checkpoint is None:
+            return []
+        first = pane.versions.next_seed() if prompt is None else max(sampling.seed, pane.versions.next_seed(prompt))
+        samplings = [changed(sampling, "seed", (first + i) % SEEDS) for i in range(count)]
+        if shown and shown.kept:
+            added = [shown.again(each) for each in samplings]
+        else:
+            added = [Completion(checkpoint, shown.prompt if shown else prompt or "", each) for each in samplings]
+        pane.add(*added, prompt=prompt)
+        return added
 
     def branch(self, candidate: TokenCandidate, sampling: SampleConfig) -> list[Completion]:
-        """Put a candidate under the cursor of the current pane; nothing where it stands there already."""
+        """Replace the token under the cursor by a candidate; nothing where it is that token already."""
         pane = self.current
-        writing, at = pane.shown, pane.at
-        if writing is None or at is None:
+        completion, index = pane.shown, pane.token_index
+        if completion is None or index is None or candidate.token == completion.tokens[index].token:
             return []
-        if candidate.token == writing.tokens[at].token:
-            return []
-        branch = writing.branched(at, candidate, sampling)
+        branch = completion.branched(index, candidate, sampling)
         pane.add(branch)
         return [branch]
 
-    def compare(self, source: CheckpointRef) -> list[Completion]:
-        """Show B, with what A has: the same prompt, settings and seed."""
+    def compare(self, checkpoint: CheckpointRef) -> list[Completion]:
+        """Show B, with the prompt, settings and seed of A."""
         self.add_class("-comparing")
         a = self.a.shown
         if a is None or a.error:
             return []
-        beside = [self._add(self.b, source, a.prompt, a.sampling, a.prompt)]
-        if a.busy:  # both from the start, so that they go in step
-            beside.insert(0, self._add(self.a, a.source, a.prompt, a.sampling, None))
-        return beside
+        added = [self._add(self.b, checkpoint, a.prompt, a.sampling, a.prompt)]
+        if a.busy:  # both from the start, so that they advance together
+            added.insert(0, self._add(self.a, a.checkpoint, a.prompt, a.sampling, None))
+        return added
 
     def alone(self) -> None:
-        """Away with B."""
+        """Hide B."""
         if self.b.shown:
             self.b.shown.stop.set()
         if self.b.has_focus:

@@ -1,8 +1,8 @@
-"""Where a person writes: one line with a history, and an editor for what the model has written."""
+"""The prompt: one line with a history, its frame with links for the mouse, and an editor for a whole text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,23 +14,24 @@ from textual.widgets import Input, Static, TextArea
 
 from tinylm.errors import DataError
 from tinylm.words import printable
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 KEPT = 200
-"""Earlier prompts that are remembered."""
+"""Prompts that the history keeps."""
 
 
 TOOLS = (
-    ("go on", "go_on"), ("redo", "redo"), ("<", "earlier_version"), (">", "later_version"), ("edit", "edit"),
-    ("copy", "copy"), ("model", "pick"), ("compare", "compare"), ("why", "why"),
+    ("go on", "go_on"), ("redo", "redo"), ("four", "several"), ("<", "earlier_version"), (">", "later_version"),
+    ("edit", "edit"), ("copy", "copy"), ("model", "pick"), ("compare", "compare"), ("why", "why"),
 )  # fmt: skip
-"""What may be clicked on, and the screen's action behind it; the last one only where there is room."""
+"""Links for the mouse: label, and the screen's action."""
+
+WIDE = {"four", "why"}
+"""Links that are left out on a narrow screen."""
 
 
 class Prompt(Input):
-    """The line that a model goes on from."""
+    """The line that the model continues."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Write", id="prompt.write", tooltip="Let the model go on from here"),
@@ -40,7 +41,7 @@ class Prompt(Input):
     ]
 
     class Lines(Message):
-        """Several lines were pasted, for which there is no room here."""
+        """Several lines were pasted, which need the editor."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -55,35 +56,35 @@ class Prompt(Input):
             select_on_focus=False,
         )
         self._history: list[str] = []
-        self._place = 0
+        self._history_index = 0
         self._typed = ""
 
     def remember(self) -> None:
-        """Keep what stands here for later."""
+        """Add the prompt to the history."""
         if self.value and self.value not in self._history[-1:]:
             self._history = [*self._history, self.value][-KEPT:]
-        self._place, self._typed = len(self._history), ""
+        self._history_index, self._typed = len(self._history), ""
 
     def action_earlier(self) -> None:
-        """The prompt before."""
-        if self._place == len(self._history):
+        """The prompt before, in the history."""
+        if self._history_index == len(self._history):
             self._typed = self.value
             if self._history and self._history[-1] == self.value:
-                self._place -= 1  # it stands here already
-        self._go(self._place - 1)
+                self._history_index -= 1  # it is shown already
+        self._go(self._history_index - 1)
 
     def action_later(self) -> None:
-        """The next prompt, and what was being typed in the end."""
-        self._go(self._place + 1)
+        """The next prompt in the history, and after the last one what was being typed."""
+        self._go(self._history_index + 1)
 
-    def _go(self, place: int) -> None:
-        if 0 <= place <= len(self._history):
-            self._place = place
-            self.value = [*self._history, self._typed][place]
+    def _go(self, index: int) -> None:
+        if 0 <= index <= len(self._history):
+            self._history_index = index
+            self.value = [*self._history, self._typed][index]
             self.cursor_position = len(self.value)
 
     def _on_paste(self, event: events.Paste) -> None:
-        """One line goes here, several into the editor: nothing is lost."""
+        """Paste one line here, and several into the editor: nothing is lost."""
         if "\n" in event.text.strip("\r\n"):
             event.stop()
             event.prevent_default()
@@ -92,7 +93,7 @@ class Prompt(Input):
 
 
 class Entry(Horizontal):
-    """The prompt in its frame, which has the actions for the mouse, or what is wrong with the prompt."""
+    """The prompt in a frame with links for the mouse; its title says what is wrong with the prompt."""
 
     DEFAULT_CSS = """
     Entry { height: 3; }
@@ -105,23 +106,25 @@ class Entry(Horizontal):
         self._value = value
 
     def compose(self) -> ComposeResult:
-        """A sign, and the line."""
+        """A sign, and the prompt."""
         yield Static("> ", markup=False)
         yield Prompt(self._value)
 
     def show(self, busy: bool, fault: DataError | None) -> None:
-        """Offer to stop where something is being written; say why a prompt cannot be read."""
+        """Offer to stop while a text is being written; show why a prompt cannot be encoded."""
         title = Content("Prompt")
         if fault:
-            sign = cast("StudioApp", self.app).glyphs.failed
+            sign = glyphs_of(self).failed
             title = Content(f"{sign} {printable(fault.message)}").stylize("$text-error")
-        tools = [("stop", "back") if busy else ("write", "write"), *TOOLS[: -1 if self.size.width < 70 else None]]
-        links = "  ".join(f"[@click=screen.{action}]{word}[/]" for word, action in tools)
+        tools = [("stop", "back") if busy else ("write", "write"), *TOOLS]
+        links = "  ".join(
+            f"[@click=screen.{action}]{word}[/]" for word, action in tools if self.size.width >= 70 or word not in WIDE
+        )
         self.border_title, self.border_subtitle = title, links
 
 
 class Editor(TextArea):
-    """The text of a pane, to be changed; Enter lets the model go on from it."""
+    """An editor for the text of a pane; Enter lets the model continue the changed text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -131,7 +134,7 @@ class Editor(TextArea):
     ]
 
     class Submitted(Message):
-        """The model shall go on from `text`."""
+        """The person asks the model to continue `text`."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -149,9 +152,9 @@ class Editor(TextArea):
             self.action_submit()
 
     def action_submit(self) -> None:
-        """Let the model go on."""
+        """Ask the model to continue the text."""
         self.post_message(self.Submitted(self.text))
 
     def action_line(self) -> None:
-        """A line end."""
+        """Insert a line end."""
         self.insert("\n")

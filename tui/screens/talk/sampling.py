@@ -1,8 +1,8 @@
-"""How the model writes: all settings of `SampleConfig` but the prompt, in a line or as a list, changed by keys."""
+"""Controls for the settings of `SampleConfig`, except the prompt, in a line or as a list, changed with keys."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from pydantic.fields import FieldInfo
 from rich.cells import set_cell_size
@@ -16,18 +16,16 @@ from textual.widget import Widget
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, SampleConfig
 from tinylm.errors import ConfigError
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 FIELDS: dict[str, FieldInfo] = {name: info for name, info in SampleConfig.model_fields.items() if name != "prompt"}
-"""By name, as declared."""
+"""The settings by name, as declared."""
 
 SHORT = {"temperature": "temp", "repetition_penalty": "rep"}
-"""What a line calls settings with long titles."""
+"""Short titles for the line."""
 
 OFF = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}
-"""Values at which a setting changes nothing."""
+"""Values at which a setting has no effect."""
 
 NOTCHES: dict[str, tuple[float, ...]] = {
     "temperature": (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7, 2, 3, 5, 10),
@@ -37,20 +35,20 @@ NOTCHES: dict[str, tuple[float, ...]] = {
     "repetition_penalty": (0.8, 0.9, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.5, 2, 3),
     "max_new_tokens": (16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
 }
-"""Where the arrow keys stop; a setting without notches goes up and down by one."""
+"""Values at which the arrow keys stop; a setting without notches changes by one."""
 
 
 def notch(name: str, value: float, by: int) -> float:
-    """The next value up or down at which one would stop; the same where there is none."""
-    stops = NOTCHES.get(name)
-    if stops is None:
+    """The next notch above or below `value`; `value` itself where there is none."""
+    notches = NOTCHES.get(name)
+    if notches is None:
         return value + by
-    beyond = [stop for stop in stops if (stop > value if by > 0 else stop < value)]
+    beyond = [each for each in notches if (each > value if by > 0 else each < value)]
     return (min if by > 0 else max)(beyond, default=value)
 
 
 def changed(sampling: SampleConfig, name: str, value: object) -> SampleConfig:
-    """A copy with one setting replaced; ConfigError says what would be right."""
+    """A copy with one setting replaced; ConfigError where the value is not allowed."""
     if isinstance(value, float) and value == int(value) and FIELDS[name].annotation is int:
         value = int(value)
     return resolve.with_values(RunConfig(sample=sampling), sample={name: value}).sample
@@ -62,7 +60,7 @@ def shown(name: str, value: float) -> str:
 
 
 class Sampling(Widget, can_focus=True):
-    """The controls. Up and down choose one, left and right change it, digits enter a number."""
+    """The controls: up and down select one, left and right change it, digits enter a number."""
 
     DEFAULT_CSS = """
     Sampling { height: 1; padding: 0 2; }
@@ -79,53 +77,53 @@ class Sampling(Widget, can_focus=True):
     ]
 
     class Changed(Message):
-        """The settings are others."""
+        """A setting was changed."""
 
     def __init__(self, sampling: SampleConfig) -> None:
         super().__init__(id="sampling")
         self.border_title = "How it writes"
         self.sampling = self._planned = sampling
-        self._at = 0
+        self._selected = 0
         self._typed = ""
         self._fault = ""
 
     @property
-    def _here(self) -> str:
-        return list(FIELDS)[self._at]
+    def _setting(self) -> str:
+        return list(FIELDS)[self._selected]
 
     @property
-    def told(self) -> str:
-        """The chosen setting in a sentence, or what is wrong with the number that was typed."""
-        info = FIELDS[self._here]
+    def description(self) -> str:
+        """The selected setting in a sentence, or what is wrong with the number that was typed."""
+        info = FIELDS[self._setting]
         return self._fault or f"{info.title}: {info.description}"
 
     def set(self, sampling: SampleConfig) -> None:
-        """Replace all of them."""
+        """Replace all settings."""
         self.sampling, self._typed, self._fault = sampling, "", ""
         self.refresh()
 
     def on_focus(self) -> None:
-        """Show where one is."""
+        """Show the selection."""
         self.refresh()
 
     def on_blur(self) -> None:
-        """Take what was typed; what cannot be taken is forgotten."""
+        """Apply what was typed; drop it where it is not allowed."""
         self.action_take()
         self._typed = self._fault = ""
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the setting that was clicked on, or change it by a notch."""
-        at, by = event.style.meta.get("setting"), event.style.meta.get("by")
-        if isinstance(at, int):
-            self.action_field(at - self._at)
+        """Select the setting that was clicked, or change it by a notch."""
+        index, by = event.style.meta.get("setting"), event.style.meta.get("by")
+        if isinstance(index, int):
+            self.action_field(index - self._selected)
         if isinstance(by, int):
             self.action_notch(by)
 
     # ---- keys -----------------------------------------------------------------------------------------------------
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Digits are typed here, so they choose no screen."""
+        """Digits are typed here instead of choosing a screen."""
         return key == "full_stop" or (character or " ") in "0123456789."
 
     def on_key(self, event: events.Key) -> None:
@@ -144,24 +142,24 @@ class Sampling(Widget, can_focus=True):
         self.refresh()
 
     def action_field(self, by: int) -> None:
-        """Another setting."""
+        """Select another setting."""
         self.action_take()
-        self._at = (self._at + by) % len(FIELDS)
+        self._selected = (self._selected + by) % len(FIELDS)
         self._typed = self._fault = ""
         self.refresh()
 
     def action_notch(self, by: int) -> None:
-        """A notch less or more."""
+        """Change the setting by a notch."""
         self.action_take()
-        name = self._here
+        name = self._setting
         self._set(notch(name, getattr(self.sampling, name), by))
 
     def action_reset(self) -> None:
-        """What the plan says."""
-        self._set(getattr(self._planned, self._here))
+        """Set the planned value."""
+        self._set(getattr(self._planned, self._setting))
 
     def action_take(self) -> None:
-        """Take the number that was typed."""
+        """Apply the number that was typed."""
         if self._typed:
             try:
                 self._set(float(self._typed) if "." in self._typed else int(self._typed))
@@ -171,7 +169,7 @@ class Sampling(Widget, can_focus=True):
             self.refresh()
 
     def _set(self, value: float) -> None:
-        name = self._here
+        name = self._setting
         try:
             self.sampling = changed(self.sampling, name, float(value) if FIELDS[name].annotation is float else value)
             self._fault = ""
@@ -186,41 +184,46 @@ class Sampling(Widget, can_focus=True):
         """A list where there is room for one, else a line."""
         width, height = self.content_size
         if height >= len(FIELDS):
-            rows = [self._row(at) for at in range(len(FIELDS))]
+            rows = [self._row(index) for index in range(len(FIELDS))]
             if height >= len(FIELDS) + 4:
-                told = self._fault or FIELDS[self._here].description or ""
-                rows += [Content(""), Content(told).stylize("$text-error" if self._fault else "dim")]
+                description = self._fault or FIELDS[self._setting].description or ""
+                rows += [Content(""), Content(description).stylize("$text-error" if self._fault else "dim")]
             return Content("\n").join(rows)
-        fields = [self._field(at) for at in range(len(FIELDS))]
+        fields = [self._field(index) for index in range(len(FIELDS))]
         first = 0
-        while first < self._at and sum(field.cell_length + 2 for field in fields[first : self._at + 1]) > width + 2:
+        while (
+            first < self._selected
+            and sum(field.cell_length + 2 for field in fields[first : self._selected + 1]) > width + 2
+        ):
             first += 1
         return Content("  ").join(fields[first:])
 
-    def _value(self, at: int) -> Content:
-        name = list(FIELDS)[at]
-        here = self.has_focus and at == self._at
-        text = f"{self._typed}_" if here and self._typed else shown(name, getattr(self.sampling, name))
-        if not here:
+    def _value(self, index: int) -> Content:
+        name = list(FIELDS)[index]
+        selected = self.has_focus and index == self._selected
+        text = f"{self._typed}_" if selected and self._typed else shown(name, getattr(self.sampling, name))
+        if not selected:
             return Content(text)
-        less, more = ("< ", " >") if cast("StudioApp", self.app).glyphs.name == "ascii" else ("‹ ", " ›")
+        less, more = ("< ", " >") if glyphs_of(self).name == "ascii" else ("‹ ", " ›")
         return Content.assemble(
-            Content(less).stylize(Style.from_meta({"setting": at, "by": -1})),
+            Content(less).stylize(Style.from_meta({"setting": index, "by": -1})),
             (text, "bold reverse"),
-            Content(more).stylize(Style.from_meta({"setting": at, "by": 1})),
+            Content(more).stylize(Style.from_meta({"setting": index, "by": 1})),
         )
 
-    def _field(self, at: int) -> Content:
-        name, info = list(FIELDS.items())[at]
+    def _field(self, index: int) -> Content:
+        name, info = list(FIELDS.items())[index]
         title = SHORT.get(name) or (info.title or name).lower()
-        field = Content.assemble((f"{title} ", "dim"), self._value(at))
-        if self.has_focus and at == self._at:
+        field = Content.assemble((f"{title} ", "dim"), self._value(index))
+        if self.has_focus and index == self._selected:
             return field
-        return field.stylize(Style.from_meta({"setting": at}))
+        return field.stylize(Style.from_meta({"setting": index}))
 
-    def _row(self, at: int) -> Content:
-        title = Content(set_cell_size(list(FIELDS.values())[at].title or "", 20))
-        value = self._value(at)
-        if not (self.has_focus and at == self._at):
+    def _row(self, index: int) -> Content:
+        title = Content(set_cell_size(list(FIELDS.values())[index].title or "", 20))
+        value = self._value(index)
+        if not (self.has_focus and index == self._selected):
             value = Content("  ") + value
-        return (title + value).stylize(Style.from_meta({"setting": at}) if not self.has_focus or at != self._at else "")
+        return (title + value).stylize(
+            Style.from_meta({"setting": index}) if not self.has_focus or index != self._selected else ""
+        )

@@ -1,4 +1,4 @@
-"""Talk: a checkpoint goes on with what a person begins, token by token, and shows why it chose each of them."""
+"""Talk: a checkpoint continues a prompt token by token, and shows how probable each token was."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ from tinylm.errors import DataError
 from tinylm.runs.folder import RunFolder
 from tui.screens.base import StudioScreen
 from tui.screens.talk import wording
-from tui.screens.talk.candidates import Why
-from tui.screens.talk.checkpoint_picker import Pick, Picked
-from tui.screens.talk.pane_sources import PaneCheckpoints
+from tui.screens.talk.candidates import Candidates
+from tui.screens.talk.checkpoint_picker import CheckpointPicker, Picked
+from tui.screens.talk.pane_checkpoints import PaneCheckpoints
 from tui.screens.talk.panes import Panes
 from tui.screens.talk.prompt import Editor, Entry, Prompt
 from tui.screens.talk.sampling import Sampling
-from tui.screens.talk.transcript import Transcript, sign
+from tui.screens.talk.transcript import DRAWS_A_SECOND, Transcript, sign
+from tui.screens.talk.version_picker import COUNT, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run
+from tui.studio import Studio
 
-STREAMS_A_SECOND = 12
-"""How often text is drawn while it comes; nothing is drawn more often than the app's own tick when none does."""
+POLL_TICKS = 4
+"""Ticks of the app between two checks for a newer checkpoint."""
 
-LOOK_TICKS = 4
-"""The app's ticks between looks for a newer checkpoint."""
-
-REST_SECONDS = 0.25
-"""How long the settings rest before what is being written goes on by them: the text so far is read anew for it."""
+DEBOUNCE_SECONDS = 0.25
+"""How long after the last change of a setting it is used: the text so far has to be prefilled again for it."""
 
 
 class TalkScreen(StudioScreen):
-    """The prompt, what the model makes of it, and how."""
+    """The prompt, the texts, and the settings."""
 
     MODE = "talk"
     HELP = wording.HELP
@@ -49,21 +48,22 @@ class TalkScreen(StudioScreen):
     TalkScreen.-editing #editor { display: block; }
     TalkScreen.-editing Panes { display: none; }
     TalkScreen #lower { height: auto; }
-    TalkScreen.-no-why Why { display: none; }
-    TalkScreen.-short Why { height: 1; padding: 0 2; }
+    TalkScreen.-no-candidates Candidates { display: none; }
+    TalkScreen.-short Candidates { height: 1; padding: 0 2; }
     TalkScreen.-short Sampling { display: none; }
     TalkScreen.-short.-setting Sampling { display: block; }
-    TalkScreen.-short.-setting Why { display: none; }
-    TalkScreen.-high Why { height: 13; }
+    TalkScreen.-short.-setting Candidates { display: none; }
+    TalkScreen.-high Candidates { height: 13; }
     TalkScreen.-wide.-high #lower { layout: grid; grid-size: 2; grid-rows: 13 3; grid-columns: 2fr 1fr; height: 16; }
     TalkScreen.-wide.-high Sampling { height: 13; padding: 1 2; }
     TalkScreen.-wide.-high Entry { column-span: 2; }
-    TalkScreen.-wide.-high.-no-why Sampling { column-span: 2; height: 9; padding: 0 1; }
-    TalkScreen.-wide.-high.-no-why #lower { grid-rows: 9 3; height: 12; }
+    TalkScreen.-wide.-high.-no-candidates Sampling { column-span: 2; height: 9; padding: 0 1; }
+    TalkScreen.-wide.-high.-no-candidates #lower { grid-rows: 9 3; height: 12; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Stop or back", show=False, id="talk.back", tooltip="Stop writing; else a step back"),
         Binding("r", "redo", "Redo", id="talk.redo", tooltip="Another version, with the next seed"),
+        Binding("v", "several", "Four", id="talk.several", tooltip="Four versions side by side, to choose one of"),
         Binding("ctrl+e", "edit", "Edit", id="talk.edit", tooltip="Change the text and let the model go on from it"),
         Binding("w", "why", "Why", show=False, id="talk.why", tooltip="Show or hide why this token"),
         Binding("equals_sign", "compare", "Compare", id="talk.compare", tooltip="A second checkpoint beside it"),
@@ -89,63 +89,63 @@ class TalkScreen(StudioScreen):
         Binding("s", "settings", "Settings", show=False, id="talk.settings", tooltip="To temperature, length, seed"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._now: dict[str, tuple[CheckpointRef | None, int | None]] = {}
-        """What each pane would write with, and the step that this is."""
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
+        self._writes_next: dict[str, tuple[CheckpointRef | None, int | None]] = {}
+        """The checkpoint that each pane would write with now, and its step."""
         self._pending: str | None = None
-        """A prompt that waits for a run to begin."""
-        self._nothing = False
-        """There is no model at all."""
-        self._said = ""
+        """A prompt that waits for a training to get its run folder."""
+        self._no_run = False
+        """There is no run at all."""
+        self._message = ""
         self._ticks = 0
         self._timer: Timer | None = None
-        self._rest: Timer | None = None
-        """Runs while the settings have not come to rest."""
+        self._debounce: Timer | None = None
+        """Runs after a change of a setting, until it is used."""
         self._states: list[str] = []
-        """What the texts were doing when this was said last."""
+        """Of the texts, when the sentence was written last."""
 
     # ---- parts ----------------------------------------------------------------------------------------------------
 
     def body(self) -> ComposeResult:
         """Texts, candidates, settings, prompt."""
-        sampling = self.studio.draft.sample
-        self.talker = WriterThread(self.studio.engine)
-        self.sources = PaneCheckpoints(self.studio)
-        self.panes = Panes(self.sources)
+        sampling = self.studio.plan.sample
+        self.writer_thread = WriterThread(self.studio.engine)
+        self.checkpoints = PaneCheckpoints(self.studio)
+        self.panes = Panes(self.checkpoints)
         yield self.panes
         yield Editor()
         with Container(id="lower"):
-            yield Why()
+            yield Candidates()
             yield Sampling(sampling)
             yield Entry(sampling.prompt.replace("\n", " "))
 
     def on_mount(self) -> None:
-        """Draw often while text comes, and only then."""
-        self._timer = self.set_interval(1 / STREAMS_A_SECOND, self._stream, pause=True)
+        """Draw often while a text is being written, and only then."""
+        self._timer = self.set_interval(1 / DRAWS_A_SECOND, self._stream, pause=True)
 
     def on_unmount(self) -> None:
         """End the thread."""
-        self.talker.close()
+        self.writer_thread.close()
 
     def on_screen_resume(self) -> None:
-        """See which run is the newest now."""
-        self.run_worker(self._look, thread=True, exclusive=True, group="newest", exit_on_error=False)
+        """Look which run is the newest now."""
+        self.run_worker(self._find_newest, thread=True, exclusive=True, group="newest", exit_on_error=False)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Frames where there is room for them."""
-        self.query_one(Why).set_class(event.size.height >= 24, "pane")
+        """Draw frames where there is room for them."""
+        self.query_one(Candidates).set_class(event.size.height >= 24, "pane")
         self.query_one(Sampling).set_class(event.size.height >= 40 and event.size.width >= 120, "pane")
-        self.call_after_refresh(self.refresh_all)  # titles are made for their room
+        self.call_after_refresh(self.refresh_all)  # titles depend on the width
 
     @property
     def pane(self) -> Transcript:
-        """The pane that keys are about."""
+        """The pane that keys act on."""
         return self.panes.current
 
     @property
     def sampling(self) -> SampleConfig:
-        """As the controls stand."""
+        """The settings as the controls show them."""
         return self.query_one(Sampling).sampling
 
     @property
@@ -154,49 +154,51 @@ class TalkScreen(StudioScreen):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The keys; those on letters are not offered in the footer where somebody types."""
+        """The keys, the most obvious first; letters are not offered in the footer where they would be typed."""
         active = super().active_bindings
-        first = [key for key in ("enter", "up") if key in active]  # what is obvious stands in front
+        first = [key for key in ("enter", "up") if key in active]
         return {
-            key: told._replace(
-                binding=replace(told.binding, show=told.binding.show and not (self._typing and told.node is self))
+            key: bound._replace(
+                binding=replace(bound.binding, show=bound.binding.show and not (self._typing and bound.node is self))
             )
-            for key, told in ((key, active[key]) for key in dict.fromkeys([*first, *active]))
+            for key, bound in ((key, active[key]) for key in dict.fromkeys([*first, *active]))
         }
 
-    # ---- which checkpoint -----------------------------------------------------------------------------------------
+    # ---- checkpoints ---------------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
-        """Find the newest run; in a thread."""
+    def _find_newest(self) -> None:
+        """Runs in a thread."""
         newest = newest_run(self.studio.home)
-        self.app.call_from_thread(self._found, newest)
+        self.app.call_from_thread(self._set_newest, newest)
 
-    def _found(self, newest: RunFolder | None) -> None:
-        self.sources.found(newest)
+    def _set_newest(self, newest: RunFolder | None) -> None:
+        self.checkpoints.set_newest(newest)
         self._prepare("A")
 
     def _prepare(self, pane: str) -> None:
-        """Load what will probably be asked for, so that the first token comes at once."""
-        source = self.sources.of(pane)
-        if source and source.step() is not None:
-            self.talker.prepare(source)
+        """Load the checkpoint that will probably be asked for, so that the first token comes at once."""
+        checkpoint = self.checkpoints.of(pane)
+        if checkpoint and checkpoint.step() is not None:
+            self.writer_thread.prepare(checkpoint)
         self._ticks = 0
         self.refresh_all()
 
     def action_pick(self) -> None:
-        """Choose run and checkpoint of the pane."""
+        """Pick run and checkpoint of the pane."""
         pane = self.pane.name or "A"
 
         def take(picked: Picked | None) -> None:
             if picked is not None:
-                self.sources.pick(pane, picked if isinstance(picked, CheckpointRef) else None)
+                self.checkpoints.pick(pane, picked if isinstance(picked, CheckpointRef) else None)
                 self._prepare(pane)
 
         title = f"Which checkpoint writes in {pane}" if self.panes.comparing else "Which checkpoint writes"
-        self.app.push_screen(Pick(title, self.sources.of(pane), may_follow=pane == "A"), take)
+        self.app.push_screen(
+            CheckpointPicker(self.studio, title, self.checkpoints.of(pane), may_follow=pane == "A"), take
+        )
 
     def action_compare(self) -> None:
-        """A second pane with another checkpoint, or away with it."""
+        """Show a second pane with another checkpoint, or hide it."""
         if self.panes.comparing:
             self.panes.alone()
             self.refresh_all()
@@ -204,18 +206,20 @@ class TalkScreen(StudioScreen):
 
         def take(picked: Picked | None) -> None:
             if isinstance(picked, CheckpointRef):
-                self.sources.pick("B", picked)
+                self.checkpoints.pick("B", picked)
                 self._ticks = 0
                 self._ask(self.panes.compare(picked))
 
-        self.app.push_screen(Pick("Compare with", self.sources.other, may_follow=False), take)
+        self.app.push_screen(
+            CheckpointPicker(self.studio, "Compare with", self.checkpoints.other, may_follow=False), take
+        )
 
     # ---- writing --------------------------------------------------------------------------------------------------
 
-    def _ask(self, writings: Sequence[Completion]) -> None:
-        self._said = ""
-        if writings:
-            self.talker.ask(*writings)
+    def _ask(self, completions: Sequence[Completion]) -> None:
+        self._message = ""
+        if completions:
+            self.writer_thread.ask(*completions)
         if self._timer:
             self._timer.resume()
         self.refresh_all()
@@ -228,72 +232,98 @@ class TalkScreen(StudioScreen):
         prompt.select_all()
 
     def _write(self, text: str) -> None:
-        """Go on from a prompt in all panes."""
-        source = self.sources.of("A")
-        if source is not None:
+        """Continue a prompt in all panes."""
+        checkpoint = self.checkpoints.of("A")
+        if checkpoint is not None:
             self._ask(self.panes.begin(text, self.sampling))
-            if source.step() is None:
-                self.studio.save_first(source.run)
-        elif self.sources.beginning:
+            if checkpoint.step() is None:
+                self.studio.save_first(checkpoint.run)
+        elif self.checkpoints.beginning:
             self._pending = text
-        elif self.sources.looked:
-            self.studio.action_go("home")
+        elif self.checkpoints.searched:
+            self.studio.go("home")
 
     def action_redo(self) -> None:
-        """Another version with the next seed; what was forced by hand stays."""
+        """Another version with the next seed; a token that the person forced stays."""
         if any(pane.shown for pane in self.panes.shown):
             self._ask(self.panes.redo(self.sampling))
         else:
             self.action_write()
 
-    def _write_on(self, pane: Transcript) -> None:
-        """Go on where the shown version stopped."""
-        writing = pane.shown
-        if writing is None:
+    def action_several(self) -> None:
+        """Four versions, written side by side, to choose one of: of the text, or of a prompt that was just typed."""
+        pane, prompt = self.pane, self.query_one(Prompt)
+        before = pane.shown
+        typed = before is None or (self._typing and prompt.value != before.prompt)
+        versions = self.panes.several(COUNT, prompt.value if typed else None, self.sampling)
+        if not versions:
             self.action_write()
-        elif not writing.busy:
-            writing.more(self.sampling)
+            return
+        if typed:
+            prompt.remember()
+        self.writer_thread.ask_batch(versions)
+        self._ask([])
+        if versions[0].checkpoint.step() is None:
+            self.studio.save_first(versions[0].checkpoint.run)
+
+        def take(version: Completion | None) -> None:
+            chosen = version or before
+            if chosen is not None:
+                pane.versions.show(chosen)
             pane.follow()
-            self._ask([writing])
+            pane.focus()
+            self._ask([])
+
+        self.app.push_screen(VersionPicker(versions, self.writer_thread.stop), take)
+
+    def _write_on(self, pane: Transcript) -> None:
+        """Continue the shown version at its end."""
+        completion = pane.shown
+        if completion is None:
+            self.action_write()
+        elif not completion.busy:
+            completion.reopen(self.sampling)
+            pane.follow()
+            self._ask([completion])
 
     @on(Transcript.GoOn)
     def _go_on(self, event: Transcript.GoOn) -> None:
         self._write_on(event.transcript)
 
     def action_go_on(self) -> None:
-        """Write on at the end of the text."""
+        """Continue the text at its end."""
         self._write_on(self.pane)
 
-    @on(Why.Forced)
-    def _forced(self, event: Why.Forced) -> None:
+    @on(Candidates.Forced)
+    def _forced(self, event: Candidates.Forced) -> None:
         branch = self.panes.branch(event.candidate, self.sampling)
         if branch:
             self.pane.focus()
             self._ask(branch)
         else:
-            self._say("That is the one that stands there.")
+            self._show_message("That is the one that stands there.")
 
     def action_version(self, by: int) -> None:
-        """Another version of this text."""
+        """Show another version of this text."""
         if self.pane.versions.move(by):
             self.pane.follow()
             self.refresh_all()
 
     def action_earlier_version(self) -> None:
-        """The version before."""
+        """Show the version before."""
         self.action_version(-1)
 
     def action_later_version(self) -> None:
-        """The next version."""
+        """Show the next version."""
         self.action_version(1)
 
     # ---- editing and copying --------------------------------------------------------------------------------------
 
     def action_edit(self) -> None:
-        """Change the text and let the model go on from it."""
-        self.talker.stop()
-        writing = self.pane.shown
-        self._edit(writing.text if writing and writing.text else self.query_one(Prompt).value)
+        """Edit the text, for the model to continue it."""
+        self.writer_thread.stop()
+        completion = self.pane.shown
+        self._edit(completion.text if completion and completion.text else self.query_one(Prompt).value)
 
     @on(Prompt.Lines)
     def _pasted(self, event: Prompt.Lines) -> None:
@@ -310,7 +340,7 @@ class TalkScreen(StudioScreen):
     @on(Editor.Submitted)
     def _edited(self, event: Editor.Submitted) -> None:
         self._close_editor()
-        if self.sources.of("A") is None:
+        if self.checkpoints.of("A") is None:
             self._write(event.text)
         else:
             self._ask(self.panes.edited(event.text, self.sampling))
@@ -325,38 +355,38 @@ class TalkScreen(StudioScreen):
         text = self.pane.shown.text if self.pane.shown else ""
         if text:
             self.app.copy_to_clipboard(text)
-            self._say(f"Copied {len(text):,} characters.")
+            self._show_message(f"Copied {len(text):,} characters.")
 
-    # ---- going about ----------------------------------------------------------------------------------------------
+    # ---- focus ----------------------------------------------------------------------------------------------------
 
     def action_back(self) -> None:
-        """Stop what is being written; else leave the editor, the prompt, the cursor."""
+        """Close the editor; else stop the writing; else leave the prompt, then the cursor."""
         if self.has_class("-editing"):
             self._close_editor()
-        elif self.talker.busy or self._pending is not None:
+        elif self.writer_thread.busy or self._pending is not None:
             self._pending = None
-            self.talker.stop()
-            self._say("")
+            self.writer_thread.stop()
+            self._show_message("")
         elif not isinstance(self.focused, Transcript):
             self.pane.focus()
         elif self.pane.cursor is not None:
             self.pane.action_last()
 
     def action_prompt(self) -> None:
-        """Back to the prompt."""
+        """Focus the prompt."""
         self.query_one(Prompt).focus()
 
     def action_settings(self) -> None:
-        """To temperature, length and seed."""
+        """Focus the settings."""
         self.add_class("-setting")
         self.query_one(Sampling).focus()
 
     def action_why(self) -> None:
-        """Show or hide why this token."""
-        self.toggle_class("-no-why")
+        """Show or hide the candidates."""
+        self.toggle_class("-no-candidates")
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The pane that was looked at last is the one that keys are about."""
+        """Let keys act on the pane that was focused last."""
         if isinstance(event.widget, Transcript):
             self.panes.current = event.widget
         self.set_class(isinstance(event.widget, Sampling), "-setting")
@@ -364,99 +394,101 @@ class TalkScreen(StudioScreen):
 
     @on(Transcript.Moved)
     def _moved(self) -> None:
-        self._said = ""
+        self._message = ""
         self.refresh_all()
 
-    @on(Why.Walked)
-    def _walked(self, event: Why.Walked) -> None:
+    @on(Candidates.Walked)
+    def _walked(self, event: Candidates.Walked) -> None:
         self.pane.action_step(event.by)
 
     @on(Sampling.Changed)
-    def _set(self) -> None:
-        self._said = ""
-        if self._rest:
-            self._rest.stop()
-        self._rest = self.set_timer(REST_SECONDS, lambda: self.talker.tune(self.sampling))
+    def _settings_changed(self) -> None:
+        self._message = ""
+        if self._debounce:
+            self._debounce.stop()
+        self._debounce = self.set_timer(DEBOUNCE_SECONDS, lambda: self.writer_thread.tune(self.sampling))
 
-    def _say(self, sentence: str) -> None:
-        self._said = sentence
+    def _show_message(self, sentence: str) -> None:
+        self._message = sentence
         self.refresh_all()
 
     # ---- showing --------------------------------------------------------------------------------------------------
 
     def _stream(self) -> None:
-        """Draw what has come; say it at once where a text does something else now; rest when nothing comes."""
+        """Draw new text; update the sentence where a text has changed its state; pause when all are over."""
         if not self.is_current:
             return
         for pane in self.panes.shown:
             pane.refresh_text(self._empty())
         before, self._states = self._states, [pane.shown.state for pane in self.panes.shown if pane.shown]
-        if not self.talker.busy and self._timer:
+        if not self.writer_thread.busy and self._timer:
             self._timer.pause()
             self.refresh_all()
         elif self._states != before:
             self.refresh_all()
 
     def tick(self) -> None:
-        """Look for newer checkpoints now and then, and bring everything up to date."""
-        if self.studio.talk_choice is not None:  # another screen, or the palette, wants this one
-            self.sources.pick("A", CheckpointRef(*self.studio.talk_choice))
+        """Look for newer checkpoints now and then, and redraw."""
+        if self.studio.talk_choice is not None:  # set by another screen or the palette
+            self.checkpoints.pick("A", CheckpointRef(*self.studio.talk_choice))
             self.studio.talk_choice = None
             self._prepare("A")
-        if self._ticks % LOOK_TICKS == 0:
-            self._now = {name: (s := self.sources.of(name), s.step() if s else None) for name in "AB"}
-            self._nothing = self.sources.none
-            if self._pending is not None and self.sources.of("A"):
+        if self._ticks % POLL_TICKS == 0:
+            self._writes_next = {pane: (c := self.checkpoints.of(pane), c.step() if c else None) for pane in "AB"}
+            self._no_run = self.checkpoints.none
+            if self._pending is not None and self.checkpoints.of("A"):
                 text, self._pending = self._pending, None
                 self._write(text)
         self._ticks += 1
-        room = self.panes.size.width // len(self.panes.shown) - 6  # corners and blanks
+        room = self.panes.size.width // len(self.panes.shown) - 6  # for corners and gaps
         for pane in self.panes.shown:
             pane.refresh_text(self._empty())
-            source, step = self._now[pane.name or "A"]
-            letter = self.panes.letter(pane)
-            pane.border_title = wording.title(letter, source, step, pane.versions.place, self.studio.glyphs, room)
-            pane.border_subtitle = wording.status(pane.shown, source, self.studio.glyphs, room)
-        self._show_why()
+            checkpoint, step = self._writes_next[pane.name or "A"]
+            letter, position, glyphs = self.panes.letter(pane), pane.versions.position, self.studio.glyphs
+            pane.border_title = wording.title(letter, checkpoint, step, position, glyphs, room)
+            pane.border_subtitle = wording.status(pane.shown, checkpoint, glyphs, room)
+        self._show_candidates()
         error = self.panes.a.shown.error if self.panes.a.shown else None
-        self.query_one(Entry).show(self.talker.busy, error if isinstance(error, DataError) else None)
+        self.query_one(Entry).show(self.writer_thread.busy, error if isinstance(error, DataError) else None)
 
-    def _show_why(self) -> None:
+    def _show_candidates(self) -> None:
         pane = self.pane
-        writing, at = pane.shown, pane.at
-        if writing is None or at is None:
-            self.query_one(Why).show(None, "", "")
+        completion, index = pane.shown, pane.token_index
+        if completion is None or index is None:
+            self.query_one(Candidates).show(None, "", "")
             return
         plain = self.studio.glyphs.name == "ascii"
-        before = (writing.prompt + "".join(sign(token, plain) for token in writing.tokens[:at]))[-60:]
+        before = (completion.prompt + "".join(sign(token, plain) for token in completion.tokens[:index]))[-60:]
         letter = f"in {pane.name}, " if self.panes.comparing else ""
-        self.query_one(Why).show(writing.tokens[at], before, f"{letter}{at + 1} of {len(writing.tokens)}")
+        self.query_one(Candidates).show(
+            completion.tokens[index], before, f"{letter}{index + 1} of {len(completion.tokens)}"
+        )
 
     def action_write(self) -> None:
-        """Let the model go on from the prompt."""
+        """Let the model continue the prompt."""
         prompt = self.query_one(Prompt)
         prompt.remember()
         self._write(prompt.value)
 
     def _empty(self) -> Content:
-        """What an empty pane says."""
-        return wording.no_run() if self._nothing else wording.welcome()
+        """The text of an empty pane."""
+        return wording.no_run() if self._no_run else wording.welcome()
 
     @property
     def _focus(self) -> wording.Focus:
-        return "prompt" if self._typing else "candidates" if isinstance(self.focused, Why) else "text"
+        return "prompt" if self._typing else "candidates" if isinstance(self.focused, Candidates) else "text"
 
     def sentence(self) -> str:
-        """What is going on, and what to do."""
+        """What is going on, and what the person can do."""
         if self.has_class("-editing"):
             return "Enter lets the model go on from the changed text, Esc leaves it as it was."
         if isinstance(self.focused, Sampling):
-            return self.focused.told
-        if self._said:
-            return self._said
-        source, step = self._now.get(self.pane.name or "A", (None, None))
-        if source is not None:
-            return wording.about(self.pane.shown, step, self.sources.trains(source), self._focus)
-        if self.sources.beginning:
+            return self.focused.description
+        if self._message:
+            return self._message
+        checkpoint, step = self._writes_next.get(self.pane.name or "A", (None, None))
+        if checkpoint is not None:
+            return wording.sentence(self.pane.shown, step, self.checkpoints.trains(checkpoint), self._focus)
+        if self.checkpoints.beginning:
             return wording.beginning(self._pending is not None)
-        return wording.NO_RUN if self.sources.looked else "Looking for runs."
+        return wording.NO_RUN if self.checkpoints.searched else "Looking for runs."

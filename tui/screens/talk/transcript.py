@@ -1,11 +1,11 @@
-"""What a model wrote: text that can be selected, a cursor that walks over its tokens, and its other versions."""
+"""A pane of generated text: selectable, with a cursor that moves by tokens, and with its other versions."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,38 +19,42 @@ from tinylm.errors import DataError, TinyLMError
 from tinylm.words import printable
 from tui.engine import WrittenToken
 from tui.screens.talk.writer_thread import Completion
-
-if TYPE_CHECKING:
-    from tui.app import StudioApp
+from tui.terminal.glyphs import glyphs_of
 
 KEPT = 40
-"""Versions that stay, of all prompts together; each remembers the candidates of each of its tokens."""
+"""Versions that are kept, of all prompts together; each holds the candidates of each of its tokens."""
+
+DRAWS_A_SECOND = 12
+"""How often text is drawn while it is being written; otherwise the app's own tick is enough."""
+
+SEEDS = 2**63
+"""Seeds are below this number."""
 
 SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 PLAIN_SIGNS = {" ": "_", "\n": "\\n", "\t": "\\t"}
 
 
 def visible(text: str, ascii_only: bool = False) -> str:
-    """`text` with signs for its blanks, and without what could steer a terminal."""
+    """`text` with signs for its whitespace and without control characters."""
     signs = PLAIN_SIGNS if ascii_only else SIGNS
     return "".join(signs.get(character, character) for character in printable(text))
 
 
 def sign(token: WrittenToken, ascii_only: bool) -> str:
-    """What is drawn of a token: its text, or the sign of the end of a text."""
+    """A token as it is drawn: its text, or the sign for the end of a text."""
     return ("#" if ascii_only else "∎") if token.end else token.text
 
 
-def _fault(writing: Completion | None) -> str:
-    """What kept the model from writing, where the prompt's own line does not say it, as it does of unknown letters."""
-    error = writing.error if writing else None
+def _fault(completion: Completion | None) -> str:
+    """The error that ended a completion; "" for unknown characters, which the prompt's frame reports."""
+    error = completion.error if completion else None
     if error is None or isinstance(error, DataError):
         return ""
     return printable(f"{error.message} {error.hint}" if isinstance(error, TinyLMError) else repr(error))
 
 
 class Versions:
-    """The versions of each prompt's text, the oldest forgotten when there are too many."""
+    """The completions of each prompt; the oldest are dropped when there are too many."""
 
     def __init__(self) -> None:
         self._of: dict[str, list[Completion]] = {}
@@ -59,41 +63,46 @@ class Versions:
 
     @property
     def all(self) -> Sequence[Completion]:
-        """Those of the prompt that is shown."""
+        """Versions of the prompt that is shown."""
         return self._of.get(self._prompt, ())
 
     @property
     def shown(self) -> Completion | None:
-        """The one that is looked at."""
+        """The version that is shown."""
         return self.all[self._index] if self.all else None
 
     @property
-    def place(self) -> tuple[int, int]:
-        """Which one of how many, counted from 1."""
+    def position(self) -> tuple[int, int]:
+        """Number of the version that is shown, from 1, and how many there are."""
         return self._index + 1, len(self.all)
 
-    @property
-    def next_seed(self) -> int:
-        """One that no version has yet."""
-        return max((writing.sampling.seed for writing in self.all), default=-1) + 1
+    def next_seed(self, prompt: str | None = None) -> int:
+        """A seed that no version of `prompt`, by default of the one that is shown, has yet."""
+        versions = self.all if prompt is None else self._of.get(prompt, ())
+        return (max((version.sampling.seed for version in versions), default=-1) + 1) % SEEDS
 
-    def add(self, writing: Completion, prompt: str | None = None) -> None:
-        """Show a new one: of `prompt`, or of the one that is shown."""
+    def add(self, *added: Completion, prompt: str | None = None) -> None:
+        """Add versions of `prompt`, by default of the one that is shown, and show the first of them."""
         if prompt is not None:
             self._prompt = prompt
         mine = self._of.setdefault(self._prompt, [])
-        mine[:] = [other for other in mine if other.tokens]  # where nothing was written there is no version
-        mine.append(writing)
-        self._of[self._prompt] = self._of.pop(self._prompt)  # used last, forgotten last
-        if sum(map(len, self._of.values())) > KEPT:
+        mine[:] = [other for other in mine if other.tokens]  # a version without a token is none
+        mine += added
+        self._of[self._prompt] = self._of.pop(self._prompt)  # the prompt used last is dropped last
+        while sum(map(len, self._of.values())) > KEPT:
             oldest = next(iter(self._of))
             del self._of[oldest][0]
             if not self._of[oldest]:
                 del self._of[oldest]
-        self._index = len(mine) - 1
+        self._index = len(mine) - len(added)
+
+    def show(self, version: Completion) -> None:
+        """Show this version, if it is still kept."""
+        if version in self.all:
+            self._index = self.all.index(version)
 
     def move(self, by: int) -> bool:
-        """Show another one; whether there was one."""
+        """Show the version `by` positions further; returns whether there is one."""
         index = self._index + by
         if not 0 <= index < len(self.all):
             return False
@@ -117,10 +126,10 @@ class Transcript(VerticalScroll):
     ]
 
     class Moved(Message):
-        """The cursor stands on another token."""
+        """The cursor is on another token now."""
 
     class GoOn(Message):
-        """The text shall go on at its end."""
+        """The person asks for more text at the end."""
 
         def __init__(self, transcript: Transcript) -> None:
             super().__init__()
@@ -130,10 +139,10 @@ class Transcript(VerticalScroll):
         super().__init__(name=name, id=f"text-{name.lower()}", classes="pane")
         self.versions = Versions()
         self.cursor: int | None = None
-        """The token that is looked at; None follows the end."""
+        """Index of the token under the cursor; None: no cursor, the pane follows the end."""
         self._drawn: tuple[object, ...] = ()
         self._follows = True
-        """It stays at the end, whatever is added; until somebody scrolls away from there."""
+        """Whether the pane scrolls to the end when text is added: until the person scrolls up."""
         self._starts: list[int] = []
         self._text = Static("", markup=False)
 
@@ -142,19 +151,19 @@ class Transcript(VerticalScroll):
         yield self._text
 
     def on_mount(self) -> None:
-        """Lines are laid out in several goes, a scroll bar takes a column: after each of them, back to the end."""
-        self.watch(self, "virtual_size", self._stay)
+        """Follow the end after every layout: lines are laid out in several passes, and a scroll bar takes a column."""
+        self.watch(self, "virtual_size", self._follow_end)
 
     def on_resize(self) -> None:
-        """Stay at the end where one was there: the lines break elsewhere now."""
-        self._stay()
+        """Follow the end: the lines break elsewhere now."""
+        self._follow_end()
 
-    def _stay(self) -> None:
+    def _follow_end(self) -> None:
         if self.cursor is None and self._follows:
             self.scroll_end(animate=False)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Somebody who scrolls up stops following, and at the end follows again."""
+        """Stop following where the person scrolls up, and follow again at the end."""
         super().watch_scroll_y(old_value, new_value)
         if new_value >= self.max_scroll_y:
             self._follows = True
@@ -163,12 +172,12 @@ class Transcript(VerticalScroll):
 
     @property
     def shown(self) -> Completion | None:
-        """The version that is looked at."""
+        """The version that is shown."""
         return self.versions.shown
 
     @property
-    def at(self) -> int | None:
-        """The index of the token that is looked at: under the cursor, else the last; None where there is none."""
+    def token_index(self) -> int | None:
+        """Index of the token under the cursor, else of the last one; None where there is no token."""
         count = len(self.shown.tokens) if self.shown else 0
         if not count:
             return None
@@ -176,68 +185,70 @@ class Transcript(VerticalScroll):
 
     @property
     def _ascii(self) -> bool:
-        return cast("StudioApp", self.app).glyphs.name == "ascii"
+        return glyphs_of(self).name == "ascii"
 
-    def add(self, writing: Completion, prompt: str | None = None) -> None:
-        """Show a new version, from its end."""
-        self.versions.add(writing, prompt)
+    def add(self, *added: Completion, prompt: str | None = None) -> None:
+        """Add versions and show the end of the first one."""
+        self.versions.add(*added, prompt=prompt)
         self.follow()
 
     def follow(self) -> None:
-        """Look at the end again."""
+        """Remove the cursor and show the end of the text."""
         self.cursor = None
         self._follows = True
         self.refresh_text()
 
     def refresh_text(self, empty: Content | str = "") -> None:
-        """Draw what is new; `empty` is what to say where there is nothing."""
-        writing = self.shown
-        count = len(writing.tokens) if writing else 0
-        fault = _fault(writing)
-        look = (writing, count, writing and writing.busy, self.cursor, self._ascii, fault, str(empty))
-        if look == self._drawn:
+        """Redraw if something changed; `empty` is shown where there is no text."""
+        completion = self.shown
+        count = len(completion.tokens) if completion else 0
+        fault = _fault(completion)
+        drawn = (completion, count, completion and completion.busy, self.cursor, self._ascii, fault, str(empty))
+        if drawn == self._drawn:
             return
-        self._drawn = look
-        if writing is None or (not count and not writing.prompt and not writing.busy and not fault):
+        self._drawn = drawn
+        if completion is None or (not count and not completion.prompt and not completion.busy and not fault):
             self._text.update(empty)
             return
-        content = self._content(writing, count)
+        content = self._content(completion, count)
         if fault:
             content += Content.styled(f"{chr(10) * 2 if content else ''}{fault}", "$text-error")
         self._text.update(content)
-        self._stay()
+        self._follow_end()
 
-    def _content(self, writing: Completion, count: int) -> Content:
-        plain, tokens = self._ascii, writing.tokens[:count]
+    def _content(self, completion: Completion, count: int) -> Content:
+        plain, tokens = self._ascii, completion.tokens[:count]
         pieces = [sign(token, plain) for token in tokens]
         marked = self._marked(tokens)
         if marked is not None and (blanks := visible(pieces[marked], plain)) != pieces[marked]:
             ends = "\n" * pieces[marked].count("\n")
             pieces[marked] = blanks + ends
-        for at, token in enumerate(tokens):
-            if token.end and (at < count - 1 or writing.busy):
-                pieces[at] += "\n\n"  # what comes behind an end is another text
-        self._starts = list(accumulate(map(len, pieces), initial=len(writing.prompt)))
-        content = Content(printable(writing.prompt + "".join(pieces))).stylize("bold $text-accent", 0, self._starts[0])
+        for index, token in enumerate(tokens):
+            if token.end and (index < count - 1 or completion.busy):
+                pieces[index] += "\n\n"  # after the end of a text, another one begins
+        self._starts = list(accumulate(map(len, pieces), initial=len(completion.prompt)))
+        content = Content(printable(completion.prompt + "".join(pieces))).stylize(
+            "bold $text-accent", 0, self._starts[0]
+        )
         if marked is not None:
             end = self._starts[marked] + len(pieces[marked].rstrip("\n"))
             return content.stylize("reverse", self._starts[marked], end)
-        if writing.busy:
+        if completion.busy:
             content += Content("_" if plain else "▌").stylize("$text-accent")
         return content
 
     def _marked(self, tokens: Sequence[WrittenToken]) -> int | None:
-        """The token to highlight: under the cursor, or the one that completes the character that it begins."""
+        """Index of the token to highlight: under the cursor, or the one that completes its character."""
         if self.cursor is None or not tokens:
             return None
-        at = min(self.cursor, len(tokens) - 1)
-        return next((i for i in range(at, len(tokens)) if tokens[i].text or tokens[i].end), at)
+        first = min(self.cursor, len(tokens) - 1)
+        return next((i for i in range(first, len(tokens)) if tokens[i].text or tokens[i].end), first)
 
-    # ---- walking --------------------------------------------------------------------------------------------------
+    # ---- cursor ---------------------------------------------------------------------------------------------------
 
-    def walk_to(self, index: int) -> None:
+    def move_cursor_to(self, index: int) -> None:
         """Put the cursor on a token."""
-        if self.at is None or self.shown is None:
+        if self.token_index is None or self.shown is None:
             return
         self.cursor = max(0, min(index, len(self.shown.tokens) - 1))
         self.refresh_text()
@@ -257,15 +268,15 @@ class Transcript(VerticalScroll):
 
     def action_step(self, by: int) -> None:
         """One token to the left or right."""
-        if self.at is not None:
-            self.walk_to(self.at if self.cursor is None and by < 0 else self.at + by)
+        if self.token_index is not None:
+            self.move_cursor_to(self.token_index if self.cursor is None and by < 0 else self.token_index + by)
 
     def action_first(self) -> None:
         """The first token."""
-        self.walk_to(0)
+        self.move_cursor_to(0)
 
     def action_last(self) -> None:
-        """The end again, wherever it will be."""
+        """The end of the text, also while it grows."""
         self.follow()
         self.post_message(self.Moved())
 
@@ -274,13 +285,13 @@ class Transcript(VerticalScroll):
         self.post_message(self.GoOn(self))
 
     def on_click(self, event: events.Click) -> None:
-        """Look at the token that was clicked on; dragging selects text instead."""
-        if self.at is None or self.screen.selections:
+        """Put the cursor on the token that was clicked; dragging selects text instead."""
+        if self.token_index is None or self.screen.selections:
             return
         widget, offset = self.screen.get_widget_and_offset_at(event.screen_x, event.screen_y)
         visual = self._text.visual
         if widget is not self._text or offset is None or not isinstance(visual, Content):
             return
-        place = sum(len(line) + 1 for line in visual.plain.split("\n")[: offset.y]) + offset.x
-        if self._starts[0] <= place < self._starts[-1]:
-            self.walk_to(bisect_right(self._starts, place) - 1)
+        position = sum(len(line) + 1 for line in visual.plain.split("\n")[: offset.y]) + offset.x
+        if self._starts[0] <= position < self._starts[-1]:
+            self.move_cursor_to(bisect_right(self._starts, position) - 1)

@@ -1,7 +1,8 @@
-"""What Talk says: its help, the sentence, the borders of its panes."""
+"""The texts of Talk: its help, the sentence at the foot, the titles of its panes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from rich.cells import cell_len
@@ -10,17 +11,17 @@ from textual.content import Content
 from tinylm.errors import DataError, TinyLMError
 from tinylm.words import printable
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
-from tui.terminal.fit_text import brief, ellipsize_middle
+from tui.terminal.fit_text import ellipsize_middle, first_fitting
 from tui.terminal.glyphs import Glyphs
 
 Focus = Literal["prompt", "text", "candidates"]
-"""Where the keys go: in the prompt, letters are typed."""
+"""What has the focus: in the prompt, letters are typed instead of being keys."""
 
 OTHER_NAME = 24
-"""Cells of the name of a run that wrote what is shown, and is not the one that writes next."""
+"""Cells for the name of the run that wrote the text, where another one writes next."""
 
 LEAST_NAME = 11
-"""Cells of a run's name that a pane's title keeps before it says nothing of versions."""
+"""Cells of a run's name that a title keeps before it leaves out the version."""
 
 HELP = """\
 ## Talk
@@ -36,6 +37,7 @@ candidates, settings. `/` or `i` comes back.
 - `Left` `Right` walk over the tokens, `Home` and `End` go to the first and to the end; a click goes anywhere
 - `Enter` writes on at the end
 - `r` another version with the next seed; `,` and `.` go through the versions
+- `v` four versions with the next four seeds, side by side: the arrows and `Enter`, or a digit, take one
 - `ctrl+e` edits the text, and the model goes on from what you made of it
 - `y` copies it; the mouse selects and `ctrl+c` copies the selection
 - `k` chooses run and checkpoint; `latest` follows the training
@@ -56,12 +58,12 @@ NO_RUN = "There is no run yet: train one first. Enter leads there."
 
 
 def no_run() -> Content:
-    """What stands in an empty pane where there is nothing to talk to."""
+    """An empty pane where there is no run."""
     return Content("There is no model yet. Train one first: Enter leads there.")
 
 
 def welcome() -> Content:
-    """What stands in an empty pane."""
+    """An empty pane."""
     return Content(
         "Type a beginning and press Enter: the model goes on with it. Enter alone begins a new text.\n\n"
         "It has learnt from its text only and answers no questions: it writes what could come next."
@@ -69,81 +71,108 @@ def welcome() -> Content:
 
 
 def title(
-    letter: str, source: CheckpointRef | None, step: int | None, place: tuple[int, int], glyphs: Glyphs, room: int
+    letter: str,
+    checkpoint: CheckpointRef | None,
+    step: int | None,
+    position: tuple[int, int],
+    glyphs: Glyphs,
+    room: int,
 ) -> Content:
-    """Of a pane: run and checkpoint that write next, and which of its versions is shown; the name gives way first."""
-    if source is None:
+    """Title of a pane: run and checkpoint that write next, and the number of the version that is shown.
+
+    `position` is that number, from 1, and how many there are. Where there is little room the name is shortened first.
+    """
+    if checkpoint is None:
         return Content(f"{letter}no run yet")
-    joint, name = f" {glyphs.dot} ", printable(source.run.name)
+    joint, name = f" {glyphs.dot} ", printable(checkpoint.run.name)
     if step is None:
         which = "nothing saved yet"
-    elif source.which in ("latest", "best"):
-        told = f"{source.which}, step {step}", f"{source.which} {step}"
-        which = brief(room - cell_len(letter + name + joint), *told)
+    elif checkpoint.which in ("latest", "best"):
+        ways = f"{checkpoint.which}, step {step}", f"{checkpoint.which} {step}"
+        which = first_fitting(room - cell_len(letter + name + joint), *ways)
     else:
         which = f"step {step}"
     behind = joint + which
     room -= len(letter) + len(behind)
     version = ""
-    if place[1] > 1:
-        ways = f"{joint}version {place[0]} of {place[1]}", f"{joint}{place[0]}/{place[1]}", ""
-        version = brief(room - min(cell_len(name), LEAST_NAME), *ways)
+    number, total = position
+    if total > 1:
+        version = first_fitting(
+            room - min(cell_len(name), LEAST_NAME),
+            f"{joint}version {number} of {total}",
+            f"{joint}{number}/{total}",
+            "",
+        )
     return Content(letter + ellipsize_middle(name, room - len(version), glyphs) + behind + version)
 
 
-def status(writing: Completion | None, source: CheckpointRef | None, glyphs: Glyphs, room: int) -> Content:
-    """Of a pane: by which step and with which seed; how much was written and how fast, where there is room.
+def status(completion: Completion | None, checkpoint: CheckpointRef | None, glyphs: Glyphs, room: int) -> Content:
+    """Subtitle of a pane: tokens, speed (where there is room), step and seed.
 
-    Where the text is of another run than `source`, which writes next, that run is named first.
+    Where another run than that of `checkpoint`, which writes next, wrote the text, that run is named too.
     """
-    if writing is None or writing.step is None:
+    if completion is None or completion.step is None:
         return Content("")
-    count = f"{len(writing.tokens)} token{'s' if len(writing.tokens) != 1 else ''}"
-    speed = [f"{writing.speed:,.0f} tokens/s"] if writing.speed else []
-    told = [f"step {writing.step}", f"seed {writing.sampling.seed}"]
-    if source is not None and writing.source.run.path != source.run.path:
-        told.insert(0, f"by {ellipsize_middle(printable(writing.source.run.name), OTHER_NAME, glyphs)}")
-    return Content(brief(room, *map(f" {glyphs.dot} ".join, ([count, *speed, *told], [count, *told], told))))
+    tokens = token_count(completion)
+    speed = [f"{completion.speed:,.0f} tokens/s"] if completion.speed else []
+    origin = [f"step {completion.step}", f"seed {completion.sampling.seed}"]
+    if checkpoint is not None and completion.checkpoint.run.path != checkpoint.run.path:
+        origin.insert(0, f"by {ellipsize_middle(printable(completion.checkpoint.run.name), OTHER_NAME, glyphs)}")
+    longest_first = [tokens, *speed, *origin], [tokens, *origin], origin
+    return Content(first_fitting(room, *map(f" {glyphs.dot} ".join, longest_first)))
+
+
+def token_count(completion: Completion) -> str:
+    """`1 token`, `57 tokens`."""
+    count = len(completion.tokens)
+    return f"{count} token{'s' if count != 1 else ''}"
+
+
+def choosing(completions: Sequence[Completion]) -> str:
+    """The sentence under versions that are written side by side: what is going on, then what to do."""
+    for completion in completions:
+        if completion.busy and not completion.stop.is_set():
+            return _progress(completion)
+    return "Arrows and Enter, or a digit, take one; Esc leaves."
 
 
 def beginning(asked: bool) -> str:
-    """The sentence while a training begins whose folder is not there yet."""
+    """The sentence while a training begins that has no run folder yet."""
     if asked:
         return "The text comes with the first checkpoint of the new run. Esc calls it off."
     return "A training begins. Ask already: the text comes with its first checkpoint."
 
 
-def about(writing: Completion | None, step: int | None, trains: bool, focus: Focus) -> str:
-    """The sentence on a text, or where there is none on the checkpoint at `step`, whose run somebody `trains`."""
-    if writing is None:
+def sentence(completion: Completion | None, step: int | None, trains: bool, focus: Focus) -> str:
+    """The sentence about a text; where there is none, about the checkpoint at `step`, whose run is trained or not."""
+    if completion is None:
         if step is None:
             return _nothing_saved(trains, focus)
         if focus == "candidates":
             return "Nothing is written yet. / leads to the prompt."
         return f"Enter goes on from your prompt, at step {step}."
-    if writing.busy and not writing.stop.is_set():
-        return _doing(writing)
-    if writing.state == "failed":
-        return _fault(writing.error, focus)
-    if writing.state == "ended":
-        count = len(writing.tokens)
-        return f"The model ended it: {count} token{'s' if count != 1 else ''}. {_next(focus, 'a new text')}"
-    if writing.state == "full":
-        return f"{writing.drawn} tokens, as asked. {_next(focus)}"
+    if completion.busy and not completion.stop.is_set():
+        return _progress(completion)
+    if completion.state == "failed":
+        return _fault(completion.error, focus)
+    if completion.state == "ended":
+        return f"The model ended it: {token_count(completion)}. {_next(focus, 'a new text')}"
+    if completion.state == "full":
+        return f"{completion.drawn} tokens, as asked. {_next(focus)}"
     return f"Stopped. {_next(focus)}"
 
 
-def _doing(writing: Completion) -> str:
-    if writing.state == "writing":
-        return f"Writing with step {writing.step}. Esc stops and keeps the text."
-    step = writing.source.step()
+def _progress(completion: Completion) -> str:
+    if completion.state == "writing":
+        return f"Writing with step {completion.step}. Esc stops and keeps the text."
+    step = completion.checkpoint.step()
     if step is None:
         return "Waiting for the first checkpoint. Esc calls it off."
-    return f"Loading step {step} of {printable(writing.source.run.name)}."
+    return f"Loading step {step} of {printable(completion.checkpoint.run.name)}."
 
 
 def _next(focus: Focus, more: str = "") -> str:
-    """What can be done with a text that is there, by the keys that work where one is."""
+    """What can be done with a text, with the keys that work where the focus is."""
     match focus:
         case "prompt":
             return "Enter writes another, Esc leads to the text."
@@ -154,7 +183,7 @@ def _next(focus: Focus, more: str = "") -> str:
 
 
 def _key(letter: str, focus: Focus) -> str:
-    """A letter as one gets at it: in the prompt it would be typed."""
+    """How to press a letter key: in the prompt it would be typed."""
     return f"Esc, then {letter}" if focus == "prompt" else letter
 
 

@@ -1,8 +1,8 @@
-"""The thread that holds loaded checkpoints and lets them write; screens read what it has appended so far.
+"""The thread that holds loaded checkpoints and generates text; screens read what it has appended so far.
 
-Neither side waits for the other: a request is a `Writing` that is put into a queue, and the thread appends tokens to
-it until it is complete or asked to stop. Between tokens the thread gives the processor away, so that keys are heard
-while a model writes and a training goes on beside it.
+Neither side waits for the other: a request is a `Completion` that is put into a queue, and the thread appends tokens to
+it until it is complete or asked to stop. Between tokens the thread sleeps for a moment, so that the app answers keys
+while a model writes and a training runs beside it.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from tui.engine import Engine, Writer
 
 BREATH = 0.0002
-"""Seconds of rest after each token: long enough that whoever waits for the interpreter gets it."""
+"""Seconds of sleep after each round of tokens: long enough that a thread waiting for the interpreter gets it."""
 
-LOOK_SECONDS = 0.1
-"""How often the thread looks for a checkpoint that is not there yet."""
+POLL_SECONDS = 0.1
+"""How often the thread looks for a checkpoint that is not saved yet."""
 
 KEPT = 2
-"""Writers that stay loaded: the two that are compared."""
+"""Checkpoints that stay loaded: the two that are compared."""
 
 State = Literal["waiting", "loading", "writing", "stopped", "ended", "full", "failed"]
-"""For a checkpoint, for its loading; then how it came to rest: by a person, by the model, by the length, by a fault."""
+"""Waiting for a checkpoint, loading it, writing; then why it is over: a person, the model, the length, an error."""
 
 
 def saved_steps(run: RunFolder) -> list[int]:
-    """The steps of a run's checkpoints, ascending; read from the names of folders, without torch."""
+    """The steps of a run's checkpoints, ascending; from the names of folders, without torch."""
     try:
         names = [path.name for path in run.checkpoints.iterdir()]
     except OSError:
@@ -50,15 +50,15 @@ def saved_steps(run: RunFolder) -> list[int]:
 
 
 def newest_run(home: Path) -> RunFolder | None:
-    """The run that was trained last among those that can write, else among all; None where there is none."""
-    found = folder.list_runs(home)
+    """The run that was trained last, of those with a checkpoint if there are any; None where there is no run."""
+    runs = folder.list_runs(home)
     return max(
-        [run for run in found if saved_steps(run)] or found, key=lambda run: _changed(run.events_file), default=None
+        [run for run in runs if saved_steps(run)] or runs, key=lambda run: _modified(run.events_file), default=None
     )
 
 
-def _changed(path: Path) -> int:
-    """When something was written, in nanoseconds; 0 where it does not exist."""
+def _modified(path: Path) -> int:
+    """Modification time in nanoseconds; 0 where the path does not exist."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -73,7 +73,7 @@ class CheckpointRef:
     which: str = "latest"
 
     def step(self) -> int | None:
-        """The step that it stands for now; None where nothing has been saved yet."""
+        """The step that it names now; None where nothing has been saved yet."""
         if self.which.isdecimal():
             return int(self.which)
         steps = saved_steps(self.run)
@@ -86,41 +86,41 @@ class CheckpointRef:
 
 @dataclass(eq=False)
 class Completion:
-    """A text that a checkpoint goes on with. The thread appends to it, the screen reads."""
+    """A text that a checkpoint continues. The thread appends to it, the screen reads it."""
 
-    source: CheckpointRef
+    checkpoint: CheckpointRef
     prompt: str
     sampling: SampleConfig
     ids: list[int] | None = None
-    """Of the prompt; None until the model's tokenizer has read it."""
+    """Of the prompt; None until the model's tokenizer has encoded it."""
     tokens: list[WrittenToken] = field(default_factory=list)
-    """Written so far; the first ones may come from the version that this one branched from."""
+    """Written so far; the first ones may come from the version from which this one branched."""
     forced: WrittenToken | None = None
-    """A token that a person chose, to be put behind `tokens` before the model goes on."""
+    """A token that a person chose, to be appended to `tokens` before the model continues."""
     kept: int = 0
-    """How many of `tokens` were there before the model began: another seed keeps them too."""
+    """How many of `tokens` were there before the model began: a version with another seed keeps them."""
     state: State = "waiting"
     step: int | None = None
-    """Of the checkpoint that writes it."""
+    """Of the checkpoint, once it is loaded."""
     error: Exception | None = None
     drawn: int = 0
     seconds: float = 0.0
-    """Tokens drawn since it was last asked for, and how long the model took for them."""
+    """Tokens drawn since the last request, and the model's own time for them."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
     def busy(self) -> bool:
-        """Whether something is still going to come."""
+        """Whether more tokens may come."""
         return self.state in ("waiting", "loading", "writing")
 
     @property
     def text(self) -> str:
-        """The prompt and what was written."""
+        """The prompt and what the model wrote."""
         return self.prompt + "".join(token.text for token in self.tokens)
 
     @property
     def all_ids(self) -> list[int]:
-        """Of the prompt, once it is read, and of what was written."""
+        """Of the prompt, once it is encoded, and of what was written."""
         return [*(self.ids or ()), *(token.token for token in self.tokens)]
 
     @property
@@ -128,37 +128,37 @@ class Completion:
         """Tokens per second of the model's own time."""
         return self.drawn / self.seconds if self.drawn and self.seconds > 0 else None
 
-    def more(self, sampling: SampleConfig) -> None:
-        """Be ready to be asked for again: it goes on where it stopped."""
+    def reopen(self, sampling: SampleConfig) -> None:
+        """Get ready for another request, which continues where this one ended."""
         self.sampling, self.state, self.error = sampling, "waiting", None
         self.drawn, self.seconds = 0, 0.0
         self.stop = threading.Event()
 
     def tune(self, sampling: SampleConfig) -> None:
-        """Write what is still to come by other settings; the seed stays: it is what the text is known by."""
+        """Change the settings for the tokens still to come; the seed stays, since the text is known by it."""
         sampling = sampling.model_copy(update={"seed": self.sampling.seed})
         if sampling != self.sampling:
             self.sampling = sampling
 
     def again(self, sampling: SampleConfig) -> Completion:
-        """Another version of it: the same beginning, and what a person forced there."""
+        """Another version of it: the same prompt, and the token that a person forced with all before it."""
         return Completion(
-            self.source, self.prompt, sampling, self.ids, self.tokens[: self.kept], self.forced, self.kept
+            self.checkpoint, self.prompt, sampling, self.ids, self.tokens[: self.kept], self.forced, self.kept
         )
 
-    def branched(self, at: int, candidate: TokenCandidate, sampling: SampleConfig) -> Completion:
-        """Another version of it that has `candidate` at the place `at`, and everything before as it is.
+    def branched(self, index: int, candidate: TokenCandidate, sampling: SampleConfig) -> Completion:
+        """Another version of it with `candidate` as the token at `index` and the same tokens before.
 
-        The checkpoint that wrote it goes on, also where `latest` has become another one, as long as it is kept.
+        It is continued by the checkpoint that wrote it, even where `latest` is another one now, if it is still kept.
         """
-        there = self.tokens[at]
-        source = self.source
-        if self.step is not None and self.step in saved_steps(source.run):
-            source = CheckpointRef(source.run, str(self.step))
+        replaced = self.tokens[index]
+        checkpoint = self.checkpoint
+        if self.step is not None and self.step in saved_steps(checkpoint.run):
+            checkpoint = CheckpointRef(checkpoint.run, str(self.step))
         forced = replace(
-            there, token=candidate.token, text=candidate.text, probability=candidate.probability, end=candidate.end
+            replaced, token=candidate.token, text=candidate.text, probability=candidate.probability, end=candidate.end
         )
-        return Completion(source, self.prompt, sampling, self.ids, self.tokens[:at], forced, at + 1)
+        return Completion(checkpoint, self.prompt, sampling, self.ids, self.tokens[:index], forced, index + 1)
 
 
 class WriterThread:
@@ -166,49 +166,59 @@ class WriterThread:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._jobs: SimpleQueue[Sequence[Completion] | CheckpointRef | None] = SimpleQueue()
-        self._kept: dict[tuple[Path, int], Writer] = {}
-        self._asked: Sequence[Completion] = ()
+        self._jobs: SimpleQueue[Sequence[Sequence[Completion]] | CheckpointRef | None] = SimpleQueue()
+        self._loaded: dict[tuple[Path, int], Writer] = {}
+        self._requested: Sequence[Completion] = ()
+        self._tasks: list[Iterator[bool]] = []
+        """What the thread is doing, a step of each in turn; each tells whether it had something to do."""
         self._thread = threading.Thread(target=self._work, name="talking", daemon=True)
 
     @property
-    def _going(self) -> list[Completion]:
-        return [writing for writing in self._asked if writing.busy and not writing.stop.is_set()]
+    def _active(self) -> list[Completion]:
+        return [completion for completion in self._requested if completion.busy and not completion.stop.is_set()]
 
     @property
     def busy(self) -> bool:
         """Whether a text is being written."""
-        return bool(self._going)
+        return bool(self._active)
 
-    def ask(self, *writings: Completion) -> None:
-        """Let these be written, in turn token by token; what was being written before stops and stays as it is."""
-        for before in self._asked:
-            if before not in writings:
+    def ask(self, *completions: Completion) -> None:
+        """Write these in turn, token by token. Whatever else was being written stops and stays as it is."""
+        self._request([[completion] for completion in completions])
+
+    def ask_batch(self, completions: Sequence[Completion]) -> None:
+        """Write these in one batch, at nearly the price of one; they differ in nothing but their seeds."""
+        self._request([completions])
+
+    def _request(self, batches: Sequence[Sequence[Completion]]) -> None:
+        requested = [completion for batch in batches for completion in batch]
+        for before in self._requested:
+            if before not in requested:
                 before.stop.set()
-        self._asked = writings
-        self._put(writings)
+        self._requested = requested
+        self._put(batches)
 
-    def prepare(self, source: CheckpointRef) -> None:
+    def prepare(self, checkpoint: CheckpointRef) -> None:
         """Load a checkpoint that will probably be asked for."""
         if not self.busy:
-            self._put(source)
+            self._put(checkpoint)
 
     def tune(self, sampling: SampleConfig) -> None:
-        """Write on by other settings from the next token on."""
-        for writing in self._going:
-            writing.tune(sampling)
+        """Use other settings from the next token on."""
+        for completion in self._active:
+            completion.tune(sampling)
 
     def stop(self) -> None:
         """Write no further; the tokens stay."""
-        for writing in self._asked:
-            writing.stop.set()
+        for completion in self._requested:
+            completion.stop.set()
 
     def close(self) -> None:
-        """Let the thread come to its end."""
+        """End the thread."""
         self.stop()
         self._put(None)
 
-    def _put(self, job: Sequence[Completion] | CheckpointRef | None) -> None:
+    def _put(self, job: Sequence[Sequence[Completion]] | CheckpointRef | None) -> None:
         self._jobs.put(job)
         if not self._thread.ident:
             self._thread.start()
@@ -218,89 +228,117 @@ class WriterThread:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             if isinstance(job, CheckpointRef):
-                with contextlib.suppress(Exception):  # nobody asked yet: the request will tell what is wrong
-                    self._newest_writer(job)
+                with contextlib.suppress(Exception):  # nobody asked yet: the request will say what is wrong
+                    self._load_newest(job)
             else:
-                self._write(job)
+                self._tasks = [self._guarded(batch, self._complete(batch)) for batch in job]
+                self._run_tasks()
 
-    def _write(self, writings: Sequence[Completion]) -> None:
-        lives = [self._guarded(writing) for writing in writings]
-        while lives:
+    def _run_tasks(self) -> None:
+        while self._tasks:
             worked = False
-            for life in list(lives):
+            for task in list(self._tasks):
                 try:
-                    worked = next(life) or worked
+                    worked = next(task) or worked
                 except StopIteration:
-                    lives.remove(life)
-            if lives:
-                time.sleep(BREATH if worked else LOOK_SECONDS)
+                    self._tasks.remove(task)
+            if self._tasks:
+                time.sleep(BREATH if worked else POLL_SECONDS)
 
-    def _guarded(self, writing: Completion) -> Iterator[bool]:
+    def _guarded(self, batch: Sequence[Completion], task: Iterator[bool]) -> Iterator[bool]:
         try:
-            yield from self._life(writing)
+            yield from task
         except Exception as error:  # the outer edge of this thread: the screen shows it
-            writing.error, writing.state = error, "failed"
+            for completion in batch:
+                if completion.busy:
+                    completion.error, completion.state = error, "failed"
 
-    def _life(self, writing: Completion) -> Iterator[bool]:
-        """Everything that happens to a text, with a pause after each token; yields whether there was work to do."""
-        while writing.source.step() is None:
-            if writing.stop.is_set():
-                writing.state = "stopped"
+    def _complete(self, batch: Sequence[Completion]) -> Iterator[bool]:
+        """Wait for the checkpoint, load it, put the forced token in its place, and write."""
+        first = batch[0]
+        while first.checkpoint.step() is None:
+            if first.stop.is_set():
+                for completion in batch:
+                    completion.state = "stopped"
                 return
             yield False
-        writing.state = "loading"
-        writer = self._newest_writer(writing.source)
+        for completion in batch:
+            completion.state = "loading"
+        writer = self._load_newest(first.checkpoint)
         assert writer is not None
-        writing.step = writer.step
-        if writing.ids is None:
-            writing.ids = writer.encode(writing.prompt)
-        if writing.forced is not None:
-            forced = writing.forced
-            writing.forced = None
-            text = "" if forced.end else writer.text_after(writing.all_ids, forced.token)
-            writing.tokens.append(replace(forced, text=text))
-            if forced.end:
-                writing.state = "ended"
-                return
-        writing.state = "writing"
-        sampling: SampleConfig | None = None
-        while not writing.stop.is_set():
-            began = time.perf_counter()
-            if sampling is not writing.sampling:  # at first, and whenever a person has changed it
-                sampling = writing.sampling
-                left = sampling.max_new_tokens - writing.drawn
-                tokens = iter(writer.write(writing.all_ids, sampling.model_copy(update={"max_new_tokens": left})))
-            token = next(tokens, None)
-            writing.seconds += time.perf_counter() - began
-            if token is None:
-                writing.state = "full"
-                return
-            writing.drawn += 1
-            writing.tokens.append(token)
-            if token.end:
-                writing.state = "ended"
-                return
-            yield True
-        writing.state = "stopped"
+        for completion in batch:
+            completion.step = writer.step
+            if completion.ids is None:
+                completion.ids = writer.encode(completion.prompt)
+            self._append_forced(writer, completion)
+        yield from self._write(writer, [completion for completion in batch if completion.busy])
 
-    def _newest_writer(self, source: CheckpointRef) -> Writer | None:
-        """The checkpoint that `source` stands for now, loaded; None where there is none yet."""
-        while (step := source.step()) is not None:
+    def _append_forced(self, writer: Writer, completion: Completion) -> None:
+        forced, completion.forced = completion.forced, None
+        if forced is not None:
+            text = "" if forced.end else writer.text_after(completion.all_ids, forced.token)
+            completion.tokens.append(replace(forced, text=text))
+            if forced.end:
+                completion.state = "ended"
+
+    def _write(self, writer: Writer, batch: Sequence[Completion]) -> Iterator[bool]:
+        """Draw tokens for texts that are alike so far, with a pause after each, until all of them are over.
+
+        Where a person changes the settings of one, its tokens so far are read anew, and each goes on by itself.
+        """
+        if not batch:
+            return
+        for completion in batch:
+            completion.state = "writing"
+        settings = [completion.sampling for completion in batch]
+        left = settings[0].max_new_tokens - batch[0].drawn
+        sampling = settings[0].model_copy(update={"max_new_tokens": left})
+        tokens = writer.write(batch[0].all_ids, sampling, [each.seed for each in settings])
+        while True:
+            for completion in batch:
+                if completion.state == "writing" and completion.stop.is_set():
+                    completion.state = "stopped"
+            active = [completion for completion in batch if completion.state == "writing"]
+            if not active:
+                return
+            if any(completion.sampling is not before for completion, before in zip(batch, settings, strict=True)):
+                self._tasks += [self._guarded([each], self._write(writer, [each])) for each in active]
+                yield True
+                return
+            began = time.perf_counter()
+            index, token = next(tokens, (0, None))
+            elapsed = time.perf_counter() - began
+            for completion in active:
+                completion.seconds += elapsed
+            if token is None:
+                for completion in active:
+                    completion.state = "full"
+                return
+            if (completion := batch[index]) in active:
+                completion.drawn += 1
+                completion.tokens.append(token)
+                if token.end:
+                    completion.state = "ended"
+            yield True
+
+    def _load_newest(self, checkpoint: CheckpointRef) -> Writer | None:
+        """The checkpoint that `checkpoint` names now, loaded; None where there is none yet."""
+        while (step := checkpoint.step()) is not None:
             try:
-                return self._writer(source.run, step)
+                return self._load(checkpoint.run, step)
             except TinyLMError:
-                if source.step() == step:  # else it was pruned while it was being read, and there is a newer one
+                if checkpoint.step() == step:  # else it was pruned while it was being read, and there is a newer one
                     raise
         return None
 
-    def _writer(self, run: RunFolder, step: int) -> Writer:
-        """One that is loaded already, else loaded now; those not used for longest go once it is there."""
+    def _load(self, run: RunFolder, step: int) -> Writer:
+        """A checkpoint that is loaded already, else loads it; then the least recently used ones are dropped."""
         path = run.checkpoints / f"step-{step:08d}"
-        key = path, _changed(path)  # a step that was saved a second time is another checkpoint
-        if not key[1]:  # it was pruned: what is loaded of it writes on as long as it is kept
-            key = next((kept for kept in self._kept if kept[0] == path), key)
-        writer = self._kept.pop(key, None) or self._engine.writer(run, str(step))
-        self._kept[key] = writer
-        while len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+        key = path, _modified(path)  # a step that was saved a second time is another checkpoint
+        if not key[1]:  # it was pruned: if it is loaded, it can still write
+            key = next((loaded for loaded in self._loaded if loaded[0] == path), key)
+        writer = self._loaded.pop(key, None) or self._engine.writer(run, str(step))
+        self._loaded[key] = writer
+        while len(self._loaded) > KEPT:
+            del self._loaded[next(iter(self._loaded))]
         return writer

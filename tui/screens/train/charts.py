@@ -1,4 +1,4 @@
-"""The six charts of Train, kept together: one axis, one zoom, one hair line, and titles that say what stands there."""
+"""The six charts of Train, which share axis, zoom and hair line, and their titles with the current values."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from textual.geometry import Size
 
 from tui.chart.chart import Chart
 from tui.chart.picture import Picture
-from tui.chart.picture import short as rate
 from tui.screens.train import chart_data
-from tui.screens.train.chart_data import MAKERS, NAMES, Run, View
-from tui.terminal.fit_text import brief
+from tui.screens.train.chart_data import NAMES, PICTURES, ChartedRun, ChartView
+from tui.terminal.fit_text import first_fitting
 from tui.terminal.glyphs import Glyphs
-from tui.terminal.numbers import short
+from tui.terminal.numbers import compact, fixed, three_digits
 
 SHORT_NAMES = {"speed": ("tokens/s",), "lr": ("rate",), "grad": ("grad norm", "grad"), "param": ("param norm", "norm"),
                "ratio": ("ratio",)}  # fmt: skip
-"""For charts that are narrow, the longest first."""
+"""Shorter names for narrow charts, the longest first."""
 
-WAYS = (
+LINKS = (
     ("l log", "log_scale"), ("m smooth", "smoothing"), ("z window", "window"), ("b unit", "unit"), ("x axis", "axis"),
 )  # fmt: skip
-"""In the frame of the large chart: a key with what it does, and the screen's action."""
+"""Keys in the frame of the large chart, with the actions of the screen that they and the mouse run."""
 
 CORNERS = 2
-"""Cells of a chart's width that its title leaves free."""
+"""Cells of the width that a title leaves to the corners of the frame."""
 
 
 class RunChart(Chart):
-    """A chart whose range from 0 holds on a linear scale only: no logarithm begins there."""
+    """A chart whose y range from 0 holds on linear scales only: a logarithm has no 0."""
 
     @property
     def picture(self) -> Picture:
-        """As the person looks at it."""
-        seen = super().picture
-        return replace(seen, y_range=None) if seen.log_y and seen.y_range and seen.y_range[0] <= 0 else seen
+        """The picture as the person looks at it."""
+        picture = super().picture
+        from_zero = picture.y_range is not None and picture.y_range[0] <= 0
+        return replace(picture, y_range=None) if picture.log_y and from_zero else picture
 
 
 class Charts:
-    """A chart for each of `NAMES`."""
+    """A chart for each of `NAMES`, drawn one after the other."""
 
     def __init__(self) -> None:
         self.by_name = {name: RunChart(id=name, classes="pane") for name in NAMES}
-        self._behind: list[str] = []
-        """Charts that wait to be drawn, the most behind first."""
+        self._waiting: list[str] = []
+        """Charts that are to be drawn, the longest waiting first."""
         self._titles: dict[Chart, tuple[str, int]] = {}
 
     def __getitem__(self, name: str) -> Chart:
@@ -57,50 +57,50 @@ class Charts:
 
     @property
     def sizes(self) -> tuple[Size, ...]:
-        """What room they have; those that are hidden have none."""
+        """The size of each; hidden charts have none."""
         return tuple(chart.size for chart in self)
 
     @property
     def waiting(self) -> bool:
-        """Whether a small chart is behind."""
-        return bool(self._behind)
+        """Whether a chart is still to be drawn."""
+        return bool(self._waiting)
 
-    def show(self, run: Run, view: View, glyphs: Glyphs, *, at_once: bool) -> None:
-        """Draw those that can be seen: all of them `at_once`, or the loss, and one of the small ones at a time.
+    def show(self, run: ChartedRun, view: ChartView, glyphs: Glyphs, *, at_once: bool) -> None:
+        """Draw the visible charts: all of them `at_once`, or the loss and one small chart at a time.
 
-        Drawing takes longer than all else here, and a small chart says the same a second later.
+        Drawing is the slowest part of a tick, and a small chart may be a second late.
         """
-        seen = [name for name, chart in self.by_name.items() if chart.display and chart.size.width]
+        visible = [name for name, chart in self.by_name.items() if chart.display and chart.size.width]
         if at_once:
-            self._behind = []
+            self._waiting = []
         else:
-            behind = [name for name in self._behind if name in seen]
-            self._behind = behind + [name for name in seen if name not in behind and name != "loss"]
-            seen = [name for name in seen if name == "loss"]
-        for name in seen:
+            waiting = [name for name in self._waiting if name in visible]
+            self._waiting = waiting + [name for name in visible if name not in waiting and name != "loss"]
+            visible = [name for name in visible if name == "loss"]
+        for name in visible:
             self._draw(name, run, view, glyphs)
         self.catch_up(run, view, glyphs)
 
-    def catch_up(self, run: Run, view: View, glyphs: Glyphs) -> None:
-        """Draw the small chart that is the most behind."""
-        if self._behind:
-            self._draw(self._behind.pop(0), run, view, glyphs)
+    def catch_up(self, run: ChartedRun, view: ChartView, glyphs: Glyphs) -> None:
+        """Draw the chart that has waited longest."""
+        if self._waiting:
+            self._draw(self._waiting.pop(0), run, view, glyphs)
 
-    def _draw(self, name: str, run: Run, view: View, glyphs: Glyphs) -> None:
+    def _draw(self, name: str, run: ChartedRun, view: ChartView, glyphs: Glyphs) -> None:
         chart = self[name]
-        chart.show(MAKERS[name](run, view))
-        chart.hair = None if view.hair is None else chart_data.x_of(run.history, view.axis, view.hair)
+        chart.show(PICTURES[name](run, view))
+        chart.hair = None if view.hair is None else run.history.position(view.axis, view.hair)
         self._name(chart, self._title(name, run, view, chart.size.width, glyphs))
 
-    def _title(self, name: str, run: Run, view: View, width: int, glyphs: Glyphs) -> Content:
+    def _title(self, name: str, run: ChartedRun, view: ChartView, width: int, glyphs: Glyphs) -> Content:
         value = chart_data.value_at(run, name, view.hair, view.smoothing)
-        told = "" if value is None else f" {_words(name, value)}"
+        number = "" if value is None else f" {_number(name, value)}"
         if name != "loss":
-            return Content(brief(width - CORNERS, *(known + told for known in (NAMES[name], *SHORT_NAMES[name]))))
-        place = f" at step {view.hair:,}:" if view.hair is not None else ""
+            return Content(first_fitting(width - CORNERS, *(n + number for n in (NAMES[name], *SHORT_NAMES[name]))))
+        at_hair = f" at step {view.hair:,}:" if view.hair is not None else ""
         smoothed = f", smoothed {view.smoothing:g}" if view.smoothing and view.hair is None else ""
-        begin = f"loss{place}{told}" if told else "loss,"
-        title = Content.assemble((begin, "bold"), f" {run.scale.name}{smoothed}")
+        begin = f"loss{at_hair}{number}" if number else "loss,"
+        title = Content.assemble((begin, "bold"), f" {run.unit.name}{smoothed}")
         if self.by_name[name].scale_name != "linear":
             title += Content(f", {self.by_name[name].scale_name}")
         if view.window != "all":
@@ -110,34 +110,34 @@ class Charts:
         return title.truncate(max(width - CORNERS, 1), ellipsis=glyphs.ellipsis == "…")
 
     def _name(self, chart: Chart, title: Content) -> None:
-        """Put it into the border, which is drawn anew then."""
+        """Put the title into the frame, unless it is there: the frame is drawn again then."""
         key = (title.markup, chart.size.width)
         if self._titles.get(chart) != key:
             self._titles[chart] = key
             chart.border_title = title
             if chart.id == "loss":
-                chart.border_subtitle = _keys(chart.size.width)
+                chart.border_subtitle = _links(chart.size.width)
 
     def share(self, source: Chart) -> None:
-        """All look at the same stretch on the same scale as `source`."""
+        """Give all charts the zoom and the scale of `source`."""
         for chart in self.by_name.values():
             if chart is not source:
                 chart.zoom, chart.turns = source.zoom, source.turns
 
-    def whole(self) -> None:
-        """No zoom."""
+    def zoom_out(self) -> None:
+        """Undo the zoom of all charts."""
         for chart in self.by_name.values():
             chart.zoom = None
 
 
-def _words(name: str, value: float) -> str:
+def _number(name: str, value: float) -> str:
     if name == "loss":
-        return f"{value:.3f}"
-    return rate(float(f"{value:.1e}")) if name == "lr" else short(value)
+        return fixed(value, 3)
+    return compact(float(f"{value:.1e}")) if name == "lr" else three_digits(value)
 
 
-def _keys(width: int) -> Content:
-    """How one may look, to click on, as far as there is room."""
-    ways = WAYS if width >= 60 else WAYS[1:4] if width >= 50 else ()
-    links = (Content.from_markup(f"[@click=screen.{action}]$told[/]", told=told) for told, action in ways)
+def _links(width: int) -> Content:
+    """The links of the frame that there is room for."""
+    shown = LINKS if width >= 60 else LINKS[1:4] if width >= 50 else ()
+    links = (Content.from_markup(f"[@click=screen.{action}]$words[/]", words=words) for words, action in shown)
     return Content("  ").join(links)

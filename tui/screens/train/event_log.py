@@ -1,4 +1,4 @@
-"""What happened in a run that is worth a line: notes, warnings, evaluations, checkpoints, rescues, its end."""
+"""The log of a run: notes, warnings, evaluations, checkpoints, rollbacks and the end, one line for each."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from tinylm.words import duration, printable
 from tui.terminal.glyphs import Glyphs
 
 MOST_EVENTS = 200
-"""Events that are shown: a night's run writes thousands, and all of them are in its events.jsonl."""
+"""Events that are shown; a run over night has thousands, all of them in its events.jsonl."""
 
 TIME_WIDTH = 9
+"""Cells before the text of a line, for the run's time."""
 
 
-class RunLog(VerticalScroll):
-    """The newest lines at the foot; the one at the hair line is marked."""
+class EventLog(VerticalScroll):
+    """The newest lines at the bottom, the one at the hair line marked."""
 
     DEFAULT_CSS = """
-    RunLog { height: 100%; scrollbar-size-vertical: 1; }
-    RunLog > Static { height: auto; width: 1fr; }
+    EventLog { height: 100%; scrollbar-size-vertical: 1; }
+    EventLog > Static { height: auto; width: 1fr; }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -37,44 +38,44 @@ class RunLog(VerticalScroll):
         """The line at the hair line."""
 
     def compose(self) -> ComposeResult:
-        """One text: a widget a line would cost more than it shows."""
+        """One text, since a widget for each line would be slow."""
         yield Static(markup=False)
 
     def show(self, log: Sequence[tuple[float, Event]], at: float | None, glyphs: Glyphs) -> None:
-        """Show the log, marked at `at` of the run's seconds; cheap where nothing is new."""
+        """Show the log, marked at `at` seconds of the run; cheap where nothing is new."""
         width = self.content_size.width - 1  # the scroll bar's
         key = (len(log), log[-1][1] if log else None, at, glyphs, width)
         if width < 1 or (key == self._shown and self._shown is not None and key[1] is self._shown[1]):
             return
         self._shown = key
         self.border_title = "log"
-        lines, marked = told(log, at, glyphs, width)
+        lines, marked = log_lines(log, at, glyphs, width)
         nothing = [Content.styled("nothing yet", "$foreground 60%")]
         self.query_one(Static).update(Content("\n").join(lines or nothing))
         self._marked = marked
-        self._stay()
+        self._scroll()
 
     def on_mount(self) -> None:
-        """Lines are laid out later than they are told: only then is there a place to go to."""
-        self.watch(self, "virtual_size", self._stay)
+        """Scroll once the lines are laid out, which is later than the update."""
+        self.watch(self, "virtual_size", self._scroll)
 
-    def _stay(self) -> None:
-        """At the newest line, or at the marked one."""
+    def _scroll(self) -> None:
+        """Scroll to the marked line, or to the newest."""
         if self._marked is None:
             self.scroll_end(animate=False)
         else:
             self.scroll_to(y=max(0, self._marked - 1), animate=False)
 
 
-def told(
+def log_lines(
     log: Sequence[tuple[float, Event]], at: float | None, glyphs: Glyphs, width: int
 ) -> tuple[list[Content], int | None]:
-    """The lines of a log, and which of them is the first of the newest event at `at` seconds, where that is given."""
+    """The lines of a log, and the number of the first line of the event that was the newest at `at` seconds."""
     late = log[-MOST_EVENTS:]
     entries = [
         (seconds, event, text)
         for number, (seconds, event) in enumerate(late)
-        if (text := words(event, glyphs)) and not _planned_again(late, number)
+        if (text := event_text(event, glyphs)) and not _planned_again(late, number)
     ]
     here = max((i for i, (seconds, *_) in enumerate(entries) if at is not None and seconds <= at), default=None)
     lines: list[Content] = []
@@ -91,7 +92,7 @@ def told(
 
 
 def _planned_again(log: Sequence[tuple[float, Event]], number: int) -> bool:
-    """A plan that the very next event replaces: a time budget is planned again and again as its speed gets known."""
+    """Whether the very next event replaces this plan: a time budget is planned again as the speed gets known."""
     after = log[number + 1][1] if number + 1 < len(log) else None
     return isinstance(log[number][1], events.Planned) and isinstance(after, events.Planned)
 
@@ -100,8 +101,8 @@ def _is_loud(event: Event) -> bool:
     return isinstance(event, events.Warned | events.Rescued)
 
 
-def words(event: Event, glyphs: Glyphs) -> str:
-    """An event as a line; "" where it is none."""
+def event_text(event: Event, glyphs: Glyphs) -> str:
+    """An event in words; "" where the log leaves it out."""
     match event:
         case events.RunStarted():
             return opening(event)

@@ -1,6 +1,6 @@
-"""What the model wrote along the way, from the same prompt with the same seed: the story that the curve tells in words.
+"""The samples that the model wrote during a run, from the same prompt and seed: the loss curve in words.
 
-One sample is marked: the newest, or the one that the hair line of the charts has come to.
+One sample is marked: the newest, or the newest at the hair line of the charts.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tinylm.words import printable
 from tui.terminal.glyphs import Glyphs
 
 MOST_LINES = 8
-"""Lines of the marked sample, at most; others have one each."""
+"""Lines of the marked sample at most; the others have one each."""
 
 EMPTY = "What the model writes will stand here, from its first noise to whole sentences."
 
 
 class SampleStrip(Static):
-    """The samples of a run, as many as fit, with one of them marked."""
+    """As many samples of a run as fit, with one of them marked."""
 
     DEFAULT_CSS = """
     SampleStrip { height: 100%; }
@@ -41,7 +41,7 @@ class SampleStrip(Static):
         self._samples: Sequence[Sampled] = ()
         self._count, self._marked, self._glyphs = -1, 0, None
         self._rows: list[int] = []
-        """The sample that stands on each line."""
+        """The index of the sample on each line."""
 
     _glyphs: Glyphs | None
 
@@ -51,7 +51,7 @@ class SampleStrip(Static):
         return self._samples[self._marked] if self._samples else None
 
     def show(self, samples: Sequence[Sampled], marked: int, glyphs: Glyphs) -> None:
-        """Show these, with `marked` an index among them; cheap where nothing is new."""
+        """Show samples, with the one at index `marked` marked; cheap where nothing is new."""
         newest = samples[-1] if samples else None
         shown = self._samples[-1] if self._samples else None
         if (len(samples), marked, glyphs) == (self._count, self._marked, self._glyphs) and newest is shown:
@@ -60,7 +60,7 @@ class SampleStrip(Static):
         self._draw()
 
     def on_resize(self) -> None:
-        """Wrap anew."""
+        """Wrap for the new width."""
         self._draw()
 
     def on_click(self, event: textual_events.Click) -> None:
@@ -87,25 +87,25 @@ class SampleStrip(Static):
             before="[ earlier",
             after="] later",
         )
-        lines, self._rows = strip(
+        lines, self._rows = strip_lines(
             self._samples, self._marked, self.content_size.width, self.content_size.height, self._glyphs
         )
         self.update(Content("\n").join(lines), layout=False)
 
 
-def at(samples: Sequence[Sampled], step: int | None) -> int:
-    """The index of the sample that was the newest at `step`; the very newest without one."""
+def index_at(samples: Sequence[Sampled], step: int | None) -> int:
+    """The index of the sample that was the newest at `step`; without a step, of the newest of all."""
     if step is None or not samples:
         return max(len(samples) - 1, 0)
     return max(sum(sample.step <= step for sample in samples) - 1, 0)
 
 
-def strip(
+def strip_lines(
     samples: Sequence[Sampled], marked: int, width: int, height: int, glyphs: Glyphs
 ) -> tuple[list[Content], list[int]]:
-    """The lines, and the index of the sample that each belongs to.
+    """The lines of the strip, and for each the index of its sample.
 
-    In order of time, the marked one with several lines; in a low strip only an early one beside it, to compare.
+    Samples are in order of time, the marked one with several lines; a low strip has one other, early one to compare.
     """
     label_width = max(len(f"step {samples[-1].step:,}"), 8) + 3
     room = max(width - label_width, 8)
@@ -133,7 +133,7 @@ def strip(
 
 
 def _others(count: int, marked: int, room: int) -> list[int]:
-    """Which samples stand beside the marked one: spread over the run, the first always among them."""
+    """The indices of the other samples to show: spread over the run, always with the first."""
     rest = [index for index in range(count) if index != marked]
     if room <= 0 or not rest:
         return []
@@ -150,6 +150,6 @@ def _flat(sample: Sampled) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, broken between words where that can be."""
+    """`text` in lines of at most `width` cells, broken between words where possible."""
     lines = Content(text).wrap(width)
     return [line.plain.rstrip() for line in lines] or [""]

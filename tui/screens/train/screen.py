@@ -1,7 +1,7 @@
-"""Train: a run as it learns, or as it once did, in charts, numbers, samples and one sentence.
+"""The Train screen: a run that is trained, or one of before, in charts, numbers, samples and one sentence.
 
-Everything here is read from the watch's history four times a second, and drawn only where something is new: looking
-on must cost the training next to nothing. Nothing is created per step.
+It reads the history of the run four times a second and draws only what is new, since showing a training must cost it
+next to nothing. Nothing is created for each step.
 """
 
 from __future__ import annotations
@@ -13,28 +13,27 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from tinylm.config.schema import RunConfig
-from tinylm.errors import TinyLMError
 from tinylm.training.control import Control
 from tui.chart.chart import Chart
-from tui.live import status as sentences
-from tui.live.watch import ObservedRun
-from tui.screens.train import chart_data, numbers, outcome, samples
-from tui.screens.train.event_log import RunLog
-from tui.screens.train.numbers import Meter, Numbers
-from tui.screens.train.outcome import Ending
+from tui.live import status
+from tui.live.watch import ObservedRun, read_config
+from tui.screens.train import metrics, outcome, samples
+from tui.screens.train.event_log import EventLog
+from tui.screens.train.metrics import MetricsPane, UsageMeter
+from tui.screens.train.outcome import OutcomeBox
 from tui.screens.train.samples import SampleStrip
-from tui.screens.train.view import LOOKS, LookingScreen
+from tui.screens.train.view import VIEW_ACTIONS, RunViewScreen
+from tui.studio import Studio
 from tui.widgets.dialogs import Ask, Choice
 
 OFFERED = (
     "start", "to_plan", "enter_talk", "pause", "go_on", "resume", "stop", "save", "copy_report", "inspect", "talk",
 )  # fmt: skip
-"""The actions in the footer, as far as there is something to do for them."""
+"""The actions in the footer, where they have something to do."""
 
 
-class TrainScreen(LookingScreen):
-    """The training that runs, or a run that was opened."""
+class TrainScreen(RunViewScreen):
+    """Shows the training of this app, or a run that was opened."""
 
     MODE = "train"
     AUTO_FOCUS = ""
@@ -99,7 +98,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
     TrainScreen.-wide.-high #foot { height: 12; }
     TrainScreen.-wide.-high #runlog { display: block; width: 58; }
     TrainScreen.-short #small, TrainScreen.-short #foot { display: none; }
-    TrainScreen.-short Ending.-good { display: none; }
+    TrainScreen.-short OutcomeBox.-good { display: none; }
     TrainScreen.-narrow #numbers { display: none; }
     TrainScreen.-narrow #line { display: block; }
 
@@ -122,46 +121,46 @@ Diamonds that rise while the line falls: it learns its text by heart.
     TrainScreen.-empty #box { width: 74; max-width: 96%; padding: 1 2; }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
         self._shown_watch: ObservedRun | None = None
         self._offered: tuple[bool | None, ...] = ()
-        self._meter = Meter()
-        self._put_away: ObservedRun | None = None
-        """Whose ending was read and put away."""
+        self._meter = UsageMeter()
+        self._closed_outcome: ObservedRun | None = None
+        """The run whose outcome was read and closed."""
         self._saving: int | None = None
-        """How many checkpoints there were when the person asked for one; None: nothing to tell of it."""
+        """The number of checkpoints when the person asked for one; None: there is nothing to report."""
 
     def body(self) -> ComposeResult:
-        """Charts, numbers, box, samples, log."""
+        """Charts, numbers, outcome, samples and log."""
         charts = self.charts
         with Horizontal(id="main"):
             yield charts["loss"]
-            pane = Numbers(id="numbers", classes="pane")
+            pane = MetricsPane(id="numbers", classes="pane")
             pane.border_title = "now"
             yield pane
-        yield Numbers(one_line=True, id="line")
+        yield MetricsPane(one_line=True, id="line")
         with Horizontal(id="small"):
             for name in ("lr", "grad", "speed", "param", "ratio"):
                 yield charts[name]
-        yield Ending(id="box")
+        yield OutcomeBox(id="box")
         with Horizontal(id="foot"):
             yield SampleStrip(id="strip", classes="pane")
-            yield RunLog(id="runlog", classes="pane")
+            yield EventLog(id="runlog", classes="pane")
 
     # ---- what is shown ------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Draw what is new."""
+        """Draw what has changed."""
         watch = self.studio.shown
         if watch is not self._shown_watch:
             self._take(watch)
         if watch is not None and self._config is None and watch.run is not None and watch.history.state.plan:
-            self._config = _config(watch)
+            self._config = read_config(watch.run)
         seen = (
             id(watch), id(watch.history) if watch else 0, watch.status if watch else "", bool(watch and watch.running),
             self._asked_to_pause, bool(watch and watch.ending), self._config is None, self.view, self.unit,
-            self.studio.glyphs, self.studio.draft, self.charts.sizes, self._put_away,
+            self.studio.glyphs, self.studio.plan, self.charts.sizes, self._closed_outcome,
         )  # fmt: skip
         version = watch.history.version if watch else 0
         if seen != self._seen or version != self._version:
@@ -171,20 +170,24 @@ Diamonds that rise while the line falls: it learns its text by heart.
         elif watch is not None and self.charts.waiting:
             self.charts.catch_up(self._run(watch), self.view, self.studio.glyphs)
         offered = tuple(self.check_action(action, ()) for action in OFFERED)
-        if offered != self._offered:  # the footer is made anew: not at every step
+        if offered != self._offered:  # building the footer is slow: not at every step
             self._offered = offered
             self.refresh_bindings()
 
     def _take(self, watch: ObservedRun | None) -> None:
-        """Another run: look at it from the beginning."""
-        self._shown_watch, self._config, self._put_away, self._saving = watch, None, None, None
+        """Start over with another run."""
+        self._shown_watch, self._config, self._closed_outcome, self._saving = watch, None, None, None
         self.view = replace(self.view, hair=None)
-        self.charts.whole()
+        self.charts.zoom_out()
 
     def _draw(self, watch: ObservedRun | None, at_once: bool) -> None:
         glyphs = self.studio.glyphs
-        shown = outcome.box(watch, self.studio.draft, glyphs) if watch is None or watch is not self._put_away else None
-        self.query_one(Ending).show(shown)
+        shown = (
+            outcome.outcome_of(watch, self.studio.plan, glyphs)
+            if watch is None or watch is not self._closed_outcome
+            else None
+        )
+        self.query_one(OutcomeBox).show(shown)
         empty = watch is None or self._never_began
         self.set_class(empty, "-empty")
         self.set_class(shown is not None and not empty, "-over")
@@ -193,16 +196,16 @@ Diamonds that rise while the line falls: it learns its text by heart.
         history, view = watch.history, self.view
         run = self._run(watch)
         self.charts.show(run, view, glyphs, at_once=at_once)
-        figures = numbers.figures(history, run.scale, view.hair, going=watch.running)
+        numbers = metrics.metrics_at(history, run.unit, view.hair, running=watch.running)
         usage = self._meter.read() if watch.own else None
-        for widget in self.query(Numbers):
-            widget.show(figures, usage, glyphs)
+        for widget in self.query(MetricsPane):
+            widget.show(numbers, usage, glyphs)
         title = "now" if view.hair is None else f"step {view.hair:,}"
         if (pane := self.query_one("#numbers")).border_title != title:
             pane.border_title = title
-        self.query_one(SampleStrip).show(history.samples, samples.at(history.samples, view.hair), glyphs)
-        at = None if view.hair is None else chart_data.x_of(history, "time", view.hair)
-        self.query_one(RunLog).show(history.log, at, glyphs)
+        self.query_one(SampleStrip).show(history.samples, samples.index_at(history.samples, view.hair), glyphs)
+        at = None if view.hair is None else history.position("time", view.hair)
+        self.query_one(EventLog).show(history.log, at, glyphs)
 
     @property
     def _never_began(self) -> bool:
@@ -215,22 +218,22 @@ Diamonds that rise while the line falls: it learns its text by heart.
         return watch is not None and watch.trainer is not None and watch.trainer.control.pause.is_set()
 
     def sentence(self) -> str:
-        """What is going on; with the hair line, where one is looking."""
+        """What is going on, or with a hair line which step it is at."""
         watch = self.studio.shown
         if watch is not None and self.view.hair is not None:
             return f"Step {self.view.hair:,}: arrows move the line, [ ] go by samples, Esc goes back to now."
         if watch is not None and self._saving is not None and watch.status == "training" and not watch.ending:
-            if told := sentences.saved(watch.history, self._saving):
-                return told
+            if saving := status.saving_sentence(watch.history, self._saving):
+                return saving
             self._saving = None
-        return sentences.of(watch, torch_loaded=self.studio.machine is not None)
+        return status.sentence(watch, torch_loaded=self.studio.machine is not None)
 
     # ---- what keys can do just now ------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  # Textual's
-        """Keys that can do nothing are not offered."""
+        """Offer the keys that have something to do."""
         watch = self.studio.shown if self.is_attached else None
-        if action in LOOKS and (watch is None or self._never_began):
+        if action in VIEW_ACTIONS and (watch is None or self._never_began):
             return False
         ours = watch is not None and watch.own and watch.running and not watch.ending
         status = watch.status if watch else None
@@ -245,7 +248,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
                 return ours and self._asked_to_pause
             case "stop":
                 return ours
-            case "save" | "sample":  # while it stands still it does neither
+            case "save" | "sample":  # a paused training does neither
                 return ours and not self._asked_to_pause
             case "resume":
                 training = self.studio.training
@@ -274,47 +277,47 @@ Diamonds that rise while the line falls: it learns its text by heart.
 
     def action_plan(self) -> None:
         """Show the plan."""
-        self.studio.action_go("plan")
+        self.studio.go("plan")
 
     def action_to_plan(self) -> None:
-        """Show the plan, which could not be trained."""
+        """Show the plan that could not be trained."""
         self.action_plan()
 
     def action_data(self) -> None:
         """Show the texts."""
-        self.studio.action_go("data")
+        self.studio.go("data")
 
     def action_runs(self) -> None:
         """Show all runs."""
-        self.studio.action_go("runs")
+        self.studio.go("runs")
 
     def action_talk(self) -> None:
-        """Let it write, from whatever Talk has chosen."""
-        self.studio.action_go("talk")
+        """Go to Talk, with the checkpoint that is chosen there."""
+        self.studio.go("talk")
 
     def action_enter_talk(self) -> None:
-        """Let the best checkpoint of the run that is shown write."""
+        """Go to Talk with the best checkpoint of the run that is shown."""
         watch = self.studio.shown
         if watch and watch.run and watch.history.checkpoints:
             self.studio.talk_to(watch.run, "best")
         else:
-            self.studio.action_go("talk")
+            self.studio.go("talk")
 
     def action_pause(self) -> None:
-        """Stand still, all in memory; saved first, so that Talk can take up just this step."""
+        """Pause with everything in memory, after saving, so that Talk can load this very step."""
         if control := self._control:
             control.save.set()
             control.pause.set()
             self.refresh_all()
 
     def action_go_on(self) -> None:
-        """Train on."""
+        """Continue training."""
         if control := self._control:
             control.pause.clear()
             self.refresh_all()
 
     def action_stop(self) -> None:
-        """Ask how."""
+        """Ask whether to stop, pause or go on."""
         watch = self.studio.shown
         if watch is None or not self._control:
             return
@@ -336,7 +339,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
         self.refresh_all()
 
     def action_save(self) -> None:
-        """A checkpoint, now."""
+        """Save a checkpoint now."""
         watch = self.studio.shown
         if watch and (control := self._control):
             control.save.set()
@@ -344,12 +347,12 @@ Diamonds that rise while the line falls: it learns its text by heart.
             self.refresh_all()
 
     def action_sample(self) -> None:
-        """A sample, now."""
+        """Write a sample now."""
         if control := self._control:
             control.sample.set()
 
     def action_resume(self) -> None:
-        """Go on from the last checkpoint."""
+        """Resume the run from its last checkpoint."""
         if self.studio.shown and self.studio.shown.run:
             self.studio.resume_training(self.studio.shown.run)
 
@@ -359,25 +362,17 @@ Diamonds that rise while the line falls: it learns its text by heart.
         return watch.trainer.control if watch and watch.trainer and watch.trainer.running else None
 
     def action_copy_report(self) -> None:
-        """What went wrong, to the clipboard."""
+        """Copy a report of what went wrong to the clipboard."""
         if watch := self.studio.shown:
-            self.app.copy_to_clipboard(outcome.report(watch))
+            self.app.copy_to_clipboard(outcome.failure_report(watch))
             self.remark("The report is in the clipboard.")
 
     def action_back(self) -> None:
-        """One step back: what is looked at, then the box, then the focus."""
-        if self.look_back():
+        """One step back: the view, then the outcome, then the focus."""
+        if self.undo_view():
             return
         if self.has_class("-over"):
-            self._put_away = self.studio.shown
+            self._closed_outcome = self.studio.shown
             self.refresh_all()
         else:
             self.set_focus(None)
-
-
-def _config(watch: ObservedRun) -> RunConfig | None:
-    """A run's configuration, where its folder has one that can be read."""
-    try:
-        return watch.run.config() if watch.run else None
-    except (OSError, TinyLMError):
-        return None

@@ -1,6 +1,6 @@
-"""How a run is looked at: one axis, one zoom and one hair line for all charts, the samples and the log.
+"""Looking at a run: axis, zoom and hair line, shared by all charts, the samples and the log.
 
-The Train screen minus the training: what is here works the same for a run that is long over.
+This is the Train screen without the training: it works the same for a run that is over.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from tui.chart.chart import Chart
 from tui.live.loss_unit import LossUnit, Unit
 from tui.live.watch import ObservedRun
 from tui.screens.base import StudioScreen
-from tui.screens.train import chart_data, numbers, samples
-from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, Run, View
+from tui.screens.train import metrics, samples
+from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, ChartedRun, ChartView
 from tui.screens.train.charts import Charts
 from tui.screens.train.samples import SampleStrip
+from tui.studio import Studio
 
 T = TypeVar("T")
 
 
-class LookingScreen(StudioScreen):
-    """Keys and messages by which a person looks at the run that the app shows; a subclass draws it."""
+class RunViewScreen(StudioScreen):
+    """The keys and messages of looking at the run that the app shows; a subclass draws it."""
 
     # A subclass that binds one of these keys replaces all that is bound to it here.
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,123 +84,123 @@ class LookingScreen(StudioScreen):
         ),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.view = View()
+    def __init__(self, studio: Studio) -> None:
+        super().__init__(studio)
+        self.view = ChartView()
         self.unit: Unit | None = None
-        """None: what suits the run."""
+        """None: the default for the run."""
         self.charts = Charts()
         self._config: RunConfig | None = None
         self._seen: tuple[object, ...] = ()
-        """What was drawn last, and how; the history's version is apart, since it grows all the time."""
+        """What was drawn last, except for the version of the history, which grows all the time."""
         self._version = -1
         self._largest: str | None = None
-        """The chart that has all the room."""
+        """The chart that is maximised."""
 
-    def _run(self, watch: ObservedRun) -> Run:
-        return Run(watch.history, LossUnit.of_run(watch.history.state.data, self.unit), self._config)
+    def _run(self, watch: ObservedRun) -> ChartedRun:
+        return ChartedRun(watch.history, LossUnit.of_run(watch.history.state.data, self.unit), self._config)
 
-    def _look(self, **changes: object) -> None:
+    def _change_view(self, **changes: object) -> None:
         self.view = replace(self.view, **changes)  # type: ignore[arg-type]
         self.refresh_all()
 
     def action_inspect(self) -> None:
-        """The hair line, on or off; it begins at the newest step."""
+        """Turn the hair line on, at the newest step, or off."""
         watch = self.studio.shown
         if self.view.hair is not None:
-            self._look(hair=None)
+            self._change_view(hair=None)
         elif watch and len(watch.history.step):
-            self._look(hair=int(watch.history.step.last))
+            self._change_view(hair=int(watch.history.step.last))
 
     def action_scrub(self, by: int) -> None:
-        """The sample before or after the marked one; the charts' hair line goes along."""
+        """Mark the sample before or after, and move the hair line there."""
         watch = self.studio.shown
         if watch is None or not watch.history.samples:
             return
-        told = watch.history.samples
-        wanted = samples.at(told, self.view.hair) + by
-        if self.view.hair is not None and by < 0 and told[wanted - by].step < self.view.hair:
-            wanted -= by  # from between two samples first to the one that is marked
-        if wanted >= len(told):
-            self._look(hair=None)
+        known = watch.history.samples
+        wanted = samples.index_at(known, self.view.hair) + by
+        if self.view.hair is not None and by < 0 and known[wanted - by].step < self.view.hair:
+            wanted -= by  # from between two samples, go to the marked one first
+        if wanted >= len(known):
+            self._change_view(hair=None)
         else:
-            self._look(hair=told[max(wanted, 0)].step)
+            self._change_view(hair=known[max(wanted, 0)].step)
 
     def action_earlier(self) -> None:
-        """The sample before, for the mouse."""
+        """Mark the sample before; for the mouse."""
         self.action_scrub(-1)
 
     def action_later(self) -> None:
-        """The next sample, for the mouse."""
+        """Mark the next sample; for the mouse."""
         self.action_scrub(1)
 
     def on_sample_strip_chosen(self, message: SampleStrip.Chosen) -> None:
-        """A click on a sample."""
-        self._look(hair=message.sample.step)
+        """Move the hair line to the sample that was clicked."""
+        self._change_view(hair=message.sample.step)
 
     def action_move(self, by: int) -> None:
-        """The hair line, by columns of the chart; or what is zoomed into."""
+        """Move the hair line by columns of the chart, or pan."""
         self._chart.action_move(by)
 
     def action_log_scale(self) -> None:
-        """Linear, log y, log both."""
+        """The next scale: linear, log y, log x and y."""
         self._chart.action_scale()
 
     def action_zoom_in(self) -> None:
-        """Half of what is seen."""
+        """Show half as much."""
         self._chart.action_zoom_in()
 
     def action_zoom_out(self) -> None:
-        """Twice as much."""
+        """Show twice as much."""
         self._chart.action_zoom_out()
 
     def action_zoom_whole(self) -> None:
-        """The whole run."""
+        """Show the whole run."""
         self._chart.action_zoom_whole()
 
     def action_smoothing(self) -> None:
         """The next smoothing."""
-        self._look(smoothing=_next(SMOOTHINGS, self.view.smoothing))
+        self._change_view(smoothing=_next(SMOOTHINGS, self.view.smoothing))
 
     def action_window(self) -> None:
-        """All, half, the last fifth, the last 200 steps."""
-        self.charts.whole()
-        self._look(window=_next(WINDOWS, self.view.window))
+        """The next window: all, half, the last fifth, the last 200 steps."""
+        self.charts.zoom_out()
+        self._change_view(window=_next(WINDOWS, self.view.window))
 
     def action_axis(self) -> None:
-        """Steps, tokens, time."""
-        self.charts.whole()  # a stretch of steps is none of tokens
-        self._look(axis=_next(AXES, self.view.axis))
+        """The next axis: steps, tokens, time."""
+        self.charts.zoom_out()  # a range of steps is no range of tokens
+        self._change_view(axis=_next(AXES, self.view.axis))
 
     def action_unit(self) -> None:
         """The other unit."""
         if watch := self.studio.shown:
-            self.unit = "nats" if self._run(watch).scale.unit == "bits" else "bits"
+            self.unit = "nats" if self._run(watch).unit.unit == "bits" else "bits"
             self.refresh_all()
 
     def on_chart_view_changed(self, message: Chart.ViewChanged) -> None:
-        """All charts look at the same."""
+        """Show the same part on all charts."""
         self.charts.share(message.chart)
         self._seen = ()
         self.refresh_all()
 
     def on_chart_hair_moved(self, message: Chart.HairMoved) -> None:
-        """All charts, the strip and the log go there."""
+        """Move the hair line of all charts, the samples and the log."""
         if watch := self.studio.shown:
             x = message.x
-            self._look(hair=None if x is None else chart_data.step_at(watch.history, self.view.axis, x))
+            self._change_view(hair=None if x is None else watch.history.step_at(self.view.axis, x))
 
     @property
     def _chart(self) -> Chart:
-        """The chart that keys mean: the focused one, the large one, or the loss."""
+        """The chart that keys apply to: the focused one, the maximised one, or the loss."""
         return self.focused if isinstance(self.focused, Chart) else self.charts[self._largest or "loss"]
 
     def action_maximise(self) -> None:
-        """All room for one chart, or back; Tab goes to the next one."""
+        """Maximise a chart, or restore it."""
         self._enlarge(None if self._largest else str(self._chart.id))
 
     def action_next_chart(self, by: int) -> None:
-        """While one is large: the next one, also of those that have no room otherwise."""
+        """Maximise the next chart, including those that are hidden otherwise."""
         names = list(NAMES)
         self._enlarge(names[(names.index(self._largest or "loss") + by) % len(names)])
 
@@ -215,24 +216,24 @@ class LookingScreen(StudioScreen):
         self.call_after_refresh(self.refresh_all)
 
     def action_log(self) -> None:
-        """The log with much room, or as it was."""
+        """Enlarge the log, or restore it."""
         self.toggle_class("-drawer")
         self.call_after_refresh(self.refresh_all)
 
     def action_copy(self) -> None:
-        """The numbers, to the clipboard."""
+        """Copy the numbers to the clipboard."""
         watch = self.studio.shown
-        figures = numbers.figures(watch.history, self._run(watch).scale, self.view.hair) if watch else None
-        if watch and figures:
-            self.app.copy_to_clipboard(f"{watch.name}\n{numbers.copied(figures)}")
+        shown = metrics.metrics_at(watch.history, self._run(watch).unit, self.view.hair) if watch else None
+        if watch and shown:
+            self.app.copy_to_clipboard(f"{watch.name}\n{metrics.as_text(shown)}")
             self.remark("The numbers are in the clipboard.")
 
-    def look_back(self) -> bool:
-        """Undo the last thing that Esc undoes here: the large chart, the hair line, the log; whether there was one."""
+    def undo_view(self) -> bool:
+        """Undo one change of the view, the maximised chart, the hair line or the log; returns whether there was one."""
         if self._largest:
             self._enlarge(None)
         elif self.view.hair is not None:
-            self._look(hair=None)
+            self._change_view(hair=None)
         elif self.has_class("-drawer"):
             self.action_log()
         else:
@@ -240,11 +241,11 @@ class LookingScreen(StudioScreen):
         return True
 
 
-LOOKS = {
+VIEW_ACTIONS = {
     "inspect", "maximise", "copy", "scrub", "move", "log_scale", "smoothing", "window", "axis", "unit",
     "zoom_in", "zoom_out", "zoom_whole", "log", "next_chart",
 }  # fmt: skip
-"""The actions that need a run to look at."""
+"""The actions that need a run that is shown."""
 
 
 def _next(values: tuple[T, ...], value: T) -> T:

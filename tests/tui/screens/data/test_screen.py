@@ -24,13 +24,12 @@ from tui.app import StudioApp
 from tui.screens.data import screen as data_screen
 from tui.screens.data import texts
 from tui.screens.data.facts import ChartLines, Facts
-from tui.screens.data.path_input import PathLine
+from tui.screens.data.path_input import PathInput
 from tui.screens.data.preview import Preview, bordered
 from tui.screens.data.screen import DataScreen
-from tui.screens.data.source_list import SourceList, SourceTree, same_place
+from tui.screens.data.source_list import SourceList, SourceTree, normalized
 
 MakeApp = Callable[..., StudioApp]
-Studio = Pilot[int]
 
 
 @pytest.fixture(autouse=True)
@@ -44,25 +43,25 @@ def config(tiny_file: Path) -> RunConfig:
     return resolve.with_values(RunConfig(), data={"sources": [str(tiny_file)]}, tokenizer={"vocab_size": 300})
 
 
-async def shown(pilot: Studio) -> DataScreen:
+async def shown(pilot: Pilot[int]) -> DataScreen:
     screen = pilot.app.screen
     assert isinstance(screen, DataScreen)
-    await until(pilot, lambda: screen.known is not None)
+    await until(pilot, lambda: screen.state is not None)
     return screen
 
 
-async def read(pilot: Studio, screen: DataScreen) -> None:
+async def read(pilot: Pilot[int], screen: DataScreen) -> None:
     """Wait until the newest plan is read."""
 
     def done() -> bool:
-        assert screen.known is not None
-        return not screen.known.doing and screen.known.config is screen.studio.draft
+        assert screen.state is not None
+        return not screen.state.doing and screen.state.config is screen.studio.plan
 
     await until(pilot, done)
     await pilot.pause()
 
 
-async def opened(pilot: Studio) -> DataScreen:
+async def opened(pilot: Pilot[int]) -> DataScreen:
     """Wait until the text is read."""
     screen = await shown(pilot)
     await read(pilot, screen)
@@ -85,7 +84,7 @@ def rows(screen: DataScreen) -> list[str]:
 
 
 def test_the_text_of_the_command_line_is_chosen_and_read(make_app: MakeApp, config: RunConfig, tiny_file: Path) -> None:
-    async def steps(_: Studio, screen: DataScreen) -> None:
+    async def steps(_: Pilot[int], screen: DataScreen) -> None:
         assert [row[:3] for row in rows(screen)] == ["[ ]", "[x]"]
         assert "tiny.txt" in rows(screen)[1]
         assert "kB" in rows(screen)[1]
@@ -106,23 +105,23 @@ def test_space_and_weights_make_drafts(make_app: MakeApp, config: RunConfig, tin
     other.write_text(made_up_text(5, 12_000), encoding="utf-8")
     both = resolve.with_values(config, data={"sources": [str(tiny_file), str(other)]})
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
-        app = screen.studio
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+        app = screen.app
         await pilot.press("end", "plus", "plus")
         await pilot.pause()
-        assert app.draft.data.weights == [1, 3]
+        assert app.studio.plan.data.weights == [1, 3]
         assert " x3 " in rows(screen)[2]
         await read(pilot, screen)
         assert "a pass" in facts(screen)
         await pilot.press("minus", "minus")
         await pilot.pause()
-        assert app.draft.data.weights is None
+        assert app.studio.plan.data.weights is None
         await pilot.press("minus")
         await pilot.pause()
         assert "1 to 9 times" in screen.sentence()
         await pilot.press("space")
         await pilot.pause()
-        assert app.draft.data.sources == [str(tiny_file)]
+        assert app.studio.plan.data.sources == [str(tiny_file)]
         await pilot.press("delete")
         assert len(rows(screen)) == 2
 
@@ -130,27 +129,27 @@ def test_space_and_weights_make_drafts(make_app: MakeApp, config: RunConfig, tin
 
 
 def test_choosing_nothing_keeps_the_last_plan_and_enter_is_refused(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.press("space")
         await pilot.pause()
-        assert screen.studio.draft.data.sources == config.data.sources
+        assert screen.studio.plan.data.sources == config.data.sources
         assert "Nothing is chosen" in screen.sentence()
         assert screen.chooser.border_subtitle == "none chosen"
         await pilot.press("enter")
         await pilot.pause()
-        assert screen.studio.current_mode == "data"
+        assert screen.app.current_mode == "data"
         await pilot.press("x")  # another change ticks nothing behind the person's back
         await pilot.pause()
         assert not screen.chooser.anything
         await pilot.press("space", "enter")
         await pilot.pause()
-        assert screen.studio.current_mode == "plan"
+        assert screen.app.current_mode == "plan"
 
     drive(make_app(config=config, mode="data"), steps)
 
 
 def test_a_click_chooses(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.click(SourceList, offset=(6, 1))
         await pilot.pause()
         assert not screen.chooser.anything
@@ -166,17 +165,17 @@ def test_used_texts_are_offered_and_gone_ones_say_so(
     gone = str(tmp_path / "burnt.txt")
     write_run(home, "old", training(1), resolve.with_values(RunConfig(), data={"sources": [str(poems), gone]}))
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await until(pilot, lambda: len(rows(screen)) == 4)
         assert "poems.txt" in rows(screen)[2]
         assert rows(screen)[3].rstrip().endswith("gone")
         await pilot.press("end", "space")
         await pilot.pause()
         assert "is gone" in screen.sentence()
-        assert screen.studio.draft is config
+        assert screen.studio.plan is config
         await pilot.press("up", "space")
         await pilot.pause()
-        assert screen.studio.draft.data.sources == [*config.data.sources, str(poems)]
+        assert screen.studio.plan.data.sources == [*config.data.sources, str(poems)]
         await pilot.press("delete")
         await pilot.pause()
         assert "stays on the list" in screen.sentence()
@@ -188,11 +187,11 @@ def test_a_plan_changed_elsewhere_is_shown(make_app: MakeApp, config: RunConfig,
     other = tmp_path / "other.txt"
     other.write_text(made_up_text(5, 12_000), encoding="utf-8")
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
-        app = screen.studio
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+        app = screen.app
         app.action_go("plan")
         await pilot.pause()
-        app.set_draft(resolve.with_values(app.draft, data={"sources": [str(other)], "weights": [2]}))
+        app.studio.set_plan(resolve.with_values(app.studio.plan, data={"sources": [str(other)], "weights": [2]}))
         await pilot.pause()
         app.action_go("data")
         await read(pilot, screen)
@@ -208,43 +207,43 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A text of the person's own; the stories are not read, which would take seconds."""
     book = tmp_path / "own.txt"
     book.write_text(made_up_text(4, 25_000), encoding="utf-8")
-    profiled, prepared = texts.profiled, texts.prepared
+    profiled, prepared = texts.profile_texts, texts.prepare_texts
 
     def without_stories(plan: RunConfig) -> RunConfig:
         return resolve.with_values(plan, data={"sources": [str(book)], "weights": None})
 
-    monkeypatch.setattr(texts, "profiled", lambda data: profiled(data.model_copy(update={"sources": [str(book)]})))
-    monkeypatch.setattr(texts, "prepared", lambda plan, home: prepared(without_stories(plan), home))
+    monkeypatch.setattr(texts, "profile_texts", lambda data: profiled(data.model_copy(update={"sources": [str(book)]})))
+    monkeypatch.setattr(texts, "prepare_texts", lambda plan, home: prepared(without_stories(plan), home))
     return book
 
 
-async def add(pilot: Studio, screen: DataScreen, path: Path) -> None:
+async def add(pilot: Pilot[int], screen: DataScreen, path: Path) -> None:
     await pilot.press("a")
-    screen.query_one(PathLine).query_one(Input).value = str(path)
+    screen.query_one(PathInput).query_one(Input).value = str(path)
     await pilot.press("enter")
-    await until(pilot, lambda: str(path) in screen.studio.draft.data.sources)
+    await until(pilot, lambda: str(path) in screen.studio.plan.data.sources)
 
 
 def test_the_first_text_of_ones_own_takes_the_place_of_the_stories_and_says_so(make_app: MakeApp, own: Path) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await add(pilot, screen, own)
-        assert screen.studio.draft.data.sources == [str(own)]
+        assert screen.studio.plan.data.sources == [str(own)]
         assert [row[:3] for row in rows(screen)] == ["[ ]", "[x]"]
         await read(pilot, screen)
         assert screen.sentence() == "The built-in stories are left out now; Space on them takes them in again."
         await pilot.press("home", "space")
         await pilot.pause()
-        assert screen.studio.draft.data.sources == ["stories", str(own)]
+        assert screen.studio.plan.data.sources == ["stories", str(own)]
         assert "left out" not in screen.sentence()
 
     drive(make_app(mode="data"), steps)
 
 
 def test_stories_that_were_chosen_by_hand_stay(make_app: MakeApp, own: Path) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.press("space", "space")
         await add(pilot, screen, own)
-        assert screen.studio.draft.data.sources == ["stories", str(own)]
+        assert screen.studio.plan.data.sources == ["stories", str(own)]
 
     drive(make_app(mode="data"), steps)
 
@@ -255,25 +254,25 @@ def test_the_picker_leaves_the_stories_too(make_app: MakeApp, own: Path, monkeyp
     own.symlink_to(own.parent / "desk" / own.name)
     monkeypatch.chdir(own.parent / "desk")
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.press("f")
         tree = screen.query_one(SourceTree)
         await until(pilot, lambda: len(tree.root.children) == 1)
         await pilot.press("down", "space")
         await pilot.pause()
-        assert screen.studio.draft.data.sources == [str(own.parent / "desk" / own.name)]
+        assert screen.studio.plan.data.sources == [str(own.parent / "desk" / own.name)]
         assert "left out now" in screen.sentence()
 
     drive(make_app(mode="data"), steps)
 
 
 def test_a_pasted_path_is_one_to_add(make_app: MakeApp, own: Path) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         screen.chooser.list.post_message(events.Paste(f"'{own}'\n"))
-        await until(pilot, lambda: screen.query_one(PathLine).has_focus_within)
-        assert screen.query_one(PathLine).query_one(Input).value == str(own)
+        await until(pilot, lambda: screen.query_one(PathInput).has_focus_within)
+        assert screen.query_one(PathInput).query_one(Input).value == str(own)
         await pilot.press("enter")
-        await until(pilot, lambda: screen.studio.draft.data.sources == [str(own)])
+        await until(pilot, lambda: screen.studio.plan.data.sources == [str(own)])
 
     drive(make_app(mode="data"), steps)
 
@@ -286,9 +285,9 @@ def test_a_path_is_completed_and_added(make_app: MakeApp, config: RunConfig, tmp
     book = tmp_path / "library" / "a_book.txt"
     book.write_text(made_up_text(4, 12_000), encoding="utf-8")
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.press("a")
-        line, typed = screen.query_one(PathLine), screen.query_one(PathLine).query_one(Input)
+        line, typed = screen.query_one(PathInput), screen.query_one(PathInput).query_one(Input)
         await pilot.pause()
         assert line.has_focus_within
         typed.value = f"{tmp_path}/lib"
@@ -296,7 +295,7 @@ def test_a_path_is_completed_and_added(make_app: MakeApp, config: RunConfig, tmp
         await pilot.press("tab")
         await until(pilot, lambda: line.fitting == [str(book)])
         await pilot.press("tab", "enter")
-        await until(pilot, lambda: str(book) in screen.studio.draft.data.sources)
+        await until(pilot, lambda: str(book) in screen.studio.plan.data.sources)
         assert not screen.has_class("-path")
         assert "a_book.txt" in rows(screen)[2]
         assert screen.focused is screen.query_one(SourceList)
@@ -309,9 +308,9 @@ def test_a_path_can_be_clicked_together(make_app: MakeApp, config: RunConfig, tm
         (tmp_path / place).parent.mkdir(parents=True)
         (tmp_path / place).write_text(made_up_text(4, 12_000), encoding="utf-8")
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.press("a")
-        line, typed = screen.query_one(PathLine), screen.query_one(PathLine).query_one(Input)
+        line, typed = screen.query_one(PathInput), screen.query_one(PathInput).query_one(Input)
         typed.value = f"{tmp_path}/shelf/"
         await until(pilot, lambda: len(line.fitting) == 2)
         await pilot.click("#path-fits", offset=(9, 0))
@@ -319,19 +318,19 @@ def test_a_path_can_be_clicked_together(make_app: MakeApp, config: RunConfig, tm
         await pilot.click("#path-fits", offset=(1, 0))
         assert typed.value == f"{tmp_path}/shelf/beta/two.txt"
         await pilot.click(line, offset=(line.outer_size.width - 24, line.outer_size.height - 1))  # "Enter adds"
-        await until(pilot, lambda: len(screen.studio.draft.data.sources) == 2)
+        await until(pilot, lambda: len(screen.studio.plan.data.sources) == 2)
 
     drive(make_app(config=config, mode="data"), steps)
 
 
 def test_weights_pages_and_view_can_be_clicked(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.click("#sources-hint", offset=(0, 0))
         await pilot.pause()
-        assert screen.studio.draft.data.weights == [2]
+        assert screen.studio.plan.data.weights == [2]
         await pilot.click("#sources-hint", offset=(2, 0))
         await pilot.pause()
-        assert screen.studio.draft.data.weights is None
+        assert screen.studio.plan.data.weights is None
         await read(pilot, screen)
         preview = screen.query_one(Preview)
         await pilot.click(preview, offset=(preview.outer_size.width - 4, preview.outer_size.height - 1))
@@ -346,9 +345,9 @@ def test_tab_goes_round_and_a_wrong_path_says_so(make_app: MakeApp, config: RunC
     for name in ("alpha", "beta"):
         (tmp_path / "shelf" / name).mkdir(parents=True)
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.press("a")
-        line, typed = screen.query_one(PathLine), screen.query_one(PathLine).query_one(Input)
+        line, typed = screen.query_one(PathInput), screen.query_one(PathInput).query_one(Input)
         typed.value = f"{tmp_path}/shelf/"
         await until(pilot, lambda: len(line.fitting) == 2)
         await pilot.press("tab")
@@ -364,7 +363,7 @@ def test_tab_goes_round_and_a_wrong_path_says_so(make_app: MakeApp, config: RunC
         await pilot.press("escape")
         await pilot.pause()
         assert screen.focused is screen.query_one(SourceList)
-        assert screen.studio.draft is config
+        assert screen.studio.plan is config
 
     drive(make_app(config=config, mode="data"), steps)
 
@@ -377,8 +376,8 @@ def test_the_tree_chooses_files_and_folders(
         (tmp_path / place).write_text(made_up_text(2, 12_000), encoding="utf-8")
     monkeypatch.chdir(tmp_path / "desk")
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
-        chosen = lambda: [same_place(source) for source in screen.studio.draft.data.sources[1:]]  # noqa: E731
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+        chosen = lambda: [normalized(source) for source in screen.studio.plan.data.sources[1:]]  # noqa: E731
         await pilot.press("f")
         tree = screen.query_one(SourceTree)
         await until(pilot, lambda: len(tree.root.children) == 2)
@@ -388,7 +387,7 @@ def test_the_tree_chooses_files_and_folders(
         await pilot.press("space", "down", "enter")  # not the folder; the file
         await pilot.pause()
         assert chosen() == [str(tmp_path / "desk" / "two.txt")]
-        assert same_place(str(tmp_path / "desk" / "two.txt")) in tree.chosen
+        assert normalized(str(tmp_path / "desk" / "two.txt")) in tree.chosen
         await pilot.press("up", "right")
         await until(pilot, lambda: len(tree.root.children[0].children) == 1)
         await pilot.press("down", "enter")
@@ -422,25 +421,25 @@ def test_a_text_that_cannot_be_used_is_told_and_enter_refused(
     content: bytes | None,
     said: str,
 ) -> None:
-    path, profiled = tmp_path / "odd[b].txt", texts.profiled
+    path, profiled = tmp_path / "odd[b].txt", texts.profile_texts
     quick = resolve.with_values(config, data={"sources": [str(tmp_path)]}).data  # the stories take seconds
-    monkeypatch.setattr(texts, "profiled", lambda data: profiled(quick if "stories" in data.sources else data))
-    monkeypatch.setattr(texts, "prepared", lambda *_: pytest.fail("a text that cannot be used was prepared"))
+    monkeypatch.setattr(texts, "profile_texts", lambda data: profiled(quick if "stories" in data.sources else data))
+    monkeypatch.setattr(texts, "prepare_texts", lambda *_: pytest.fail("a text that cannot be used was prepared"))
     if content is not None:
         path.write_bytes(content)
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         assert said in facts(screen)
         assert said in screen.sentence()
         await pilot.press("enter")
         await pilot.pause()
-        assert screen.studio.current_mode == "data"
+        assert screen.app.current_mode == "data"
         assert screen.sentence().startswith("No plan with this yet: odd[b].txt ")
         assert len(screen.sentence()) <= 78
-        assert not screen.studio._notifications
+        assert not screen.app._notifications
         await pilot.press("home", "space", "end", "space")  # the stories instead
         await pilot.pause()
-        assert screen.studio.draft.data.sources == ["stories"]
+        assert screen.studio.plan.data.sources == ["stories"]
 
     drive(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data"), steps)
 
@@ -448,13 +447,13 @@ def test_a_text_that_cannot_be_used_is_told_and_enter_refused(
 def test_a_text_that_was_put_back_is_read_again(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
     path = tmp_path / "late.txt"
 
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         assert "does not exist" in facts(screen)
         path.write_text(made_up_text(8, 25_000), encoding="utf-8")
         await pilot.press("space", "a")
-        screen.query_one(PathLine).query_one(Input).value = str(path)
+        screen.query_one(PathInput).query_one(Input).value = str(path)
         await pilot.press("enter")
-        await until(pilot, lambda: screen.known is not None and screen.known.prepared is not None)
+        await until(pilot, lambda: screen.state is not None and screen.state.prepared is not None)
         assert "25 k characters" in facts(screen)
 
     drive(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data"), steps)
@@ -464,9 +463,9 @@ def test_our_own_fault_is_told_too(make_app: MakeApp, config: RunConfig, monkeyp
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(texts, "prepared", broken)
+    monkeypatch.setattr(texts, "prepare_texts", broken)
 
-    async def steps(_: Studio, screen: DataScreen) -> None:
+    async def steps(_: Pilot[int], screen: DataScreen) -> None:
         assert "ZeroDivisionError" in facts(screen)
 
     drive(make_app(config=config, mode="data"), steps)
@@ -477,7 +476,7 @@ def test_too_little_text_is_told(make_app: MakeApp, config: RunConfig, tmp_path:
     path = tmp_path / "note.txt"
     path.write_text(made_up_text(7, size), encoding="utf-8")
 
-    async def steps(_: Studio, screen: DataScreen) -> None:
+    async def steps(_: Pilot[int], screen: DataScreen) -> None:
         assert said in facts(screen)
         assert said in screen.sentence()
 
@@ -488,54 +487,54 @@ def test_too_little_text_is_told(make_app: MakeApp, config: RunConfig, tmp_path:
 
 
 def test_tokenizer_and_held_out_part_change_the_plan_and_the_price(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
-        app = screen.studio
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+        app = screen.app
         await pilot.press("right_square_bracket")
         await read(pilot, screen)
-        assert app.draft.tokenizer.vocab_size == 512
-        assert screen.known is not None
-        assert screen.known.prepared is not None
-        size = screen.known.prepared.tokenizer.vocab_size
+        assert app.studio.plan.tokenizer.vocab_size == 512
+        assert screen.state is not None
+        assert screen.state.prepared is not None
+        size = screen.state.prepared.tokenizer.vocab_size
         assert 300 < size < 512
         assert f"it yields {size} tokens" in facts(screen)
-        assert f"({texts.price(config.model, size).share * 100:.0f} %)" in facts(screen)
+        assert f"({texts.weight_split(config.model, size).share * 100:.0f} %)" in facts(screen)
         await pilot.press("t")
         await read(pilot, screen)
-        assert app.draft.tokenizer.kind == "char"
+        assert app.studio.plan.tokenizer.kind == "char"
         assert "characters take" in facts(screen)
         await pilot.press("right_square_bracket")
         await pilot.pause()
         assert screen.sentence() == "The characters of the text are the vocabulary. t changes the kind."
         await pilot.press("t", "x", "X")
         await read(pilot, screen)
-        assert app.draft.tokenizer.kind == "byte"
-        assert app.draft.data.val_fraction == 0.1
-        assert app.draft.data.val_placement == "tail"
+        assert app.studio.plan.tokenizer.kind == "byte"
+        assert app.studio.plan.data.val_fraction == 0.1
+        assert app.studio.plan.data.val_placement == "tail"
         await pilot.press("x", "x")
         await read(pilot, screen)
-        assert app.draft.data.val_fraction == 0
+        assert app.studio.plan.data.val_fraction == 0
         assert "nothing is held out" in facts(screen)
 
     drive(make_app(config=config, mode="data"), steps)
 
 
 def test_choices_can_be_clicked(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         lines = facts(screen).splitlines()
         row = next(i for i, line in enumerate(lines) if line.startswith("tokenizer"))
         await pilot.click(screen.query_one(Facts).query_one(Static), offset=(lines[row].index("byte"), row))
         await pilot.pause()
-        assert screen.studio.draft.tokenizer.kind == "byte"
+        assert screen.studio.plan.tokenizer.kind == "byte"
         row = next(i for i, line in enumerate(lines) if line.startswith("held out"))
         await pilot.click(screen.query_one(Facts).query_one(Static), offset=(lines[row].index("20 %"), row))
         await pilot.pause()
-        assert screen.studio.draft.data.val_fraction == 0.2
+        assert screen.studio.plan.data.val_fraction == 0.2
 
     drive(make_app(config=config, mode="data"), steps)
 
 
 def test_the_preview_shows_the_text_and_its_tokens(make_app: MakeApp, config: RunConfig, tiny_text: str) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         preview = screen.query_one(Preview)
         assert len(preview.excerpts) > 5
         assert preview.excerpt in tiny_text
@@ -578,7 +577,7 @@ def test_borders_are_there_without_colour() -> None:
 def test_keys_answer_while_a_text_is_read_and_only_the_newest_counts(
     make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, made = threading.Event(), texts.prepared
+    slow, made = threading.Event(), texts.prepare_texts
     asked: list[RunConfig] = []
     over: list[RunConfig] = []
 
@@ -588,7 +587,7 @@ def test_keys_answer_while_a_text_is_read_and_only_the_newest_counts(
         over.append(plan)
         return made(plan, home)
 
-    monkeypatch.setattr(texts, "prepared", prepared)
+    monkeypatch.setattr(texts, "prepare_texts", prepared)
 
     async def run() -> None:
         app = make_app(config=config, mode="data")
@@ -600,11 +599,11 @@ def test_keys_answer_while_a_text_is_read_and_only_the_newest_counts(
             assert not over, "the keys waited for the text"
             slow.set()
             await read(pilot, screen)
-            assert asked[-1] == app.draft
+            assert asked[-1] == app.studio.plan
             assert len(asked) < 4
-            assert screen.known is not None
-            assert screen.known.prepared is not None
-            assert screen.known.prepared.tokenizer.kind == "char"
+            assert screen.state is not None
+            assert screen.state.prepared is not None
+            assert screen.state.prepared.tokenizer.kind == "char"
 
     asyncio.run(run())
 
@@ -619,7 +618,7 @@ def test_leaving_does_not_wait_for_a_text(
         over.wait(PATIENCE)
         ended.append(True)
 
-    monkeypatch.setattr(texts, "prepared", endless)
+    monkeypatch.setattr(texts, "prepare_texts", endless)
 
     async def run() -> None:
         app = make_app(config=config, mode="data")
@@ -634,13 +633,13 @@ def test_leaving_does_not_wait_for_a_text(
 def test_the_price_follows_the_model_without_reading_again(
     make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
-        monkeypatch.setattr(texts, "prepared", lambda *_: pytest.fail("read again"))
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+        monkeypatch.setattr(texts, "prepare_texts", lambda *_: pytest.fail("read again"))
         before = facts(screen)
-        screen.studio.set_draft(resolve.with_values(screen.studio.draft, model={"n_embd": 256}))
+        screen.studio.set_plan(resolve.with_values(screen.studio.plan, model={"n_embd": 256}))
         await until(pilot, lambda: facts(screen) != before)
-        assert screen.known is not None
-        assert screen.known.prepared is not None
+        assert screen.state is not None
+        assert screen.state.prepared is not None
 
     drive(make_app(config=config, mode="data"), steps)
 
@@ -649,7 +648,7 @@ def test_the_price_follows_the_model_without_reading_again(
 def test_every_size_has_list_and_facts_and_ascii_is_ascii(
     make_app: MakeApp, config: RunConfig, size: tuple[int, int]
 ) -> None:
-    async def steps(pilot: Studio, screen: DataScreen) -> None:
+    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         assert screen.query_one(SourceList).size.height >= 3
         assert screen.query_one(Facts).size.height >= 3
         assert screen.query_one(Preview).display is (size[0] >= 80)
@@ -687,7 +686,7 @@ def picture(make_app: MakeApp, home: Path, tmp_path: Path) -> StudioApp:
     return make_app(engine=ScriptedEngine(), mode="data", config=config)
 
 
-async def _all_read(pilot: Studio) -> None:
+async def _all_read(pilot: Pilot[int]) -> None:
     screen = await shown(pilot)
     await read(pilot, screen)
     await until(pilot, lambda: len(rows(screen)) == 5)
@@ -706,7 +705,7 @@ def test_picture_of_a_text_that_is_gone(
     monkeypatch.chdir("/")  # the hint says where relative paths start
     config = resolve.with_values(RunConfig(), data={"sources": ["/library/burnt.txt"]})
 
-    async def told(pilot: Studio) -> None:
+    async def failed(pilot: Pilot[int]) -> None:
         screen = await shown(pilot)
         await read(pilot, screen)
         await until(pilot, lambda: "gone" in rows(screen)[1])
@@ -714,4 +713,4 @@ def test_picture_of_a_text_that_is_gone(
         await pilot.pause()
 
     app = make_app(mode="data", config=config)
-    assert snap_compare(app, terminal_size=(80, 24), run_before=told)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=failed)

@@ -31,7 +31,7 @@ def test_the_price_is_what_the_model_has(changes: dict[str, object]) -> None:
     from tinylm.model.transformer import Transformer
 
     model = ModelConfig(**changes)  # type: ignore[arg-type]
-    cost = texts.price(model, 321)
+    cost = texts.weight_split(model, 321)
     built = Transformer(model, 321)
     assert cost.total == built.n_parameters()
     heads = 1 if model.tie_embeddings else 2
@@ -43,7 +43,7 @@ def test_the_price_is_what_the_model_has(changes: dict[str, object]) -> None:
 def test_pieces_are_the_text_again(kind: str) -> None:
     text = "Naïve café, 東京!\n\n\tEnd 🦊 "
     tokenizer = train_tokenizer(TokenizerConfig(kind=kind, vocab_size=300), [text * 3], [text])  # type: ignore[arg-type]
-    pieces = texts.pieces(tokenizer, text)
+    pieces = texts.token_pieces(tokenizer, text)
     assert "".join(pieces) == text
     assert all(pieces)
     assert len(pieces) > 3
@@ -52,31 +52,31 @@ def test_pieces_are_the_text_again(kind: str) -> None:
 @given(st.text(max_size=80))
 def test_pieces_of_anything_are_the_text_again(text: str) -> None:
     tokenizer = train_tokenizer(TokenizerConfig(kind="bpe", vocab_size=280), ["the fox saw the fox"], [])
-    assert "".join(texts.pieces(tokenizer, text)) == text
+    assert "".join(texts.token_pieces(tokenizer, text)) == text
 
 
 def test_a_line_end_between_documents_that_have_none_breaks_nothing() -> None:
     tokenizer = train_tokenizer(TokenizerConfig(kind="char"), ["abc"], ["abc"])
-    assert texts.pieces(tokenizer, "abc\n\ncab") == ["abc\n\ncab"]
+    assert texts.token_pieces(tokenizer, "abc\n\ncab") == ["abc\n\ncab"]
 
 
 def test_prepared_counts_tokens_once_and_a_pass_as_often_as_it_is_read(
     tiny_config: Configured, tiny_file: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
-    once = texts.prepared(tiny_config(), home)
+    once = texts.prepare_texts(tiny_config(), home)
     assert once.tokens == once.train_tokens + once.val_tokens
     assert once.pass_tokens == once.train_tokens
     assert once.bytes == tiny_file.stat().st_size
     assert set(once.baselines) == {"blind", "counts", "pairs", "triples", "gzip", "xz"}
-    thrice = texts.prepared(tiny_config(data={"weights": [3]}), home)
+    thrice = texts.prepare_texts(tiny_config(data={"weights": [3]}), home)
     assert (thrice.tokens, thrice.pass_tokens) == (once.tokens, 3 * once.train_tokens)
 
 
 def test_a_profile_of_what_is_missing_says_so() -> None:
     config = resolve.with_values(RunConfig(), data={"sources": ["/not/there.txt"]})
     with pytest.raises(DataError):
-        texts.profiled(config.data)
+        texts.profile_texts(config.data)
 
 
 def test_used_before_has_the_newest_first_and_each_once(home: Path) -> None:
@@ -93,14 +93,14 @@ def test_look_counts_a_folder_and_misses_what_is_gone(tmp_path: Path) -> None:
     (tmp_path / "books").mkdir()
     (tmp_path / "books" / "a.txt").write_text("12345")
     (tmp_path / "books" / ".hidden").write_text("12345")
-    assert texts.look(str(tmp_path / "books")) == texts.Found(5, 1)
-    assert texts.look(str(tmp_path / "books" / "a.txt")) == texts.Found(5)
-    assert texts.look(str(tmp_path / "gone")) is None
-    assert texts.look("a\0b") is None
+    assert texts.path_size(str(tmp_path / "books")) == texts.PathSize(5, 1)
+    assert texts.path_size(str(tmp_path / "books" / "a.txt")) == texts.PathSize(5)
+    assert texts.path_size(str(tmp_path / "gone")) is None
+    assert texts.path_size("a\0b") is None
 
 
 def test_cautions_say_the_gravest_first(tiny_config: Configured, home: Path) -> None:
-    found = texts.prepared(tiny_config(), home)
+    found = texts.prepare_texts(tiny_config(), home)
     said = texts.cautions(tiny_config(), 9_000, None)
     assert "Far too little" in said[0]
     assert "memorise" in texts.cautions(tiny_config(), 15_000, None)[0]
@@ -110,7 +110,7 @@ def test_cautions_say_the_gravest_first(tiny_config: Configured, home: Path) -> 
     assert "vocabulary is 68%" in texts.cautions(narrow, 30_000, found)[0]
     assert texts.cautions(wide, 30_000, found) == []
     large = tiny_config(tokenizer={"vocab_size": 2000})
-    grown = texts.prepared(large, home)
+    grown = texts.prepare_texts(large, home)
     assert any("on average" in sentence for sentence in texts.cautions(large, 30_000, grown))
     for config, n_bytes in ((large, 9_000), (large, 15_000), (narrow, 30_000)):
         assert all(len(sentence) <= 76 for sentence in texts.cautions(config, n_bytes, grown)), "80 columns"

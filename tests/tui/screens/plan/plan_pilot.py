@@ -16,6 +16,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.errors import DataError
 from tui.app import StudioApp
 from tui.screens.plan.screen import PlanScreen
+from tui.studio import Studio
 
 Script = Callable[[Pilot[int], PlanScreen], Awaitable[None]]
 TOO_SHORT = DataError(
@@ -25,7 +26,7 @@ TOO_SHORT = DataError(
 
 def make(home: Path, engine: RehearsingEngine | None = None, preset: str = "quick") -> StudioApp:
     config = resolve.validate(resolve.read_preset(preset, home))
-    return StudioApp(home, config, "plan", engine or RehearsingEngine())  # type: ignore[arg-type]
+    return StudioApp(Studio(home, config, engine or RehearsingEngine()), "plan")  # type: ignore[arg-type]
 
 
 async def opened(pilot: Pilot[Any]) -> PlanScreen:
@@ -38,8 +39,8 @@ def drive(app: StudioApp, script: Script, size: tuple[int, int] = (80, 24)) -> N
 
     async def act(pilot: Pilot[int], screen: PlanScreen) -> None:
         await script(pilot, screen)
-        if app.training and app.training.trainer:
-            app.training.trainer.control.stop.set()
+        if app.studio.training and app.studio.training.trainer:
+            app.studio.training.trainer.control.stop.set()
 
     app_pilot.drive(app, act, size, ready=opened)
 

@@ -15,8 +15,8 @@ from tinylm.config.schema import Budget, RunConfig
 from tinylm.errors import ConfigError, DataError
 from tui.screens.plan import edits, explain, fields, increments
 from tui.screens.plan import rehearsal as pane
-from tui.screens.plan.debounce import Turns
-from tui.screens.plan.rehearsal import Outcome, State
+from tui.screens.plan.debounce import Debouncer
+from tui.screens.plan.rehearsal import Outcome, PlanState
 from tui.screens.plan.screen import PlanScreen
 from tui.terminal import glyphs
 
@@ -113,7 +113,7 @@ def test_fields_know_their_bounds_words_and_kinds() -> None:
     ],
 )
 def test_notches(key: str, value: object, up: bool, expected: object) -> None:
-    got = increments.step(field(key), value, up)
+    got = increments.next_value(field(key), value, up)
     assert got == expected
     assert type(got) is type(expected)
 
@@ -123,10 +123,10 @@ def test_every_notch_fits_or_has_a_fix(home: Path) -> None:
     for one in fields.fields(config):
         for up in (True, False):
             value = fields.value_of(config, one.key)
-            new = increments.step(one, value, up, ["quick", "seed"])
+            new = increments.next_value(one, value, up, ["quick", "seed"])
             if new == value or one.kind == "phases" or one.name == "share":  # one phase is the whole
                 continue
-            assert fits(config, one.key, new, home) or edits.propose(config, one.key, new), (one.key, new)
+            assert fits(config, one.key, new, home) or edits.propose_repair(config, one.key, new), (one.key, new)
 
 
 def fits(config: RunConfig, key: str, value: object, home: Path) -> bool:
@@ -219,7 +219,7 @@ def test_what_does_not_fit_alone_has_a_fix(key: str, value: object, other: str, 
     config = put(RunConfig(), train__phases__0__min_lr=1e-3)
     with pytest.raises(ConfigError):
         edits.change(config, key, value, home)
-    fix = edits.propose(config, key, value)
+    fix = edits.propose_repair(config, key, value)
     assert fix is not None
     assert fields.value_of(fix.config, other) == becomes
 
@@ -230,7 +230,7 @@ def test_what_does_not_fit_alone_has_a_fix(key: str, value: object, other: str, 
 )
 def test_heads_share_keys_and_values_as_before_or_nearly_so(heads: int, shared: int, wanted: int, becomes: int) -> None:
     config = put(RunConfig(), model__n_head=heads, model__n_kv_head=shared)
-    fix = edits.propose(config, "model.n_head", wanted)
+    fix = edits.propose_repair(config, "model.n_head", wanted)
     assert fix is not None
     assert (fix.config.model.n_head, fix.config.model.n_kv_head) == (wanted, becomes)
     assert fix.also == f"sets Key/value heads to {becomes}"
@@ -239,13 +239,13 @@ def test_heads_share_keys_and_values_as_before_or_nearly_so(heads: int, shared: 
 def test_what_is_set_together_is_named(home: Path) -> None:
     quick = preset("quick", home)
     heads = put(quick, model__n_head=5, model__n_kv_head=5)
-    assert edits.along(quick, heads, "model.n_head") == "Set with it: Key/value heads 5 (was 4)."
-    assert edits.along(quick, put(quick, model__n_layer=5), "model.n_layer") == ""
-    assert edits.along(quick, preset("seed", home), "preset") == "", "a preset is there to set others"
+    assert edits.side_effects(quick, heads, "model.n_head") == "Set with it: Key/value heads 5 (was 4)."
+    assert edits.side_effects(quick, put(quick, model__n_layer=5), "model.n_layer") == ""
+    assert edits.side_effects(quick, preset("seed", home), "preset") == "", "a preset is there to set others"
     two = put(edits.with_phase(quick, 0), train__fit=True)
     shared = edits.change(two, "train.phases.1.share", 0.2, home)
     told = "Set with it: Fit off (was on), Phase 1: Share 0.8 (was 0.5)."
-    assert edits.along(two, shared, "train.phases.1.share") == told
+    assert edits.side_effects(two, shared, "train.phases.1.share") == told
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_what_fit_chooses_turns_it_off_when_it_is_set_and_says_so(key: str, valu
     changed = edits.change(quick, key, value, home)
     assert not changed.train.fit
     if key != "train.phases":  # the number of phases is there to change others, and needs no word
-        assert edits.along(quick, changed, key) == "Set with it: Fit off (was on)."
+        assert edits.side_effects(quick, changed, key) == "Set with it: Fit off (was on)."
 
 
 @pytest.mark.parametrize(
@@ -302,17 +302,17 @@ def test_phases_that_come_and_go_turn_fit_off(home: Path) -> None:
 def test_by_hand_is_what_changes_a_number_of_fit_while_it_is_on(home: Path) -> None:
     quick = preset("quick", home)
     layers, adamw = put(quick, model__n_layer=9), put(quick, train__optimizer="adamw")
-    assert edits.by_hand(quick, layers) == put(layers, train__fit=False)
-    assert edits.by_hand(quick, adamw) == adamw
+    assert edits.fit_off_if_changed(quick, layers) == put(layers, train__fit=False)
+    assert edits.fit_off_if_changed(quick, adamw) == adamw
     off = put(quick, train__fit=False)
-    assert edits.by_hand(off, layers) == layers, "who turns it on wants it on"
+    assert edits.fit_off_if_changed(off, layers) == layers, "who turns it on wants it on"
 
 
 def test_the_numbers_that_fit_chose_are_taken_and_nothing_else(home: Path) -> None:
     quick = put(preset("quick", home), train__phases__0__sources=["./a.txt"])
     found = fitted(put(quick, train__phases__0__sources=["/there/a.txt"])).config
     run = put(found, train__threads=2, train__precision="bf16")
-    taken = edits.with_numbers(quick, run)
+    taken = edits.with_fitted(quick, run)
     assert (taken.model.n_layer, taken.train.batch_size, taken.train.phases[0].max_lr) == (6, 12, 6e-3)
     assert taken.train.phases[0].sources == ["./a.txt"]
     assert all(resolve.is_fitted(one.key) for one in edits.difference(taken, quick))
@@ -323,33 +323,33 @@ def test_fit_itself_is_switched_alone(name: str, home: Path) -> None:
     config = preset(name, home)
     switched = edits.change(config, "train.fit", not config.train.fit, home)
     assert [one.key for one in edits.difference(switched, config)] == ["train.fit"]
-    assert edits.along(config, switched, "train.fit") == ""
+    assert edits.side_effects(config, switched, "train.fit") == ""
     assert edits.reset(switched, field("train.fit"), config, home) == config
 
 
 def test_a_fix_turns_fit_off_only_where_it_is_about_what_fit_chooses(home: Path) -> None:
     quick = preset("quick", home)
-    heads = edits.propose(quick, "model.n_head", 5)
+    heads = edits.propose_repair(quick, "model.n_head", 5)
     assert heads is not None
     told = "Set with it: Key/value heads 5 (was 4), Fit off (was on)."
-    assert edits.along(quick, heads.config, "model.n_head") == told
-    size = edits.propose(quick, "model.head_size", 33)
+    assert edits.side_effects(quick, heads.config, "model.n_head") == told
+    size = edits.propose_repair(quick, "model.head_size", 33)
     assert size is not None
     assert [one.key for one in edits.difference(size.config, quick)] == ["model.head_size"]
 
 
 def test_what_is_out_of_bounds_has_none() -> None:
-    assert edits.propose(RunConfig(), "model.n_layer", 200) is None
-    assert edits.propose(RunConfig(), "model.n_head", 10**12) is None
+    assert edits.propose_repair(RunConfig(), "model.n_layer", 200) is None
+    assert edits.propose_repair(RunConfig(), "model.n_head", 10**12) is None
 
 
 @pytest.mark.parametrize(("kind", "shown"), [("bpe", "2,048"), ("char", "characters"), ("byte", "256 bytes")])
 def test_a_size_that_is_no_choice_is_not_shown_as_one(kind: str, shown: str) -> None:
     config = put(RunConfig(), tokenizer__kind=kind)
     size = field("tokenizer.vocab_size")
-    assert fields.told(config, size) == shown
-    assert fields.told(config, field("model.n_layer")) == "4"
-    said = explain.explained(size, config, None, {})
+    assert fields.display_value(config, size) == shown
+    assert fields.display_value(config, field("model.n_layer")) == "4"
+    said = explain.paragraphs(size, config, None, {})
     assert any("are the vocabulary" in part for part in said) is (kind != "bpe")
 
 
@@ -361,18 +361,18 @@ FIT_CHOOSES = (
 
 def test_what_fit_chooses_is_in_parentheses_and_said_so(home: Path) -> None:
     quick = preset("quick", home)
-    assert {one.key for one in fields.fields(quick) if fields.left_to_fit(quick, one)} == set(FIT_CHOOSES)
+    assert {one.key for one in fields.fields(quick) if fields.chosen_by_fit(quick, one)} == set(FIT_CHOOSES)
     layers = field("model.n_layer")
-    assert fields.told(quick, layers) == "(4)"
-    assert "Fit chooses it" in explain.explained(layers, quick, None, {})[0]
+    assert fields.display_value(quick, layers) == "(4)"
+    assert "Fit chooses it" in explain.paragraphs(layers, quick, None, {})[0]
     for own in (put(quick, train__fit=False), put(quick, train__budget="500 steps")):
-        assert not any(fields.left_to_fit(own, one) for one in fields.fields(own)), "its numbers count"
-        assert fields.told(own, layers) == "4"
-        assert "Fit" not in explain.explained(layers, own, None, {})[0]
+        assert not any(fields.chosen_by_fit(own, one) for one in fields.fields(own)), "its numbers count"
+        assert fields.display_value(own, layers) == "4"
+        assert "Fit" not in explain.paragraphs(layers, own, None, {})[0]
 
 
 def test_fit_itself_is_explained(home: Path) -> None:
-    *_, last = explain.explained(field("train.fit"), preset("quick", home), None, {})
+    *_, last = explain.paragraphs(field("train.fit"), preset("quick", home), None, {})
     assert "**Fit** is a rule" in PlanScreen.HELP
     assert last == "A rule fitted to measured runs. It needs a time as budget; choosing one of them by hand ends it."
 
@@ -388,7 +388,7 @@ def test_shares_of_phases_stay_a_whole(home: Path) -> None:
 
 
 def test_taking_the_budget_away_gives_the_phases_steps(home: Path) -> None:
-    fix = edits.propose(preset("quick", home), "train.budget", None)
+    fix = edits.propose_repair(preset("quick", home), "train.budget", None)
     assert fix is not None
     assert (fix.config.train.budget, fix.config.train.phases[0].steps) == (None, 1000)
 
@@ -491,14 +491,14 @@ def test_a_saved_preset_reads_back_without_the_texts(home: Path) -> None:
     read = preset("mine", home)
     assert read == put(saved, data__sources=["stories"])
     assert "/my/text" not in (home / "presets" / "mine.toml").read_text()
-    assert edits.comment_of(home / "presets" / "mine.toml") == "As quick, but Layers 2, Budget 90 s."
+    assert edits.preset_summary(home / "presets" / "mine.toml") == "As quick, but Layers 2, Budget 90 s."
     assert [path.name for path in (home / "presets").iterdir()] == ["mine.toml"]
 
 
 @pytest.mark.parametrize("name", ["quick", "", "a b", "../up", ".hidden", "x" * 65, "é"])
 def test_names_that_no_preset_can_have(name: str) -> None:
-    assert edits.name_fault(name)
-    assert edits.name_fault("mine-2") is None
+    assert edits.preset_name_fault(name)
+    assert edits.preset_name_fault("mine-2") is None
 
 
 # ---- what it means ------------------------------------------------------------------------------------------------
@@ -515,7 +515,7 @@ def test_an_effect_is_said_in_numbers(home: Path) -> None:
 
 
 def test_characters_are_counted_by_the_text(home: Path) -> None:
-    assert explain.size(preset("char", home)) == "1,048,576 + 256 a character"
+    assert explain.size_text(preset("char", home)) == "1,048,576 + 256 a character"
     assert explain.first_loss(preset("char", home)) is None
     assert explain.first_loss(preset("quick", home)) == math.log(2048)
 
@@ -524,43 +524,43 @@ def test_every_why_is_about_a_setting_that_there_is() -> None:
     assert set(explain.WHY) <= set(resolve.settings())
 
 
-# ---- turns --------------------------------------------------------------------------------------------------------
+# ---- debouncing -----------------------------------------------------------------------------------------------------
 
 
 def test_work_begins_when_changes_have_come_to_rest() -> None:
-    turns = Turns(0.7)
-    assert turns.begin(0.0) is None
-    turns.ask(1.0)
-    turns.ask(1.5)
-    assert turns.begin(2.1) is None
-    assert turns.begin(2.2) is not None
-    assert (turns.running, turns.waiting) == (True, False)
+    debouncer = Debouncer(0.7)
+    assert debouncer.start(0.0) is None
+    debouncer.request(1.0)
+    debouncer.request(1.5)
+    assert debouncer.start(2.1) is None
+    assert debouncer.start(2.2) is not None
+    assert (debouncer.running, debouncer.waiting) == (True, False)
 
 
 def test_a_change_calls_off_what_runs_and_the_next_waits_for_its_end() -> None:
-    turns = Turns(0.7)
-    turns.ask(0.0, at_once=True)
-    first = turns.begin(0.0)
+    debouncer = Debouncer(0.7)
+    debouncer.request(0.0, at_once=True)
+    first = debouncer.start(0.0)
     assert first is not None
-    turns.ask(1.0)
+    debouncer.request(1.0)
     assert first.is_set()
-    assert turns.begin(9.0) is None, "the first still uses the machine"
-    assert not turns.over(first), "its outcome counts no more"
-    second = turns.begin(9.0)
+    assert debouncer.start(9.0) is None, "the first still uses the machine"
+    assert not debouncer.finish(first), "its outcome counts no more"
+    second = debouncer.start(9.0)
     assert second is not None
-    assert turns.over(second)
+    assert debouncer.finish(second)
 
 
 # ---- what is told -------------------------------------------------------------------------------------------------
 
 
-def told(state: State) -> str:
+def told(state: PlanState) -> str:
     return pane.table(state, 36, glyphs.ASCII).plain
 
 
 def test_numbers_of_a_rehearsal(home: Path) -> None:
     quick = preset("quick", home)
-    state = State(quick, Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0))  # type: ignore[arg-type]
+    state = PlanState(quick, Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0))  # type: ignore[arg-type]
     assert told(state).splitlines() == [
         "speed   6,144 tokens/s",
         "step    0.25 s on 2 threads",
@@ -578,7 +578,7 @@ def test_numbers_of_a_rehearsal(home: Path) -> None:
 
 def test_without_fit_nothing_is_said_of_it(home: Path) -> None:
     alone = put(preset("quick", home), train__fit=False)
-    state = State(alone, Outcome(alone, rehearsal=rehearsal(alone), free_disk_mb=41_000.0))  # type: ignore[arg-type]
+    state = PlanState(alone, Outcome(alone, rehearsal=rehearsal(alone), free_disk_mb=41_000.0))  # type: ignore[arg-type]
     assert [name for name, _, _ in pane.lines(state)] == [
         "speed", "step", "memory", "2 min", "reads", "size", "batch", "loss", "disk",
     ]  # fmt: skip
@@ -586,7 +586,7 @@ def test_without_fit_nothing_is_said_of_it(home: Path) -> None:
 
 def test_what_fit_chose_is_told_and_dropout_where_there_is_some_and_room(home: Path) -> None:
     quick = preset("quick", home)
-    state = State(quick, Outcome(quick, rehearsal=fitted(quick)))  # type: ignore[arg-type]
+    state = PlanState(quick, Outcome(quick, rehearsal=fitted(quick)))  # type: ignore[arg-type]
     told = pane.table(state, 56, glyphs.ASCII).plain.splitlines()
     assert told[5:8] == [
         "fit     6 layers of 256 at 0.006, dropout 0.1",
@@ -596,19 +596,21 @@ def test_what_fit_chose_is_told_and_dropout_where_there_is_some_and_room(home: P
     assert pane.table(state, 34, glyphs.ASCII).plain.splitlines()[5] == "fit     6 layers of 256 at 0.006"
     two = edits.with_phase(quick, 0)
     rates = put(two, train__phases__0__max_lr=1e-3, train__phases__1__max_lr=2e-3)
-    assert pane.fitted(rates) == "4 layers of 128 at 0.002"
+    assert pane.fit_summary(rates) == "4 layers of 128 at 0.002"
 
 
 def test_what_fit_will_choose_is_not_known_before_a_rehearsal(home: Path) -> None:
     quick = preset("quick", home)
-    first = State(quick)
+    first = PlanState(quick)
     assert [line for line in pane.lines(first) if line[0] != "loss"] == [
         ("fit", "by text, time and machine", ""),
         ("size", "1,572,864 parameters", "old"),
         ("batch", "1,536 tokens a step", "old"),
     ]
     outcome = Outcome(quick, rehearsal=fitted(quick))  # type: ignore[arg-type]
-    longer = {name: (value, sign) for name, value, sign in pane.lines(State(put(quick, train__budget="15m"), outcome))}
+    longer = {
+        name: (value, sign) for name, value, sign in pane.lines(PlanState(put(quick, train__budget="15m"), outcome))
+    }
     assert longer["fit"] == ("by text, time and machine", "")
     assert longer["size"] == ("was 7,340,032 parameters", "old")
     assert longer["batch"] == ("was 3,072 tokens a step", "old")
@@ -617,7 +619,7 @@ def test_what_fit_will_choose_is_not_known_before_a_rehearsal(home: Path) -> Non
 def test_fit_has_nothing_to_say_where_the_budget_is_no_time(home: Path) -> None:
     counted = put(preset("quick", home), train__budget="500 steps")
     outcome = Outcome(counted, rehearsal=rehearsal(counted))  # type: ignore[arg-type]
-    for state in (State(counted), State(counted, outcome)):
+    for state in (PlanState(counted), PlanState(counted, outcome)):
         known = {name: (value, sign) for name, value, sign in pane.lines(state)}
         assert known["fit"] == ("needs a time as budget", "")
         assert known["size"] == ("1,572,864 parameters", "")
@@ -627,31 +629,31 @@ def test_too_much_memory_disk_or_repetition_has_a_warning_sign(home: Path) -> No
     seed = preset("seed", home)
     made = rehearsal(seed)
     tight = type(made)(**{**vars(made), "free_memory_mb": 320.0})
-    state = State(seed, Outcome(seed, rehearsal=tight, free_disk_mb=80.0))  # type: ignore[arg-type]
+    state = PlanState(seed, Outcome(seed, rehearsal=tight, free_disk_mb=80.0))  # type: ignore[arg-type]
     signs = {line.split()[0]: line[-1] for line in told(state).splitlines()}
     assert (signs["memory"], signs["reads"], signs["disk"]) == ("!", "!", "!")
 
 
 def test_a_fault_is_told_with_its_hint_and_without_numbers_of_another_plan(home: Path) -> None:
     quick = preset("quick", home)
-    state = State(quick, Outcome(quick, error=DataError("The text is too short.", "Add text.")))
+    state = PlanState(quick, Outcome(quick, error=DataError("The text is too short.", "Add text.")))
     assert "The text is too short. Add text." in told(state)
     assert "tokens/s" not in told(state)
     assert state.fault is not None
-    assert State(put(quick, model__n_layer=2), state.outcome).fault is None
+    assert PlanState(put(quick, model__n_layer=2), state.outcome).fault is None
 
 
 def test_numbers_are_about_the_plan_whatever_its_preset_is_called(home: Path) -> None:
     quick = preset("quick", home)
     outcome = Outcome(quick, rehearsal=rehearsal(quick))  # type: ignore[arg-type]
-    assert State(put(quick, preset="mine"), outcome).fresh
-    assert not State(put(quick, train__seed=1), outcome).fresh
+    assert PlanState(put(quick, preset="mine"), outcome).fresh
+    assert not PlanState(put(quick, train__seed=1), outcome).fresh
 
 
 def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None:
     quick = preset("quick", home)
     outcome = Outcome(quick, rehearsal=rehearsal(quick), free_disk_mb=41_000.0)  # type: ignore[arg-type]
-    changed = State(put(quick, train__budget="15m", train__fit=False, model__n_layer=5), outcome, "rehearsing")
+    changed = PlanState(put(quick, train__budget="15m", train__fit=False, model__n_layer=5), outcome, "rehearsing")
     assert told(changed).splitlines() == [
         "speed   was 6,144 tokens/s",
         "step    was 0.25 s on 2 threads",
@@ -666,7 +668,7 @@ def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None
     dim = [str(span.style) for span in pane.table(changed, 36, glyphs.ASCII).spans][1::2]
     assert [style == pane.MUTED for style in dim] == [True] * 5 + [False] * 3 + [True]
     assert pane.status(changed, glyphs.ASCII).startswith("rehearsing")
-    assert pane.strip(changed, glyphs.ASCII).plain.splitlines() == [
+    assert pane.two_lines(changed, glyphs.ASCII).plain.splitlines() == [
         "rehearsing... - was 6,144 tokens/s - 480 steps, 2:00 min",
         "1,835,008 parameters",
     ]
@@ -674,12 +676,12 @@ def test_numbers_of_the_plan_before_say_so_and_judge_nothing(home: Path) -> None
 
 def test_a_line_that_is_too_long_loses_its_last_part_and_no_letters(home: Path) -> None:
     seed = preset("seed", home)
-    state = State(seed, Outcome(seed, rehearsal=rehearsal(seed)))  # type: ignore[arg-type]
+    state = PlanState(seed, Outcome(seed, rehearsal=rehearsal(seed)))  # type: ignore[arg-type]
     assert "length  84,000 steps" in pane.table(state, 30, glyphs.ASCII).plain.splitlines()
 
 
 def test_while_a_run_trains_the_size_is_told_and_why_there_is_no_speed(home: Path) -> None:
-    text = told(State(preset("quick", home), None, "training", "moby"))
+    text = told(PlanState(preset("quick", home), None, "training", "moby"))
     assert "moby is training" in text
     assert "1,572,864 parameters" in text
     assert "tokens/s" not in text
@@ -695,7 +697,7 @@ def test_the_schedule_of_two_phases_is_drawn_with_their_names(home: Path) -> Non
 
 def test_the_schedule_says_when_its_length_is_an_example(home: Path) -> None:
     quick, seed = preset("quick", home), preset("seed", home)
-    assert State(quick).steps() == (1000, False)
-    assert State(seed).steps() == (84_000, True)
-    assert State(put(quick, train__budget="500 steps")).steps() == (500, True)
+    assert PlanState(quick).steps() == (1000, False)
+    assert PlanState(seed).steps() == (84_000, True)
+    assert PlanState(put(quick, train__budget="500 steps")).steps() == (500, True)
     assert "too few" in pane.schedule_picture(seed, 1).empty

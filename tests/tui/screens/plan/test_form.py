@@ -16,6 +16,7 @@ from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
 from tui.screens.plan.form import ConfigForm, matches
 from tui.screens.plan.screen import PlanScreen
+from tui.studio import Studio
 from tui.terminal import glyphs
 
 Script = Callable[[Pilot[int], ConfigForm], Awaitable[None]]
@@ -23,7 +24,7 @@ Script = Callable[[Pilot[int], ConfigForm], Awaitable[None]]
 
 def drive(home: Path, script: Script, size: tuple[int, int] = (80, 24), preset: str = "quick") -> StudioApp:
     """Run the app on Plan with a script of keys; the app that is left."""
-    app = StudioApp(home, resolve.validate(resolve.read_preset(preset, home)), "plan", RehearsingEngine())  # type: ignore[arg-type]
+    app = StudioApp(Studio(home, resolve.validate(resolve.read_preset(preset, home)), RehearsingEngine()), "plan")
 
     async def form_of(pilot: Pilot[int]) -> ConfigForm:
         assert isinstance(pilot.app.screen, PlanScreen)
@@ -61,7 +62,7 @@ def test_on_a_small_screen_other_groups_are_closed_and_say_how_many_they_are(hom
         assert [row.id for row in form.rows.rows if row.section.id == "file"] == ["file", "format"]
 
     app = drive(home, script)
-    assert app.training is None, "Enter on a heading trains nothing"
+    assert app.studio.training is None, "Enter on a heading trains nothing"
 
 
 def test_arrows_move_and_change_by_notches(home: Path) -> None:
@@ -74,7 +75,7 @@ def test_arrows_move_and_change_by_notches(home: Path) -> None:
         assert form.border_subtitle == "3 settings differ from quick", "Fit is the third"
 
     app = drive(home, script)
-    assert (app.draft.train.budget, app.draft.model.n_embd) == ("15m", 256)
+    assert (app.studio.plan.train.budget, app.studio.plan.model.n_embd) == ("15m", 256)
 
 
 def test_moving_makes_no_widgets(home: Path) -> None:
@@ -97,8 +98,8 @@ def test_space_begins_to_edit_and_enter_takes_it(home: Path) -> None:
         assert form.rows.has_focus
 
     app = drive(home, script)
-    assert app.draft.model.n_layer == 12
-    assert app.training is None, "this Enter took a value"
+    assert app.studio.plan.model.n_layer == 12
+    assert app.studio.training is None, "this Enter took a value"
 
 
 def test_escape_gives_up_and_backspace_takes_the_presets(home: Path) -> None:
@@ -110,7 +111,7 @@ def test_escape_gives_up_and_backspace_takes_the_presets(home: Path) -> None:
         await pilot.press("backspace")
         assert form.config.model.n_layer == 4
 
-    assert drive(home, script).draft.model.n_layer == 4
+    assert drive(home, script).studio.plan.model.n_layer == 4
 
 
 def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Path) -> None:
@@ -122,12 +123,12 @@ def test_space_edits_the_value_that_is_there_and_steps_through_choices(home: Pat
         await pilot.press("space")
 
     app = drive(home, script)
-    assert (app.draft.train.budget, app.draft.train.optimizer) == ("90s", "adamw")
+    assert (app.studio.plan.train.budget, app.studio.plan.train.optimizer) == ("90s", "adamw")
 
 
 def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(home: Path) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        told = form.query_one(".form-told", Static)
+        told = form.query_one(".form-message", Static)
         await pilot.press("down", "down", "down", "space", "2", "0", "0")
         await pilot.pause()
         assert told.display
@@ -140,7 +141,7 @@ def test_a_fault_stands_beside_the_field_as_one_types_and_the_plan_stays_valid(h
         assert not told.display
         await pilot.press("enter")
 
-    assert drive(home, script).draft.model.n_layer == 2
+    assert drive(home, script).studio.plan.model.n_layer == 2
 
 
 def test_what_fits_only_together_says_so_and_enter_takes_both(home: Path) -> None:
@@ -153,13 +154,13 @@ def test_what_fits_only_together_says_so_and_enter_takes_both(home: Path) -> Non
         await pilot.press("enter")
 
     app = drive(home, script)
-    assert (app.draft.model.n_head, app.draft.model.n_kv_head) == (5, 5)
+    assert (app.studio.plan.model.n_head, app.studio.plan.model.n_kv_head) == (5, 5)
 
 
 @pytest.mark.parametrize("key", ["enter", "down"])
 def test_what_was_set_together_stands_beside_the_field_until_one_goes_on(home: Path, key: str) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        box = form.query_one(".form-told", Static)
+        box = form.query_one(".form-message", Static)
         form.jump("model.n_head")
         await pilot.press("space", "5", key)
         await pilot.pause()
@@ -212,7 +213,7 @@ def test_a_vocabulary_that_is_no_choice_is_neither_stepped_nor_typed(home: Path)
         assert any(line.split()[-4:] == ["Vocabulary", "‹", "characters", "›"] for line in lines(form))
 
     app = drive(home, script, preset="char")
-    assert app.draft.tokenizer.vocab_size == 2048
+    assert app.studio.plan.tokenizer.vocab_size == 2048
 
 
 def test_the_same_arrow_again_takes_what_has_to_go_with_it(home: Path) -> None:
@@ -241,13 +242,13 @@ def test_going_elsewhere_takes_what_fits_and_leaves_what_does_not(home: Path) ->
         assert not form.editing
 
     app = drive(home, script)
-    assert (app.draft.model.block_size, app.draft.train.batch_size) == (512, 6)
+    assert (app.studio.plan.model.block_size, app.studio.plan.train.batch_size) == (512, 6)
 
 
 @pytest.mark.parametrize("key", ["enter", "down"])
 def test_who_chooses_layers_chooses_all_and_the_presets_number_brings_fit_back(home: Path, key: str) -> None:
     async def script(pilot: Pilot[int], form: ConfigForm) -> None:
-        box = form.query_one(".form-told", Static)
+        box = form.query_one(".form-message", Static)
         await pilot.press("down", "down", "down", "space", "9", key)
         await pilot.pause()
         assert str(box.content) == "Set with it: Fit off (was on)."
@@ -259,7 +260,7 @@ def test_who_chooses_layers_chooses_all_and_the_presets_number_brings_fit_back(h
         assert form.note == "Set with it: Fit on (was off)."
         assert lines(form)[2].split() == ["Fit", "on"]
 
-    assert drive(home, script).draft == resolve.validate(resolve.read_preset("quick", home))
+    assert drive(home, script).studio.plan == resolve.validate(resolve.read_preset("quick", home))
 
 
 def test_what_fit_chooses_is_dim_and_in_parentheses_until_it_is_off(home: Path) -> None:
@@ -303,7 +304,7 @@ def test_a_text_takes_every_letter(home: Path) -> None:
         form.jump("sample.prompt")
         await pilot.press(*"tyDe", "enter")
 
-    assert drive(home, script).draft.sample.prompt == "tyDe"
+    assert drive(home, script).studio.plan.sample.prompt == "tyDe"
 
 
 def test_phases_come_and_go_by_key(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""The learning-rate finder on Plan: its valley as picture and words, what taking it over changes, how it stops."""
+"""The learning-rate finder on Plan: its sweep as picture and words, what taking it over changes, how it stops."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.rehearsals import RehearsingEngine, fitted, sweep
+from tests.tui.rehearsals import RehearsingEngine, fitted, sweep_events
 from tests.tui.screens.plan.plan_pilot import TOO_SHORT, drive, make, numbers, refuse, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.events import LrFound
 from tui.screens.plan import lr_finder
-from tui.screens.plan.lr_finder import Valley
+from tui.screens.plan.lr_finder import LrSweep
 from tui.screens.plan.rehearsal import RehearsalPane
 from tui.screens.plan.screen import PlanScreen
 
@@ -27,11 +27,11 @@ def of_preset(name: str, **train: object) -> RunConfig:
     return resolve.with_values(resolve.validate(resolve.read_preset(name, Path())), train=train)
 
 
-def whole(config: RunConfig, diverged_at: float | None = None, suggestion: float | None = 8e-3) -> Valley:
-    valley = Valley(config)
-    for event in sweep(diverged_at, suggestion):
-        valley = valley.with_event(event)
-    return valley
+def whole(config: RunConfig, diverged_at: float | None = None, suggestion: float | None = 8e-3) -> LrSweep:
+    sweep = LrSweep(config)
+    for event in sweep_events(diverged_at, suggestion):
+        sweep = sweep.with_event(event)
+    return sweep
 
 
 # ---- into the plan ------------------------------------------------------------------------------------------------
@@ -39,44 +39,44 @@ def whole(config: RunConfig, diverged_at: float | None = None, suggestion: float
 
 def test_one_phase_takes_the_rate() -> None:
     config = of_preset("quick")
-    taken = lr_finder.taken_over(config, 8e-3)
+    taken = lr_finder.with_rate(config, 8e-3)
     assert taken.train.phases[0].max_lr == 8e-3
     assert taken == resolve.with_values(config, train={"fit": False, "phases": [taken.train.phases[0].model_dump()]})
-    assert lr_finder.taken(config, 8e-3)[0] == "Top rate is 8e-3 now, and Fit is off. ctrl+z takes it back."
-    assert max(map(len, lr_finder.taken(config, 8e-3)[2:])) <= 58, "on 60 columns"
-    assert lr_finder.taken(taken, 8e-3)[0] == "Top rate is 8e-3 now. ctrl+z takes it back."
+    assert lr_finder.confirmation(config, 8e-3)[0] == "Top rate is 8e-3 now, and Fit is off. ctrl+z takes it back."
+    assert max(map(len, lr_finder.confirmation(config, 8e-3)[2:])) <= 58, "on 60 columns"
+    assert lr_finder.confirmation(taken, 8e-3)[0] == "Top rate is 8e-3 now. ctrl+z takes it back."
 
 
 def test_phases_with_the_same_rate_take_it_and_keep_their_shape() -> None:
     config = of_preset("seed")
-    assert lr_finder.concerned(config) == [0, 1]
-    cyclic, cosine = lr_finder.taken_over(config, 3e-3).train.phases
+    assert lr_finder.matching_phases(config) == [0, 1]
+    cyclic, cosine = lr_finder.with_rate(config, 3e-3).train.phases
     assert (cyclic.max_lr, cyclic.base_lr) == (3e-3, 5e-4)
     assert (cosine.max_lr, cosine.min_lr) == (3e-3, 1.5e-4)
-    lower = lr_finder.taken_over(config, 2e-5).train.phases[0]
+    lower = lr_finder.with_rate(config, 2e-5).train.phases[0]
     assert lower.base_lr < lower.max_lr, "else no plan would be valid"
 
 
 def test_a_phase_with_another_rate_or_other_texts_keeps_its_own() -> None:
     first, last = (phase.model_dump() for phase in of_preset("seed").train.phases)
     polishing = of_preset("seed", phases=[first, {**last, "max_lr": 1e-4}])
-    assert lr_finder.concerned(polishing) == [0]
-    assert lr_finder.taken_over(polishing, 3e-3).train.phases[1] == polishing.train.phases[1]
+    assert lr_finder.matching_phases(polishing) == [0]
+    assert lr_finder.with_rate(polishing, 3e-3).train.phases[1] == polishing.train.phases[1]
     elsewhere = of_preset("seed", phases=[first, {**last, "sources": ["/other.txt"]}])
-    assert lr_finder.concerned(elsewhere) == [0]
+    assert lr_finder.matching_phases(elsewhere) == [0]
 
 
 # ---- in words -----------------------------------------------------------------------------------------------------
 
 
 def test_what_was_found_is_a_sentence() -> None:
-    longest, *_, shortest = lr_finder.told(whole(of_preset("quick"), diverged_at=5e-2), "…")
+    longest, *_, shortest = lr_finder.status(whole(of_preset("quick"), diverged_at=5e-2), "…")
     assert longest == (
         "The loss is lowest near 0.025 and diverges at 0.05, and a rate below that is steadier. "
         "F takes 8e-3 as top rate, Esc closes."
     )
     assert shortest == "F takes 8e-3, Esc closes."
-    assert "as top rate for phases 1 and 2" in lr_finder.told(whole(of_preset("seed")), "…")[0]
+    assert "as top rate for phases 1 and 2" in lr_finder.status(whole(of_preset("seed")), "…")[0]
 
 
 @pytest.mark.parametrize(
@@ -90,29 +90,29 @@ def test_what_was_found_is_a_sentence() -> None:
 )
 def test_where_nothing_was_found_it_says_why(rates: tuple[float, ...], diverged_at: float | None, why: str) -> None:
     found = LrFound(0, rates, tuple(7.6 for _ in rates), None, diverged_at)
-    valley = Valley(of_preset("quick")).with_event(found)
-    for told in lr_finder.told(valley, "…"):
+    sweep = LrSweep(of_preset("quick")).with_event(found)
+    for told in lr_finder.status(sweep, "…"):
         assert told.startswith(why)
         assert "F takes" not in told
-    assert valley.suggestion is None
-    assert lr_finder.valley_picture(valley, now=1.2e-2).has_values == bool(rates)
+    assert sweep.suggestion is None
+    assert lr_finder.sweep_picture(sweep, now=1.2e-2).has_values == bool(rates)
 
 
 # ---- as a picture -------------------------------------------------------------------------------------------------
 
 
 def test_the_picture_marks_the_suggestion_on_the_curve_and_the_rate_of_now() -> None:
-    valley = whole(of_preset("quick"))
-    picture = lr_finder.valley_picture(valley, now=1.2e-2)
+    sweep = whole(of_preset("quick"))
+    picture = lr_finder.sweep_picture(sweep, now=1.2e-2)
     line, mark = picture.curves
     assert picture.log_x
     assert picture.x_range == (1e-5, 1e-1)
-    assert line.ys.tolist() == list(valley.losses)
+    assert line.ys.tolist() == list(sweep.losses)
     assert mark.xs.tolist() == [8e-3]
-    assert min(valley.losses) < mark.ys[0] < max(valley.losses)
+    assert min(sweep.losses) < mark.ys[0] < max(sweep.losses)
     assert [(border.x, border.label) for border in picture.borders] == [(8e-3, "F 8e-3"), (1.2e-2, "now")]
-    on_its_way = replace(valley, found=None)
-    assert len(lr_finder.valley_picture(on_its_way, now=1.2e-2).curves) == 1
+    on_its_way = replace(sweep, result=None)
+    assert len(lr_finder.sweep_picture(on_its_way, now=1.2e-2).curves) == 1
 
 
 # ---- on the screen ------------------------------------------------------------------------------------------------
@@ -122,28 +122,28 @@ def shown(screen: PlanScreen) -> RehearsalPane:
     return screen.query_one(RehearsalPane)
 
 
-def test_f_shows_the_valley_and_f_again_takes_its_rate(home: Path) -> None:
+def test_f_shows_the_sweep_and_f_again_takes_its_rate(home: Path) -> None:
     engine = RehearsingEngine()
     app = make(home, engine)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         await until(pilot, lambda: screen.state.fresh)
         await pilot.press("F")
-        await until(pilot, lambda: screen.state.valley and screen.state.valley.found)
+        await until(pilot, lambda: screen.state.sweep and screen.state.sweep.result)
         assert screen.query_one("#schedule").border_title == "Loss by learning rate"
         assert shown(screen).picture.log_x
         assert screen.sentence() == "The loss is lowest near 0.025. F takes 8e-3 as top rate, Esc closes."
-        assert app.draft.train.phases[0].max_lr == 1.2e-2, "nothing is taken that nobody asked for"
+        assert app.studio.plan.train.phases[0].max_lr == 1.2e-2, "nothing is taken that nobody asked for"
         assert "6,144 tokens/s" in numbers(screen), "the rehearsal still counts"
         await pilot.press("F")
         await pilot.pause()
-        assert app.draft.train.phases[0].max_lr == 8e-3
+        assert app.studio.plan.train.phases[0].max_lr == 8e-3
         assert screen.sentence() == "Top rate is 8e-3 now, and Fit is off. ctrl+z takes it back."
-        assert screen.state.valley is None
+        assert screen.state.sweep is None
         assert screen.query_one("#schedule").border_title == "Learning rate"
         await pilot.press("ctrl+z")
         await pilot.pause()
-        assert app.draft.train.phases[0].max_lr == 1.2e-2
+        assert app.studio.plan.train.phases[0].max_lr == 1.2e-2
 
     drive(app, script)
     assert len(engine.sweeps) == 1
@@ -151,7 +151,7 @@ def test_f_shows_the_valley_and_f_again_takes_its_rate(home: Path) -> None:
 
 async def _swept(pilot: Pilot[int], screen: PlanScreen) -> None:
     await pilot.press("F")
-    await until(pilot, lambda: screen.state.valley and screen.state.valley.found)
+    await until(pilot, lambda: screen.state.sweep and screen.state.sweep.result)
 
 
 def _now(screen: PlanScreen) -> float:
@@ -162,19 +162,19 @@ def test_with_fit_on_the_rate_is_taken_over_for_the_model_that_fit_chose(home: P
     app = make(home, RehearsingEngine(tell=fitted))
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        before = app.draft
+        before = app.studio.plan
         await until(pilot, lambda: screen.state.fresh)
         await _swept(pilot, screen)
         await until(pilot, lambda: _now(screen) == pytest.approx(6e-3))
         await pilot.press("F")
         await pilot.pause()
-        model, train = app.draft.model, app.draft.train
+        model, train = app.studio.plan.model, app.studio.plan.train
         assert (model.n_layer, model.n_embd, train.batch_size, train.phases[0].max_lr) == (6, 256, 12, 8e-3)
         assert not train.fit, "or the rule would scale the rate again"
         assert (train.threads, train.precision) == (before.train.threads, before.train.precision)
         await pilot.press("ctrl+z")
         await pilot.pause()
-        assert app.draft == before
+        assert app.studio.plan == before
 
     drive(app, script)
 
@@ -183,19 +183,19 @@ def test_where_nothing_was_rehearsed_the_plans_own_numbers_stay(home: Path) -> N
     app = make(home, RehearsingEngine(tell=refuse))
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        before = app.draft
+        before = app.studio.plan
         await until(pilot, lambda: screen.state.fresh)
         await _swept(pilot, screen)
         assert _now(screen) == 1.2e-2
         await pilot.press("F")
         await pilot.pause()
-        assert app.draft == lr_finder.taken_over(before, 8e-3)
-        assert not app.draft.train.fit
+        assert app.studio.plan == lr_finder.with_rate(before, 8e-3)
+        assert not app.studio.plan.train.fit
 
     drive(app, script)
 
 
-def test_the_valley_grows_and_esc_stops_it(home: Path) -> None:
+def test_the_sweep_grows_and_esc_stops_it(home: Path) -> None:
     engine = RehearsingEngine()
     engine.hold_at = 30
     app = make(home, engine)
@@ -203,32 +203,32 @@ def test_the_valley_grows_and_esc_stops_it(home: Path) -> None:
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         await until(pilot, lambda: screen.state.fresh)
         await pilot.press("F")
-        await until(pilot, lambda: screen.state.valley and len(screen.state.valley.rates) == 30)
+        await until(pilot, lambda: screen.state.sweep and len(screen.state.sweep.rates) == 30)
         assert screen.state.doing == "sweeping"
         assert screen.sentence().startswith("Trying rates from 1e-5 to 0.1")
         assert "at 9.3e-4" in screen.sentence()
         await pilot.press("F")
         assert len(engine.sweeps) == 1, "one is on its way"
         await pilot.press("escape")
-        assert screen.state.valley is None
+        assert screen.state.sweep is None
         await until(pilot, lambda: engine.called_off)
         await until(pilot, lambda: "Enter trains" in screen.sentence())
-        assert app.draft.train.phases[0].max_lr == 1.2e-2
+        assert app.studio.plan.train.phases[0].max_lr == 1.2e-2
 
     drive(app, script)
 
 
-def test_esc_puts_a_whole_valley_away(home: Path) -> None:
+def test_esc_puts_a_whole_sweep_away(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         await until(pilot, lambda: screen.state.fresh)
         await pilot.press("F")
-        await until(pilot, lambda: screen.state.valley and screen.state.valley.found)
+        await until(pilot, lambda: screen.state.sweep and screen.state.sweep.result)
         await pilot.press("down", "up")
-        assert screen.state.valley, "moving through the form changes nothing"
+        assert screen.state.sweep, "moving through the form changes nothing"
         await pilot.press("escape")
-        assert screen.state.valley is None
+        assert screen.state.sweep is None
         assert "Enter trains" in screen.sentence()
 
     drive(app, script)
@@ -249,7 +249,7 @@ def test_a_change_or_leaving_the_screen_calls_a_sweep_off(home: Path, leave: boo
         else:
             await pilot.press("down", "down", "down", "right")
         await until(pilot, lambda: engine.called_off)
-        assert screen.tryouts.valley is None
+        assert screen.jobs.sweep is None
         if not leave:
             await until(pilot, lambda: screen.state.fresh)
             assert engine.rehearsed[-1].model.n_layer == 5, "the changed plan is rehearsed"
@@ -269,9 +269,9 @@ def test_a_sweep_waits_until_the_rehearsal_has_let_go(home: Path) -> None:
         assert len(engine.called_off) == len(engine.rehearsed) == 1, "two at once would slow each other down"
         engine.let_go.set()
         engine.hold_at = None
-        await until(pilot, lambda: screen.state.valley and screen.state.valley.found)
+        await until(pilot, lambda: screen.state.sweep and screen.state.sweep.result)
         await until(pilot, lambda: screen.state.fresh)
-        assert screen.state.valley, "the rehearsal that it had put off leaves it there"
+        assert screen.state.sweep, "the rehearsal that it had put off leaves it there"
 
     drive(app, script)
 
@@ -286,7 +286,7 @@ def test_a_sweep_that_cannot_be_made_says_why(home: Path) -> None:
         await pilot.press("F")
         await until(pilot, lambda: "No sweep" in screen.sentence())
         assert TOO_SHORT.message in screen.sentence()
-        assert screen.state.valley is None
+        assert screen.state.sweep is None
 
     drive(app, script, size=(160, 45))
 
@@ -317,7 +317,7 @@ def _found(config: str = "quick") -> Callable[[Pilot[Any]], Awaitable[None]]:
         assert isinstance(screen, PlanScreen)
         await until(pilot, lambda: screen.state.fresh)
         await pilot.press("F")
-        await until(pilot, lambda: screen.state.valley and screen.state.valley.found)
+        await until(pilot, lambda: screen.state.sweep and screen.state.sweep.result)
         screen.refresh_all()
         await pilot.pause()
 
@@ -325,5 +325,5 @@ def _found(config: str = "quick") -> Callable[[Pilot[Any]], Awaitable[None]]:
 
 
 @pytest.mark.parametrize(("size", "preset"), [((80, 24), "quick"), ((160, 45), "seed"), ((60, 18), "quick")])
-def test_how_a_valley_looks(snap_compare: Any, home: Path, size: tuple[int, int], preset: str) -> None:
+def test_how_a_sweep_looks(snap_compare: Any, home: Path, size: tuple[int, int], preset: str) -> None:
     assert snap_compare(make(home, preset=preset), terminal_size=size, run_before=_found())

@@ -84,7 +84,7 @@ def test_data_changes_the_plan_too(home: Path) -> None:
     app = make(home, engine)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        app.set_draft(resolve.with_values(app.draft, data={"sources": ["/some/text"]}))
+        app.studio.set_plan(resolve.with_values(app.studio.plan, data={"sources": ["/some/text"]}))
         await pilot.pause()
         assert screen.form.config.data.sources == ["/some/text"]
         await until(pilot, lambda: engine.rehearsed and engine.rehearsed[-1].data.sources == ["/some/text"])
@@ -102,7 +102,7 @@ def test_before_torch_is_there_it_says_so_and_waits(home: Path, monkeypatch: pyt
         assert "when torch is loaded" in numbers(screen)
         assert "1,572,864 parameters" in numbers(screen), "what needs no torch is there at once"
         assert not engine.rehearsed
-        app.machine = Machine("Test CPU", "cpu", "2.13.0", 2, {}, 1.0)
+        app.studio.machine = Machine("Test CPU", "cpu", "2.13.0", 2, {}, 1.0)
         await until(pilot, lambda: "tokens/s" in numbers(screen))
 
     drive(app, script)
@@ -138,9 +138,9 @@ def test_while_a_run_trains_there_is_no_rehearsal(home: Path) -> None:
         assert len(engine.rehearsed) == before
         assert "is training" in numbers(screen)
         assert "for the next run" in screen.sentence()
-        assert app.training
-        assert app.training.trainer
-        app.training.trainer.control.stop.set()
+        assert app.studio.training
+        assert app.studio.training.trainer
+        app.studio.training.trainer.control.stop.set()
         await until(pilot, lambda: len(engine.rehearsed) > before)
 
     drive(app, script)
@@ -156,12 +156,12 @@ def test_a_plan_that_cannot_be_trained_is_refused_with_the_reason(home: Path) ->
         assert str(TOO_SHORT) in numbers(screen)
         await pilot.press("enter")
         assert screen.sentence() == f"✗ Not started: {TOO_SHORT.message}", "its hint stands in the rehearsal"
-        assert app.training is None
+        assert app.studio.training is None
         engine.tell = rehearsal
         await pilot.press("down", "down", "down", "right")
         await until(pilot, lambda: screen.state.fresh and screen.state.rehearsal)
         await pilot.press("enter")
-        await until(pilot, lambda: app.training)
+        await until(pilot, lambda: app.studio.training)
 
     drive(app, script)
     assert engine.trained[0].model.n_layer == 5
@@ -218,9 +218,9 @@ def test_what_fit_chose_is_told_and_drawn_once_it_is_known(home: Path) -> None:
         engine.let_go.set()
         await until(pilot, lambda: "fit     6 layers of 256 at 0.006" in numbers(screen))
         assert highest() == pytest.approx(6e-3)
-        assert app.draft.train.phases[0].max_lr == 1.2e-2, "in the plan stands where the rule begins"
+        assert app.studio.plan.train.phases[0].max_lr == 1.2e-2, "in the plan stands where the rule begins"
         await pilot.press("down", "down", "right")
-        await until(pilot, lambda: screen.state.fresh and not app.draft.train.fit)
+        await until(pilot, lambda: screen.state.fresh and not app.studio.plan.train.fit)
 
     drive(app, script)
 
@@ -283,7 +283,7 @@ def test_the_plan_as_toml_is_changed_and_faults_are_told(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        before = app.draft
+        before = app.studio.plan
         await pilot.press("y")
         await pilot.pause()
         area = app.screen.query_one(TextArea)
@@ -298,11 +298,11 @@ def test_the_plan_as_toml_is_changed_and_faults_are_told(home: Path) -> None:
         await pilot.press("f9")
         await pilot.pause()
         assert app.screen is screen
-        assert not app.draft.train.fit
+        assert not app.studio.plan.train.fit
         assert screen.sentence() == "Fit is off: you chose one of its numbers. ctrl+z takes it back."
 
     drive(app, script)
-    assert app.draft.model.n_layer == 5
+    assert app.studio.plan.model.n_layer == 5
 
 
 def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
@@ -314,7 +314,7 @@ def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
         app.screen.query_one(Input).value = "mine"
         await pilot.press("enter")
         await pilot.pause()
-        assert app.draft.preset == "mine"
+        assert app.studio.plan.preset == "mine"
         assert screen.form.border_subtitle == "mine"
         await pilot.press("ctrl+o")
         await pilot.pause()
@@ -324,10 +324,10 @@ def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
         listed.highlighted = listed.get_option_index("seed")
         await pilot.press("enter")
         await pilot.pause()
-        assert app.draft.preset == "seed"
+        assert app.studio.plan.preset == "seed"
         await pilot.press("ctrl+z")
         await pilot.pause()
-        assert (app.draft.preset, app.draft.model.n_layer) == ("mine", 5)
+        assert (app.studio.plan.preset, app.studio.plan.model.n_layer) == ("mine", 5)
 
     drive(app, script)
     assert resolve.read_preset("mine", home)["model"]["n_layer"] == 5
@@ -374,9 +374,9 @@ def test_undoing_brings_fit_back_too(home: Path) -> None:
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         await pilot.press("down", "down", "down", "right")
-        assert (app.draft.model.n_layer, app.draft.train.fit) == (5, False)
+        assert (app.studio.plan.model.n_layer, app.studio.plan.train.fit) == (5, False)
         await pilot.press("ctrl+z")
-        assert (app.draft.model.n_layer, app.draft.train.fit) == (4, True)
+        assert (app.studio.plan.model.n_layer, app.studio.plan.train.fit) == (4, True)
         assert screen.sentence() == "Layers is 4 again."
         await pilot.press("up", "right", "ctrl+z")
         assert screen.sentence() == "Fit is on again."

@@ -14,18 +14,13 @@ from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.events import Event
-from tui.live.history import History
 from tui.screens.runs import compare
-from tui.screens.runs.compare import LossTrace
-from tui.screens.runs.log_reader import Traces
-from tui.terminal import numbers
+from tui.screens.runs.compare import LoggedRun
+from tui.screens.runs.history_cache import HistoryCache
 
 
-def traced(told: Sequence[Event], config: RunConfig | None = None, name: str = "a") -> LossTrace:
-    history = History()
-    for event in told:
-        history.apply(event)
-    return compare.trace(history, name, config or RunConfig())
+def logged(told: Sequence[Event], config: RunConfig | None = None, name: str = "a") -> LoggedRun:
+    return LoggedRun(name, config or RunConfig(), scripts.history(told).copy())
 
 
 def with_data(told: Sequence[Event], **changes: object) -> list[Event]:
@@ -36,65 +31,62 @@ def with_data(told: Sequence[Event], **changes: object) -> list[Event]:
 
 
 def test_a_loss_lies_over_each_axis_and_in_either_unit() -> None:
-    told = traced(scripts.training(100))
+    told = logged(scripts.training(100))
     for axis, last in (("tokens", 100 * 1536), ("steps", 100), ("time", 2 + 25)):
-        xs, ys = compare.curve(told, axis, "loss", bits=False)  # type: ignore[arg-type]
+        xs, ys = compare.curve(told, axis, "loss", unit="nats")  # type: ignore[arg-type]
         assert len(xs) == len(ys) == 100
         assert xs[-1] == last
-    history = History()
-    for event in scripts.training(100):
-        history.apply(event)
-    assert np.array_equal(ys, history.loss.smoothed(compare.SMOOTHING))
-    _, bits = compare.curve(told, "steps", "loss", bits=True)
+    assert np.array_equal(ys, scripts.history(scripts.training(100)).loss.smoothed(compare.SMOOTHING))
+    _, bits = compare.curve(told, "steps", "loss", unit="bits")
     assert bits[-1] == pytest.approx(ys[-1] / math.log(2) * 47_900 / 200_059)
 
 
 def test_held_out_values_lie_where_they_were_measured() -> None:
-    told = traced(scripts.training(100))
-    xs, ys = compare.curve(told, "tokens", "held-out", bits=True)
+    told = logged(scripts.training(100))
+    xs, ys = compare.curve(told, "tokens", "held-out", unit="bits")
     assert list(xs) == [1536 * step for step in (20, 40, 60, 80, 100)]
     assert ys[0] == pytest.approx(scripts.evaluation(20).val_bpb)
-    seconds, _ = compare.curve(told, "time", "held-out", bits=True)
+    seconds, _ = compare.curve(told, "time", "held-out", unit="bits")
     assert seconds[-1] == 27
-    _, nats = compare.curve(told, "tokens", "held-out", bits=False)
+    _, nats = compare.curve(told, "tokens", "held-out", unit="nats")
     assert nats[0] == pytest.approx(scripts.evaluation(20).val_loss)
 
 
-def test_a_trace_is_a_copy_and_measured_twice_counts_once() -> None:
-    history = History()
-    for event in [*scripts.training(60), scripts.evaluation(40, bpb=0.5)]:
-        history.apply(event)
-    told = compare.trace(history, "a", None)
+def test_a_copy_stays_as_it_was_and_measured_twice_counts_once() -> None:
+    history = scripts.history([*scripts.training(60), scripts.evaluation(40, bpb=0.5)])
+    run = LoggedRun("a", None, history.copy())
     history.apply(scripts.step(61))
-    assert len(told.loss.step) == 60
-    assert list(told.held_out.step) == [20, 40, 60]
-    assert told.held_out.values[1] == pytest.approx(0.5)
+    history.apply(scripts.evaluation(61))
+    assert len(run.history.step) == len(run.history.loss.smoothed(0.9)) == 60
+    xs, ys = compare.curve(run, "steps", "held-out", unit="bits")
+    assert list(xs) == [20, 40, 60]
+    assert ys[1] == pytest.approx(0.5)
 
 
 def test_an_empty_run_has_empty_curves() -> None:
-    told = traced(scripts.opening())
+    told = logged(scripts.opening())
     for measure in compare.MEASURES:
-        xs, ys = compare.curve(told, "tokens", measure, bits=True)
+        xs, ys = compare.curve(told, "tokens", measure, unit="bits")
         assert len(xs) == len(ys) == 0
-    assert math.isnan(traced([]).bits_per_nat)
+    assert math.isnan(logged([]).unit("bits").factor)
 
 
 # ---- at equal length
 
 
 def test_runs_are_compared_where_the_shortest_ends() -> None:
-    short, long = traced(scripts.training(70)), traced(scripts.training(200))
+    short, long = logged(scripts.training(70)), logged(scripts.training(200))
     equal = compare.at_equal([short, long], "steps")
     assert equal is not None
-    assert equal.place == 70
+    assert equal.position == 70
     assert equal.held_out[0] == equal.held_out[1] == pytest.approx(scripts.evaluation(60).val_bpb)
     assert equal.tokens == (70 * 1536, 70 * 1536)
     assert equal.seconds == (2 + 70 / 4, 2 + 70 / 4)
 
 
 def test_held_out_text_is_compared_at_one_place_wherever_the_runs_were_evaluated() -> None:
-    done = traced([*scripts.training(70), scripts.evaluation(70)])
-    longer = traced(scripts.training(100))  # evaluated at 60 and 80
+    done = logged([*scripts.training(70), scripts.evaluation(70)])
+    longer = logged(scripts.training(100))  # evaluated at 60 and 80
     equal = compare.at_equal([done, longer], "steps")
     assert equal is not None
     between = [scripts.evaluation(step).val_bpb or 0.0 for step in (60, 80)]
@@ -102,9 +94,9 @@ def test_held_out_text_is_compared_at_one_place_wherever_the_runs_were_evaluated
 
 
 def test_nothing_is_equal_before_the_first_step_or_evaluation() -> None:
-    assert compare.at_equal([traced(scripts.training(70)), traced(scripts.opening())], "steps") is None
+    assert compare.at_equal([logged(scripts.training(70)), logged(scripts.opening())], "steps") is None
     assert compare.at_equal([], "steps") is None
-    early = compare.at_equal([traced(scripts.training(10)), traced(scripts.training(70))], "tokens")
+    early = compare.at_equal([logged(scripts.training(10)), logged(scripts.training(70))], "tokens")
     assert early is not None
     assert early.held_out == (None, None)
 
@@ -118,7 +110,7 @@ def judged(
     first = first or RunConfig()
     other = resolve.with_values(first, **groups)
     return compare.verdict(
-        [traced(scripts.training(20), first), traced(scripts.training(20) if told is None else told, other)]
+        [logged(scripts.training(20), first), logged(scripts.training(20) if told is None else told, other)]
     )
 
 
@@ -217,34 +209,18 @@ def test_phases_are_told_apart() -> None:
 # ---- in words
 
 
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (None, "-"), (math.nan, "-"), (0, "0"), (840, "840"), (12_500, "12 k"), (99_900, "100 k"), (956_426, "0.96 M"),
-        (1_310_720, "1.3 M"), (31e6, "31 M"), (210e6, "210 M"), (3.2e9, "3.2 G"),
-    ],
-)  # fmt: skip
-def test_amounts(number: float | None, text: str) -> None:
-    assert compare.amount(number) == text
-
-
-@pytest.mark.parametrize(("number", "text"), [(12, "12 B"), (310_000, "310 kB"), (1.25e6, "1.2 MB"), (16e6, "16 MB")])
-def test_sizes(number: float, text: str) -> None:
-    assert numbers.size(int(number)) == text
-
-
-def test_places_on_an_axis() -> None:
-    assert [compare.along(axis, 4000) for axis in compare.AXES] == ["4.0 k tokens", "step 4,000", "1:06:40"]
+def test_positions_on_an_axis() -> None:
+    assert [compare.position_words(axis, 4000) for axis in compare.AXES] == ["4.0 k tokens", "step 4,000", "1:06:40"]
 
 
 def test_a_log_that_was_cut_back_and_has_grown_since_is_read_anew(home):
     """Going on with a run that broke off cuts its log back, and it may be longer when it is looked at again."""
     run = scripts.write_run(home, "one", scripts.training(60))
-    traces = Traces()
-    assert traces.load(run, "one") is not None
+    cache = HistoryCache()
+    assert cache.load(run, "one") is not None
     told = [*scripts.opening(), *(scripts.step(n, loss=3.0) for n in range(1, 101))]
     run.events_file.write_text("".join(events.to_json(event) + "\n" for event in told), encoding="utf-8")
-    traces.load(run, "one")
-    (log,) = traces._logs.values()
-    assert list(log.history.step.values) == list(range(1, 101))
-    assert set(log.history.loss.values) == {3.0}
+    logged = cache.load(run, "one")
+    assert logged
+    assert list(logged.history.step.values) == list(range(1, 101))
+    assert set(logged.history.loss.values) == {3.0}

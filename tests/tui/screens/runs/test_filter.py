@@ -21,7 +21,7 @@ YOUNG = replace(MOBY, name="young", status="training", data="stories", val_bpb=N
 
 
 def found(text: str) -> list[str]:
-    chosen = filter.read(text)
+    chosen = filter.parse(text)
     assert chosen.fault == ""
     return [entry.name for entry in (MOBY, YOUNG) if chosen.matches(entry)]
 
@@ -74,7 +74,7 @@ def test_a_filter_finds(text: str, names: list[str]) -> None:
     ],
 )
 def test_a_fault_is_said_and_the_rest_counts(text: str, said: str) -> None:
-    chosen = filter.read(f"{text} whale")
+    chosen = filter.parse(f"{text} whale")
     assert chosen.fault.startswith(said)
     assert chosen.matches(MOBY)
     assert not chosen.matches(YOUNG)
@@ -82,4 +82,4 @@ def test_a_fault_is_said_and_the_rest_counts(text: str, said: str) -> None:
 
 @given(st.text(max_size=40) | st.from_regex(r"[-a-z\":<>= 0-9.]{0,20}", fullmatch=True))
 def test_nothing_that_is_typed_raises(text: str) -> None:
-    filter.read(text).matches(MOBY)
+    filter.parse(text).matches(MOBY)

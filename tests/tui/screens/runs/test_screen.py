@@ -24,8 +24,8 @@ from tinylm.runs import listing, organise
 from tinylm.runs.folder import RunFolder
 from tui.app import StudioApp
 from tui.chart.chart import Chart
-from tui.screens.runs.columns import MARGIN, fitting, when
-from tui.screens.runs.detail_pane import RunLook
+from tui.screens.runs.columns import MARGIN, fit_columns, when
+from tui.screens.runs.detail_pane import DetailPane
 from tui.screens.runs.screen import RunsScreen
 from tui.screens.runs.table import RunTable
 from tui.widgets.top_bar import Sentence
@@ -41,7 +41,7 @@ BYTES = resolve.with_values(RunConfig(), tokenizer={"kind": "byte"})
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunsScreen, "now", staticmethod(lambda: NOW))
-    monkeypatch.setattr("tui.screens.runs.screen.LOOK_TICKS", 2)
+    monkeypatch.setattr("tui.screens.runs.screen.LIST_TICKS", 2)
 
 
 def begun(told: Sequence[Event], utc: str) -> list[Event]:
@@ -107,8 +107,8 @@ def lines(pilot: Pilot[int]) -> list[str]:
 
 async def read(pilot: Pilot[int]) -> None:
     """Wait for the logs of what is shown."""
-    look = pilot.app.screen.query_one(RunLook)
-    await until(pilot, lambda: {e.run.path for e in look._wanted()} <= look._traces.keys())
+    detail = pilot.app.screen.query_one(DetailPane)
+    await until(pilot, lambda: {e.run.path for e in detail._wanted()} <= detail._logged.keys())
     await until(pilot, lambda: str(pilot.app.screen.query_one(Sentence).content) == sentence(pilot))
 
 
@@ -343,8 +343,8 @@ def test_enter_opens_and_t_talks(make_app: MakeApp) -> None:
         await pilot.press("f6")
         await pilot.press("enter")
         assert app.current_mode == "train"
-        assert app.shown is not None
-        assert app.shown.name == NAMES[1]
+        assert app.studio.shown is not None
+        assert app.studio.shown.name == NAMES[1]
 
     drive(make_app(mode="runs"), work)
 
@@ -371,7 +371,7 @@ def test_a_note_is_kept(five: Path, make_app: MakeApp) -> None:
         await pilot.press("down", "n", *"[b]ok", "enter")
         await until(pilot, lambda: table(pilot).entries[1].note == "[b]ok")
         assert "[b]ok" in lines(pilot)[2]
-        assert listing.entries(five)[1].note == "[b]ok"
+        assert listing.read_listings(five)[1].note == "[b]ok"
 
     drive(make_app(mode="runs"), work)
 
@@ -416,16 +416,16 @@ def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
 
 
 @pytest.mark.usefixtures("five")
-def test_a_binned_run_comes_back(make_app: MakeApp) -> None:
+def test_a_run_comes_back_from_the_trash(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         await pilot.press("u")
-        assert sentence(pilot).startswith("Nothing was binned")
+        assert sentence(pilot).startswith("Nothing was moved to the trash")
         await pilot.press("backspace")
         assert "headless is being trained" in sentence(pilot)
         await pilot.press("down", "down", "delete")
         await listed(pilot, 4)
         assert "six-layers" not in names(pilot)
-        assert str(pilot.app.screen.query_one(Sentence).content) == "six-layers is binned, u undoes."
+        assert str(pilot.app.screen.query_one(Sentence).content) == "six-layers is in the trash, u undoes."
         assert not pilot.app._notifications
         assert table(pilot).entry.name == "whale"  # type: ignore[union-attr]
         await pilot.press("u")
@@ -465,7 +465,7 @@ def test_an_empty_home_leads_home(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         await until(pilot, lambda: "There is no run" in sentence(pilot))
         assert "There is no run yet. Enter goes Home." in "".join(lines(pilot))
-        assert not pilot.app.screen.query_one(RunLook).display
+        assert not pilot.app.screen.query_one(DetailPane).display
         await pilot.press("enter")
         assert pilot.app.current_mode == "home"
 
@@ -475,11 +475,11 @@ def test_an_empty_home_leads_home(make_app: MakeApp) -> None:
 @pytest.mark.usefixtures("five")
 def test_a_small_window_has_the_list_alone(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
-        assert not pilot.app.screen.query_one(RunLook).display
+        assert not pilot.app.screen.query_one(DetailPane).display
         assert max(map(len, lines(pilot))) == 58
         assert "✗ interrupted" in lines(pilot)[4]
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: bool(pilot.app.screen.query_one(RunLook).display))
+        await until(pilot, lambda: bool(pilot.app.screen.query_one(DetailPane).display))
         await read(pilot)
 
     drive(make_app(mode="runs"), work, size=(60, 18))
@@ -521,14 +521,14 @@ def test_a_list_longer_than_the_window_scrolls_with_the_cursor(home: Path, make_
 
 
 def test_columns_fill_the_width_and_leave_out_what_says_nothing(five: Path) -> None:
-    entries = listing.entries(five)
+    entries = listing.read_listings(five)
     for width in range(40, 200, 7):
-        columns = fitting(entries, width, NOW)
+        columns = fit_columns(entries, width, NOW)
         assert MARGIN + sum(columns.values()) + 2 * (len(columns) - 1) <= width
         assert [*columns][:2] == ["name", "state"]
     assert {"device", "vocab", "best", "tokens", "speed", "size", "data", "note"} <= columns.keys()
     silent = [replace(entry, note="", val_bpb=None) for entry in entries]
-    assert "note" not in fitting(silent, 160, NOW)
+    assert "note" not in fit_columns(silent, 160, NOW)
 
 
 @pytest.mark.parametrize(

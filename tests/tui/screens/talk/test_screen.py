@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from tests.tui.pilot import drawn, drive
-from tests.tui.pilot import until as pilot_until
 from tests.tui.scripts import finished, training, write_run
 from tests.tui.talk_script import PacedEngine
 from tests.waiting import until
@@ -22,12 +22,13 @@ from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tui.app import StudioApp
 from tui.engine import TokenCandidate, WrittenToken
-from tui.screens.talk.candidates import Why, bar, percent
-from tui.screens.talk.checkpoint_picker import Pick
+from tui.screens.talk.candidates import Candidates
+from tui.screens.talk.checkpoint_picker import CheckpointPicker
 from tui.screens.talk.prompt import Editor, Prompt
 from tui.screens.talk.sampling import FIELDS, Sampling, changed, notch, shown
 from tui.screens.talk.screen import TalkScreen
 from tui.screens.talk.transcript import Transcript, Versions, visible
+from tui.screens.talk.version_picker import VersionPane, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 from tui.widgets.top_bar import Sentence
 
@@ -51,9 +52,9 @@ def talk(home: Path, make_app: Callable[..., StudioApp]) -> Callable[..., None]:
             screen = app.screen
             assert isinstance(screen, TalkScreen)
             await act(pilot, screen)
-            screen.talker.stop()
-            if isinstance(app.engine, PacedEngine):
-                app.engine.let(10_000)
+            screen.writer_thread.stop()
+            if isinstance(app.studio.engine, PacedEngine):
+                app.studio.engine.let(10_000)
 
         drive(app, session, size)
 
@@ -239,10 +240,10 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
     engine.told = training(40)
 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
-        app = screen.studio
+        app = screen.app
         assert "no run yet" in screen.sentence()
-        app.start_training()
-        await asyncio.to_thread(until, lambda: app.training.run)
+        app.studio.start_training()
+        await asyncio.to_thread(until, lambda: app.studio.training.run)
         app.action_go("talk")
         await settle(pilot)
         assert "saved nothing yet" in screen.sentence()
@@ -251,8 +252,10 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
         assert screen.pane.shown.state == "waiting"
         await settle(pilot)
         assert "Waiting for the first checkpoint" in screen.sentence()
-        await asyncio.to_thread(until, lambda: app.training.history.checkpoints)  # saved for it, before it was due
-        run = app.training.run
+        await asyncio.to_thread(
+            until, lambda: app.studio.training.history.checkpoints
+        )  # saved for it, before it was due
+        run = app.studio.training.run
         (run.checkpoints / "step-00000040").mkdir(parents=True)
         await written(pilot, screen)
         assert screen.pane.shown.step == 40
@@ -266,7 +269,7 @@ def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Calla
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert "by " not in str(screen.pane.border_subtitle)
-        screen.sources.pick("A", CheckpointRef(folder.open_run(home, "moby-15min")))
+        screen.checkpoints.pick("A", CheckpointRef(folder.open_run(home, "moby-15min")))
         await settle(pilot)
         assert "moby-15min" in str(screen.pane.border_title)
         assert "by stories-test" in str(screen.pane.border_subtitle)
@@ -278,10 +281,10 @@ def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Cal
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         run = folder.open_run(home, "stories-test")
         (run.checkpoints / "best").write_text("step-00000060\n")
-        screen.sources.pick("A", CheckpointRef(run, "60"))  # the best and the oldest in one
-        assert screen.sources.other == CheckpointRef(run, "120")
-        screen.sources.pick("A", CheckpointRef(run, "120"))
-        assert screen.sources.other == CheckpointRef(run, "best")
+        screen.checkpoints.pick("A", CheckpointRef(run, "60"))  # the best and the oldest in one
+        assert screen.checkpoints.other == CheckpointRef(run, "120")
+        screen.checkpoints.pick("A", CheckpointRef(run, "120"))
+        assert screen.checkpoints.other == CheckpointRef(run, "best")
 
     talk(act)
 
@@ -290,7 +293,7 @@ def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         run = folder.open_run(home, "stories-test")
-        screen.sources.pick("B", CheckpointRef(run, "60"))
+        screen.checkpoints.pick("B", CheckpointRef(run, "60"))
         screen._ask(screen.panes.compare(CheckpointRef(run, "60")))
         await written(pilot, screen)
         screen._stream()
@@ -311,10 +314,10 @@ def test_walking_shows_the_candidates_and_a_digit_branches(talk: Callable[..., N
         first = screen.pane.shown
         await pilot.press("escape", "home", "right", "right", "left")
         await settle(pilot)
-        why = screen.query_one(Why)
-        assert "2 of 8" in why.border_title
-        assert why.candidates == list(first.tokens[1].candidates[:9])  # as many as there is room for
-        assert "about 5 likely tokens" in str(why.render())
+        candidates = screen.query_one(Candidates)
+        assert "2 of 8" in candidates.border_title
+        assert candidates.candidates == list(first.tokens[1].candidates[:9])  # as many as there is room for
+        assert "about 5 likely tokens" in str(candidates.render())
         await pilot.press("tab", "3")
         await written(pilot, screen)
         branch = screen.pane.shown
@@ -347,9 +350,9 @@ def test_mouse_walks_and_branches(talk: Callable[..., None]) -> None:
         first = screen.pane.shown
         start = len("A fox") + len(first.tokens[0].text) + 1
         await pilot.click(screen.panes.a, offset=(2 + start, 1))
-        assert screen.pane.at == 1
-        why = screen.query_one(Why)
-        await pilot.click(why, offset=(5, 3))  # the second candidate
+        assert screen.pane.token_index == 1
+        candidates = screen.query_one(Candidates)
+        await pilot.click(candidates, offset=(5, 3))  # the second candidate
         await written(pilot, screen)
         assert screen.pane.shown.tokens[1].token == first.tokens[1].candidates[1].token
 
@@ -363,7 +366,7 @@ def test_links_under_the_prompt_work_by_mouse(talk: Callable[..., None]) -> None
         row = "".join(segment.text for segment in screen._compositor.render_strips()[entry.region.bottom - 1])
         await pilot.click(offset=(row.index("redo") + 1, entry.region.bottom - 1))
         await written(pilot, screen)
-        assert screen.pane.versions.place == (2, 2)
+        assert screen.pane.versions.position == (2, 2)
         assert screen.pane.shown.sampling.seed == 1
 
     talk(act)
@@ -377,10 +380,10 @@ def test_the_taken_token_is_shown_also_where_it_was_unlikely(talk: Callable[...,
         screen.pane.shown.tokens[0] = replace(token, token=77, text=" unheard", candidates=(*token.candidates, rare))
         await pilot.press("escape", "home")
         await settle(pilot)
-        why = screen.query_one(Why)
-        assert len(why.candidates) == 9
-        assert why.candidates[-1] is rare
-        assert "9 ▸ ␣unheard" in str(why.render())
+        candidates = screen.query_one(Candidates)
+        assert len(candidates.candidates) == 9
+        assert candidates.candidates[-1] is rare
+        assert "9 ▸ ␣unheard" in str(candidates.render())
 
     talk(act)
 
@@ -395,7 +398,7 @@ def test_compare_writes_the_same_with_the_same_seed(talk: Callable[..., None]) -
         await ask(pilot, screen)
         await pilot.press("escape", "equals_sign")
         await settle(pilot)
-        assert isinstance(pilot.app.screen, Pick)
+        assert isinstance(pilot.app.screen, CheckpointPicker)
         await pilot.press("enter", "end", "enter")
         await written(pilot, screen)
         a, b = screen.panes.a.shown, screen.panes.b.shown
@@ -430,6 +433,200 @@ def test_two_panes_at_80_columns_follow_their_ends(talk: Callable[..., None]) ->
     talk(act)
 
 
+# ---- four versions -------------------------------------------------------------------------------------------------
+
+
+async def four(pilot: Pilot[int], finish: bool = True) -> VersionPicker:
+    """Press the key, and wait until the versions are there to choose from."""
+    await pilot.press("v")
+    await pilot.pause()
+    picker = pilot.app.screen
+    assert isinstance(picker, VersionPicker)
+    if finish:
+        await asyncio.to_thread(until, lambda: not picker.busy)
+        picker.refresh_texts()
+        await pilot.pause()
+    return picker
+
+
+def test_one_of_four_versions_is_picked(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        await pilot.press("escape")
+        picker = await four(pilot)
+        assert [(prompt, sampling.seed) for _, prompt, sampling in engine.asked] == [
+            ([ord(c) for c in "A fox"], seed) for seed in range(5)
+        ]
+        panes = list(picker.query(VersionPane))
+        shown = [str(pane.query_one(Static).visual) for pane in panes]
+        assert shown == [pane.completion.text for pane in panes]
+        assert len(set(shown)) == 4
+        assert [str(pane.border_title) for pane in panes] == [f"{i} · seed {i}" for i in (1, 2, 3, 4)]
+        await pilot.press("left", "up", "right", "right", "down", "down")  # stops at the edges
+        assert picker.focused is panes[3]
+        await pilot.press("left", "enter")
+        await settle(pilot)
+        assert pilot.app.screen is screen
+        assert text(screen) == shown[2]
+        assert "version 4 of 5" in str(screen.pane.border_title)
+        await pilot.press("full_stop")
+        assert text(screen) == shown[3]  # the others are kept
+
+    talk(act, engine)
+
+
+def test_versions_stream_in_together_and_one_can_be_picked_before_its_end(talk: Callable[..., None]) -> None:
+    engine = PacedEngine(free=False)
+
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press(*typed("hi"), "escape")
+        picker = await four(pilot, finish=False)
+        panes = list(picker.query(VersionPane))
+        for count in (1, 2):
+            engine.let(4)
+            await asyncio.to_thread(
+                until, lambda count=count: all(len(pane.completion.tokens) == count for pane in panes)
+            )
+            picker.refresh_texts()
+            assert all(str(pane.query_one(Static).visual).endswith("▌") for pane in panes)
+            assert [str(pane.border_subtitle) for pane in panes] == [f"{count} token{'s' * (count > 1)}"] * 4
+        assert any("Writing with step 180. Esc stops" in row for row in drawn(picker))
+        await pilot.press("2")
+        await settle(pilot)
+        assert pilot.app.screen is screen
+        assert screen.pane.shown is panes[1].completion
+        assert screen.pane.shown.busy
+        engine.let(1000)
+        await asyncio.to_thread(until, lambda: not screen.writer_thread.busy)
+        assert [len(pane.completion.tokens) for pane in panes] == [8] * 4
+
+    talk(act, engine)
+
+
+def test_escape_stops_the_versions_and_then_goes_back_to_the_text_before(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        before = screen.pane.shown
+        engine.free = False
+        await pilot.press("escape")
+        picker = await four(pilot, finish=False)
+        engine.let(4)
+        await asyncio.to_thread(until, lambda: len(engine.order) == 8 + 4)
+        await pilot.press("escape")
+        assert pilot.app.screen is picker
+        assert not picker.busy
+        assert any("Arrows and Enter, or a digit, take one" in row for row in drawn(picker))
+        await pilot.press("escape")
+        engine.let(1)  # the one that was being drawn
+        await written(pilot, screen)
+        assert pilot.app.screen is screen
+        assert screen.pane.shown is before
+        assert "version 1 of 5" in str(screen.pane.border_title)
+
+    talk(act, engine)
+
+
+def test_a_prompt_that_was_just_typed_is_written_four_times(talk: Callable[..., None]) -> None:
+    engine = PacedEngine()
+
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen, "one")
+        await pilot.press(*typed("two"))
+        for seeds in ((0, 1, 2, 3), (4, 5, 6, 7)):
+            engine.asked.clear()
+            entry = screen.query_one("#entry")
+            row = drawn(screen)[entry.region.bottom - 1]
+            await pilot.click(offset=(row.index("four") + 1, entry.region.bottom - 1))
+            await pilot.pause()
+            picker = pilot.app.screen
+            assert isinstance(picker, VersionPicker)
+            await asyncio.to_thread(until, lambda picker=picker: not picker.busy)
+            assert [(prompt, sampling.seed) for _, prompt, sampling in engine.asked] == [
+                ([ord(c) for c in "two"], seed) for seed in seeds
+            ]
+            await pilot.press("1")
+            await settle(pilot)
+            assert screen.pane.shown.prompt == "two"
+        assert "version 5 of 8" in str(screen.pane.border_title)
+
+    talk(act, engine)
+
+
+def test_versions_of_a_branch_keep_the_forced_token(talk: Callable[..., None]) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        await pilot.press("escape", "home", "right", "tab", "3")
+        await written(pilot, screen)
+        kept = screen.pane.shown.tokens[:2]
+        picker = await four(pilot)
+        completions = [pane.completion for pane in picker.query(VersionPane)]
+        assert all(completion.tokens[:2] == kept for completion in completions)
+        assert [len(completion.tokens) for completion in completions] == [2 + 8] * 4
+
+    talk(act)
+
+
+def test_a_version_can_be_clicked_and_a_long_beginning_is_cut(talk: Callable[..., None]) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        screen.query_one(Prompt).value = "a long beginning that all of the four versions have in common, it"
+        await pilot.press("escape")
+        picker = await four(pilot)
+        pane = picker.query(VersionPane)[2]
+        assert str(pane.query_one(Static).visual).startswith("…of the four versions have in common, it ")
+        await pilot.click(pane, offset=(3, 1))
+        await settle(pilot)
+        assert screen.pane.shown is pane.completion
+
+    talk(act)
+
+
+@pytest.mark.parametrize("broken", [True, False], ids=["checkpoint", "prompt"])
+def test_versions_that_cannot_be_written_say_so_where_a_text_does(broken: bool, talk: Callable[..., None]) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        screen.query_one(Prompt).value = "hi" if broken else "café"
+        await pilot.press("escape", "v")
+        await asyncio.to_thread(until, lambda: screen.pane.shown and screen.pane.shown.error)
+        for _ in range(100):
+            if pilot.app.screen is screen:
+                break
+            await pilot.pause(0.02)
+        await settle(pilot)
+        if broken:
+            assert "is not what was saved. Use another one." in text(screen)
+        else:
+            assert "never met these characters: 'é'" in str(screen.query_one("#entry").border_title)
+
+    talk(act, PacedEngine(broken=180 if broken else None))
+
+
+def test_without_a_run_there_are_no_versions(talk: Callable[..., None]) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await pilot.press("escape", "v")
+        await pilot.pause()
+        assert pilot.app.current_mode == "home"
+
+    talk(act, empty=True)
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (160, 45)])
+def test_four_versions_fit_on_every_screen(size: tuple[int, int], talk: Callable[..., None]) -> None:
+    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+        await ask(pilot, screen)
+        await pilot.press("escape")
+        picker = await four(pilot)
+        rows = drawn(picker)
+        for pane in picker.query(VersionPane):
+            assert picker.region.contains_region(pane.region)
+            assert f"{pane.index + 1} · seed" in rows[pane.region.y]
+        assert any("Esc leaves." in row for row in rows)
+
+    talk(act, size=size)
+
+
 # ---- editing, copying, settings ------------------------------------------------------------------------------------
 
 
@@ -445,10 +642,10 @@ def test_edit_and_go_on(talk: Callable[..., None]) -> None:
         await pilot.press(*typed(" or 2"), "ctrl+j", "x", "enter")
         await written(pilot, screen)
         assert engine.asked[-1][1] == [ord(c) for c in f"{whole} or 2\nx"]
-        assert screen.pane.versions.place == (2, 2)
+        assert screen.pane.versions.position == (2, 2)
         assert not editor.display
         await pilot.press("ctrl+e", "z", "escape")
-        assert screen.pane.versions.place == (2, 2)  # left as it was
+        assert screen.pane.versions.position == (2, 2)  # left as it was
 
     talk(act, engine)
 
@@ -518,17 +715,17 @@ def test_settings_are_live_also_while_a_text_is_being_written(
     engine = PacedEngine(free=False)
 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
-        tune = screen.talker.tune
+        tune = screen.writer_thread.tune
         await pilot.press(*typed("ab"), "enter")
         engine.let(2)
-        writing = screen.pane.shown
-        await asyncio.to_thread(until, lambda: len(writing.tokens) == 2)
+        completion = screen.pane.shown
+        await asyncio.to_thread(until, lambda: len(completion.tokens) == 2)
         await pilot.press("tab", "s")
         tuned = []
-        monkeypatch.setattr(screen.talker, "tune", lambda sampling: (tuned.append(sampling), tune(sampling)))
+        monkeypatch.setattr(screen.writer_thread, "tune", lambda sampling: (tuned.append(sampling), tune(sampling)))
         screen.query_one(Sampling).action_notch(1)
         screen.query_one(Sampling).action_notch(1)
-        await asyncio.to_thread(until, lambda: writing.sampling.temperature == 1)
+        await asyncio.to_thread(until, lambda: completion.sampling.temperature == 1)
         assert tuned == [screen.sampling]  # after a moment's rest: not every notch on the way is meant
         await pilot.press("up", "9", "enter")
         assert screen.sampling.seed == 9
@@ -538,9 +735,9 @@ def test_settings_are_live_also_while_a_text_is_being_written(
         await written(pilot, screen)
         assert len(engine.asked) == 2
         _, before, sampling = engine.asked[1]
-        assert before == [97, 98, *(token.token for token in writing.tokens[:3])]
+        assert before == [97, 98, *(token.token for token in completion.tokens[:3])]
         assert (sampling.temperature, sampling.max_new_tokens, sampling.seed) == (1.0, 5, 0)
-        assert (writing.state, len(writing.tokens)) == ("full", 8)
+        assert (completion.state, len(completion.tokens)) == ("full", 8)
         await pilot.press("i", "enter")
         await written(pilot, screen)
         assert engine.asked[2][2].seed == 9  # a seed is for the next text
@@ -568,7 +765,7 @@ def test_another_run_can_be_picked(talk: Callable[..., None]) -> None:
         await pilot.press("escape", "k")
         await settle(pilot)
         pick = pilot.app.screen
-        assert isinstance(pick, Pick)
+        assert isinstance(pick, CheckpointPicker)
         names = [str(option.prompt).split()[0] for option in pick.query_one("#pick-runs").options]
         await pilot.press("home", *["down"] * names.index("moby-15min"), "enter", "down", "down", "down", "enter")
         await settle(pilot)
@@ -614,7 +811,7 @@ def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[...
         assert screen.sentence().startswith("k chooses another checkpoint: ")
         await pilot.press("i")
         assert text(screen).startswith("A fox")
-        screen.studio.talk_choice = screen.sources.of("A").run, "120"
+        screen.studio.talk_choice = screen.checkpoints.of("A").run, "120"
         await settle(pilot)
         await pilot.press("enter")
         await written(pilot, screen)
@@ -665,11 +862,11 @@ def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: 
         await pilot.press("y")
         assert pilot.app.clipboard == first + lines[2]  # there it stands as it is
         await pilot.click(screen.panes.a, offset=(2 + 1, 1 + 2))  # the third line begins with the fifth token
-        assert screen.pane.at == 4
+        assert screen.pane.token_index == 4
         await settle(pilot)
-        assert "∎”" in str(screen.query_one(Why).render())  # this is what the model had before it
+        assert "∎”" in str(screen.query_one(Candidates).render())  # this is what the model had before it
         await pilot.press("left")
-        assert screen.pane.at == 3
+        assert screen.pane.token_index == 3
 
     talk(act, engine)
 
@@ -686,7 +883,7 @@ def test_titles_keep_the_step_and_both_ends_of_a_name(
 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.studio.talk_choice = folder.open_run(home, "stories-20261124-033117"), "latest"
-        screen.sources.pick("B", CheckpointRef(folder.open_run(home, "stories-20261124-033635"), "60"))
+        screen.checkpoints.pick("B", CheckpointRef(folder.open_run(home, "stories-20261124-033635"), "60"))
         await settle(pilot)
         await ask(pilot, screen)
         await pilot.press("escape", "equals_sign")
@@ -728,23 +925,26 @@ def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]
     engine = PacedEngine(free=False)
 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
-        pilot.app.pace.allows = lambda _: False  # beside a training, the app's tick may not come for seconds
+        pilot.app.studio.draw_budget.allows = lambda _: False  # as beside a training, for seconds
         await pilot.press(*typed("A fox"), "enter")
         await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
-        said = screen.query_one(Sentence)
-        await pilot_until(pilot, lambda: "Writing with step 180" in str(said.content))
-        assert str(said.content) == "Writing with step 180. Esc stops and keeps the text."
+        sentence = screen.query_one(Sentence)
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if "Writing with step 180" in str(sentence.content):
+                break
+        assert str(sentence.content) == "Writing with step 180. Esc stops and keeps the text."
         await pilot.press("escape")
         await pilot.pause()
-        assert str(said.content).startswith("Stopped.")  # also where the thread is still at its last token
+        assert str(sentence.content).startswith("Stopped.")  # also where the thread is still at its last token
 
     talk(act, engine)
 
 
 def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Callable[..., None]) -> None:
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
-        writing = Completion(screen.sources.of("A"), "x", CONFIG.sample)
-        screen.pane.add(writing, "x")
+        completion = Completion(screen.checkpoints.of("A"), "x", CONFIG.sample)
+        screen.pane.add(completion, prompt="x")
         assert screen.sentence() == "Loading step 180 of stories-test."
 
     talk(act)
@@ -756,17 +956,17 @@ def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None
         assert screen.sentence() == "8 tokens, as asked. Enter writes another, Esc leads to the text."
         await pilot.press("enter")
         await written(pilot, screen)
-        assert screen.pane.versions.place == (2, 2)
+        assert screen.pane.versions.position == (2, 2)
         await pilot.press("escape")
         assert screen.sentence() == "8 tokens, as asked. r redoes, Enter goes on."
         await pilot.press("r")
         await written(pilot, screen)
-        assert screen.pane.versions.place == (3, 3)
+        assert screen.pane.versions.position == (3, 3)
         await pilot.press("tab")
         assert screen.sentence() == "8 tokens, as asked. A digit puts another token there, r redoes."
         await pilot.press("2")
         await written(pilot, screen)
-        assert screen.pane.versions.place == (4, 4)
+        assert screen.pane.versions.position == (4, 4)
         await pilot.press("enter")
         await written(pilot, screen)
         assert screen.sentence().startswith("8 tokens, as asked.")  # so many more, however many there are
@@ -782,25 +982,15 @@ def test_blanks_are_visible() -> None:
     assert visible(" a\n\x1b", ascii_only=True) == "_a\\n\ufffd"
 
 
-def test_percent_and_bars() -> None:
-    from tui.terminal.glyphs import ASCII, BRAILLE
-
-    assert [percent(p) for p in (1.0, 0.46, 0.0996, 0.031, 0.0004)] == ["100%", "46%", "10%", "3.1%", "<.1%"]
-    assert bar(0.5, 4, BRAILLE) == "██  "
-    assert bar(0.3, 4, BRAILLE) == "█▎  "
-    assert bar(1.0, 3, ASCII) == "###"
-    assert bar(0.0, 3, ASCII) == "   "
-
-
 def test_versions_forget_the_oldest() -> None:
     from tui.screens.talk import transcript
 
     versions = Versions()
     for i in range(transcript.KEPT + 5):
-        writing = Completion(
+        completion = Completion(
             CheckpointRef(RunFolder(Path())), str(i), CONFIG.sample, tokens=[WrittenToken(1, "a", 1.0, 0.0, ())]
         )
-        versions.add(writing, f"prompt {i % 7}")
+        versions.add(completion, prompt=f"prompt {i % 7}")
     assert sum(len(kept) for kept in versions._of.values()) == transcript.KEPT
     assert versions.shown is not None
     assert versions.shown.prompt == str(transcript.KEPT + 4)
@@ -811,15 +1001,15 @@ def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         screen.studio.glyphs = glyphs.ASCII
-        screen.studio.add_class("-ascii")
+        screen.app.add_class("-ascii")
         await ask(pilot, screen)
         await pilot.press("escape", "left", "s", "right")
         await settle(pilot)
         shown_text = "".join(segment.text for strip in screen._compositor.render_strips()[1:-2] for segment in strip)
         assert shown_text.isascii(), sorted({c for c in shown_text if not c.isascii()})
-        why = screen.query_one(Why)
-        why.show(screen.pane.shown.tokens[0], "a long beginning\n" * 8, "")
-        assert all(line.cell_length <= why.content_size.width for line in why.render().split("\n")), (
+        candidates = screen.query_one(Candidates)
+        candidates.show(screen.pane.shown.tokens[0], "a long beginning\n" * 8, "")
+        assert all(line.cell_length <= candidates.content_size.width for line in candidates.render().split("\n")), (
             "a line goes on below"
         )
 
@@ -834,6 +1024,8 @@ SNAPSHOTS: dict[str, tuple[tuple[int, int], list[str]]] = {
     "compare": ((160, 45), [*typed("The fox"), "enter", "WRITTEN", "escape", "equals_sign", "WRITTEN", "enter", "end",
                             "enter", "WRITTEN", "r", "WRITTEN", "home", "right", "tab"]),
     "picker": ((80, 24), ["escape", "k", "WRITTEN", "enter"]),
+    "four": ((80, 24), [*typed("The fox"), "enter", "WRITTEN", "escape", "v", "WRITTEN", "right"]),
+    "four-large": ((160, 45), [*typed("The fox"), "escape", "v", "WRITTEN", "down"]),
     "fault": ((80, 24), [*typed("café"), "enter", "WRITTEN"]),
 }  # fmt: skip
 
@@ -858,6 +1050,8 @@ def test_snapshot(name: str, snap_compare: Any, home: Path, make_app: Callable[.
         for pane in screen.query(Transcript):
             if pane.shown:
                 pane.shown.seconds = pane.shown.drawn / 400  # what a clock says is not part of the picture
+        if isinstance(app.screen, VersionPicker):
+            app.screen.refresh_texts()
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=before)

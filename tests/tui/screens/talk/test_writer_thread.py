@@ -32,11 +32,11 @@ def engine() -> PacedEngine:
 
 
 @pytest.fixture
-def talker(engine: PacedEngine) -> Iterator[WriterThread]:
-    talker = WriterThread(engine)  # type: ignore[arg-type]
-    yield talker
+def writer_thread(engine: PacedEngine) -> Iterator[WriterThread]:
+    thread = WriterThread(engine)  # type: ignore[arg-type]
+    yield thread
     engine.let(1000)
-    talker.close()
+    thread.close()
 
 
 def save(run: RunFolder, step: int) -> None:
@@ -64,51 +64,53 @@ def test_newest_run_prefers_one_that_can_write(home: Path) -> None:
     assert newest_run(home) == old
 
 
-def test_a_text_is_written_to_its_length(talker: WriterThread, run: RunFolder) -> None:
-    writing = Completion(CheckpointRef(run), "A fox", FIVE)
-    talker.ask(writing)
-    until(lambda: not writing.busy)
-    assert (writing.state, writing.step, len(writing.tokens)) == ("full", 180, 5)
-    assert writing.text.startswith("A fox ")
-    assert writing.speed
-    assert not talker.busy
+def test_a_text_is_written_to_its_length(writer_thread: WriterThread, run: RunFolder) -> None:
+    completion = Completion(CheckpointRef(run), "A fox", FIVE)
+    writer_thread.ask(completion)
+    until(lambda: not completion.busy)
+    assert (completion.state, completion.step, len(completion.tokens)) == ("full", 180, 5)
+    assert completion.text.startswith("A fox ")
+    assert completion.speed
+    assert not writer_thread.busy
 
 
-def test_stopping_keeps_what_is_written(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+def test_stopping_keeps_what_is_written(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     engine.free = False
-    writing = Completion(CheckpointRef(run), "", FIVE)
-    talker.ask(writing)
+    completion = Completion(CheckpointRef(run), "", FIVE)
+    writer_thread.ask(completion)
     engine.let(2)
-    until(lambda: len(writing.tokens) == 2)
-    talker.stop()
+    until(lambda: len(completion.tokens) == 2)
+    writer_thread.stop()
     engine.let(1)
-    until(lambda: not writing.busy)
-    assert writing.state == "stopped"
-    assert 2 <= len(writing.tokens) <= 3
+    until(lambda: not completion.busy)
+    assert completion.state == "stopped"
+    assert 2 <= len(completion.tokens) <= 3
 
 
-def test_end_of_text_ends_it(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+def test_end_of_text_ends_it(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     engine.end_after = 3
-    writing = Completion(CheckpointRef(run), "", FIVE)
-    talker.ask(writing)
-    until(lambda: not writing.busy)
-    assert writing.state == "ended"
-    assert [token.end for token in writing.tokens] == [False, False, False, True]
+    completion = Completion(CheckpointRef(run), "", FIVE)
+    writer_thread.ask(completion)
+    until(lambda: not completion.busy)
+    assert completion.state == "ended"
+    assert [token.end for token in completion.tokens] == [False, False, False, True]
 
 
-def test_two_are_written_in_turn(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+def test_two_are_written_in_turn(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     a, b = (Completion(CheckpointRef(run, which), "x", FIVE) for which in ("180", "60"))
-    talker.ask(a, b)
+    writer_thread.ask(a, b)
     until(lambda: not a.busy and not b.busy)
     assert engine.order == [180, 60] * 5
 
 
-def test_latest_follows_and_the_old_one_stays_loaded(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+def test_latest_follows_and_the_old_one_stays_loaded(
+    engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
+) -> None:
     def write() -> int | None:
-        writing = Completion(CheckpointRef(run), "", FIVE)
-        talker.ask(writing)
-        until(lambda: not writing.busy)
-        return writing.step
+        completion = Completion(CheckpointRef(run), "", FIVE)
+        writer_thread.ask(completion)
+        until(lambda: not completion.busy)
+        return completion.step
 
     assert write() == 180
     assert write() == 180
@@ -119,67 +121,67 @@ def test_latest_follows_and_the_old_one_stays_loaded(engine: PacedEngine, talker
 
 
 def test_what_is_loaded_writes_on_where_its_checkpoint_was_pruned(
-    engine: PacedEngine, talker: WriterThread, run: RunFolder
+    engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
 ) -> None:
     def write() -> Completion:
-        writing = Completion(CheckpointRef(run, "60"), "", FIVE)
-        talker.ask(writing)
-        until(lambda: not writing.busy)
-        return writing
+        completion = Completion(CheckpointRef(run, "60"), "", FIVE)
+        writer_thread.ask(completion)
+        until(lambda: not completion.busy)
+        return completion
 
     assert write().state == "full"
     (run.checkpoints / "step-00000060").rmdir()
     assert (write().state, write().step, engine.loaded) == ("full", 60, ["60"])
 
 
-def test_it_waits_for_the_first_checkpoint(talker: WriterThread, home: Path) -> None:
+def test_it_waits_for_the_first_checkpoint(writer_thread: WriterThread, home: Path) -> None:
     run = folder.create(home, "young")
-    writing = Completion(CheckpointRef(run), "", FIVE)
-    talker.ask(writing)
-    until(lambda: writing.state == "waiting")
+    completion = Completion(CheckpointRef(run), "", FIVE)
+    writer_thread.ask(completion)
+    until(lambda: completion.state == "waiting")
     save(run, 20)
-    until(lambda: not writing.busy)
-    assert (writing.state, writing.step) == ("full", 20)
+    until(lambda: not completion.busy)
+    assert (completion.state, completion.step) == ("full", 20)
 
 
 def test_waiting_can_be_called_off_and_does_not_hold_up_the_other_pane(
-    talker: WriterThread, run: RunFolder, home: Path
+    writer_thread: WriterThread, run: RunFolder, home: Path
 ) -> None:
     never = Completion(CheckpointRef(folder.create(home, "young")), "", FIVE)
     there = Completion(CheckpointRef(run), "", FIVE)
-    talker.ask(never, there)
+    writer_thread.ask(never, there)
     until(lambda: not there.busy)
     assert never.state == "waiting"
-    talker.stop()
+    writer_thread.stop()
     until(lambda: never.state == "stopped")
 
 
 def test_a_damaged_checkpoint_fails_its_own_text_only(
-    engine: PacedEngine, talker: WriterThread, run: RunFolder
+    engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
 ) -> None:
     engine.broken = 60
     bad, good = Completion(CheckpointRef(run, "60"), "", FIVE), Completion(CheckpointRef(run), "", FIVE)
-    talker.ask(bad, good)
+    writer_thread.ask(bad, good)
     until(lambda: not bad.busy and not good.busy)
     assert (bad.state, good.state) == ("failed", "full")
     assert isinstance(bad.error, CheckpointError)
 
 
-def test_unknown_characters_are_a_fault_of_the_text(talker: WriterThread, run: RunFolder) -> None:
-    writing = Completion(CheckpointRef(run), "café", FIVE)
-    talker.ask(writing)
-    until(lambda: not writing.busy)
-    assert isinstance(writing.error, DataError)
-    assert writing.text == "café"
+def test_unknown_characters_are_a_fault_of_the_text(writer_thread: WriterThread, run: RunFolder) -> None:
+    completion = Completion(CheckpointRef(run), "café", FIVE)
+    writer_thread.ask(completion)
+    until(lambda: not completion.busy)
+    assert isinstance(completion.error, DataError)
+    assert completion.text == "café"
 
 
-def test_branching_uses_the_very_ids(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+def test_branching_uses_the_very_ids(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     first = Completion(CheckpointRef(run), "ab", FIVE)
-    talker.ask(first)
+    writer_thread.ask(first)
     until(lambda: not first.busy)
     candidate = first.tokens[2].candidates[1]
     branch = first.branched(2, candidate, FIVE)
-    talker.ask(branch)
+    writer_thread.ask(branch)
     until(lambda: not branch.busy)
     before = [97, 98, *(token.token for token in first.tokens[:2]), candidate.token]
     assert engine.asked[-1][1] == before
@@ -187,67 +189,143 @@ def test_branching_uses_the_very_ids(engine: PacedEngine, talker: WriterThread, 
     assert len(branch.tokens) == 3 + 5
     assert branch.tokens[2].candidates == first.tokens[2].candidates  # one can branch there again
     again = branch.again(SampleConfig(max_new_tokens=5, seed=1))
-    talker.ask(again)
+    writer_thread.ask(again)
     until(lambda: not again.busy)
     assert engine.asked[-1][1] == before  # another seed keeps what was forced
 
 
-def test_forcing_the_end_ends_it(talker: WriterThread, run: RunFolder) -> None:
+def test_forcing_the_end_ends_it(writer_thread: WriterThread, run: RunFolder) -> None:
     first = Completion(CheckpointRef(run), "", FIVE)
-    talker.ask(first)
+    writer_thread.ask(first)
     until(lambda: not first.busy)
     branch = first.branched(1, TokenCandidate(99, "<|endoftext|>", 0.1, 0.1, end=True), FIVE)
-    talker.ask(branch)
+    writer_thread.ask(branch)
     until(lambda: not branch.busy)
     assert branch.state == "ended"
     assert (len(branch.tokens), branch.tokens[-1].end, branch.text) == (2, True, first.tokens[0].text)
 
 
-def test_more_goes_on_behind_everything(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
-    writing = Completion(CheckpointRef(run), "ab", FIVE)
-    talker.ask(writing)
-    until(lambda: not writing.busy)
-    ids = [97, 98, *(token.token for token in writing.tokens)]
-    writing.more(FIVE)
-    talker.ask(writing)
-    until(lambda: not writing.busy)
+def test_more_goes_on_behind_everything(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
+    completion = Completion(CheckpointRef(run), "ab", FIVE)
+    writer_thread.ask(completion)
+    until(lambda: not completion.busy)
+    ids = [97, 98, *(token.token for token in completion.tokens)]
+    completion.reopen(FIVE)
+    writer_thread.ask(completion)
+    until(lambda: not completion.busy)
     assert engine.asked[-1][1] == ids
-    assert len(writing.tokens) == 10
+    assert len(completion.tokens) == 10
 
 
-def test_other_settings_hold_from_the_next_token_on(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+def test_other_settings_hold_from_the_next_token_on(
+    engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
+) -> None:
     engine.free = False
-    writing = Completion(CheckpointRef(run), "ab", FIVE)
-    talker.ask(writing)
+    completion = Completion(CheckpointRef(run), "ab", FIVE)
+    writer_thread.ask(completion)
     engine.let(2)
-    until(lambda: len(writing.tokens) == 2)
-    talker.tune(SampleConfig(max_new_tokens=5, seed=7))  # a seed is for the next text
-    talker.tune(SampleConfig(max_new_tokens=4, temperature=0.1, seed=7))
+    until(lambda: len(completion.tokens) == 2)
+    writer_thread.tune(SampleConfig(max_new_tokens=5, seed=7))  # a seed is for the next text
+    writer_thread.tune(SampleConfig(max_new_tokens=4, temperature=0.1, seed=7))
     engine.let(1000)
-    until(lambda: not writing.busy)
+    until(lambda: not completion.busy)
     first, (step, ids, sampling) = engine.asked
     drawn = len(ids) - 2
     assert first == (180, [97, 98], FIVE)
     assert drawn in (2, 3), "a third may have been in the making"
-    assert (step, ids) == (180, [97, 98, *(token.token for token in writing.tokens[:drawn])])
+    assert (step, ids) == (180, [97, 98, *(token.token for token in completion.tokens[:drawn])])
     assert sampling == SampleConfig(max_new_tokens=4 - drawn, temperature=0.1)
-    assert (writing.state, len(writing.tokens)) == ("full", 4)
-    talker.tune(FIVE)  # what is written stays as it is known
-    assert writing.sampling.temperature == 0.1
+    assert (completion.state, len(completion.tokens)) == ("full", 4)
+    writer_thread.tune(FIVE)  # what is written stays as it is known
+    assert completion.sampling.temperature == 0.1
+
+
+def four(run: RunFolder, which: str = "latest", prompt: str = "ab") -> list[Completion]:
+    """Completions that differ in nothing but their seeds."""
+    samplings = [SampleConfig(max_new_tokens=5, seed=seed) for seed in range(4)]
+    return [Completion(CheckpointRef(run, which), prompt, sampling) for sampling in samplings]
+
+
+def over(completions: list[Completion]) -> bool:
+    return not any(completion.busy for completion in completions)
+
+
+def test_a_batch_is_what_its_seeds_give_alone(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
+    batch = four(run)
+    writer_thread.ask_batch(batch)
+    until(lambda: over(batch))
+    assert [(each.state, each.step, each.drawn) for each in batch] == [("full", 180, 5)] * 4
+    alone = four(run)
+    writer_thread.ask(*alone)
+    until(lambda: over(alone))
+    assert [each.text for each in batch] == [each.text for each in alone]
+    assert len({each.text for each in batch}) == 4
+    assert all(each.speed for each in batch)
+
+
+def test_stopping_a_batch_keeps_what_is_written(
+    engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
+) -> None:
+    engine.free = False
+    batch = four(run)
+    writer_thread.ask_batch(batch)
+    engine.let(9)
+    until(lambda: sum(len(each.tokens) for each in batch) >= 8)
+    writer_thread.stop()
+    engine.let(100)
+    until(lambda: over(batch))
+    assert {each.state for each in batch} == {"stopped"}
+    assert {len(each.tokens) for each in batch} <= {2, 3}
+
+
+def test_a_damaged_checkpoint_fails_a_whole_batch(
+    engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
+) -> None:
+    engine.broken = 60
+    batch = four(run, "60")
+    writer_thread.ask_batch(batch)
+    until(lambda: over(batch))
+    assert {each.state for each in batch} == {"failed"}
+    assert all(isinstance(each.error, CheckpointError) for each in batch)
+
+
+def test_a_batch_that_waits_can_be_called_off(writer_thread: WriterThread, home: Path) -> None:
+    batch = four(folder.create(home, "young"))
+    writer_thread.ask_batch(batch)
+    writer_thread.stop()
+    until(lambda: over(batch))
+    assert {each.state for each in batch} == {"stopped"}
+
+
+def test_other_settings_hold_for_each_text_of_a_batch(
+    engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
+) -> None:
+    engine.free = False
+    batch = four(run)
+    writer_thread.ask_batch(batch)
+    engine.let(8)
+    until(lambda: all(len(each.tokens) == 2 for each in batch))
+    writer_thread.tune(SampleConfig(max_new_tokens=4, temperature=0.1))
+    engine.let(1000)
+    until(lambda: over(batch))
+    assert [(each.state, len(each.tokens)) for each in batch] == [("full", 4)] * 4
+    assert [each.sampling for each in batch] == [
+        SampleConfig(max_new_tokens=4, temperature=0.1, seed=seed) for seed in range(4)
+    ]
 
 
 def test_split_characters_show_when_they_are_whole(run: RunFolder) -> None:
     whole = WrittenToken(2, "é", 0.5, 1.0, ())
     half = WrittenToken(1, "", 0.5, 1.0, ())
-    writing = Completion(CheckpointRef(run), "caf", FIVE, tokens=[half, whole])
-    assert writing.text == "café"
+    completion = Completion(CheckpointRef(run), "caf", FIVE, tokens=[half, whole])
+    assert completion.text == "café"
 
 
-def test_a_step_saved_again_is_loaded_again(engine: PacedEngine, talker: WriterThread, run: RunFolder) -> None:
+def test_a_step_saved_again_is_loaded_again(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     for _ in range(2):
-        writing = Completion(CheckpointRef(run), "", FIVE)
-        talker.ask(writing)
-        until(lambda writing=writing: not writing.busy)
+        completion = Completion(CheckpointRef(run), "", FIVE)
+        writer_thread.ask(completion)
+        until(lambda completion=completion: not completion.busy)
         (run.checkpoints / "step-00000180" / "model.safetensors").write_text("newer")
     assert engine.loaded == ["180", "180"]
 
@@ -285,9 +363,9 @@ def test_real_writer_writes_several_as_it_writes_each() -> None:
     writer._model = Transformer(shape, 257, torch.Generator().manual_seed(0))
     sampling = SampleConfig(max_new_tokens=20, temperature=2.0)
     texts: dict[int, str] = {0: "", 1: "", 2: ""}
-    for which, token in writer.write_several([97, 0xC3], sampling, [5, 0, 5], 2):
-        texts[which] += token.text
-    alone = "".join(token.text for token in writer.write([97, 0xC3], sampling, 2))
+    for index, token in writer.write([97, 0xC3], sampling, [5, 0, 5], 2):
+        texts[index] += token.text
+    alone = "".join(token.text for _, token in writer.write([97, 0xC3], sampling, [0], 2))
     torch.set_num_threads(threads)
     assert texts[1] == alone
     assert texts[0] == texts[2] != texts[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinylm.events import Sampled
-from tui.screens.train.samples import at, strip
+from tui.screens.train.samples import index_at, strip_lines
 from tui.terminal.glyphs import ASCII, BRAILLE
 
 
@@ -15,15 +15,15 @@ def told(count: int, text: str = "Once upon a time there was a fox that ran home
 
 def test_the_newest_sample_at_a_step() -> None:
     samples = told(5)
-    assert at(samples, None) == 4
-    assert at(samples, 40) == 0
-    assert at(samples, 119) == 1
-    assert at(samples, 3) == 0
-    assert at([], 3) == 0
+    assert index_at(samples, None) == 4
+    assert index_at(samples, 40) == 0
+    assert index_at(samples, 119) == 1
+    assert index_at(samples, 3) == 0
+    assert index_at([], 3) == 0
 
 
 def test_a_low_strip_shows_the_marked_sample_and_an_early_one() -> None:
-    lines, rows = strip(told(9, "word " * 40), 8, 76, 3, BRAILLE)
+    lines, rows = strip_lines(told(9, "word " * 40), 8, 76, 3, BRAILLE)
     assert lines[0].plain.split()[:3] == ["step", "120", "3:"]
     assert rows == [2, 8, 8]
     assert lines[1].plain.startswith("▸ step 360")
@@ -31,7 +31,7 @@ def test_a_low_strip_shows_the_marked_sample_and_an_early_one() -> None:
 
 
 def test_a_high_strip_shows_all_in_order_of_time() -> None:
-    lines, rows = strip(told(5), 2, 100, 10, BRAILLE)
+    lines, rows = strip_lines(told(5), 2, 100, 10, BRAILLE)
     assert rows == [0, 1, 2, 3, 4]
     assert [line.plain.startswith("▸") for line in lines] == [False, False, True, False, False]
 
@@ -40,18 +40,18 @@ def test_a_high_strip_shows_all_in_order_of_time() -> None:
 @pytest.mark.parametrize("height", [1, 2, 3, 10])
 @pytest.mark.parametrize("marked", [0, 7, 19])
 def test_it_fits(width: int, height: int, marked: int) -> None:
-    lines, rows = strip(told(20, "漢字 и кириллица " * 9), marked, width, height, BRAILLE)
+    lines, rows = strip_lines(told(20, "漢字 и кириллица " * 9), marked, width, height, BRAILLE)
     assert len(lines) == len(rows) <= height
     assert marked in rows
     assert all(line.cell_length <= width for line in lines)
 
 
 def test_line_ends_and_control_characters_are_made_harmless() -> None:
-    lines, _ = strip([Sampled(1, "a", "b\n\x1b[31mc [bold]d[/bold]")], 0, 60, 3, ASCII)
+    lines, _ = strip_lines([Sampled(1, "a", "b\n\x1b[31mc [bold]d[/bold]")], 0, 60, 3, ASCII)
     assert lines[0].plain.endswith("ab \ufffd[31mc [bold]d[/bold]")
     assert all(line.plain.isascii() or "\ufffd" in line.plain for line in lines)
 
 
 def test_a_sample_of_nothing() -> None:
-    lines, _ = strip([Sampled(1, "", "")], 0, 60, 3, BRAILLE)
+    lines, _ = strip_lines([Sampled(1, "", "")], 0, 60, 3, BRAILLE)
     assert "(nothing)" in lines[0].plain

@@ -25,11 +25,12 @@ from tinylm.training.control import Control
 from tui.app import StudioApp
 from tui.chart.chart import Chart
 from tui.live import status
-from tui.screens.train.event_log import RunLog
-from tui.screens.train.numbers import Meter, Numbers, Usage
-from tui.screens.train.outcome import Ending
+from tui.screens.train.event_log import EventLog
+from tui.screens.train.metrics import AppUsage, MetricsPane, UsageMeter
+from tui.screens.train.outcome import OutcomeBox
 from tui.screens.train.samples import SampleStrip
 from tui.screens.train.screen import TrainScreen
+from tui.studio import Studio
 from tui.widgets.top_bar import Sentence
 
 MakeApp = Callable[..., StudioApp]
@@ -51,7 +52,7 @@ class Script(ScriptedEngine):
 @pytest.fixture(autouse=True)
 def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the machine takes is not the same twice; trainings that nobody stopped are stopped at last."""
-    monkeypatch.setattr(Meter, "read", lambda _: Usage(512.0, 0.01))
+    monkeypatch.setattr(UsageMeter, "read", lambda _: AppUsage(512.0, 0.01))
     yield
     for engine in Script.all:
         for control in engine.controls:
@@ -59,15 +60,15 @@ def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Script.all.clear()
 
 
-async def settled(pilot: Pilot[int], done: Callable[[StudioApp], bool] = lambda _: True) -> TrainScreen:
+async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: True) -> TrainScreen:
     """Everything that was told is shown, and `done` holds."""
     app = pilot.app
     assert isinstance(app, StudioApp)
     await pilot.pause()
 
     def all_is_shown() -> bool:
-        more = app.shown is not None and app.shown.poll()
-        return not more and isinstance(app.screen, TrainScreen) and done(app)
+        more = app.studio.shown is not None and app.studio.shown.poll()
+        return not more and isinstance(app.screen, TrainScreen) and done(app.studio)
 
     await until(pilot, all_is_shown)
     screen = app.screen
@@ -78,10 +79,10 @@ async def settled(pilot: Pilot[int], done: Callable[[StudioApp], bool] = lambda 
     return screen
 
 
-def told_all(app: StudioApp) -> bool:
+def told_all(studio: Studio) -> bool:
     """The script has come to its end."""
-    assert app.shown is not None
-    return bool(app.shown.history.version) and not app.shown.poll() and app.shown.status != "starting"
+    assert studio.shown is not None
+    return bool(studio.shown.history.version) and not studio.shown.poll() and studio.shown.status != "starting"
 
 
 def drive(
@@ -90,7 +91,7 @@ def drive(
     """Start a training and hand the settled screen to `test`."""
 
     async def begun(pilot: Pilot[int]) -> TrainScreen:
-        app.start_training()
+        app.studio.start_training()
         return await settled(pilot, told_all)
 
     drive_app(app, test, size, ready=begun)
@@ -101,7 +102,7 @@ def sentence(screen: TrainScreen) -> str:
 
 
 def numbers(screen: TrainScreen) -> str:
-    return text(screen.query_one("#numbers", Numbers))
+    return text(screen.query_one("#numbers", MetricsPane))
 
 
 def offered(screen: TrainScreen) -> set[str]:
@@ -119,14 +120,14 @@ def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
     async def go() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             screen = await settled(pilot)
-            assert "learn from stories" in text(screen.query_one(Ending))
+            assert "learn from stories" in text(screen.query_one(OutcomeBox))
             assert sentence(screen).startswith("Nothing is training")
             assert not screen.query_one("#main").display
             await pilot.press("enter")
-            screen = await settled(pilot, lambda app: app.shown is not None and told_all(app))
+            screen = await settled(pilot, lambda studio: studio.shown is not None and told_all(studio))
             assert len(engine.trained) == 1
             assert screen.query_one("#main").display
-            assert not screen.query_one(Ending).display
+            assert not screen.query_one(OutcomeBox).display
 
     asyncio.run(go())
 
@@ -137,9 +138,9 @@ def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp) -> No
     async def go() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
-            app.start_training()
+            app.studio.start_training()
             screen = await settled(
-                pilot, lambda app: app.shown is not None and app.shown.history.state.plan is not None
+                pilot, lambda studio: studio.shown is not None and studio.shown.history.state.plan is not None
             )
             assert "first step is under way" in sentence(screen)
             picture = screen.charts["loss"].picture
@@ -174,13 +175,13 @@ def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> 
         assert screen.query_one("#line").display is narrow
         assert screen.query_one("#small").display is not narrow
         assert screen.charts["ratio"].display is wide
-        assert screen.query_one(RunLog).display is wide
+        assert screen.query_one(EventLog).display is wide
         assert screen.charts["loss"].size.height >= 8
         if wide:
             assert "0.51 GB" in numbers(screen)
-            assert "Saved step 240" in text(screen.query_one(RunLog).query_one(Static))
+            assert "Saved step 240" in text(screen.query_one(EventLog).query_one(Static))
         if narrow:
-            assert "240" in text(screen.query_one("#line", Numbers))
+            assert "240" in text(screen.query_one("#line", MetricsPane))
 
     drive(make_app(Script(scripts.training(240)), mode="train"), test, size)
 
@@ -188,26 +189,26 @@ def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> 
 def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(Script(FINISHED, endless=False), mode="train")
     went: list[str] = []
-    monkeypatch.setattr(app, "action_go", went.append)
+    monkeypatch.setattr(app.studio, "go", went.append)
 
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        assert "better than all simpler means" in text(screen.query_one(Ending))
+        assert "better than all simpler means" in text(screen.query_one(OutcomeBox))
         assert sentence(screen).startswith("Done: 0.539 bits per byte")
         assert "Talk to it" in offered(screen)
         assert "Pause" not in offered(screen)
         await pilot.press("enter")
-        assert app.talk_choice is not None
-        assert app.talk_choice[1] == "best"
+        assert app.studio.talk_choice is not None
+        assert app.studio.talk_choice[1] == "best"
         assert went[-1] == "talk"
         await pilot.press("escape")
-        assert not screen.query_one(Ending).display
+        assert not screen.query_one(OutcomeBox).display
 
     drive(app, test)
 
 
 def test_early_stopped(make_app: MakeApp) -> None:
     async def test(_: Pilot[int], screen: TrainScreen) -> None:
-        assert "stopped early" in str(screen.query_one(Ending).border_title)
+        assert "stopped early" in str(screen.query_one(OutcomeBox).border_title)
         assert sentence(screen).startswith("Stopped early")
 
     drive(
@@ -220,7 +221,7 @@ def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
     app = make_app(Script(FAILED, endless=False), mode="train")
 
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        box = screen.query_one(Ending)
+        box = screen.query_one(OutcomeBox)
         assert "The training diverged" in str(box.border_title)
         assert "Start with a lower learning rate." in text(box)
         assert "Go on from step 120" in text(box)
@@ -235,7 +236,7 @@ def test_our_own_fault_is_shown_as_such(make_app: MakeApp) -> None:
     app = make_app(Script(scripts.training(140), ZeroDivisionError("division by zero"), endless=False), mode="train")
 
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        box = screen.query_one(Ending)
+        box = screen.query_one(OutcomeBox)
         assert "our fault" in str(box.border_title)
         assert "ZeroDivisionError: division by zero" in text(box)
         assert "scripts.py" in text(box)
@@ -253,14 +254,14 @@ def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: p
 
     app = make_app(Refusing(), mode="train")
     went: list[str] = []
-    monkeypatch.setattr(app, "action_go", went.append)
+    monkeypatch.setattr(app.studio, "go", went.append)
 
     async def go() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
-            app.start_training()
-            screen = await settled(pilot, lambda app: app.shown is not None and app.shown.status == "failed")
-            assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(Ending))
+            app.studio.start_training()
+            screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "failed")
+            assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(OutcomeBox))
             assert not screen.query_one("#main").display
             assert sentence(screen).startswith("It could not start")
             await pilot.press("enter")
@@ -309,14 +310,16 @@ def test_a_followed_run_can_be_watched_but_not_paused(make_app: MakeApp, home: P
             await pilot.pause()
             run = scripts.write_run(home, "elsewhere", scripts.training(240, run="elsewhere"))
             with run.lock():
-                app.open_run(run)
-                screen = await settled(pilot, lambda app: app.shown is not None and len(app.shown.history.step) == 240)
+                app.studio.open_run(run)
+                screen = await settled(
+                    pilot, lambda studio: studio.shown is not None and len(studio.shown.history.step) == 240
+                )
                 assert sentence(screen).startswith("Trained elsewhere: no pausing here.")
                 assert not offered(screen) & {"Pause", "Stop", "Save", "Resume"}
                 await pilot.press("space", "s", "c")
                 assert app.screen is screen
-            assert app.shown
-            app.shown.locked = False
+            assert app.studio.shown
+            app.studio.shown.locked = False
             screen = await settled(pilot)
             assert sentence(screen) == "It broke off at step 240 of 400. r goes on from step 240."
             assert "Resume" in offered(screen)
@@ -333,7 +336,7 @@ def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
         await pilot.press("space")
         assert engine.controls[0].pause.is_set()
-        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "paused")
+        await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "paused")
         shown = screen.studio.shown
         await settled(pilot, lambda _: shown.history.checkpoints[-1].step == 140)  # so that Talk has just this step
         assert sentence(screen).startswith("Paused at step 140")
@@ -347,7 +350,7 @@ def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
         await pilot.press("p")
         await pilot.press("space")
         assert not engine.controls[0].pause.is_set()
-        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "training")
+        await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "training")
 
     drive(make_app(engine, mode="train"), test)
 
@@ -368,11 +371,11 @@ def test_stop_asks_first(make_app: MakeApp) -> None:
         await pilot.press("s")
         await pilot.press("enter")
         assert control.stop.is_set()
-        screen = await settled(pilot, lambda app: app.shown is not None and app.shown.status == "stopped")
+        screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "stopped")
         assert sentence(screen).startswith("Stopped and saved at step 140 of 400")
-        await settled(pilot, lambda app: app.training is not None and not app.training.running)
+        await settled(pilot, lambda studio: studio.training is not None and not studio.training.running)
         await pilot.press("r")
-        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "training")
+        await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "training")
         assert [run.name for run in engine.resumed] == ["stories-test"]
 
     drive(app, test)
@@ -399,7 +402,7 @@ def test_until_a_training_that_was_stopped_has_come_to_its_end_that_is_said(make
         assert not {"Pause", "Stop", "Save", "Continue"} & offered(screen)
         assert screen.studio.pulse().endswith("stopping")
         engine.go_on.set()
-        await settled(pilot, lambda app: app.shown is not None and app.shown.status == "stopped")
+        await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "stopped")
         assert sentence(screen).startswith("Stopped and saved at step 140")
 
     drive(make_app(engine, mode="train"), test)
@@ -409,8 +412,12 @@ def test_save_and_sample_now(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
         await pilot.press("c", "g")
         assert sentence(screen).startswith(("Saving a checkpoint", "Step 145 is saved"))
-        await settled(pilot, lambda app: app.shown is not None and app.shown.history.checkpoints[-1].step == 145)
-        await settled(pilot, lambda app: app.shown is not None and "asked for" in app.shown.history.samples[-1].text)
+        await settled(
+            pilot, lambda studio: studio.shown is not None and studio.shown.history.checkpoints[-1].step == 145
+        )
+        await settled(
+            pilot, lambda studio: studio.shown is not None and "asked for" in studio.shown.history.samples[-1].text
+        )
         assert "A sample that was asked for." in text(screen.query_one(SampleStrip))
 
     drive(make_app(Script(scripts.training(145)), mode="train"), test)
@@ -448,7 +455,7 @@ def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> 
 
 def log_line(screen: TrainScreen) -> tuple[int, str]:
     """The line of the log that is marked."""
-    content = screen.query_one(RunLog).query_one(Static).content
+    content = screen.query_one(EventLog).query_one(Static).content
     span = next(span for span in content.spans if "reverse" in str(span.style))  # type: ignore[union-attr]
     number = content.plain[: span.start].count("\n")  # type: ignore[union-attr]
     return number, content.plain.splitlines()[number]  # type: ignore[union-attr]
@@ -557,13 +564,13 @@ def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None
 
 def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        assert not screen.query_one(RunLog).display
+        assert not screen.query_one(EventLog).display
         await pilot.press("L")
         await pilot.pause()
-        assert screen.query_one(RunLog).size.height >= 7
-        assert "Saved step 240" in text(screen.query_one(RunLog).query_one(Static))
+        assert screen.query_one(EventLog).size.height >= 7
+        assert "Saved step 240" in text(screen.query_one(EventLog).query_one(Static))
         await pilot.press("escape")
-        assert not screen.query_one(RunLog).display
+        assert not screen.query_one(EventLog).display
 
     drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
@@ -606,7 +613,7 @@ def test_ascii(make_app: MakeApp) -> None:
         await settled(pilot)
         assert screen.studio.glyphs.name == "ascii"
         for widget in (
-            screen.query_one("#numbers", Numbers),
+            screen.query_one("#numbers", MetricsPane),
             screen.query_one(SampleStrip),
             screen.query_one(Sentence),
         ):
@@ -629,7 +636,7 @@ def test_snapshot(snap_compare: Callable[..., bool], make_app: MakeApp, state: s
         if state == "empty":
             await settled(pilot)
         else:
-            app.start_training()
+            app.studio.start_training()
             await settled(pilot, told_all)
 
     assert snap_compare(app, terminal_size=size, run_before=before)

@@ -8,17 +8,14 @@ import pytest
 
 from tests.tui import scripts
 from tinylm.events import Event, Planned
-from tui.live.history import History
 from tui.live.loss_unit import LossUnit
-from tui.screens.train.numbers import Figures, figures
+from tui.screens.train.metrics import Metrics, metrics_at
 
 
-def shown(told: Sequence[Event], at: int | None = None) -> Figures:
+def shown(told: Sequence[Event], at: int | None = None) -> Metrics:
     """The numbers of a run that has told this."""
-    history = History()
-    for event in told:
-        history.apply(event)
-    numbers = figures(history, LossUnit.of_run(history.state.data), at)
+    history = scripts.history(told)
+    numbers = metrics_at(history, LossUnit.of_run(history.state.data), at)
     assert numbers
     return numbers
 
