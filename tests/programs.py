@@ -21,7 +21,7 @@ from tests.waiting import PATIENCE
 from tinylm.cli import main
 from tinylm.training.evaluate import Evaluator
 from tinylm.training.step import Stepper
-from tui.__main__ import studio
+from tui.__main__ import run_app
 
 if os.name == "nt":
     pytest.skip("no such terminals there", allow_module_level=True)
@@ -85,7 +85,7 @@ def _play(arguments: Sequence[str], out: Path, terminal: str | None, hangs_up: b
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", buffering=1)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = os.fdopen(2, "w", buffering=1)  # type: ignore[misc]
     prelude()
-    code = main.main(list(arguments), studio)
+    code = main.main(list(arguments), run_app)
     sys.stdout.flush()
     os._exit(code)
 
