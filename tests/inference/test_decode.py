@@ -13,7 +13,7 @@ from tests import models
 from tests.native import needs_compiler
 from tests.waiting import until
 from tinylm.config.schema import SampleConfig
-from tinylm.hardware import autotune, device
+from tinylm.hardware import device
 from tinylm.inference import decode
 from tinylm.inference.decode import CapturedStep, StaticCache, Step, step_factory
 from tinylm.inference.generate import generate_batch
@@ -278,7 +278,7 @@ def test_nothing_is_compiled_for_a_small_model(home: Path) -> None:
 @pytest.mark.parametrize("fault", ["no compiler", "it fails", "it makes something else", "no room"])
 def test_without_it_torch_takes_the_steps(fault: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if fault == "no compiler":
-        monkeypatch.setattr(autotune, "compiler", lambda: None)
+        monkeypatch.setattr(compiler, "find", lambda: None)
     elif fault == "it fails":
         monkeypatch.setattr(compiler, "FLAGS", ("--no-such-flag",))
     elif fault == "it makes something else":
