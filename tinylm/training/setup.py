@@ -128,7 +128,7 @@ def _set_up(
     state = found.state if found else initial_state(config.train.precision)
     if found and weights is not None:
         _restore(found, weights, model, optimizer, average)
-        state.backend = state.backend or _backend_before_format_had_it(config)
+        state.backend = state.backend or _legacy_backend(config)
     else:
         notes += corpus.layout.notes
         if config.train.decay_epochs is not None:
@@ -187,7 +187,7 @@ def _restore(
         raise found.misfit() from error
 
 
-def _backend_before_format_had_it(config: RunConfig) -> str:
+def _legacy_backend(config: RunConfig) -> str:
     """The backend of a run whose state has none: earlier versions wrote the choice into `train.compile`."""
     return {"on": "kernels", "off": "eager"}.get(config.train.compile, "") if config.train.device == "cpu" else ""
 
