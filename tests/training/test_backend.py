@@ -51,10 +51,10 @@ def warm(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("off", "", False, 3600, True, "never"),
         ("on", "", False, 10, False, "before"),
-        ("auto", "kernels", False, 10, False, "beside"),  # planned when the run began
+        ("auto", "kernels", False, 10, False, "concurrent"),  # planned when the run began
         ("on", "kernels", True, 10, False, "before"),
         ("auto", "eager", False, 3600, True, "never"),
-        ("auto", "", False, 115, False, "beside"),
+        ("auto", "", False, 115, False, "concurrent"),
         ("auto", "", False, 5, False, "never"),
         ("auto", "", False, 5, True, "before"),
     ],

@@ -1,16 +1,16 @@
-"""Text generation: prefill the prompt, then per token one decoding step and one draw for each text.
+"""Text generation: prefill the prompt, then one decoding step and one random draw for each token.
 
 Top down: `generate_text` and `generate_texts` (strings), `generate_batch` (the loop over tokens), `Decoder` (logits
 from the KV cache). From logits to a token: `sampling.py`. How a step is computed on each device: `decode.py`.
 
-**Beyond the context.** The model was trained on positions below `block_size`. When the cache is full, the last half
-block of tokens is prefilled again at positions 0 and up. So every position is one that the model was trained on, every
-token has at least half a block of context, and the price is one prefill per half block. (A sliding cache would be
-cheaper and compute something else: its keys would keep their old positions.)
+**Beyond the context.** The model was trained on positions below `block_size`. When the cache is full, it is cleared,
+and the last `block_size // 2` tokens are prefilled again from position 0. From then on every token has at least half a
+block of context, at the cost of one prefill per half block. (A sliding cache would be cheaper but give other logits:
+its keys keep their old positions.)
 
 **Seeds.** Each text has a random generator of its own and draws one uniform number per token (assets/results/notes.md).
-So a text depends on its seed alone: not on the texts generated beside it, on whether candidates are recorded, or on the
-size of the vocabulary.
+Given model, prompt and settings, a text depends on its seed alone, up to rounding in batched matrix products: not on
+the other texts of a batch, nor on whether candidates are recorded.
 
 Shapes: B texts, V vocabulary.
 """
@@ -36,7 +36,7 @@ from tinylm.model.transformer import Transformer
 
 
 def generate_text(model: Transformer, tokenizer: Tokenizer, prompt: str, settings: SampleConfig) -> Iterator[str]:
-    """Continue `prompt`, piece by piece, never half a character; an empty prompt begins a new text."""
+    """Continue `prompt` in pieces of whole characters; an empty prompt starts a new text."""
     stream = tokenizer.stream()
     for sampled in generate(model, _encode(tokenizer, prompt), settings, tokenizer.end_of_text):
         piece = stream.feed(sampled.token) if sampled.token != tokenizer.end_of_text else ""
@@ -49,13 +49,13 @@ def generate_text(model: Transformer, tokenizer: Tokenizer, prompt: str, setting
 
 @dataclass(frozen=True)
 class Continuation:
-    """What a model wrote behind a prompt."""
+    """What a model generated after a prompt."""
 
     text: str
     tokens: int
-    """How many the text has; the end-of-text token does not count."""
+    """Number of tokens in `text`, without end-of-text."""
     ended: bool
-    """Whether the model ended it, and not `max_new_tokens`."""
+    """True if the model sampled end-of-text; False if `max_new_tokens` was reached."""
     seed: int
 
 
@@ -76,7 +76,7 @@ def generate_texts(
 
 
 def _encode(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """Each text begins with the end-of-text token, as in training."""
+    """The ids of a prompt, after an end-of-text token as in training."""
     return [tokenizer.end_of_text, *tokenizer.encode(prompt).tolist()]
 
 
@@ -89,9 +89,9 @@ class Candidate:
 
     token: int
     probability: float
-    """By the model alone: at temperature 1, without any filter."""
+    """Softmax of the logits."""
     drawn: float
-    """After penalty, temperature and filters: the probability with which it is drawn."""
+    """Probability of being drawn: after repetition penalty, temperature, top-k, top-p and min-p."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ class SampledToken:
 
     token: int
     probability: float
-    """By the model alone; NaN where no candidates were asked for."""
+    """Softmax of the logits; NaN if no candidates were asked for."""
     bits: float
-    """Entropy of the model's prediction in bits; NaN where no candidates were asked for."""
+    """Entropy of the softmax in bits; NaN if no candidates were asked for."""
     candidates: tuple[Candidate, ...]
-    """The most probable by the model alone, in falling order; the drawn one stands last if not among them."""
+    """The most probable tokens, most probable first; the sampled one is appended if it is not among them."""
 
 
 def generate(
@@ -123,16 +123,15 @@ def generate_batch(
     stop: int,
     n_candidates: int = 0,
 ) -> Iterator[tuple[int, SampledToken]]:
-    """Continue the ids of `prompt` once for each seed, all in one batch: at nearly the price of one.
+    """Continue the ids of `prompt` once for each seed, all in one batch.
 
     Yields (index into `seeds`, token), one token of each text in turn, until every text has reached the token `stop`
-    (yielded as its last) or `settings.max_new_tokens`. Each text equals the one that its seed gives alone, except where
-    rounding decides: matrix products over several rows add in another order. Puts the model into evaluation mode.
-    RunError where the logits are not finite.
+    (yielded as its last) or `settings.max_new_tokens`. Puts the model into evaluation mode. Raises RunError if the
+    logits are not finite.
     """
     model.eval()
     decoder = Decoder(model, prompt, len(seeds))
-    active = list(range(len(seeds)))  # which text each row of the batch is
+    active = list(range(len(seeds)))  # row of the batch -> index into seeds
     generators = [random.Random(seed) for seed in seeds]
     for _ in range(settings.max_new_tokens):
         with torch.inference_mode():
@@ -143,7 +142,7 @@ def generate_batch(
                     "The model knows no number for what comes next: its weights are too large.",
                     "Use another checkpoint, or train again with a lower train.phases.N.max_lr.",
                 )
-            # With 32 bits, even the largest of these numbers times a sum of probabilities is below that sum.
+            # 32 bits: the largest number is 1 - 2^-32, so its product with a sum of probabilities is below that sum.
             tokens = probs.sample([generators[index].getrandbits(32) / 2**32 for index in active])
             sampled = _with_candidates(tokens, logits, probs, n_candidates)
         yield from zip(active, sampled, strict=True)
@@ -157,7 +156,7 @@ def generate_batch(
 
 
 def _with_candidates(tokens: list[int], logits: Tensor, probs: Probs, n_candidates: int) -> list[SampledToken]:
-    """What the model predicted where `tokens` (B) were drawn, by its logits (B, V)."""
+    """Pair `tokens` (B) with the model's predictions, logits (B, V)."""
     if not n_candidates:
         return [SampledToken(token, math.nan, math.nan, ()) for token in tokens]
     own = logits.softmax(-1)  # (B, V)
@@ -178,11 +177,11 @@ def _with_candidates(tokens: list[int], logits: Tensor, probs: Probs, n_candidat
 
 
 class Decoder:
-    """B texts of equal length with a common prompt, and the KV cache that gives the logits of their next tokens."""
+    """B texts of equal length with a common prompt, and their KV cache."""
 
     @torch.inference_mode()
     def __init__(self, model: Transformer, prompt: list[int], n_texts: int = 1) -> None:
-        """`prompt` is not empty: a new text begins with the end-of-text token."""
+        """`prompt` must not be empty; a new text starts with end-of-text."""
         assert prompt
         self.ids = [list(prompt) for _ in range(n_texts)]
         self._model, self._block_size = model, model.config.block_size
@@ -195,7 +194,7 @@ class Decoder:
 
     @torch.inference_mode()
     def next_logits(self) -> Tensor:
-        """Logits (B, V) of each text's next token, fp32 on the CPU; the next call may overwrite them."""
+        """Logits (B, V) of each text's next token, fp32 on the CPU; the next call may reuse their memory."""
         if self._cache.length + self._uncached > self._block_size:
             self._cache.length, self._uncached = 0, self._block_size // 2
         one_each = self._cache.length > 0 and self._uncached == 1
@@ -204,7 +203,7 @@ class Decoder:
         return logits.cpu()
 
     def append(self, tokens: list[int]) -> None:
-        """Put a token behind each text."""
+        """Append a token to each text."""
         for ids, token in zip(self.ids, tokens, strict=True):
             ids.append(token)
         self._uncached += 1
@@ -217,13 +216,13 @@ class Decoder:
         self._step = None
 
     def _decode_one_token(self) -> Tensor:
-        """Logits (B, V) behind the newest token of each text."""
+        """Logits (B, V) after the newest token of each text."""
         self._step = self._step or self._make_step(self._cache)
         return self._step([ids[-1] for ids in self.ids])
 
     def _prefill(self) -> Tensor:
-        """Logits (B, V) behind all uncached tokens, read at once; the common prompt is read once for all texts."""
-        ids = [ids[-self._uncached :] for ids in self.ids[: len(self._cache)]]
+        """Logits (B, V) after all uncached tokens, in one forward pass; a common prompt is one row of it."""
+        ids = [text[-self._uncached :] for text in self.ids[: len(self._cache)]]  # (1 or B, uncached)
         if isinstance(self._make_step, NativeSteps):
             self._step = step = self._step if isinstance(self._step, NativeStep) else self._make_step(self._cache)
             logits = step.read(ids)

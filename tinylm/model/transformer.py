@@ -1,7 +1,7 @@
-"""The transformer, leaf to root: rotary positions, attention, feed-forward, block, model.
+"""The transformer, from the smallest part to the whole: rotary positions, attention, feed-forward, block, model.
 
-Each sublayer has a norm before and after it, x = x + norm(f(norm(x))), and neither norms nor biases have parameters.
-This is Gemma 2's architecture without its soft caps, so that trained models can be converted exactly.
+Each sublayer f computes x + norm(f(norm(x))). RMSNorms have no weights, linear layers no biases. Without QK norm this
+is Gemma 2 without soft caps and sliding windows; `bench/gemma.py` builds the same function from Hugging Face's.
 
 Letters in shapes: B sequences, T tokens, C n_embd, H n_head, K n_kv_head, D head_size, V vocabulary.
 """
@@ -15,11 +15,11 @@ from tinylm.model import dropout
 from tinylm.model.kv_cache import KVCache
 
 IGNORE_INDEX = -1
-"""A target that does not count in the loss; it pads sequences shorter than block_size."""
+"""A target that the loss ignores; it pads sequences shorter than block_size."""
 
 
 def rotary_table(head_size: int, positions: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of RoPE (Su et al. 2021, arXiv 2104.09864), (positions, D) each, both halves of D the same."""
+    """Cosines and sines of RoPE (Su et al. 2021, arXiv 2104.09864), (positions, D) each; columns i, i + D/2 are equal."""
     pairs = torch.arange(0, head_size, 2, dtype=torch.float32, device="cpu")
     frequencies = theta ** (-pairs / head_size)  # (D/2,)
     angles = torch.outer(torch.arange(positions, dtype=torch.float32, device="cpu"), frequencies)  # (positions, D/2)
@@ -33,7 +33,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def logit_scale(config: ModelConfig) -> float:
-    """The factor of the head's input: makes up for the embedding's large weights where the head shares them."""
+    """Factor of the head's input: where the head shares the embedding, it makes up for `embedding_std`; else 1."""
     return config.n_embd**-0.5 / config.embedding_std if config.tie_embeddings else 1.0
 
 
@@ -48,11 +48,11 @@ class Attention(nn.Module):
         self.qk_norm_eps = config.norm_eps if config.qk_norm else None
         self.scale = config.attention_scale * config.head_size**-0.5
         qkv_width = (config.n_head + 2 * config.n_kv_head) * config.head_size
-        self.qkv = nn.Linear(config.n_embd, qkv_width, bias=False)  # one product for all three
+        self.qkv = nn.Linear(config.n_embd, qkv_width, bias=False)  # fused projection of queries, keys and values
         self.out = nn.Linear(config.n_head * config.head_size, config.n_embd, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None) -> Tensor:
-        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). With a cache, x follows the tokens that it holds."""
+        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). With a cache, x continues the cached tokens."""
         B, T, _ = x.shape  # noqa: N806
         heads = self.qkv(x).view(B, T, -1, self.head_size).transpose(1, 2)  # (B, H + 2K, T, D)
         q, k, v = heads.split((self.n_head, self.n_kv_head, self.n_kv_head), dim=1)
@@ -62,7 +62,7 @@ class Attention(nn.Module):
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         mask = None
         if cache is not None:
-            k, v, mask = cache.extend(self.layer, k, v)
+            k, v, mask = cache.extend(self.layer, k, v)  # all tokens so far; mask None or (T, length)
         # On CPUs torch's attention is slower in bf16 than in fp32 (assets/results/notes.md).
         with torch.autocast("cpu", enabled=False):
             if v.dtype == torch.bfloat16 and v.device.type == "cpu":
@@ -87,7 +87,7 @@ class FeedForward(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         inner_size = config.mlp_ratio * config.n_embd
-        self.gate_up = nn.Linear(config.n_embd, 2 * inner_size, bias=False)  # one product for both
+        self.gate_up = nn.Linear(config.n_embd, 2 * inner_size, bias=False)  # fused projection of gate and up
         self.down = nn.Linear(inner_size, config.n_embd, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None = None, dropout_key: dropout.Key | None = None
     ) -> Tensor:
-        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). Without `dropout_key` nothing is dropped."""
+        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). Without `dropout_key` (2,) no output is dropped."""
         y = self.attention(self._norm(x), cos, sin, cache)
         x = x + self._norm(self._drop(y, dropout_key, sublayer=2 * self.layer))
         y = self.feed_forward(self._norm(x))
@@ -138,17 +138,18 @@ class Transformer(nn.Module):
         self.head = None if config.tie_embeddings else nn.Linear(config.n_embd, vocab_size, bias=False)
         self.logit_scale = logit_scale(config)
         cos, sin = rotary_table(config.head_size, config.block_size, config.rope_theta)
-        self.register_buffer("cos", cos, persistent=False)  # (block_size, D); computed, so not in checkpoints
+        self.register_buffer("cos", cos, persistent=False)  # (block_size, D); computed, hence not saved
         self.register_buffer("sin", sin, persistent=False)
         self._init_weights(generator)
 
     @torch.no_grad()
     def _init_weights(self, generator: torch.Generator | None) -> None:
-        """Kaiming normal (He et al. 2015, arXiv 1502.01852), as in the reference recipe.
+        """Kaiming normal for all matrices (He et al. 2015, arXiv 1502.01852), as in the reference recipe.
 
-        The mode is fan-in, but fan-out for the up projection and the head: with fan-in the first loss is a nat above
-        ln(V). The head's fan is at least 16 n_embd: with a small vocabulary its first logits would be too large. With
-        `zero_head` they are all 0. No output projection is zero, since the norm after it would divide by zero.
+        Fan-in, except fan-out for the up projection and the head: with fan-in there, the initial loss is a nat above
+        ln(V). The head's fan-out counts as at least 16 n_embd, since a small vocabulary would give too large initial
+        logits; `zero_head` sets the head's weights to 0. Output projections are never 0: the norm after them would
+        multiply their gradient by eps^-0.5. The embedding is normal with `embedding_std`.
         """
         for block in self.blocks:
             assert isinstance(block, Block)
@@ -165,7 +166,7 @@ class Transformer(nn.Module):
             nn.init.normal_(self.head.weight, std=std, generator=generator)
 
     def hidden(self, ids: Tensor, cache: KVCache | None = None, dropout_key: dropout.Key | None = None) -> Tensor:
-        """The head's input: ids (B, T) to (B, T, C). With a cache, ids follow the tokens that it holds."""
+        """The head's input (B, T, C) for ids (B, T). With a cache, ids continue the cached tokens."""
         T = ids.size(1)  # noqa: N806
         positions = cache.positions(T) if cache is not None else slice(T)
         cos, sin = self.cos[positions], self.sin[positions]  # (T, D)
@@ -187,20 +188,20 @@ class Transformer(nn.Module):
         return self.unembed(self.hidden(ids, cache)).float()
 
     def next_logits(self, ids: Tensor, cache: KVCache) -> Tensor:
-        """Logits (B, V) of the token after the last of ids (B, T), fp32; ids are added to the cache."""
+        """Logits (B, V) of the token after the last of ids (B, T), fp32; adds their keys and values to the cache."""
         return self.unembed(self.hidden(ids, cache)[:, -1]).float()
 
     def forward(self, ids: Tensor, targets: Tensor, dropout_key: dropout.Key | None = None) -> Tensor:
-        """The mean loss in nats, a scalar in fp32, of `targets` (B, T) from `ids` (B, T), without IGNORE_INDEX.
+        """Mean cross-entropy of `targets` given `ids`, both (B, T): an fp32 scalar in nats, over all but IGNORE_INDEX.
 
-        Without `dropout_key` nothing is dropped.
+        Without `dropout_key` no output is dropped.
         """
         logits = self.unembed(self.hidden(ids, dropout_key=dropout_key))  # (B, T, V)
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE_INDEX)
 
     def losses(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Each target's loss in nats, (B, T), from `ids` (B, T); 0 where a target is IGNORE_INDEX."""
-        logits = self.logits(ids).flatten(0, 1)  # (B T, V)
+        logits = self.logits(ids).flatten(0, 1)  # (B * T, V)
         losses = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORE_INDEX, reduction="none")
         return losses.view_as(targets)
 

@@ -59,11 +59,11 @@ class Backend:
     """What was measured, for people."""
 
 
-When = Literal["never", "before", "beside"]
+When = Literal["never", "before", "concurrent"]
 
 
 def when_to_compile(train: TrainConfig, decided: str, *, switched: bool, seconds_left: float, library: Path) -> When:
-    """When to compile the kernels: before the first step, beside the first steps, or never.
+    """When to compile the kernels: before the first step, concurrently with the first steps, or never.
 
     `decided` is the backend in the run's state, empty before the first decision; `switched`: the run used the kernels
     already when its checkpoint was made. `train.compile` is what the person asked for.
@@ -73,14 +73,14 @@ def when_to_compile(train: TrainConfig, decided: str, *, switched: bool, seconds
     if switched:
         return "before"
     if decided == "kernels":
-        return "beside"
+        return "concurrent"
     if train.compile == "on":
         return "before"
     if library.with_suffix(FAILED).exists():
         return "never"
     if library.exists():  # loading takes no time
         return "before"
-    return "beside" if seconds_left >= WORTH_COMPILING_SECONDS else "never"
+    return "concurrent" if seconds_left >= WORTH_COMPILING_SECONDS else "never"
 
 
 def expected_speedup(train: TrainConfig, device: torch.device, backend: Backend) -> tuple[float, float]:

@@ -26,7 +26,7 @@ class BackendSwitch:
     """Switches once or never. `close` it when the training ends.
 
     A run with a time budget switches as soon as the kernels are compiled. A run of counted steps switches at a step
-    that is planned at the start, kept in its state, and waited for, so that a resumed run equals the undisturbed one to
+    that is planned at the start, kept in its state, and waited for, so that a resumed run equals the uninterrupted one to
     the bit.
     """
 
@@ -58,7 +58,7 @@ class BackendSwitch:
             self._start_build()
             session.notes.append(self.switch())
             return
-        self._pending = when == "beside"
+        self._pending = when == "concurrent"
         if self._pending and not self._timed and state.compiled_from is None:
             state.compiled_from = state.step + max(FIRST_STEPS, math.ceil(COMPILE_SECONDS / step_seconds))
         self._decide("kernels" if self._pending else "eager")

@@ -4,7 +4,8 @@
         ...
 
 Each event is written to the run's log before it is yielded. `Control` lets another thread or a signal handler ask for a
-stop that saves first. Closing the generator releases the run, which can be resumed from its last checkpoint.
+graceful stop, with a checkpoint first. Closing the generator releases the run's lock; the run can then be resumed from
+its last checkpoint.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ from tinylm.training.run_length import RunLength
 from tinylm.training.session import Session
 
 REPORT_SECONDS = 0.1
-"""Interval at which metrics are fetched from the device and yielded: the only regular host sync."""
+"""Least interval between two fetches of metrics from the device: the only regular wait for the device."""
 
 
 def train(config: RunConfig, home: Path, name: str | None = None, control: Control | None = None) -> Iterator[Event]:
-    """Train a new run called `name` (by default named after its data and the time), from text to a finished model."""
+    """Train a new run called `name`, by default named after its data and the time."""
     session = setup.start(resolve.absolute_sources(config), home, name)
     yield from _training(session, control).events()
 
@@ -62,7 +63,7 @@ def _training(session: Session, control: Control | None) -> Training:
 
 
 class Training:
-    """One training, from its first event to its last."""
+    """State and event generator of one call of `train` or `resume`."""
 
     def __init__(self, session: Session, control: Control) -> None:
         self.session, self.control = session, control
@@ -71,7 +72,7 @@ class Training:
         self.run_length = RunLength(session, *self.evaluator.sequences)
         self.time_budget = self.run_length.time_budget
         self.pending: list[tuple[int, str, float, Tensor]] = []
-        """Steps whose metrics are still on the device: step, phase, lr, metrics (4,)."""
+        """Steps whose metrics are still on the device: step, phase, lr, and loss, norms and norm ratio (4,)."""
         self.warnings: list[Warned] = []
         """Warnings from pending steps."""
         self.reported_at = self.saved_at = self.clock.seconds()
@@ -82,7 +83,7 @@ class Training:
         self._write_config()
 
     def _write_config(self) -> None:
-        """Write the configuration with what was chosen, for when the run is resumed."""
+        """Write the configuration with the values that replaced `auto`, so that a resumed run uses the same."""
         files.replace_durably(self.session.run.config_file, resolve.to_toml(self.session.config).encode())
 
     # ---- the course of a run ----------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ class Training:
         except (GeneratorExit, KeyboardInterrupt):
             raise
         except BaseException as error:
-            # A checkpoint may be whole even if its event was not yielded.
+            # A checkpoint may be complete although its event was never yielded.
             begun = self.saved_step is not None or checkpoint.may_exist(self.session.run)
             if isinstance(error, OSError):
                 error = files.disk_error(error, self.session.run.path, resumable=begun)
@@ -107,7 +108,7 @@ class Training:
                 failed = events.Failed(
                     "The program failed", repr(error), "This is our fault; the log file has the details."
                 )
-            with suppress(OSError):  # where the disk is full, the event cannot be written either
+            with suppress(OSError):  # on a full disk this write fails too
                 self._write(failed)
             if self.session.fresh and not begun and isinstance(error, RunError):
                 folder.remove(self.session.run)  # the disk failed before anything was saved: leave nothing behind
@@ -134,7 +135,7 @@ class Training:
         yield from self._close()
 
     def _train(self) -> Iterator[Event]:
-        """Steps and what happens between them, until the run ends; raises stability.Diverging."""
+        """Take steps, and evaluate, sample and save when due, until the run ends; raises stability.Diverging."""
         state, control, patience = self.state, self.control, self.session.config.train.patience
         while not (self.run_length.is_reached() or control.ending or stability.out_of_patience(state, patience)):
             self._step(state.step + 1)
@@ -168,7 +169,7 @@ class Training:
 
     def _open(self) -> Iterator[Event]:
         session = self.session
-        if session.resumed_from is not None:  # the log was cut back to just before this checkpoint's event
+        if session.resumed_from is not None:  # the log was cut back to before this event
             path = f"checkpoints/{checkpoint.folder_name(self.state.step)}"
             best = self.state.best_step == self.state.step
             yield events.CheckpointSaved(self.state.step, path, best, self.state.seconds)
@@ -181,8 +182,9 @@ class Training:
     def _close(self) -> Iterator[Event]:
         """Evaluate, sample, save, and score the whole held-out text.
 
-        A stopped run is saved first, and what follows is not part of the checkpoint: resuming cuts the log back to it
-        and continues as if the run had never been stopped. Where the program is closing, only the last event follows.
+        A stopped run is saved first. The evaluation and the sample that follow are not in the checkpoint, so resuming
+        removes them from the log and continues as if the run had not been stopped. When the program is closing, only
+        the last event follows.
         """
         state, reason = self.state, "budget"
         if not self.run_length.is_reached():
@@ -221,7 +223,7 @@ class Training:
         yield finished
 
     def _seconds_left(self) -> float:
-        """Seconds until the end of the run, by its time budget or its current speed."""
+        """Seconds until the end of the run: what is left of the time budget, or steps left times seconds a step."""
         if self.time_budget.budget is not None:
             return self.time_budget.budget - self.clock.seconds()
         last = min(self.run_length.plan.steps, self.session.config.train.stop_at or self.run_length.plan.steps)
@@ -230,7 +232,7 @@ class Training:
     # ---- one step ---------------------------------------------------------------------------------------------
 
     def _step(self, step: int) -> None:
-        """Take one optimizer step, without waiting for the device."""
+        """Take one optimizer step; the device may still be working on it afterwards."""
         stepper, plan = self.session.stepper, self.run_length.plan
         number = plan.phase_index(step)
         phase = plan.phases[number]
@@ -282,9 +284,9 @@ class Training:
         self.reported_at = self.clock.seconds()
 
     def _roll_back(self, cause: stability.Diverging) -> Iterator[Event]:
-        """Return to the last good state, lower the learning rate, and save at once, so that a resumed run does too.
+        """Roll back to the last good state, lower the learning rate, and save, so that a resumed run starts from there.
 
-        The log is cut back as well, so that no step is in it twice. The clock is not: the time is lost.
+        The log is cut back as well, so that no step is in it twice. The clock keeps its time, which the budget loses.
         """
         state, before = self.state, replace(self.state)
         stability.check_rollbacks(state, cause.step)
@@ -356,7 +358,7 @@ class Training:
         yield events.CheckpointSaved(state.step, f"checkpoints/{path.name}", best, round(self.saved_at, 3))
 
     def _pause(self) -> Iterator[Event]:
-        """Wait; save or sample meanwhile if asked to. The clock stops while nothing is done."""
+        """Block until unpaused, and save or sample meanwhile if asked to; the clock runs only during those."""
         yield from self._report()
         self.clock.stop()
         yield events.Paused(self.state.step, paused=True)

@@ -1,6 +1,6 @@
 """Detects divergence (steps that are not finite, loss spikes), overfitting, and when to stop early.
 
-All memory is in TrainState, so that a resumed run decides as the undisturbed one.
+All memory is in TrainState, so that a resumed run decides as the uninterrupted one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""One optimizer step: forward and backward passes, norms, clipping, update. Nothing here waits for the device."""
+"""One optimizer step: forward and backward passes, norms, clipping, update.
+
+Nothing here reads a value back from the device; `LaunchLimiter` waits only when the GPU is several steps behind.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,17 @@ from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer, clip, global_norm
 
 MICRO_BATCH_TOKENS = 2048
-"""Most tokens in an eager pass on a CPU: with a vocabulary of 5,000 their logits take 41 MB."""
+"""Target for the tokens in an eager pass on a CPU: with a vocabulary of 5,000 their logits take 41 MB."""
 
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
-"""fp16: the loss scale doubles over 2,000 good steps, as in torch's GradScaler but smoothly; a bad step halves it."""
+"""fp16: factor of the loss scale at each finite step: twofold in 2,000, as in torch's GradScaler. Others halve it."""
 
 _DROPOUT = 1003
-"""Mixed into the seed, so that dropout has a random stream of its own."""
+"""Mixed into the seed: dropout's random stream is independent of the others."""
 
 
 def micro_batch_size(config: RunConfig, device: torch.device) -> int:
-    """Sequences in one pass: on a CPU few enough for its cache, in passes of equal size."""
+    """Sequences in one pass: all of a batch, or on a CPU so few that activations stay in its cache."""
     batch_size = config.train.batch_size
     if device.type != "cpu":
         return batch_size
@@ -41,7 +44,7 @@ def micro_batch_size(config: RunConfig, device: torch.device) -> int:
 
 
 class Stepper:
-    """Takes optimizer steps."""
+    """Model, optimizer and backend of a run: one call of `take` is one optimizer step."""
 
     def __init__(
         self,
@@ -59,21 +62,21 @@ class Stepper:
         self.detached = [weight.detach() for weight in self.weights]
         self.device = self.weights[0].device
         self.kernels: NativePass | None = None
-        """On a CPU: computes all sequences of a step in one call."""
+        """The C++ kernels, on a CPU: all sequences of a step in one call."""
         self.compiled: Callable[..., tuple[Tensor, list[Tensor]]] | None = None
         """On a GPU: torch.compile's pass over `micro_batch_size` sequences (`backend.torch_compile`)."""
         self.graphed: GraphedStep | None = None
-        """On a CUDA device: takes whole steps as one launch (`capture`)."""
+        """The CUDA graph of a whole step (`capture`)."""
         self._launch_limiter = LaunchLimiter(self.device)
         self.micro_batch_size = micro_batch_size(config, self.device)
-        """Sequences in a pass; smaller once memory has run out."""
+        """Sequences in a pass; halved each time memory runs out."""
         self.loss_scale = torch.tensor(loss_scale, device=self.device)
         """fp16: factor on the loss before the backward pass."""
         self.warnings: list[Warned] = []
-        """Warnings from steps; the reader removes them."""
+        """Warnings from steps; the loop takes them out."""
 
     def use(self, code: ctypes.CDLL | None, threads: int) -> None:
-        """Take the next steps with the kernels in `code`, or without it by torch's operations.
+        """Use the kernels in `code` from the next step on, or eager torch if it is None.
 
         MemoryError or RuntimeError where the kernels cannot run.
         """
@@ -82,11 +85,11 @@ class Stepper:
         self.optimizer.use(code, threads)
 
     def take(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor:
-        """Take the run's step `step` on ids and targets (batch_size * accumulation_steps, T).
+        """Take step number `step` on ids and targets (batch_size * accumulation_steps, T).
 
         Returns metrics (4,) on the device: loss in nats per token, gradient norm before clipping, norm of the weights
-        before the update, and the reference recipe's `norm_ratio`: mean over tensors of the weights' norms, over mean
-        over tensors of the gradients' norms. Where loss or gradient are not finite, nothing is applied.
+        before the update, and the reference recipe's `norm_ratio`: the mean norm of a weight tensor over the mean norm
+        of a gradient tensor. If loss or gradient norm are not finite, the update is skipped.
         """
         metrics = self._graphed_step(step, lr, weight_decay, ids, targets)
         if metrics is None:
@@ -95,7 +98,7 @@ class Stepper:
         return metrics
 
     def _graphed_step(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor | None:
-        """The metrics of a step taken as one launch; None where the run takes steps in the plain way."""
+        """The metrics (4,) of a step taken as a CUDA graph; None if the run uses none."""
         if self.graphed is None:
             return None
         if not self.graphed.is_warm:
@@ -107,17 +110,17 @@ class Stepper:
         except RuntimeError as error:  # includes torch's out-of-memory error
             self.graphed = None
             self.warnings.append(_not_captured(error))
-        if self.graphed is None:  # not in the handler, where the traceback still holds the graph
+        if self.graphed is None:  # outside the handler, whose traceback keeps the graph alive
             release_memory(self.device)
             return None
         return self._update_average(step, metrics)
 
     def update(self, step: int, lr: float, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
-        """The part of `take` after the gradients, which it overwrites."""
+        """Apply `grads`, which are overwritten; returns the metrics (4,) of `take`."""
         return self._update_average(step, self._apply(lr, weight_decay, loss, grads))
 
     def capture(self, graphed_step: Callable[..., GraphedStep] = GraphedStep) -> None:
-        """Take the next steps as CUDA graphs; not for attention dropout, which draws from torch's own generator."""
+        """Take the next steps as one CUDA graph each. Not with attention dropout, which uses torch's generator."""
         self.graphed = graphed_step(
             lambda lr, weight_decay, ids, targets, keys: self._apply(
                 lr, weight_decay, *self._passes(ids, targets, keys)
@@ -154,9 +157,10 @@ class Stepper:
         return metrics
 
     def gradients(self, step: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The mean loss of ids and targets (B, T) and its gradients, by passes that fit into the memory.
+        """The mean loss of ids and targets (batch_size * accumulation_steps, T), and a gradient for each weight.
 
-        Where memory runs out, the weights are unchanged, and smaller passes start the step over, down to one sequence.
+        Computed in micro-batches. If memory runs out, the micro-batch is halved and the step started over; the weights
+        have not changed by then.
         """
         while True:
             size = self.micro_batch_size
@@ -164,10 +168,10 @@ class Stepper:
                 if self.kernels:
                     return self.kernels(self.detached, ids, targets, self._key(step, 0))
                 return self._passes(ids, targets, self._keys(step, len(ids)))
-            except (MemoryError, RuntimeError) as error:  # torch's own is a RuntimeError
+            except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
                 if size == 1 or memory.out_of_memory(error, self.device) is None:
                     raise
-            # Not in the handler, where the traceback still holds the tensors of the pass.
+            # Outside the handler, whose traceback keeps the tensors of the pass alive.
             release_memory(self.device)
             self.micro_batch_size, self.compiled, self.kernels = (size + 1) // 2, None, None
             self.warnings.append(
@@ -180,7 +184,7 @@ class Stepper:
             )
 
     def _keys(self, step: int, sequences: int) -> list[dropout.Key | None]:
-        """The dropout key of each pass of a step with so many sequences; None without dropout."""
+        """The dropout key of each pass of a step with `sequences` sequences; None without dropout."""
         if self.config.model.attention_dropout:  # torch's own dropout inside attention
             torch.manual_seed(self._mixed(step))
         return [self._key(step, first) for first in range(0, sequences, self.micro_batch_size)]
