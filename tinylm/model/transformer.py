@@ -19,7 +19,7 @@ IGNORE_INDEX = -1
 
 
 def rotary_table(head_size: int, positions: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of RoPE (Su et al. 2021, arXiv 2104.09864), (positions, D) each; columns i, i + D/2 are equal."""
+    """Cosines and sines of RoPE (Su et al. 2021, arXiv 2104.09864), (positions, D) each, with two equal halves of D."""
     pairs = torch.arange(0, head_size, 2, dtype=torch.float32, device="cpu")
     frequencies = theta ** (-pairs / head_size)  # (D/2,)
     angles = torch.outer(torch.arange(positions, dtype=torch.float32, device="cpu"), frequencies)  # (positions, D/2)

@@ -26,8 +26,8 @@ class BackendSwitch:
     """Switches once or never. `close` it when the training ends.
 
     A run with a time budget switches as soon as the kernels are compiled. A run of counted steps switches at a step
-    that is planned at the start, kept in its state, and waited for, so that a resumed run equals the uninterrupted one to
-    the bit.
+    that is planned at the start, kept in its state, and waited for, so that a resumed run equals the uninterrupted one
+    to the bit.
     """
 
     def __init__(self, session: Session, seconds_left: float, step_seconds: float) -> None:
