@@ -20,16 +20,12 @@
 
 #include "thread_pool.h"
 #include "gemm.h"
+#include "model_shape.h"
 #include "parallel.h"
 
 namespace {
 
 // ---- arguments --------------------------------------------------------------------------------------------------
-
-struct ModelShape {
-    int64_t n_layer, B, T, C, H, K, D, I, V, capacity, qk_norm, threads;  // capacity: of the cache, in tokens
-    float eps, attention_scale, logit_scale;
-};
 
 struct Args {
     const float *panels;         // the weights, by tinylm_pack_weights
