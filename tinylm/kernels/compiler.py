@@ -84,10 +84,14 @@ def load(path: Path) -> ctypes.CDLL:
 
 
 def load_or_build(home: Path, name: str, check: Callable[[ctypes.CDLL], object]) -> ctypes.CDLL:
-    """Load a source's library, compiling it first (for seconds) if need be; OSError or RuntimeError if that fails."""
+    """Load a source's library; compile it first (for seconds) where it is missing or damaged.
+
+    OSError or RuntimeError if that fails.
+    """
     library = library_path(home, name)
-    if not library.exists():
-        Build(library, name).finish(check)
+    with suppress(OSError):
+        return load(library)
+    Build(library, name).finish(check)
     return load(library)
 
 

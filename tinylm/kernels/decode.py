@@ -198,13 +198,10 @@ def library() -> DecodeLibrary | None:
 
 @cache
 def _load(home: Path, may_build: bool) -> DecodeLibrary | None:
-    path = compiler.library_path(home, SOURCE)
-    with suppress(OSError):  # not built yet, or damaged
-        return DecodeLibrary(compiler.load(path))
     with suppress(OSError, RuntimeError):
         if may_build:
-            compiler.Build(path, SOURCE).finish(check)
-            return DecodeLibrary(compiler.load(path))
+            return DecodeLibrary(compiler.load_or_build(home, SOURCE, check))
+        return DecodeLibrary(compiler.load(compiler.library_path(home, SOURCE)))
     return None
 
 

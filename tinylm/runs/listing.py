@@ -52,27 +52,8 @@ class RunListing:
 
     def as_row(self) -> dict[str, object]:
         """What `--runs --json` prints; `run` is the folder, the name that `--run` takes."""
-        return {
-            "run": self.run.name,
-            "state": self.status,
-            "data": self.data,
-            "parameters": self.parameters,
-            "step": self.step,
-            "val_bpb": self.val_bpb,
-            "tokens_per_second": self.tokens_per_second,
-            "utc": self.utc,
-            "dir": str(self.run.path),
-            "name": self.name,
-            "device": self.device,
-            "vocab_size": self.vocab_size,
-            "steps": self.steps,
-            "tokens": self.tokens,
-            "seconds": self.seconds,
-            "best_step": self.best_step,
-            "bytes": self.bytes,
-            "note": self.note,
-            "fault": self.fault,
-        }
+        named = {"run": self.run.name, "state": self.status, "dir": str(self.run.path)}
+        return named | {key: value for key, value in vars(self).items() if key not in ("run", "status")}
 
 
 def read_listings(home: Path) -> list[RunListing]:

@@ -18,7 +18,7 @@ from tinylm.model import dropout
 from tinylm.model.transformer import Transformer
 from tinylm.planning import sizing
 from tinylm.training import memory_check
-from tinylm.training.backend import Backend, expected_speedup, known_fastest
+from tinylm.training.backend import Backend, expected_speedup, known_fastest, speed_key
 from tinylm.training.build import batches_of, initial_model
 
 CALIBRATION_TOKENS = 1024
@@ -33,8 +33,8 @@ def calibrate(config: RunConfig, model: Transformer, batches: Batches, home: Pat
     code = None if decided == "eager" else train_pass.load_if_built(config, model.embedding.weight.device, home)
     backend = _timed(config, model, batches, home, code, may_compile=decided != "eager")
     if backend.kind == "kernels" and not decided and config.train.compile == "auto":
-        parts = home, config.model, model.vocab_size, backend.precision, backend.threads
-        if known_fastest(*parts) == "eager":
+        key = speed_key(home, config.model, model.vocab_size, backend.precision, backend.threads)
+        if known_fastest(home, key) == "eager":
             note = "torch's own operations were faster here than our passes before, so nothing is compiled."
             backend = _timed(config, model, batches, home, None, may_compile=False, note=note)
     return backend
@@ -118,8 +118,8 @@ def without_measuring(
     code = train_pass.load_if_built(config, device, home)
     shape = autotune.shape_name(config, vocab_size, kernels=code is not None)
     precision = autotune.cached_precision(config.train, device, home, shape)
-    slower = known_fastest(home, config.model, vocab_size, precision, torch.get_num_threads()) == "eager"
-    return None if slower and config.train.compile == "auto" else code, precision
+    key = speed_key(home, config.model, vocab_size, precision, torch.get_num_threads())
+    return None if known_fastest(home, key) == "eager" and config.train.compile == "auto" else code, precision
 
 
 SEQUENCES, VOCAB_SIZE = 4, 2048
