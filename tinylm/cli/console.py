@@ -29,9 +29,6 @@ PLAIN_SECONDS = 10.0
 CURVE_POINTS = 512
 """The most numbers that the loss curve is drawn from."""
 
-RESCUED = "The training diverged"
-"""Title of the warning after a rollback."""
-
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -79,7 +76,7 @@ def sentence(event: Event) -> str | None:
         case events.Warned():
             return f"{event.title}: {event.message} {event.hint}"
         case events.Rescued():
-            return f"{RESCUED}: {event.message}"
+            return f"The training diverged: {event.message}"
     return None
 
 

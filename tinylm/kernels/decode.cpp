@@ -126,9 +126,6 @@ void rotate(float *heads, int64_t n, int64_t D, const float *cosine, const float
 
 // ---- weights ----------------------------------------------------------------------------------------------------
 
-// The matrices of a block; the head comes after those of all blocks.
-enum : int64_t { QKV, OUT, GATE_UP, DOWN, PER_BLOCK };
-
 // The weights in panels: of each block qkv, out, gate_up, down; then the head.
 struct PackedWeights {
     struct Matrix {

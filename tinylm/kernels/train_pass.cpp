@@ -47,9 +47,6 @@ struct Args {
 
 // ---- weights ----------------------------------------------------------------------------------------------------
 
-// The matrices of a block; the head comes after those of all blocks.
-enum : int64_t { QKV, OUT, GATE_UP, DOWN, PER_BLOCK };
-
 struct MatrixShape {
     int64_t rows, columns;  // (out, in), as in nn.Linear
     int64_t padded_size() const { return round_up(rows, MR) * round_up(columns, NR); }

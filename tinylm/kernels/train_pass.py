@@ -75,34 +75,26 @@ class NativePass:
 
         `weights` are the model's parameters in their order; `ids` and `targets` are (B, T).
         """
+        assert dropout_key is not None or not self._has_dropout
         loss, grads = torch.empty(()), [torch.empty_like(weight) for weight in weights]
-        self._call(weights, ids, targets, dropout_key, addresses(grads), loss.data_ptr(), None)
+        grad_addresses = addresses(grads)
+        key = dropout_key.data_ptr() if dropout_key is not None else None
+        self._call(weights, ids, targets, key=key, grads=ctypes.addressof(grad_addresses), loss=loss.data_ptr())
         return loss, grads
 
     def losses(self, weights: Sequence[Tensor], ids: Tensor, targets: Tensor) -> Tensor:
         """Loss of each target in nats, (B, T), from `ids` (B, T); 0 where it is IGNORE_INDEX. No dropout."""
         losses = torch.empty(ids.shape)
-        self._call(weights, ids, targets, None, None, None, losses.data_ptr())
+        self._call(weights, ids, targets, losses=losses.data_ptr())
         return losses
 
-    def _call(
-        self,
-        weights: Sequence[Tensor],
-        ids: Tensor,
-        targets: Tensor,
-        dropout_key: dropout.Key | None,
-        grads: ctypes.Array[ctypes.c_void_p] | None,
-        loss: int | None,
-        losses: int | None,
-    ) -> None:
+    def _call(self, weights: Sequence[Tensor], ids: Tensor, targets: Tensor, **others: int | None) -> None:
+        """`others` are the addresses of a dropout key and of what the C++ is to write; those left out are null."""
         ids, targets, weight_addresses = ids.contiguous(), targets.contiguous(), addresses(weights)
-        assert dropout_key is not None or not self._has_dropout or grads is None
-        key = dropout_key.data_ptr() if dropout_key is not None and grads is not None else None
         cos, sin = (table.data_ptr() for table in self._rotary_table)
         args = _Args(
-            ctypes.addressof(weight_addresses), ids.data_ptr(), targets.data_ptr(), key, cos, sin,
-            ctypes.addressof(grads) if grads is not None else None, loss, losses,
-        )  # fmt: skip
+            ctypes.addressof(weight_addresses), ids.data_ptr(), targets.data_ptr(), cosine=cos, sine=sin, **others
+        )
         self._shape.B = len(ids)
         scratch = -(-self._scratch.data_ptr() // _ALIGNMENT) * _ALIGNMENT
         checked(self._run(ctypes.byref(self._shape), self._bf16, ctypes.byref(args), scratch))

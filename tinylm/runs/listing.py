@@ -58,7 +58,7 @@ class RunListing:
 
 def read_listings(home: Path) -> list[RunListing]:
     """All runs of a home, the newest first; one whose files are damaged is listed as such."""
-    notes = Notes(home).runs
+    notes = Notes(home).part("runs")
     listings = [_read_listing(run, notes.get(run.name, {})) for run in _folders(home)]
     return sorted(listings, key=lambda listing: (listing.utc, _last_change(listing.run)), reverse=True)
 
@@ -100,7 +100,7 @@ def _read_listing(run: RunFolder, note: dict[str, Any]) -> RunListing:
         run=run,
         name=_text(note.get("name")) or run.name,
         status=status,
-        data=_names(config) if config else "",
+        data=", ".join(Path(source).name for source in config.data.sources) if config else "",
         device=_device(config, started),
         parameters=started.parameters if started else None,
         vocab_size=head.data.vocab_size if head.data else None,
@@ -139,10 +139,6 @@ def _folders(home: Path) -> list[RunFolder]:
     except OSError:
         return whole
     return whole + [run for run in others if _length(run.events_file) or _length(run.checkpoints)]
-
-
-def _names(config: RunConfig) -> str:
-    return ", ".join(Path(source).name for source in config.data.sources)
 
 
 def _device(config: RunConfig | None, started: events.RunStarted | None) -> str | None:

@@ -38,13 +38,8 @@ class Notes:
         except (OSError, ValueError):
             self._damaged = True
 
-    @property
-    def runs(self) -> dict[str, dict[str, Any]]:
-        """Names and notes by the name of the run's folder."""
-        return self.part("runs")
-
     def part(self, name: str) -> dict[str, dict[str, Any]]:
-        """The notes on runs (`runs`) or on those in the trash (TRASH); entries that are no tables are left out."""
+        """Names and notes by the run's folder, for `runs` or for the trash (TRASH); entries that are no tables go."""
         part = self._table.get(name)
         part = {key: value for key, value in part.items() if isinstance(value, dict)} if isinstance(part, dict) else {}
         self._table[name] = part

@@ -17,10 +17,10 @@ def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
     """
     check_name(name)
     with edit_notes(home) as notes:
-        shown = {note.get("name") for folder, note in notes.runs.items() if folder != run.name}
+        shown = {note.get("name") for folder, note in notes.part("runs").items() if folder != run.name}
         if (name != run.name and (paths.runs(home) / name).exists()) or name in shown:
             raise RunError(f"There is already a run named {name}.", "Choose another name.")
-        note = notes.runs.pop(run.name, {})
+        note = notes.part("runs").pop(run.name, {})
         note.pop("name", None)
         target = run
         if name != run.name:
@@ -35,7 +35,7 @@ def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
 def set_note(home: Path, run: RunFolder, text: str) -> None:
     """Keep a person's note on a run; an empty one deletes it."""
     with edit_notes(home) as notes:
-        note = notes.runs.pop(run.name, {})
+        note = notes.part("runs").pop(run.name, {})
         note.pop("note", None)
         notes.put("runs", run.name, note | ({"note": text} if text else {}))
 

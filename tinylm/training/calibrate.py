@@ -11,7 +11,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.data.batches import Batches, Corpus
 from tinylm.hardware import autotune, memory
-from tinylm.hardware.autotune import Setting, TimedPass
+from tinylm.hardware.autotune import TimedPass
 from tinylm.hardware.device import MEASURE_SECONDS, Precision, cores
 from tinylm.kernels import compiler, train_pass
 from tinylm.model import dropout
@@ -52,21 +52,14 @@ def _timed(
 ) -> Backend:
     """The backend with the kernels `code`, or eager without; threads and precision measured or from the cache."""
     timed_pass, tokens = _small_pass(config, model, batches, code)
-    setting = _setting(config, model, home, timed_pass, kernels=code is not None, may_compile=may_compile)
+    shape = autotune.shape_name(config, model.vocab_size, kernels=code is not None)
+    will_compile = code is None and may_compile and config.train.compile != "off" and compiler.find() is not None
+    device = model.embedding.weight.device
+    setting = autotune.choose(config.train, device, timed_pass, home, shape, before_kernels=will_compile)
     seconds = autotune.timed(timed_pass, setting.precision)
     notes = tuple(each for each in (note, setting.note) if each)
     kind = "eager" if code is None else "kernels"
     return Backend(kind, setting.threads, setting.precision, seconds / tokens, notes)  # type: ignore[arg-type]
-
-
-def _setting(
-    config: RunConfig, model: Transformer, home: Path, timed_pass: TimedPass, *, kernels: bool, may_compile: bool
-) -> Setting:
-    shape = autotune.shape_name(config, model.vocab_size, kernels=kernels)
-    wanted = may_compile and config.train.compile != "off" and not kernels
-    before_kernels = wanted and compiler.find() is not None
-    device = model.embedding.weight.device
-    return autotune.choose(config.train, device, timed_pass, home, shape, before_kernels=before_kernels)
 
 
 def _small_pass(
