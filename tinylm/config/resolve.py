@@ -280,13 +280,9 @@ def _config_error(error: ValidationError) -> ConfigError:
         return ConfigError(f"The settings do not fit: {context['error']}.", "Change one of the settings that it names.")
     given = _short_repr(fault["input"])
     field = settings().get(re.sub(r"\.\d+(\.|$)", r".N\1", name))
-    expected = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ")
-    others = [
-        _EXPECTED.get(other["type"], other["msg"].removeprefix("Input should be "))
-        for other in error.errors()[1:]
-        if other["loc"][: len(location)] == fault["loc"][: len(location)]
-    ]
-    expected = " or ".join(dict.fromkeys([expected, *others]))
+    faults = [other for other in error.errors() if other["loc"][: len(location)] == fault["loc"][: len(location)]]
+    wanted = [_EXPECTED.get(other["type"], other["msg"].removeprefix("Input should be ")) for other in faults]
+    expected = " or ".join(dict.fromkeys(wanted))
     hint = "Give another value."
     if field is not None and field.description:
         hint = f"{field.title}: {field.description}"

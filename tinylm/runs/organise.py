@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinylm import paths
+from tinylm import files, paths
 from tinylm.errors import RunError
 from tinylm.runs.folder import RunFolder, check_name
-from tinylm.runs.notes import TRASH, Notes, disk_errors, edit_notes, free_path
+from tinylm.runs.notes import TRASH, Notes, disk_errors, edit_notes
 
 
 def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
@@ -45,7 +45,7 @@ def trash(home: Path, run: RunFolder) -> Path:
     folder = paths.trash(home)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    trashed = _move(run.path, free_path(folder, run.name))
+    trashed = _move(run.path, files.free_path(folder, run.name))
     _move_note(home, ("runs", run.name), (TRASH, trashed.name))
     return trashed
 
@@ -58,7 +58,7 @@ def restore(home: Path, trashed: Path) -> RunFolder:
         )
     with disk_errors(paths.runs(home)):
         paths.runs(home).mkdir(parents=True, exist_ok=True)
-    run = RunFolder(_move(trashed, free_path(paths.runs(home), trashed.name)))
+    run = RunFolder(_move(trashed, files.free_path(paths.runs(home), trashed.name)))
     _move_note(home, (TRASH, trashed.name), ("runs", run.name))
     return run
 
