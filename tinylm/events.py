@@ -32,14 +32,16 @@ class _Strict:
 class Event(_Strict):
     """An event; `kind` stands first in its JSON, as `event`."""
 
-    kind: ClassVar[str] = ""
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, kind: str) -> None:
+        cls.kind = kind
 
 
 @dataclass(frozen=True)
-class RunStarted(Event):
+class RunStarted(Event, kind="run_started"):
     """The run folder exists and the model is built; `resumed_from` is the step of the checkpoint it resumes from."""
 
-    kind: ClassVar[str] = "run_started"
     run: str
     dir: str
     format: Count
@@ -56,10 +58,9 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True)
-class DataPrepared(Event):
+class DataPrepared(Event, kind="data_prepared"):
     """The text is tokenized; `baselines` are bits per byte of the held-out text by simpler models."""
 
-    kind: ClassVar[str] = "data_prepared"
     bytes: Count
     tokens: Count
     vocab_size: Count
@@ -79,20 +80,18 @@ class PhaseSpan(_Strict):
 
 
 @dataclass(frozen=True)
-class Planned(Event):
+class Planned(Event, kind="planned"):
     """How long the run will be; a time budget is planned again as the machine's speed becomes known."""
 
-    kind: ClassVar[str] = "planned"
     steps: Annotated[Count, Field(ge=1)]
     seconds: Number | None
     phases: tuple[PhaseSpan, ...]
 
 
 @dataclass(frozen=True)
-class StepDone(Event):
+class StepDone(Event, kind="step"):
     """One optimizer step; norms are global L2 norms, of the gradient before clipping."""
 
-    kind: ClassVar[str] = "step"
     step: Count
     phase: str
     tokens: Count
@@ -106,14 +105,13 @@ class StepDone(Event):
 
 
 @dataclass(frozen=True)
-class EvalDone(Event):
+class EvalDone(Event, kind="eval"):
     """Losses on training and held-out text, measured on the same windows each time.
 
     Where weights are averaged, they are those of the better weights: `averaged` says that the average is better, and
     `other_val_loss` is the held-out loss of the worse. Logs of earlier versions lack both keys.
     """
 
-    kind: ClassVar[str] = "eval"
     step: Count
     train_loss: Number | None
     val_loss: Number | None
@@ -125,20 +123,18 @@ class EvalDone(Event):
 
 
 @dataclass(frozen=True)
-class Sampled(Event):
+class Sampled(Event, kind="sample"):
     """A text that the model wrote at this step."""
 
-    kind: ClassVar[str] = "sample"
     step: Count
     prompt: str
     text: str
 
 
 @dataclass(frozen=True)
-class CheckpointSaved(Event):
+class CheckpointSaved(Event, kind="checkpoint"):
     """A checkpoint was written completely; `path` is relative to the run folder."""
 
-    kind: ClassVar[str] = "checkpoint"
     step: Count
     path: str
     best: bool
@@ -146,41 +142,37 @@ class CheckpointSaved(Event):
 
 
 @dataclass(frozen=True)
-class Note(Event):
+class Note(Event, kind="note"):
     """Something worth knowing that is not a problem: what was cut from a text, what was chosen."""
 
-    kind: ClassVar[str] = "note"
     message: str
 
 
 @dataclass(frozen=True)
-class Warned(Event):
+class Warned(Event, kind="warning"):
     """A problem that somebody should look at; the run continues."""
 
-    kind: ClassVar[str] = "warning"
     title: str
     message: str
     hint: str
 
 
 @dataclass(frozen=True)
-class Paused(Event):
+class Paused(Event, kind="paused"):
     """The run was paused (`paused`) or continued."""
 
-    kind: ClassVar[str] = "paused"
     step: Count
     paused: bool
 
 
 @dataclass(frozen=True)
-class Rescued(Event):
+class Rescued(Event, kind="rescued"):
     """The run diverged at `step` and was rolled back to the checkpoint of step `back_to` (0: the beginning).
 
     The log was cut back to that checkpoint. `rescue` counts the rollbacks; from here on the planned learning rate is
     multiplied by `lr_scale`.
     """
 
-    kind: ClassVar[str] = "rescued"
     step: Count
     back_to: Count
     rescue: Count
@@ -189,17 +181,16 @@ class Rescued(Event):
 
 
 @dataclass(frozen=True)
-class LrTried(Event):
+class LrTried(Event, kind="lr_tried"):
     """A step of the learning-rate finder at `rate`, and the smoothed loss; `step` counts the sweep's steps from 1."""
 
-    kind: ClassVar[str] = "lr_tried"
     step: Count
     rate: Number
     loss: Number
 
 
 @dataclass(frozen=True)
-class LrFound(Event):
+class LrFound(Event, kind="lr_found"):
     """The learning-rate finder's result: the rates of the sweep, in ascending order, and the smoothed loss at each.
 
     `step` is the run's step whose weights it began with (0: new weights). `suggestion` is a top rate for the schedule,
@@ -207,7 +198,6 @@ class LrFound(Event):
     sweep stopped early, None where it was completed or ran out of time.
     """
 
-    kind: ClassVar[str] = "lr_found"
     step: Count
     rates: tuple[Number, ...]
     losses: tuple[Number, ...]
@@ -220,13 +210,12 @@ class LrFound(Event):
 
 
 @dataclass(frozen=True)
-class Finished(Event):
+class Finished(Event, kind="finished"):
     """The end of a run, with the loss on the whole held-out text of the weights in `checkpoint`.
 
     `reason` is budget, stopped or early_stop.
     """
 
-    kind: ClassVar[str] = "finished"
     reason: str
     step: Count
     tokens: Count
@@ -241,10 +230,9 @@ class Finished(Event):
 
 
 @dataclass(frozen=True)
-class Failed(Event):
+class Failed(Event, kind="failed"):
     """The end of a run that failed: what went wrong and how to fix it."""
 
-    kind: ClassVar[str] = "failed"
     title: str
     message: str
     hint: str

@@ -13,6 +13,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -58,6 +59,14 @@ def existing_folder(path: Path) -> Path:
 def disk_size(path: Path) -> int:
     """The size in bytes of the disk that `path` is on, or will be on once it exists."""
     return shutil.disk_usage(existing_folder(path)).total
+
+
+def free_path(folder: Path, name: str) -> Path:
+    """A path in `folder` that does not exist yet: `name`, with a number behind it if need be."""
+    numbered = (f"{name[: 63 - len(str(number))]}-{number}" for number in count(2))
+    while (folder / name).exists():
+        name = next(numbered)
+    return folder / name
 
 
 def umask() -> int:

@@ -45,6 +45,11 @@ def printable(text: str) -> str:
     )
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or of its `repr` where it has none; 200 characters at most."""
+    return (str(error).strip() or repr(error)).splitlines()[0][:200]
+
+
 def with_article(word: str) -> str:
     """`a drum`, `an owl`."""
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"

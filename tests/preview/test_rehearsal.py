@@ -18,7 +18,8 @@ from tinylm.hardware import memory
 from tinylm.model.transformer import Transformer
 from tinylm.planning import schedule
 from tinylm.preview import rehearsal
-from tinylm.preview.rehearsal import Cancelled, Rehearsal
+from tinylm.preview.rehearsal import Rehearsal
+from tinylm.preview.scratch import Cancelled
 from tinylm.runs import checkpoint
 from tinylm.runs.folder import open_run
 from tinylm.training.loop import train

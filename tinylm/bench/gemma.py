@@ -5,7 +5,6 @@ transformers is an optional extra (`pip install -e '.[bench]'`).
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -62,14 +61,11 @@ class HuggingFace:
         generator = torch.Generator().manual_seed(0)
         self._ids = torch.randint(vocab_size, shape, generator=generator).to(self._device)
 
-    def _autocast(self) -> AbstractContextManager[object]:
-        return device.autocast(self._precision, self._device)
-
     def take(self) -> float:
         """One step; returns the mean loss, after waiting for the device."""
         losses: list[Tensor] = []
         for ids in torch.split(self._ids, self._micro_batch_size):
-            with self._autocast():
+            with device.autocast(self._precision, self._device):
                 loss = self._fast(input_ids=ids, labels=ids).loss
             torch.autograd.backward(loss * len(ids) / len(self._ids))
             losses.append(loss.detach())

@@ -86,7 +86,7 @@ def rows(model: Transformer, flops: float) -> Iterator[Row]:
 
     if gemma2 is not None:
         theirs, peer = _best_threads(gemma2, torch.tensor([prompt]))
-        pairs = _measured(_on_threads(torch.get_num_threads(), one), theirs)
+        pairs = _measured(limits.on_threads(torch.get_num_threads(), one), theirs)
         speed, other = pairs.speeds(TOKENS)
         yield Row("generate.one.against_hugging_face", speed, "tokens/s", peer=peer,
                   peer_value=other, ratio=pairs.ratio, runs=PAIRS)  # fmt: skip
@@ -160,22 +160,8 @@ def _best_threads(peer: Any, ids: Tensor) -> tuple[Work, str]:
         mask = torch.ones_like(ids)
         return peer.generate(ids, attention_mask=mask, max_new_tokens=TOKENS, do_sample=False, use_cache=True)
 
-    ways = {threads: _on_threads(threads, write) for threads in (1, 2)}
+    ways = {threads: limits.on_threads(threads, write) for threads in (1, 2)}
     taken = {threads: min(seconds(way) for _ in range(2)) for threads, way in ways.items()}
     best = min(taken, key=lambda threads: taken[threads])
     version = import_module("transformers").__version__
     return ways[best], f"transformers {version}, {best} thread{'s' if best > 1 else ''}"
-
-
-def _on_threads(threads: int, work: Work) -> Work:
-    """The same work on so many threads; torch's number is restored."""
-
-    def wrapped() -> object:
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        try:
-            return work()
-        finally:
-            torch.set_num_threads(before)
-
-    return wrapped

@@ -9,8 +9,9 @@ compiler, of our micro-kernel with its operands in the nearest cache (`kernels/p
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -33,17 +34,20 @@ PEAK_SIZE = 2048
 PEAK_SOURCE = "peak.cpp"
 TILE_SECONDS = 0.2
 
+Result = TypeVar("Result")
+
 
 def products(model: ModelConfig, vocab_size: int, precision: Precision) -> float:
     """Seconds a token of the matrix products of a training step."""
     counts = {1, max(1, device.cores() // 2), device.cores()}
-    return min(_products(model, vocab_size, precision) for _ in _thread_counts(counts))
+    return min(on_threads(count, lambda: _products(model, vocab_size, precision))() for count in sorted(counts))
 
 
 def peak_flops(precision: Precision, home: Path) -> float:
     """Floating-point operations per second of all cores; the code that measures it is compiled into `home`."""
     a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE, dtype=_type(precision)) for _ in range(2))
-    best = min(_best(lambda: torch.matmul(a, b)) for _ in _thread_counts({1, device.cores()}))
+    counts = sorted({1, device.cores()})
+    best = min(on_threads(count, lambda: _best(lambda: torch.matmul(a, b)))() for count in counts)
     return max(2 * PEAK_SIZE**3 / best, _tile_flops(precision, home))
 
 
@@ -63,15 +67,18 @@ def _speed(code: ctypes.CDLL) -> Callable[[bool, int, float], float]:
     return function
 
 
-def _thread_counts(counts: set[int]) -> Iterator[int]:
-    """Set torch's number of threads to each of `counts` in turn, and restore it at the end."""
-    before = torch.get_num_threads()
-    try:
-        for count in sorted(counts):
-            torch.set_num_threads(count)
-            yield count
-    finally:
-        torch.set_num_threads(before)
+def on_threads(threads: int, work: Callable[[], Result]) -> Callable[[], Result]:
+    """The same work with so many threads of torch; the number before it is restored."""
+
+    def wrapped() -> Result:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            return work()
+        finally:
+            torch.set_num_threads(before)
+
+    return wrapped
 
 
 def _type(precision: Precision) -> torch.dtype:

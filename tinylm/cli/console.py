@@ -6,9 +6,8 @@ Events as JSON and the closing summary go to stdout, everything else to stderr.
 import math
 import sys
 import time
+from contextlib import nullcontext
 from itertools import pairwise
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live as RichLive
@@ -30,23 +29,14 @@ PLAIN_SECONDS = 10.0
 CURVE_POINTS = 512
 """The most numbers that the loss curve is drawn from."""
 
-RESCUED = "The training diverged"
-"""Title of the warning after a rollback."""
-
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
-class Json:
+class Json(nullcontext[None]):
     """Prints every event as a line of JSON on stdout."""
 
     def preparing(self, config: RunConfig) -> None:
         """Print nothing: the first line is the first event."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        return None
 
     def event(self, event: Event) -> None:
         """Print the event."""
@@ -74,10 +64,27 @@ class Losses:
             self._steps_per_mean *= 2
 
 
-class Plain:
+def sentence(event: Event) -> str | None:
+    """The event as a sentence; None where it is shown in another way, or not at all."""
+    match event:
+        case events.RunStarted():
+            return opening(event)
+        case events.DataPrepared():
+            return prepared(event)
+        case events.Note():
+            return event.message
+        case events.Warned():
+            return f"{event.title}: {event.message} {event.hint}"
+        case events.Rescued():
+            return f"The training diverged: {event.message}"
+    return None
+
+
+class Plain(nullcontext[None]):
     """Prints full sentences, one a line: for files, pipes and screen readers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.state = RunState()
         self._last_progress = 0.0
 
@@ -85,30 +92,16 @@ class Plain:
         """Print what comes first: reading and measuring take a few seconds."""
         self.say(preparing(config))
 
-    def say(self, sentence: str) -> None:
+    def say(self, text: str) -> None:
         """Print a line to stderr."""
-        print(printable(sentence), file=sys.stderr, flush=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        return None
+        print(printable(text), file=sys.stderr, flush=True)
 
     def event(self, event: Event) -> None:
         """Print what a person wants to know of the event."""
         self.state.apply(event)
+        if text := sentence(event):
+            self.say(text)
         match event:
-            case events.RunStarted():
-                self.say(opening(event))
-            case events.DataPrepared():
-                self.say(prepared(event))
-            case events.Note():
-                self.say(event.message)
-            case events.Warned():
-                self.say(f"{event.title}: {event.message} {event.hint}")
-            case events.Rescued():
-                self.say(f"{RESCUED}: {event.message}")
             case events.StepDone() if time.monotonic() - self._last_progress > PLAIN_SECONDS:
                 self._last_progress = time.monotonic()
                 self.say(progress(self.state))
@@ -118,42 +111,33 @@ class Plain:
                 print(summary(self.state))
 
 
-class Live:
+class Live(Plain):
     """A live panel with progress, loss, held-out bits per byte, speed, time left and the last sample."""
 
     def __init__(self) -> None:
-        self.state = RunState()
+        super().__init__()
         self._losses = Losses()
         self._console = Console(stderr=True)
         self._live = RichLive(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._draw)
 
-    def preparing(self, config: RunConfig) -> None:
-        """Print what comes first: reading and measuring take a few seconds."""
-        self._console.print(Text(printable(preparing(config)), style="dim"))
+    def say(self, text: str, style: str = "dim") -> None:
+        """Print a line to stderr, above the panel."""
+        self._console.print(Text(printable(text), style=style))
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         self._live.start()
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self._live.stop()
 
     def event(self, event: Event) -> None:
         """Update the panel; notes and warnings are printed above it, and the summary after it."""
         self.state.apply(event)
+        if text := sentence(event):
+            self.say(text, "yellow" if isinstance(event, events.Warned | events.Rescued) else "dim")
         match event:
-            case events.RunStarted():
-                self._console.print(Text(printable(opening(event)), style="dim"))
-            case events.DataPrepared():
-                self._console.print(Text(prepared(event), style="dim"))
-            case events.Note():
-                self._console.print(Text(printable(event.message), style="dim"))
-            case events.Warned():
-                self._console.print(Text(printable(f"{event.title}: {event.message} {event.hint}"), style="yellow"))
             case events.StepDone():
                 self._losses.add(event.loss)
-            case events.Rescued():
-                self._console.print(Text(printable(f"{RESCUED}: {event.message}"), style="yellow"))
             case events.Finished():
                 self._live.stop()
                 print(summary(self.state))

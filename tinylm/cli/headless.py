@@ -62,7 +62,9 @@ def run(options: argparse.Namespace, home: Path) -> int:
 
 def train(options: argparse.Namespace, home: Path) -> int:
     """Train, or resume a training: events to stdout as JSON, or progress to stderr and a summary to stdout."""
-    output = console.Json() if options.json else console.Plain() if _plain(options) else console.Live()
+    plain = options.plain or not sys.stderr.isatty()
+    output: console.Json | console.Plain
+    output = console.Json() if options.json else console.Plain() if plain else console.Live()
     resumed = open_run(home, options.run) if options.resume else None
     config = configuration(options, home, resumed.config() if resumed else None)
     if resumed is None:
@@ -275,7 +277,3 @@ def doctor(options: argparse.Namespace, home: Path) -> int:
     else:
         print("\n".join(findings.sentences))
     return 0
-
-
-def _plain(options: argparse.Namespace) -> bool:
-    return bool(options.plain) or not sys.stderr.isatty()

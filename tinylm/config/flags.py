@@ -27,7 +27,8 @@ def configuration(options: argparse.Namespace, home: Path, own: RunConfig | None
     if preset is not None:
         table = resolve.merge(table, resolve.read_preset(str(preset), home))
     table = resolve.merge(table, given)
-    chosen = [*resolve.dotted_names(given), *(assignment.partition("=")[0].strip() for assignment in options.set)]
+    chosen = [name for name, _ in resolve.by_dotted_name(given)]
+    chosen += [assignment.partition("=")[0].strip() for assignment in options.set]
     if "train.fit" not in chosen and any(map(resolve.is_fitted, chosen)):
         table = resolve.put(table, ["train", "fit"], False)  # choosing one of them by hand means choosing all
     if options.preset:

@@ -174,13 +174,13 @@ def is_fitted(key: str) -> bool:
     return name.partition(".")[0] in FITTED.get(group, ())
 
 
-def dotted_names(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The dotted names of the settings in a table; a list counts as one setting."""
+def by_dotted_name(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings in a table, each with its dotted name; a list counts as one setting."""
     for key, value in table.items():
         if isinstance(value, Mapping):
-            yield from dotted_names(value, f"{prefix}{key}.")
+            yield from by_dotted_name(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}"
+            yield f"{prefix}{key}", value
 
 
 MAY_CHANGE = ("train.budget", "train.stop_at", "train.patience", "train.device", "train.threads")
@@ -192,18 +192,10 @@ def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
 
     `auto` in `wanted` means what the run chose, and so do all settings that `train.fit` in `wanted` would choose.
     """
-
-    def flat(node: object, prefix: str = "") -> Iterator[tuple[str, object]]:
-        if isinstance(node, dict) and node:
-            for key, value in node.items():
-                yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix.rstrip("."), node
-
-    old = dict(flat(own.model_dump()))
+    old = dict(by_dotted_name(own.model_dump()))
     new = {
         name: old[name] if value == "auto" or (wanted.train.fit and (name == "train.fit" or is_fitted(name))) else value
-        for name, value in flat(absolute_sources(wanted).model_dump())
+        for name, value in by_dotted_name(absolute_sources(wanted).model_dump())
         if name in old
     }
     differ = [name for name in new if new[name] != old[name] and name not in MAY_CHANGE and name != "preset"]
@@ -226,12 +218,8 @@ def absolute_sources(config: RunConfig) -> RunConfig:
         phase.model_copy(update={"sources": absolute(phase.sources)}) if phase.sources else phase
         for phase in config.train.phases
     ]
-    return config.model_copy(
-        update={
-            "data": config.data.model_copy(update={"sources": absolute(config.data.sources)}),
-            "train": config.train.model_copy(update={"phases": phases}),
-        }
-    )
+    data = config.data.model_copy(update={"sources": absolute(config.data.sources)})
+    return config.model_copy(update={"data": data, "train": config.train.model_copy(update={"phases": phases})})
 
 
 def _known_part(table: Mapping[str, Any], group: type[BaseModel], prefix: str) -> tuple[Table, list[str]]:
@@ -292,13 +280,9 @@ def _config_error(error: ValidationError) -> ConfigError:
         return ConfigError(f"The settings do not fit: {context['error']}.", "Change one of the settings that it names.")
     given = _short_repr(fault["input"])
     field = settings().get(re.sub(r"\.\d+(\.|$)", r".N\1", name))
-    expected = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ")
-    others = [
-        _EXPECTED.get(other["type"], other["msg"].removeprefix("Input should be "))
-        for other in error.errors()[1:]
-        if other["loc"][: len(location)] == fault["loc"][: len(location)]
-    ]
-    expected = " or ".join(dict.fromkeys([expected, *others]))
+    faults = [other for other in error.errors() if other["loc"][: len(location)] == fault["loc"][: len(location)]]
+    wanted = [_EXPECTED.get(other["type"], other["msg"].removeprefix("Input should be ")) for other in faults]
+    expected = " or ".join(dict.fromkeys(wanted))
     hint = "Give another value."
     if field is not None and field.description:
         hint = f"{field.title}: {field.description}"

@@ -80,54 +80,44 @@ Source = Annotated[str, AfterValidator(_is_source)]
 
 
 class Settings(BaseModel):
-    """Base of all groups of settings: no unknown keys, no silent conversions, immutable."""
+    """Base of all groups of settings: no unknown keys, no silent conversions, immutable.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
+    The docstring of a setting is its description, which forms and error messages show.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )  # fmt: skip
 
 
 class ModelConfig(Settings):
     """The shape of the transformer."""
 
-    n_layer: int = Field(4, ge=1, le=96, title="Layers", description="Transformer blocks, one after the other.")
-    n_head: int = Field(4, ge=1, le=128, title="Heads", description="Query heads in each attention.")
-    n_kv_head: int = Field(
-        4,
-        ge=1,
-        le=128,
-        title="Key/value heads",
-        description="Shared by groups of query heads; must divide n_head.",
-    )
-    n_embd: int = Field(128, ge=8, le=8192, title="Width", description="Numbers that stand for one token inside.")
-    mlp_ratio: int = Field(
-        4,
-        ge=1,
-        le=64,
-        title="Feed-forward",
-        description="Numbers inside of each feed-forward, in multiples of the width.",
-    )
-    head_size: int = Field(32, ge=2, le=512, title="Head size", description="Width of one head; even, for RoPE.")
-    block_size: int = Field(
-        256, ge=8, le=65536, title="Context", description="Tokens that the model sees at once in training."
-    )
-    dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        title="Dropout",
-        description="Share of each sublayer's output set to zero in training.",
-    )
-    attention_dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        title="Attention dropout",
-        description="Share of attention weights set to zero; above 0 it rules out the fast attention of CPUs.",
-    )
-    norm_eps: float = Field(1e-5, gt=0, le=0.1, title="Norm epsilon", description="Keeps RMSNorm from dividing by 0.")
-    rope_theta: float = Field(
-        1e4, gt=1, le=1e9, title="RoPE theta", description="The slowest wavelength of the rotary positions."
-    )
-    qk_norm: bool = Field(False, title="QK norm", description="Normalise queries and keys; steadier at high rates.")
+    n_layer: int = Field(4, ge=1, le=96, title="Layers")
+    """Transformer blocks, one after the other."""
+    n_head: int = Field(4, ge=1, le=128, title="Heads")
+    """Query heads in each attention."""
+    n_kv_head: int = Field(4, ge=1, le=128, title="Key/value heads")
+    """Shared by groups of query heads; must divide n_head."""
+    n_embd: int = Field(128, ge=8, le=8192, title="Width")
+    """Numbers that stand for one token inside."""
+    mlp_ratio: int = Field(4, ge=1, le=64, title="Feed-forward")
+    """Numbers inside of each feed-forward, in multiples of the width."""
+    head_size: int = Field(32, ge=2, le=512, title="Head size")
+    """Width of one head; even, for RoPE."""
+    block_size: int = Field(256, ge=8, le=65536, title="Context")
+    """Tokens that the model sees at once in training."""
+    dropout: float = Field(0.0, ge=0, lt=1, title="Dropout")
+    """Share of each sublayer's output set to zero in training."""
+    attention_dropout: float = Field(0.0, ge=0, lt=1, title="Attention dropout")
+    """Share of attention weights set to zero; above 0 it rules out the fast attention of CPUs."""
+    norm_eps: float = Field(1e-5, gt=0, le=0.1, title="Norm epsilon")
+    """Keeps RMSNorm from dividing by 0."""
+    rope_theta: float = Field(1e4, gt=1, le=1e9, title="RoPE theta")
+    """The slowest wavelength of the rotary positions."""
+    qk_norm: bool = Field(False, title="QK norm")
+    """Normalise queries and keys; steadier at high rates."""
     attention_scale: float = Field(
         1.0,
         gt=0,
@@ -136,23 +126,12 @@ class ModelConfig(Settings):
         description="What attention's scores are multiplied with; QK norm bounds them, and above 1 a head can look at "
         "one token alone.",
     )
-    embedding_std: float = Field(
-        1.0,
-        gt=0,
-        le=100,
-        title="Embedding size",
-        description="Spread of the first embeddings; loud ones are still heard behind many sublayers.",
-    )
-    zero_head: bool = Field(
-        False,
-        title="Quiet head",
-        description="Begin with the same score for every token, instead of random ones that must be unlearnt.",
-    )
-    tie_embeddings: bool = Field(
-        False,
-        title="Tied embeddings",
-        description="Use one matrix for reading tokens and for predicting them.",
-    )
+    embedding_std: float = Field(1.0, gt=0, le=100, title="Embedding size")
+    """Spread of the first embeddings; loud ones are still heard behind many sublayers."""
+    zero_head: bool = Field(False, title="Quiet head")
+    """Begin with the same score for every token, instead of random ones that must be unlearnt."""
+    tie_embeddings: bool = Field(False, title="Tied embeddings")
+    """Use one matrix for reading tokens and for predicting them."""
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:
@@ -166,20 +145,12 @@ class ModelConfig(Settings):
 class TokenizerConfig(Settings):
     """How text is split into tokens."""
 
-    kind: Literal["bpe", "char", "byte"] = Field(
-        "bpe",
-        title="Kind",
-        description="bpe learns pieces of words from your text; char and byte have none to learn.",
-    )
+    kind: Literal["bpe", "char", "byte"] = Field("bpe", title="Kind")
+    """bpe learns pieces of words from your text; char and byte have none to learn."""
     # Of 512 to 4,096, prose of some size wants more tokens, code and text that is read ten times fewer; 2,048 was close
     # to the best on all texts measured (assets/results/notes.md).
-    vocab_size: int = Field(
-        2048,
-        ge=2,
-        le=MOST_TOKENS,
-        title="Vocabulary",
-        description="Tokens in all, special ones included (bpe only).",
-    )
+    vocab_size: int = Field(2048, ge=2, le=MOST_TOKENS, title="Vocabulary")
+    """Tokens in all, special ones included (bpe only)."""
 
     @model_validator(mode="after")
     def _bytes_fit(self) -> Self:
@@ -191,39 +162,18 @@ class TokenizerConfig(Settings):
 class DataConfig(Settings):
     """Which texts, how they are read, and what is held out."""
 
-    sources: list[Source] = Field(
-        ["stories"],
-        min_length=1,
-        title="Texts",
-        description="Files, folders, or `stories`, the built-in corpus.",
-    )
-    weights: list[Annotated[int, Field(ge=1, le=100)]] | None = Field(
-        None,
-        title="Weights",
-        description="How many times each of the texts is read in a pass, in their order; without it, once.",
-    )
-    val_fraction: float = Field(
-        0.05,
-        ge=0,
-        le=0.5,
-        title="Held out",
-        description="Share of each text that is kept for measuring; 0 is none.",
-    )
-    val_placement: Literal["tail", "spans"] = Field(
-        "spans",
-        title="Held-out place",
-        description="At the end of each text, or in a few spans spread over it.",
-    )
-    windows: Literal["chunked", "every_offset"] = Field(
-        "chunked",
-        title="Windows",
-        description="chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's.",
-    )
-    unwrap: Literal["auto", "on", "off"] = Field(
-        "auto",
-        title="Join lines",
-        description="Join hard-wrapped lines into paragraphs; auto looks whether they are.",
-    )
+    sources: list[Source] = Field(["stories"], min_length=1, title="Texts")
+    """Files, folders, or `stories`, the built-in corpus."""
+    weights: list[Annotated[int, Field(ge=1, le=100)]] | None = Field(None, title="Weights")
+    """How many times each of the texts is read in a pass, in their order; without it, once."""
+    val_fraction: float = Field(0.05, ge=0, le=0.5, title="Held out")
+    """Share of each text that is kept for measuring; 0 is none."""
+    val_placement: Literal["tail", "spans"] = Field("spans", title="Held-out place")
+    """At the end of each text, or in a few spans spread over it."""
+    windows: Literal["chunked", "every_offset"] = Field("chunked", title="Windows")
+    """chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's."""
+    unwrap: Literal["auto", "on", "off"] = Field("auto", title="Join lines")
+    """Join hard-wrapped lines into paragraphs; auto looks whether they are."""
 
     @model_validator(mode="after")
     def _weights_fit(self) -> Self:
@@ -238,45 +188,28 @@ class DataConfig(Settings):
 class Phase(Settings):
     """A part of the training with a learning-rate schedule of its own."""
 
-    name: str = Field("train", min_length=1, max_length=40, title="Name", description="As charts and events call it.")
-    schedule: Literal["cyclic", "cosine", "wsd", "constant"] = Field(
-        "wsd",
-        title="Schedule",
-        description="cyclic: halving triangles; cosine: warm-up, then cosine; wsd: warm-up, stay, linear decay.",
-    )
-    share: float | None = Field(None, gt=0, le=1, title="Share", description="Of the whole length; or give steps.")
-    steps: int | None = Field(
-        None, ge=1, le=MOST_STEPS, title="Steps", description="Length; scales when a budget says otherwise."
-    )
-    base_lr: float = Field(
-        0.0, ge=0, le=10, title="Base rate", description="Where a cyclic schedule starts and returns to."
-    )
-    max_lr: float = Field(1e-3, gt=0, le=10, title="Top rate", description="The highest learning rate.")
-    min_lr: float = Field(0.0, ge=0, le=10, title="Last rate", description="Where cosine and wsd end.")
-    warmup_steps: float = Field(
-        0.0,
-        ge=0,
-        le=MOST_STEPS,
-        title="Warm-up",
-        description="Steps of linear warm-up; below 1 it is a share of the phase.",
-    )
-    steps_up: float = Field(
-        0.5,
-        ge=0,
-        le=MOST_STEPS,
-        title="Steps up",
-        description="Cyclic: rising steps of a cycle; below 1 a share of the phase.",
-    )
-    steps_down: float = Field(
-        0.5,
-        ge=0,
-        le=MOST_STEPS,
-        title="Steps down",
-        description="Cyclic: falling steps of a cycle; wsd: decaying steps at the end; below 1 a share of the phase.",
-    )
-    sources: list[Source] | None = Field(
-        None, min_length=1, title="Texts", description="Texts of this phase alone, instead of data.sources."
-    )
+    name: str = Field("train", min_length=1, max_length=40, title="Name")
+    """As charts and events call it."""
+    schedule: Literal["cyclic", "cosine", "wsd", "constant"] = Field("wsd", title="Schedule")
+    """cyclic: halving triangles; cosine: warm-up, then cosine; wsd: warm-up, stay, linear decay."""
+    share: float | None = Field(None, gt=0, le=1, title="Share")
+    """Of the whole length; or give steps."""
+    steps: int | None = Field(None, ge=1, le=MOST_STEPS, title="Steps")
+    """Length; scales when a budget says otherwise."""
+    base_lr: float = Field(0.0, ge=0, le=10, title="Base rate")
+    """Where a cyclic schedule starts and returns to."""
+    max_lr: float = Field(1e-3, gt=0, le=10, title="Top rate")
+    """The highest learning rate."""
+    min_lr: float = Field(0.0, ge=0, le=10, title="Last rate")
+    """Where cosine and wsd end."""
+    warmup_steps: float = Field(0.0, ge=0, le=MOST_STEPS, title="Warm-up")
+    """Steps of linear warm-up; below 1 it is a share of the phase."""
+    steps_up: float = Field(0.5, ge=0, le=MOST_STEPS, title="Steps up")
+    """Cyclic: rising steps of a cycle; below 1 a share of the phase."""
+    steps_down: float = Field(0.5, ge=0, le=MOST_STEPS, title="Steps down")
+    """Cyclic: falling steps of a cycle; wsd: decaying steps at the end; below 1 a share of the phase."""
+    sources: list[Source] | None = Field(None, min_length=1, title="Texts")
+    """Texts of this phase alone, instead of data.sources."""
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> Self:
@@ -292,122 +225,64 @@ class Phase(Settings):
 class TrainConfig(Settings):
     """How the model is trained."""
 
-    batch_size: int = Field(
-        16,
-        ge=1,
-        le=65536,
-        title="Batch",
-        description="Windows in one forward pass; with accumulation, several passes.",
-    )
-    accumulation_steps: int = Field(
-        1, ge=1, le=4096, title="Accumulation", description="Forward passes whose gradients make one step."
-    )
-    optimizer: Literal["adamw", "muon"] = Field(
-        "adamw",
-        title="Optimizer",
-        description="muon orthogonalises the hidden matrices' updates; AdamW does the rest.",
-    )
-    betas: Annotated[tuple[float, float], Field(strict=False)] = Field(
-        (0.9, 0.95), title="Betas", description="How long AdamW remembers gradients and their squares."
-    )
-    weight_decay: float = Field(0.1, ge=0, title="Weight decay", description="Pull of the weights towards zero.")
-    decay_epochs: float | None = Field(
-        None,
-        gt=0,
-        le=1e6,
-        title="Memory",
-        description="Passes over the text that the weights remember; it takes the place of weight decay.",
-    )
-    embedding_decay: float = Field(
-        1.0,
-        ge=0,
-        le=100,
-        title="Embedding decay",
-        description="What weight decay is multiplied with for the embedding and the head.",
-    )
-    embedding_lr: float = Field(
-        1.0,
-        ge=0,
-        le=100,
-        title="Embedding rate",
-        description="What the learning rate is multiplied with for the embedding and the head.",
-    )
-    average: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        title="Average",
-        description="Share of the steps so far that averaged weights remember; the better ones are used. 0 is off.",
-    )
-    grad_clip: float = Field(
-        1.0,
-        ge=0,
-        title="Clip",
-        description="Longest gradient that is applied as it is; 0 turns clipping off.",
-    )
-    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = Field(
-        "auto", title="Precision", description="Of the matrix products; weights stay fp32."
-    )
-    compile: Literal["auto", "on", "off"] = Field(
-        "auto",
-        title="Compile",
-        description="Passes by our own code, soon after the start; auto: where a run is long enough and it is faster.",
-    )
-    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
-        "auto",
-        title="Threads",
-        description="CPU threads; auto measures, and keeps what it found for the whole run.",
-    )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", title="Device", description="auto takes CUDA, else MPS, else the CPU."
-    )
-    seed: int = Field(0, ge=0, lt=2**63, title="Seed", description="Of weights, batches and dropout.")
-    budget: str | None = Field(
-        None,
-        title="Budget",
-        description="`2m`, `500 steps` or `3 epochs`: sets the whole length; phases scale with it.",
-    )
+    batch_size: int = Field(16, ge=1, le=65536, title="Batch")
+    """Windows in one forward pass; with accumulation, several passes."""
+    accumulation_steps: int = Field(1, ge=1, le=4096, title="Accumulation")
+    """Forward passes whose gradients make one step."""
+    optimizer: Literal["adamw", "muon"] = Field("adamw", title="Optimizer")
+    """muon orthogonalises the hidden matrices' updates; AdamW does the rest."""
+    betas: Annotated[tuple[float, float], Field(strict=False)] = Field((0.9, 0.95), title="Betas")
+    """How long AdamW remembers gradients and their squares."""
+    weight_decay: float = Field(0.1, ge=0, title="Weight decay")
+    """Pull of the weights towards zero."""
+    decay_epochs: float | None = Field(None, gt=0, le=1e6, title="Memory")
+    """Passes over the text that the weights remember; it takes the place of weight decay."""
+    embedding_decay: float = Field(1.0, ge=0, le=100, title="Embedding decay")
+    """What weight decay is multiplied with for the embedding and the head."""
+    embedding_lr: float = Field(1.0, ge=0, le=100, title="Embedding rate")
+    """What the learning rate is multiplied with for the embedding and the head."""
+    average: float = Field(0.0, ge=0, le=1, title="Average")
+    """Share of the steps so far that averaged weights remember; the better ones are used. 0 is off."""
+    grad_clip: float = Field(1.0, ge=0, title="Clip")
+    """Longest gradient that is applied as it is; 0 turns clipping off."""
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = Field("auto", title="Precision")
+    """Of the matrix products; weights stay fp32."""
+    compile: Literal["auto", "on", "off"] = Field("auto", title="Compile")
+    """Passes by our own code, soon after the start; auto: where a run is long enough and it is faster."""
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field("auto", title="Threads")
+    """CPU threads; auto measures, and keeps what it found for the whole run."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", title="Device")
+    """auto takes CUDA, else MPS, else the CPU."""
+    seed: int = Field(0, ge=0, lt=2**63, title="Seed")
+    """Of weights, batches and dropout."""
+    budget: str | None = Field(None, title="Budget")
+    """`2m`, `500 steps` or `3 epochs`: sets the whole length; phases scale with it."""
     fit: bool = Field(
         False,
         title="Fit",
         description="Choose size, context, batch, rates and dropout by the text, the time and this machine; what "
         "stands here is where the rule begins.",
     )
-    stop_at: int | None = Field(
-        None, ge=1, title="Stop at", description="End after this step; schedules stay as planned."
-    )
-    eval_interval: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
-        "auto",
-        title="Evaluate every",
-        description="Steps between measurements; auto makes up to 20 in a run.",
-    )
-    eval_iters: int = Field(
-        20,
-        ge=1,
-        le=100_000,
-        title="Evaluation batches",
-        description="Batches that one measurement looks at, of each kind of text.",
-    )
-    patience: int = Field(
-        0,
-        ge=0,
-        title="Patience",
-        description="Evaluations in a row without a new best after which the run ends early; 0 never does.",
-    )
-    sample_interval: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
-        "auto", title="Sample every", description="Steps between samples; auto makes about 10 in a run."
-    )
-    checkpoint_interval: int | None = Field(
-        None, ge=1, title="Save every", description="Steps between checkpoints, besides checkpoint_seconds."
-    )
-    checkpoint_seconds: float = Field(15.0, gt=0, title="Save after", description="Longest time without a checkpoint.")
-    keep_checkpoints: int = Field(3, ge=1, title="Keep", description="Latest checkpoints kept, besides the best.")
+    stop_at: int | None = Field(None, ge=1, title="Stop at")
+    """End after this step; schedules stay as planned."""
+    eval_interval: Literal["auto"] | Annotated[int, Field(ge=1)] = Field("auto", title="Evaluate every")
+    """Steps between measurements; auto makes up to 20 in a run."""
+    eval_iters: int = Field(20, ge=1, le=100_000, title="Evaluation batches")
+    """Batches that one measurement looks at, of each kind of text."""
+    patience: int = Field(0, ge=0, title="Patience")
+    """Evaluations in a row without a new best after which the run ends early; 0 never does."""
+    sample_interval: Literal["auto"] | Annotated[int, Field(ge=1)] = Field("auto", title="Sample every")
+    """Steps between samples; auto makes about 10 in a run."""
+    checkpoint_interval: int | None = Field(None, ge=1, title="Save every")
+    """Steps between checkpoints, besides checkpoint_seconds."""
+    checkpoint_seconds: float = Field(15.0, gt=0, title="Save after")
+    """Longest time without a checkpoint."""
+    keep_checkpoints: int = Field(3, ge=1, title="Keep")
+    """Latest checkpoints kept, besides the best."""
     phases: list[Phase] = Field(
-        [Phase(schedule="wsd", steps=1000, max_lr=3e-3, warmup_steps=20, steps_down=600)],
-        min_length=1,
-        title="Phases",
-        description="One after the other, each with its schedule.",
+        [Phase(schedule="wsd", steps=1000, max_lr=3e-3, warmup_steps=20, steps_down=600)], min_length=1, title="Phases"
     )
+    """One after the other, each with its schedule."""
 
     @field_validator("betas")
     @classmethod
@@ -443,41 +318,31 @@ class TrainConfig(Settings):
 class SampleConfig(Settings):
     """How text is sampled."""
 
-    prompt: str = Field("", title="Prompt", description="What samples during training go on from; empty is a new text.")
-    temperature: float = Field(
-        0.8, ge=0, le=100, title="Temperature", description="0 always takes the likeliest token."
-    )
-    top_k: int = Field(0, ge=0, title="Top-k", description="Only the k likeliest tokens; 0 is off.")
-    top_p: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        title="Top-p",
-        description="Only the likeliest tokens that make up this probability; 1 is off.",
-    )
-    min_p: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        title="Min-p",
-        description="Only tokens this likely relative to the likeliest; 0 is off.",
-    )
-    repetition_penalty: float = Field(
-        1.0,
-        ge=0.01,
-        le=100,
-        title="Repetition penalty",
-        description="Above 1 makes tokens already written less likely.",
-    )
-    max_new_tokens: int = Field(256, ge=1, le=100_000, title="Length", description="Tokens to write at most.")
-    seed: int = Field(0, ge=0, lt=2**63, title="Seed", description="The same seed writes the same text.")
+    prompt: str = Field("", title="Prompt")
+    """What samples during training go on from; empty is a new text."""
+    temperature: float = Field(0.8, ge=0, le=100, title="Temperature")
+    """0 always takes the likeliest token."""
+    top_k: int = Field(0, ge=0, title="Top-k")
+    """Only the k likeliest tokens; 0 is off."""
+    top_p: float = Field(1.0, gt=0, le=1, title="Top-p")
+    """Only the likeliest tokens that make up this probability; 1 is off."""
+    min_p: float = Field(0.0, ge=0, le=1, title="Min-p")
+    """Only tokens this likely relative to the likeliest; 0 is off."""
+    repetition_penalty: float = Field(1.0, ge=0.01, le=100, title="Repetition penalty")
+    """Above 1 makes tokens already written less likely."""
+    max_new_tokens: int = Field(256, ge=1, le=100_000, title="Length")
+    """Tokens to write at most."""
+    seed: int = Field(0, ge=0, lt=2**63, title="Seed")
+    """The same seed writes the same text."""
 
 
 class RunConfig(Settings):
     """All settings of a run."""
 
-    format: int = Field(FORMAT, ge=1, le=FORMAT, title="Format", description="Of this file.")
-    preset: str = Field("", title="Preset", description="The preset this configuration started from.")
+    format: int = Field(FORMAT, ge=1, le=FORMAT, title="Format")
+    """Of this file."""
+    preset: str = Field("", title="Preset")
+    """The preset this configuration started from."""
     model: ModelConfig = ModelConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     data: DataConfig = DataConfig()

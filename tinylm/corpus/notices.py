@@ -80,8 +80,3 @@ def abbreviated(names: list[str], most: int = 4) -> str:
 def tally(kinds: Counter[str]) -> str:
     """ "3 pictures and 1 hidden file", the most frequent first."""
     return listed([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
-
-
-def instead_of_text(kinds: Counter[str]) -> str:
-    """The end of the sentence "... holds no readable text": ", only 3 pictures" or ": it is empty"."""
-    return f", only {tally(kinds)}" if kinds else ": it is empty"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
-from tinylm.corpus.notices import Notices, abbreviated, instead_of_text, shown, tally
+from tinylm.corpus.notices import Notices, abbreviated, shown, tally
 from tinylm.corpus.spool import BLOCK, Spool, TextSpan
 from tinylm.errors import DataError
 from tinylm.words import gigabytes, with_article
@@ -86,8 +86,9 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
         notices.add_text(file.name, encoding.name, cleaned.cut_gutenberg, cleaned.unwrapped)
     for folder in folders:
         if not folder.kept:
+            instead = f", only {tally(folder.left_out)}" if folder.left_out else ": it is empty"
             raise DataError(
-                f"{folder.name} holds no readable text{instead_of_text(folder.left_out)}.",
+                f"{folder.name} holds no readable text{instead}.",
                 "Give a folder that holds plain text files, best in UTF-8, or name a file.",
             )
     if not texts:

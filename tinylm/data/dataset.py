@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from tinylm import files
 from tinylm.data.tokenizer import MOST_BYTES, Tokenizer
 from tinylm.errors import RunError
+from tinylm.events import Count
 
 _MOST_JSON_BYTES = 1 << 26
 """Largest data.json; it has about 100 bytes for each text."""
@@ -24,7 +25,6 @@ _BLOCK = 1 << 22
 _MOST_REPEATS = 100
 """Most times a text may be read in an epoch (`data.weights`)."""
 
-Count = Annotated[int, Field(ge=0, lt=2**63)]
 Number = Annotated[float, Field(ge=0, lt=1e39)]
 
 

@@ -34,7 +34,7 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
     device = choose_device(wanted_device)
     config, tokenizer = run.config(), load_tokenizer(run)
     saved = checkpoint.load(checkpoint.find(run, which))
-    weights = saved.model_of(config.model, tokenizer.vocab_size)
+    weights = saved.check_fits(saved.model(), config.model, tokenizer.vocab_size)
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         raise RunError(f"The checkpoint {saved.path.name} of {run.name} holds no numbers.", "Use another --checkpoint.")
     _refuse_long_context(config.model)

@@ -62,14 +62,9 @@ def flags() -> tuple[str, ...]:
     return FLAGS if _is_clang() else (*_GCC_FLAGS, *FLAGS)
 
 
-def source_path(name: str) -> Path:
-    """The file of a source, by its name."""
-    return _FOLDER / name
-
-
 def library_path(home: Path, name: str) -> Path:
     """Where a source's compiled library lies in a home, whether or not it has been built."""
-    sources = [source_path(name), *sorted(_FOLDER.glob("*.h"))]
+    sources = [_FOLDER / name, *sorted(_FOLDER.glob("*.h"))]
     source_hash = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
     machine = device.machine_name(torch.device("cpu")), torch.backends.cpu.get_cpu_capability(), platform.machine()
     key = measured.key(*machine, source_hash, find(), FLAGS, _GCC_FLAGS)
@@ -84,10 +79,14 @@ def load(path: Path) -> ctypes.CDLL:
 
 
 def load_or_build(home: Path, name: str, check: Callable[[ctypes.CDLL], object]) -> ctypes.CDLL:
-    """Load a source's library, compiling it first (for seconds) if need be; OSError or RuntimeError if that fails."""
+    """Load a source's library; compile it first (for seconds) where it is missing or damaged.
+
+    OSError or RuntimeError if that fails.
+    """
     library = library_path(home, name)
-    if not library.exists():
-        Build(library, name).finish(check)
+    with suppress(OSError):
+        return load(library)
+    Build(library, name).finish(check)
     return load(library)
 
 
@@ -108,7 +107,7 @@ class Build:
         try:
             # In a session of its own, so that Ctrl-C in the terminal reaches only the training.
             self._process = subprocess.Popen(  # noqa: S603
-                [compiler, *flags(), str(source_path(name)), "-o", unfinished],
+                [compiler, *flags(), str(_FOLDER / name), "-o", unfinished],
                 stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output, start_new_session=True,
             )  # fmt: skip
         except OSError:

@@ -20,16 +20,12 @@
 
 #include "thread_pool.h"
 #include "gemm.h"
+#include "model_shape.h"
 #include "parallel.h"
 
 namespace {
 
 // ---- arguments --------------------------------------------------------------------------------------------------
-
-struct ModelShape {
-    int64_t n_layer, B, T, C, H, K, D, I, V, capacity, qk_norm, threads;  // capacity: of the cache, in tokens
-    float eps, attention_scale, logit_scale;
-};
 
 struct Args {
     const float *panels;         // the weights, by tinylm_pack_weights
@@ -129,9 +125,6 @@ void rotate(float *heads, int64_t n, int64_t D, const float *cosine, const float
 }
 
 // ---- weights ----------------------------------------------------------------------------------------------------
-
-// The matrices of a block; the head comes after those of all blocks.
-enum : int64_t { QKV, OUT, GATE_UP, DOWN, PER_BLOCK };
 
 // The weights in panels: of each block qkv, out, gate_up, down; then the head.
 struct PackedWeights {

@@ -18,6 +18,7 @@ from torch import Tensor
 from tinylm.config.schema import ModelConfig
 from tinylm.hardware import device
 from tinylm.kernels import compiler
+from tinylm.kernels.ctypes_args import ModelShape, addresses, checked
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Block, Transformer
 
@@ -40,15 +41,6 @@ _TOLERANCE = 1e-3
 
 _executor = ThreadPoolExecutor(1, "native")
 _build: Future[DecodeLibrary | None] | None = None
-
-
-class _ModelShape(ctypes.Structure):
-    """`ModelShape` of decode.cpp."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in "n_layer B T C H K D I V capacity qk_norm threads".split()),
-        *((name, ctypes.c_float) for name in ("eps", "attention_scale", "logit_scale")),
-    )
 
 
 class _Args(ctypes.Structure):
@@ -83,25 +75,15 @@ class DecodeLibrary:
         probabilities, max_logits = torch.empty_like(logits), (ctypes.c_float * len(logits))()
         threads = _threads(len(logits))
         address = probabilities.data_ptr()
-        _checked(self._softmax(logits.data_ptr(), *logits.shape, threads, temperature, address, max_logits))
+        checked(self._softmax(logits.data_ptr(), *logits.shape, threads, temperature, address, max_logits))
         return probabilities, list(max_logits)
 
     def sample(self, probabilities: Tensor, uniform: list[float]) -> list[int]:
         """An index for each row of `probabilities` (B, n), by a draw in [0, 1) for each. Rows need not sum to 1."""
         probabilities, indices = probabilities.contiguous(), (ctypes.c_int64 * len(uniform))()
         draws, threads = (ctypes.c_double * len(uniform))(*uniform), _threads(len(uniform))
-        _checked(self._sample(probabilities.data_ptr(), *probabilities.shape, threads, draws, indices))
+        checked(self._sample(probabilities.data_ptr(), *probabilities.shape, threads, draws, indices))
         return list(indices)
-
-
-def _model_shape(model: Transformer, batch_size: int, capacity: int, threads: int) -> _ModelShape:
-    """The shape of steps by one token."""
-    config = model.config
-    C, D = config.n_embd, config.head_size  # noqa: N806
-    return _ModelShape(
-        config.n_layer, batch_size, 1, C, config.n_head, config.n_kv_head, D, config.mlp_ratio * C, model.vocab_size,
-        capacity, config.qk_norm, threads, config.norm_eps, config.attention_scale * D**-0.5, model.logit_scale,
-    )  # fmt: skip
 
 
 def _threads(tokens: int, tokens_per_thread: int = TOKENS_PER_THREAD) -> int:
@@ -109,24 +91,17 @@ def _threads(tokens: int, tokens_per_thread: int = TOKENS_PER_THREAD) -> int:
     return max(1, min(device.cores(), tokens // tokens_per_thread))
 
 
-def _checked(result: int) -> int:
-    """What a C++ function returned; RuntimeError if that says that it failed."""
-    if result < 0:
-        raise RuntimeError("no thread could be had: can't allocate memory")
-    return result
-
-
 class NativeSteps:
     """A model's fp32 weights, packed for decoding as they are now; called with a cache, it gives the step for it."""
 
     def __init__(self, library: DecodeLibrary, model: Transformer) -> None:
         self.library, self.model = library, model
-        shape = ctypes.byref(_model_shape(model, 0, 0, min(device.cores(), MAX_PACKING_THREADS)))
-        weights = _weights(model)
-        addresses = (ctypes.c_void_p * len(weights))(*(weight.data_ptr() for weight in weights))
-        size = _checked(library.pack_weights(shape, addresses, None))
+        threads = min(device.cores(), MAX_PACKING_THREADS)
+        shape = ctypes.byref(ModelShape.of(model.config, model.vocab_size, threads))
+        weights = addresses(_weights(model))
+        size = checked(library.pack_weights(shape, weights, None))
         self.panels = model.embedding.weight.new_empty(size)
-        _checked(library.pack_weights(shape, addresses, self.panels.data_ptr()))
+        checked(library.pack_weights(shape, weights, self.panels.data_ptr()))
 
     def __call__(self, cache: KVCache) -> NativeStep:
         """The step that continues from what a cache holds."""
@@ -147,7 +122,8 @@ class NativeStep:
         """The version and length of the cache that scratch holds in packed form."""
         self._tokens = (ctypes.c_int64 * (batch_size * self._max_tokens))()
         self._logits = cache.keys.new_empty(batch_size, model.vocab_size)
-        self._shape = _model_shape(model, batch_size, capacity, 1)
+        self._shape = ModelShape.of(model.config, model.vocab_size, 1)
+        self._shape.B, self._shape.capacity = batch_size, capacity
         self._scratch = cache.keys.new_zeros(self._scratch_size())
         self._tensors = model.cos, model.sin, cache.keys, cache.values
         self._args = _Args(
@@ -161,7 +137,7 @@ class NativeStep:
         self._shape.T, sizes = self._max_tokens, []
         for threads in range(1, self._cores + 1):
             self._shape.threads = threads
-            sizes.append(_checked(self._step(ctypes.byref(self._shape), None, None)))
+            sizes.append(checked(self._step(ctypes.byref(self._shape), None, None)))
         return max(sizes)
 
     def __call__(self, tokens: list[int]) -> Tensor:
@@ -190,7 +166,7 @@ class NativeStep:
         args.length, args.packed_length = cache.length, cache.length if is_packed else 0
         for i, token in enumerate(tokens):
             self._tokens[i] = token
-        _checked(self._step(*self._pointers))
+        checked(self._step(*self._pointers))
         cache.length += count
         self._packed = cache.version, cache.length
 
@@ -222,13 +198,10 @@ def library() -> DecodeLibrary | None:
 
 @cache
 def _load(home: Path, may_build: bool) -> DecodeLibrary | None:
-    path = compiler.library_path(home, SOURCE)
-    with suppress(OSError):  # not built yet, or damaged
-        return DecodeLibrary(compiler.load(path))
     with suppress(OSError, RuntimeError):
         if may_build:
-            compiler.Build(path, SOURCE).finish(check)
-            return DecodeLibrary(compiler.load(path))
+            return DecodeLibrary(compiler.load_or_build(home, SOURCE, check))
+        return DecodeLibrary(compiler.load(compiler.library_path(home, SOURCE)))
     return None
 
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from tinylm.kernels.ctypes_args import checked
+
 
 class _MuonArgs(ctypes.Structure):
     """`MuonArgs` of muon.h."""
@@ -73,7 +75,4 @@ class NativeMuon:
 
     def _call(self, bf16: bool, scratch: int | None) -> int:
         """How many floats scratch must hold; without scratch nothing else happens."""
-        floats: int = self._step(ctypes.byref(self._args), bf16, self._matrices, scratch)
-        if floats < 0:
-            raise RuntimeError("no thread could be had: can't allocate memory")
-        return floats
+        return checked(self._step(ctypes.byref(self._args), bf16, self._matrices, scratch))

@@ -26,6 +26,7 @@
 
 #include "muon.h"
 #include "gemm.h"
+#include "model_shape.h"
 #include "parallel.h"
 
 #include <vector>
@@ -33,12 +34,6 @@
 namespace {
 
 // ---- arguments --------------------------------------------------------------------------------------------------
-
-struct ModelShape {
-    int64_t n_layer, B, T, C, H, K, D, I, V, qk_norm, tied, threads;
-    float eps, attention_scale, logit_scale, dropout_scale;
-    int32_t dropout_threshold;  // an element is dropped if its hash is less, otherwise multiplied by dropout_scale
-};
 
 struct Args {
     const float *const *weights;   // embedding; of each block qkv, out, gate_up, down; head. Each (out, in)
@@ -51,9 +46,6 @@ struct Args {
 };
 
 // ---- weights ----------------------------------------------------------------------------------------------------
-
-// The matrices of a block; the head comes after those of all blocks.
-enum : int64_t { QKV, OUT, GATE_UP, DOWN, PER_BLOCK };
 
 struct MatrixShape {
     int64_t rows, columns;  // (out, in), as in nn.Linear

@@ -20,8 +20,9 @@ from torch import Tensor
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.hardware.device import Precision, has_fast_bf16
 from tinylm.kernels import compiler
+from tinylm.kernels.ctypes_args import ModelShape, addresses, checked
 from tinylm.model import dropout, gradients
-from tinylm.model.transformer import Transformer, logit_scale, rotary_table
+from tinylm.model.transformer import Transformer, rotary_table
 
 SOURCE = "train_pass.cpp"
 
@@ -33,16 +34,6 @@ MAX_BLOCK_SIZE = 4096
 
 _ALIGNMENT = 64
 """Bytes, one cache line: scratch begins at a multiple of it."""
-
-
-class _ModelShape(ctypes.Structure):
-    """`ModelShape` of train_pass.cpp."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in "n_layer B T C H K D I V qk_norm tied threads".split()),
-        *((name, ctypes.c_float) for name in ("eps", "attention_scale", "logit_scale", "dropout_scale")),
-        ("dropout_threshold", ctypes.c_int32),
-    )
 
 
 class _Args(ctypes.Structure):
@@ -69,14 +60,9 @@ class NativePass:
         """RuntimeError if this processor does not support the precision, or there is too little memory."""
         self._run = _function(code)
         self._bf16 = precision == "bf16"
-        C, D, rate = config.n_embd, config.head_size, config.dropout  # noqa: N806
-        self._shape = _ModelShape(
-            config.n_layer, 0, config.block_size, C, config.n_head, config.n_kv_head, D, config.mlp_ratio * C,
-            vocab_size, config.qk_norm, config.tie_embeddings, threads, config.norm_eps,
-            config.attention_scale * D**-0.5, logit_scale(config), 1 / (1 - rate), dropout.threshold(rate),
-        )  # fmt: skip
-        self._has_dropout = rate > 0
-        self._rotary_table = rotary_table(D, config.block_size, config.rope_theta)
+        self._shape = ModelShape.of(config, vocab_size, threads)
+        self._has_dropout = config.dropout > 0
+        self._rotary_table = rotary_table(config.head_size, config.block_size, config.rope_theta)
         if not supports(code, precision):
             raise RuntimeError(f"our own code has no products in {precision} on this processor")
         scratch_size = self._run(ctypes.byref(self._shape), self._bf16, None, None)
@@ -89,38 +75,29 @@ class NativePass:
 
         `weights` are the model's parameters in their order; `ids` and `targets` are (B, T).
         """
+        assert dropout_key is not None or not self._has_dropout
         loss, grads = torch.empty(()), [torch.empty_like(weight) for weight in weights]
-        self._call(weights, ids, targets, dropout_key, _addresses(grads), loss.data_ptr(), None)
+        grad_addresses = addresses(grads)
+        key = dropout_key.data_ptr() if dropout_key is not None else None
+        self._call(weights, ids, targets, key=key, grads=ctypes.addressof(grad_addresses), loss=loss.data_ptr())
         return loss, grads
 
     def losses(self, weights: Sequence[Tensor], ids: Tensor, targets: Tensor) -> Tensor:
         """Loss of each target in nats, (B, T), from `ids` (B, T); 0 where it is IGNORE_INDEX. No dropout."""
         losses = torch.empty(ids.shape)
-        self._call(weights, ids, targets, None, None, None, losses.data_ptr())
+        self._call(weights, ids, targets, losses=losses.data_ptr())
         return losses
 
-    def _call(
-        self,
-        weights: Sequence[Tensor],
-        ids: Tensor,
-        targets: Tensor,
-        dropout_key: dropout.Key | None,
-        grads: ctypes.Array[ctypes.c_void_p] | None,
-        loss: int | None,
-        losses: int | None,
-    ) -> None:
-        ids, targets, weight_addresses = ids.contiguous(), targets.contiguous(), _addresses(weights)
-        assert dropout_key is not None or not self._has_dropout or grads is None
-        key = dropout_key.data_ptr() if dropout_key is not None and grads is not None else None
+    def _call(self, weights: Sequence[Tensor], ids: Tensor, targets: Tensor, **others: int | None) -> None:
+        """`others` are the addresses of a dropout key and of what the C++ is to write; those left out are null."""
+        ids, targets, weight_addresses = ids.contiguous(), targets.contiguous(), addresses(weights)
         cos, sin = (table.data_ptr() for table in self._rotary_table)
         args = _Args(
-            ctypes.addressof(weight_addresses), ids.data_ptr(), targets.data_ptr(), key, cos, sin,
-            ctypes.addressof(grads) if grads is not None else None, loss, losses,
-        )  # fmt: skip
+            ctypes.addressof(weight_addresses), ids.data_ptr(), targets.data_ptr(), cosine=cos, sine=sin, **others
+        )
         self._shape.B = len(ids)
         scratch = -(-self._scratch.data_ptr() // _ALIGNMENT) * _ALIGNMENT
-        if self._run(ctypes.byref(self._shape), self._bf16, ctypes.byref(args), scratch) < 0:
-            raise RuntimeError("no thread could be had: can't allocate memory")
+        checked(self._run(ctypes.byref(self._shape), self._bf16, ctypes.byref(args), scratch))
 
 
 def is_supported(config: RunConfig, device: torch.device) -> bool:
@@ -170,11 +147,7 @@ def pass_to_time(
 def supports(code: ctypes.CDLL, precision: Precision) -> bool:
     """Whether the code computes in this precision on this processor."""
     known = precision in TOLERANCE
-    return bool(known and _function(code)(ctypes.byref(_ModelShape()), precision == "bf16", None, None) >= 0)
-
-
-def _addresses(tensors: Sequence[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
+    return bool(known and _function(code)(ctypes.byref(ModelShape()), precision == "bf16", None, None) >= 0)
 
 
 def check(code: ctypes.CDLL) -> None:

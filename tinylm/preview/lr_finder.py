@@ -16,11 +16,9 @@ import torch
 
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
-from tinylm.data import prepare
 from tinylm.events import LrFound, LrTried
 from tinylm.planning.lr_range import STEPS, diverged, suggestion, sweep_rates
 from tinylm.preview import scratch
-from tinylm.preview.scratch import Cancelled
 from tinylm.training.weight_decay import weight_decays
 
 STEP_TOKENS = 2048
@@ -45,16 +43,8 @@ def find(
     `limit` seconds after its first step began; the same seed and threads give the same sweep. Raises Cancelled at the
     first step after `cancelled()` is true, and TinyLMError where the run would not start either.
     """
-
-    def check() -> None:
-        if cancelled():
-            raise Cancelled
-
-    config = resolve.absolute_sources(config)
-    with scratch.isolated(config, home) as device:
-        check()
-        folder = prepare.prepare(config, home)
-        check()
+    config, check = resolve.absolute_sources(config), scratch.checker(cancelled)
+    with scratch.isolated(config, home, check) as (device, folder):
         config, corpus, (batches, *others) = scratch.texts(config, folder, device, home)
         weight_decay, *_ = weight_decays(config, [batches, *others])
         stepper = scratch.stepper(config, home, device, corpus)

@@ -27,7 +27,6 @@ from tinylm.model import dropout
 from tinylm.planning import schedule
 from tinylm.planning.time_budget import TimeBudget, affordable, sequence_seconds
 from tinylm.preview import scratch
-from tinylm.preview.scratch import Cancelled
 from tinylm.training import weight_decay
 from tinylm.training.calibrate import CALIBRATION_TOKENS
 from tinylm.training.step import Stepper
@@ -77,21 +76,14 @@ def rehearse(config: RunConfig, home: Path, cancelled: Callable[[], bool], steps
 
     Raises Cancelled soon after `cancelled()` is true, and TinyLMError where the run would not start either.
     """
-    config = resolve.absolute_sources(config)
-    with scratch.isolated(config, home) as device:
-        return _rehearsed(config, device, home, cancelled, steps)
+    config, check = resolve.absolute_sources(config), scratch.checker(cancelled)
+    with scratch.isolated(config, home, check) as (device, folder):
+        return _rehearsed(config, device, folder, home, check, steps)
 
 
 def _rehearsed(
-    config: RunConfig, device: torch.device, home: Path, cancelled: Callable[[], bool], steps: int
+    config: RunConfig, device: torch.device, folder: Path, home: Path, check: Callable[[], None], steps: int
 ) -> Rehearsal:
-    def check() -> None:
-        if cancelled():
-            raise Cancelled
-
-    check()
-    folder = prepare.prepare(config, home)
-    check()
     began = time.perf_counter()
     config, corpus, batches = scratch.texts(config, folder, device, home)
     train, block_size = config.train, config.model.block_size

@@ -6,7 +6,7 @@ in the cache, which the run will use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 
 from tinylm import files
 from tinylm.config.schema import RunConfig
+from tinylm.data import prepare
 from tinylm.data.batches import Batches, Corpus
 from tinylm.hardware import memory
 from tinylm.hardware.device import choose_device
@@ -27,12 +28,23 @@ class Cancelled(Exception):  # noqa: N818  # not an error: somebody asked for it
     """The preview was cancelled."""
 
 
-@contextmanager
-def isolated(config: RunConfig, home: Path) -> Iterator[torch.device]:
-    """Yield the device that a run would use; restores torch's thread count and random state afterwards.
+def checker(cancelled: Callable[[], bool]) -> Callable[[], None]:
+    """A function that raises Cancelled once `cancelled()` is true."""
 
-    A number in `train.threads` applies meanwhile; `auto` leaves torch's thread count as it is. DeviceError if there is
-    no such device; RunError where the disk refuses.
+    def check() -> None:
+        if cancelled():
+            raise Cancelled
+
+    return check
+
+
+@contextmanager
+def isolated(config: RunConfig, home: Path, check: Callable[[], None]) -> Iterator[tuple[torch.device, Path]]:
+    """Yield the device that a run would use, and the folder of its prepared texts; `check` is called in between.
+
+    Restores torch's thread count and random state afterwards. A number in `train.threads` applies meanwhile; `auto`
+    leaves torch's thread count as it is. TinyLMError if there is no such device, a text cannot be used, or the disk
+    refuses.
     """
     threads = torch.get_num_threads()
     try:
@@ -41,7 +53,10 @@ def isolated(config: RunConfig, home: Path) -> Iterator[torch.device]:
         device = choose_device(config.train.device)
         # Initialising layers and dropout draw from torch's global generators.
         with torch.random.fork_rng([torch.cuda.current_device()] if device.type == "cuda" else []):
-            yield device
+            check()
+            folder = prepare.prepare(config, home)
+            check()
+            yield device, folder
     except OSError as error:
         raise files.disk_error(error, home) from error
     finally:

@@ -126,18 +126,11 @@ class Checkpoint:
         """The averaged weights; None where the run keeps no average."""
         return self._tensors(AVERAGE) if AVERAGE in self._files else None
 
-    def model_of(self, config: ModelConfig, vocab_size: int) -> dict[str, Tensor]:
-        """`model()`, checked to be float32 and as many as a model of this shape has; RunError where they are not.
+    def check_fits(self, weights: dict[str, Tensor], config: ModelConfig, vocab_size: int) -> dict[str, Tensor]:
+        """`weights`, if they are float32 and as many as a model of this shape has; else RunError.
 
         The check comes before such a model is built, which may be larger than memory.
         """
-        return self._checked(self.model(), config, vocab_size)
-
-    def trained_of(self, config: ModelConfig, vocab_size: int) -> dict[str, Tensor]:
-        """`trained()`, with the same check."""
-        return self._checked(self.trained(), config, vocab_size)
-
-    def _checked(self, weights: dict[str, Tensor], config: ModelConfig, vocab_size: int) -> dict[str, Tensor]:
         float32 = all(weight.dtype == torch.float32 for weight in weights.values())
         if not float32 or sum(weight.numel() for weight in weights.values()) != parameters(config, vocab_size):
             raise self.misfit()

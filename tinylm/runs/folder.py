@@ -136,11 +136,7 @@ def check_name(name: str) -> str:
 def fresh_name(home: Path, sources: Sequence[str]) -> str:
     """A name that no run has yet, made from the first source and the time."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(sources[0]).stem).strip("-").lower()[:24] or "run"
-    name = candidate = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    number = 2
-    while (paths.runs(home) / candidate).exists():
-        candidate, number = f"{name}-{number}", number + 1
-    return candidate
+    return files.free_path(paths.runs(home), f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}").name
 
 
 def check_free(home: Path, name: str) -> Path:

@@ -52,32 +52,13 @@ class RunListing:
 
     def as_row(self) -> dict[str, object]:
         """What `--runs --json` prints; `run` is the folder, the name that `--run` takes."""
-        return {
-            "run": self.run.name,
-            "state": self.status,
-            "data": self.data,
-            "parameters": self.parameters,
-            "step": self.step,
-            "val_bpb": self.val_bpb,
-            "tokens_per_second": self.tokens_per_second,
-            "utc": self.utc,
-            "dir": str(self.run.path),
-            "name": self.name,
-            "device": self.device,
-            "vocab_size": self.vocab_size,
-            "steps": self.steps,
-            "tokens": self.tokens,
-            "seconds": self.seconds,
-            "best_step": self.best_step,
-            "bytes": self.bytes,
-            "note": self.note,
-            "fault": self.fault,
-        }
+        named = {"run": self.run.name, "state": self.status, "dir": str(self.run.path)}
+        return named | {key: value for key, value in vars(self).items() if key not in ("run", "status")}
 
 
 def read_listings(home: Path) -> list[RunListing]:
     """All runs of a home, the newest first; one whose files are damaged is listed as such."""
-    notes = Notes(home).runs
+    notes = Notes(home).part("runs")
     listings = [_read_listing(run, notes.get(run.name, {})) for run in _folders(home)]
     return sorted(listings, key=lambda listing: (listing.utc, _last_change(listing.run)), reverse=True)
 
@@ -119,7 +100,7 @@ def _read_listing(run: RunFolder, note: dict[str, Any]) -> RunListing:
         run=run,
         name=_text(note.get("name")) or run.name,
         status=status,
-        data=_names(config) if config else "",
+        data=", ".join(Path(source).name for source in config.data.sources) if config else "",
         device=_device(config, started),
         parameters=started.parameters if started else None,
         vocab_size=head.data.vocab_size if head.data else None,
@@ -158,10 +139,6 @@ def _folders(home: Path) -> list[RunFolder]:
     except OSError:
         return whole
     return whole + [run for run in others if _length(run.events_file) or _length(run.checkpoints)]
-
-
-def _names(config: RunConfig) -> str:
-    return ", ".join(Path(source).name for source in config.data.sources)
 
 
 def _device(config: RunConfig | None, started: events.RunStarted | None) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +37,8 @@ class Notes:
         except (OSError, ValueError):
             self._damaged = True
 
-    @property
-    def runs(self) -> dict[str, dict[str, Any]]:
-        """Names and notes by the name of the run's folder."""
-        return self.part("runs")
-
     def part(self, name: str) -> dict[str, dict[str, Any]]:
-        """The notes on runs (`runs`) or on those in the trash (TRASH); entries that are no tables are left out."""
+        """Names and notes by the run's folder, for `runs` or for the trash (TRASH); entries that are no tables go."""
         part = self._table.get(name)
         part = {key: value for key, value in part.items() if isinstance(value, dict)} if isinstance(part, dict) else {}
         self._table[name] = part
@@ -61,7 +55,7 @@ class Notes:
         """Write it to the disk; RunError where that fails."""
         with disk_errors(self._file):
             if self._damaged:
-                self._file.rename(free_path(self._file.parent, "notes.json.damaged"))
+                self._file.rename(files.free_path(self._file.parent, "notes.json.damaged"))
             table = {"format": NOTES_FORMAT, **self._table}
             files.replace_durably(
                 self._file, json.dumps(table, ensure_ascii=False, indent=1).encode("utf-8", "replace")
@@ -75,14 +69,6 @@ def edit_notes(home: Path) -> Iterator[Notes]:
         notes = Notes(home)
         yield notes
         notes.write()
-
-
-def free_path(folder: Path, name: str) -> Path:
-    """A path in `folder` that does not exist yet: `name`, with a number behind it if need be."""
-    numbered = (f"{name[: 63 - len(str(number))]}-{number}" for number in count(2))
-    while (folder / name).exists():
-        name = next(numbered)
-    return folder / name
 
 
 @contextmanager

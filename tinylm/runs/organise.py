@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinylm import paths
+from tinylm import files, paths
 from tinylm.errors import RunError
 from tinylm.runs.folder import RunFolder, check_name
-from tinylm.runs.notes import TRASH, Notes, disk_errors, edit_notes, free_path
+from tinylm.runs.notes import TRASH, Notes, disk_errors, edit_notes
 
 
 def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
@@ -17,10 +17,10 @@ def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
     """
     check_name(name)
     with edit_notes(home) as notes:
-        shown = {note.get("name") for folder, note in notes.runs.items() if folder != run.name}
+        shown = {note.get("name") for folder, note in notes.part("runs").items() if folder != run.name}
         if (name != run.name and (paths.runs(home) / name).exists()) or name in shown:
             raise RunError(f"There is already a run named {name}.", "Choose another name.")
-        note = notes.runs.pop(run.name, {})
+        note = notes.part("runs").pop(run.name, {})
         note.pop("name", None)
         target = run
         if name != run.name:
@@ -35,7 +35,7 @@ def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
 def set_note(home: Path, run: RunFolder, text: str) -> None:
     """Keep a person's note on a run; an empty one deletes it."""
     with edit_notes(home) as notes:
-        note = notes.runs.pop(run.name, {})
+        note = notes.part("runs").pop(run.name, {})
         note.pop("note", None)
         notes.put("runs", run.name, note | ({"note": text} if text else {}))
 
@@ -45,7 +45,7 @@ def trash(home: Path, run: RunFolder) -> Path:
     folder = paths.trash(home)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    trashed = _move(run.path, free_path(folder, run.name))
+    trashed = _move(run.path, files.free_path(folder, run.name))
     _move_note(home, ("runs", run.name), (TRASH, trashed.name))
     return trashed
 
@@ -58,7 +58,7 @@ def restore(home: Path, trashed: Path) -> RunFolder:
         )
     with disk_errors(paths.runs(home)):
         paths.runs(home).mkdir(parents=True, exist_ok=True)
-    run = RunFolder(_move(trashed, free_path(paths.runs(home), trashed.name)))
+    run = RunFolder(_move(trashed, files.free_path(paths.runs(home), trashed.name)))
     _move_note(home, (TRASH, trashed.name), ("runs", run.name))
     return run
 

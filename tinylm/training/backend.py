@@ -25,6 +25,7 @@ from tinylm.model.transformer import Transformer
 from tinylm.planning import time_budget
 
 Kind = Literal["eager", "kernels", "compiled"]
+CPUKind = Literal["eager", "kernels"]
 
 WORTH_COMPILING_SECONDS = 10.0
 """Compile the kernels only for a run that has at least this long to go."""
@@ -100,35 +101,28 @@ def torch_compile(model: Transformer, precision: Precision) -> Callable[..., tup
     return lambda _, ids, targets, noise: eager_pass(compiled, weights, precision, 1.0, ids, targets, noise)
 
 
-def known_fastest(
-    home: Path, model: ModelConfig, vocab_size: int, precision: Precision, threads: int
-) -> Literal["eager", "kernels"] | None:
-    """The backend that was measured to be faster with such a model; None where none was measured."""
-    entry = measured.load(home, _key(home, model, vocab_size, precision, threads), FastestBackend)
+def speed_key(home: Path, model: ModelConfig, vocab_size: int, precision: Precision, threads: int) -> str:
+    """The cache key of which backend is faster: with this model shape, precision, thread count and library."""
+    library = compiler.library_path(home, train_pass.SOURCE).name
+    return measured.key("backend", library, model, vocab_size, precision, threads)
+
+
+def known_fastest(home: Path, key: str) -> CPUKind | None:
+    """The backend that was measured to be faster before; None where none was measured."""
+    entry = measured.load(home, key, FastestBackend)
     return entry.kind if entry else None
 
 
-def fastest(
-    home: Path,
-    model: ModelConfig,
-    vocab_size: int,
-    precision: Precision,
-    threads: int,
-    seconds: Callable[[Literal["eager", "kernels"]], float],
-) -> Literal["eager", "kernels"]:
-    """The faster backend, measured once for each model shape, precision, thread count and library.
+def fastest(home: Path, key: str, seconds: Callable[[CPUKind], float]) -> CPUKind:
+    """The faster backend, measured once for each `speed_key`; `seconds` times one pass.
 
-    torch's products may use what the kernels do not, such as AMX or Apple's matrix unit. `seconds` times one pass.
+    torch's products may use what the kernels do not, such as AMX or Apple's matrix unit.
     """
-    known = known_fastest(home, model, vocab_size, precision, threads)
+    known = known_fastest(home, key)
     if known is not None:
         return known
     times = [(seconds("eager"), seconds("kernels")) for _ in range(REPEATS)]
     eager, kernels = (min(each) for each in zip(*times, strict=True))
     entry = FastestBackend("kernels" if kernels <= MAX_SLOWDOWN * eager else "eager")
-    measured.store(home, _key(home, model, vocab_size, precision, threads), entry)
+    measured.store(home, key, entry)
     return entry.kind
-
-
-def _key(home: Path, *parts: object) -> str:
-    return measured.key("backend", compiler.library_path(home, train_pass.SOURCE).name, *parts)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import replace
-from typing import Literal
 
 from tinylm.hardware import autotune
 from tinylm.kernels import compiler, train_pass
 from tinylm.kernels.compiler import Build
 from tinylm.planning import time_budget
 from tinylm.training import backend
-from tinylm.training.backend import FAILED, Kind
+from tinylm.training.backend import FAILED, CPUKind, Kind
 from tinylm.training.session import Session
+from tinylm.words import first_line
 
 FIRST_STEPS = 3
 """Steps that a run takes before it switches: the first ones must not wait for a compiler."""
@@ -97,7 +97,7 @@ class BackendSwitch:
                     return "torch's own operations are faster here than our passes, so the run stays with them."
             except (MemoryError, RuntimeError) as error:  # a problem of this run alone
                 session.stepper.use(None, threads)
-                problem = (str(error).strip() or repr(error)).splitlines()[0][:200]
+                problem = first_line(error)
         if problem is not None:
             self._stay_eager()
             return f"Compiling does not work on this machine ({problem}); the run goes on without it."
@@ -114,7 +114,7 @@ class BackendSwitch:
     def _use(self, kind: Kind) -> None:
         self._session.backend = replace(self._session.backend, kind=kind)
 
-    def _decide(self, kind: Literal["eager", "kernels"]) -> None:
+    def _decide(self, kind: CPUKind) -> None:
         """Keep the decision for when the run is resumed; other devices have none to keep."""
         if self._session.device.type == "cpu":
             self._session.state.backend = kind
@@ -131,7 +131,7 @@ class BackendSwitch:
             except OSError as error:  # no compiler, no disk space, no permission, no process: train without
                 self._build_error = str(error)
 
-    def _fastest(self) -> Literal["eager", "kernels"]:
+    def _fastest(self) -> CPUKind:
         """The faster backend, measured here once; RuntimeError where the kernels cannot be measured."""
         session, stepper = self._session, self._session.stepper
         size, threads = stepper.micro_batch_size, session.backend.threads
@@ -139,7 +139,7 @@ class BackendSwitch:
         ids, targets = (part[:sequences] for part in session.batches[0].draw(0))
         kernels = stepper.kernels
 
-        def seconds(kind: Literal["eager", "kernels"]) -> float:
+        def seconds(kind: CPUKind) -> float:
             stepper.kernels = kernels if kind == "kernels" else None
             taken = autotune.timed(lambda _: stepper.gradients(1, ids, targets), session.precision)
             if stepper.micro_batch_size != size:  # memory ran out, and smaller passes went on with a warning
@@ -148,8 +148,9 @@ class BackendSwitch:
             return taken
 
         try:
-            parts = session.config.model, session.model.vocab_size, session.precision, threads
-            return backend.fastest(session.run.path.parent.parent, *parts, seconds)
+            home = session.run.path.parent.parent
+            key = backend.speed_key(home, session.config.model, session.model.vocab_size, session.precision, threads)
+            return backend.fastest(home, key, seconds)
         finally:
             stepper.kernels, stepper.micro_batch_size = kernels, size
 
@@ -171,7 +172,6 @@ class BackendSwitch:
             stepper.gradients(1, ids, targets)
         except Exception as error:  # compilers fail in many ways, and eager passes always work
             stepper.compiled = None
-            reason = (str(error).strip() or repr(error)).splitlines()[0][:200]
-            return f"Compiling does not work on this machine ({reason}); the run goes on without it."
+            return f"Compiling does not work on this machine ({first_line(error)}); the run goes on without it."
         self._use("compiled")
         return "Its passes run compiled."

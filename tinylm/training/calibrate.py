@@ -11,14 +11,14 @@ from tinylm.config import resolve
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.data.batches import Batches, Corpus
 from tinylm.hardware import autotune, memory
-from tinylm.hardware.autotune import Setting, TimedPass
+from tinylm.hardware.autotune import TimedPass
 from tinylm.hardware.device import MEASURE_SECONDS, Precision, cores
 from tinylm.kernels import compiler, train_pass
 from tinylm.model import dropout
 from tinylm.model.transformer import Transformer
 from tinylm.planning import sizing
 from tinylm.training import memory_check
-from tinylm.training.backend import Backend, expected_speedup, known_fastest
+from tinylm.training.backend import Backend, expected_speedup, known_fastest, speed_key
 from tinylm.training.build import batches_of, initial_model
 
 CALIBRATION_TOKENS = 1024
@@ -33,8 +33,8 @@ def calibrate(config: RunConfig, model: Transformer, batches: Batches, home: Pat
     code = None if decided == "eager" else train_pass.load_if_built(config, model.embedding.weight.device, home)
     backend = _timed(config, model, batches, home, code, may_compile=decided != "eager")
     if backend.kind == "kernels" and not decided and config.train.compile == "auto":
-        parts = home, config.model, model.vocab_size, backend.precision, backend.threads
-        if known_fastest(*parts) == "eager":
+        key = speed_key(home, config.model, model.vocab_size, backend.precision, backend.threads)
+        if known_fastest(home, key) == "eager":
             note = "torch's own operations were faster here than our passes before, so nothing is compiled."
             backend = _timed(config, model, batches, home, None, may_compile=False, note=note)
     return backend
@@ -52,21 +52,14 @@ def _timed(
 ) -> Backend:
     """The backend with the kernels `code`, or eager without; threads and precision measured or from the cache."""
     timed_pass, tokens = _small_pass(config, model, batches, code)
-    setting = _setting(config, model, home, timed_pass, kernels=code is not None, may_compile=may_compile)
+    shape = autotune.shape_name(config, model.vocab_size, kernels=code is not None)
+    will_compile = code is None and may_compile and config.train.compile != "off" and compiler.find() is not None
+    device = model.embedding.weight.device
+    setting = autotune.choose(config.train, device, timed_pass, home, shape, before_kernels=will_compile)
     seconds = autotune.timed(timed_pass, setting.precision)
     notes = tuple(each for each in (note, setting.note) if each)
     kind = "eager" if code is None else "kernels"
     return Backend(kind, setting.threads, setting.precision, seconds / tokens, notes)  # type: ignore[arg-type]
-
-
-def _setting(
-    config: RunConfig, model: Transformer, home: Path, timed_pass: TimedPass, *, kernels: bool, may_compile: bool
-) -> Setting:
-    shape = autotune.shape_name(config, model.vocab_size, kernels=kernels)
-    wanted = may_compile and config.train.compile != "off" and not kernels
-    before_kernels = wanted and compiler.find() is not None
-    device = model.embedding.weight.device
-    return autotune.choose(config.train, device, timed_pass, home, shape, before_kernels=before_kernels)
 
 
 def _small_pass(
@@ -118,8 +111,8 @@ def without_measuring(
     code = train_pass.load_if_built(config, device, home)
     shape = autotune.shape_name(config, vocab_size, kernels=code is not None)
     precision = autotune.cached_precision(config.train, device, home, shape)
-    slower = known_fastest(home, config.model, vocab_size, precision, torch.get_num_threads()) == "eager"
-    return None if slower and config.train.compile == "auto" else code, precision
+    key = speed_key(home, config.model, vocab_size, precision, torch.get_num_threads())
+    return None if known_fastest(home, key) == "eager" and config.train.compile == "auto" else code, precision
 
 
 SEQUENCES, VOCAB_SIZE = 4, 2048

@@ -65,18 +65,16 @@ class RunLength:
 
     def evaluation_is_due(self) -> bool:
         """Whether to evaluate after this step."""
-        auto = self._configured.eval_interval == "auto"
-        return self._is_due(self._session.state.evaluated_step, self.eval_interval, auto=auto)
+        return self._is_due(self._session.state.evaluated_step, self.eval_interval, self._configured.eval_interval)
 
     def sample_is_due(self) -> bool:
         """Whether to sample after this step."""
-        auto = self._configured.sample_interval == "auto"
-        return self._is_due(self._session.state.sampled_step, self.sample_interval, auto=auto)
+        return self._is_due(self._session.state.sampled_step, self.sample_interval, self._configured.sample_interval)
 
-    def _is_due(self, last: int | None, interval: int, *, auto: bool) -> bool:
+    def _is_due(self, last: int | None, interval: int, configured: int | str) -> bool:
         """At multiples of the interval; an `auto` interval changes with the plan, so it counts from the last time."""
         step = self._session.state.step
-        return step - (last or 0) >= interval if auto else step % interval == 0
+        return step - (last or 0) >= interval if configured == "auto" else step % interval == 0
 
     def _steps_left(self) -> int:
         """How many more steps fit at the current speed."""

@@ -119,7 +119,7 @@ def _set_up(
     memory_check.refuse_too_large(config, vocab_size, micro_batch_size(config, device), memory.free(device))
 
     # Model.
-    weights = found.trained_of(config.model, vocab_size) if found else None
+    weights = found.check_fits(found.trained(), config.model, vocab_size) if found else None
     model = initial_model(config, corpus).to(device)
     optimizer = Optimizer(model, config.train)
     average = WeightEMA(model, config.train.average) if config.train.average else None

@@ -23,6 +23,7 @@ from tinylm.model.transformer import Transformer
 from tinylm.training.cuda_graph import GraphedStep, LaunchLimiter
 from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer, clip, global_norm
+from tinylm.words import first_line
 
 MICRO_BATCH_TOKENS = 2048
 """Target for the tokens in an eager pass on a CPU: with a vocabulary of 5,000 their logits take 41 MB."""
@@ -224,7 +225,7 @@ class Stepper:
 
 def _not_captured(error: RuntimeError) -> Warned:
     """The warning that a step could not be captured as a CUDA graph."""
-    reason = (str(error).strip() or repr(error)).splitlines()[0][:200]
+    reason = first_line(error)
     return Warned(
         title="Steps are launched one by one",
         message=f"A step could not be recorded as one launch ({reason}), so the GPU waits for Python between kernels.",
