@@ -31,6 +31,7 @@ from tui.terminal import glyphs
 from tui.terminal.ascii_filter import AsciiFilter
 from tui.terminal.control_chars import ControlCharFilter
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.keys import hidden
 from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Leave
 
@@ -108,16 +109,14 @@ class StudioApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual"), (40, "-high")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1,f2", "go('data')", "Data", show=False, id="app.data", tooltip="Choose texts"),
-        Binding("2,f3", "go('plan')", "Plan", show=False, id="app.plan", tooltip="Settings and rehearsal"),
-        Binding("3,f4", "go('train')", "Train", show=False, id="app.train", tooltip="Watch the training"),
-        Binding("4,f5", "go('talk')", "Talk", show=False, id="app.talk", tooltip="Let a model write"),
-        Binding("5,f6", "go('runs')", "Runs", show=False, id="app.runs", tooltip="All runs of this home"),
-        Binding("h", "go('home')", "Home", show=False, id="app.home", tooltip="The first screen"),
-        Binding(
-            "question_mark,f1", "show_help_panel", "Help", show=False, id="app.help", tooltip="All keys of this screen"
-        ),
-        Binding("G", "next_glyphs", "Glyphs", show=False, id="app.glyphs", tooltip="Braille, blocks or ASCII"),
+        hidden("1,f2", "go('data')", "Data", id="app.data", tooltip="Choose texts"),
+        hidden("2,f3", "go('plan')", "Plan", id="app.plan", tooltip="Settings and rehearsal"),
+        hidden("3,f4", "go('train')", "Train", id="app.train", tooltip="Watch the training"),
+        hidden("4,f5", "go('talk')", "Talk", id="app.talk", tooltip="Let a model write"),
+        hidden("5,f6", "go('runs')", "Runs", id="app.runs", tooltip="All runs of this home"),
+        hidden("h", "go('home')", "Home", id="app.home", tooltip="The first screen"),
+        hidden("question_mark,f1", "show_help_panel", "Help", id="app.help", tooltip="All keys of this screen"),
+        hidden("G", "next_glyphs", "Glyphs", id="app.glyphs", tooltip="Braille, blocks or ASCII"),
         Binding(
             "ctrl+q",
             "quit",

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from tests.tui.pilot import drive as drive_app
 from tui.chart import picture as pictures
 from tui.chart.chart import Chart
-from tui.chart.picture import Band, Border, Curve, Level, Picture, StableRange
+from tui.chart.picture import Band, Border, Curve, Level, Picture, StableRange, value_at
 from tui.chart.render import draw
 from tui.live.series import Floats
 from tui.terminal import glyphs
@@ -292,7 +292,7 @@ def test_keys_move_the_hair_line() -> None:
         await pilot.press("left", "shift+left")
         assert chart.hair is not None
         assert 75 < chart.hair < 85
-        assert [y for _, _, y in chart.value_at_hair()] == [FALLING[int(chart.hair) - 1]]
+        assert value_at(chart.picture.curves[0], chart.hair) == (chart.hair, FALLING[int(chart.hair) - 1])
         assert f"step {chart.hair:.0f}" in screen(chart)
         await pilot.press("v")
         assert chart.hair is None

@@ -22,6 +22,7 @@ from tinylm.config.schema import STORIES
 from tinylm.words import printable
 from tui.screens.data.texts import PathSize, short_names
 from tui.terminal.glyphs import BRAILLE, Glyphs, glyphs_of
+from tui.terminal.keys import hidden
 from tui.terminal.numbers import list_size
 
 MAX_WEIGHT = 9
@@ -61,12 +62,12 @@ class SourceList(OptionList, inherit_bindings=False):
     SourceList > .option-list--option { padding: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor_up", "Up", show=False, id="sources.up", tooltip="The text above"),
-        Binding("down,j", "cursor_down", "Down", show=False, id="sources.down", tooltip="The text below"),
-        Binding("home", "first", "First", show=False, id="sources.first", tooltip="The first text"),
-        Binding("end", "last", "Last", show=False, id="sources.last", tooltip="The last text"),
-        Binding("pageup", "page_up", "Page up", show=False, id="sources.pageup", tooltip="A page up"),
-        Binding("pagedown", "page_down", "Page down", show=False, id="sources.pagedown", tooltip="A page down"),
+        hidden("up,k", "cursor_up", "Up", id="sources.up", tooltip="The text above"),
+        hidden("down,j", "cursor_down", "Down", id="sources.down", tooltip="The text below"),
+        hidden("home", "first", "First", id="sources.first", tooltip="The first text"),
+        hidden("end", "last", "Last", id="sources.last", tooltip="The last text"),
+        hidden("pageup", "page_up", "Page up", id="sources.pageup", tooltip="A page up"),
+        hidden("pagedown", "page_down", "Page down", id="sources.pagedown", tooltip="A page down"),
     ]
 
     def __init__(self) -> None:
@@ -156,18 +157,17 @@ class SourceTree(DirectoryTree):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "take", "Choose", id="tree.take", tooltip="Choose this file or folder, or leave it"),
         Binding("enter", "enter", "Choose/Open", id="tree.enter", tooltip="Choose a file, open or close a folder"),
-        Binding("right", "open(True)", "Open", show=False, id="tree.open", tooltip="Open the folder"),
-        Binding("left", "open(False)", "Close", show=False, id="tree.close", tooltip="Close the folder"),
+        hidden("right", "open(True)", "Open", id="tree.open", tooltip="Open the folder"),
+        hidden("left", "open(False)", "Close", id="tree.close", tooltip="Close the folder"),
         Binding("backspace,u", "up", "Folder above", id="tree.up", tooltip="Show the folder above this one"),
         Binding("escape,f", "leave", "Back", id="tree.leave", tooltip="Back to the list"),
     ]
 
+    @dataclass
     class Taken(Message):
         """A file or folder was chosen, or a chosen one was left out again."""
 
-        def __init__(self, path: str) -> None:
-            super().__init__()
-            self.path = path
+        path: str
 
     class Left(Message):
         """The list is to be shown again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -21,6 +22,7 @@ from tui.screens.plan import edits, fields, increments
 from tui.screens.plan.fields import Field
 from tui.screens.plan.form_rows import FormRow, FormRows
 from tui.terminal import glyphs
+from tui.terminal.keys import hidden
 
 
 def _short_message(error: TinyLMError, more: str) -> str:
@@ -34,8 +36,8 @@ class FieldInput(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Take", id="form.take", tooltip="Take what is typed"),
         Binding("escape", "give_up", "Leave as it was", id="form.give_up", tooltip="Leave the value as it was"),
-        Binding("up", "take_and_move(-1)", "Take", show=False, id="form.take_up", tooltip="Take it, go up"),
-        Binding("down", "take_and_move(1)", "Take", show=False, id="form.take_down", tooltip="Take it, go down"),
+        hidden("up", "take_and_move(-1)", "Take", id="form.take_up", tooltip="Take it, go up"),
+        hidden("down", "take_and_move(1)", "Take", id="form.take_down", tooltip="Take it, go down"),
     ]
 
     def action_give_up(self) -> None:
@@ -62,12 +64,11 @@ class ConfigForm(Vertical):
     }
     """
 
+    @dataclass
     class Changed(Message):
         """The person changed the plan."""
 
-        def __init__(self, config: RunConfig) -> None:
-            super().__init__()
-            self.config = config
+        config: RunConfig
 
     class Marked(Message):
         """Another field is marked."""

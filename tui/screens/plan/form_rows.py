@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -18,6 +18,7 @@ from tinylm.words import printable
 from tui.screens.plan import edits, fields
 from tui.screens.plan.fields import Field, Section
 from tui.terminal import glyphs
+from tui.terminal.keys import hidden
 
 COLUMN = 46
 """Least width of a column of rows, in cells."""
@@ -72,14 +73,14 @@ class FormRows(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Field above", show=False, id="form.up", tooltip="To the field above"),
-        Binding("down", "move(1)", "Field below", show=False, id="form.down", tooltip="To the field below"),
-        Binding("pageup", "move(-10)", "Ten up", show=False, id="form.pageup", tooltip="Ten fields up"),
-        Binding("pagedown", "move(10)", "Ten down", show=False, id="form.pagedown", tooltip="Ten fields down"),
-        Binding("home", "move(-1000)", "First field", show=False, id="form.first", tooltip="To the first field"),
-        Binding("end", "move(1000)", "Last field", show=False, id="form.last", tooltip="To the last field"),
-        Binding("left", "step(False)", "Less", show=False, id="form.less", tooltip="The notch below"),
-        Binding("right", "step(True)", "More", show=False, id="form.more", tooltip="The notch above"),
+        hidden("up", "move(-1)", "Field above", id="form.up", tooltip="To the field above"),
+        hidden("down", "move(1)", "Field below", id="form.down", tooltip="To the field below"),
+        hidden("pageup", "move(-10)", "Ten up", id="form.pageup", tooltip="Ten fields up"),
+        hidden("pagedown", "move(10)", "Ten down", id="form.pagedown", tooltip="Ten fields down"),
+        hidden("home", "move(-1000)", "First field", id="form.first", tooltip="To the first field"),
+        hidden("end", "move(1000)", "Last field", id="form.last", tooltip="To the last field"),
+        hidden("left", "step(False)", "Less", id="form.less", tooltip="The notch below"),
+        hidden("right", "step(True)", "More", id="form.more", tooltip="The notch above"),
     ]
 
     def __init__(self, form: FormOwner) -> None:

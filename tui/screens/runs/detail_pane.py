@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -42,12 +43,11 @@ class DetailPane(Horizontal):
     class Read(Message):
         """Logs were read, so there is more to show of the runs."""
 
+    @dataclass
     class Failed(Message):
         """Logs could not be read."""
 
-        def __init__(self, error: Exception) -> None:
-            super().__init__()
-            self.error = error
+        error: Exception
 
     def __init__(self) -> None:
         super().__init__(id="runs-lower")

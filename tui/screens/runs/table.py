@@ -16,7 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -26,6 +26,7 @@ from tinylm.runs.listing import RunListing
 from tui.screens.runs.columns import COLUMNS, MARGIN, Order, fit_columns, state_glyph
 from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import BRAILLE, Glyphs
+from tui.terminal.keys import hidden
 
 LETTERS = "abcd"
 """Letters of marked runs and their curves; as many runs can be marked."""
@@ -61,12 +62,12 @@ class RunTable(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="runtable.up", tooltip="The run above"),
-        Binding("down,j", "move(1)", "Down", show=False, id="runtable.down", tooltip="The run below"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="runtable.pageup", tooltip="A page up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="runtable.pagedown", tooltip="A page down"),
-        Binding("home", "move(-1000000)", "First", show=False, id="runtable.first", tooltip="The first run"),
-        Binding("end", "move(1000000)", "Last", show=False, id="runtable.last", tooltip="The last run"),
+        hidden("up,k", "move(-1)", "Up", id="runtable.up", tooltip="The run above"),
+        hidden("down,j", "move(1)", "Down", id="runtable.down", tooltip="The run below"),
+        hidden("pageup", "page(-1)", "Page up", id="runtable.pageup", tooltip="A page up"),
+        hidden("pagedown", "page(1)", "Page down", id="runtable.pagedown", tooltip="A page down"),
+        hidden("home", "move(-1000000)", "First", id="runtable.first", tooltip="The first run"),
+        hidden("end", "move(1000000)", "Last", id="runtable.last", tooltip="The last run"),
     ]
 
     @dataclass

@@ -29,6 +29,7 @@ from tui.screens.talk.transcript import DRAWS_A_SECOND, Transcript, sign
 from tui.screens.talk.version_picker import COUNT, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run
 from tui.studio import Studio
+from tui.terminal.keys import hidden
 
 POLL_TICKS = 4
 """Ticks of the app between two checks for a newer checkpoint."""
@@ -61,32 +62,30 @@ class TalkScreen(StudioScreen):
     TalkScreen.-wide.-high.-no-candidates #lower { grid-rows: 9 3; height: 12; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Stop or back", show=False, id="talk.back", tooltip="Stop writing; else a step back"),
+        hidden("escape", "back", "Stop or back", id="talk.back", tooltip="Stop writing; else a step back"),
         Binding("r", "redo", "Redo", id="talk.redo", tooltip="Another version, with the next seed"),
         Binding("v", "several", "Four", id="talk.several", tooltip="Four versions side by side, to choose one of"),
         Binding("ctrl+e", "edit", "Edit", id="talk.edit", tooltip="Change the text and let the model go on from it"),
-        Binding("w", "why", "Why", show=False, id="talk.why", tooltip="Show or hide why this token"),
+        hidden("w", "why", "Why", id="talk.why", tooltip="Show or hide why this token"),
         Binding("equals_sign", "compare", "Compare", id="talk.compare", tooltip="A second checkpoint beside it"),
         Binding("k", "pick", "Checkpoint", id="talk.pick", tooltip="Choose run and checkpoint"),
         Binding("y", "copy", "Copy", id="talk.copy", tooltip="Copy prompt and text"),
-        Binding(
-            "comma,less_than_sign",
+        hidden(
+            "comma,<",
             "version(-1)",
             "Version before",
-            show=False,
             id="talk.before",
             tooltip="What it wrote before this",
         ),
-        Binding(
-            "full_stop,greater_than_sign",
+        hidden(
+            ".,>",
             "version(1)",
             "Next version",
-            show=False,
             id="talk.next",
             tooltip="What it wrote after this",
         ),
-        Binding("slash,i", "prompt", "Prompt", show=False, id="talk.prompt", tooltip="Back to the prompt"),
-        Binding("s", "settings", "Settings", show=False, id="talk.settings", tooltip="To temperature, length, seed"),
+        hidden("slash,i", "prompt", "Prompt", id="talk.prompt", tooltip="Back to the prompt"),
+        hidden("s", "settings", "Settings", id="talk.settings", tooltip="To temperature, length, seed"),
     ]
 
     def __init__(self, studio: Studio) -> None:

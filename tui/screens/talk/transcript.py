@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from tinylm.words import printable
 from tui.engine import WrittenToken
 from tui.screens.talk.writer_thread import Completion
 from tui.terminal.glyphs import glyphs_of
+from tui.terminal.keys import hidden
 
 KEPT = 40
 """Versions that are kept, of all prompts together; each holds the candidates of each of its tokens."""
@@ -118,22 +120,21 @@ class Transcript(VerticalScroll):
     Transcript > Static { height: auto; width: 1fr; max-width: 110; }  /* a longer line is hard to read */
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", "Token before", show=False, id="transcript.left", tooltip="One token to the left"),
-        Binding("right", "step(1)", "Next token", show=False, id="transcript.right", tooltip="One token to the right"),
-        Binding("home", "first", "First token", show=False, id="transcript.first", tooltip="The first token written"),
-        Binding("end", "last", "Last token", show=False, id="transcript.last", tooltip="Follow what is being written"),
+        hidden("left", "step(-1)", "Token before", id="transcript.left", tooltip="One token to the left"),
+        hidden("right", "step(1)", "Next token", id="transcript.right", tooltip="One token to the right"),
+        hidden("home", "first", "First token", id="transcript.first", tooltip="The first token written"),
+        hidden("end", "last", "Last token", id="transcript.last", tooltip="Follow what is being written"),
         Binding("enter", "go_on", "Write on", id="transcript.on", tooltip="Go on at the end of the text"),
     ]
 
     class Moved(Message):
         """The cursor is on another token now."""
 
+    @dataclass
     class GoOn(Message):
         """The person asks for more text at the end."""
 
-        def __init__(self, transcript: Transcript) -> None:
-            super().__init__()
-            self.transcript = transcript
+        transcript: Transcript
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, id=f"text-{name.lower()}", classes="pane")

@@ -6,6 +6,7 @@ One sample is marked: the newest, or the newest at the hair line of the charts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual import events as textual_events
 from textual.content import Content
@@ -29,12 +30,11 @@ class SampleStrip(Static):
     SampleStrip { height: 100%; }
     """
 
+    @dataclass
     class Chosen(Message):
         """A sample was clicked on."""
 
-        def __init__(self, sample: Sampled) -> None:
-            super().__init__()
-            self.sample = sample
+        sample: Sampled
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, TypeVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tinylm.config.schema import RunConfig
 from tui.chart.chart import Chart
@@ -20,6 +20,7 @@ from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, Chart
 from tui.screens.train.charts import Charts
 from tui.screens.train.samples import SampleStrip
 from tui.studio import Studio
+from tui.terminal.keys import hidden
 
 T = TypeVar("T")
 
@@ -29,59 +30,25 @@ class RunViewScreen(StudioScreen):
 
     # A subclass that binds one of these keys replaces all that is bound to it here.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "left_square_bracket",
-            "scrub(-1)",
-            "Earlier sample",
-            show=False,
-            id="train.earlier",
-            tooltip="What it wrote before",
-        ),
-        Binding(
-            "right_square_bracket",
-            "scrub(1)",
-            "Later sample",
-            show=False,
-            id="train.later",
-            tooltip="What it wrote next",
-        ),
-        Binding("left", "move(-1)", "Hair line left", show=False, id="train.left", tooltip="One column"),
-        Binding("right", "move(1)", "Hair line right", show=False, id="train.right", tooltip="One column"),
-        Binding(
-            "shift+left", "move(-10)", "Hair line ten left", show=False, id="train.far-left", tooltip="Ten columns"
-        ),
-        Binding(
-            "shift+right", "move(10)", "Hair line ten right", show=False, id="train.far-right", tooltip="Ten columns"
-        ),
-        Binding("l", "log_scale", "Linear or log", show=False, id="train.scale", tooltip="Linear, log y, log both"),
-        Binding("m", "smoothing", "Smoothing", show=False, id="train.smoothing", tooltip="0, .9, .97 or .99"),
-        Binding("z", "window", "Window", show=False, id="train.window", tooltip="All, half, last 20 %, last 200 steps"),
-        Binding("x", "axis", "Axis", show=False, id="train.axis", tooltip="Steps, tokens or time"),
-        Binding("b", "unit", "Unit", show=False, id="train.unit", tooltip="Bits per byte or nats per token"),
-        Binding(
-            "plus,equals_sign", "zoom_in", "Zoom in", show=False, id="train.zoom-in", tooltip="Half of what is seen"
-        ),
-        Binding("minus", "zoom_out", "Zoom out", show=False, id="train.zoom-out", tooltip="Twice as much"),
-        Binding("0", "zoom_whole", "The whole run", show=False, id="train.zoom-off", tooltip="No zoom"),
-        Binding("L", "log", "Log", show=False, id="train.log", tooltip="All that happened, large"),
-        Binding("tab", "next_chart(1)", "Next chart", show=False, id="train.next-chart", tooltip="While one is large"),
-        Binding(
-            "shift+tab",
-            "next_chart(-1)",
-            "Chart before",
-            show=False,
-            id="train.chart-before",
-            tooltip="While one is large",
-        ),
-        Binding("tab", "app.focus_next", "Focus next", show=False, id="train.focus-next", tooltip="The next chart"),
-        Binding(
-            "shift+tab",
-            "app.focus_previous",
-            "Focus before",
-            show=False,
-            id="train.focus-before",
-            tooltip="The one before",
-        ),
+        hidden("[", "scrub(-1)", "Earlier sample", id="train.earlier", tooltip="What it wrote before"),
+        hidden("]", "scrub(1)", "Later sample", id="train.later", tooltip="What it wrote next"),
+        hidden("left", "move(-1)", "Hair line left", id="train.left", tooltip="One column"),
+        hidden("right", "move(1)", "Hair line right", id="train.right", tooltip="One column"),
+        hidden("shift+left", "move(-10)", "Hair line ten left", id="train.far-left", tooltip="Ten columns"),
+        hidden("shift+right", "move(10)", "Hair line ten right", id="train.far-right", tooltip="Ten columns"),
+        hidden("l", "log_scale", "Linear or log", id="train.scale", tooltip="Linear, log y, log both"),
+        hidden("m", "smoothing", "Smoothing", id="train.smoothing", tooltip="0, .9, .97 or .99"),
+        hidden("z", "window", "Window", id="train.window", tooltip="All, half, last 20 %, last 200 steps"),
+        hidden("x", "axis", "Axis", id="train.axis", tooltip="Steps, tokens or time"),
+        hidden("b", "unit", "Unit", id="train.unit", tooltip="Bits per byte or nats per token"),
+        hidden("plus,equals_sign", "zoom_in", "Zoom in", id="train.zoom-in", tooltip="Half of what is seen"),
+        hidden("minus", "zoom_out", "Zoom out", id="train.zoom-out", tooltip="Twice as much"),
+        hidden("0", "zoom_whole", "The whole run", id="train.zoom-off", tooltip="No zoom"),
+        hidden("L", "log", "Log", id="train.log", tooltip="All that happened, large"),
+        hidden("tab", "next_chart(1)", "Next chart", id="train.next-chart", tooltip="While one is large"),
+        hidden("shift+tab", "next_chart(-1)", "Chart before", id="train.chart-before", tooltip="While one is large"),
+        hidden("tab", "app.focus_next", "Focus next", id="train.focus-next", tooltip="The next chart"),
+        hidden("shift+tab", "app.focus_previous", "Focus before", id="train.focus-before", tooltip="The one before"),
     ]
 
     def __init__(self, studio: Studio) -> None:
