@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -59,45 +60,15 @@ AFTER_PAINT = 0.1
 """Seconds between the first frame and the start of anything slow."""
 
 
-def _data(studio: Studio) -> StudioScreen:
-    from tui.screens.data.screen import DataScreen
-
-    return DataScreen(studio)
+MODES = ("home", "data", "plan", "train", "talk", "runs")
 
 
-def _plan(studio: Studio) -> StudioScreen:
-    from tui.screens.plan.screen import PlanScreen
-
-    return PlanScreen(studio)
-
-
-def _train(studio: Studio) -> StudioScreen:
-    from tui.screens.train.screen import TrainScreen
-
-    return TrainScreen(studio)
-
-
-def _talk(studio: Studio) -> StudioScreen:
-    from tui.screens.talk.screen import TalkScreen
-
-    return TalkScreen(studio)
-
-
-def _runs(studio: Studio) -> StudioScreen:
-    from tui.screens.runs.screen import RunsScreen
-
-    return RunsScreen(studio)
-
-
-SCREENS: dict[str, Callable[[Studio], StudioScreen]] = {
-    "home": HomeScreen,
-    "data": _data,
-    "plan": _plan,
-    "train": _train,
-    "talk": _talk,
-    "runs": _runs,
-}
-"""Makes the screen of each mode. All but Home are imported when they are first shown, so that the app paints sooner."""
+def _screen(mode: str, studio: Studio) -> StudioScreen:
+    """The screen of a mode; all but Home are imported when they are first shown, so that the app paints sooner."""
+    if mode == "home":
+        return HomeScreen(studio)
+    screen: type[StudioScreen] = getattr(import_module(f"tui.screens.{mode}.screen"), f"{mode.title()}Screen")
+    return screen(studio)
 
 
 class StudioApp(App[int]):
@@ -133,8 +104,8 @@ class StudioApp(App[int]):
         super().__init__()
         self.studio = studio
         studio.go, studio.notify = self.action_go, self._show_notice
-        for name, make in SCREENS.items():
-            self.add_mode(name, partial(make, studio))
+        for name in MODES:
+            self.add_mode(name, partial(_screen, name, studio))
         self.crash: BaseException | None = None
         """The exception that ended the app, if it is a bug."""
         self.last_resort: Callable[[int], object] = lambda _code: None

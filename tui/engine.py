@@ -185,26 +185,26 @@ class Engine:
         config = run.config()
         yield from loop.resume(resolve.resumed(config, config), run, control)
 
-    def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Rehearsal:
-        """Time a few real steps; tinylm.preview.scratch.Cancelled once `cancelled` returns true."""
+    def _take_threads(self) -> None:
+        """Once torch is loaded, let it use the number of threads that was the fastest."""
         self._ready.wait()
         import torch
 
-        from tinylm.preview import rehearsal
-
         if self._threads:
             torch.set_num_threads(self._threads[1])
+
+    def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Rehearsal:
+        """Time a few real steps; tinylm.preview.scratch.Cancelled once `cancelled` returns true."""
+        self._take_threads()
+        from tinylm.preview import rehearsal
+
         return rehearsal.rehearse(config, home, cancelled)
 
     def find(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Iterator[LrTried | LrFound]:
         """Sweep the learning rate; tinylm.preview.scratch.Cancelled once `cancelled` returns true."""
-        self._ready.wait()
-        import torch
-
+        self._take_threads()
         from tinylm.preview import lr_finder
 
-        if self._threads:
-            torch.set_num_threads(self._threads[1])
         yield from lr_finder.find(config, home, cancelled)
 
     def writer(self, run: RunFolder, which: str) -> Writer:

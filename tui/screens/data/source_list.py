@@ -21,9 +21,11 @@ from textual.widgets.tree import TreeNode
 from tinylm.config.schema import STORIES
 from tinylm.words import printable
 from tui.screens.data.texts import PathSize, short_names
-from tui.terminal.glyphs import BRAILLE, Glyphs, glyphs_of
+from tui.terminal.glyphs import BRAILLE, Glyphs
 from tui.terminal.keys import hidden
 from tui.terminal.numbers import list_size
+
+CHECKED, UNCHECKED = "[x]", "[ ]"
 
 MAX_WEIGHT = 9
 """How many times a text may be read in one epoch."""
@@ -115,7 +117,7 @@ class SourceList(OptionList, inherit_bindings=False):
         return [self._row(source, names[source.path], width) for source in self.sources]
 
     def _row(self, source: Source, name: str, width: int) -> Content:
-        box = self.glyphs.checked if source.chosen else self.glyphs.unchecked
+        box = CHECKED if source.chosen else UNCHECKED
         weight = f"x{source.weight}" if source.chosen and source.weight > 1 else ""
         size = "gone" if source.gone else "built in" if source.path == STORIES else size_label(source.size)
         is_folder = source.size is not None and source.size.files is not None
@@ -191,8 +193,7 @@ class SourceTree(DirectoryTree):
         """Checkbox, name, and a slash after folders: no icons, which only some terminals have."""
         entry = node.data
         ticked = entry is not None and normalized(str(entry.path)) in self.chosen
-        glyphs = glyphs_of(self)
-        box = glyphs.checked if ticked else glyphs.unchecked
+        box = CHECKED if ticked else UNCHECKED
         name = printable(str(node._label)) + ("/" if node.allow_expand and not str(node._label).endswith("/") else "")
         return Text.assemble((f"{box} ", base_style), (name, style + Style(bold=ticked)))
 

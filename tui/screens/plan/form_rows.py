@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,27 +20,14 @@ from tui.screens.plan.fields import Field, Section
 from tui.terminal import glyphs
 from tui.terminal.keys import hidden
 
+if TYPE_CHECKING:
+    from tui.screens.plan.form import ConfigForm
+
 COLUMN = 46
 """Least width of a column of rows, in cells."""
 
 LABEL = 18
 """Cells of a label; a longer one moves its value to the right."""
-
-
-class FormOwner(Protocol):
-    """The form, which the rows ask for changes."""
-
-    def step(self, up: bool) -> None:
-        """Change the marked row by a notch."""
-
-    def edit(self, typed: str | None = None) -> None:
-        """Type the value of the marked row, beginning with `typed`."""
-
-    def marked(self) -> None:
-        """Another one is marked."""
-
-    def reposition(self) -> None:
-        """The rows have moved."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +70,8 @@ class FormRows(ScrollView, can_focus=True, inherit_bindings=False):
         hidden("right", "step(True)", "More", id="form.more", tooltip="The notch above"),
     ]
 
-    def __init__(self, form: FormOwner) -> None:
+    def __init__(self, form: ConfigForm) -> None:
+        """`form` is asked for changes."""
         super().__init__()
         self.form = form
         self.rows: list[FormRow] = []

@@ -34,7 +34,6 @@ class CheckpointPicker(ModalScreen[Picked | None]):
     """Runs on the left, the checkpoints of the highlighted one on the right; returns what was picked, or None."""
 
     DEFAULT_CSS = """
-    CheckpointPicker { align: center middle; background: $background 60%; }
     CheckpointPicker #pick { width: 92; max-width: 96%; height: 20; max-height: 96%; padding: 0 1; }
     CheckpointPicker #pick { background: $surface; border: round $accent; }
     CheckpointPicker #lists { height: 1fr; }

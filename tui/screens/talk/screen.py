@@ -308,14 +308,6 @@ class TalkScreen(StudioScreen):
             self.pane.follow()
             self.refresh_all()
 
-    def action_earlier_version(self) -> None:
-        """Show the version before."""
-        self.action_version(-1)
-
-    def action_later_version(self) -> None:
-        """Show the next version."""
-        self.action_version(1)
-
     # ---- editing and copying --------------------------------------------------------------------------------------
 
     def action_edit(self) -> None:

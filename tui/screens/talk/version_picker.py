@@ -83,7 +83,6 @@ class VersionPicker(ModalScreen[Completion | None]):
     """Versions in a grid; returns the one that was picked, or None."""
 
     DEFAULT_CSS = """
-    VersionPicker { align: center middle; background: $background 60%; }
     VersionPicker #versions { width: 96%; max-width: 150; height: 96%; max-height: 40; padding: 0 1; }
     VersionPicker #versions { background: $surface; border: round $panel-lighten-1; border-title-color: $text; }
     VersionPicker Grid { grid-size: 2; height: 1fr; }

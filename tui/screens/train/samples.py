@@ -26,10 +26,6 @@ EMPTY = "What the model writes will stand here, from its first noise to whole se
 class SampleStrip(Static):
     """As many samples of a run as fit, with one of them marked."""
 
-    DEFAULT_CSS = """
-    SampleStrip { height: 100%; }
-    """
-
     @dataclass
     class Chosen(Message):
         """A sample was clicked on."""
@@ -83,7 +79,7 @@ class SampleStrip(Static):
             max(self.size.width - 22, 14), ellipsis=True
         )
         self.border_subtitle = Content.from_markup(
-            "[@click=screen.earlier]$before[/]  [@click=screen.later]$after[/]",
+            "[@click=screen.scrub(-1)]$before[/]  [@click=screen.scrub(1)]$after[/]",
             before="[ earlier",
             after="] later",
         )

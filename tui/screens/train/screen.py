@@ -80,6 +80,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
     TrainScreen #small { height: 20%; min-height: 4; }
     TrainScreen #foot { height: 24%; min-height: 5; }
     TrainScreen Chart { width: 1fr; height: 100%; }
+    TrainScreen MetricsPane, TrainScreen SampleStrip { height: 100%; }
     TrainScreen #numbers { width: 24; }
     TrainScreen #strip { width: 1fr; }
     TrainScreen #line { height: 1; display: none; }
@@ -268,21 +269,9 @@ Diamonds that rise while the line falls: it learns its text by heart.
         """Train the plan."""
         self.studio.start_training()
 
-    def action_plan(self) -> None:
-        """Show the plan."""
-        self.studio.go("plan")
-
     def action_to_plan(self) -> None:
         """Show the plan that could not be trained."""
-        self.action_plan()
-
-    def action_data(self) -> None:
-        """Show the texts."""
-        self.studio.go("data")
-
-    def action_runs(self) -> None:
-        """Show all runs."""
-        self.studio.go("runs")
+        self.studio.go("plan")
 
     def action_talk(self) -> None:
         """Go to Talk, with the checkpoint that is chosen there."""

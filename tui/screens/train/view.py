@@ -32,18 +32,18 @@ class RunViewScreen(StudioScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         hidden("[", "scrub(-1)", "Earlier sample", id="train.earlier", tooltip="What it wrote before"),
         hidden("]", "scrub(1)", "Later sample", id="train.later", tooltip="What it wrote next"),
-        hidden("left", "move(-1)", "Hair line left", id="train.left", tooltip="One column"),
-        hidden("right", "move(1)", "Hair line right", id="train.right", tooltip="One column"),
-        hidden("shift+left", "move(-10)", "Hair line ten left", id="train.far-left", tooltip="Ten columns"),
-        hidden("shift+right", "move(10)", "Hair line ten right", id="train.far-right", tooltip="Ten columns"),
-        hidden("l", "log_scale", "Linear or log", id="train.scale", tooltip="Linear, log y, log both"),
+        hidden("left", "chart('move', -1)", "Hair line left", id="train.left", tooltip="One column"),
+        hidden("right", "chart('move', 1)", "Hair line right", id="train.right", tooltip="One column"),
+        hidden("shift+left", "chart('move', -10)", "Hair line ten left", id="train.far-left", tooltip="Ten columns"),
+        hidden("shift+right", "chart('move', 10)", "Hair line ten right", id="train.far-right", tooltip="Ten columns"),
+        hidden("l", "chart('scale')", "Linear or log", id="train.scale", tooltip="Linear, log y, log both"),
         hidden("m", "smoothing", "Smoothing", id="train.smoothing", tooltip="0, .9, .97 or .99"),
         hidden("z", "window", "Window", id="train.window", tooltip="All, half, last 20 %, last 200 steps"),
         hidden("x", "axis", "Axis", id="train.axis", tooltip="Steps, tokens or time"),
         hidden("b", "unit", "Unit", id="train.unit", tooltip="Bits per byte or nats per token"),
-        hidden("plus,equals_sign", "zoom_in", "Zoom in", id="train.zoom-in", tooltip="Half of what is seen"),
-        hidden("minus", "zoom_out", "Zoom out", id="train.zoom-out", tooltip="Twice as much"),
-        hidden("0", "zoom_whole", "The whole run", id="train.zoom-off", tooltip="No zoom"),
+        hidden("plus,equals_sign", "chart('zoom_in')", "Zoom in", id="train.zoom-in", tooltip="Half of what is seen"),
+        hidden("minus", "chart('zoom_out')", "Zoom out", id="train.zoom-out", tooltip="Twice as much"),
+        hidden("0", "chart('zoom_whole')", "The whole run", id="train.zoom-off", tooltip="No zoom"),
         hidden("L", "log", "Log", id="train.log", tooltip="All that happened, large"),
         hidden("tab", "next_chart(1)", "Next chart", id="train.next-chart", tooltip="While one is large"),
         hidden("shift+tab", "next_chart(-1)", "Chart before", id="train.chart-before", tooltip="While one is large"),
@@ -93,37 +93,13 @@ class RunViewScreen(StudioScreen):
         else:
             self._change_view(hair=known[max(wanted, 0)].step)
 
-    def action_earlier(self) -> None:
-        """Mark the sample before; for the mouse."""
-        self.action_scrub(-1)
-
-    def action_later(self) -> None:
-        """Mark the next sample; for the mouse."""
-        self.action_scrub(1)
-
     def on_sample_strip_chosen(self, message: SampleStrip.Chosen) -> None:
         """Move the hair line to the sample that was clicked."""
         self._change_view(hair=message.sample.step)
 
-    def action_move(self, by: int) -> None:
-        """Move the hair line by columns of the chart, or pan."""
-        self._chart.action_move(by)
-
-    def action_log_scale(self) -> None:
-        """The next scale: linear, log y, log x and y."""
-        self._chart.action_scale()
-
-    def action_zoom_in(self) -> None:
-        """Show half as much."""
-        self._chart.action_zoom_in()
-
-    def action_zoom_out(self) -> None:
-        """Show twice as much."""
-        self._chart.action_zoom_out()
-
-    def action_zoom_whole(self) -> None:
-        """Show the whole run."""
-        self._chart.action_zoom_whole()
+    def action_chart(self, action: str, *arguments: int) -> None:
+        """What a chart does by its own keys when it has the focus: move, scale, zoom_in, zoom_out, zoom_whole."""
+        getattr(self._chart, f"action_{action}")(*arguments)
 
     def action_smoothing(self) -> None:
         """The next smoothing."""
@@ -209,8 +185,7 @@ class RunViewScreen(StudioScreen):
 
 
 VIEW_ACTIONS = {
-    "inspect", "maximise", "copy", "scrub", "move", "log_scale", "smoothing", "window", "axis", "unit",
-    "zoom_in", "zoom_out", "zoom_whole", "log", "next_chart",
+    "inspect", "maximise", "copy", "scrub", "chart", "smoothing", "window", "axis", "unit", "log", "next_chart",
 }  # fmt: skip
 """The actions that need a run that is shown."""
 
