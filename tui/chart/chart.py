@@ -50,15 +50,12 @@ class Chart(Widget, can_focus=True):
     Chart > .chart--b { color: $text-warning; }
     Chart > .chart--c { color: $text-success; }
     Chart > .chart--d { color: $text-error; }
-    Chart > .chart--muted { color: $text-muted; }
+    Chart > .chart--muted, Chart > .chart--level_name, Chart > .chart--axis { color: $text-muted; }
+    Chart > .chart--mark, Chart > .chart--empty { color: $text-muted; }
     Chart > .chart--band { color: $primary 65%; }
     Chart > .chart--level { color: $foreground 25%; }
-    Chart > .chart--level_name { color: $text-muted; }
-    Chart > .chart--axis { color: $text-muted; }
     Chart > .chart--border { color: $foreground 50%; }
-    Chart > .chart--mark { color: $text-muted; }
     Chart > .chart--hair { color: $foreground; }
-    Chart > .chart--empty { color: $text-muted; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"chart--{role}"

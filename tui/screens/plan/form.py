@@ -25,11 +25,6 @@ from tui.terminal import glyphs
 from tui.terminal.keys import hidden
 
 
-def _short_message(error: TinyLMError, more: str) -> str:
-    """A shorter message: the field is plain, and its help is shown below."""
-    return f"{error.message.removeprefix('The settings do not fit: ')} {more}".strip()
-
-
 class FieldInput(Input):
     """The input for a value."""
 
@@ -165,7 +160,9 @@ class ConfigForm(Vertical):
             self._take(self._offered[2].config, row.field)
             return
         arrow = ("right" if up else "left") if self.rows.signs is glyphs.ASCII else "→" if up else "←"
-        self._attempt(row.field, new, f"{arrow} again also")
+        config = self._changed(row.field, new, f"{arrow} again also")
+        if config is not None:
+            self._take(config, row.field)
 
     def larger(self) -> RunConfig | None:
         """The plan with the next larger value of the marked field; None if there is none that fits."""
@@ -208,16 +205,17 @@ class ConfigForm(Vertical):
         except TinyLMError as error:
             self._show_message(f"{error.message} {error.hint}")
 
-    def _attempt(self, field: Field, value: Any, how: str) -> bool:
-        """Change a field, or show why not and offer a repair; `how` says how to accept it."""
+    def _changed(self, field: Field, value: Any, how: str) -> RunConfig | None:
+        """The plan with another value; else shows why not and offers a repair, and `how` says how to accept it."""
         try:
-            self._take(edits.change(self.config, field.key, value, self._home), field)
+            return edits.change(self.config, field.key, value, self._home)
         except TinyLMError as error:
             repair = edits.propose_repair(self.config, field.key, value)
             self._offered = (field.key, value, repair) if repair else None
-            self._show_message(_short_message(error, f"{how} {repair.also}." if repair else ""))
-            return False
-        return True
+            # A shorter message: the field is plain, and its help is shown below.
+            fault = error.message.removeprefix("The settings do not fit: ")
+            self._show_message(f"{fault} {how} {repair.also}." if repair else fault.strip())
+            return None
 
     def _take(self, config: RunConfig, field: Field | None) -> None:
         """Make `config` the plan, and show what else has changed along with `field`."""
@@ -289,14 +287,9 @@ class ConfigForm(Vertical):
             text = str(error)
             self._show_message(text[:1].upper() + text[1:])
             return None
-        try:
-            config = edits.change(self.config, field.key, value, self._home)
-        except TinyLMError as error:
-            repair = edits.propose_repair(self.config, field.key, value)
-            self._offered = (field.key, value, repair) if repair else None
-            self._show_message(_short_message(error, f"Enter also {repair.also}." if repair else ""))
-            return None
-        self._show_message()
+        config = self._changed(field, value, "Enter also")
+        if config is not None:
+            self._show_message()
         return config
 
     def finish(self, take: bool) -> bool:

@@ -94,14 +94,11 @@ Everything that was trained in this home, also by `--train` in another terminal.
         """`clock` gives the time that "1 h ago" counts from."""
         super().__init__(studio)
         self.clock = clock or type(self).now
-        self._entries: list[RunListing] | None = None
         self._filter = filter.Filter()
         self._order: Order = "when"
         self._ticks = 0
         self._listed_at = self._list_seconds = 0.0
         """When the runs were last listed, and how long that took."""
-        self._message = ""
-        """What was refused, until the person does something else."""
         self._drawn_with = ""
 
     @staticmethod
@@ -153,11 +150,6 @@ Everything that was trained in this home, also by `--train` in another terminal.
     def entry(self) -> RunListing | None:
         """The run under the cursor."""
         return self.table.entry
-
-    @property
-    def listed(self) -> list[RunListing]:
-        """All runs; none before the first listing."""
-        return self._entries or []
 
     def _compared(self) -> dict[str, RunListing]:
         """The runs that are drawn over each other, by letter; none where there would be fewer than two."""
@@ -363,11 +355,6 @@ Everything that was trained in this home, also by `--train` in another terminal.
         if entry.status == "damaged":
             self.say(f"{entry.name} is damaged: {entry.fault}")
         return entry.status == "damaged"
-
-    def say(self, sentence: str) -> None:
-        """Show a message until the person does something else."""
-        self._message = sentence
-        self.refresh_all()
 
     def action_mark(self) -> None:
         """Mark the run, or remove its mark."""

@@ -70,23 +70,14 @@ class RunTable(ScrollView, can_focus=True):
         hidden("end", "move(1000000)", "Last", id="runtable.last", tooltip="The last run"),
     ]
 
-    @dataclass
     class Moved(Message):
         """The cursor has moved to another run."""
 
-        entry: RunListing | None
-
-    @dataclass
     class Opened(Message):
-        """A run was clicked twice."""
+        """The run under the cursor was clicked twice."""
 
-        entry: RunListing
-
-    @dataclass
     class MarkClicked(Message):
-        """A run's mark was clicked."""
-
-        entry: RunListing
+        """The mark of the run under the cursor was clicked."""
 
     @dataclass
     class TitleClicked(Message):
@@ -135,7 +126,7 @@ class RunTable(ScrollView, can_focus=True):
         self._now = now
         self._lay_out()
         if (self.entry and self.entry.run) != (before and before.run):  # not where only the run's numbers changed
-            self.post_message(self.Moved(self.entry))
+            self.post_message(self.Moved())
 
     def go_to(self, path: Path) -> None:
         """Move the cursor to a run, if it is in the table."""
@@ -236,7 +227,7 @@ class RunTable(ScrollView, can_focus=True):
             self.cursor = target
             self._keep_in_view()
             self.refresh()
-            self.post_message(self.Moved(self.entry))
+            self.post_message(self.Moved())
 
     def action_page(self, by: int) -> None:
         """Move the cursor by pages."""
@@ -260,9 +251,9 @@ class RunTable(ScrollView, can_focus=True):
             return
         self.action_move(row - self.cursor)
         if event.x < MARGIN:
-            self.post_message(self.MarkClicked(self.entries[row]))
+            self.post_message(self.MarkClicked())
         elif event.chain == 2:
-            self.post_message(self.Opened(self.entries[row]))
+            self.post_message(self.Opened())
 
     def _column_at(self, x: int) -> str | None:
         start = MARGIN
