@@ -77,11 +77,6 @@ class Chooser(Vertical):
         """The sources."""
         return self.query_one(SourceList)
 
-    @property
-    def anything(self) -> bool:
-        """Whether anything is chosen."""
-        return bool(self.list.chosen)
-
     def draw_with(self, glyphs: Glyphs) -> None:
         """Draw with these glyphs from now on."""
         left, right = ("<-", "->") if glyphs is ASCII else ("←", "→")

@@ -111,9 +111,7 @@ class PathInput(Vertical):
     def __init__(self) -> None:
         super().__init__(id="pathline", classes="pane")
         self.border_title = "Add a file or folder"
-        self.border_subtitle = (
-            "Tab completes, [@click=screen.give_path]Enter adds[/], [@click=screen.leave_path]Esc goes back[/]"
-        )
+        self.border_subtitle = "Tab completes, [@click=screen.give_path]Enter adds[/], [@click=leave]Esc goes back[/]"
         self.fitting: list[str] = []
         self._at: int | None = None
         """Which of `fitting` Tab has put into the input."""

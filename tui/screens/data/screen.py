@@ -217,10 +217,6 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         """Submit the path that is typed."""
         await self.query_one(PathInput).query_one(Input).action_submit()
 
-    def action_leave_path(self) -> None:
-        """Back to the list."""
-        self.on_path_input_left()
-
     async def action_folders(self) -> None:
         """Show the tree of folders in place of the list."""
         await self.chooser.open_tree(Path.cwd())
@@ -272,7 +268,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
 
     def action_plan(self) -> None:
         """Go to Plan, unless these texts cannot be used."""
-        if not self.chooser.anything:
+        if not self.chooser.list.chosen:
             self._show_message(*NOTHING_CHOSEN)
         elif self.state is not None and self.state.fault is not None:
             title, message = self._fault(self.state)
@@ -394,7 +390,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     def _status(self, state: TextsState) -> tuple[str, ...]:
         """The state of the texts, in several lengths, the longest first."""
         glyphs = self.studio.glyphs
-        if not self.chooser.anything:
+        if not self.chooser.list.chosen:
             return NOTHING_CHOSEN
         if state.fault is not None:
             title, message = self._fault(state)

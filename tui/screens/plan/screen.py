@@ -314,9 +314,8 @@ first phase, and of all others that have the same one and the same texts, and tu
         undone = self.studio.plan
         self.studio.set_plan(self._earlier.pop())
         back = edits.difference(self.studio.plan, undone)
-        back = [
-            one for one in back if one.key != "train.fit"
-        ] or back  # Fit changes along with the numbers that it chooses
+        # Fit changes along with the numbers that it chooses.
+        back = [one for one in back if one.key != "train.fit"] or back
         only = [f"{back[0].title} is {back[0].mine} again."] if len(back) == 1 else []
         self._show_message(*only, "The plan is as it was before the last change.")
 
@@ -370,15 +369,8 @@ first phase, and of all others that have the same one and the same texts, and tu
         """Save the plan as a preset."""
         own = self.studio.plan.preset
         name = "" if edits.is_builtin(own) else own
-        self.app.push_screen(
-            AskText(
-                "Save as a preset",
-                "A name; it can then be chosen here and with --preset.",
-                name,
-                edits.preset_name_fault,
-            ),
-            self._named,
-        )
+        what = "A name; it can then be chosen here and with --preset."
+        self.app.push_screen(AskText("Save as a preset", what, name, edits.preset_name_fault), self._named)
 
     def _named(self, name: str | None) -> None:
         if name is None:

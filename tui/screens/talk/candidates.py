@@ -34,14 +34,11 @@ FULL = 0.3
 class Candidates(Widget, can_focus=True):
     """The candidates at the cursor: a line, columns or a list, depending on the room."""
 
-    DEFAULT_CSS = """
-    Candidates { height: 6; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         hidden("up", "mark(-1)", "Candidate above", id="candidates.up", tooltip="The candidate before"),
         hidden("down", "mark(1)", "Candidate below", id="candidates.down", tooltip="The next candidate"),
-        hidden("left", "walk(-1)", "Token before", id="candidates.left", tooltip="One token to the left"),
-        hidden("right", "walk(1)", "Next token", id="candidates.right", tooltip="One token to the right"),
+        hidden("left", "screen.walk(-1)", "Token before", id="candidates.left", tooltip="One token to the left"),
+        hidden("right", "screen.walk(1)", "Next token", id="candidates.right", tooltip="One token to the right"),
         Binding(
             "enter", "force_marked", "Put it there", id="candidates.enter", tooltip="Go on with this candidate instead"
         ),
@@ -56,12 +53,6 @@ class Candidates(Widget, can_focus=True):
         """The person puts a candidate in the place of the token."""
 
         candidate: TokenCandidate
-
-    @dataclass
-    class Walked(Message):
-        """The person moves the cursor in the text by a number of tokens."""
-
-        by: int
 
     def __init__(self) -> None:
         super().__init__(id="candidates", classes="pane")
@@ -124,10 +115,6 @@ class Candidates(Widget, can_focus=True):
         if self.candidates:
             self._mark = (self._mark + by) % len(self.candidates)
             self.refresh()
-
-    def action_walk(self, by: int) -> None:
-        """Move the cursor in the text."""
-        self.post_message(self.Walked(by))
 
     def action_force_marked(self) -> None:
         """Force the marked candidate."""

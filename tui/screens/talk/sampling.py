@@ -63,9 +63,6 @@ def shown(name: str, value: float) -> str:
 class Sampling(Widget, can_focus=True):
     """The controls: up and down select one, left and right change it, digits enter a number."""
 
-    DEFAULT_CSS = """
-    Sampling { height: 1; padding: 0 2; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         hidden("up", "field(-1)", "Setting before", id="sampling.up", tooltip="The setting before"),
         hidden("down", "field(1)", "Next setting", id="sampling.down", tooltip="The next setting"),

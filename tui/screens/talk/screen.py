@@ -49,6 +49,8 @@ class TalkScreen(StudioScreen):
     TalkScreen.-editing #editor { display: block; }
     TalkScreen.-editing Panes { display: none; }
     TalkScreen #lower { height: auto; }
+    TalkScreen Candidates { height: 6; }
+    TalkScreen Sampling { height: 1; padding: 0 2; }
     TalkScreen.-no-candidates Candidates { display: none; }
     TalkScreen.-short Candidates { height: 1; padding: 0 2; }
     TalkScreen.-short Sampling { display: none; }
@@ -275,23 +277,15 @@ class TalkScreen(StudioScreen):
 
         self.app.push_screen(VersionPicker(versions, self.writer_thread.stop), take)
 
-    def _write_on(self, pane: Transcript) -> None:
-        """Continue the shown version at its end."""
-        completion = pane.shown
+    def action_go_on(self) -> None:
+        """Continue the text at its end."""
+        completion = self.pane.shown
         if completion is None:
             self.action_write()
         elif not completion.busy:
             completion.reopen(self.sampling)
-            pane.follow()
+            self.pane.follow()
             self._ask([completion])
-
-    @on(Transcript.GoOn)
-    def _go_on(self, event: Transcript.GoOn) -> None:
-        self._write_on(event.transcript)
-
-    def action_go_on(self) -> None:
-        """Continue the text at its end."""
-        self._write_on(self.pane)
 
     @on(Candidates.Forced)
     def _forced(self, event: Candidates.Forced) -> None:
@@ -388,9 +382,9 @@ class TalkScreen(StudioScreen):
         self._message = ""
         self.refresh_all()
 
-    @on(Candidates.Walked)
-    def _walked(self, event: Candidates.Walked) -> None:
-        self.pane.action_step(event.by)
+    def action_walk(self, by: int) -> None:
+        """Move the cursor in the text by a number of tokens."""
+        self.pane.action_step(by)
 
     @on(Sampling.Changed)
     def _settings_changed(self) -> None:

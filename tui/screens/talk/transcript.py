@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar
 
@@ -124,17 +123,11 @@ class Transcript(VerticalScroll):
         hidden("right", "step(1)", "Next token", id="transcript.right", tooltip="One token to the right"),
         hidden("home", "first", "First token", id="transcript.first", tooltip="The first token written"),
         hidden("end", "last", "Last token", id="transcript.last", tooltip="Follow what is being written"),
-        Binding("enter", "go_on", "Write on", id="transcript.on", tooltip="Go on at the end of the text"),
+        Binding("enter", "screen.go_on", "Write on", id="transcript.on", tooltip="Go on at the end of the text"),
     ]
 
     class Moved(Message):
         """The cursor is on another token now."""
-
-    @dataclass
-    class GoOn(Message):
-        """The person asks for more text at the end."""
-
-        transcript: Transcript
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, id=f"text-{name.lower()}", classes="pane")
@@ -280,10 +273,6 @@ class Transcript(VerticalScroll):
         """The end of the text, also while it grows."""
         self.follow()
         self.post_message(self.Moved())
-
-    def action_go_on(self) -> None:
-        """Write on."""
-        self.post_message(self.GoOn(self))
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the token that was clicked; dragging selects text instead."""
