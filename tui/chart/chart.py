@@ -27,7 +27,7 @@ from tui.terminal.glyphs import Glyphs
 from tui.terminal.keys import hidden
 
 if TYPE_CHECKING:
-    from tui.chart.render import Drawn
+    from tui.chart.render import Drawing
 
 ZOOM = 2.0
 """The factor of one press of +."""
@@ -112,7 +112,7 @@ class Chart(Widget, can_focus=True):
         self._picture = picture or Picture()
         self._shown: tuple[object, ...] = ()
         self._stable_range = StableRange(clock)
-        self._drawn: Drawn | None = None
+        self._drawn: Drawing | None = None
         self._strips: list[Strip] | None = None
         self._hovering = self._by_mouse = False
         self._rest: float | None = None
@@ -178,7 +178,7 @@ class Chart(Widget, can_focus=True):
         super().notify_style_update()
         self._strips = None
 
-    def _draw(self) -> Drawn:
+    def _draw(self) -> Drawing:
         """The cells of the picture at this size."""
         from tui.chart import render  # plotext takes 0.1 s to import: the app paints before it
 
@@ -186,7 +186,7 @@ class Chart(Widget, can_focus=True):
         if self._drawn is None or (self._drawn.grid.width, self._drawn.grid.height) != (width, height):
             picture = self.picture
             stable = replace(picture, y_range=self._stable_range(y_range(picture), picture))
-            self._drawn = render.draw(stable, width, height, self._glyphs)
+            self._drawn = render.Drawing(stable, width, height, self._glyphs)
             self._strips = None
         return self._drawn
 

@@ -457,7 +457,7 @@ class TalkScreen(StudioScreen):
 
     def _empty(self) -> Content:
         """The text of an empty pane."""
-        return wording.no_run() if self._no_run else wording.welcome()
+        return wording.NO_MODEL if self._no_run else wording.WELCOME
 
     @property
     def _focus(self) -> wording.Focus:
