@@ -63,7 +63,7 @@ AFTER_PAINT = 0.1
 MODES = ("home", "data", "plan", "train", "talk", "runs")
 
 
-def _screen(mode: str, studio: Studio) -> StudioScreen:
+def new_screen(mode: str, studio: Studio) -> StudioScreen:
     """The screen of a mode; all but Home are imported when they are first shown, so that the app paints sooner."""
     if mode == "home":
         return HomeScreen(studio)
@@ -105,7 +105,7 @@ class StudioApp(App[int]):
         self.studio = studio
         studio.go, studio.notify = self.action_go, self._show_notice
         for name in MODES:
-            self.add_mode(name, partial(_screen, name, studio))
+            self.add_mode(name, partial(new_screen, name, studio))
         self.crash: BaseException | None = None
         """The exception that ended the app, if it is a bug."""
         self.last_resort: Callable[[int], object] = lambda _code: None

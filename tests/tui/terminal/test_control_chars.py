@@ -38,7 +38,7 @@ def test_plotext_is_loaded_by_the_drawing_alone():
 
 @pytest.mark.parametrize("mode", app.MODES)
 def test_every_key_has_an_id_and_says_what_it_does(mode: str, home: Path):
-    screen = app.MODES[mode](Studio(home, RunConfig()))
+    screen = app.new_screen(mode, Studio(home, RunConfig()))
     for binding in type(screen)._merged_bindings.key_to_bindings.values():  # type: ignore[union-attr]
         for key in binding:
             if key.id and key.id.startswith((mode, "app")):

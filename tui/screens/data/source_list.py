@@ -119,7 +119,8 @@ class SourceList(OptionList, inherit_bindings=False):
     def _row(self, source: Source, name: str, width: int) -> Content:
         box = CHECKED if source.chosen else UNCHECKED
         weight = f"x{source.weight}" if source.chosen and source.weight > 1 else ""
-        size = "gone" if source.gone else "built in" if source.path == STORIES else size_label(source.size)
+        known = list_size(source.size.bytes) if source.size else ""
+        size = "gone" if source.gone else "built in" if source.path == STORIES else known
         is_folder = source.size is not None and source.size.files is not None
         name = printable(name) + ("/" if is_folder and not name.endswith("/") else "")
         right = f"{weight:>3} {size:>8}" if weight else f"{size:>8}"
@@ -131,11 +132,6 @@ class SourceList(OptionList, inherit_bindings=False):
         if source.gone:
             return row.stylize("dim")
         return row.stylize("bold", 0, len(box) + 1 + len(shown.plain)) if source.chosen else row
-
-
-def size_label(size: PathSize | None) -> str:
-    """The size of a text; "" until it has been looked up."""
-    return "" if size is None else list_size(size.bytes)
 
 
 def tick(sources: Iterable[Source], path: str, chosen: bool | None = None, added: bool = False) -> list[Source]:
@@ -197,15 +193,11 @@ class SourceTree(DirectoryTree):
         name = printable(str(node._label)) + ("/" if node.allow_expand and not str(node._label).endswith("/") else "")
         return Text.assemble((f"{box} ", base_style), (name, style + Style(bold=ticked)))
 
-    def _here(self) -> Path | None:
-        node = self.cursor_node
-        return node.data.path if node is not None and node.data is not None else None
-
     def action_take(self) -> None:
         """Choose the file or folder under the cursor, or leave it out again."""
-        here = self._here()
-        if here is not None:
-            self.post_message(self.Taken(str(here.absolute())))
+        node = self.cursor_node
+        if node is not None and node.data is not None:
+            self.post_message(self.Taken(str(node.data.path.absolute())))
 
     def action_enter(self) -> None:
         """Choose a file; open or close a folder."""

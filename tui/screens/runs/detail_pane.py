@@ -17,6 +17,7 @@ from textual.worker import get_current_worker
 from tinylm.runs.listing import RunListing
 from tinylm.words import printable
 from tui.chart.chart import Chart
+from tui.chart.picture import Picture
 from tui.live.history import Axis
 from tui.live.loss_unit import Unit
 from tui.screens.runs import compare, detail_text, pictures
@@ -133,7 +134,7 @@ class DetailPane(Horizontal):
         chart, side, one, overlaid = self.chart, self.query_one("#runs-side"), self._one, self.overlaid
         width = max(20, side.size.width - 1)  # the last column is for a scroll bar
         title, about, hint, facts = "", "", "", Content("")
-        picture = pictures.waiting()
+        picture = Picture(empty="Reading the log ...")
         if self._several:
             complete = len(overlaid) == len(self._several)
             unit = self._unit if complete and not compare.verdict(list(overlaid.values())).bits else "bits"

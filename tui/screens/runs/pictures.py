@@ -35,11 +35,6 @@ def title(measure: Measure, unit: Unit) -> str:
     return f"{'held out' if measure == 'held-out' else 'loss'}, {UNIT_NAMES[unit]}"
 
 
-def waiting() -> Picture:
-    """While the log is read."""
-    return Picture(empty="Reading the log ...")
-
-
 def one(run: LoggedRun, axis: Axis, measure: Measure, unit: Unit) -> Picture:
     """One run: its loss with its held-out points, or the held-out loss alone as a line; the baselines, the phases."""
     history, loss_unit, (name, form) = run.history, run.unit(unit), _X_AXES[axis]

@@ -105,7 +105,7 @@ def strip_lines(
     """
     label_width = max(len(f"step {samples[-1].step:,}"), 8) + 3
     room = max(width - label_width, 8)
-    written = _wrapped(_flat(samples[marked]), room)
+    written = [line.plain.rstrip() for line in Content(_flat(samples[marked])).wrap(room)]
     others = _others(len(samples), marked, height - min(len(written), max(2, min(MOST_LINES, height * 2 // 3))))
     most = max(1, min(MOST_LINES, height - len(others)))
     lines: list[Content] = []
@@ -143,9 +143,3 @@ def _others(count: int, marked: int, room: int) -> list[int]:
 def _flat(sample: Sampled) -> str:
     """A sample on one line."""
     return " ".join(printable(sample.prompt + sample.text).split()) or "(nothing)"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, broken between words where possible."""
-    lines = Content(text).wrap(width)
-    return [line.plain.rstrip() for line in lines] or [""]
