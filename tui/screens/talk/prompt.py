@@ -23,7 +23,7 @@ KEPT = 200
 
 
 TOOLS = (
-    ("go on", "go_on"), ("redo", "redo"), ("four", "several"), ("<", "version(-1)"), (">", "version(1)"),
+    ("go on", "go_on"), ("redo", "redo"), ("four", "several"), ("<", "version(False)"), (">", "version(True)"),
     ("edit", "edit"), ("copy", "copy"), ("model", "pick"), ("compare", "compare"), ("why", "why"),
 )  # fmt: skip
 """Links for the mouse: label, and the screen's action."""

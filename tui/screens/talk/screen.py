@@ -74,14 +74,14 @@ class TalkScreen(StudioScreen):
         Binding("y", "copy", "Copy", id="talk.copy", tooltip="Copy prompt and text"),
         hidden(
             "comma,<",
-            "version(-1)",
+            "version(False)",
             "Version before",
             id="talk.before",
             tooltip="What it wrote before this",
         ),
         hidden(
             ".,>",
-            "version(1)",
+            "version(True)",
             "Next version",
             id="talk.next",
             tooltip="What it wrote after this",
@@ -296,9 +296,9 @@ class TalkScreen(StudioScreen):
         else:
             self._show_message("That is the one that stands there.")
 
-    def action_version(self, by: int) -> None:
-        """Show another version of this text."""
-        if self.pane.versions.move(by):
+    def action_version(self, later: bool) -> None:
+        """Show the next version of this text, or the one before."""
+        if self.pane.versions.move(1 if later else -1):
             self.pane.follow()
             self.refresh_all()
 

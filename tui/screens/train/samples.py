@@ -79,7 +79,7 @@ class SampleStrip(Static):
             max(self.size.width - 22, 14), ellipsis=True
         )
         self.border_subtitle = Content.from_markup(
-            "[@click=screen.scrub(-1)]$before[/]  [@click=screen.scrub(1)]$after[/]",
+            "[@click=screen.scrub(False)]$before[/]  [@click=screen.scrub(True)]$after[/]",
             before="[ earlier",
             after="] later",
         )

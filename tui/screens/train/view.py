@@ -30,8 +30,8 @@ class RunViewScreen(StudioScreen):
 
     # A subclass that binds one of these keys replaces all that is bound to it here.
     BINDINGS: ClassVar[list[BindingType]] = [
-        hidden("[", "scrub(-1)", "Earlier sample", id="train.earlier", tooltip="What it wrote before"),
-        hidden("]", "scrub(1)", "Later sample", id="train.later", tooltip="What it wrote next"),
+        hidden("[", "scrub(False)", "Earlier sample", id="train.earlier", tooltip="What it wrote before"),
+        hidden("]", "scrub(True)", "Later sample", id="train.later", tooltip="What it wrote next"),
         hidden("left", "chart('move', -1)", "Hair line left", id="train.left", tooltip="One column"),
         hidden("right", "chart('move', 1)", "Hair line right", id="train.right", tooltip="One column"),
         hidden("shift+left", "chart('move', -10)", "Hair line ten left", id="train.far-left", tooltip="Ten columns"),
@@ -79,15 +79,15 @@ class RunViewScreen(StudioScreen):
         elif watch and len(watch.history.step):
             self._change_view(hair=int(watch.history.step.last))
 
-    def action_scrub(self, by: int) -> None:
-        """Mark the sample before or after, and move the hair line there."""
+    def action_scrub(self, later: bool) -> None:
+        """Mark the sample after or before, and move the hair line there."""
         watch = self.studio.shown
         if watch is None or not watch.history.samples:
             return
         known = watch.history.samples
-        wanted = samples.index_at(known, self.view.hair) + by
-        if self.view.hair is not None and by < 0 and known[wanted - by].step < self.view.hair:
-            wanted -= by  # from between two samples, go to the marked one first
+        marked = samples.index_at(known, self.view.hair)
+        after_it = self.view.hair is not None and known[marked].step < self.view.hair
+        wanted = marked + 1 if later else marked if after_it else marked - 1  # back from between two: the marked first
         if wanted >= len(known):
             self._change_view(hair=None)
         else:
