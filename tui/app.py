@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -31,6 +32,7 @@ from tui.terminal import glyphs
 from tui.terminal.ascii_filter import AsciiFilter
 from tui.terminal.control_chars import ControlCharFilter
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.keys import hidden
 from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Leave
 
@@ -58,45 +60,15 @@ AFTER_PAINT = 0.1
 """Seconds between the first frame and the start of anything slow."""
 
 
-def _data(studio: Studio) -> StudioScreen:
-    from tui.screens.data.screen import DataScreen
-
-    return DataScreen(studio)
+MODES = ("home", "data", "plan", "train", "talk", "runs")
 
 
-def _plan(studio: Studio) -> StudioScreen:
-    from tui.screens.plan.screen import PlanScreen
-
-    return PlanScreen(studio)
-
-
-def _train(studio: Studio) -> StudioScreen:
-    from tui.screens.train.screen import TrainScreen
-
-    return TrainScreen(studio)
-
-
-def _talk(studio: Studio) -> StudioScreen:
-    from tui.screens.talk.screen import TalkScreen
-
-    return TalkScreen(studio)
-
-
-def _runs(studio: Studio) -> StudioScreen:
-    from tui.screens.runs.screen import RunsScreen
-
-    return RunsScreen(studio)
-
-
-SCREENS: dict[str, Callable[[Studio], StudioScreen]] = {
-    "home": HomeScreen,
-    "data": _data,
-    "plan": _plan,
-    "train": _train,
-    "talk": _talk,
-    "runs": _runs,
-}
-"""Makes the screen of each mode. All but Home are imported when they are first shown, so that the app paints sooner."""
+def new_screen(mode: str, studio: Studio) -> StudioScreen:
+    """The screen of a mode; all but Home are imported when they are first shown, so that the app paints sooner."""
+    if mode == "home":
+        return HomeScreen(studio)
+    screen: type[StudioScreen] = getattr(import_module(f"tui.screens.{mode}.screen"), f"{mode.title()}Screen")
+    return screen(studio)
 
 
 class StudioApp(App[int]):
@@ -108,16 +80,14 @@ class StudioApp(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-usual"), (40, "-high")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1,f2", "go('data')", "Data", show=False, id="app.data", tooltip="Choose texts"),
-        Binding("2,f3", "go('plan')", "Plan", show=False, id="app.plan", tooltip="Settings and rehearsal"),
-        Binding("3,f4", "go('train')", "Train", show=False, id="app.train", tooltip="Watch the training"),
-        Binding("4,f5", "go('talk')", "Talk", show=False, id="app.talk", tooltip="Let a model write"),
-        Binding("5,f6", "go('runs')", "Runs", show=False, id="app.runs", tooltip="All runs of this home"),
-        Binding("h", "go('home')", "Home", show=False, id="app.home", tooltip="The first screen"),
-        Binding(
-            "question_mark,f1", "show_help_panel", "Help", show=False, id="app.help", tooltip="All keys of this screen"
-        ),
-        Binding("G", "next_glyphs", "Glyphs", show=False, id="app.glyphs", tooltip="Braille, blocks or ASCII"),
+        hidden("1,f2", "go('data')", "Data", id="app.data", tooltip="Choose texts"),
+        hidden("2,f3", "go('plan')", "Plan", id="app.plan", tooltip="Settings and rehearsal"),
+        hidden("3,f4", "go('train')", "Train", id="app.train", tooltip="Watch the training"),
+        hidden("4,f5", "go('talk')", "Talk", id="app.talk", tooltip="Let a model write"),
+        hidden("5,f6", "go('runs')", "Runs", id="app.runs", tooltip="All runs of this home"),
+        hidden("h", "go('home')", "Home", id="app.home", tooltip="The first screen"),
+        hidden("question_mark,f1", "show_help_panel", "Help", id="app.help", tooltip="All keys of this screen"),
+        hidden("G", "next_glyphs", "Glyphs", id="app.glyphs", tooltip="Braille, blocks or ASCII"),
         Binding(
             "ctrl+q",
             "quit",
@@ -134,8 +104,8 @@ class StudioApp(App[int]):
         super().__init__()
         self.studio = studio
         studio.go, studio.notify = self.action_go, self._show_notice
-        for name, make in SCREENS.items():
-            self.add_mode(name, partial(make, studio))
+        for name in MODES:
+            self.add_mode(name, partial(new_screen, name, studio))
         self.crash: BaseException | None = None
         """The exception that ended the app, if it is a bug."""
         self.last_resort: Callable[[int], object] = lambda _code: None

@@ -6,7 +6,6 @@ Tests replace it by a scripted engine, so that every screen runs without torch.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,8 +37,6 @@ class Machine:
     threads: int
     tokens_per_second: dict[int, int]
     """Of the model that was measured, by thread count."""
-    seconds: float
-    """From the start of the warm-up until torch was loaded."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +76,7 @@ class Writer:
         from tinylm.inference import load
         from tinylm.runs import checkpoint
 
-        self.run = run
-        self.path = checkpoint.find(run, which)
-        self.step = int(self.path.name.removeprefix("step-"))
+        self.step = int(checkpoint.find(run, which).name.removeprefix("step-"))
         self._model, self._tokenizer = load.load_model(run, str(self.step))
 
     def encode(self, text: str) -> list[int]:
@@ -143,7 +138,6 @@ class Engine:
 
         ImportError where torch cannot be loaded.
         """
-        began = time.perf_counter()
         preparing = None
         if config.data.sources == [STORIES]:
             preparing = threading.Thread(target=_prepare, args=(config, home), name="stories", daemon=True)
@@ -154,7 +148,6 @@ class Engine:
             from tinylm.hardware import device
             from tinylm.training import calibrate
 
-            loaded = time.perf_counter() - began
             if preparing:
                 preparing.join()  # it would disturb the measurement
             threads, speeds = calibrate.fastest_threads(config.model, MEASURE_SECONDS)
@@ -162,9 +155,9 @@ class Engine:
         finally:
             self._ready.set()
         chosen = device.choose_device("auto")
-        return Machine(device.machine_name(chosen), chosen.type, str(torch.__version__), threads, speeds, loaded)
+        return Machine(device.machine_name(chosen), chosen.type, str(torch.__version__), threads, speeds)
 
-    def train(self, config: RunConfig, home: Path, name: str | None, control: Control) -> Iterator[Event]:
+    def train(self, config: RunConfig, home: Path, control: Control) -> Iterator[Event]:
         """The events of a new training; none where the person quit before it was set up."""
         self._ready.wait()
         if control.leave.is_set():
@@ -173,7 +166,7 @@ class Engine:
 
         if config.train.threads == "auto" and self._threads and self._threads[0] == config.model:
             config = resolve.with_values(config, train={"threads": self._threads[1]})
-        yield from loop.train(config, home, name, control)
+        yield from loop.train(config, home, None, control)
 
     def resume(self, run: RunFolder, control: Control) -> Iterator[Event]:
         """The events of a resumed training; none where the person quit before it was set up."""
@@ -185,26 +178,26 @@ class Engine:
         config = run.config()
         yield from loop.resume(resolve.resumed(config, config), run, control)
 
-    def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Rehearsal:
-        """Time a few real steps; tinylm.preview.scratch.Cancelled once `cancelled` returns true."""
+    def _take_threads(self) -> None:
+        """Once torch is loaded, let it use the number of threads that was the fastest."""
         self._ready.wait()
         import torch
 
-        from tinylm.preview import rehearsal
-
         if self._threads:
             torch.set_num_threads(self._threads[1])
+
+    def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Rehearsal:
+        """Time a few real steps; tinylm.preview.scratch.Cancelled once `cancelled` returns true."""
+        self._take_threads()
+        from tinylm.preview import rehearsal
+
         return rehearsal.rehearse(config, home, cancelled)
 
     def find(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Iterator[LrTried | LrFound]:
         """Sweep the learning rate; tinylm.preview.scratch.Cancelled once `cancelled` returns true."""
-        self._ready.wait()
-        import torch
-
+        self._take_threads()
         from tinylm.preview import lr_finder
 
-        if self._threads:
-            torch.set_num_threads(self._threads[1])
         yield from lr_finder.find(config, home, cancelled)
 
     def writer(self, run: RunFolder, which: str) -> Writer:

@@ -96,7 +96,7 @@ class Studio:
     def start_training(self) -> None:
         """Train the plan, and show it."""
         config, home = self.plan, self.home
-        self._start(TrainingThread(lambda control: self.engine.train(config, home, None, control)), "new run", None)
+        self._start(TrainingThread(lambda control: self.engine.train(config, home, control)), "new run", None)
 
     def resume_training(self, run: RunFolder) -> None:
         """Continue a run, and show it together with what its log holds so far."""

@@ -170,12 +170,12 @@ class ScriptedEngine:
 
     def warm_up(self, home: Path, config: RunConfig) -> Machine:
         """A machine with two cores."""
-        return Machine("Test CPU, 2 cores", "cpu", "2.13.0", 2, {1: 10_597, 2: 14_776}, 1.8)
+        return Machine("Test CPU, 2 cores", "cpu", "2.13.0", 2, {1: 10_597, 2: 14_776})
 
-    def train(self, config: RunConfig, home: Path, name: str | None, control: Control) -> Iterator[Event]:
+    def train(self, config: RunConfig, home: Path, control: Control) -> Iterator[Event]:
         """The script."""
         self.trained.append(config)
-        run = folder.create(home, name or "stories-test")
+        run = folder.create(home, "stories-test")
         run.config_file.write_text(resolve.to_toml(config), encoding="utf-8")
         yield from self._tell(run, control)
 

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from rich.segment import Segment
 from textual import events
 from textual.actions import SkipAction
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -24,9 +24,10 @@ from textual.widget import Widget
 from tui.chart.picture import Curve, Picture, Range, StableRange, value_at, x_range, y_range
 from tui.terminal import glyphs
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.keys import hidden
 
 if TYPE_CHECKING:
-    from tui.chart.render import Drawn
+    from tui.chart.render import Drawing
 
 ZOOM = 2.0
 """The factor of one press of +."""
@@ -49,15 +50,12 @@ class Chart(Widget, can_focus=True):
     Chart > .chart--b { color: $text-warning; }
     Chart > .chart--c { color: $text-success; }
     Chart > .chart--d { color: $text-error; }
-    Chart > .chart--muted { color: $text-muted; }
+    Chart > .chart--muted, Chart > .chart--level_name, Chart > .chart--axis { color: $text-muted; }
+    Chart > .chart--mark, Chart > .chart--empty { color: $text-muted; }
     Chart > .chart--band { color: $primary 65%; }
     Chart > .chart--level { color: $foreground 25%; }
-    Chart > .chart--level_name { color: $text-muted; }
-    Chart > .chart--axis { color: $text-muted; }
     Chart > .chart--border { color: $foreground 50%; }
-    Chart > .chart--mark { color: $text-muted; }
     Chart > .chart--hair { color: $foreground; }
-    Chart > .chart--empty { color: $text-muted; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"chart--{role}"
@@ -68,15 +66,15 @@ class Chart(Widget, can_focus=True):
     }  # fmt: skip
     ALLOW_MAXIMIZE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "hair", "Inspect", show=False, id="chart.hair", tooltip="A hair line with the values under it"),
-        Binding("left", "move(-1)", "Left", show=False, id="chart.left", tooltip="Move the hair line, or pan"),
-        Binding("right", "move(1)", "Right", show=False, id="chart.right", tooltip="Move the hair line, or pan"),
-        Binding("shift+left", "move(-10)", "Far left", show=False, id="chart.far_left", tooltip="Ten columns"),
-        Binding("shift+right", "move(10)", "Far right", show=False, id="chart.far_right", tooltip="Ten columns"),
-        Binding("plus,equals_sign", "zoom_in", "Zoom in", show=False, id="chart.zoom_in", tooltip="Half of it"),
-        Binding("minus", "zoom_out", "Zoom out", show=False, id="chart.zoom_out", tooltip="Twice as much"),
-        Binding("0", "zoom_whole", "Whole", show=False, id="chart.whole", tooltip="All there is"),
-        Binding("l", "scale", "Scale", show=False, id="chart.scale", tooltip="Linear, log y, log x and y"),
+        hidden("v", "hair", "Inspect", id="chart.hair", tooltip="A hair line with the values under it"),
+        hidden("left", "move(-1)", "Left", id="chart.left", tooltip="Move the hair line, or pan"),
+        hidden("right", "move(1)", "Right", id="chart.right", tooltip="Move the hair line, or pan"),
+        hidden("shift+left", "move(-10)", "Far left", id="chart.far_left", tooltip="Ten columns"),
+        hidden("shift+right", "move(10)", "Far right", id="chart.far_right", tooltip="Ten columns"),
+        hidden("plus,equals_sign", "zoom_in", "Zoom in", id="chart.zoom_in", tooltip="Half of it"),
+        hidden("minus", "zoom_out", "Zoom out", id="chart.zoom_out", tooltip="Twice as much"),
+        hidden("0", "zoom_whole", "Whole", id="chart.whole", tooltip="All there is"),
+        hidden("l", "scale", "Scale", id="chart.scale", tooltip="Linear, log y, log x and y"),
     ]
 
     zoom: reactive[Range | None] = reactive(None, init=False)
@@ -86,29 +84,17 @@ class Chart(Widget, can_focus=True):
     hair: reactive[float | None] = reactive(None, init=False)
     """The x of the hair line; a screen sets it on its other charts."""
 
+    @dataclass
     class HairMoved(Message):
         """The person moved or removed the hair line."""
 
-        def __init__(self, chart: Chart, x: float | None) -> None:
-            super().__init__()
-            self.chart, self.x = chart, x
+        x: float | None
 
-        @property
-        def control(self) -> Chart:
-            """The chart."""
-            return self.chart
-
+    @dataclass
     class ViewChanged(Message):
         """The person changed zoom or scale."""
 
-        def __init__(self, chart: Chart) -> None:
-            super().__init__()
-            self.chart = chart
-
-        @property
-        def control(self) -> Chart:
-            """The chart."""
-            return self.chart
+        chart: Chart
 
     def __init__(
         self,
@@ -126,7 +112,7 @@ class Chart(Widget, can_focus=True):
         self._picture = picture or Picture()
         self._shown: tuple[object, ...] = ()
         self._stable_range = StableRange(clock)
-        self._drawn: Drawn | None = None
+        self._drawn: Drawing | None = None
         self._strips: list[Strip] | None = None
         self._hovering = self._by_mouse = False
         self._rest: float | None = None
@@ -147,7 +133,7 @@ class Chart(Widget, can_focus=True):
         """The picture as the person looks at it: with zoom, scale and hair line."""
         given = self._picture
         scale = (2 if given.log_x else 1 if given.log_y else 0) + self.turns
-        return dataclasses.replace(
+        return replace(
             given,
             x_range=self.zoom or given.x_range,
             log_y=scale % 3 > 0,
@@ -160,13 +146,6 @@ class Chart(Widget, can_focus=True):
         """One of `SCALES`."""
         picture = self.picture
         return SCALES[2 if picture.log_x else 1 if picture.log_y else 0]
-
-    def value_at_hair(self) -> list[tuple[Curve, float, float]]:
-        """Each curve with its x and y nearest to the hair line."""
-        picture = self.picture
-        if picture.hair is None:
-            return []
-        return [(c, *point) for c in picture.curves if (point := value_at(c, picture.hair))]
 
     # ---- drawing -------------------------------------------------------------------------------------------------
 
@@ -199,15 +178,15 @@ class Chart(Widget, can_focus=True):
         super().notify_style_update()
         self._strips = None
 
-    def _draw(self) -> Drawn:
+    def _draw(self) -> Drawing:
         """The cells of the picture at this size."""
         from tui.chart import render  # plotext takes 0.1 s to import: the app paints before it
 
         width, height = self.size
         if self._drawn is None or (self._drawn.grid.width, self._drawn.grid.height) != (width, height):
             picture = self.picture
-            stable = dataclasses.replace(picture, y_range=self._stable_range(y_range(picture), picture))
-            self._drawn = render.draw(stable, width, height, self._glyphs)
+            stable = replace(picture, y_range=self._stable_range(y_range(picture), picture))
+            self._drawn = render.Drawing(stable, width, height, self._glyphs)
             self._strips = None
         return self._drawn
 
@@ -228,7 +207,7 @@ class Chart(Widget, can_focus=True):
     def _place_hair(self, x: float | None) -> None:
         if x != self.hair:
             self.hair = x
-            self.post_message(self.HairMoved(self, x))
+            self.post_message(self.HairMoved(x))
 
     def _value(self, column: float) -> float:
         """The x of a column of this widget, moved to the nearest x of a line."""
@@ -292,7 +271,7 @@ class Chart(Widget, can_focus=True):
 
     def _whole(self, log: bool) -> Range:
         """The x range without zoom."""
-        return x_range(dataclasses.replace(self._picture, log_x=log))
+        return x_range(replace(self._picture, log_x=log))
 
     def _points_within(self, low: float, high: float) -> int:
         return max((int(np.diff(np.searchsorted(c.xs, [low, high]))[0]) for c in self._lines()), default=0)

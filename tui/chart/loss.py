@@ -14,18 +14,17 @@ from tui.live.loss_unit import LossUnit
 
 
 def loss_picture(
-    frame: Picture, history: History, unit: LossUnit, axis: Axis, smoothing: float, mark_best: bool = False
+    frame: Picture, history: History, unit: LossUnit, axis: Axis, smoothing: float, held_out: Sequence[Curve]
 ) -> Picture:
     """`frame` with the loss in it: single steps as a band, their average as a line, held-out losses as points."""
     positions, raw = history.positions(axis), history.loss.values * unit.factor
     line, band = raw, None
     if smoothing and len(raw):
         line, band = history.loss.smoothed(smoothing) * unit.factor, Band(positions, raw)
-    held_out = held_out_curves(history, unit, axis, mark_best)
     return replace(frame, curves=(Curve(positions, line, "train"), *held_out), band=band)
 
 
-def held_out_curves(history: History, unit: LossUnit, axis: Axis, mark_best: bool = False) -> list[Curve]:
+def held_out_curves(history: History, unit: LossUnit, axis: Axis, mark_best: bool) -> list[Curve]:
     """The held-out losses as points; with `mark_best` the best of them as a curve of its own."""
     losses = {event.step: unit.held_out(event) for event in history.state.evals}  # of two at a step, the later one
     points = [(step, losses[step]) for step in sorted(losses) if losses[step] is not None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,39 +23,26 @@ ALIKE = 0.05
 """Ends of a range that differ by less than this share are written with more digits."""
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A picture in cells, and where its x axis lies in them."""
+class Drawing:
+    """A picture in cells with roles, which the widget gives colours, and where its axes lie in them."""
 
-    grid: CellGrid
-    x: AxisScale
-    left: int
-    """The first column of the x axis."""
-
-
-def draw(picture: Picture, width: int, height: int, glyphs: Glyphs) -> Drawn:
-    """The picture in cells with roles, which the widget gives colours."""
-    drawing = _Drawing(picture, CellGrid(max(1, width), max(1, height)), glyphs)
-    drawing.draw()
-    return Drawn(drawing.grid, drawing.x, drawing.left)
-
-
-class _Drawing:
-    """A picture while it is drawn into a grid."""
-
-    def __init__(self, picture: Picture, grid: CellGrid, glyphs: Glyphs) -> None:
-        self.picture, self.grid, self.glyphs = picture, grid, glyphs
+    def __init__(self, picture: Picture, width: int, height: int, glyphs: Glyphs) -> None:
+        """Draws it at once."""
+        self.picture, self.glyphs = picture, glyphs
+        self.grid = grid = CellGrid(max(1, width), max(1, height))
         self.chart_glyphs = CHART_GLYPHS[glyphs.name]
         self.axes = grid.width >= AXES_WIDTH and grid.height >= AXES_HEIGHT
         self.rows = grid.height - self.axes
         low, high = pictures.y_range(picture)
         self.labels = self._labels(low, high)
         self.left = self._gutter()
+        """The first column of the x axis."""
         self.columns = grid.width - self.left
         self.y = AxisScale(low, high, self.rows, self.chart_glyphs.rows, picture.log_y)
         self.x = AxisScale(*pictures.x_range(picture), self.columns, 2, picture.log_x)
         self.curve = np.zeros((self.rows, self.columns), dtype=np.bool_)
         """Cells (rows, columns) that labels must not cover."""
+        self._draw()
 
     # ---- frame ---------------------------------------------------------------------------------------------------
 
@@ -79,7 +65,7 @@ class _Drawing:
             return 0
         return max((len(text) for _, text in self.labels), default=0) + 1
 
-    def draw(self) -> None:
+    def _draw(self) -> None:
         """Draw everything, from the back to the front."""
         self._frame()
         if self.columns <= 0:

@@ -12,8 +12,6 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from tinylm.events import Event
 from tinylm.runs.folder import RunFolder
@@ -27,23 +25,11 @@ POLL_SECONDS = 0.25
 """Between two reads of a log that another process writes."""
 
 
-class EventSource(Protocol):
-    """Gives the events of one run as they come."""
+class EventSource:
+    """Gives the events of one run as they come from another thread: a deque appends and pops atomically."""
 
-    def drain(self) -> list[Event | None]:
-        """The events since the last call, at most MOST_AT_ONCE; None: forget all earlier ones."""
-        ...
-
-    def close(self) -> None:
-        """Stop listening; a training goes on."""
-        ...
-
-
-@dataclass
-class _Queue:
-    """Events on their way from one thread to another: a deque appends and pops atomically."""
-
-    waiting: deque[Event | None] = field(default_factory=deque)
+    def __init__(self) -> None:
+        self.waiting: deque[Event | None] = deque()
 
     def drain(self) -> list[Event | None]:
         """The events since the last call, at most MOST_AT_ONCE; None: forget all earlier ones."""
@@ -52,8 +38,11 @@ class _Queue:
             taken.append(self.waiting.popleft())
         return taken
 
+    def close(self) -> None:
+        """Stop listening; a training goes on."""
 
-class TrainingThread(_Queue):
+
+class TrainingThread(EventSource):
     """A training in a thread of its own."""
 
     def __init__(self, begin: Callable[[Control], Iterator[Event]]) -> None:
@@ -87,11 +76,8 @@ class TrainingThread(_Queue):
         self._thread.join(seconds)
         return not self.running
 
-    def close(self) -> None:
-        """Nothing to close: the training goes on until it is asked to stop."""
 
-
-class LogFollower(_Queue):
+class LogFollower(EventSource):
     """The log of a run that another process trains, or that is over: what it holds, then what is added."""
 
     def __init__(self, run: RunFolder) -> None:

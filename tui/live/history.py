@@ -106,11 +106,9 @@ class History:
         """Forget what came after `step`."""
         kept = self.step.index_after(step)
         self.state.go_back(step)
-        for series in (
-            self.step, self.loss, self.lr, self.grad_norm, self.speed,
-            self.param_norm, self.norm_ratio, self.seconds, self.tokens,
-        ):  # fmt: skip
-            series.truncate(kept)
+        for series in vars(self).values():
+            if isinstance(series, Series):
+                series.truncate(kept)
         self.samples = [sample for sample in self.samples if sample.step <= step]
         self.checkpoints = [saved for saved in self.checkpoints if saved.step <= step]
 

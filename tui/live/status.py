@@ -96,7 +96,9 @@ def starting(history: History, torch_loaded: bool) -> str:
 
 def learning(history: History) -> str:
     """While it trains: what is wrong, else the baseline just beaten and how the loss goes on."""
-    return problem(history) or " ".join(filter(None, (_beaten_words(history), _progress(history))))
+    beaten = baseline_just_beaten(history)
+    passed = f'Just passed "{beaten}".' if beaten else ""
+    return problem(history) or " ".join(filter(None, (passed, _progress(history))))
 
 
 def problem(history: History) -> str:
@@ -218,11 +220,6 @@ def loss_trend(history: History) -> tuple[int, float] | None:
     part = len(losses) // 3
     before, now = float(losses[:part].mean()), float(losses[-part:].mean())
     return len(losses) - part, now / before - 1 if before > 0 else 0.0
-
-
-def _beaten_words(history: History) -> str:
-    name = baseline_just_beaten(history)
-    return f'Just passed "{name}".' if name else ""
 
 
 def _progress(history: History) -> str:

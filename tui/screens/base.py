@@ -121,9 +121,8 @@ class StudioScreen(Screen[None]):
         if drawn not in (None, self._drawn_glyphs):
             for widget in self.query("*"):
                 widget.refresh()
-                vertical, horizontal = (
-                    widget.scrollbars_enabled
-                )  # asking for a scrollbar that does not exist would create it
+                # Asking for a scrollbar that does not exist would create it.
+                vertical, horizontal = widget.scrollbars_enabled
                 if vertical:
                     widget.vertical_scrollbar.refresh()
                 if horizontal:

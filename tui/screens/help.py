@@ -73,7 +73,6 @@ class HelpPage(ModalScreen[None]):
     """A dialog over a screen; keys and description are side by side if there is room."""
 
     CSS = """
-    HelpPage { align: center middle; background: $background 60%; }
     HelpPage #help { width: 84; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; background: $surface;
         border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted; }
     HelpPage #help-body { height: auto; max-height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }

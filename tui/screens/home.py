@@ -27,6 +27,7 @@ from tui.screens.base import MUTED, StudioScreen
 from tui.screens.data.texts import expected_vocabulary, weight_split
 from tui.studio import Studio
 from tui.terminal.glyphs import ASCII, Glyphs
+from tui.terminal.keys import hidden
 
 TITLE = ("▀█▀ ▀█▀ █▄ █ █ █ █   █▄ ▄█", " █   █  █ ▀█ ▀█▀ █   █ ▀ █", " ▀  ▀▀▀ ▀  ▀  ▀  ▀▀▀ ▀   ▀")
 TITLE_ASCII = ("", "t i n y l m", "-----------")
@@ -170,12 +171,12 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "Start", id="home.take", tooltip="Do what is marked: train at once, and watch"),
         Binding("left", "shorter", "Time", key_display="← →", id="home.shorter", tooltip="Less time, or more"),
-        Binding("right", "longer", "Time", show=False, id="home.longer", tooltip="More time"),
+        hidden("right", "longer", "Time", id="home.longer", tooltip="More time"),
         Binding("d", "app.go('data')", "My own text", id="home.data", tooltip="Choose texts"),
         Binding("2", "app.go('plan')", "Plan it", id="home.plan", tooltip="Settings and rehearsal"),
         Binding("5", "app.go('runs')", "Runs", id="home.runs", tooltip="All runs of this home"),
-        Binding("up", "app.focus_previous", "Up", show=False, id="home.up", tooltip="The way above"),
-        Binding("down", "app.focus_next", "Down", show=False, id="home.down", tooltip="The way below"),
+        hidden("up", "app.focus_previous", "Up", id="home.up", tooltip="The way above"),
+        hidden("down", "app.focus_next", "Down", id="home.down", tooltip="The way below"),
     ]
     CSS = """
     HomeScreen {

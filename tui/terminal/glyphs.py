@@ -27,8 +27,6 @@ class Glyphs:
     up: str
     bar: str
     """From empty to full, for bars inside a cell."""
-    checked: str
-    unchecked: str
     ellipsis: str
     dot: str
 
@@ -43,14 +41,14 @@ class Glyphs:
 
 _UNICODE = {
     "training": "●", "paused": "◐", "done": "✓", "failed": "✗", "warning": "!", "diamond": "◆", "arrow": "▸", "up": "▲",
-    "bar": " ▏▎▍▌▋▊▉█", "checked": "[x]", "unchecked": "[ ]", "ellipsis": "…", "dot": "·",
+    "bar": " ▏▎▍▌▋▊▉█", "ellipsis": "…", "dot": "·",
 }  # fmt: skip
 
 BRAILLE = Glyphs("braille", **_UNICODE)
 BLOCKS = Glyphs("blocks", **_UNICODE)
 ASCII = Glyphs(
     "ascii", training="*", paused="=", done="+", failed="x", warning="!", diamond="o", arrow=">", up="^",
-    bar=" .:-=+*%#", checked="[x]", unchecked="[ ]", ellipsis="...", dot="-",
+    bar=" .:-=+*%#", ellipsis="...", dot="-",
 )  # fmt: skip
 
 _SPELLED = {"◆": ASCII.diamond, "…": ASCII.ellipsis, "⏎": "Enter", "⌫": "Backspace", "↑": "Up", "↓": "Down",

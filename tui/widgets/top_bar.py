@@ -45,10 +45,8 @@ class Sentence(Static):
 
     def __init__(self) -> None:
         super().__init__(id="sentence", markup=False)
-        self._sentence = ""
 
     def say(self, sentence: str) -> None:
         """Show a sentence; cheap, and without a new layout."""
-        if sentence != self._sentence:
-            self._sentence = sentence
+        if sentence != self.content:
             self.update(sentence, layout=False)

@@ -16,8 +16,8 @@ from textual.widgets import Static
 from tests.tui.pilot import drive as drive_app
 from tui.chart import picture as pictures
 from tui.chart.chart import Chart
-from tui.chart.picture import Band, Border, Curve, Level, Picture, StableRange
-from tui.chart.render import draw
+from tui.chart.picture import Band, Border, Curve, Level, Picture, StableRange, value_at
+from tui.chart.render import Drawing
 from tui.live.series import Floats
 from tui.terminal import glyphs
 from tui.terminal.glyphs import ASCII, BLOCKS, BRAILLE, Glyphs
@@ -37,7 +37,7 @@ def text(picture: Picture, width: int = 40, height: int = 8, kind: Glyphs = BRAI
 
 def rows(picture: Picture, width: int, height: int, kind: Glyphs) -> list[list[tuple[str, str]]]:
     """The rows of a drawn picture, as pieces of one role each."""
-    grid = draw(picture, width, height, kind).grid
+    grid = Drawing(picture, width, height, kind).grid
     return [grid.runs(row) for row in range(height)]
 
 
@@ -147,7 +147,7 @@ def test_overlaid_curves_are_named_at_their_ends() -> None:
 def test_any_size_is_filled_exactly(width: int, height: int) -> None:
     for kind in glyphs.ALL.values():
         for log in (False, True):
-            grid = draw(dataclasses.replace(FULL, hair=20.0, log_x=log, log_y=log), width, height, kind).grid
+            grid = Drawing(dataclasses.replace(FULL, hair=20.0, log_x=log, log_y=log), width, height, kind).grid
             lines = ["".join(piece for piece, _ in grid.runs(row)) for row in range(grid.height)]
             assert [cell_len(line) for line in lines] == [max(1, width)] * max(1, height)
 
@@ -292,7 +292,7 @@ def test_keys_move_the_hair_line() -> None:
         await pilot.press("left", "shift+left")
         assert chart.hair is not None
         assert 75 < chart.hair < 85
-        assert [y for _, _, y in chart.value_at_hair()] == [FALLING[int(chart.hair) - 1]]
+        assert value_at(chart.picture.curves[0], chart.hair) == (chart.hair, FALLING[int(chart.hair) - 1])
         assert f"step {chart.hair:.0f}" in screen(chart)
         await pilot.press("v")
         assert chart.hair is None

@@ -36,9 +36,9 @@ def test_plotext_is_loaded_by_the_drawing_alone():
     assert "plotext" not in loaded_by(*SCREENS, *(set(WIDGETS) - DRAWING))
 
 
-@pytest.mark.parametrize("mode", app.SCREENS)
+@pytest.mark.parametrize("mode", app.MODES)
 def test_every_key_has_an_id_and_says_what_it_does(mode: str, home: Path):
-    screen = app.SCREENS[mode](Studio(home, RunConfig()))
+    screen = app.new_screen(mode, Studio(home, RunConfig()))
     for binding in type(screen)._merged_bindings.key_to_bindings.values():  # type: ignore[union-attr]
         for key in binding:
             if key.id and key.id.startswith((mode, "app")):

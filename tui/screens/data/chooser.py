@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textual import on
@@ -34,28 +34,28 @@ class Chooser(Vertical):
     Chooser.-tree SourceList, Chooser.-tree #sources-hint { display: none; }
     """
 
+    @dataclass
     class Changed(Message):
         """Other texts or weights were chosen; at least one text is."""
 
-        def __init__(self, sources: list[str], weights: list[int] | None, left_stories: bool) -> None:
-            """`left_stories`: the stories, which every plan begins with, gave way to the first text of one's own."""
-            super().__init__()
-            self.sources, self.weights, self.left_stories = sources, weights, left_stories
+        sources: list[str]
+        weights: list[int] | None
+        left_stories: bool
+        """Whether the stories, which every plan begins with, gave way to the first text of one's own."""
 
+    @dataclass
     class Refused(Message):
         """Something cannot be done."""
 
-        def __init__(self, *why: str) -> None:
-            """`why` has the reason in several lengths, the longest first."""
-            super().__init__()
-            self.why = why
+        why: tuple[str, ...]
+        """The reason in several lengths, the longest first."""
 
+    @dataclass
     class Listed(Message):
         """Sizes of paths, and the texts that earlier runs used, were looked up."""
 
-        def __init__(self, used: Sequence[str], sizes: dict[str, PathSize | None]) -> None:
-            super().__init__()
-            self.used, self.sizes = used, sizes
+        used: Sequence[str]
+        sizes: dict[str, PathSize | None]
 
     def __init__(self, home: Path) -> None:
         """The texts of the runs of `home` are offered again."""
@@ -76,11 +76,6 @@ class Chooser(Vertical):
     def list(self) -> SourceList:
         """The sources."""
         return self.query_one(SourceList)
-
-    @property
-    def anything(self) -> bool:
-        """Whether anything is chosen."""
-        return bool(self.list.chosen)
 
     def draw_with(self, glyphs: Glyphs) -> None:
         """Draw with these glyphs from now on."""
@@ -150,7 +145,7 @@ class Chooser(Vertical):
         self.post_message(self.Changed(*self._shown, left_stories))
 
     def _refuse(self, *why: str) -> None:
-        self.post_message(self.Refused(*why))
+        self.post_message(self.Refused(why))
 
     def toggle(self) -> None:
         """Tick the marked text, or leave it out again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from textual.widgets import Input, Static
 
 from tinylm.config.schema import STORIES
 from tinylm.words import printable
+from tui.terminal.keys import hidden
 
 MAX_NAMES = 500
 """Completions that are offered at most."""
@@ -78,41 +80,38 @@ class PathInput(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete(1)", "Complete", id="path.complete", tooltip="Go on with the name that fits"),
-        Binding("down", "complete(1)", "Next", show=False, id="path.next", tooltip="The next name that fits"),
-        Binding("shift+tab,up", "complete(-1)", "Last", show=False, id="path.last", tooltip="The name before"),
+        hidden("down", "complete(1)", "Next", id="path.next", tooltip="The next name that fits"),
+        hidden("shift+tab,up", "complete(-1)", "Last", id="path.last", tooltip="The name before"),
         Binding("escape", "leave", "Back", id="path.leave", tooltip="Back to the list"),
     ]
 
+    @dataclass
     class Given(Message):
         """A path that exists was entered."""
 
-        def __init__(self, path: str) -> None:
-            super().__init__()
-            self.path = path
+        path: str
 
     class Left(Message):
         """The input was left without a path."""
 
+    @dataclass
     class Offered(Message):
         """Completions of a typed path, looked up in a thread."""
 
-        def __init__(self, typed: str, fitting: list[str]) -> None:
-            super().__init__()
-            self.typed, self.fitting = typed, fitting
+        typed: str
+        fitting: list[str]
 
+    @dataclass
     class Checked(Message):
         """Whether a typed path exists, looked up in a thread."""
 
-        def __init__(self, typed: str, fault: str | None) -> None:
-            super().__init__()
-            self.typed, self.fault = typed, fault
+        typed: str
+        fault: str | None
 
     def __init__(self) -> None:
         super().__init__(id="pathline", classes="pane")
         self.border_title = "Add a file or folder"
-        self.border_subtitle = (
-            "Tab completes, [@click=screen.give_path]Enter adds[/], [@click=screen.leave_path]Esc goes back[/]"
-        )
+        self.border_subtitle = "Tab completes, [@click=screen.give_path]Enter adds[/], [@click=leave]Esc goes back[/]"
         self.fitting: list[str] = []
         self._at: int | None = None
         """Which of `fitting` Tab has put into the input."""

@@ -22,16 +22,12 @@ def border(glyphs: Glyphs) -> str:
     return "|" if glyphs is ASCII else "▏"
 
 
-def line_end(glyphs: Glyphs) -> str:
-    """The sign for a line end, which is a token or part of one."""
-    return "\\n" if glyphs is ASCII else "↵"
-
-
 def bordered(pieces: Sequence[str], glyphs: Glyphs) -> Content:
     """Tokens with a line after each and every second one shaded; the lines show the borders without colour, too."""
+    line_end = "\\n" if glyphs is ASCII else "↵"  # which is a token, or part of one
     end, parts = border(glyphs), []
     for i, piece in enumerate(pieces):
-        shown = printable(piece).expandtabs(4).replace("\n", line_end(glyphs) + "\n")
+        shown = printable(piece).expandtabs(4).replace("\n", line_end + "\n")
         # The line break goes after the border, or the border would begin the next line.
         body, broken = (shown[:-1], "\n") if shown.endswith("\n") else (shown, "")
         parts.append((body, "on $primary-muted" if i % 2 else "on $surface"))

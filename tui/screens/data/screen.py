@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,6 +32,7 @@ from tui.screens.plan import fields
 from tui.studio import Studio
 from tui.terminal.fit_text import first_fitting
 from tui.terminal.glyphs import Glyphs
+from tui.terminal.keys import hidden
 from tui.terminal.numbers import text_size
 
 if TYPE_CHECKING:
@@ -84,32 +85,25 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         Binding("f", "folders", "Folders", id="data.folders", tooltip="Choose in the folders of this machine"),
         Binding("t", "next_kind", "Tokenizer", id="data.tokenizer", tooltip="bpe, characters or bytes"),
         Binding("x", "next_held_out", "Held out", id="data.held_out", tooltip="How much is kept for measuring"),
-        Binding("plus,equals_sign", "weight(True)", "Heavier", False, id="data.heavier", tooltip="Read it more often"),
-        Binding("minus", "weight(False)", "Lighter", False, id="data.lighter", tooltip="Read it less often"),
-        Binding("delete,backspace", "drop", "Off the list", show=False, id="data.drop", tooltip="Take it off"),
-        Binding("right", "turn(True)", "Next page", show=False, id="data.next_page", tooltip="The next excerpt"),
-        Binding("left", "turn(False)", "Page before", show=False, id="data.page_before", tooltip="The excerpt before"),
-        Binding("b", "view", "View", show=False, id="data.view", tooltip="Preview as text, as tokens, or both"),
-        Binding("left_square_bracket", "vocabulary(False)", "Fewer tokens", show=False, id="data.smaller",
-                tooltip="A smaller vocabulary"),
-        Binding("right_square_bracket", "vocabulary(True)", "More tokens", show=False, id="data.larger",
-                tooltip="A larger vocabulary"),
-        Binding("X", "next_placement", "Held-out place", show=False, id="data.place",
-                tooltip="At the end, or in spans"),
-    ]  # fmt: skip
+        hidden("plus,equals_sign", "weight(True)", "Heavier", id="data.heavier", tooltip="Read it more often"),
+        hidden("minus", "weight(False)", "Lighter", id="data.lighter", tooltip="Read it less often"),
+        hidden("delete,backspace", "drop", "Off the list", id="data.drop", tooltip="Take it off"),
+        hidden("right", "turn(True)", "Next page", id="data.next_page", tooltip="The next excerpt"),
+        hidden("left", "turn(False)", "Page before", id="data.page_before", tooltip="The excerpt before"),
+        hidden("b", "view", "View", id="data.view", tooltip="Preview as text, as tokens, or both"),
+        hidden("[", "vocabulary(False)", "Fewer tokens", id="data.smaller", tooltip="A smaller vocabulary"),
+        hidden("]", "vocabulary(True)", "More tokens", id="data.larger", tooltip="A larger vocabulary"),
+        hidden("X", "next_placement", "Held-out place", id="data.place", tooltip="At the end, or in spans"),
+    ]
 
+    @dataclass
     class Read(Message):
         """A stage of reading a plan's texts has ended."""
 
-        def __init__(
-            self,
-            config: RunConfig,
-            profile: Profile | None,
-            prepared: PreparedTexts | None,
-            fault: BaseException | None,
-        ) -> None:
-            super().__init__()
-            self.config, self.profile, self.prepared, self.fault = config, profile, prepared, fault
+        config: RunConfig
+        profile: Profile | None
+        prepared: PreparedTexts | None
+        fault: BaseException | None
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(studio)
@@ -223,10 +217,6 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         """Submit the path that is typed."""
         await self.query_one(PathInput).query_one(Input).action_submit()
 
-    def action_leave_path(self) -> None:
-        """Back to the list."""
-        self.on_path_input_left()
-
     async def action_folders(self) -> None:
         """Show the tree of folders in place of the list."""
         await self.chooser.open_tree(Path.cwd())
@@ -278,7 +268,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
 
     def action_plan(self) -> None:
         """Go to Plan, unless these texts cannot be used."""
-        if not self.chooser.anything:
+        if not self.chooser.list.chosen:
             self._show_message(*NOTHING_CHOSEN)
         elif self.state is not None and self.state.fault is not None:
             title, message = self._fault(self.state)
@@ -400,7 +390,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
     def _status(self, state: TextsState) -> tuple[str, ...]:
         """The state of the texts, in several lengths, the longest first."""
         glyphs = self.studio.glyphs
-        if not self.chooser.anything:
+        if not self.chooser.list.chosen:
             return NOTHING_CHOSEN
         if state.fault is not None:
             title, message = self._fault(state)

@@ -21,8 +21,11 @@ from textual.widgets.tree import TreeNode
 from tinylm.config.schema import STORIES
 from tinylm.words import printable
 from tui.screens.data.texts import PathSize, short_names
-from tui.terminal.glyphs import BRAILLE, Glyphs, glyphs_of
+from tui.terminal.glyphs import BRAILLE, Glyphs
+from tui.terminal.keys import hidden
 from tui.terminal.numbers import list_size
+
+CHECKED, UNCHECKED = "[x]", "[ ]"
 
 MAX_WEIGHT = 9
 """How many times a text may be read in one epoch."""
@@ -61,12 +64,12 @@ class SourceList(OptionList, inherit_bindings=False):
     SourceList > .option-list--option { padding: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor_up", "Up", show=False, id="sources.up", tooltip="The text above"),
-        Binding("down,j", "cursor_down", "Down", show=False, id="sources.down", tooltip="The text below"),
-        Binding("home", "first", "First", show=False, id="sources.first", tooltip="The first text"),
-        Binding("end", "last", "Last", show=False, id="sources.last", tooltip="The last text"),
-        Binding("pageup", "page_up", "Page up", show=False, id="sources.pageup", tooltip="A page up"),
-        Binding("pagedown", "page_down", "Page down", show=False, id="sources.pagedown", tooltip="A page down"),
+        hidden("up,k", "cursor_up", "Up", id="sources.up", tooltip="The text above"),
+        hidden("down,j", "cursor_down", "Down", id="sources.down", tooltip="The text below"),
+        hidden("home", "first", "First", id="sources.first", tooltip="The first text"),
+        hidden("end", "last", "Last", id="sources.last", tooltip="The last text"),
+        hidden("pageup", "page_up", "Page up", id="sources.pageup", tooltip="A page up"),
+        hidden("pagedown", "page_down", "Page down", id="sources.pagedown", tooltip="A page down"),
     ]
 
     def __init__(self) -> None:
@@ -114,9 +117,10 @@ class SourceList(OptionList, inherit_bindings=False):
         return [self._row(source, names[source.path], width) for source in self.sources]
 
     def _row(self, source: Source, name: str, width: int) -> Content:
-        box = self.glyphs.checked if source.chosen else self.glyphs.unchecked
+        box = CHECKED if source.chosen else UNCHECKED
         weight = f"x{source.weight}" if source.chosen and source.weight > 1 else ""
-        size = "gone" if source.gone else "built in" if source.path == STORIES else size_label(source.size)
+        known = list_size(source.size.bytes) if source.size else ""
+        size = "gone" if source.gone else "built in" if source.path == STORIES else known
         is_folder = source.size is not None and source.size.files is not None
         name = printable(name) + ("/" if is_folder and not name.endswith("/") else "")
         right = f"{weight:>3} {size:>8}" if weight else f"{size:>8}"
@@ -128,11 +132,6 @@ class SourceList(OptionList, inherit_bindings=False):
         if source.gone:
             return row.stylize("dim")
         return row.stylize("bold", 0, len(box) + 1 + len(shown.plain)) if source.chosen else row
-
-
-def size_label(size: PathSize | None) -> str:
-    """The size of a text; "" until it has been looked up."""
-    return "" if size is None else list_size(size.bytes)
 
 
 def tick(sources: Iterable[Source], path: str, chosen: bool | None = None, added: bool = False) -> list[Source]:
@@ -156,18 +155,17 @@ class SourceTree(DirectoryTree):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "take", "Choose", id="tree.take", tooltip="Choose this file or folder, or leave it"),
         Binding("enter", "enter", "Choose/Open", id="tree.enter", tooltip="Choose a file, open or close a folder"),
-        Binding("right", "open(True)", "Open", show=False, id="tree.open", tooltip="Open the folder"),
-        Binding("left", "open(False)", "Close", show=False, id="tree.close", tooltip="Close the folder"),
+        hidden("right", "open(True)", "Open", id="tree.open", tooltip="Open the folder"),
+        hidden("left", "open(False)", "Close", id="tree.close", tooltip="Close the folder"),
         Binding("backspace,u", "up", "Folder above", id="tree.up", tooltip="Show the folder above this one"),
         Binding("escape,f", "leave", "Back", id="tree.leave", tooltip="Back to the list"),
     ]
 
+    @dataclass
     class Taken(Message):
         """A file or folder was chosen, or a chosen one was left out again."""
 
-        def __init__(self, path: str) -> None:
-            super().__init__()
-            self.path = path
+        path: str
 
     class Left(Message):
         """The list is to be shown again."""
@@ -191,20 +189,15 @@ class SourceTree(DirectoryTree):
         """Checkbox, name, and a slash after folders: no icons, which only some terminals have."""
         entry = node.data
         ticked = entry is not None and normalized(str(entry.path)) in self.chosen
-        glyphs = glyphs_of(self)
-        box = glyphs.checked if ticked else glyphs.unchecked
+        box = CHECKED if ticked else UNCHECKED
         name = printable(str(node._label)) + ("/" if node.allow_expand and not str(node._label).endswith("/") else "")
         return Text.assemble((f"{box} ", base_style), (name, style + Style(bold=ticked)))
 
-    def _here(self) -> Path | None:
-        node = self.cursor_node
-        return node.data.path if node is not None and node.data is not None else None
-
     def action_take(self) -> None:
         """Choose the file or folder under the cursor, or leave it out again."""
-        here = self._here()
-        if here is not None:
-            self.post_message(self.Taken(str(here.absolute())))
+        node = self.cursor_node
+        if node is not None and node.data is not None:
+            self.post_message(self.Taken(str(node.data.path.absolute())))
 
     def action_enter(self) -> None:
         """Choose a file; open or close a folder."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -21,11 +22,7 @@ from tui.screens.plan import edits, fields, increments
 from tui.screens.plan.fields import Field
 from tui.screens.plan.form_rows import FormRow, FormRows
 from tui.terminal import glyphs
-
-
-def _short_message(error: TinyLMError, more: str) -> str:
-    """A shorter message: the field is plain, and its help is shown below."""
-    return f"{error.message.removeprefix('The settings do not fit: ')} {more}".strip()
+from tui.terminal.keys import hidden
 
 
 class FieldInput(Input):
@@ -34,8 +31,8 @@ class FieldInput(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Take", id="form.take", tooltip="Take what is typed"),
         Binding("escape", "give_up", "Leave as it was", id="form.give_up", tooltip="Leave the value as it was"),
-        Binding("up", "take_and_move(-1)", "Take", show=False, id="form.take_up", tooltip="Take it, go up"),
-        Binding("down", "take_and_move(1)", "Take", show=False, id="form.take_down", tooltip="Take it, go down"),
+        hidden("up", "take_and_move(-1)", "Take", id="form.take_up", tooltip="Take it, go up"),
+        hidden("down", "take_and_move(1)", "Take", id="form.take_down", tooltip="Take it, go down"),
     ]
 
     def action_give_up(self) -> None:
@@ -62,12 +59,11 @@ class ConfigForm(Vertical):
     }
     """
 
+    @dataclass
     class Changed(Message):
         """The person changed the plan."""
 
-        def __init__(self, config: RunConfig) -> None:
-            super().__init__()
-            self.config = config
+        config: RunConfig
 
     class Marked(Message):
         """Another field is marked."""
@@ -164,7 +160,9 @@ class ConfigForm(Vertical):
             self._take(self._offered[2].config, row.field)
             return
         arrow = ("right" if up else "left") if self.rows.signs is glyphs.ASCII else "→" if up else "←"
-        self._attempt(row.field, new, f"{arrow} again also")
+        config = self._changed(row.field, new, f"{arrow} again also")
+        if config is not None:
+            self._take(config, row.field)
 
     def larger(self) -> RunConfig | None:
         """The plan with the next larger value of the marked field; None if there is none that fits."""
@@ -207,16 +205,17 @@ class ConfigForm(Vertical):
         except TinyLMError as error:
             self._show_message(f"{error.message} {error.hint}")
 
-    def _attempt(self, field: Field, value: Any, how: str) -> bool:
-        """Change a field, or show why not and offer a repair; `how` says how to accept it."""
+    def _changed(self, field: Field, value: Any, how: str) -> RunConfig | None:
+        """The plan with another value; else shows why not and offers a repair, and `how` says how to accept it."""
         try:
-            self._take(edits.change(self.config, field.key, value, self._home), field)
+            return edits.change(self.config, field.key, value, self._home)
         except TinyLMError as error:
             repair = edits.propose_repair(self.config, field.key, value)
             self._offered = (field.key, value, repair) if repair else None
-            self._show_message(_short_message(error, f"{how} {repair.also}." if repair else ""))
-            return False
-        return True
+            # A shorter message: the field is plain, and its help is shown below.
+            fault = error.message.removeprefix("The settings do not fit: ")
+            self._show_message(f"{fault} {how} {repair.also}." if repair else fault.strip())
+            return None
 
     def _take(self, config: RunConfig, field: Field | None) -> None:
         """Make `config` the plan, and show what else has changed along with `field`."""
@@ -288,14 +287,9 @@ class ConfigForm(Vertical):
             text = str(error)
             self._show_message(text[:1].upper() + text[1:])
             return None
-        try:
-            config = edits.change(self.config, field.key, value, self._home)
-        except TinyLMError as error:
-            repair = edits.propose_repair(self.config, field.key, value)
-            self._offered = (field.key, value, repair) if repair else None
-            self._show_message(_short_message(error, f"Enter also {repair.also}." if repair else ""))
-            return None
-        self._show_message()
+        config = self._changed(field, value, "Enter also")
+        if config is not None:
+            self._show_message()
         return config
 
     def finish(self, take: bool) -> bool:

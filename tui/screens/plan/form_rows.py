@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -18,28 +18,16 @@ from tinylm.words import printable
 from tui.screens.plan import edits, fields
 from tui.screens.plan.fields import Field, Section
 from tui.terminal import glyphs
+from tui.terminal.keys import hidden
+
+if TYPE_CHECKING:
+    from tui.screens.plan.form import ConfigForm
 
 COLUMN = 46
 """Least width of a column of rows, in cells."""
 
 LABEL = 18
 """Cells of a label; a longer one moves its value to the right."""
-
-
-class FormOwner(Protocol):
-    """The form, which the rows ask for changes."""
-
-    def step(self, up: bool) -> None:
-        """Change the marked row by a notch."""
-
-    def edit(self, typed: str | None = None) -> None:
-        """Type the value of the marked row, beginning with `typed`."""
-
-    def marked(self) -> None:
-        """Another one is marked."""
-
-    def reposition(self) -> None:
-        """The rows have moved."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +60,18 @@ class FormRows(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Field above", show=False, id="form.up", tooltip="To the field above"),
-        Binding("down", "move(1)", "Field below", show=False, id="form.down", tooltip="To the field below"),
-        Binding("pageup", "move(-10)", "Ten up", show=False, id="form.pageup", tooltip="Ten fields up"),
-        Binding("pagedown", "move(10)", "Ten down", show=False, id="form.pagedown", tooltip="Ten fields down"),
-        Binding("home", "move(-1000)", "First field", show=False, id="form.first", tooltip="To the first field"),
-        Binding("end", "move(1000)", "Last field", show=False, id="form.last", tooltip="To the last field"),
-        Binding("left", "step(False)", "Less", show=False, id="form.less", tooltip="The notch below"),
-        Binding("right", "step(True)", "More", show=False, id="form.more", tooltip="The notch above"),
+        hidden("up", "move(-1)", "Field above", id="form.up", tooltip="To the field above"),
+        hidden("down", "move(1)", "Field below", id="form.down", tooltip="To the field below"),
+        hidden("pageup", "move(-10)", "Ten up", id="form.pageup", tooltip="Ten fields up"),
+        hidden("pagedown", "move(10)", "Ten down", id="form.pagedown", tooltip="Ten fields down"),
+        hidden("home", "move(-1000)", "First field", id="form.first", tooltip="To the first field"),
+        hidden("end", "move(1000)", "Last field", id="form.last", tooltip="To the last field"),
+        hidden("left", "step(False)", "Less", id="form.less", tooltip="The notch below"),
+        hidden("right", "step(True)", "More", id="form.more", tooltip="The notch above"),
     ]
 
-    def __init__(self, form: FormOwner) -> None:
+    def __init__(self, form: ConfigForm) -> None:
+        """`form` is asked for changes."""
         super().__init__()
         self.form = form
         self.rows: list[FormRow] = []

@@ -23,23 +23,32 @@ from tui.screens.base import MUTED
 from tui.screens.plan import edits, fields
 from tui.screens.plan.form import matches
 
-_PAGE_CSS = """
-    $page { align: center middle; background: $background 60%; }
-    $page .page { width: 100; max-width: 96%; height: auto; max-height: 92%; border: round $accent; padding: 0 1;
+_CSS = """
+    .page { width: 100; max-width: 96%; height: auto; max-height: 92%; border: round $accent; padding: 0 1;
         background: $surface; border-title-color: $text; border-subtitle-color: $text-muted; }
-    $page OptionList { height: auto; max-height: 18; border: none; padding: 0;
+    .page OptionList { height: auto; max-height: 18; border: none; padding: 0;
         text-wrap: nowrap; text-overflow: ellipsis; }
+    PresetPage .page OptionList { text-wrap: wrap; }
+    DifferencePage DataTable { height: auto; max-height: 20; }
+    TomlPage .page { height: 92%; }
+    TomlPage TextArea { height: 1fr; border: none; padding: 0; }
+    TomlPage .toml-fault { height: auto; color: $text-error; }
 """
 
 
-def _css(page: str, more: str = "") -> str:
-    return _PAGE_CSS.replace("$page", page) + more
+class PlanPage(ModalScreen[str | None]):
+    """A box over Plan; returns the key or name of what was chosen, or None."""
+
+    CSS = _CSS
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Return what was chosen by Enter or a click."""
+        self.dismiss(event.option.id)
 
 
-class FindPage(ModalScreen[str | None]):
+class FindPage(PlanPage):
     """Finds fields by name, title or help; returns the key of the chosen one."""
 
-    CSS = _css("FindPage")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", id="find.back"),
         Binding("up", "move('up')", "Up", show=False, id="find.up"),
@@ -88,15 +97,10 @@ class FindPage(ModalScreen[str | None]):
         marked = self.query_one(OptionList).highlighted_option
         self.dismiss(marked.id if marked else None)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Return the clicked field."""
-        self.dismiss(event.option.id)
 
-
-class DifferencePage(ModalScreen[str | None]):
+class DifferencePage(PlanPage):
     """Lists the settings that differ from the preset; returns the key of the chosen one."""
 
-    CSS = _css("DifferencePage", "DifferencePage DataTable { height: auto; max-height: 20; }")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,D,q", "dismiss(None)", "Back", id="difference.back")]
 
     def __init__(self, config: RunConfig, base: RunConfig) -> None:
@@ -128,10 +132,9 @@ class DifferencePage(ModalScreen[str | None]):
         self.dismiss(event.row_key.value)
 
 
-class PresetPage(ModalScreen[str | None]):
+class PresetPage(PlanPage):
     """Lists all presets, built-in and own; returns the name of the chosen one."""
 
-    CSS = _css("PresetPage", "PresetPage OptionList { text-wrap: wrap; }")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", id="presets.back")]
 
     def __init__(self, home: Path, current: str) -> None:
@@ -156,22 +159,12 @@ class PresetPage(ModalScreen[str | None]):
         options.highlighted = names.index(self._current) if self._current in names else 0
         options.focus()
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Return the chosen preset."""
-        self.dismiss(event.option.id)
-
 
 class TomlPage(ModalScreen[RunConfig | None]):
     """Shows the whole plan as TOML, to read, copy and edit; returns the edited plan."""
 
-    CSS = _css(
-        "TomlPage",
-        """
-        TomlPage .page { height: 92%; }
-        TomlPage TextArea { height: 1fr; border: none; padding: 0; }
-        TomlPage .toml-fault { height: auto; color: $text-error; }
-        """,
-    )
+    CSS = _CSS
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="toml.back", tooltip="Back; what was changed is asked for once more"),
         Binding("ctrl+s,f9", "apply", "Apply", id="toml.apply", priority=True, tooltip="Make it the plan"),

@@ -23,6 +23,7 @@ from tui.screens.plan.pages import DifferencePage, FindPage, PresetPage, TomlPag
 from tui.screens.plan.rehearsal import Doing, PlanState, RehearsalPane, fitting_paragraphs
 from tui.studio import Studio
 from tui.terminal.fit_text import first_fitting
+from tui.terminal.keys import hidden
 from tui.widgets.dialogs import Ask, AskText, Choice
 
 WAIT = 0.7
@@ -98,16 +99,16 @@ first phase, and of all others that have the same one and the same texts, and tu
         Binding("slash", "find", "Find", key_display="/", id="plan.find", tooltip="Find a setting"),
         Binding("D", "difference", "Changes", id="plan.difference", tooltip="What is not as in the preset"),
         Binding("ctrl+s", "save", "Save", id="plan.save", tooltip="Save a preset of your own"),
-        Binding("ctrl+o", "load", "Presets", show=False, id="plan.load", tooltip="Load a preset"),
+        hidden("ctrl+o", "load", "Presets", id="plan.load", tooltip="Load a preset"),
         Binding("F", "find_rate", "Rate", id="plan.find_rate", tooltip="Find a learning rate; again: take it over"),
-        Binding("y", "toml", "TOML", show=False, id="plan.toml", tooltip="The plan as a file, to read and change"),
-        Binding("t", "rehearse", "Rehearse", show=False, id="plan.rehearse", tooltip="A few real steps again"),
-        Binding("e", "explain", "Explain", show=False, id="plan.explain", tooltip="The marked field at length"),
-        Binding("backspace,delete", "reset", "Reset", show=False, id="plan.reset", tooltip="As in the preset"),
-        Binding("ctrl+z,u", "undo", "Undo", show=False, id="plan.undo", tooltip="Take the last change back"),
-        Binding("plus", "add_phase", "Add phase", show=False, id="plan.add_phase", tooltip="A phase more"),
-        Binding("minus", "remove_phase", "Remove phase", show=False, id="plan.remove_phase", tooltip="A phase less"),
-        Binding("escape", "back", "Back", show=False, id="plan.back", tooltip="Stop the finder, close what is open"),
+        hidden("y", "toml", "TOML", id="plan.toml", tooltip="The plan as a file, to read and change"),
+        hidden("t", "rehearse", "Rehearse", id="plan.rehearse", tooltip="A few real steps again"),
+        hidden("e", "explain", "Explain", id="plan.explain", tooltip="The marked field at length"),
+        hidden("backspace,delete", "reset", "Reset", id="plan.reset", tooltip="As in the preset"),
+        hidden("ctrl+z,u", "undo", "Undo", id="plan.undo", tooltip="Take the last change back"),
+        hidden("plus", "add_phase", "Add phase", id="plan.add_phase", tooltip="A phase more"),
+        hidden("minus", "remove_phase", "Remove phase", id="plan.remove_phase", tooltip="A phase less"),
+        hidden("escape", "back", "Back", id="plan.back", tooltip="Stop the finder, close what is open"),
     ]
 
     def __init__(self, studio: Studio) -> None:
@@ -313,9 +314,8 @@ first phase, and of all others that have the same one and the same texts, and tu
         undone = self.studio.plan
         self.studio.set_plan(self._earlier.pop())
         back = edits.difference(self.studio.plan, undone)
-        back = [
-            one for one in back if one.key != "train.fit"
-        ] or back  # Fit changes along with the numbers that it chooses
+        # Fit changes along with the numbers that it chooses.
+        back = [one for one in back if one.key != "train.fit"] or back
         only = [f"{back[0].title} is {back[0].mine} again."] if len(back) == 1 else []
         self._show_message(*only, "The plan is as it was before the last change.")
 
@@ -369,15 +369,8 @@ first phase, and of all others that have the same one and the same texts, and tu
         """Save the plan as a preset."""
         own = self.studio.plan.preset
         name = "" if edits.is_builtin(own) else own
-        self.app.push_screen(
-            AskText(
-                "Save as a preset",
-                "A name; it can then be chosen here and with --preset.",
-                name,
-                edits.preset_name_fault,
-            ),
-            self._named,
-        )
+        what = "A name; it can then be chosen here and with --preset."
+        self.app.push_screen(AskText("Save as a preset", what, name, edits.preset_name_fault), self._named)
 
     def _named(self, name: str | None) -> None:
         if name is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from tinylm.errors import TinyLMError
@@ -21,6 +21,9 @@ class RunActionsScreen(StudioScreen):
 
     def __init__(self, studio: Studio) -> None:
         super().__init__(studio)
+        self._entries: list[RunListing] | None = None
+        self._message = ""
+        """What was refused, until the person does something else."""
         self.marks: dict[Path, str] = {}
         """Letters of the marked runs, by folder."""
         self.seek: Path | None = None
@@ -35,13 +38,14 @@ class RunActionsScreen(StudioScreen):
         raise NotImplementedError
 
     @property
-    def listed(self) -> Sequence[RunListing]:
-        """All runs."""
-        raise NotImplementedError
+    def listed(self) -> list[RunListing]:
+        """All runs; none before the first listing."""
+        return self._entries or []
 
     def say(self, sentence: str) -> None:
-        """Show a message in the screen's sentence."""
-        raise NotImplementedError
+        """Show a message until the person does something else."""
+        self._message = sentence
+        self.refresh_all()
 
     def reload(self) -> None:
         """List the runs again."""

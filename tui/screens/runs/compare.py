@@ -18,7 +18,6 @@ import numpy as np
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.words import duration
-from tui.chart.loss import held_out_curves
 from tui.live.history import Axis, History
 from tui.live.loss_unit import LossUnit, Unit
 from tui.live.series import Floats
@@ -50,11 +49,19 @@ class LoggedRun:
 
 
 def curve(run: LoggedRun, axis: Axis, measure: Measure, unit: Unit) -> tuple[Floats, Floats]:
-    """Positions on the axis and values of a run's smoothed loss, or of its held-out loss."""
+    """Positions on the axis and values of a run's smoothed loss, or of its held-out loss; nan where none was measured.
+
+    On the time axis an evaluation stands where it ended, later than its step.
+    """
     loss_unit = run.unit(unit)
     if measure == "held-out":
-        points = held_out_curves(run.history, loss_unit, axis)[0]
-        return points.xs, points.ys
+        evals = {event.step: event for event in run.history.state.evals}  # of two at a step, the later one
+        points = [
+            (event.seconds if axis == "time" else run.history.position(axis, step), loss_unit.held_out(event))
+            for step, event in sorted(evals.items())
+        ]
+        table = np.array(points, dtype=np.float64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
     return run.history.positions(axis), run.history.loss.smoothed(SMOOTHING) * loss_unit.factor
 
 

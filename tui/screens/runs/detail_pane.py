@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -16,6 +17,7 @@ from textual.worker import get_current_worker
 from tinylm.runs.listing import RunListing
 from tinylm.words import printable
 from tui.chart.chart import Chart
+from tui.chart.picture import Picture
 from tui.live.history import Axis
 from tui.live.loss_unit import Unit
 from tui.screens.runs import compare, detail_text, pictures
@@ -42,12 +44,11 @@ class DetailPane(Horizontal):
     class Read(Message):
         """Logs were read, so there is more to show of the runs."""
 
+    @dataclass
     class Failed(Message):
         """Logs could not be read."""
 
-        def __init__(self, error: Exception) -> None:
-            super().__init__()
-            self.error = error
+        error: Exception
 
     def __init__(self) -> None:
         super().__init__(id="runs-lower")
@@ -133,7 +134,7 @@ class DetailPane(Horizontal):
         chart, side, one, overlaid = self.chart, self.query_one("#runs-side"), self._one, self.overlaid
         width = max(20, side.size.width - 1)  # the last column is for a scroll bar
         title, about, hint, facts = "", "", "", Content("")
-        picture = pictures.waiting()
+        picture = Picture(empty="Reading the log ...")
         if self._several:
             complete = len(overlaid) == len(self._several)
             unit = self._unit if complete and not compare.verdict(list(overlaid.values())).bits else "bits"

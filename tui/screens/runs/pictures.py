@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tinylm.runs.listing import RunListing
 from tinylm.words import duration, printable
-from tui.chart.loss import baseline_levels, held_out_curves, loss_picture, phase_borders
+from tui.chart.loss import baseline_levels, loss_picture, phase_borders
 from tui.chart.picture import Curve, Level, Picture
 from tui.live.history import Axis
 from tui.live.loss_unit import UNIT_NAMES, Unit
@@ -16,10 +16,16 @@ from tui.screens.runs import compare
 from tui.screens.runs.compare import LoggedRun, Measure
 from tui.terminal.numbers import count, two_digits
 
+
+def _step(step: float) -> str:
+    """As `count`, but the axis takes any round ticks, not only whole steps."""
+    return count(step)
+
+
 # The same functions each time: a chart that is given an equal picture draws nothing.
 _X_AXES: dict[Axis, tuple[str, Callable[[float], str]]] = {
     "tokens": ("tokens", two_digits),
-    "steps": ("step", count),
+    "steps": ("step", _step),
     "time": ("", duration),
 }
 
@@ -29,21 +35,16 @@ def title(measure: Measure, unit: Unit) -> str:
     return f"{'held out' if measure == 'held-out' else 'loss'}, {UNIT_NAMES[unit]}"
 
 
-def waiting() -> Picture:
-    """While the log is read."""
-    return Picture(empty="Reading the log ...")
-
-
 def one(run: LoggedRun, axis: Axis, measure: Measure, unit: Unit) -> Picture:
     """One run: its loss with its held-out points, or the held-out loss alone as a line; the baselines, the phases."""
     history, loss_unit, (name, form) = run.history, run.unit(unit), _X_AXES[axis]
     frame = Picture(levels=_levels(run, unit), x_name=name, x_format=form, empty="It has not made a step.")
+    points = Curve(*compare.curve(run, axis, "held-out", unit), "held_out", style="points")
     if measure == "held-out":
-        (points,) = held_out_curves(history, loss_unit, axis)
         empty = "Nothing was measured on held-out text." if len(history.step) else frame.empty
         return replace(frame, curves=(replace(points, style="line"), points), empty=empty)
     borders = tuple(replace(border, label=printable(border.label)) for border in phase_borders(history, axis))
-    return loss_picture(replace(frame, borders=borders), history, loss_unit, axis, compare.SMOOTHING)
+    return loss_picture(replace(frame, borders=borders), history, loss_unit, axis, compare.SMOOTHING, [points])
 
 
 def several(runs: Mapping[str, LoggedRun], axis: Axis, measure: Measure, unit: Unit) -> Picture:

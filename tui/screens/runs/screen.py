@@ -25,6 +25,7 @@ from tui.screens.runs.detail_pane import DetailPane
 from tui.screens.runs.table import LETTERS, RunTable
 from tui.studio import Studio
 from tui.terminal.fit_text import ellipsize_middle
+from tui.terminal.keys import hidden
 from tui.widgets.top_bar import Sentence
 
 LIST_TICKS = 12
@@ -62,16 +63,16 @@ Everything that was trained in this home, also by `--train` in another terminal.
         Binding("t", "talk", "Talk", id="runs.talk", tooltip="Let the run's model write"),
         Binding("slash", "filter", "Filter", id="runs.filter", tooltip="Show some runs only"),
         Binding("delete,backspace", "trash", "Trash", id="runs.trash", tooltip="Move the run to the trash; u undoes"),
-        Binding("u", "undo", "Undo", show=False, id="runs.undo", tooltip="Bring back what was moved to the trash last"),
-        Binding("n", "note", "Note", show=False, id="runs.note", tooltip="Write a note on the run"),
-        Binding("N", "rename", "Rename", show=False, id="runs.rename", tooltip="Give the run another name"),
-        Binding("o", "order", "Sort", show=False, id="runs.order", tooltip="Newest, best, largest, by name"),
-        Binding("x", "axis", "Axis", show=False, id="runs.axis", tooltip="Tokens, steps or time"),
-        Binding("m", "measure", "Measure", show=False, id="runs.measure", tooltip="Smoothed loss or held-out"),
-        Binding("b", "unit", "Unit", show=False, id="runs.unit", tooltip="Bits per byte or nats per token"),
-        Binding("l", "log", "Log", show=False, id="runs.log", tooltip="Linear or logarithmic"),
-        Binding("d", "settings", "Settings", show=False, id="runs.settings", tooltip="What differs, or all settings"),
-        Binding("escape", "back", "Back", show=False, id="runs.back", tooltip="Take filter, then marks away"),
+        hidden("u", "undo", "Undo", id="runs.undo", tooltip="Bring back what was moved to the trash last"),
+        hidden("n", "note", "Note", id="runs.note", tooltip="Write a note on the run"),
+        hidden("N", "rename", "Rename", id="runs.rename", tooltip="Give the run another name"),
+        hidden("o", "order", "Sort", id="runs.order", tooltip="Newest, best, largest, by name"),
+        hidden("x", "axis", "Axis", id="runs.axis", tooltip="Tokens, steps or time"),
+        hidden("m", "measure", "Measure", id="runs.measure", tooltip="Smoothed loss or held-out"),
+        hidden("b", "unit", "Unit", id="runs.unit", tooltip="Bits per byte or nats per token"),
+        hidden("l", "log", "Log", id="runs.log", tooltip="Linear or logarithmic"),
+        hidden("d", "settings", "Settings", id="runs.settings", tooltip="What differs, or all settings"),
+        hidden("escape", "back", "Back", id="runs.back", tooltip="Take filter, then marks away"),
     ]
     CSS = """
     RunsScreen {
@@ -93,14 +94,11 @@ Everything that was trained in this home, also by `--train` in another terminal.
         """`clock` gives the time that "1 h ago" counts from."""
         super().__init__(studio)
         self.clock = clock or type(self).now
-        self._entries: list[RunListing] | None = None
         self._filter = filter.Filter()
         self._order: Order = "when"
         self._ticks = 0
         self._listed_at = self._list_seconds = 0.0
         """When the runs were last listed, and how long that took."""
-        self._message = ""
-        """What was refused, until the person does something else."""
         self._drawn_with = ""
 
     @staticmethod
@@ -152,11 +150,6 @@ Everything that was trained in this home, also by `--train` in another terminal.
     def entry(self) -> RunListing | None:
         """The run under the cursor."""
         return self.table.entry
-
-    @property
-    def listed(self) -> list[RunListing]:
-        """All runs; none before the first listing."""
-        return self._entries or []
 
     def _compared(self) -> dict[str, RunListing]:
         """The runs that are drawn over each other, by letter; none where there would be fewer than two."""
@@ -362,11 +355,6 @@ Everything that was trained in this home, also by `--train` in another terminal.
         if entry.status == "damaged":
             self.say(f"{entry.name} is damaged: {entry.fault}")
         return entry.status == "damaged"
-
-    def say(self, sentence: str) -> None:
-        """Show a message until the person does something else."""
-        self._message = sentence
-        self.refresh_all()
 
     def action_mark(self) -> None:
         """Mark the run, or remove its mark."""

@@ -16,7 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -26,6 +26,7 @@ from tinylm.runs.listing import RunListing
 from tui.screens.runs.columns import COLUMNS, MARGIN, Order, fit_columns, state_glyph
 from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import BRAILLE, Glyphs
+from tui.terminal.keys import hidden
 
 LETTERS = "abcd"
 """Letters of marked runs and their curves; as many runs can be marked."""
@@ -61,31 +62,22 @@ class RunTable(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="runtable.up", tooltip="The run above"),
-        Binding("down,j", "move(1)", "Down", show=False, id="runtable.down", tooltip="The run below"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="runtable.pageup", tooltip="A page up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="runtable.pagedown", tooltip="A page down"),
-        Binding("home", "move(-1000000)", "First", show=False, id="runtable.first", tooltip="The first run"),
-        Binding("end", "move(1000000)", "Last", show=False, id="runtable.last", tooltip="The last run"),
+        hidden("up,k", "move(-1)", "Up", id="runtable.up", tooltip="The run above"),
+        hidden("down,j", "move(1)", "Down", id="runtable.down", tooltip="The run below"),
+        hidden("pageup", "page(-1)", "Page up", id="runtable.pageup", tooltip="A page up"),
+        hidden("pagedown", "page(1)", "Page down", id="runtable.pagedown", tooltip="A page down"),
+        hidden("home", "move(-1000000)", "First", id="runtable.first", tooltip="The first run"),
+        hidden("end", "move(1000000)", "Last", id="runtable.last", tooltip="The last run"),
     ]
 
-    @dataclass
     class Moved(Message):
         """The cursor has moved to another run."""
 
-        entry: RunListing | None
-
-    @dataclass
     class Opened(Message):
-        """A run was clicked twice."""
+        """The run under the cursor was clicked twice."""
 
-        entry: RunListing
-
-    @dataclass
     class MarkClicked(Message):
-        """A run's mark was clicked."""
-
-        entry: RunListing
+        """The mark of the run under the cursor was clicked."""
 
     @dataclass
     class TitleClicked(Message):
@@ -134,7 +126,7 @@ class RunTable(ScrollView, can_focus=True):
         self._now = now
         self._lay_out()
         if (self.entry and self.entry.run) != (before and before.run):  # not where only the run's numbers changed
-            self.post_message(self.Moved(self.entry))
+            self.post_message(self.Moved())
 
     def go_to(self, path: Path) -> None:
         """Move the cursor to a run, if it is in the table."""
@@ -235,7 +227,7 @@ class RunTable(ScrollView, can_focus=True):
             self.cursor = target
             self._keep_in_view()
             self.refresh()
-            self.post_message(self.Moved(self.entry))
+            self.post_message(self.Moved())
 
     def action_page(self, by: int) -> None:
         """Move the cursor by pages."""
@@ -259,9 +251,9 @@ class RunTable(ScrollView, can_focus=True):
             return
         self.action_move(row - self.cursor)
         if event.x < MARGIN:
-            self.post_message(self.MarkClicked(self.entries[row]))
+            self.post_message(self.MarkClicked())
         elif event.chain == 2:
-            self.post_message(self.Opened(self.entries[row]))
+            self.post_message(self.Opened())
 
     def _column_at(self, x: int) -> str | None:
         start = MARGIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -15,6 +16,7 @@ from textual.widget import Widget
 from tui.engine import TokenCandidate, WrittenToken
 from tui.screens.talk.transcript import visible
 from tui.terminal.glyphs import Glyphs, glyphs_of
+from tui.terminal.keys import hidden
 from tui.terminal.numbers import bar, brief_percent
 
 COLUMN = 24
@@ -32,38 +34,25 @@ FULL = 0.3
 class Candidates(Widget, can_focus=True):
     """The candidates at the cursor: a line, columns or a list, depending on the room."""
 
-    DEFAULT_CSS = """
-    Candidates { height: 6; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "mark(-1)", "Candidate above", show=False, id="candidates.up", tooltip="The candidate before"),
-        Binding("down", "mark(1)", "Candidate below", show=False, id="candidates.down", tooltip="The next candidate"),
-        Binding("left", "walk(-1)", "Token before", show=False, id="candidates.left", tooltip="One token to the left"),
-        Binding("right", "walk(1)", "Next token", show=False, id="candidates.right", tooltip="One token to the right"),
+        hidden("up", "mark(-1)", "Candidate above", id="candidates.up", tooltip="The candidate before"),
+        hidden("down", "mark(1)", "Candidate below", id="candidates.down", tooltip="The next candidate"),
+        hidden("left", "screen.walk(-1)", "Token before", id="candidates.left", tooltip="One token to the left"),
+        hidden("right", "screen.walk(1)", "Next token", id="candidates.right", tooltip="One token to the right"),
         Binding(
             "enter", "force_marked", "Put it there", id="candidates.enter", tooltip="Go on with this candidate instead"
         ),
         *(
-            Binding(
-                digit, f"force({i})", f"Candidate {digit}", show=False, id=f"candidates.{digit}", tooltip="Put it there"
-            )
+            hidden(digit, f"force({i})", f"Candidate {digit}", id=f"candidates.{digit}", tooltip="Put it there")
             for i, digit in enumerate(DIGITS)
         ),
     ]
 
+    @dataclass
     class Forced(Message):
         """The person puts a candidate in the place of the token."""
 
-        def __init__(self, candidate: TokenCandidate) -> None:
-            super().__init__()
-            self.candidate = candidate
-
-    class Walked(Message):
-        """The person moves the cursor in the text by a number of tokens."""
-
-        def __init__(self, by: int) -> None:
-            super().__init__()
-            self.by = by
+        candidate: TokenCandidate
 
     def __init__(self) -> None:
         super().__init__(id="candidates", classes="pane")
@@ -126,10 +115,6 @@ class Candidates(Widget, can_focus=True):
         if self.candidates:
             self._mark = (self._mark + by) % len(self.candidates)
             self.refresh()
-
-    def action_walk(self, by: int) -> None:
-        """Move the cursor in the text."""
-        self.post_message(self.Walked(by))
 
     def action_force_marked(self) -> None:
         """Force the marked candidate."""

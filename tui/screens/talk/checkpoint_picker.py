@@ -19,6 +19,7 @@ from tui.screens.talk.writer_thread import CheckpointRef, saved_steps
 from tui.studio import Studio
 from tui.terminal.fit_text import ellipsize_middle
 from tui.terminal.glyphs import glyphs_of
+from tui.terminal.keys import hidden
 
 FOLLOW: Literal["follow"] = "follow"
 """The answer "no certain checkpoint": the latest of the run on Train, else of the newest run."""
@@ -33,7 +34,6 @@ class CheckpointPicker(ModalScreen[Picked | None]):
     """Runs on the left, the checkpoints of the highlighted one on the right; returns what was picked, or None."""
 
     DEFAULT_CSS = """
-    CheckpointPicker { align: center middle; background: $background 60%; }
     CheckpointPicker #pick { width: 92; max-width: 96%; height: 20; max-height: 96%; padding: 0 1; }
     CheckpointPicker #pick { background: $surface; border: round $accent; }
     CheckpointPicker #lists { height: 1fr; }
@@ -46,8 +46,8 @@ class CheckpointPicker(ModalScreen[Picked | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="pick.back", tooltip="Back to the runs, then away"),
-        Binding("left", "runs", "Runs", show=False, id="pick.runs", tooltip="To the runs"),
-        Binding("right", "steps", "Checkpoints", show=False, id="pick.steps", tooltip="To the checkpoints"),
+        hidden("left", "runs", "Runs", id="pick.runs", tooltip="To the runs"),
+        hidden("right", "steps", "Checkpoints", id="pick.steps", tooltip="To the checkpoints"),
     ]
 
     def __init__(self, studio: Studio, title: str, now: CheckpointRef | None, may_follow: bool = True) -> None:

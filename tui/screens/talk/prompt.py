@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -15,13 +16,14 @@ from textual.widgets import Input, Static, TextArea
 from tinylm.errors import DataError
 from tinylm.words import printable
 from tui.terminal.glyphs import glyphs_of
+from tui.terminal.keys import hidden
 
 KEPT = 200
 """Prompts that the history keeps."""
 
 
 TOOLS = (
-    ("go on", "go_on"), ("redo", "redo"), ("four", "several"), ("<", "earlier_version"), (">", "later_version"),
+    ("go on", "go_on"), ("redo", "redo"), ("four", "several"), ("<", "version(False)"), (">", "version(True)"),
     ("edit", "edit"), ("copy", "copy"), ("model", "pick"), ("compare", "compare"), ("why", "why"),
 )  # fmt: skip
 """Links for the mouse: label, and the screen's action."""
@@ -36,16 +38,15 @@ class Prompt(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Write", id="prompt.write", tooltip="Let the model go on from here"),
         Binding("up", "earlier", "Earlier", id="prompt.earlier", key_display="↑", tooltip="Earlier prompts"),
-        Binding("down", "later", "Later", show=False, id="prompt.later", tooltip="Later prompts"),
+        hidden("down", "later", "Later", id="prompt.later", tooltip="Later prompts"),
         Binding("ctrl+e", "screen.edit", "Edit the text", id="prompt.edit", tooltip="Change what was written"),
     ]
 
+    @dataclass
     class Lines(Message):
         """Several lines were pasted, which need the editor."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     def __init__(self, value: str = "") -> None:
         super().__init__(
@@ -133,12 +134,11 @@ class Editor(TextArea):
         Binding("ctrl+j", "line", "New line", id="editor.line", tooltip="A line end; Enter goes on instead"),
     ]
 
+    @dataclass
     class Submitted(Message):
         """The person asks the model to continue `text`."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     def __init__(self) -> None:
         super().__init__(id="editor", classes="pane", show_line_numbers=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic.fields import FieldInfo
 from rich.cells import set_cell_size
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.style import Style
@@ -17,6 +17,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, SampleConfig
 from tinylm.errors import ConfigError
 from tui.terminal.glyphs import glyphs_of
+from tui.terminal.keys import hidden
 
 FIELDS: dict[str, FieldInfo] = {name: info for name, info in SampleConfig.model_fields.items() if name != "prompt"}
 """The settings by name, as declared."""
@@ -62,18 +63,13 @@ def shown(name: str, value: float) -> str:
 class Sampling(Widget, can_focus=True):
     """The controls: up and down select one, left and right change it, digits enter a number."""
 
-    DEFAULT_CSS = """
-    Sampling { height: 1; padding: 0 2; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "field(-1)", "Setting before", show=False, id="sampling.up", tooltip="The setting before"),
-        Binding("down", "field(1)", "Next setting", show=False, id="sampling.down", tooltip="The next setting"),
-        Binding("left", "notch(-1)", "Less", show=False, id="sampling.left", tooltip="A notch less"),
-        Binding("right", "notch(1)", "More", show=False, id="sampling.right", tooltip="A notch more"),
-        Binding(
-            "backspace,delete", "reset", "As planned", show=False, id="sampling.reset", tooltip="What the plan says"
-        ),
-        Binding("enter", "take", "Take the number", show=False, id="sampling.take", tooltip="Take what was typed"),
+        hidden("up", "field(-1)", "Setting before", id="sampling.up", tooltip="The setting before"),
+        hidden("down", "field(1)", "Next setting", id="sampling.down", tooltip="The next setting"),
+        hidden("left", "notch(-1)", "Less", id="sampling.left", tooltip="A notch less"),
+        hidden("right", "notch(1)", "More", id="sampling.right", tooltip="A notch more"),
+        hidden("backspace,delete", "reset", "As planned", id="sampling.reset", tooltip="What the plan says"),
+        hidden("enter", "take", "Take the number", id="sampling.take", tooltip="Take what was typed"),
     ]
 
     class Changed(Message):

@@ -29,6 +29,7 @@ from tui.screens.talk.transcript import DRAWS_A_SECOND, Transcript, sign
 from tui.screens.talk.version_picker import COUNT, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run
 from tui.studio import Studio
+from tui.terminal.keys import hidden
 
 POLL_TICKS = 4
 """Ticks of the app between two checks for a newer checkpoint."""
@@ -48,6 +49,8 @@ class TalkScreen(StudioScreen):
     TalkScreen.-editing #editor { display: block; }
     TalkScreen.-editing Panes { display: none; }
     TalkScreen #lower { height: auto; }
+    TalkScreen Candidates { height: 6; }
+    TalkScreen Sampling { height: 1; padding: 0 2; }
     TalkScreen.-no-candidates Candidates { display: none; }
     TalkScreen.-short Candidates { height: 1; padding: 0 2; }
     TalkScreen.-short Sampling { display: none; }
@@ -61,32 +64,30 @@ class TalkScreen(StudioScreen):
     TalkScreen.-wide.-high.-no-candidates #lower { grid-rows: 9 3; height: 12; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Stop or back", show=False, id="talk.back", tooltip="Stop writing; else a step back"),
+        hidden("escape", "back", "Stop or back", id="talk.back", tooltip="Stop writing; else a step back"),
         Binding("r", "redo", "Redo", id="talk.redo", tooltip="Another version, with the next seed"),
         Binding("v", "several", "Four", id="talk.several", tooltip="Four versions side by side, to choose one of"),
         Binding("ctrl+e", "edit", "Edit", id="talk.edit", tooltip="Change the text and let the model go on from it"),
-        Binding("w", "why", "Why", show=False, id="talk.why", tooltip="Show or hide why this token"),
+        hidden("w", "why", "Why", id="talk.why", tooltip="Show or hide why this token"),
         Binding("equals_sign", "compare", "Compare", id="talk.compare", tooltip="A second checkpoint beside it"),
         Binding("k", "pick", "Checkpoint", id="talk.pick", tooltip="Choose run and checkpoint"),
         Binding("y", "copy", "Copy", id="talk.copy", tooltip="Copy prompt and text"),
-        Binding(
-            "comma,less_than_sign",
-            "version(-1)",
+        hidden(
+            "comma,<",
+            "version(False)",
             "Version before",
-            show=False,
             id="talk.before",
             tooltip="What it wrote before this",
         ),
-        Binding(
-            "full_stop,greater_than_sign",
-            "version(1)",
+        hidden(
+            ".,>",
+            "version(True)",
             "Next version",
-            show=False,
             id="talk.next",
             tooltip="What it wrote after this",
         ),
-        Binding("slash,i", "prompt", "Prompt", show=False, id="talk.prompt", tooltip="Back to the prompt"),
-        Binding("s", "settings", "Settings", show=False, id="talk.settings", tooltip="To temperature, length, seed"),
+        hidden("slash,i", "prompt", "Prompt", id="talk.prompt", tooltip="Back to the prompt"),
+        hidden("s", "settings", "Settings", id="talk.settings", tooltip="To temperature, length, seed"),
     ]
 
     def __init__(self, studio: Studio) -> None:
@@ -276,23 +277,15 @@ class TalkScreen(StudioScreen):
 
         self.app.push_screen(VersionPicker(versions, self.writer_thread.stop), take)
 
-    def _write_on(self, pane: Transcript) -> None:
-        """Continue the shown version at its end."""
-        completion = pane.shown
+    def action_go_on(self) -> None:
+        """Continue the text at its end."""
+        completion = self.pane.shown
         if completion is None:
             self.action_write()
         elif not completion.busy:
             completion.reopen(self.sampling)
-            pane.follow()
+            self.pane.follow()
             self._ask([completion])
-
-    @on(Transcript.GoOn)
-    def _go_on(self, event: Transcript.GoOn) -> None:
-        self._write_on(event.transcript)
-
-    def action_go_on(self) -> None:
-        """Continue the text at its end."""
-        self._write_on(self.pane)
 
     @on(Candidates.Forced)
     def _forced(self, event: Candidates.Forced) -> None:
@@ -303,19 +296,11 @@ class TalkScreen(StudioScreen):
         else:
             self._show_message("That is the one that stands there.")
 
-    def action_version(self, by: int) -> None:
-        """Show another version of this text."""
-        if self.pane.versions.move(by):
+    def action_version(self, later: bool) -> None:
+        """Show the next version of this text, or the one before."""
+        if self.pane.versions.move(1 if later else -1):
             self.pane.follow()
             self.refresh_all()
-
-    def action_earlier_version(self) -> None:
-        """Show the version before."""
-        self.action_version(-1)
-
-    def action_later_version(self) -> None:
-        """Show the next version."""
-        self.action_version(1)
 
     # ---- editing and copying --------------------------------------------------------------------------------------
 
@@ -397,9 +382,9 @@ class TalkScreen(StudioScreen):
         self._message = ""
         self.refresh_all()
 
-    @on(Candidates.Walked)
-    def _walked(self, event: Candidates.Walked) -> None:
-        self.pane.action_step(event.by)
+    def action_walk(self, by: int) -> None:
+        """Move the cursor in the text by a number of tokens."""
+        self.pane.action_step(by)
 
     @on(Sampling.Changed)
     def _settings_changed(self) -> None:
@@ -472,7 +457,7 @@ class TalkScreen(StudioScreen):
 
     def _empty(self) -> Content:
         """The text of an empty pane."""
-        return wording.no_run() if self._no_run else wording.welcome()
+        return wording.NO_MODEL if self._no_run else wording.WELCOME
 
     @property
     def _focus(self) -> wording.Focus:

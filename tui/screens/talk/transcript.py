@@ -20,6 +20,7 @@ from tinylm.words import printable
 from tui.engine import WrittenToken
 from tui.screens.talk.writer_thread import Completion
 from tui.terminal.glyphs import glyphs_of
+from tui.terminal.keys import hidden
 
 KEPT = 40
 """Versions that are kept, of all prompts together; each holds the candidates of each of its tokens."""
@@ -118,22 +119,15 @@ class Transcript(VerticalScroll):
     Transcript > Static { height: auto; width: 1fr; max-width: 110; }  /* a longer line is hard to read */
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", "Token before", show=False, id="transcript.left", tooltip="One token to the left"),
-        Binding("right", "step(1)", "Next token", show=False, id="transcript.right", tooltip="One token to the right"),
-        Binding("home", "first", "First token", show=False, id="transcript.first", tooltip="The first token written"),
-        Binding("end", "last", "Last token", show=False, id="transcript.last", tooltip="Follow what is being written"),
-        Binding("enter", "go_on", "Write on", id="transcript.on", tooltip="Go on at the end of the text"),
+        hidden("left", "step(-1)", "Token before", id="transcript.left", tooltip="One token to the left"),
+        hidden("right", "step(1)", "Next token", id="transcript.right", tooltip="One token to the right"),
+        hidden("home", "first", "First token", id="transcript.first", tooltip="The first token written"),
+        hidden("end", "last", "Last token", id="transcript.last", tooltip="Follow what is being written"),
+        Binding("enter", "screen.go_on", "Write on", id="transcript.on", tooltip="Go on at the end of the text"),
     ]
 
     class Moved(Message):
         """The cursor is on another token now."""
-
-    class GoOn(Message):
-        """The person asks for more text at the end."""
-
-        def __init__(self, transcript: Transcript) -> None:
-            super().__init__()
-            self.transcript = transcript
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name, id=f"text-{name.lower()}", classes="pane")
@@ -279,10 +273,6 @@ class Transcript(VerticalScroll):
         """The end of the text, also while it grows."""
         self.follow()
         self.post_message(self.Moved())
-
-    def action_go_on(self) -> None:
-        """Write on."""
-        self.post_message(self.GoOn(self))
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the token that was clicked; dragging selects text instead."""

@@ -18,6 +18,7 @@ from tui.screens.talk import wording
 from tui.screens.talk.transcript import DRAWS_A_SECOND, sign
 from tui.screens.talk.writer_thread import Completion
 from tui.terminal.glyphs import Glyphs, glyphs_of
+from tui.terminal.keys import hidden
 
 COUNT, COLUMNS = 4, 2
 """Versions, and how many stand side by side."""
@@ -34,12 +35,10 @@ class VersionPane(VerticalScroll):
     VersionPane > Static { height: auto; width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "screen.move(-1)", "Left", show=False, id="versions.left", tooltip="The version to the left"),
-        Binding(
-            "right", "screen.move(1)", "Right", show=False, id="versions.right", tooltip="The version to the right"
-        ),
-        Binding("up", f"screen.move({-COLUMNS})", "Up", show=False, id="versions.up", tooltip="The version above"),
-        Binding("down", f"screen.move({COLUMNS})", "Down", show=False, id="versions.down", tooltip="The version below"),
+        hidden("left", "screen.move(-1)", "Left", id="versions.left", tooltip="The version to the left"),
+        hidden("right", "screen.move(1)", "Right", id="versions.right", tooltip="The version to the right"),
+        hidden("up", f"screen.move({-COLUMNS})", "Up", id="versions.up", tooltip="The version above"),
+        hidden("down", f"screen.move({COLUMNS})", "Down", id="versions.down", tooltip="The version below"),
     ]
 
     def __init__(self, index: int, completion: Completion) -> None:
@@ -84,7 +83,6 @@ class VersionPicker(ModalScreen[Completion | None]):
     """Versions in a grid; returns the one that was picked, or None."""
 
     DEFAULT_CSS = """
-    VersionPicker { align: center middle; background: $background 60%; }
     VersionPicker #versions { width: 96%; max-width: 150; height: 96%; max-height: 40; padding: 0 1; }
     VersionPicker #versions { background: $surface; border: round $panel-lighten-1; border-title-color: $text; }
     VersionPicker Grid { grid-size: 2; height: 1fr; }
@@ -94,7 +92,7 @@ class VersionPicker(ModalScreen[Completion | None]):
         Binding("escape", "back", "Stop or back", id="versions.back", tooltip="Stop writing; else back to the text"),
         Binding("enter", "take", "Take it", id="versions.take", tooltip="Go on with this version"),
         *(
-            Binding(str(i + 1), f"take({i})", f"Take {i + 1}", show=False, id=f"versions.{i + 1}", tooltip="Take it")
+            hidden(str(i + 1), f"take({i})", f"Take {i + 1}", id=f"versions.{i + 1}", tooltip="Take it")
             for i in range(COUNT)
         ),
     ]

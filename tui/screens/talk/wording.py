@@ -57,17 +57,14 @@ A text that is being written goes on by the changed settings at once; a new seed
 NO_RUN = "There is no run yet: train one first. Enter leads there."
 
 
-def no_run() -> Content:
-    """An empty pane where there is no run."""
-    return Content("There is no model yet. Train one first: Enter leads there.")
+NO_MODEL = Content("There is no model yet. Train one first: Enter leads there.")
+"""An empty pane where there is no run."""
 
-
-def welcome() -> Content:
-    """An empty pane."""
-    return Content(
-        "Type a beginning and press Enter: the model goes on with it. Enter alone begins a new text.\n\n"
-        "It has learnt from its text only and answers no questions: it writes what could come next."
-    ).stylize("dim")
+WELCOME = Content(
+    "Type a beginning and press Enter: the model goes on with it. Enter alone begins a new text.\n\n"
+    "It has learnt from its text only and answers no questions: it writes what could come next."
+).stylize("dim")
+"""An empty pane."""
 
 
 def title(

@@ -12,7 +12,7 @@ from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.planning import schedule
 from tinylm.words import duration
-from tui.chart.loss import baseline_levels, loss_picture, phase_borders
+from tui.chart.loss import baseline_levels, held_out_curves, loss_picture, phase_borders
 from tui.chart.picture import Border, Curve, Level, Picture
 from tui.live.history import Axis, History
 from tui.live.loss_unit import LossUnit
@@ -113,7 +113,8 @@ def loss(run: ChartedRun, view: ChartView) -> Picture:
         levels=baseline_levels(data, run.unit, BASELINES | {"floor": "no model can do better"}, values=True),
         empty="" if data and data.baselines else "no step yet",
     )
-    return loss_picture(frame, run.history, run.unit, view.axis, view.smoothing, mark_best=view.hair is None)
+    held_out = held_out_curves(run.history, run.unit, view.axis, mark_best=view.hair is None)
+    return loss_picture(frame, run.history, run.unit, view.axis, view.smoothing, held_out)
 
 
 def lr(run: ChartedRun, view: ChartView) -> Picture:

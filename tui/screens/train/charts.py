@@ -21,7 +21,8 @@ SHORT_NAMES = {"speed": ("tokens/s",), "lr": ("rate",), "grad": ("grad norm", "g
 """Shorter names for narrow charts, the longest first."""
 
 LINKS = (
-    ("l log", "log_scale"), ("m smooth", "smoothing"), ("z window", "window"), ("b unit", "unit"), ("x axis", "axis"),
+    ("l log", "chart('scale')"), ("m smooth", "smoothing"), ("z window", "window"), ("b unit", "unit"),
+    ("x axis", "axis"),
 )  # fmt: skip
 """Keys in the frame of the large chart, with the actions of the screen that they and the mouse run."""
 

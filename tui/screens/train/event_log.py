@@ -81,7 +81,8 @@ def log_lines(
     lines: list[Content] = []
     marked = None
     for number, (seconds, event, text) in enumerate(entries):
-        style = "$text-error" if isinstance(event, events.Failed) else "$text-warning" if _is_loud(event) else ""
+        loud = isinstance(event, events.Warned | events.Rescued)
+        style = "$text-error" if isinstance(event, events.Failed) else "$text-warning" if loud else ""
         clock = f"{duration(seconds):>{TIME_WIDTH - 2}}"
         if number == here:
             marked = len(lines)
@@ -95,10 +96,6 @@ def _planned_again(log: Sequence[tuple[float, Event]], number: int) -> bool:
     """Whether the very next event replaces this plan: a time budget is planned again as the speed gets known."""
     after = log[number + 1][1] if number + 1 < len(log) else None
     return isinstance(log[number][1], events.Planned) and isinstance(after, events.Planned)
-
-
-def _is_loud(event: Event) -> bool:
-    return isinstance(event, events.Warned | events.Rescued)
 
 
 def event_text(event: Event, glyphs: Glyphs) -> str:

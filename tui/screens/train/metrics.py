@@ -162,10 +162,6 @@ def _resident_mb() -> float | None:
 class MetricsPane(Static):
     """The numbers that fit: two columns in a pane, with remarks where it is wide, or one line."""
 
-    DEFAULT_CSS = """
-    MetricsPane { height: 100%; }
-    """
-
     def __init__(self, *, one_line: bool = False, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._one_line = one_line

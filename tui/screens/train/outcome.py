@@ -25,7 +25,7 @@ NARROW = 76
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the box says; `choices` are keys, what they do, and the actions of the screen behind them."""
+    """What the box says; `choices` are keys, what they do, and the actions behind them."""
 
     kind: str
     """`good`, `bad` or `plain`: the colour; the title says the same in words."""
@@ -55,10 +55,10 @@ def not_begun(plan: RunConfig) -> Outcome:
         "Nothing is training",
         f"The plan is to learn from {sources}{length}, with {shape}.",
         (
-            ("Enter", "Start it", "start"),
-            ("1", "Choose texts", "data"),
-            ("2", "Change it", "plan"),
-            ("5", "Open a run", "runs"),
+            ("Enter", "Start it", "screen.start"),
+            ("1", "Choose texts", "app.go('data')"),
+            ("2", "Change it", "app.go('plan')"),
+            ("5", "Open a run", "app.go('runs')"),
         ),
     )
 
@@ -72,7 +72,11 @@ def finished(observed: ObservedRun, glyphs: Glyphs) -> Outcome:
     text = report.verdict(end.val_bpb, state.data.baselines if state.data else {})
     if early and end.best_step:
         text = f"Nothing got better after step {end.best_step:,}, which is kept. {text}"
-    choices = (("Enter", "Talk to it", "enter_talk"), ("2", "Plan another", "plan"), ("5", "Compare runs", "runs"))
+    choices = (
+        ("Enter", "Talk to it", "screen.enter_talk"),
+        ("2", "Plan another", "app.go('plan')"),
+        ("5", "Compare runs", "app.go('runs')"),
+    )
     return Outcome("good", title, text, choices)
 
 
@@ -90,10 +94,10 @@ def failed(observed: ObservedRun, glyphs: Glyphs) -> Outcome:
     saved = observed.history.state.checkpoint
     choices: list[tuple[str, str, str]] = []
     if observed.run is None:
-        choices.append(("Enter", "Change the plan", "plan"))
+        choices.append(("Enter", "Change the plan", "screen.to_plan"))
     else:
-        choices.append(("r", f"Go on from step {saved.step:,}" if saved else "Start it over", "resume"))
-    choices.append(("y", "Copy a report", "copy_report"))
+        choices.append(("r", f"Go on from step {saved.step:,}" if saved else "Start it over", "screen.resume"))
+    choices.append(("y", "Copy a report", "screen.copy_report"))
     return Outcome("bad", f"{glyphs.failed} {title}", text, tuple(choices))
 
 
@@ -145,7 +149,7 @@ class OutcomeBox(Static):
             return
         self.border_title = Content(printable(outcome.title))
         links = [
-            Content.from_markup(f"[@click=screen.{action}][b]$key[/b] $what[/]", key=key, what=what)
+            Content.from_markup(f"[@click={action}][b]$key[/b] $what[/]", key=key, what=what)
             for key, what, action in outcome.choices
         ]
         self.update(

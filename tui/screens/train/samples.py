@@ -6,6 +6,7 @@ One sample is marked: the newest, or the newest at the hair line of the charts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual import events as textual_events
 from textual.content import Content
@@ -25,16 +26,11 @@ EMPTY = "What the model writes will stand here, from its first noise to whole se
 class SampleStrip(Static):
     """As many samples of a run as fit, with one of them marked."""
 
-    DEFAULT_CSS = """
-    SampleStrip { height: 100%; }
-    """
-
+    @dataclass
     class Chosen(Message):
         """A sample was clicked on."""
 
-        def __init__(self, sample: Sampled) -> None:
-            super().__init__()
-            self.sample = sample
+        sample: Sampled
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
@@ -83,7 +79,7 @@ class SampleStrip(Static):
             max(self.size.width - 22, 14), ellipsis=True
         )
         self.border_subtitle = Content.from_markup(
-            "[@click=screen.earlier]$before[/]  [@click=screen.later]$after[/]",
+            "[@click=screen.scrub(False)]$before[/]  [@click=screen.scrub(True)]$after[/]",
             before="[ earlier",
             after="] later",
         )
@@ -109,7 +105,7 @@ def strip_lines(
     """
     label_width = max(len(f"step {samples[-1].step:,}"), 8) + 3
     room = max(width - label_width, 8)
-    written = _wrapped(_flat(samples[marked]), room)
+    written = [line.plain.rstrip() for line in Content(_flat(samples[marked])).wrap(room)]
     others = _others(len(samples), marked, height - min(len(written), max(2, min(MOST_LINES, height * 2 // 3))))
     most = max(1, min(MOST_LINES, height - len(others)))
     lines: list[Content] = []
@@ -147,9 +143,3 @@ def _others(count: int, marked: int, room: int) -> list[int]:
 def _flat(sample: Sampled) -> str:
     """A sample on one line."""
     return " ".join(printable(sample.prompt + sample.text).split()) or "(nothing)"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, broken between words where possible."""
-    lines = Content(text).wrap(width)
-    return [line.plain.rstrip() for line in lines] or [""]

@@ -24,6 +24,7 @@ from tui.screens.train.outcome import OutcomeBox
 from tui.screens.train.samples import SampleStrip
 from tui.screens.train.view import VIEW_ACTIONS, RunViewScreen
 from tui.studio import Studio
+from tui.terminal.keys import hidden
 from tui.widgets.dialogs import Ask, Choice
 
 OFFERED = (
@@ -50,25 +51,17 @@ Diamonds that rise while the line falls: it learns its text by heart.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "start", "Start", id="train.start", tooltip="Train the plan"),
-        Binding(
-            "enter",
-            "to_plan",
-            "To the plan",
-            id="train.plan",
-            tooltip="Change what cannot be trained",
-        ),
+        Binding("enter", "to_plan", "To the plan", id="train.plan", tooltip="Change what cannot be trained"),
         Binding("enter", "enter_talk", "Talk to it", id="train.enter-talk", tooltip="Let it write"),
-        Binding(
-            "enter", "maximise", "Maximise", show=False, id="train.maximise", tooltip="One chart, as large as can be"
-        ),
+        hidden("enter", "maximise", "Maximise", id="train.maximise", tooltip="One chart, as large as can be"),
         Binding("space", "pause", "Pause", key_display="Space", id="train.pause", tooltip="Stand still; all stays"),
         Binding("space", "go_on", "Continue", key_display="Space", id="train.continue", tooltip="Go on training"),
         Binding("r", "resume", "Resume", id="train.resume", tooltip="Go on from the last checkpoint"),
         Binding("s", "stop", "Stop", id="train.stop", tooltip="Pause, or stop and save"),
         Binding("c", "save", "Save", id="train.save", tooltip="Save a checkpoint now"),
-        Binding("g", "sample", "Sample now", show=False, id="train.sample", tooltip="Let it write a sample now"),
+        hidden("g", "sample", "Sample now", id="train.sample", tooltip="Let it write a sample now"),
         Binding("y", "copy_report", "Copy report", id="train.report", tooltip="What went wrong, for whoever helps"),
-        Binding("y", "copy", "Copy numbers", show=False, id="train.copy", tooltip="The numbers, to the clipboard"),
+        hidden("y", "copy", "Copy numbers", id="train.copy", tooltip="The numbers, to the clipboard"),
         # Before a chart's own, which stands in no footer.
         Binding(
             "v",
@@ -79,7 +72,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
             tooltip="A hair line on all charts; arrows move it",
         ),
         Binding("4", "talk", "Talk", id="train.talk", tooltip="Let it write, also while it trains"),
-        Binding("escape", "back", "Back", show=False, id="train.back", tooltip="One step back"),
+        hidden("escape", "back", "Back", id="train.back", tooltip="One step back"),
     ]
     DEFAULT_CSS = """
     TrainScreen #body { align: center middle; }
@@ -87,6 +80,7 @@ Diamonds that rise while the line falls: it learns its text by heart.
     TrainScreen #small { height: 20%; min-height: 4; }
     TrainScreen #foot { height: 24%; min-height: 5; }
     TrainScreen Chart { width: 1fr; height: 100%; }
+    TrainScreen MetricsPane, TrainScreen SampleStrip { height: 100%; }
     TrainScreen #numbers { width: 24; }
     TrainScreen #strip { width: 1fr; }
     TrainScreen #line { height: 1; display: none; }
@@ -275,21 +269,9 @@ Diamonds that rise while the line falls: it learns its text by heart.
         """Train the plan."""
         self.studio.start_training()
 
-    def action_plan(self) -> None:
-        """Show the plan."""
-        self.studio.go("plan")
-
     def action_to_plan(self) -> None:
         """Show the plan that could not be trained."""
-        self.action_plan()
-
-    def action_data(self) -> None:
-        """Show the texts."""
-        self.studio.go("data")
-
-    def action_runs(self) -> None:
-        """Show all runs."""
-        self.studio.go("runs")
+        self.studio.go("plan")
 
     def action_talk(self) -> None:
         """Go to Talk, with the checkpoint that is chosen there."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, TypeVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tinylm.config.schema import RunConfig
 from tui.chart.chart import Chart
@@ -20,6 +20,7 @@ from tui.screens.train.chart_data import AXES, NAMES, SMOOTHINGS, WINDOWS, Chart
 from tui.screens.train.charts import Charts
 from tui.screens.train.samples import SampleStrip
 from tui.studio import Studio
+from tui.terminal.keys import hidden
 
 T = TypeVar("T")
 
@@ -29,59 +30,25 @@ class RunViewScreen(StudioScreen):
 
     # A subclass that binds one of these keys replaces all that is bound to it here.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "left_square_bracket",
-            "scrub(-1)",
-            "Earlier sample",
-            show=False,
-            id="train.earlier",
-            tooltip="What it wrote before",
-        ),
-        Binding(
-            "right_square_bracket",
-            "scrub(1)",
-            "Later sample",
-            show=False,
-            id="train.later",
-            tooltip="What it wrote next",
-        ),
-        Binding("left", "move(-1)", "Hair line left", show=False, id="train.left", tooltip="One column"),
-        Binding("right", "move(1)", "Hair line right", show=False, id="train.right", tooltip="One column"),
-        Binding(
-            "shift+left", "move(-10)", "Hair line ten left", show=False, id="train.far-left", tooltip="Ten columns"
-        ),
-        Binding(
-            "shift+right", "move(10)", "Hair line ten right", show=False, id="train.far-right", tooltip="Ten columns"
-        ),
-        Binding("l", "log_scale", "Linear or log", show=False, id="train.scale", tooltip="Linear, log y, log both"),
-        Binding("m", "smoothing", "Smoothing", show=False, id="train.smoothing", tooltip="0, .9, .97 or .99"),
-        Binding("z", "window", "Window", show=False, id="train.window", tooltip="All, half, last 20 %, last 200 steps"),
-        Binding("x", "axis", "Axis", show=False, id="train.axis", tooltip="Steps, tokens or time"),
-        Binding("b", "unit", "Unit", show=False, id="train.unit", tooltip="Bits per byte or nats per token"),
-        Binding(
-            "plus,equals_sign", "zoom_in", "Zoom in", show=False, id="train.zoom-in", tooltip="Half of what is seen"
-        ),
-        Binding("minus", "zoom_out", "Zoom out", show=False, id="train.zoom-out", tooltip="Twice as much"),
-        Binding("0", "zoom_whole", "The whole run", show=False, id="train.zoom-off", tooltip="No zoom"),
-        Binding("L", "log", "Log", show=False, id="train.log", tooltip="All that happened, large"),
-        Binding("tab", "next_chart(1)", "Next chart", show=False, id="train.next-chart", tooltip="While one is large"),
-        Binding(
-            "shift+tab",
-            "next_chart(-1)",
-            "Chart before",
-            show=False,
-            id="train.chart-before",
-            tooltip="While one is large",
-        ),
-        Binding("tab", "app.focus_next", "Focus next", show=False, id="train.focus-next", tooltip="The next chart"),
-        Binding(
-            "shift+tab",
-            "app.focus_previous",
-            "Focus before",
-            show=False,
-            id="train.focus-before",
-            tooltip="The one before",
-        ),
+        hidden("[", "scrub(False)", "Earlier sample", id="train.earlier", tooltip="What it wrote before"),
+        hidden("]", "scrub(True)", "Later sample", id="train.later", tooltip="What it wrote next"),
+        hidden("left", "chart('move', -1)", "Hair line left", id="train.left", tooltip="One column"),
+        hidden("right", "chart('move', 1)", "Hair line right", id="train.right", tooltip="One column"),
+        hidden("shift+left", "chart('move', -10)", "Hair line ten left", id="train.far-left", tooltip="Ten columns"),
+        hidden("shift+right", "chart('move', 10)", "Hair line ten right", id="train.far-right", tooltip="Ten columns"),
+        hidden("l", "chart('scale')", "Linear or log", id="train.scale", tooltip="Linear, log y, log both"),
+        hidden("m", "smoothing", "Smoothing", id="train.smoothing", tooltip="0, .9, .97 or .99"),
+        hidden("z", "window", "Window", id="train.window", tooltip="All, half, last 20 %, last 200 steps"),
+        hidden("x", "axis", "Axis", id="train.axis", tooltip="Steps, tokens or time"),
+        hidden("b", "unit", "Unit", id="train.unit", tooltip="Bits per byte or nats per token"),
+        hidden("plus,equals_sign", "chart('zoom_in')", "Zoom in", id="train.zoom-in", tooltip="Half of what is seen"),
+        hidden("minus", "chart('zoom_out')", "Zoom out", id="train.zoom-out", tooltip="Twice as much"),
+        hidden("0", "chart('zoom_whole')", "The whole run", id="train.zoom-off", tooltip="No zoom"),
+        hidden("L", "log", "Log", id="train.log", tooltip="All that happened, large"),
+        hidden("tab", "next_chart(1)", "Next chart", id="train.next-chart", tooltip="While one is large"),
+        hidden("shift+tab", "next_chart(-1)", "Chart before", id="train.chart-before", tooltip="While one is large"),
+        hidden("tab", "app.focus_next", "Focus next", id="train.focus-next", tooltip="The next chart"),
+        hidden("shift+tab", "app.focus_previous", "Focus before", id="train.focus-before", tooltip="The one before"),
     ]
 
     def __init__(self, studio: Studio) -> None:
@@ -112,51 +79,27 @@ class RunViewScreen(StudioScreen):
         elif watch and len(watch.history.step):
             self._change_view(hair=int(watch.history.step.last))
 
-    def action_scrub(self, by: int) -> None:
-        """Mark the sample before or after, and move the hair line there."""
+    def action_scrub(self, later: bool) -> None:
+        """Mark the sample after or before, and move the hair line there."""
         watch = self.studio.shown
         if watch is None or not watch.history.samples:
             return
         known = watch.history.samples
-        wanted = samples.index_at(known, self.view.hair) + by
-        if self.view.hair is not None and by < 0 and known[wanted - by].step < self.view.hair:
-            wanted -= by  # from between two samples, go to the marked one first
+        marked = samples.index_at(known, self.view.hair)
+        after_it = self.view.hair is not None and known[marked].step < self.view.hair
+        wanted = marked + 1 if later else marked if after_it else marked - 1  # back from between two: the marked first
         if wanted >= len(known):
             self._change_view(hair=None)
         else:
             self._change_view(hair=known[max(wanted, 0)].step)
 
-    def action_earlier(self) -> None:
-        """Mark the sample before; for the mouse."""
-        self.action_scrub(-1)
-
-    def action_later(self) -> None:
-        """Mark the next sample; for the mouse."""
-        self.action_scrub(1)
-
     def on_sample_strip_chosen(self, message: SampleStrip.Chosen) -> None:
         """Move the hair line to the sample that was clicked."""
         self._change_view(hair=message.sample.step)
 
-    def action_move(self, by: int) -> None:
-        """Move the hair line by columns of the chart, or pan."""
-        self._chart.action_move(by)
-
-    def action_log_scale(self) -> None:
-        """The next scale: linear, log y, log x and y."""
-        self._chart.action_scale()
-
-    def action_zoom_in(self) -> None:
-        """Show half as much."""
-        self._chart.action_zoom_in()
-
-    def action_zoom_out(self) -> None:
-        """Show twice as much."""
-        self._chart.action_zoom_out()
-
-    def action_zoom_whole(self) -> None:
-        """Show the whole run."""
-        self._chart.action_zoom_whole()
+    def action_chart(self, action: str, *arguments: int) -> None:
+        """What a chart does by its own keys when it has the focus: move, scale, zoom_in, zoom_out, zoom_whole."""
+        getattr(self._chart, f"action_{action}")(*arguments)
 
     def action_smoothing(self) -> None:
         """The next smoothing."""
@@ -242,8 +185,7 @@ class RunViewScreen(StudioScreen):
 
 
 VIEW_ACTIONS = {
-    "inspect", "maximise", "copy", "scrub", "move", "log_scale", "smoothing", "window", "axis", "unit",
-    "zoom_in", "zoom_out", "zoom_whole", "log", "next_chart",
+    "inspect", "maximise", "copy", "scrub", "chart", "smoothing", "window", "axis", "unit", "log", "next_chart",
 }  # fmt: skip
 """The actions that need a run that is shown."""
 

@@ -140,7 +140,7 @@ def test_choosing_nothing_keeps_the_last_plan_and_enter_is_refused(make_app: Mak
         assert screen.app.current_mode == "data"
         await pilot.press("x")  # another change ticks nothing behind the person's back
         await pilot.pause()
-        assert not screen.chooser.anything
+        assert not screen.chooser.list.chosen
         await pilot.press("space", "enter")
         await pilot.pause()
         assert screen.app.current_mode == "plan"
@@ -152,7 +152,7 @@ def test_a_click_chooses(make_app: MakeApp, config: RunConfig) -> None:
     async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
         await pilot.click(SourceList, offset=(6, 1))
         await pilot.pause()
-        assert not screen.chooser.anything
+        assert not screen.chooser.list.chosen
 
     drive(make_app(config=config, mode="data"), steps)
 

@@ -102,7 +102,7 @@ def test_before_torch_is_there_it_says_so_and_waits(home: Path, monkeypatch: pyt
         assert "when torch is loaded" in numbers(screen)
         assert "1,572,864 parameters" in numbers(screen), "what needs no torch is there at once"
         assert not engine.rehearsed
-        app.studio.machine = Machine("Test CPU", "cpu", "2.13.0", 2, {}, 1.0)
+        app.studio.machine = Machine("Test CPU", "cpu", "2.13.0", 2, {})
         await until(pilot, lambda: "tokens/s" in numbers(screen))
 
     drive(app, script)

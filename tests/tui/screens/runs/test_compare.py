@@ -48,6 +48,9 @@ def test_held_out_values_lie_where_they_were_measured() -> None:
     assert ys[0] == pytest.approx(scripts.evaluation(20).val_bpb)
     seconds, _ = compare.curve(run, "time", "held-out", unit="bits")
     assert seconds[-1] == 27
+    late = [replace(e, seconds=e.seconds + 3) if isinstance(e, events.EvalDone) else e for e in scripts.training(100)]
+    ended, _ = compare.curve(logged(late), "time", "held-out", unit="bits")
+    assert ended[-1] == 30, "where the evaluation ended, not at its step"
     _, nats = compare.curve(run, "tokens", "held-out", unit="nats")
     assert nats[0] == pytest.approx(scripts.evaluation(20).val_loss)
 
