@@ -261,12 +261,13 @@ def test_a_text_whose_name_is_no_unicode(tiny_file: Path, home: Path, tmp_path: 
 
 
 def test_names_in_messages_cannot_steer_the_terminal(home: Path, unhappy: Path) -> None:
-    for arguments in (["--data", "a\x1b]0;x\x07\x1b[2J.txt"], ["--config", "\x1b[31m.toml"], ["--run", "\x1b[31m"]):
+    steering = "a\x1b]0;x\x07\x1b[2J\u202etxt.exe\u2066"
+    for arguments in (["--data", steering], ["--config", steering], ["--run", steering]):
         text = [] if "--data" in arguments else ["--data", unhappy / "book.txt"]
         result = call("--train", "--home", home, *arguments, *text, *TINY, "--steps", 2)
         assert result.code == 2
-        assert "\x1b" not in result.err
-        assert "\x07" not in result.err
+        assert "txt.exe" in result.err
+        assert not set("\x1b\x07\u202e\u2066") & set(result.err)
 
 
 # ---- our own faults -----------------------------------------------------------------------------------------------
