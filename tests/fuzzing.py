@@ -217,11 +217,10 @@ def log(place: Place) -> None:
     for event in place.run.events():
         events.to_json(event)
     for renderer in (console.Plain(), console.Live()):
-        for event in place.run.events():
-            if not isinstance(event, events.Finished):  # it alone relies on what a whole run has told
-                renderer.event(event)
-        if isinstance(renderer, console.Live):
-            renderer._draw()
+        with renderer:  # the panel is drawn where this ends
+            for event in place.run.events():
+                if not isinstance(event, events.Finished):  # it alone relies on the events of a whole run
+                    renderer.event(event)
     if state.steps:
         report.progress(state)
 

@@ -166,7 +166,7 @@ def refusal(said: Result) -> str:
 
 BEFORE: dict[str, Call] = {
     "the run's folder": (folder, "create", 1),
-    "preparing": (prepare, "_make", 1),
+    "preparing": (prepare, "split_groups", 1),
     "tokens.bin": (encode, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
     "config.toml": (files, "replace_durably", 1),

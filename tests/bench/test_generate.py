@@ -57,7 +57,7 @@ def test_the_peer_computes_the_same(model: Transformer) -> None:
     assert against_peer.peer.startswith("transformers ")
     with torch.no_grad():
         model.head.weight.mul_(1.5)
-    assert generate._difference(model, generate.as_gemma2(model), torch.tensor([[1, 2, 3]])).value < generate.AGREE
+    assert generate.difference_row(model, generate.as_gemma2(model), torch.tensor([[1, 2, 3]])).value < generate.AGREE
 
 
 def test_a_peer_that_computes_something_else_is_no_peer(model: Transformer) -> None:
@@ -67,7 +67,7 @@ def test_a_peer_that_computes_something_else_is_no_peer(model: Transformer) -> N
             return self
 
     with pytest.raises(RuntimeError, match=r"off by up to 0\.5"):
-        generate._difference(model, Other(), torch.tensor([[1, 2, 3]]))
+        generate.difference_row(model, Other(), torch.tensor([[1, 2, 3]]))
 
 
 def test_it_is_listed() -> None:
