@@ -13,9 +13,9 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.command_line import OFTEN, begin, call
 from tests.fake_time import FakeTime, install
-from tests.faults import mounted
-from tests.made_up import made_up_text
 from tests.native import EITHER_WAY, decode_library
+from tests.run_files import mounted
+from tests.texts import made_up_text
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.kernels import decode
@@ -54,7 +54,7 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
     monkeypatch.setattr(decode, "prepare", lambda *_, **__: None)
-    monkeypatch.setattr(decode, "_build", None)
+    monkeypatch.setattr(decode, "loading", None)
 
 
 @pytest.fixture(params=EITHER_WAY)

@@ -6,8 +6,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from tests.command_line import call
-from tinylm.bench import benchmarks, generate
+from tinylm.bench import generate
 from tinylm.config.schema import ModelConfig
 from tinylm.model import size
 from tinylm.model.transformer import Transformer
@@ -68,8 +67,3 @@ def test_a_peer_that_computes_something_else_is_no_peer(model: Transformer) -> N
 
     with pytest.raises(RuntimeError, match=r"off by up to 0\.5"):
         generate.difference_row(model, Other(), torch.tensor([[1, 2, 3]]))
-
-
-def test_it_is_listed() -> None:
-    assert "generate" in benchmarks.BENCHMARKS
-    assert "generate" in call("--bench").out

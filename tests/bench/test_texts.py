@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.made_up import made_up_text
+from tests.texts import made_up_text
 from tinylm.bench import benchmarks, start, tokenize
 from tinylm.bench.rows import Row
 from tinylm.cli import main
@@ -62,18 +62,18 @@ def test_the_start_is_measured_in_new_processes(home: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("program", "error"),
+    ("program", "patience", "error"),
     [
-        (DRAWS, "before its first step"),
-        ([sys.executable, "-c", "print('\\x1b[2J\\x1b]22;default\\x07')"], "before it showed anything"),
-        ([sys.executable, "-c", "import sys, time; time.sleep(60 * ('--home' in sys.argv))"], "shows nothing"),
+        (DRAWS, 60.0, "before its first step"),
+        ([sys.executable, "-c", "print('\\x1b[2J\\x1b]22;default\\x07')"], 60.0, "before it showed anything"),
+        ([sys.executable, "-c", "import sys, time; time.sleep(60 * ('--home' in sys.argv))"], 0.1, "shows nothing"),
     ],
 )
 def test_a_program_that_shows_nothing_is_an_error(
-    program: list[str], error: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    program: list[str], patience: float, error: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(start, "RUNS", 1)
-    monkeypatch.setattr(start, "PATIENCE", 2.0)
+    monkeypatch.setattr(start, "PATIENCE", patience)
     monkeypatch.setattr(start, "TRAIN", "print('torch')")
     monkeypatch.setattr(start, "PROGRAM", program)
     with pytest.raises(RunError, match=error):

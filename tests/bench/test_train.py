@@ -32,10 +32,10 @@ def of_a_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_rows_of_a_cpu(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler, "find", lambda: None)
     monkeypatch.setitem(sys.modules, "transformers", None)  # a peer compiles for a minute
-    small = ["n_layer=1", "n_head=2", "n_kv_head=2", "n_embd=16", "head_size=8", "block_size=16"]
-    shape = [part for name in small for part in ("--set", f"model.{name}")]
-    result = call("--bench", "train", "--json", "--home", home, "--device", "cpu", *shape, "--set", "train.batch_size=2",
-                "--set", "train.precision=fp32", "--set", "tokenizer.kind=byte")  # fmt: skip
+    small = ["model.n_layer=1", "model.n_head=2", "model.n_kv_head=2", "model.n_embd=16", "model.head_size=8",
+             "model.block_size=16", "train.batch_size=2", "train.precision=fp32", "tokenizer.kind=byte"]  # fmt: skip
+    settings = [part for setting in small for part in ("--set", setting)]
+    result = call("--bench", "train", "--json", "--home", home, "--device", "cpu", *settings)
     assert result.code == 0, result.err
     rows = {row["name"]: row for row in map(json.loads, result.out.splitlines())}
     fp32 = {name.removeprefix("train.fp32"): row for name, row in rows.items() if name.startswith("train.fp32")}

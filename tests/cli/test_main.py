@@ -534,19 +534,19 @@ def test_generate_reads_the_checkpoint_that_is_named(which: str, trained: Path) 
 
 
 def test_generate_writes_several_side_by_side(trained: Path) -> None:
-    said = call("--generate", "The fox", "--home", trained, "--count", 3, "--seed", 4)
-    assert (said.code, said.err) == (0, "")
+    result = call("--generate", "The fox", "--home", trained, "--count", 3, "--seed", 4)
+    assert (result.code, result.err) == (0, "")
     alone = [call("--generate", "The fox", "--home", trained, "--seed", seed).out for seed in (4, 5, 6)]
     texts = [text.rstrip("\n") for text in alone]
-    assert said.out == "\n" + "\n\n".join(texts) + "\n\n"  # each between blank lines
+    assert result.out == "\n" + "\n\n".join(texts) + "\n\n"  # each between blank lines
     assert len(set(alone)) == 3
 
 
 def test_generate_gives_a_line_of_json_for_each_text(trained: Path) -> None:
     length = ("--set", "sample.max_new_tokens=5")
-    said = call("--generate", "The", "--home", trained, "--count", 4, "--seed", 2**63 - 2, "--json", *length)
-    assert (said.code, said.err) == (0, "")
-    rows = [json.loads(line) for line in said.out.splitlines()]
+    result = call("--generate", "The", "--home", trained, "--count", 4, "--seed", 2**63 - 2, "--json", *length)
+    assert (result.code, result.err) == (0, "")
+    rows = [json.loads(line) for line in result.out.splitlines()]
     assert [list(row) for row in rows] == [["index", "prompt", "text", "tokens", "ended", "seed"]] * 4
     assert [row["index"] for row in rows] == [0, 1, 2, 3]
     assert [row["seed"] for row in rows] == [2**63 - 2, 2**63 - 1, 0, 1]  # the seeds begin again where they end
@@ -565,9 +565,9 @@ def test_generate_gives_one_line_of_json_where_no_count_is_given(trained: Path) 
 def test_more_texts_than_the_memory_holds_are_refused(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free", lambda _: 2e6)
     assert call("--generate", "The", "--home", trained, "--count", 2).code == 0
-    said = call("--generate", "The", "--home", trained, "--count", 1000)
-    assert (said.code, said.out) == (2, "")
-    assert "--count" in one_message(said.err)
+    result = call("--generate", "The", "--home", trained, "--count", 1000)
+    assert (result.code, result.out) == (2, "")
+    assert "--count" in one_message(result.err)
 
 
 # ---- --runs -------------------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.made_up import made_up_text
-from tests.texts import SPOOL, decode, span
+from tests.texts import SPOOL, decode, made_up_text, span
 from tinylm.corpus import baselines, gutenberg, reading, spool
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import decoded, encoding_of

@@ -15,8 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.made_up import made_up_text
-from tests.texts import span
+from tests.texts import made_up_text, span
 from tinylm import paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TokenizerConfig

@@ -119,6 +119,7 @@ def _on_the_same_text(config: RunConfig, first: RunConfig) -> RunConfig:
 
 
 def seed_count(recipes: Iterable[RunConfig]) -> int:
+    """How many seeds each recipe is trained with."""
     budgets = [Budget.parse(config.train.budget) for config in recipes if config.train.budget]
     return LONG_SEEDS if any(budget.kind == "time" and budget.amount >= LONG for budget in budgets) else SEEDS
 
