@@ -136,10 +136,16 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> P
     return home
 
 
+@pytest.fixture
+def finished_home(trained_home: Path, tmp_path: Path) -> Path:
+    """A copy of `trained_home`, to do with as one likes."""
+    return Path(shutil.copytree(trained_home, tmp_path / "home"))
+
+
 @pytest.fixture(params=["no right to write", "a read-only file system"])
-def sealed_home(request: pytest.FixtureRequest, trained_home: Path, tmp_path: Path) -> Iterator[Path]:
+def sealed_home(request: pytest.FixtureRequest, finished_home: Path) -> Iterator[Path]:
     """A home with a run, which can be read only."""
-    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
+    home = finished_home
     if request.param == "no right to write":
         folders = [Path(folder) for folder, _, _ in os.walk(home)]
         for folder in folders:

@@ -42,6 +42,7 @@ COMMANDS = {
     "generate from a broken config": ("runs/one/config.toml", b"[model]\nn_embd = 1e6\n", ["--generate", "hi"], 2),
     "generate with a broken tokenizer": ("runs/one/tokenizer.json", b"{}", ["--generate", "hi"], 2),
     "generate with no weights": (READERS["model.safetensors"][0], b"\xff" * 4096, ["--generate", "hi"], 2),
+    "generate with a broken state": (READERS["state.json"][0], b"\x00\xffdamaged", ["--generate", "hi"], 2),
     "resume with a broken layout": (
         "runs/one/data/data.json", b'{"dtype": "uint16"}', ["--train", "--resume", "--steps", "30"], 2,
     ),

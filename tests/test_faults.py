@@ -225,15 +225,14 @@ def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
 
 
 @pytest.mark.parametrize("mode", [["--runs"], ["--generate", "The"], ["--train", "--json", "--run", "two"]], ids=str)
-def test_output_that_finds_no_room(mode: list[object], trained_home: Path, tiny_file: Path, tmp_path: Path) -> None:
+def test_output_that_finds_no_room(mode: list[object], finished_home: Path, tiny_file: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
-    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
     more = [*TINY, *ENDLESS, "--data", tiny_file] if "--train" in mode else []
-    assert Program(Path("/dev/full"), *mode, "--home", home, *more).ended() == 2
-    assert not (home / "logs").exists(), "a full disk is no fault of ours"
+    assert Program(Path("/dev/full"), *mode, "--home", finished_home, *more).ended() == 2
+    assert not (finished_home / "logs").exists(), "a full disk is no fault of ours"
     if "--train" in mode:
-        check_resumable(RunFolder(home / "runs" / "two"))
+        check_resumable(RunFolder(finished_home / "runs" / "two"))
 
 
 # --- rights --------------------------------------------------------------------------------------------------
@@ -366,17 +365,16 @@ def test_a_set_up_whose_renames_are_lost(home: Path, tiny_config: Callable[..., 
 
 
 @pytest.mark.parametrize("pointed", [None, b"", b"\xff\x00 garbage", b"step-00000099\n"], ids=str)
-def test_pointers_that_lead_nowhere(pointed: bytes | None, trained_home: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
-    run = the_run(home)
+def test_pointers_that_lead_nowhere(pointed: bytes | None, finished_home: Path) -> None:
+    run = the_run(finished_home)
     for pointer in (run.checkpoints / "latest", run.checkpoints / "best"):
         pointer.unlink()
         if pointed is not None:
             pointer.write_bytes(pointed)
     for which in ("latest", "best"):
-        result = call("--generate", "The", "--home", home, "--checkpoint", which)
+        result = call("--generate", "The", "--home", finished_home, "--checkpoint", which)
         assert result.code == 0, result.err
-    assert listing.read_listings(home)[0].status == "finished"
+    assert listing.read_listings(finished_home)[0].status == "finished"
     check_resumable(run)
     assert checkpoint.find(run).name == "step-00000014"
 
@@ -442,11 +440,10 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     assert {entry.status for entry in listing.read_listings(home)} == {"finished"}
 
 
-def test_files_from_the_future(trained_home: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
-    for path in home.rglob("*"):
+def test_files_from_the_future(finished_home: Path) -> None:
+    for path in finished_home.rglob("*"):
         os.utime(path, (time.time() + 1e8, time.time() + 1e8))
-    check_resumable(the_run(home))
+    check_resumable(the_run(finished_home))
 
 
 # --- processes that are disturbed ----------------------------------------------------------------------------
