@@ -1,6 +1,7 @@
 """The command line, called in this process or in one of its own, and what it answers."""
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,9 @@ ENDLESS = ["--steps", 10**6, "--set", "train.eval_interval=100000", "--set", "tr
 
 OFTEN = ["--steps", 12, "--set", "train.checkpoint_interval=4", "--set", "train.eval_interval=4", "--run", "one"]
 """A short training that saves often."""
+
+ODD = """it's a "home" – café 漢字 🦊 $HOME `x`; & \\ *"""
+"""A name for a folder."""
 
 
 def begin(home: Path, text: Path, *more: object) -> list[object]:
@@ -76,3 +80,11 @@ def left_behind(home: Path) -> list[str]:
     """What a refused training left of a run, besides the cache that may be deleted at any time."""
     runs_left = [str(path.relative_to(home)) for path in home.glob("runs/*")]
     return runs_left + [str(path.relative_to(home)) for path in home.glob("cache/texts/making-*")]
+
+
+def pasted(command: str) -> list[str]:
+    """The arguments that a shell passes on, where a person pastes a command."""
+    program, _, rest = command.partition(" ")
+    assert program == "tinylm-studio"
+    done = subprocess.run(["sh", "-c", f"printf '%s\\0' {rest}"], capture_output=True, check=True)
+    return [os.fsdecode(part) for part in done.stdout.split(b"\0")[:-1]]

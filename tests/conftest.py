@@ -13,9 +13,9 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.command_line import OFTEN, begin, call
 from tests.fake_time import FakeTime, install
-from tests.faults import mounted
-from tests.made_up import made_up_text
 from tests.native import EITHER_WAY, decode_library
+from tests.run_files import mounted
+from tests.texts import made_up_text
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.kernels import decode
@@ -54,7 +54,7 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
     monkeypatch.setattr(decode, "prepare", lambda *_, **__: None)
-    monkeypatch.setattr(decode, "_build", None)
+    monkeypatch.setattr(decode, "loading", None)
 
 
 @pytest.fixture(params=EITHER_WAY)
@@ -136,10 +136,16 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory, tiny_file: Path) -> P
     return home
 
 
+@pytest.fixture
+def finished_home(trained_home: Path, tmp_path: Path) -> Path:
+    """A copy of `trained_home`, to do with as one likes."""
+    return Path(shutil.copytree(trained_home, tmp_path / "home"))
+
+
 @pytest.fixture(params=["no right to write", "a read-only file system"])
-def sealed_home(request: pytest.FixtureRequest, trained_home: Path, tmp_path: Path) -> Iterator[Path]:
+def sealed_home(request: pytest.FixtureRequest, finished_home: Path) -> Iterator[Path]:
     """A home with a run, which can be read only."""
-    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
+    home = finished_home
     if request.param == "no right to write":
         folders = [Path(folder) for folder, _, _ in os.walk(home)]
         for folder in folders:

@@ -76,24 +76,24 @@ def nested(depth: int) -> Any:
     return node
 
 
-def places(node: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def keys_of(node: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The way to each value inside a JSON value."""
     parts = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, part in parts:
         yield (*here, key)
-        yield from places(part, (*here, key))
+        yield from keys_of(part, (*here, key))
 
 
-def swapped(rng: random.Random, text: str) -> str:
+def changed_json(rng: random.Random, text: str) -> str:
     """JSON with some of its values replaced, taken away or doubled; events line by line."""
     lines = text.splitlines() if text.count("\n{") and text.startswith('{"event"') else [text]
     chosen = rng.randrange(len(lines))
     table = json.loads(lines[chosen])
     for _ in range(rng.randrange(1, 4)):
-        found = list(places(table))
-        if not found:
+        paths = list(keys_of(table))
+        if not paths:
             break
-        way = rng.choice(found)
+        way = rng.choice(paths)
         node = table
         for key in way[:-1]:
             node = node[key]
@@ -110,18 +110,18 @@ def swapped(rng: random.Random, text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def retold(rng: random.Random, text: str) -> str:
+def changed_lines(rng: random.Random, text: str) -> str:
     """TOML (or any text of lines) with a value replaced, a line doubled, or a key that nobody knows."""
     lines = text.splitlines() or [""]
     at = rng.randrange(len(lines))
     key = lines[at].partition("=")[0].strip()
     value = rng.choice(HOSTILE)
-    told = json.dumps(value) if value is not None else "1979-05-27"
+    replacement = json.dumps(value) if value is not None else "1979-05-27"
     lines[at : at + 1] = rng.choice(
         [
-            [f"{key} = {told}"],
+            [f"{key} = {replacement}"],
             [lines[at], lines[at]],
-            [lines[at], f"{rng.choice(['warp', 'a.b.c', 'model', '__class__'])} = {told}"],
+            [lines[at], f"{rng.choice(['warp', 'a.b.c', 'model', '__class__'])} = {replacement}"],
             [f"{key} = {'[' * 3000}"],
             [f"{key}{'.a' * 20_000} = 1"],
             [f"[{'a.' * 20_000}b]", *(f"k{i} = 1" for i in range(200))],
@@ -166,125 +166,124 @@ def broken(rng: random.Random, whole: bytes) -> bytes:
             return rng.choice([b" ", b"\n", b"0", b"a.", b"\x1b", b"]", b"\\u0000"]) * 300_000
         case _:
             try:
-                return swapped(rng, text).encode("utf-8", "surrogatepass")
+                return changed_json(rng, text).encode("utf-8", "surrogatepass")
             except (ValueError, IndexError):
-                return retold(rng, text).encode("utf-8", "surrogatepass")
+                return changed_lines(rng, text).encode("utf-8", "surrogatepass")
 
 
 # ---- what reads ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainedHome:
     """A home with a trained run, to be broken."""
 
-    home: Path
+    path: Path
 
     @property
     def run(self) -> RunFolder:
-        return RunFolder(self.home / "runs" / "one")
+        return RunFolder(self.path / "runs" / "one")
 
     @property
     def checkpoint(self) -> Path:
         return self.run.checkpoints / "step-00000020"
 
 
-def configured(place: Place) -> None:
-    config, _ = resolve.from_run_folder(place.run.config_file)
+def configured(home: TrainedHome) -> None:
+    config, _ = resolve.from_run_folder(home.run.config_file)
     resolve.with_values(config, train={"threads": 1})
     resolve.to_toml(resolve.absolute_sources(config))
 
 
-def given_config(place: Place) -> None:
-    resolve.validate(resolve.merge(RunConfig().model_dump(), resolve.read_toml(place.run.config_file)))
+def given_config(home: TrainedHome) -> None:
+    resolve.validate(resolve.merge(RunConfig().model_dump(), resolve.read_toml(home.run.config_file)))
 
 
-def preset(place: Place) -> None:
-    resolve.validate(resolve.merge(RunConfig().model_dump(), resolve.read_preset("mine", place.home)))
+def preset(home: TrainedHome) -> None:
+    resolve.validate(resolve.merge(RunConfig().model_dump(), resolve.read_preset("mine", home.path)))
 
 
-def tokenizer(place: Place) -> None:
-    found = load.load_tokenizer(place.run)
-    ids = found.encode("The fox saw 漢字 and <|endoftext|>.")
-    assert int(ids.max(initial=0)) < found.vocab_size
-    found.decode(ids.tolist())
+def tokenizer(home: TrainedHome) -> None:
+    loaded = load.load_tokenizer(home.run)
+    ids = loaded.encode("The fox saw 漢字 and <|endoftext|>.")
+    assert int(ids.max(initial=0)) < loaded.vocab_size
+    loaded.decode(ids.tolist())
 
 
-def log(place: Place) -> None:
-    log_ends.read_log_ends(place.run)
-    state = place.run.state()
+def log(home: TrainedHome) -> None:
+    log_ends.read_log_ends(home.run)
+    state = home.run.state()
     assert 0 <= state.fraction <= 1
-    for event in place.run.events():
+    for event in home.run.events():
         events.to_json(event)
     for renderer in (console.Plain(), console.Live()):
-        for event in place.run.events():
-            if not isinstance(event, events.Finished):  # it alone relies on what a whole run has told
-                renderer.event(event)
-        if isinstance(renderer, console.Live):
-            renderer._draw()
+        with renderer:  # the panel is drawn where this ends
+            for event in home.run.events():
+                if not isinstance(event, events.Finished):  # it alone relies on the events of a whole run
+                    renderer.event(event)
     if state.steps:
         report.progress(state)
 
 
-def listed(place: Place) -> None:
-    for entry in listing.read_listings(place.home):
+def listed(home: TrainedHome) -> None:
+    for entry in listing.read_listings(home.path):
         json.dumps(entry.as_row()).encode()
 
 
-def state_file(place: Place) -> None:
-    log_ends.read_checkpoint_state(place.run, "latest")
-    checkpoint.load(place.checkpoint)
+def state_file(home: TrainedHome) -> None:
+    log_ends.read_checkpoint_state(home.run, "latest")
+    checkpoint.load(home.checkpoint)
 
 
-def forged_state(place: Place) -> None:
-    reforge(place.checkpoint)
-    checkpoint.load(place.checkpoint)
+def forged_state(home: TrainedHome) -> None:
+    reforge(home.checkpoint)
+    checkpoint.load(home.checkpoint)
 
 
-def pointer(place: Place) -> None:
-    log_ends.read_checkpoint_state(place.run, "latest")
-    assert checkpoint.find(place.run, "latest") == place.checkpoint
+def pointer(home: TrainedHome) -> None:
+    log_ends.read_checkpoint_state(home.run, "latest")
+    assert checkpoint.find(home.run, "latest") == home.checkpoint
 
 
-def written(place: Place) -> None:
-    model, tokens = load.load_model(place.run, "latest")
+def written(home: TrainedHome) -> None:
+    model, tokens = load.load_model(home.run, "latest")
     "".join(generate.generate_text(model, tokens, "The", SampleConfig(max_new_tokens=2)))
 
 
-def forged_weights(place: Place) -> None:
-    reforge(place.checkpoint)
-    written(place)
+def forged_weights(home: TrainedHome) -> None:
+    reforge(home.checkpoint)
+    written(home)
 
 
-def prepared(place: Place) -> None:
-    corpus = Corpus(place.run.path, torch.device("cpu"))
-    config = place.run.config()
+def prepared(home: TrainedHome) -> None:
+    corpus = Corpus(home.run.path, torch.device("cpu"))
+    config = home.run.config()
     stream = corpus.stream(next(iter(corpus.layout.groups), ""), config.model.block_size)
     ids, _ = Batches(stream, config.data.windows, 4, 1).draw(0)
     assert 0 <= int(ids.min()) <= int(ids.max()) < corpus.tokenizer.vocab_size
 
 
-def noted(place: Place) -> None:
-    listed(place)
-    Notes(place.home).part("bin")
-    organise.set_note(place.home, place.run, "looks good")
-    assert listing.read_listings(place.home)[0].note == "looks good"
+def noted(home: TrainedHome) -> None:
+    listed(home)
+    Notes(home.path).part("bin")
+    organise.set_note(home.path, home.run, "looks good")
+    assert listing.read_listings(home.path)[0].note == "looks good"
 
 
-def preferred(place: Place) -> None:
-    Preferences.load(place.home)
+def preferred(home: TrainedHome) -> None:
+    Preferences.load(home.path)
 
 
-def remembered(place: Place) -> None:
-    measured.load(place.home, "a shape", FastestSetting)
+def remembered(home: TrainedHome) -> None:
+    measured.load(home.path, "a shape", FastestSetting)
 
 
-def read_text(place: Place) -> None:
-    read_paths([place.home / "text.txt"], "auto", SPOOL)
+def read_text(home: TrainedHome) -> None:
+    read_paths([home.path / "text.txt"], "auto", SPOOL)
 
 
-def pasted(place: Place) -> None:
-    text = (place.home / "text.toml").read_bytes().decode("utf-8", "replace")
+def pasted(home: TrainedHome) -> None:
+    text = (home.path / "text.toml").read_bytes().decode("utf-8", "replace")
     for attempt in (
         lambda: resolve.validate(resolve.parse_toml(text)),
         lambda: resolve.assign(RunConfig().model_dump(), text),
@@ -293,11 +292,11 @@ def pasted(place: Place) -> None:
         lambda: Budget.parse(text),
         lambda: folder.check_name(text),
     ):
-        with suppress(TinyLMError, ValueError):  # who pastes there is told what a ValueError says
+        with suppress(TinyLMError, ValueError):  # the app shows the message of a ValueError
             attempt()
 
 
-READERS: dict[str, tuple[str, Callable[[Place], None]]] = {
+READERS: dict[str, tuple[str, Callable[[TrainedHome], None]]] = {
     "a run's config.toml": ("runs/one/config.toml", configured),
     "--config": ("runs/one/config.toml", given_config),
     "a preset": ("presets/mine.toml", preset),
@@ -320,7 +319,7 @@ READERS: dict[str, tuple[str, Callable[[Place], None]]] = {
     "what is pasted": ("text.toml", pasted),
 }
 
-WRITES: dict[Callable[[Place], None], str] = {
+WRITES: dict[Callable[[TrainedHome], None], str] = {
     forged_state: re.escape(READERS["state.json"][0]),
     forged_weights: re.escape(READERS["state.json"][0]),
     noted: r"notes\.json",
@@ -365,35 +364,37 @@ class Tally:
     """Seconds of computing."""
 
 
-def tried(place: Place, whole: dict[str, bytes], file: str, read: Callable[[Place], None], data: bytes) -> bool:
+def is_readable(
+    home: TrainedHome, whole: dict[str, bytes], file: str, read: Callable[[TrainedHome], None], data: bytes
+) -> bool:
     """Read `data` in the place of a file: false where a sentence says what is wrong and how to mend it.
 
     Afterwards all is as it was, and the reader has not changed it.
     """
-    (place.home / file).write_bytes(data)
+    (home.path / file).write_bytes(data)
     readable = True
     try:
         with within(MOST_SECONDS):
-            read(place)
+            read(home)
     except TinyLMError as error:
         readable = False
         assert error.message and error.hint and len(str(error)) < 2000  # noqa: PT017,PT018
     finally:
-        found = contents(place.home)
-        changed = {name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name)}
+        after = contents(home.path)
+        changed = {name for name in whole.keys() | after.keys() if whole.get(name) != after.get(name)}
         for name in changed:
-            (place.home / name).unlink(missing_ok=True)
+            (home.path / name).unlink(missing_ok=True)
             if name in whole:
-                (place.home / name).write_bytes(whole[name])
+                (home.path / name).write_bytes(whole[name])
     writes = WRITES.get(read, "$")
     assert {name for name in changed if not re.match(writes, name)} <= {file}
-    assert found[file] == data or re.match(writes, file)
+    assert after[file] == data or re.match(writes, file)
     return readable
 
 
-def fuzz(place: Place, file: str, read: Callable[[Place], None], rounds: int, fixed: bool) -> Tally:
+def fuzz(home: TrainedHome, file: str, read: Callable[[TrainedHome], None], rounds: int, fixed: bool) -> Tally:
     """Try so many broken versions of a file."""
-    tally, whole = Tally(), contents(place.home)
+    tally, whole = Tally(), contents(home.path)
 
     @hypothesis_settings(
         max_examples=rounds, deadline=None, derandomize=fixed, database=None, suppress_health_check=list(HealthCheck)
@@ -402,13 +403,13 @@ def fuzz(place: Place, file: str, read: Callable[[Place], None], rounds: int, fi
     def one(seed: int, junk: bytes | None) -> None:
         data = junk if junk is not None else broken(random.Random(seed), whole[file])
         start = time.process_time()
-        tally.refused += not tried(place, whole, file, read, data)
+        tally.refused += not is_readable(home, whole, file, read, data)
         tally.inputs += 1
         tally.slowest = max(tally.slowest, time.process_time() - start)
 
-    read(place)
+    read(home)
     for name, data in whole.items():
-        (place.home / name).write_bytes(data)
+        (home.path / name).write_bytes(data)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     one()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown

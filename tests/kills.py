@@ -34,6 +34,7 @@ from tinylm.runs.checkpoint import TrainState
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
 from tinylm.training import loop
+from tinylm.training.step import Stepper
 
 NAME = "run"
 STEPS, INTERVAL = 40, 3
@@ -91,8 +92,8 @@ class Calls:
         data = "".join(line + "\n" for line in lines).encode()
 
         def tear(part: float) -> None:
-            log._file.write(data[: int(part * len(data))])
-            log._file.flush()
+            log.file.write(data[: int(part * len(data))])
+            log.file.flush()
 
         self._call(tear)
         append(log, lines)
@@ -108,16 +109,17 @@ class Calls:
 # --- what the forked processes do ----------------------------------------------------------------------------
 
 
-def a_training(kill: Kill | None, tell: Connection, home: Path, config: RunConfig) -> None:
-    """Go on with the run, or begin it where there is nothing to go on with; tells where it began, and each step."""
-    calls, step = Calls(kill), loop.Training._step
+def run_training(kill: Kill | None, sender: Connection, home: Path, config: RunConfig) -> None:
+    """Go on with the run, or begin it where there is nothing to go on with; reports where it began, and each step."""
+    calls, take = Calls(kill), Stepper.take
 
-    def told_step(training: loop.Training, number: int) -> None:
-        step(training, number)
-        tell.send(("step", number))
+    def reported_take(stepper: Stepper, step: int, *arguments: Any) -> Any:
+        metrics = take(stepper, step, *arguments)
+        sender.send(("step", step))
+        return metrics
 
-    loop.Training._step = told_step  # type: ignore[method-assign]
-    tell.send(("began", time.monotonic()))
+    Stepper.take = reported_take  # type: ignore[method-assign]
+    sender.send(("began", time.monotonic()))
     try:
         run = folder.open_run(home, NAME)
     except RunError:
@@ -127,19 +129,19 @@ def a_training(kill: Kill | None, tell: Connection, home: Path, config: RunConfi
     for event in stream:
         calls.doing = APPENDING
         if isinstance(event, RunStarted):
-            tell.send(("from", event.resumed_from or 0))
-    tell.send(("calls", calls.made))
+            sender.send(("from", event.resumed_from or 0))
+    sender.send(("calls", calls.made))
 
 
-def a_second_save(kill: Kill | None, tell: Connection, run: RunFolder) -> None:
+def save_again(kill: Kill | None, sender: Connection, run: RunFolder) -> None:
     """Save step 5 again, as a run does that is stopped right after it was resumed."""
     calls = Calls(kill)
-    put(run, 2)
+    save_value(run, 2)
     checkpoint.prune(run, 3)
-    tell.send(("calls", calls.made))
+    sender.send(("calls", calls.made))
 
 
-def put(run: RunFolder, value: int) -> None:
+def save_value(run: RunFolder, value: int) -> None:
     tensors = {"a": torch.full((3, 5), float(value))}
     checkpoint.save(run, tensors, tensors, TrainState(step=5, tokens=value), True)
 
@@ -149,11 +151,11 @@ def put(run: RunFolder, value: int) -> None:
 
 @dataclass(frozen=True)
 class End:
-    """How a process ended, and what it had told."""
+    """How a process ended, and the messages that it had sent."""
 
     killed: bool
     seconds: float
-    told: dict[str, Any]
+    messages: dict[str, Any]
     """The last of each kind."""
 
 
@@ -166,24 +168,24 @@ class Forge:
 
     def fork(self, work: Callable[..., None], kill: Kill | None, *arguments: object) -> End:
         """Let a process do some work, and kill it where the clock is to."""
-        told, tell = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=work, args=(kill, tell, *arguments))
+        receiver, sender = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=work, args=(kill, sender, *arguments))
         process.start()
-        tell.close()
-        heard: dict[str, Any] = {}
+        sender.close()
+        messages: dict[str, Any] = {}
         if kill and kill.kind == CLOCK:
-            heard.update([told.recv()])
+            messages.update([receiver.recv()])
             process.join(kill.at)
             process.kill()
-        with told:
+        with receiver:
             try:
                 while True:
-                    heard.update([told.recv()])
+                    messages.update([receiver.recv()])
             except EOFError:
                 ended = time.monotonic()
         process.join()
         assert process.exitcode in (0, -signal.SIGKILL), f"it failed by itself; killed {kill}"
-        return End(process.exitcode != 0, ended - heard.get("began", ended), heard)
+        return End(process.exitcode != 0, ended - messages.get("began", ended), messages)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ class Undisturbed:
     config: RunConfig
     seconds: float
     calls: Counter[str]
-    portrait: dict[str, object]
+    snapshot: dict[str, object]
 
 
 def phased(tiny_config: Callable[..., RunConfig]) -> RunConfig:
@@ -205,14 +207,14 @@ def phased(tiny_config: Callable[..., RunConfig]) -> RunConfig:
     return tiny_config(model={"dropout": 0.2}, train={"phases": phases, **OFTEN})
 
 
-def left_alone(forge: Forge, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def train_undisturbed(forge: Forge, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     for _ in range(2):  # the second one is as fast as those that follow
         home = tmp_path_factory.mktemp("undisturbed")
-        end = forge.fork(a_training, None, home, config)
-    return Undisturbed(config, end.seconds, end.told["calls"], portrait(home))
+        end = forge.fork(run_training, None, home, config)
+    return Undisturbed(config, end.seconds, end.messages["calls"], snapshot(home))
 
 
-def portrait(home: Path) -> dict[str, object]:
+def snapshot(home: Path) -> dict[str, object]:
     """All that a home holds, by name, but times and speeds and what a resumed run says again."""
     run = RunFolder(home / "runs" / NAME)
     held: dict[str, object] = {}
@@ -220,7 +222,7 @@ def portrait(home: Path) -> dict[str, object]:
         name = str(path.relative_to(home / "runs"))
         if path == run.events_file:
             assert path.read_bytes().endswith(b"\n")
-            held |= {f"{name} {number}": event for number, event in enumerate(told_by(run))}
+            held |= {f"{name} {number}": event for number, event in enumerate(logged(run))}
         elif path.name == checkpoint.STATE:
             table = json.loads(path.read_bytes())
             held[name] = {key: table[key] for key in table.keys() - {"seconds", "events_bytes", "sha256"}}
@@ -231,7 +233,7 @@ def portrait(home: Path) -> dict[str, object]:
     return held
 
 
-def told_by(run: RunFolder) -> Iterator[dict[str, object]]:
+def logged(run: RunFolder) -> Iterator[dict[str, object]]:
     """The log, without times and speeds; where it was resumed it introduces itself again, which does not count."""
     again = False
     for event in run.events():
@@ -245,7 +247,7 @@ def told_by(run: RunFolder) -> Iterator[dict[str, object]]:
 # --- killing them --------------------------------------------------------------------------------------------
 
 
-class Story:
+class KilledRun:
     """One run that is killed at least once, until it comes to its end."""
 
     def __init__(self, forge: Forge, undisturbed: Undisturbed, home: Path, rng: random.Random) -> None:
@@ -254,7 +256,7 @@ class Story:
         self.trained = 0
         """The steps that the process before had."""
 
-    def tell(self, kind: str) -> None:
+    def play(self, kind: str) -> None:
         """Begin runs until one was killed as `kind` says; kill it some more, and let it finish."""
         while not self.kills:
             shutil.rmtree(self.home, ignore_errors=True)
@@ -270,12 +272,12 @@ class Story:
             end = self._attempt(kill)
 
     def _attempt(self, kill: Kill | None) -> End:
-        end = self.forge.fork(a_training, kill, self.home, self.undisturbed.config)
+        end = self.forge.fork(run_training, kill, self.home, self.undisturbed.config)
         if kill and end.killed:
             self.kills.append(kill)
-        if "from" in end.told:
-            assert 0 <= self.trained - end.told["from"] <= INTERVAL, f"more than an interval was lost: {self.kills}"
-            self.trained = end.told.get("step", end.told["from"])
+        if "from" in end.messages:
+            assert 0 <= self.trained - end.messages["from"] <= INTERVAL, f"more than an interval was lost: {self.kills}"
+            self.trained = end.messages.get("step", end.messages["from"])
         return end
 
     def _kill(self, kind: str) -> Kill:
@@ -287,7 +289,7 @@ class Story:
 
 def differences(undisturbed: Undisturbed, home: Path) -> list[str]:
     """What is not as it is in the undisturbed home."""
-    ours, theirs = portrait(home), undisturbed.portrait
+    ours, theirs = snapshot(home), undisturbed.snapshot
     return [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
 
 
@@ -296,17 +298,17 @@ def killed_and_resumed(forge: Forge, undisturbed: Undisturbed, tmp_path: Path, r
     corrupt, wrong = 0, []
     for number in range(rounds):
         home = tmp_path / f"home-{number}"
-        story = Story(forge, undisturbed, home, random.Random(number))
-        story.tell(SAVING if number % 2 else CLOCK)
-        kills.update(kill.kind for kill in story.kills)
+        killed = KilledRun(forge, undisturbed, home, random.Random(number))
+        killed.play(SAVING if number % 2 else CLOCK)
+        kills.update(kill.kind for kill in killed.kills)
         corrupt += len(list(home.rglob("damaged-*")))
         if different := differences(undisturbed, home):
-            wrong.append(f"round {number}, {story.kills}: {different}")
+            wrong.append(f"round {number}, {killed.kills}: {different}")
         else:
             shutil.rmtree(home)
-    told = ", ".join(f"{times} {kind}" for kind, times in kills.most_common())
+    kinds = ", ".join(f"{times} {kind}" for kind, times in kills.most_common())
     print(
-        f"\n{rounds} runs were killed {kills.total()} times ({told}) and resumed as often: {corrupt} corrupt, "
+        f"\n{rounds} runs were killed {kills.total()} times ({kinds}) and resumed as often: {corrupt} corrupt, "
         f"{rounds - len(wrong)} equal to the undisturbed run."
     )
     assert not wrong, "\n".join(wrong)
@@ -316,8 +318,8 @@ def killed_once(forge: Forge, undisturbed: Undisturbed, tmp_path: Path, kind: st
     wrong = []
     for at in calls:
         home = tmp_path / f"home-{at}"
-        assert forge.fork(a_training, Kill(kind, at), home, undisturbed.config).killed
-        forge.fork(a_training, None, home, undisturbed.config)
+        assert forge.fork(run_training, Kill(kind, at), home, undisturbed.config).killed
+        forge.fork(run_training, None, home, undisturbed.config)
         if different := differences(undisturbed, home):
             wrong.append(f"call {at}: {different}")
     assert not wrong, "\n".join(wrong)

@@ -91,7 +91,7 @@ def _play(arguments: Sequence[str], out: Path, terminal: str | None, hangs_up: b
 
 
 class Program:
-    """A call of the program; what it says goes to `out`, at once or from a terminal that somebody reads."""
+    """A call of the program; its output goes to `out`, at once or from a terminal that somebody reads."""
 
     def __init__(
         self,
@@ -118,8 +118,8 @@ class Program:
         self._process.start()
 
     @property
-    def said(self) -> str:
-        """All that it has said so far."""
+    def output(self) -> str:
+        """Its output so far."""
         return self.out.read_text(encoding="utf-8", errors="replace")
 
     def signal(self, number: int) -> None:
@@ -140,8 +140,8 @@ class Program:
         """Wait for what it brings about."""
         end = time.monotonic() + seconds
         while not true():
-            assert self._process.is_alive(), self.said[-3000:]
-            assert time.monotonic() < end, self.said[-3000:]
+            assert self._process.is_alive(), self.output[-3000:]
+            assert time.monotonic() < end, self.output[-3000:]
             self._read()
 
     def is_suspended(self) -> bool:
@@ -159,7 +159,7 @@ class Program:
             self._read()
         hangs = self._process.is_alive()
         self.close()
-        assert not hangs, f"it hangs: {self.said[-3000:]}"
+        assert not hangs, f"it hangs: {self.output[-3000:]}"
         assert self._process.exitcode is not None
         return self._process.exitcode
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import call, one_message
-from tests.fuzzing import MOST_SECONDS, READERS, Place, full_home, fuzz, within
+from tests.fuzzing import MOST_SECONDS, READERS, TrainedHome, full_home, fuzz, within
 from tests.run_files import contents
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
@@ -26,14 +26,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[...,
 
 
 @pytest.fixture
-def place(trained: Path, tmp_path: Path) -> Place:
+def home(trained: Path, tmp_path: Path) -> TrainedHome:
     """A copy of it to break."""
-    return Place(Path(shutil.copytree(trained, tmp_path / "home")))
+    return TrainedHome(Path(shutil.copytree(trained, tmp_path / "home")))
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_broken_file_is_a_sentence(name: str, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    tally = fuzz(place, *READERS[name], ROUNDS, fixed=True)
+def test_a_broken_file_is_a_sentence(name: str, home: TrainedHome, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = fuzz(home, *READERS[name], ROUNDS, fixed=True)
     assert tally.inputs >= ROUNDS
     assert tally.slowest < MOST_SECONDS
 
@@ -42,6 +42,7 @@ COMMANDS = {
     "generate from a broken config": ("runs/one/config.toml", b"[model]\nn_embd = 1e6\n", ["--generate", "hi"], 2),
     "generate with a broken tokenizer": ("runs/one/tokenizer.json", b"{}", ["--generate", "hi"], 2),
     "generate with no weights": (READERS["model.safetensors"][0], b"\xff" * 4096, ["--generate", "hi"], 2),
+    "generate with a broken state": (READERS["state.json"][0], b"\x00\xffdamaged", ["--generate", "hi"], 2),
     "resume with a broken layout": (
         "runs/one/data/data.json", b'{"dtype": "uint16"}', ["--train", "--resume", "--steps", "30"], 2,
     ),
@@ -57,26 +58,26 @@ COMMANDS = {
 
 @pytest.mark.parametrize(("file", "data", "arguments", "code"), COMMANDS.values(), ids=COMMANDS)
 def test_the_command_line_says_it_in_a_sentence(
-    file: str, data: bytes, arguments: list[str], code: int, place: Place
+    file: str, data: bytes, arguments: list[str], code: int, home: TrainedHome
 ) -> None:
-    (place.home / file).write_bytes(data)
-    before = {name: data for name, data in contents(place.home).items() if not name.startswith("cache/")}
+    (home.path / file).write_bytes(data)
+    before = {name: data for name, data in contents(home.path).items() if not name.startswith("cache/")}
     with within(30):
-        said = call(*arguments, "--home", place.home)
-    assert said.code == code, said.err
-    assert "Traceback" not in said.err
+        result = call(*arguments, "--home", home.path)
+    assert result.code == code, result.err
+    assert "Traceback" not in result.err
     if code:
-        one_message(said.err)
-    after = {name: data for name, data in contents(place.home).items() if not name.startswith("cache/")}
+        one_message(result.err)
+    after = {name: data for name, data in contents(home.path).items() if not name.startswith("cache/")}
     assert after == before
 
 
-def test_pieces_that_are_no_base64_and_ids_beyond_all_reason(place: Place) -> None:
-    table = json.loads(place.run.tokenizer_file.read_text(encoding="utf-8"))
+def test_pieces_that_are_no_base64_and_ids_beyond_all_reason(home: TrainedHome) -> None:
+    table = json.loads(home.run.tokenizer_file.read_text(encoding="utf-8"))
     for tokens in (
         ["AA=="] * 300_000,
         [base64.b64encode(bytes([i % 256, i // 256])).decode() for i in range(65536)] * 4,
     ):
-        place.run.tokenizer_file.write_text(json.dumps(table | {"tokens": tokens}), encoding="utf-8")
+        home.run.tokenizer_file.write_text(json.dumps(table | {"tokens": tokens}), encoding="utf-8")
         with pytest.raises(TinyLMError, match=r"tokenizer\.json"):
-            load.load_tokenizer(place.run)
+            load.load_tokenizer(home.run)

@@ -1,4 +1,4 @@
-"""Each fault on purpose: what a person is told, what is left behind, and that no run is lost.
+"""Each fault on purpose: what a person reads, what is left behind, and that no run is lost.
 
 | fault | where |
 |---|---|
@@ -43,11 +43,10 @@ from typing import Any
 import pytest
 
 from tests import programs
-from tests.command_line import ENDLESS, OFTEN, TINY, Result, begin, call, left_behind, one_message
+from tests.command_line import ENDLESS, ODD, OFTEN, TINY, Result, begin, call, left_behind, one_message, pasted
 from tests.fake_time import STEP_SECONDS, FakeTime
-from tests.faults import ODD, check_resumable, mounted, needs_rights, pasted
 from tests.programs import Program
-from tests.run_files import steps
+from tests.run_files import check_resumable, mounted, needs_rights, steps
 from tinylm import files
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -80,7 +79,7 @@ def begun(tiny_file: Path) -> Iterator[Callable[..., Program]]:
     def start(home: Path, *more: object, **how: Any) -> Program:
         text = Path(shutil.copy(tiny_file, home.parent))
         length = [] if "--time" in more else ENDLESS
-        started.append(Program(home.parent / "said", *begin(home, text, *length, "--run", "one", *more), **how))
+        started.append(Program(home.parent / "output", *begin(home, text, *length, "--run", "one", *more), **how))
         started[-1].until(lambda: len(steps(the_run(home))) > 5)
         return started[-1]
 
@@ -95,8 +94,8 @@ def begun(tiny_file: Path) -> Iterator[Callable[..., Program]]:
 class Disk:
     """A small one, which something else can fill up."""
 
-    def __init__(self, place: Path) -> None:
-        self.place, self._ballast = place, place / "ballast"
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._ballast = folder, folder / "ballast"
 
     def fill(self) -> None:
         with self._ballast.open("wb", buffering=0) as file:
@@ -125,14 +124,14 @@ class Limit(Disk):
 
 @pytest.fixture(params=["a full disk", "a limit on the size of files"])
 def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    place = tmp_path / "small"
-    place.mkdir()
+    folder = tmp_path / "small"
+    folder.mkdir()
     if request.param != "a full disk":
-        yield Limit(place)
+        yield Limit(folder)
         return
-    mounted("-t", "tmpfs", "-o", "size=8m", "none", place)
-    yield Disk(place)
-    subprocess.run(["umount", "-l", place], check=True)
+    mounted("-t", "tmpfs", "-o", "size=8m", "none", folder)
+    yield Disk(folder)
+    subprocess.run(["umount", "-l", folder], check=True)
 
 
 Call = tuple[object, str, int]
@@ -157,16 +156,16 @@ def call_while_full(small: Disk, at: Call, *arguments: object) -> Result:
             small.free()
 
 
-def refusal(said: Result) -> str:
-    """What a person is told last: one sentence that says what and one that says how."""
-    assert said.code == 2, said.err
-    assert "Traceback" not in said.err
-    return one_message(said.err.splitlines()[-1])
+def refusal(result: Result) -> str:
+    """The last that a person reads: one sentence that says what and one that says how."""
+    assert result.code == 2, result.err
+    assert "Traceback" not in result.err
+    return one_message(result.err.splitlines()[-1])
 
 
 BEFORE: dict[str, Call] = {
     "the run's folder": (folder, "create", 1),
-    "preparing": (prepare, "_make", 1),
+    "preparing": (prepare, "split_groups", 1),
     "tokens.bin": (encode, "write", 1),
     "tokenizer.json": (Tokenizer, "to_json", 1),
     "config.toml": (files, "replace_durably", 1),
@@ -178,10 +177,10 @@ BEFORE: dict[str, Call] = {
 
 @pytest.mark.parametrize("at", BEFORE.values(), ids=BEFORE)
 def test_a_disk_that_is_full_before_anything_is_saved(small: Disk, at: Call, tiny_file: Path) -> None:
-    arguments = begin(small.place, tiny_file, *OFTEN)
-    said = call_while_full(small, at, *arguments)
-    assert "or choose another --home" in refusal(said)
-    assert left_behind(small.place) == []
+    arguments = begin(small.folder, tiny_file, *OFTEN)
+    result = call_while_full(small, at, *arguments)
+    assert "or choose another --home" in refusal(result)
+    assert left_behind(small.folder) == []
     assert call(*arguments).code == 0, "with room, the same works, under the same name"
 
 
@@ -198,12 +197,12 @@ LATER: dict[str, Call] = {
 
 @pytest.mark.parametrize("at", LATER.values(), ids=LATER)
 def test_a_disk_that_fills_up_later(small: Disk, at: Call, tiny_file: Path) -> None:
-    said = call_while_full(small, at, *begin(small.place, tiny_file, *OFTEN))
-    assert "resume the run" in refusal(said)
-    run = the_run(small.place)
+    result = call_while_full(small, at, *begin(small.folder, tiny_file, *OFTEN))
+    assert "resume the run" in refusal(result)
+    run = the_run(small.folder)
     assert all(line.endswith(b"}\n") for line in run.events_file.read_bytes().splitlines(keepends=True))
     assert checkpoint.load(checkpoint.find(run)).state.step >= 4
-    resumed = call("--train", "--resume", "--home", small.place)
+    resumed = call("--train", "--resume", "--home", small.folder)
     assert resumed.code == 0, resumed.err
     assert steps(run) == list(range(1, 13))
     assert "12 steps" in (run.path / "card.md").read_text(encoding="utf-8")
@@ -211,7 +210,7 @@ def test_a_disk_that_fills_up_later(small: Disk, at: Call, tiny_file: Path) -> N
 
 
 def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
-    home, run = small.place, folder.create(small.place, "one")
+    home, run = small.folder, folder.create(small.folder, "one")
     organise.set_note(home, run, "kept")
     Preferences("nord", "ascii").save(home)
     small.fill()
@@ -226,24 +225,23 @@ def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
 
 
 @pytest.mark.parametrize("mode", [["--runs"], ["--generate", "The"], ["--train", "--json", "--run", "two"]], ids=str)
-def test_output_that_finds_no_room(mode: list[object], trained_home: Path, tiny_file: Path, tmp_path: Path) -> None:
+def test_output_that_finds_no_room(mode: list[object], finished_home: Path, tiny_file: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
-    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
     more = [*TINY, *ENDLESS, "--data", tiny_file] if "--train" in mode else []
-    assert Program(Path("/dev/full"), *mode, "--home", home, *more).ended() == 2
-    assert not (home / "logs").exists(), "a full disk is no fault of ours"
+    assert Program(Path("/dev/full"), *mode, "--home", finished_home, *more).ended() == 2
+    assert not (finished_home / "logs").exists(), "a full disk is no fault of ours"
     if "--train" in mode:
-        check_resumable(RunFolder(home / "runs" / "two"))
+        check_resumable(RunFolder(finished_home / "runs" / "two"))
 
 
 # --- rights --------------------------------------------------------------------------------------------------
 
 
 def obedient(out: Path, *arguments: object) -> tuple[int, str]:
-    """What somebody is told who has no more than a user's rights."""
+    """What somebody reads who has no more than a user's rights."""
     program = Program(out, *arguments, prelude=programs.obey_rights)
-    return program.ended(), program.said
+    return program.ended(), program.output
 
 
 @needs_rights
@@ -251,14 +249,14 @@ def test_a_home_that_may_only_be_read(sealed_home: Path, tmp_path: Path, tiny_fi
     before = {path: path.stat().st_mtime_ns for path in sealed_home.rglob("*")}
     new = begin(sealed_home, tiny_file, *OFTEN[:-1], "two")
     for number, arguments in enumerate([new, ["--train", "--resume", "--home", sealed_home, "--steps", 20]]):
-        code, said = obedient(tmp_path / f"refused-{number}", *arguments)
-        assert code == 2, said
-        assert "cannot be written" in one_message(said.splitlines()[-1])
-    code, said = obedient(tmp_path / "written", "--generate", "The fox", "--home", sealed_home)
-    assert (code, said[:7]) == (0, "The fox")
-    code, said = obedient(tmp_path / "listed", "--runs", "--home", sealed_home)
+        code, output = obedient(tmp_path / f"refused-{number}", *arguments)
+        assert code == 2, output
+        assert "cannot be written" in one_message(output.splitlines()[-1])
+    code, output = obedient(tmp_path / "written", "--generate", "The fox", "--home", sealed_home)
+    assert (code, output[:7]) == (0, "The fox")
+    code, output = obedient(tmp_path / "listed", "--runs", "--home", sealed_home)
     assert code == 0
-    assert "finished" in said
+    assert "finished" in output
     assert {path: path.stat().st_mtime_ns for path in sealed_home.rglob("*")} == before
 
 
@@ -266,10 +264,10 @@ def test_a_home_that_may_only_be_read(sealed_home: Path, tmp_path: Path, tiny_fi
 @pytest.mark.parametrize("mode", [["--train"], ["--train", "--resume"], ["--generate", "The"], ["--runs"]], ids=str)
 def test_a_home_that_may_not_even_be_looked_into(mode: list[str], home: Path, tmp_path: Path) -> None:
     home.chmod(0o000)
-    code, said = obedient(tmp_path / "said", *mode, "--home", home)
+    code, output = obedient(tmp_path / "output", *mode, "--home", home)
     home.chmod(0o700)
-    assert code == 2, said
-    assert str(home) in one_message(said)
+    assert code == 2, output
+    assert str(home) in one_message(output)
     assert not list(home.iterdir())
 
 
@@ -281,9 +279,9 @@ def test_rights_that_are_taken_away(name: str, rights: int, home: Path, begun: C
     program.until((run.checkpoints / "latest").exists)
     (run.path / name).chmod(rights)
     assert program.ended() == 2
-    told = one_message(program.said.splitlines()[-1])
-    assert "Permission denied" in told
-    assert "resume the run" in told
+    message = one_message(program.output.splitlines()[-1])
+    assert "Permission denied" in message
+    assert "resume the run" in message
     (run.path / name).chmod(0o700)
     assert [event.kind for event in run.events() if isinstance(event, Failed | Finished)] == ["failed"]
     check_resumable(run)
@@ -362,22 +360,21 @@ def test_a_set_up_whose_renames_are_lost(home: Path, tiny_config: Callable[..., 
         stream.close()  # type: ignore[attr-defined]
     assert {target.name for _, target, _ in forgetful.renames} > {"config.toml"}
     forgetful.undo(slice(None))
-    told = list(train(tiny_config(), home, "one"))
-    assert isinstance(told[-1], Finished), "nothing was saved, so it begins anew under its name"
+    log = list(train(tiny_config(), home, "one"))
+    assert isinstance(log[-1], Finished), "nothing was saved, so it begins anew under its name"
 
 
 @pytest.mark.parametrize("pointed", [None, b"", b"\xff\x00 garbage", b"step-00000099\n"], ids=str)
-def test_pointers_that_lead_nowhere(pointed: bytes | None, trained_home: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
-    run = the_run(home)
+def test_pointers_that_lead_nowhere(pointed: bytes | None, finished_home: Path) -> None:
+    run = the_run(finished_home)
     for pointer in (run.checkpoints / "latest", run.checkpoints / "best"):
         pointer.unlink()
         if pointed is not None:
             pointer.write_bytes(pointed)
     for which in ("latest", "best"):
-        said = call("--generate", "The", "--home", home, "--checkpoint", which)
-        assert said.code == 0, said.err
-    assert listing.read_listings(home)[0].status == "finished"
+        result = call("--generate", "The", "--home", finished_home, "--checkpoint", which)
+        assert result.code == 0, result.err
+    assert listing.read_listings(finished_home)[0].status == "finished"
     check_resumable(run)
     assert checkpoint.find(run).name == "step-00000014"
 
@@ -423,18 +420,18 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     noon = clock.now
     phase = {"name": "train", "schedule": "constant", "share": 1.0}
     config = tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 5})
-    told = []
+    log = []
     for event in train(config, home):
-        told.append(event)
+        log.append(event)
         if isinstance(event, StepDone) and event.step == 7:
             clock.now = noon.replace(year=noon.year + years)
-    ends = [event.seconds for event in told if isinstance(event, StepDone)]
+    ends = [event.seconds for event in log if isinstance(event, StepDone)]
     assert all(first <= second for first, second in pairwise(ends))
-    assert told[-1].seconds == pytest.approx(1, abs=0.05)
+    assert log[-1].seconds == pytest.approx(1, abs=0.05)
     clock.now = noon
     list(train(tiny_config(), home))
     assert [run.name for run in folder.list_runs(home)] == ["tiny-20261124-120000", "tiny-20261124-120000-2"]
-    assert not [event for event in told if isinstance(event, Warned) and "stopped" in event.title]
+    assert not [event for event in log if isinstance(event, Warned) and "stopped" in event.title]
     other = folder.list_runs(home)[1]
     clock.now = noon.replace(year=noon.year + years)
     longer = resolve.with_values(other.config(), train={"budget": "25 steps"})
@@ -443,11 +440,10 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     assert {entry.status for entry in listing.read_listings(home)} == {"finished"}
 
 
-def test_files_from_the_future(trained_home: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(trained_home, tmp_path / "home"))
-    for path in home.rglob("*"):
+def test_files_from_the_future(finished_home: Path) -> None:
+    for path in finished_home.rglob("*"):
         os.utime(path, (time.time() + 1e8, time.time() + 1e8))
-    check_resumable(the_run(home))
+    check_resumable(the_run(finished_home))
 
 
 # --- processes that are disturbed ----------------------------------------------------------------------------
@@ -461,8 +457,8 @@ def test_two_trainers_of_one_run(home: Path, begun: Callable[..., Program], tiny
         assert "being trained by another process" in refusal(call("--train", "--home", home, *more))
     assert "already a run named one" in refusal(call(*begin(home, tiny_file, "--run", "one")))
     assert sorted(path.name for path in run.path.iterdir()) == before
-    told = len(steps(run))
-    program.until(lambda: len(steps(run)) > told)
+    before_signal = len(steps(run))
+    program.until(lambda: len(steps(run)) > before_signal)
     program.signal(signal.SIGINT)
     assert program.ended() == 130
     check_resumable(run)
@@ -487,8 +483,8 @@ def test_nohup_is_respected(terminal: bool, home: Path, begun: Callable[..., Pro
     else:
         program.signal(signal.SIGHUP)
     run = the_run(home)
-    told = len(steps(run))
-    program.until(lambda: len(steps(run)) > told + 50)
+    before_signal = len(steps(run))
+    program.until(lambda: len(steps(run)) > before_signal + 50)
     program.signal(signal.SIGTERM)
     assert program.ended() == 143
     check_resumable(run)
@@ -498,7 +494,7 @@ def test_a_second_interrupt_leaves_at_once(home: Path, begun: Callable[..., Prog
     program = begun(home, prelude=programs.measure_for_ever)
     program.signal(signal.SIGINT)
     program.until((the_run(home).checkpoints / "latest").exists)
-    program.until(lambda: "Press Ctrl-C again to leave at once" in program.said)
+    program.until(lambda: "Press Ctrl-C again to leave at once" in program.output)
     program.signal(signal.SIGINT)
     assert program.ended() == 130
     check_resumable(the_run(home))
@@ -515,7 +511,7 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
     assert state.finished.step == pytest.approx(5 / STEP_SECONDS, rel=0.05), "the plan has its five seconds"
     [warning] = [notice for notice in state.notices if isinstance(notice, Warned) and "outside" in notice.title]
     assert "For 3,600 s the system gave this program no time." in warning.message
-    assert warning.message in program.said
+    assert warning.message in program.output
     check_resumable(the_run(home))
 
 
@@ -537,10 +533,10 @@ def test_wherever_it_is_suspended_the_plan_keeps_its_time(
 
     monkeypatch.setattr(owner, name, suspended)
     phase = {"name": "train", "schedule": "constant", "share": 1.0}
-    told = list(train(tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 10}), home, "one"))
-    assert isinstance(told[-1], Finished)
-    assert told[-1].seconds == pytest.approx(1, abs=0.05), "less where it passed for an evaluation"
-    [warning] = [event for event in told if isinstance(event, Warned) and "outside" in event.title]
+    log = list(train(tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 10}), home, "one"))
+    assert isinstance(log[-1], Finished)
+    assert log[-1].seconds == pytest.approx(1, abs=0.05), "less where it passed for an evaluation"
+    [warning] = [event for event in log if isinstance(event, Warned) and "outside" in event.title]
     assert "they do not count" in warning.hint.lower()
 
 
@@ -552,7 +548,7 @@ def test_a_home_on_any_path(tmp_path: Path, begun: Callable[..., Program]) -> No
     program = begun(home)
     program.signal(signal.SIGINT)
     assert program.ended() == 130
-    commands = [line.partition(": ")[2] for line in program.said.splitlines() if ": tinylm-studio " in line]
+    commands = [line.partition(": ")[2] for line in program.output.splitlines() if ": tinylm-studio " in line]
     [resuming, talking] = map(pasted, commands)
     assert resuming == ["--train", "--resume", "--run", "one", "--home", str(home)]
     assert talking == ["--generate", "", "--run", "one", "--home", str(home)]

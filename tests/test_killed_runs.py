@@ -17,12 +17,12 @@ from tests.kills import (
     Forge,
     Kill,
     Undisturbed,
-    a_second_save,
     killed_and_resumed,
     killed_once,
-    left_alone,
     phased,
-    put,
+    save_again,
+    save_value,
+    train_undisturbed,
 )
 from tinylm.config.schema import RunConfig
 from tinylm.runs import checkpoint, folder
@@ -39,19 +39,19 @@ def forge() -> Forge:
 def undisturbed(
     forge: Forge, tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
-    return left_alone(forge, phased(tiny_config), tmp_path_factory)
+    return train_undisturbed(forge, phased(tiny_config), tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def averaging(
     forge: Forge, tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
-    """One that averages its weights, and finds now these and now the others better."""
+    """One that averages its weights, of which sometimes these and sometimes the others are better."""
     phases = [{"name": "train", "schedule": "constant", "steps": STEPS, "max_lr": 0.1}]
-    found = left_alone(forge, tiny_config(train={"phases": phases, "average": 1.0, **OFTEN}), tmp_path_factory)
-    evaluated = [line for line in found.portrait.values() if isinstance(line, dict) and line.get("event") == "eval"]
+    run = train_undisturbed(forge, tiny_config(train={"phases": phases, "average": 1.0, **OFTEN}), tmp_path_factory)
+    evaluated = [line for line in run.snapshot.values() if isinstance(line, dict) and line.get("event") == "eval"]
     assert {line["averaged"] for line in evaluated} == {False, True}
-    return found
+    return run
 
 
 def test_killed_runs_end_as_the_undisturbed_one(forge: Forge, undisturbed: Undisturbed, tmp_path: Path) -> None:
@@ -74,15 +74,15 @@ def test_a_last_save_that_was_killed_is_finished(forge: Forge, undisturbed: Undi
 def test_a_step_saved_twice_is_whole_wherever_it_is_killed(forge: Forge, home: Path) -> None:
     for at in count(1):
         run = folder.create(home, f"{NAME}-{at}")
-        put(run, 1)
-        end = forge.fork(a_second_save, Kill(SAVING, at), run)
-        found, faults = checkpoint.newest_whole(run)
+        save_value(run, 1)
+        end = forge.fork(save_again, Kill(SAVING, at), run)
+        newest, faults = checkpoint.newest_whole(run)
         assert not faults
-        assert found is not None
-        value = found.state.tokens
+        assert newest is not None
+        value = newest.state.tokens
         assert value in (1, 2)
-        assert torch.equal(found.model()["a"], torch.full((3, 5), float(value)))
-        put(run, 3)
+        assert torch.equal(newest.model()["a"], torch.full((3, 5), float(value)))
+        save_value(run, 3)
         checkpoint.prune(run, 3)
         assert checkpoint.load(checkpoint.find(run, "best")).state.tokens == 3
         assert sorted(path.name for path in run.checkpoints.iterdir()) == ["best", "latest", "step-00000005"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+_BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Embeddings, overrides and isolates: with them `txt.exe` is shown as `exe.txt`."""
+
 
 def duration(seconds: float) -> str:
     """`1:04` or `2:03:04`."""
@@ -38,11 +41,17 @@ def listed(names: Sequence[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with U+FFFD for control characters other than line ends and tabs, so that it cannot control a terminal."""
-    return "".join(
-        character if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs") else "\ufffd"
-        for character in text
-    )
+    """`text` with U+FFFD for what could control a terminal or make it show a name in another order.
+
+    That is control characters other than line ends and tabs, surrogates, and the nine bidirectional controls.
+    """
+    return "".join("\ufffd" if _is_control(character) else character for character in text)
+
+
+def _is_control(character: str) -> bool:
+    if character in _BIDIRECTIONAL:
+        return True
+    return character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cs")
 
 
 def first_line(error: BaseException) -> str:

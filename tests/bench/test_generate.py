@@ -6,8 +6,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from tests.command_line import call
-from tinylm.bench import benchmarks, generate
+from tinylm.bench import generate
 from tinylm.config.schema import ModelConfig
 from tinylm.model import size
 from tinylm.model.transformer import Transformer
@@ -57,7 +56,7 @@ def test_the_peer_computes_the_same(model: Transformer) -> None:
     assert against_peer.peer.startswith("transformers ")
     with torch.no_grad():
         model.head.weight.mul_(1.5)
-    assert generate._difference(model, generate.as_gemma2(model), torch.tensor([[1, 2, 3]])).value < generate.AGREE
+    assert generate.difference_row(model, generate.as_gemma2(model), torch.tensor([[1, 2, 3]])).value < generate.AGREE
 
 
 def test_a_peer_that_computes_something_else_is_no_peer(model: Transformer) -> None:
@@ -67,9 +66,4 @@ def test_a_peer_that_computes_something_else_is_no_peer(model: Transformer) -> N
             return self
 
     with pytest.raises(RuntimeError, match=r"off by up to 0\.5"):
-        generate._difference(model, Other(), torch.tensor([[1, 2, 3]]))
-
-
-def test_it_is_listed() -> None:
-    assert "generate" in benchmarks.BENCHMARKS
-    assert "generate" in call("--bench").out
+        generate.difference_row(model, Other(), torch.tensor([[1, 2, 3]]))

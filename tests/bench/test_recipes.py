@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.command_line import call
 from tinylm.bench import recipes
-from tinylm.cli import main
 from tinylm.config.schema import RunConfig
 
 SMALL = """
@@ -41,25 +42,18 @@ def two(home: Path) -> Path:
     return home
 
 
+def measured(home: Path, *arguments: object) -> dict[str, dict[str, Any]]:
+    """The rows of the benchmark by name."""
+    result = call("--bench", "recipes", "--home", home, "--json", *arguments)
+    assert result.code == 0, result.err
+    return {row["name"]: row for row in map(json.loads, result.out.splitlines())}
+
+
 def test_a_recipe_that_learns_beats_one_that_does_not(
-    two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    two: Path, tiny_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipes, "SEEDS", 2)
-    given = [
-        "--bench",
-        "recipes",
-        "--preset",
-        "lively,idle",
-        "--data",
-        str(tiny_file),
-        "--home",
-        str(two),
-        "--json",
-        "--steps",
-        "20",
-    ]
-    assert main.main(given) == 0
-    rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    rows = measured(two, "--preset", "lively,idle", "--data", tiny_file, "--steps", 20)
     assert rows["recipes.lively"]["value"] < rows["recipes.idle"]["value"] - 0.1
     assert rows["recipes.lively"]["runs"] == 2
     assert rows["recipes.idle.tokens"]["value"] == 20 * 4 * 32
@@ -79,46 +73,43 @@ def test_a_recipe_that_learns_beats_one_that_does_not(
     assert {"command", "commit", "machine", "torch", "version", "utc"} < kept.keys()
 
 
-def test_without_held_out_text_there_is_nothing_to_compare(
-    two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = ["--bench", "recipes", "--preset", "lively", "--data", str(tiny_file), "--home", str(two)]
-    assert main.main([*given, "--steps", "20", "--set", "data.val_fraction=0"]) == 2
-    assert "No text is held out" in capsys.readouterr().err
+def test_without_held_out_text_there_is_nothing_to_compare(two: Path, tiny_file: Path) -> None:
+    arguments = ["--bench", "recipes", "--preset", "lively", "--data", tiny_file, "--home", two]
+    result = call(*arguments, "--steps", 20, "--set", "data.val_fraction=0")
+    assert result.code == 2
+    assert "data.val_fraction" in result.err
 
 
 @pytest.mark.usefixtures("fake_time")
-def test_without_a_budget_no_preset_takes_its_own(
-    two: Path, tiny_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_budget_no_preset_takes_its_own(two: Path, tiny_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipes, "SEEDS", 1)
     monkeypatch.setattr(recipes, "BUDGET", "1s")
-    given = ["--bench", "recipes", "--preset", "lively", "--data", str(tiny_file), "--home", str(two), "--json"]
-    assert main.main(given) == 0
-    rows = {row["name"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    rows = measured(two, "--preset", "lively", "--data", tiny_file)
     assert 0 < rows["recipes.lively.seconds"]["value"] < 1.05
     assert rows["recipes.lively.tokens"]["value"] != 20 * 4 * 32, "the preset's own 20 steps"
 
 
-def test_recipes_that_hold_out_other_parts_are_measured_on_that_of_the_first(two: Path, tiny_file: Path) -> None:
-    for name, share in (("lively", 0.3), ("idle", 0.1)):
-        with (two / "presets" / f"{name}.toml").open("a", encoding="utf-8") as file:
-            file.write(f'\n[data]\nval_fraction = {share}\nval_placement = "tail"\n')
-    options = main.parser().parse_args(
-        ["--bench", "recipes", "--preset", "lively,idle", "--data", str(tiny_file), "--steps", "2"]
+def test_recipes_that_hold_out_other_parts_are_measured_on_that_of_the_first(
+    two: Path, tiny_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "SEEDS", 1)
+    for name, share in (("a third", 0.3), ("a tenth", 0.1)):
+        data = f'\n[data]\nval_fraction = {share}\nval_placement = "tail"\n'
+        (two / "presets" / f"{name}.toml").write_text(SMALL.format(lr="1e-3") + data, encoding="utf-8")
+    alone, first, second = (
+        measured(two, "--preset", names, "--data", tiny_file, "--steps", 2)["recipes.a tenth"]["value"]
+        for names in ("a tenth", "a tenth,a third", "a third,a tenth")
     )
-    first, second = (recipes._configuration(options, two, name) for name in ("lively", "idle"))
-    assert first.data != second.data
-    assert recipes._on_the_same_text(second, first).data == first.data
-    assert recipes._on_the_same_text(second, first).train == second.train
+    assert alone == first != second
 
 
 @pytest.mark.parametrize(("budget", "seeds"), [("4m", 3), ("5m", 2), ("1h", 2), ("9000 steps", 3), ("100 epochs", 3)])
 def test_long_runs_are_made_with_fewer_seeds(tiny_config: Callable[..., RunConfig], budget: str, seeds: int) -> None:
-    assert recipes._seeds([tiny_config(train={"budget": budget, "phases": [{"share": 1.0}]})]) == seeds
+    assert recipes.seed_count([tiny_config(train={"budget": budget, "phases": [{"share": 1.0}]})]) == seeds
 
 
 @pytest.mark.parametrize("names", ["nothing", "lively,", ","])
-def test_a_recipe_that_is_not_there_is_refused(two: Path, capsys: pytest.CaptureFixture[str], names: str) -> None:
-    assert main.main(["--bench", "recipes", "--preset", names, "--home", str(two)]) == 2
-    assert "There is no preset named" in capsys.readouterr().err
+def test_a_recipe_that_is_not_there_is_refused(two: Path, names: str) -> None:
+    result = call("--bench", "recipes", "--preset", names, "--home", two)
+    assert result.code == 2
+    assert "preset" in result.err

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.made_up import made_up_text
+from tests.texts import made_up_text
 from tinylm.bench import benchmarks, start, tokenize
 from tinylm.bench.rows import Row
 from tinylm.cli import main
 from tinylm.errors import RunError
+
+DRAWS = [sys.executable, "-c", "print('\\x1b[1;1H' + 40 * 'x')"]
+"""A program that moves the cursor and shows 40 characters."""
 
 
 def measured(module: str, home: Path, *flags: str) -> dict[str, Row]:
@@ -49,8 +52,8 @@ def test_tokenizers_is_a_peer_where_it_is_installed(
 def test_the_start_is_measured_in_new_processes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = 'import sys; print(\'torch\'); print(\'{"event": "planned"}\'); print(\'{"event": "step"}\')'
     monkeypatch.setattr(start, "RUNS", 2)
-    monkeypatch.setattr(start, "_TRAIN", output)
-    monkeypatch.setattr(start, "_PROGRAM", [sys.executable, "-c", "print('\\x1b[1;1H' + 40 * 'x')"])
+    monkeypatch.setattr(start, "TRAIN", output)
+    monkeypatch.setattr(start, "PROGRAM", DRAWS)
     rows = measured("start", home)
     assert list(rows) == [
         f"start.{name}" for name in ("help", "version", "first_paint", "first_step_of_all", "first_step")
@@ -58,17 +61,23 @@ def test_the_start_is_measured_in_new_processes(home: Path, monkeypatch: pytest.
     assert all(row.value >= 0 and row.unit == "s" and row.runs == 2 for row in rows.values())
 
 
-def test_what_never_comes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "_TRAIN", "print('torch')")
-    with pytest.raises(RunError, match="before its first step"):
-        start._first_step(tmp_path, [])
-    monkeypatch.setattr(start, "_PROGRAM", [sys.executable, "-c", "print('\\x1b[2J\\x1b]22;default\\x07')"])
-    with pytest.raises(RunError, match="before it showed anything"):
-        start._first_paint(tmp_path)
-    monkeypatch.setattr(start, "PATIENCE", 0.1)
-    monkeypatch.setattr(start, "_PROGRAM", [sys.executable, "-c", "import time; time.sleep(60)"])
-    with pytest.raises(RunError, match="shows nothing"):
-        start._first_paint(tmp_path)
+@pytest.mark.parametrize(
+    ("program", "patience", "error"),
+    [
+        (DRAWS, 60.0, "before its first step"),
+        ([sys.executable, "-c", "print('\\x1b[2J\\x1b]22;default\\x07')"], 60.0, "before it showed anything"),
+        ([sys.executable, "-c", "import sys, time; time.sleep(60 * ('--home' in sys.argv))"], 0.1, "shows nothing"),
+    ],
+)
+def test_a_program_that_shows_nothing_is_an_error(
+    program: list[str], patience: float, error: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "RUNS", 1)
+    monkeypatch.setattr(start, "PATIENCE", patience)
+    monkeypatch.setattr(start, "TRAIN", "print('torch')")
+    monkeypatch.setattr(start, "PROGRAM", program)
+    with pytest.raises(RunError, match=error):
+        measured("start", home)
 
 
 def test_all_benchmarks_are_listed_with_what_they_measure(capsys: pytest.CaptureFixture[str], home: Path) -> None:

@@ -54,9 +54,9 @@ def plain(train: list[str], held_out: list[str]) -> dict[str, float]:
 @pytest.fixture(params=["dense", "sorted", "small blocks"])
 def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "sorted":
-        monkeypatch.setattr(baselines, "_DENSE", 0)
+        monkeypatch.setattr(baselines, "MOST_DENSE", 0)
     if request.param != "dense":
-        monkeypatch.setattr(baselines, "_BLOCK", 7)
+        monkeypatch.setattr(baselines, "BLOCK", 7)
 
 
 @pytest.mark.usefixtures("ways")

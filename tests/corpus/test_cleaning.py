@@ -312,6 +312,6 @@ def test_a_line_without_end_is_judged_by_its_beginning(monkeypatch: pytest.Monke
     text = f"{book}\n\n{' '.join(words)}\n\n{book}\n"
     cleaned = clean(text)
     assert cleaned.unwrapped
-    monkeypatch.setattr("tinylm.corpus.unwrap._LARGE", 1000)
-    monkeypatch.setattr("tinylm.corpus.unwrap._LONG", 200)
+    monkeypatch.setattr("tinylm.corpus.unwrap.LARGE_BLOCK", 1000)
+    monkeypatch.setattr("tinylm.corpus.unwrap.LINE_START", 200)
     assert clean(text).text == cleaned.text

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.texts import span
 from tinylm.config.schema import DataConfig
 from tinylm.corpus import sources
-from tinylm.corpus.profile import MOST_EXCERPTS, Profile, _excerpts, profile
+from tinylm.corpus.profile import MOST_EXCERPTS, Profile, cut_excerpts, profile
 from tinylm.corpus.stories import Story
 from tinylm.errors import DataError
 
@@ -24,7 +24,7 @@ def profile_of(folder: Path, *texts: str, size: int = 1200) -> Profile:
 
 
 def excerpts_of(documents: list[str], size: int) -> list[str]:
-    return _excerpts([span(document) for document in documents], size)
+    return cut_excerpts([span(document) for document in documents], size)
 
 
 def numbered(lines: int) -> str:

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.made_up import made_up_text
-from tests.texts import SPOOL, decode, span
+from tests.texts import SPOOL, decode, made_up_text, span
 from tinylm.corpus import baselines, gutenberg, reading, spool
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import decoded, encoding_of
@@ -54,7 +53,7 @@ def book(seed: int) -> str:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_a_text_in_blocks_is_cleaned_as_the_whole(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gutenberg, "_REACH", 2000)
+    monkeypatch.setattr(gutenberg, "REACH", 2000)
     text, rng = book(seed), random.Random(seed)
     unwrap: Unwrap = rng.choice(["auto", "auto", "on", "off"])
     whole, parts = clean(text, unwrap), clean(cut(text, rng.choice([1, 7, 50, 333])), unwrap)
@@ -76,7 +75,7 @@ def test_bytes_in_blocks_have_the_encoding_of_the_whole(raw: bytes, size: int) -
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), max_size=5), SIZES, st.data())
 def test_a_spool_gives_back_what_was_put_into_it(texts: list[str], size: int, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch, Spool() as store:
-        patch.setattr(spool, "_MARK", 5)
+        patch.setattr(spool, "INDEX_CHARS", 5)
         patch.setattr(spool, "BLOCK", 7)
         kept = [store.put(cut(text, size)()) for text in texts]
         for text, span in zip(texts, kept, strict=True):
@@ -95,7 +94,7 @@ def test_a_large_file_is_read_as_a_small_one(tmp_path: Path, monkeypatch: pytest
     for i in range(40):
         (tmp_path / f"{i:02}.txt").write_bytes(book(1000 + i).encode(random.Random(i).choice(["utf-8", "utf-16"])))
     whole = read_paths([tmp_path], "auto", SPOOL)
-    monkeypatch.setattr(reading, "_WHOLE", 10)
+    monkeypatch.setattr(reading, "LARGE_FILE", 10)
     monkeypatch.setattr(reading, "BLOCK", 77)
     parts = read_paths([tmp_path], "auto", SPOOL)
     assert parts.notes == whole.notes
@@ -117,10 +116,10 @@ def peak(work: Callable[[], object]) -> int:
 
 
 def test_more_text_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_WHOLE", 1 << 14)
+    monkeypatch.setattr(reading, "LARGE_FILE", 1 << 14)
     for module in (reading, spool):
         monkeypatch.setattr(module, "BLOCK", 1 << 14)
-    monkeypatch.setattr(baselines, "_BLOCK", 1 << 14)
+    monkeypatch.setattr(baselines, "BLOCK", 1 << 14)
     (tmp_path / "first.txt").write_text(
         "\n\n".join(textwrap.wrap(made_up_text(0, 1000)))
     )  # so that imports do not count
@@ -134,7 +133,7 @@ def test_more_text_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.Monk
                 [text] = read_paths([tmp_path / "large.txt"], "auto", store).texts
                 [document] = text.documents
                 size = len(document)
-                baselines._ngram_bits([document.part(0, size // 2)], [document.part(size // 2, size)])
+                baselines.ngram_bits([document.part(0, size // 2)], [document.part(size // 2, size)])
 
             read_paths([tmp_path / "first.txt"], "auto", store)
             peaks.append(peak(work))

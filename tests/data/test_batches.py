@@ -307,7 +307,8 @@ def test_large_ids_keep_their_value(tmp_path: Path, dtype: str, ids: list[int]) 
 def test_reading_never_writes(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, np.arange(64, dtype=np.uint16))
     before = (tmp_path / "data" / "tokens.bin").read_bytes()
-    corpus._ids[:] = 7
+    corpus.read(torch.arange(64)).fill_(7)
+    assert corpus.read(torch.arange(64)).tolist() == list(range(64))
     assert (tmp_path / "data" / "tokens.bin").read_bytes() == before
 
 

@@ -15,8 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.made_up import made_up_text
-from tests.texts import span
+from tests.texts import made_up_text, span
 from tinylm import paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TokenizerConfig
@@ -216,7 +215,9 @@ def test_a_vocabulary_up_to_65536_takes_two_bytes_an_id(home: Path, tiny_config:
     assert layout.dtype == "uint16"
 
 
-def test_a_tiny_vocabulary_is_said_aloud(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+def test_a_note_says_that_the_vocabulary_is_smaller_than_asked(
+    home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
     config = tiny_config(
         data={"sources": [written(tmp_path / "a.txt", "ab" * 400)]}, tokenizer={"kind": "bpe", "vocab_size": 5000}
     )
@@ -420,14 +421,10 @@ def test_a_run_with_weights_goes_on_to_the_bit(home: Path, tiny_config: Configur
 # --- the cache ---------------------------------------------------------------------------------------------
 
 
-def test_the_same_text_is_prepared_once(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_text_is_prepared_once(home: Path, tiny_config: Configured) -> None:
     first = prepare.prepare(tiny_config(), home)
     before = {path: path.stat().st_mtime_ns for path in first.rglob("*")}
 
-    def never(*_: object) -> None:
-        raise AssertionError("prepared again")
-
-    monkeypatch.setattr(prepare, "_make", never)
     # Settings of the model and the training do not change the prepared text.
     assert prepare.prepare(tiny_config(model={"n_layer": 2}, train={"seed": 7}), home) == first
     assert {path: path.stat().st_mtime_ns for path in first.rglob("*")} == before
@@ -464,19 +461,18 @@ def test_nothing_half_made_stays(home: Path, tiny_config: Configured, monkeypatc
 def test_a_second_process_that_was_faster_wins(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = prepare._make
-    made: list[Path] = []
+    write = encode.write
+    others: list[Path] = []
 
-    def overtaken(folder: Path, *rest: object) -> None:
-        make(folder, *rest)  # type: ignore[arg-type]
-        if not made:  # another process comes in between, from beginning to end
-            made.append(folder)
-            made.append(prepare.prepare(tiny_config(), home))
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr(encode, "write", write)
+        others.append(prepare.prepare(tiny_config(), home))  # another process comes in between, from beginning to end
+        return write(*arguments)
 
-    monkeypatch.setattr(prepare, "_make", overtaken)
-    assert prepare.prepare(tiny_config(), home) == made[1]
-    assert list((paths.cache(home) / "texts").iterdir()) == [made[1]]
-    open_prepared(made[1])
+    monkeypatch.setattr(encode, "write", overtaken)
+    assert [prepare.prepare(tiny_config(), home)] == others
+    assert list((paths.cache(home) / "texts").iterdir()) == others
+    open_prepared(others[0])
 
 
 def test_many_at_once(home: Path, tiny_config: Configured) -> None:

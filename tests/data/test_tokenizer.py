@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.config.schema import TokenizerConfig
-from tinylm.data.tokenizer import _SPLIT, END_OF_TEXT, GPT4_SPLIT, Tokenizer, _blocks, train_tokenizer, training_blocks
+from tinylm.data.tokenizer import END_OF_TEXT, GPT4_SPLIT, SPLIT, Tokenizer, train_tokenizer, training_blocks
 from tinylm.errors import DataError, RunError
 
 ODD = "naïve \U0001f642\U0001f468‍\U0001f469‍\U0001f467 \x00\x01 \r\n\t\t  \u3000日本語 ٣ ½ ﬁ \u202e \ufffd \ufeff"
@@ -62,7 +62,7 @@ TELLING = [*"'sStTdDmMlLvVeErRſaé漢٣19 \n\r\t\u3000\xa0.,!”\u0301🙂", "'
 
 @given(st.lists(st.sampled_from(TELLING) | st.characters(exclude_categories=["Cs"]), max_size=40).map("".join))
 def test_text_is_cut_as_gpt4_cuts_it(text: str) -> None:
-    assert re.findall(_SPLIT, text) == re.findall(GPT4_SPLIT, text)
+    assert re.findall(SPLIT, text) == re.findall(GPT4_SPLIT, text)
 
 
 def test_the_same_tokens_as_with_gpt4s_own_pattern() -> None:
@@ -119,14 +119,14 @@ def test_one_character(kind: str) -> None:
 
 
 def test_a_text_without_a_line_end_longer_than_a_block_is_learnt_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinylm.data.tokenizer._BLOCK_CHARS", 64)
+    monkeypatch.setattr("tinylm.data.tokenizer.BLOCK_CHARS", 64)
     for text in ("word " * 100, "line one\nline two\n" * 20, "\n" * 200, "x" * 63 + "\n" + "y" * 200, "é"):
-        assert "".join(_blocks([text])) == text
+        assert "".join(training_blocks([text])) == text
 
 
 def test_merges_do_not_depend_on_where_blocks_end(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = trained(TEXT, 320).pieces
-    monkeypatch.setattr("tinylm.data.tokenizer._BLOCK_CHARS", 200)
+    monkeypatch.setattr("tinylm.data.tokenizer.BLOCK_CHARS", 200)
     assert trained(TEXT, 320).pieces == whole
 
 
@@ -188,7 +188,7 @@ def test_a_share_of_the_text_is_spread_over_it() -> None:
 
 
 def test_a_tokenizer_of_a_share_knows_that_share_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinylm.data.tokenizer._BLOCK_CHARS", 64)
+    monkeypatch.setattr("tinylm.data.tokenizer.BLOCK_CHARS", 64)
     text = "".join(f"{word}\n" * 32 for word in ("apple", "berry", "cherry", "grape"))
     pieces = train_tokenizer(TokenizerConfig(vocab_size=300), [text], [], share=0.02).pieces
     assert b"apple" in pieces

@@ -198,7 +198,10 @@ def test_without_a_best_the_latest_is_the_best(run: RunFolder) -> None:
         b"step-00000004",
         b"../checkpoints",
         b"../../outside",
+        b"/etc",
         b"/etc/passwd00",
+        b"step-0000000\n",
+        b"." * 90_000,
         b"step-../../..",
         b"step-0000000\x005",
         b"step-00000005/..",
@@ -264,9 +267,13 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 def with_state(change: Callable[[dict], object]) -> Callable[[Path], object]:
+    """A change of state.json whose own sum is right."""
+
     def damage(path: Path) -> None:
         table = json.loads((path / STATE).read_bytes())
         change(table)
+        del table["sha256"]
+        table["sha256"] = hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
         (path / STATE).write_text(json.dumps(table), encoding="utf-8")
 
     return damage
@@ -278,6 +285,12 @@ DAMAGES |= {
     "sums that are null": with_state(lambda table: table.update(files=None)),
     "a sum that is null": with_state(lambda table: table["files"].update({MODEL: None})),
     "one sum only": with_state(lambda table: table["files"].pop(OPTIMIZER)),
+    "no step": with_state(lambda table: table.pop("step")),
+    "a step that is a text": with_state(lambda table: table.update(step="5")),
+    "a step that is null": with_state(lambda table: table.update(step=None)),
+    "tokens that are a list": with_state(lambda table: table.update(tokens=[1])),
+    "seconds that are a text": with_state(lambda table: table.update(seconds="x")),
+    "half a byte": with_state(lambda table: table.update(events_bytes=1.5)),
 }
 
 
@@ -315,23 +328,6 @@ def test_every_bit_of_the_state_is_watched(run: RunFolder) -> None:
         if loaded.state != before:
             wrong.append(position)
     assert not wrong, f"{len(wrong)} single flipped bits change the state and go unnoticed"
-
-
-def test_values_of_a_wrong_kind_are_refused(run: RunFolder) -> None:
-    path = put(run, 5)
-    good = (path / STATE).read_bytes()
-    for wrong in ({"step": "5"}, {"step": None}, {"tokens": [1]}, {"seconds": "x"}, {"events_bytes": 1.5}):
-        (path / STATE).write_bytes(good)
-        with_state(lambda table, wrong=wrong: table.update(wrong))(path)  # type: ignore[misc]
-        with pytest.raises(CheckpointError):
-            checkpoint.load(path)
-
-
-def test_a_state_without_its_step_is_refused(run: RunFolder) -> None:
-    path = put(run, 5)
-    with_state(lambda table: table.pop("step"))(path)
-    with pytest.raises(CheckpointError):
-        checkpoint.load(path)
 
 
 def test_a_state_of_a_newer_version_loads_with_what_is_known(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

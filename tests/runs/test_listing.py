@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -173,14 +171,6 @@ def test_no_home_and_a_folder_that_is_being_set_up(home: Path) -> None:
     assert listing.read_listings(home / "none") == []
     (folder.create(home, "half-made").path / "data").mkdir()
     assert listing.read_listings(home) == []
-
-
-def test_it_needs_no_torch(home: Path) -> None:
-    made(home, "a", step(1))
-    code = "import pathlib, sys; from tinylm.runs import listing; "
-    code += f"print(len(listing.read_listings(pathlib.Path({str(home)!r}))), 'torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "False"]
 
 
 # ---- damage -------------------------------------------------------------------------------------------------------

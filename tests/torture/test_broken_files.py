@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzzing import MOST_SECONDS, READERS, Place, full_home, fuzz
+from tests.fuzzing import MOST_SECONDS, READERS, TrainedHome, full_home, fuzz
 from tinylm.config.schema import RunConfig
 
 ROUNDS = 150
@@ -24,8 +24,8 @@ def test_thousands_of_broken_files(
 ) -> None:
     rounds, inputs, slowest = request.config.getoption("rounds") or ROUNDS, 0, 0.0
     for name, (file, read) in READERS.items():
-        place = Place(Path(shutil.copytree(trained, tmp_path / name.replace(" ", "-"))))
-        tally = fuzz(place, file, read, rounds, fixed=False)
+        home = TrainedHome(Path(shutil.copytree(trained, tmp_path / name.replace(" ", "-"))))
+        tally = fuzz(home, file, read, rounds, fixed=False)
         inputs, slowest = inputs + tally.inputs, max(slowest, tally.slowest)
         with capsys.disabled():
             print(f"{name}: {tally.inputs} inputs, {tally.refused} refused, slowest {tally.slowest:.2f} s")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kills import SETTING_UP, Forge, Undisturbed, killed_and_resumed, killed_once, left_alone, phased
+from tests.kills import SETTING_UP, Forge, Undisturbed, killed_and_resumed, killed_once, phased, train_undisturbed
 from tinylm.config.schema import RunConfig
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
@@ -21,7 +21,7 @@ def forge() -> Forge:
 def undisturbed(
     forge: Forge, tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
-    return left_alone(forge, phased(tiny_config), tmp_path_factory)
+    return train_undisturbed(forge, phased(tiny_config), tmp_path_factory)
 
 
 def test_many_killed_runs(

@@ -58,12 +58,12 @@ class Watched:
         warm = self.looks[LOOKS // 6 :]
         first, last = warm[: len(warm) // 10], warm[-len(warm) // 10 :]
         memory, files = (median(look.rss_mb for look in first), median(look.files for look in first))
-        found = []
+        faults = []
         if (most := max(look.rss_mb for look in warm)) > GROWTH * memory:
-            found.append(f"{self.name}: memory went from {memory:.1f} to {most:.1f} MB")
+            faults.append(f"{self.name}: memory went from {memory:.1f} to {most:.1f} MB")
         if (files_last := median(look.files for look in last)) != files:
-            found.append(f"{self.name}: open files went from {files:g} to {files_last:g}")
-        return found
+            faults.append(f"{self.name}: open files went from {files:g} to {files_last:g}")
+        return faults
 
 
 def plan(config: RunConfig, path: Path) -> Path:
@@ -79,8 +79,8 @@ def plan(config: RunConfig, path: Path) -> Path:
 @contextmanager
 def headless(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`--train` in a process of its own."""
-    with log.open("wb") as told:
-        process = subprocess.Popen([sys.executable, "-m", "tui", "--train", *arguments], stdout=told, stderr=told)
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", "tui", "--train", *arguments], stdout=output, stderr=output)
         try:
             yield process
         finally:
@@ -105,12 +105,12 @@ def trains(home: Path) -> bool:
 
 def check_log(run: RunFolder) -> int:
     """How many steps it has: all of them, each once, and one end."""
-    told = list(run.events())
-    steps = [event.step for event in told if isinstance(event, StepDone)]
-    assert len(told) == len(run.events_file.read_bytes().splitlines()), "lines that cannot be read"
+    log = list(run.events())
+    steps = [event.step for event in log if isinstance(event, StepDone)]
+    assert len(log) == len(run.events_file.read_bytes().splitlines()), "lines that cannot be read"
     assert steps == list(range(1, len(steps) + 1))
-    assert [event for event in told if isinstance(event, Finished | Failed)] == told[-1:]
-    assert isinstance(told[-1], Finished)
+    assert [event for event in log if isinstance(event, Finished | Failed)] == log[-1:]
+    assert isinstance(log[-1], Finished)
     return len(steps)
 
 
@@ -129,7 +129,7 @@ def test_long_trainings_stay_as_small_as_they_are(
     config = str(plan(tiny_config(), tmp_path / "plan.toml"))
     without, within = tmp_path / "headless", tmp_path / "app"
     with (
-        headless("--home", str(without), "--config", config, log=tmp_path / "told.txt") as process,
+        headless("--home", str(without), "--config", config, log=tmp_path / "output.txt") as process,
         on_terminal("--home", str(within), "--config", config) as terminal,
     ):
         terminal.until(lambda: b"Enter" in terminal.seen)

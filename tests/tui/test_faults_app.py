@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.faults import ODD, check_resumable, needs_rights, pasted
+from tests.command_line import ODD, pasted
 from tests.programs import Program, obey_rights
-from tests.run_files import steps
+from tests.run_files import check_resumable, needs_rights, steps
 from tests.tui import scripts
 from tests.tui.pilot import drive, until
 from tests.tui.scripts import ScriptedEngine
@@ -55,7 +55,7 @@ def test_a_terminal_that_is_closed_while_it_trains(
     plan = tmp_path / "plan.toml"
     plan.write_text(resolve.to_toml(endless), encoding="utf-8")
     app = open_app("--home", home, "--config", plan, hangs_up=hangs_up)
-    app.until(lambda: "Enter" in app.said)
+    app.until(lambda: "Enter" in app.output)
     app.type(b"\r")
     app.until(lambda: folder.list_runs(home) and len(steps(folder.list_runs(home)[0])) > 5)
     app.close_terminal()
@@ -69,10 +69,10 @@ def test_a_terminal_that_is_closed_while_it_trains(
 @needs_rights
 def test_a_home_that_may_only_be_read_is_shown(sealed_home: Path, open_app: Callable[..., Program]) -> None:
     app = open_app("--home", sealed_home, prelude=obey_rights)
-    app.until(lambda: "finished" in app.said)
+    app.until(lambda: "finished" in app.output)
     app.type(b"\x11")
     assert app.ended() == 0
-    assert "Traceback" not in app.said
+    assert "Traceback" not in app.output
 
 
 def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:

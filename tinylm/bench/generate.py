@@ -69,7 +69,7 @@ def rows(model: Transformer, flops: float) -> Iterator[Row]:
 
     gemma2 = as_gemma2(model) if find_spec("transformers") else None
     if gemma2 is not None:
-        yield _difference(model, gemma2, torch.tensor([prompt]))
+        yield difference_row(model, gemma2, torch.tensor([prompt]))
 
     pairs = _measured(one, reading(model))
     speed, limit = pairs.speeds(TOKENS)
@@ -145,7 +145,7 @@ def as_gemma2(model: Transformer) -> Any:
 
 
 @torch.no_grad()
-def _difference(model: Transformer, peer: Any, ids: Tensor) -> Row:
+def difference_row(model: Transformer, peer: Any, ids: Tensor) -> Row:
     """The largest difference between the two models' logits for ids (B, T); RuntimeError if beyond rounding."""
     difference = float((model.logits(ids) - peer(ids).logits).abs().max())
     if not difference < AGREE:

@@ -48,10 +48,10 @@ def peak_flops(precision: Precision, home: Path) -> float:
     a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE, dtype=_type(precision)) for _ in range(2))
     counts = sorted({1, device.cores()})
     best = min(on_threads(count, lambda: _best(lambda: torch.matmul(a, b)))() for count in counts)
-    return max(2 * PEAK_SIZE**3 / best, _tile_flops(precision, home))
+    return max(2 * PEAK_SIZE**3 / best, tile_flops(precision, home))
 
 
-def _tile_flops(precision: Precision, home: Path) -> float:
+def tile_flops(precision: Precision, home: Path) -> float:
     """The same by our micro-kernel; 0 if it cannot be compiled or does not have the precision."""
     try:
         speed = _speed(compiler.load_or_build(home, PEAK_SOURCE, _speed))
@@ -97,11 +97,11 @@ def _products(model: ModelConfig, vocab_size: int, precision: Precision) -> floa
     hidden = model.mlp_ratio * model.n_embd
     block = [(model.n_embd, both), (heads, model.n_embd), (model.n_embd, 2 * hidden), (hidden, model.n_embd)]
     shapes = block * model.n_layer + [(model.n_embd, vocab_size)]
-    times = {shape: _product(*shape, _type(precision)) for shape in set(shapes)}
+    times = {shape: product_seconds(*shape, _type(precision)) for shape in set(shapes)}
     return sum(times[shape] for shape in shapes)
 
 
-def _product(k: int, n: int, kind: torch.dtype) -> float:
+def product_seconds(k: int, n: int, kind: torch.dtype) -> float:
     """Seconds a token of y = x W and of the gradients of x and W, each the best way: x (m, k), W (k, n), y (m, n)."""
     best = [float("inf")] * 3
     for m in PASS_TOKENS:

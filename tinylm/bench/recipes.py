@@ -66,7 +66,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
         runs_home = Path(folder)
         (home / "cache").mkdir(parents=True, exist_ok=True)
         (runs_home / "cache").symlink_to((home / "cache").absolute())  # share compiled code and measurements
-        seeds = range(first, first + _seeds(recipes.values()))
+        seeds = range(first, first + seed_count(recipes.values()))
         for seed in seeds:
             for name, config in recipes.items():
                 print(f"Training {name}, seed {seed} …", file=sys.stderr, flush=True)
@@ -119,7 +119,8 @@ def _on_the_same_text(config: RunConfig, first: RunConfig) -> RunConfig:
     return resolve.with_values(config, data=split)
 
 
-def _seeds(recipes: Iterable[RunConfig]) -> int:
+def seed_count(recipes: Iterable[RunConfig]) -> int:
+    """How many seeds each recipe is trained with."""
     budgets = [Budget.parse(config.train.budget) for config in recipes if config.train.budget]
     return LONG_SEEDS if any(budget.kind == "time" and budget.amount >= LONG for budget in budgets) else SEEDS
 

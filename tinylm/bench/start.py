@@ -33,8 +33,8 @@ PATIENCE = 120.0
 """Seconds to wait for output."""
 
 COLUMNS, LINES = 160, 45
-_PROGRAM = [sys.executable, "-m", "tui"]
-_TRAIN = "import sys, torch; print('torch', flush=True); from tinylm.cli.main import main; sys.exit(main(sys.argv[1:]))"
+PROGRAM = [sys.executable, "-m", "tui"]
+TRAIN = "import sys, torch; print('torch', flush=True); from tinylm.cli.main import main; sys.exit(main(sys.argv[1:]))"
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _VISIBLE = 20
 """Visible characters that distinguish a frame from a blank screen."""
@@ -57,7 +57,7 @@ def _row(name: str, once: Callable[[int], float]) -> Row:
 
 
 def _answer(flag: str) -> None:
-    subprocess.run([*_PROGRAM, flag], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run([*PROGRAM, flag], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
 def _first_paint(home: Path) -> float:
@@ -66,7 +66,7 @@ def _first_paint(home: Path) -> float:
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     began = time.perf_counter()
-    command = [*_PROGRAM, "--home", str(home)]
+    command = [*PROGRAM, "--home", str(home)]
     child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, close_fds=True)  # noqa: S603
     os.close(theirs)
     drawn = b""
@@ -91,7 +91,7 @@ def _read(handle: int, until: float) -> bytes:
 
 def _first_step(home: Path, flags: list[str]) -> float:
     """Seconds from torch being loaded to the first step of a default training."""
-    command = [sys.executable, "-c", _TRAIN, "--train", "--json", "--home", str(home), *flags]
+    command = [sys.executable, "-c", TRAIN, "--train", "--json", "--home", str(home), *flags]
     environment = {**os.environ, "GOMP_SPINCOUNT": "1000"}  # as the command line sets it before it loads torch
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)  # noqa: S603
     loaded = 0.0

@@ -21,8 +21,8 @@ MOST_COMPRESSED = 1 << 24
 _LEAST_DICT = 1 << 12  # bytes, the minimum of xz
 _POINTS = 0x110000
 _BOUNDARY = "\ud800"  # precedes each document: a lone surrogate, which no text contains
-_BLOCK = 1 << 21  # characters counted at a time, which bounds the memory
-_DENSE = 1 << 23  # more possible triples than this are counted by sorting instead of in a table (64 MB)
+BLOCK = 1 << 21  # characters counted at a time, which bounds the memory
+MOST_DENSE = 1 << 23  # more possible triples than this are counted by sorting instead of in a table (64 MB)
 
 _Codes = npt.NDArray[np.unsignedinteger]
 _Integers = npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ def baselines(train: Texts, held_out: Texts) -> dict[str, float]:
     with ThreadPoolExecutor() as pool:  # both compressors release the interpreter lock
         gzipped = pool.submit(_compressed, held_out, zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS))
         xzipped = pool.submit(_compressed, held_out, _xz(min(size, MOST_COMPRESSED)))
-        bits = _ngram_bits(train, held_out)
+        bits = ngram_bits(train, held_out)
         per_byte = {name: cost / size for name, cost in bits.items()}
         return per_byte | {"gzip": gzipped.result(), "xz": xzipped.result()}
 
@@ -83,7 +83,7 @@ def _encoded(texts: Texts) -> Iterator[bytes]:
     return (block.encode() for text in texts for block in text.blocks())
 
 
-def _ngram_bits(train: Texts, held_out: Texts) -> dict[str, float]:
+def ngram_bits(train: Texts, held_out: Texts) -> dict[str, float]:
     """Total bits of the held-out characters: blind, counts, pairs, triples."""
     alphabet = _Alphabet(train, held_out)
     size, side = alphabet.size, alphabet.size + 1  # with the boundary, the last code
@@ -127,7 +127,7 @@ def _points(texts: Texts) -> Iterator[npt.NDArray[np.uint32]]:
         for block in text.blocks():
             pending.append(block)
             characters += len(block)
-            if characters >= _BLOCK:
+            if characters >= BLOCK:
                 yield np.frombuffer("".join(pending).encode("utf-32-le", "surrogatepass"), dtype="<u4")
                 pending, characters = [""], 0
     yield np.frombuffer("".join(pending).encode("utf-32-le", "surrogatepass"), dtype="<u4")
@@ -144,7 +144,7 @@ def _keys(codes: _Codes, side: int) -> _Integers:
 
 def _triples(blocks: Iterable[_Codes], side: int) -> tuple[_Integers, _Integers]:
     """The distinct character triples of a text, ascending, and how often each occurs; none ends in a boundary."""
-    if side**3 <= _DENSE:
+    if side**3 <= MOST_DENSE:
         table = _dense_counts(blocks, side)
         present = np.flatnonzero(table)
         return present, table[present]
@@ -152,7 +152,7 @@ def _triples(blocks: Iterable[_Codes], side: int) -> tuple[_Integers, _Integers]
     pending: list[tuple[_Integers, _Integers]] = []
     for codes in blocks:
         pending.append(_sparse_counts(codes, side))
-        if sum(len(key) for key, _ in pending) > max(_BLOCK, len(keys)):
+        if sum(len(key) for key, _ in pending) > max(BLOCK, len(keys)):
             keys, times = _merged([(keys, times), *pending])
             pending = []
     return _merged([(keys, times), *pending])
@@ -163,7 +163,7 @@ def _counts(
 ) -> tuple[_Integers, _Integers, _Integers, _Integers, _Integers, int]:
     """Counts in a text for each queried triple h1 h2 c: of h1 h2 c, of h1 h2, of h2 c, of h2, of c, and of all."""
     hh, hc, h, c = queried // side, queried % side**2, queried % side**2 // side, queried % side
-    if side**3 <= _DENSE:
+    if side**3 <= MOST_DENSE:
         table = _dense_counts(blocks, side)
         cube = table.reshape(side, side, side)
         pairs = cube.sum(axis=0)

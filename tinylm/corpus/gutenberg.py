@@ -9,7 +9,7 @@ from itertools import chain
 
 from tinylm.corpus.blocks import Blocks
 
-_REACH = 1 << 16
+REACH = 1 << 16
 """Characters from the beginning of a marker or a credit within which it ends."""
 
 # Markers as Project Gutenberg has written them since 1991; with a long title the newer ones take two lines.
@@ -66,7 +66,7 @@ class _Reader:
     def before(self, marker: re.Pattern[str]) -> Iterator[str]:
         """The text up to the next marker, in pieces that begin with a line; then the position is behind the marker."""
         while True:
-            safe = len(self._text) - _REACH
+            safe = len(self._text) - REACH
             match = self._next(marker) if self._exhausted or safe > self._position else None
             if match and (self._exhausted or match.start() <= safe):
                 piece, self._position = self._text[self._position : match.start()], match.end()
@@ -147,7 +147,7 @@ def _book(pieces: Iterator[str]) -> Iterator[str]:
     head = ""
     for piece in pieces:
         head += piece
-        if len(head) > _REACH:
+        if len(head) > REACH:
             break
     credit = _CREDIT.match(head)
     begin = credit.end() if credit else 0

@@ -49,7 +49,7 @@ def profile(data: DataConfig, size: int = 1200) -> Profile:
             bytes=sum(document.size for document in documents),
             distinct_characters=len(set().union(*(set(block) for text in documents for block in text.blocks()))),
             repeated_lines=_repeated_lines(documents),
-            excerpts=tuple(_excerpts(documents, size)),
+            excerpts=tuple(cut_excerpts(documents, size)),
             notes=reading.notes,
         )
 
@@ -71,7 +71,7 @@ def _repeated_lines(documents: Iterable[TextSpan]) -> float:
     return min(1.0, repeated / max(1, characters))
 
 
-def _excerpts(documents: Sequence[TextSpan], size: int) -> list[str]:
+def cut_excerpts(documents: Sequence[TextSpan], size: int) -> list[str]:
     """Excerpts of the documents joined by blank lines: as many as fit, `MOST_EXCERPTS` at most."""
     starts = list(accumulate((len(document) for document in documents), initial=0))
     count = min(MOST_EXCERPTS, max(1, starts[-1] // size))

@@ -23,7 +23,9 @@ from tinylm.words import gigabytes, with_article
 
 _DISK_SHARE = 3  # disk space a text needs, in its sizes: the cleaned copy takes one, its tokens up to two
 _HEAD = 512  # bytes by which a picture or a film is recognised before all of it is read
-_WHOLE = 8 << 20  # larger files (bytes) are read in blocks; cleaning a whole one takes a dozen times its size in memory
+LARGE_FILE = (
+    8 << 20
+)  # larger files (bytes) are read in blocks; cleaning a whole one takes a dozen times its size in memory
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ def _raw(file: _File, disk: float) -> tuple[Raw | None, bool]:
                     raise _too_large(file.name, size, disk)
                 kind = "file too large for the disk"
             if kind is None:
-                if size > _WHOLE:
+                if size > LARGE_FILE:
                     return partial(_blocks, file), False
                 whole = head + stream.read()
                 return lambda: iter([whole]), True

@@ -21,7 +21,7 @@ from tinylm import files
 BLOCK = 1 << 20
 """Bytes read, and characters written, at a time."""
 
-_MARK = 1 << 13
+INDEX_CHARS = 1 << 13
 """Characters between two entries of the index from characters to bytes, at most."""
 
 
@@ -33,7 +33,7 @@ class Spool:
         self._folder = folder or Path(tempfile.gettempdir())
         self._file = cast(BinaryIO, tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115
         self._lock = threading.Lock()
-        # The index: the same positions, at most _MARK characters apart, in characters and in bytes.
+        # The index: the same positions, at most INDEX_CHARS characters apart, in characters and in bytes.
         self._characters, self._bytes = array("q", [0]), array("q", [0])
 
     def __enter__(self) -> Spool:
@@ -62,7 +62,7 @@ class Spool:
         return TextSpan(self, self._characters[first], self._characters[-1], self._bytes[first], self._bytes[-1])
 
     def _append(self, text: str) -> None:
-        parts = [text[begin : begin + _MARK] for begin in range(0, len(text), _MARK)]
+        parts = [text[begin : begin + INDEX_CHARS] for begin in range(0, len(text), INDEX_CHARS)]
         encoded = [part.encode() for part in parts]
         with self._lock:
             self._file.seek(self._bytes[-1])

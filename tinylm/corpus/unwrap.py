@@ -16,7 +16,9 @@ from tinylm.corpus.blocks import Blocks, cut_at
 _MIN_WIDTH, _MAX_WIDTH = 55, 120  # columns of hard-wrapped prose; narrower texts are verse or tables
 _SLACK = 0.85  # a line of this share of the width is full: allows for edits by hand and wrapping that counted bytes
 _MIN_BREAKS = 4  # fewer breaks say nothing
-_LARGE, _LONG = 1 << 24, 1 << 12  # a block of more characters has a huge line: only the beginning of each is analysed
+LARGE_BLOCK, LINE_START = 1 << 24, 1 << 12
+"""A block of more characters has a huge line: then only the start of each line is analysed."""
+
 _DEEP_INDENT = 9  # spaces; deeper than a paragraph's first line, so a title, a signature or verse
 _GLUED = re.compile(r"[^\s\-—](?:--?|—)\Z")  # a dash typed without spaces, or a compound broken at its hyphen
 _CJK = re.compile("[\u3000-\ua4cf\uff00-\uffef]{2}")  # scripts without spaces between words
@@ -42,7 +44,7 @@ def unwrapped(text: Blocks, force: bool) -> Blocks | None:
     seen: list[_Lines] = []  # the first block and the latest: a text of one block is analysed only once
     last, whole = "", True
     for block in text():
-        short = block if len(block) <= _LARGE else "\n".join(line[:_LONG] for line in block.split("\n"))
+        short = block if len(block) <= LARGE_BLOCK else "\n".join(line[:LINE_START] for line in block.split("\n"))
         whole = whole and short is block
         seen = [*seen[:1], _Lines.of(last + short)]
         widths.add(seen[-1], new=short.count("\n") + 1)

@@ -27,7 +27,7 @@ GPT4_SPLIT = (
 )
 """How text is split before merging: the pattern of GPT-4, `tiktoken`'s cl100k_base."""
 
-_SPLIT = (
+SPLIT = (
     r"(?:'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n])|\s+(?!\S)|\s+"
 )
 """An equivalent of GPT4_SPLIT that is faster (assets/results/notes.md).
@@ -42,7 +42,7 @@ MOST_BYTES = 1 << 25
 """Largest tokenizer.json: one with every Unicode character has 20 MB, one of BPE rarely 5."""
 
 _MOST_CHARACTERS = 0x110000
-_BLOCK_CHARS = 1 << 17
+BLOCK_CHARS = 1 << 17
 _BLOCKS = 64  # counted at a time, by all processors
 
 _LONG_SPACE = re.compile(r"(\s{400000})")
@@ -70,7 +70,7 @@ class Tokenizer:
                 raise ValueError("a BPE tokenizer without all 256 bytes")
             # Never allowed by `encode`; but without a special token tiktoken would search every text for one.
             special = {END_OF_TEXT: self.end_of_text}
-            self._bpe = tiktoken.Encoding("tinylm", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens=special)
+            self._bpe = tiktoken.Encoding("tinylm", pat_str=SPLIT, mergeable_ranks=ranks, special_tokens=special)
         elif kind == "char":
             points = [ord(piece.decode("utf-8")) for piece in pieces]
             self._points = np.array(points, dtype=np.uint32)
@@ -204,7 +204,7 @@ def train_tokenizer(
         return Tokenizer("char", [character.encode("utf-8") for character in sorted(characters)])
     trainer = rustbpe.Tokenizer()
     trainer.train_from_iterator(
-        training_blocks(train, share), vocab_size=config.vocab_size - 1, buffer_size=_BLOCKS, pattern=_SPLIT
+        training_blocks(train, share), vocab_size=config.vocab_size - 1, buffer_size=_BLOCKS, pattern=SPLIT
     )
     ranked = sorted((rank, bytes(piece)) for piece, rank in trainer.get_mergeable_ranks())
     return Tokenizer("bpe", [piece for _, piece in ranked])
@@ -226,8 +226,8 @@ def _blocks(texts: Iterable[Iterable[str]]) -> Iterator[str]:
         begun = ""
         for block in text:
             begun += block
-            while len(begun) > _BLOCK_CHARS:
-                cut = begun.rfind("\n", 0, _BLOCK_CHARS) + 1 or _BLOCK_CHARS
+            while len(begun) > BLOCK_CHARS:
+                cut = begun.rfind("\n", 0, BLOCK_CHARS) + 1 or BLOCK_CHARS
                 yield begun[:cut]
                 begun = begun[cut:]
         if begun:

@@ -40,7 +40,8 @@ MAX_PACKING_THREADS = 4
 _TOLERANCE = 1e-3
 
 _executor = ThreadPoolExecutor(1, "native")
-_build: Future[DecodeLibrary | None] | None = None
+loading: Future[DecodeLibrary | None] | None = None
+"""The library of this process, once `prepare` was called."""
 
 
 class _Args(ctypes.Structure):
@@ -187,13 +188,13 @@ def prepare(home: Path, model: Transformer, *, may_build: bool = True) -> None:
 
     It is not built for models under MIN_PARAMETERS, nor without `may_build`.
     """
-    global _build  # noqa: PLW0603  # a property of the process, as torch's number of threads is
-    _build = _executor.submit(_load, home, may_build and model.n_parameters() >= MIN_PARAMETERS)
+    global loading  # noqa: PLW0603  # a property of the process, as torch's number of threads is
+    loading = _executor.submit(_load, home, may_build and model.n_parameters() >= MIN_PARAMETERS)
 
 
 def library() -> DecodeLibrary | None:
     """The compiled functions, waiting until they are built; None if they cannot be, or nothing was prepared."""
-    return _build.result() if _build is not None else None
+    return loading.result() if loading is not None else None
 
 
 @cache

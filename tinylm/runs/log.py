@@ -18,33 +18,33 @@ class LogWriter:
 
     def __init__(self, path: Path, keep_bytes: int | None = None) -> None:
         """Open for appending; with `keep_bytes` cut back to that length first: a resumed run repeats nothing."""
-        self._file = path.open("ab", buffering=0)
+        self.file = path.open("ab", buffering=0)
         if keep_bytes is not None:
             self.cut(keep_bytes)
 
     def cut(self, keep_bytes: int) -> None:
         """Shorten the file to `keep_bytes`, where it is longer."""
-        self._file.truncate(min(keep_bytes, os.fstat(self._file.fileno()).st_size))
+        self.file.truncate(min(keep_bytes, os.fstat(self.file.fileno()).st_size))
 
     def write(self, lines: Sequence[str]) -> None:
         """Append lines in one write: all of them or, where the disk refuses, none."""
         left = memoryview("".join(line + "\n" for line in lines).encode("utf-8", errors="replace"))
-        before = os.fstat(self._file.fileno()).st_size
+        before = os.fstat(self.file.fileno()).st_size
         try:
             while left:  # a disk that fills up takes a part
-                left = left[self._file.write(left) :]
+                left = left[self.file.write(left) :]
         except OSError:
-            self._file.truncate(before)
+            self.file.truncate(before)
             raise
 
     def sync(self) -> int:
         """Flush everything to the disk; returns the length of the file in bytes."""
-        os.fsync(self._file.fileno())
-        return os.fstat(self._file.fileno()).st_size
+        os.fsync(self.file.fileno())
+        return os.fstat(self.file.fileno()).st_size
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self.file.close()
 
 
 class LogReader:

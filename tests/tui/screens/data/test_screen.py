@@ -13,7 +13,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.made_up import made_up_text
+from tests.texts import made_up_text
 from tests.tui.pilot import drive as drive_app
 from tests.tui.pilot import text, until
 from tests.tui.scripts import ScriptedEngine, training, write_run
