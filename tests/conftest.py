@@ -54,7 +54,7 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
     monkeypatch.setattr(decode, "prepare", lambda *_, **__: None)
-    monkeypatch.setattr(decode, "_build", None)
+    monkeypatch.setattr(decode, "prepared", None)
 
 
 @pytest.fixture(params=EITHER_WAY)
