@@ -50,7 +50,7 @@ def newest_files(run: RunFolder) -> dict[str, bytes]:
 
 def collect(stream: Iterable[Event], seen: list[Event]) -> None:
     """Take events one by one: those before an error are seen, too."""
-    for event in stream:  # noqa: FURB138  extend() would lose them
+    for event in stream:
         seen.append(event)
 
 

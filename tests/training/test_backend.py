@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,29 +179,6 @@ def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed
         ends.append({file.name: file.read_bytes() for file in found.path.glob("*.safetensors")})
     assert len(ends[0]) == (3 if share else 2)
     assert [[name for name in end if end[name] != ends[0][name]] for end in ends] == [[]] * 4
-
-
-@needs_compiler
-def test_a_compiler_that_is_stopped_leaves_nothing(home: Path) -> None:
-    library = library_of(home)
-    making = Build(library, train_pass.SOURCE)
-    assert not making.is_done()
-    assert list(library.parent.iterdir())
-    making.stop()
-    assert making.is_done()
-    assert not list(library.parent.iterdir())
-
-
-@needs_compiler
-def test_what_a_killed_process_left_is_cleared_away_once_it_is_old(home: Path) -> None:
-    library = library_of(home)
-    library.parent.mkdir(parents=True)
-    old, new = (library.with_name(f".making-{name}.so") for name in ("old", "new"))
-    for left in (old, new):
-        left.touch()
-    os.utime(old, (0, 0))
-    Build(library, train_pass.SOURCE).stop()
-    assert list(library.parent.iterdir()) == [new]
 
 
 def test_without_a_compiler_it_goes_on_and_says_so(

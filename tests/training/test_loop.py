@@ -50,7 +50,7 @@ from tinylm.runs.log import LogWriter
 from tinylm.training import setup
 from tinylm.training.control import Control
 from tinylm.training.evaluate import Evaluator
-from tinylm.training.loop import Training, resume, train
+from tinylm.training.loop import resume, train
 from tinylm.training.optimizer import Optimizer, global_norm
 
 Configured = Callable[..., RunConfig]
@@ -816,32 +816,6 @@ def test_old_checkpoints_go_and_the_best_stays(home: Path, tiny_config: Configur
     told = tell(tiny_config(train={"phases": [phase], "checkpoint_interval": 2, "keep_checkpoints": 2}), home)
     there = {int(path.name[5:]) for path in told.run.checkpoints.glob("step-*")}
     assert there == {18, 20, told.events[-1].best_step}
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        torch.OutOfMemoryError("CUDA out of memory."),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory"),
-    ],
-)
-def test_memory_that_runs_out_is_told_with_a_way_out(
-    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
-    real = Training._step
-
-    def step(self: Training, number: int) -> None:
-        if number == 5:
-            raise error
-        real(self, number)
-
-    monkeypatch.setattr(Training, "_step", step)
-    told: list[Event] = []
-    with pytest.raises(RunError, match=r"Halve train\.batch_size"):
-        told.extend(train(tiny_config(train={"checkpoint_interval": 3}), home, "run"))
-    assert (told[-1].kind, told[-1].message) == ("failed", "The memory of the machine ran out.")
-    assert checkpoint.find(folder.open_run(home, "run")).name == "step-00000003", "what was saved stays"
 
 
 def test_time_in_which_the_program_was_stopped_does_not_count(
