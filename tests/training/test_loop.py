@@ -23,7 +23,7 @@ from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.data.batches import Batches
-from tinylm.errors import ConfigError, DataError, DeviceError, DivergedError, RunError, TinyLMError
+from tinylm.errors import ConfigError, DataError, DeviceError, RunError, TinyLMError
 from tinylm.events import (
     CheckpointSaved,
     DataPrepared,
@@ -500,26 +500,6 @@ def test_a_step_that_is_not_finite_is_left_out(
     line = json.loads(told.run.events_file.read_text(encoding="utf-8").splitlines()[told.events.index(steps[bad - 1])])
     assert (line["loss"] is None) == (how != "gradient")
     assert line["grad_norm"] is None
-
-
-def test_a_run_that_diverges_is_given_up(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
-    spoil(monkeypatch, lambda step: step > 15, "nan")
-    phase = {"name": "train", "schedule": "constant", "steps": 100}
-    config = tiny_config(train={"phases": [phase], "eval_interval": 10, "checkpoint_interval": 10})
-    told: list[Event] = []
-    with pytest.raises(DivergedError) as caught:
-        collect(train(config, home, "run"), told)
-    assert caught.value.hint
-    assert sum(isinstance(event, Failed) for event in told) == 1
-    assert isinstance(told[-1], Failed)
-    assert told[-1].message == caught.value.message
-    assert not any(isinstance(event, Finished) for event in told)
-    run = folder.open_run(home, "run")
-    assert not run.is_locked()
-    assert [line["event"] for line in map(json.loads, run.events_file.read_text(encoding="utf-8").splitlines())][
-        -1
-    ] == "failed"
-    assert is_whole(run)
 
 
 def collect(stream: Iterator[Event], told: list[Event]) -> None:
