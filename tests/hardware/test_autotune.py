@@ -1,7 +1,6 @@
 """Which threads and precision a run takes, by what was measured."""
 
-import os
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,15 @@ from tinylm.config.schema import TrainConfig
 from tinylm.hardware import autotune, measured
 from tinylm.hardware.device import Precision
 from tinylm.hardware.measured import FastestSetting
-from tinylm.kernels import compiler
 
 Seconds = dict[tuple[Precision, int], float]
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +42,6 @@ def test_passes_to_be_compiled_take_what_gains_by_it(
     assert autotune.fastest(seconds, before_kernels=True) == compiled
 
 
-def test_a_compiler_is_looked_for_by_its_usual_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/clang++" if name == "clang++" else None)
-    assert compiler.find() == "clang++"
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert compiler.find() is None
-
-
 @pytest.mark.parametrize(
     ("remembered", "seconds", "believed"),
     [
@@ -60,15 +58,13 @@ def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
     remembered: int, seconds: dict[int, float], believed: bool, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(autotune, "cores", lambda: 4)
-    plan, place = TrainConfig(precision="fp32"), torch.device("cpu")
-    measured.store(home, autotune.cache_key(plan, place, "shape"), FastestSetting(remembered, "fp32"))
-    taken: list[int] = []
-    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    plan, cpu = TrainConfig(precision="fp32"), torch.device("cpu")
+    measured.store(home, autotune.cache_key(plan, cpu, "shape"), FastestSetting(remembered, "fp32"))
     monkeypatch.setattr(autotune, "measure_threads", lambda *_: (3, seconds))
     monkeypatch.setattr(autotune, "measure", lambda *_: {("fp32", 3): 1.0})
-    choice = autotune.choose(plan, place, lambda _: None, home, "shape", before_kernels=True)
+    choice = autotune.choose(plan, cpu, lambda _: None, home, "shape", before_kernels=True)
     assert choice.threads == (remembered if believed else 3)
-    assert taken[-1] == choice.threads, "it computes with them"
+    assert torch.get_num_threads() == choice.threads, "it computes with them"
 
 
 @pytest.mark.parametrize(("wanted", "cores", "remembered"), [("auto", 1, 1), (1, 4, 1), (8, 4, 8)])
@@ -78,13 +74,12 @@ def test_where_no_other_number_is_open_nothing_is_measured_again(
     """On one core, and where a person has set the number: then only the precision had to be measured."""
     monkeypatch.setattr(autotune, "cores", lambda: cores)
     monkeypatch.setattr(autotune, "has_fast_bf16", lambda: True)
-    plan, place = TrainConfig.model_validate({"threads": wanted}), torch.device("cpu")
-    measured.store(home, autotune.cache_key(plan, place, "shape"), FastestSetting(remembered, "bf16"))
-    taken: list[int] = []
-    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    plan, cpu = TrainConfig.model_validate({"threads": wanted}), torch.device("cpu")
+    measured.store(home, autotune.cache_key(plan, cpu, "shape"), FastestSetting(remembered, "bf16"))
     monkeypatch.setattr(autotune, "measure", lambda *_: pytest.fail("it was measured"))
-    choice = autotune.choose(plan, place, lambda _: None, home, "shape", before_kernels=True)
-    assert (choice.threads, choice.precision, taken) == (remembered, "bf16", [remembered])
+    choice = autotune.choose(plan, cpu, lambda _: None, home, "shape", before_kernels=True)
+    assert (choice.threads, choice.precision) == (remembered, "bf16")
+    assert torch.get_num_threads() == remembered
 
 
 def test_what_was_remembered_is_recalled_as_it_was(home: Path) -> None:
@@ -133,17 +128,3 @@ def test_on_a_gpu_nothing_is_measured_where_the_precision_is_said(
         autotune.Setting(torch.get_num_threads(), precision, None),  # type: ignore[arg-type]
         [],
     )
-
-
-@pytest.mark.skipif(os.name != "posix", reason="the compiler here is a script")
-@pytest.mark.parametrize(
-    ("says", "clang"), [("Apple clang version 17.0.0", True), ("g++ (Debian 12.2.0) 12.2.0", False)]
-)
-def test_clang_is_not_given_what_it_refuses(
-    says: str, clang: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = tmp_path / "c++"
-    script.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
-    script.chmod(0o700)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert any("cost-model" in flag for flag in compiler.flags()) != clang

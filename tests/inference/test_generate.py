@@ -62,7 +62,7 @@ def test_cached_logits_are_plain_ones(prompt: int) -> None:
 
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("prompt", [1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
-def test_past_the_block_the_last_half_is_read_anew(prompt: int) -> None:
+def test_past_the_block_the_last_half_is_read_again(prompt: int) -> None:
     text = torch.randint(256, (4 * BLOCK,), generator=torch.Generator().manual_seed(prompt)).tolist()
     decoder = Decoder(MODEL, text[:prompt])
     begin = max(0, prompt - BLOCK)  # where the window begins that the model sees
@@ -208,7 +208,7 @@ def test_a_shorter_text_is_the_beginning_of_a_longer_one() -> None:
     ],
     ids=["plain", "filtered", "greedy"],
 )
-def test_looking_on_changes_nothing(settings: SampleConfig) -> None:
+def test_asking_for_candidates_changes_nothing(settings: SampleConfig) -> None:
     expected = written([5], settings)
     assert len(expected) == 30
     for n_candidates in (0, 1, 6, 1000):
@@ -301,13 +301,6 @@ def test_writing_leaves_the_global_generator_alone() -> None:
 def test_length_is_a_limit() -> None:
     for length in (1, 3, 50):
         assert len(written([5], SampleConfig(max_new_tokens=length))) == length
-
-
-def test_it_stops_at_the_end_of_the_text() -> None:
-    settings = SampleConfig(temperature=0, max_new_tokens=30)
-    whole = written([5], settings)
-    stop = whole[7]
-    assert written([5], settings, stop) == whole[: whole.index(stop)]
 
 
 def test_an_empty_prompt_begins_a_new_text() -> None:

@@ -2,25 +2,23 @@
 
 import argparse
 import json
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tinylm import events, paths
+from tests.trainings import Configured, notes_in
+from tinylm import paths
 from tinylm.cli.main import parser
 from tinylm.config import flags as flags_
 from tinylm.config import resolve
 from tinylm.config.schema import FITTED, RunConfig
 from tinylm.errors import ConfigError, TinyLMError
-from tinylm.model import size as counting
+from tinylm.model.size import block_parameters
 from tinylm.planning import sizing
 from tinylm.preview.rehearsal import rehearse
 from tinylm.training import calibrate
 from tinylm.training.loop import train
-
-Configured = Callable[..., RunConfig]
 
 TEXT = sizing.TextStats(tokens=2_350_000, document_length=500_000)
 """Three novels."""
@@ -55,7 +53,7 @@ def predicted(run: dict[str, float]) -> float:
     return sizing.expected_bpb(shape, run["tokens"], TEXT.tokens)
 
 
-def test_the_law_tells_what_the_runs_that_it_was_fitted_to_came_to() -> None:
+def test_the_law_predicts_the_runs_that_it_was_fitted_to() -> None:
     misses = [abs(predicted(run) - run["val_bpb"]) for run in runs()]
     assert len(misses) >= 10
     assert max(misses) < 0.014, "bits per byte"
@@ -89,7 +87,7 @@ def test_stories_ask_for_a_larger_model_in_the_same_time() -> None:
     novel = quick("2m")
     stories = resolve.with_values(novel, data={"sources": ["stories"]})
     small, large = (sizing.fitted(config, 2048, TEXT, 5e-5).config.model for config in (novel, stories))
-    assert counting.block_parameters(small) < counting.block_parameters(large)
+    assert block_parameters(small) < block_parameters(large)
 
 
 def test_a_preset_is_right_for_its_own_size_and_length() -> None:
@@ -188,7 +186,7 @@ def test_what_is_lost_before_a_run_goes_at_its_speed_is_not_planned_with() -> No
 @pytest.mark.parametrize(
     ("token_seconds", "amount"), [(1e-4, " million tokens, "), (1e-2, ",000 tokens, "), (1e-7, " million tokens, ")]
 )
-def test_it_is_said_in_a_sentence(token_seconds: float, amount: str) -> None:
+def test_the_fit_in_words(token_seconds: float, amount: str) -> None:
     sentence = sizing.fitted(quick("2m"), 2048, TEXT, token_seconds).in_words()
     assert sentence.startswith("For 2m on this machine: ")
     assert amount in sentence
@@ -245,9 +243,7 @@ def test_a_run_keeps_the_numbers_and_goes_on_by_them(
     monkeypatch.setattr(calibrate.autotune, "timed", lambda *_: 1e-3)
     config = tiny_config(train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]})
     stream = list(train(config, home, "run"))
-    [note] = [
-        event.message for event in stream if isinstance(event, events.Note) and event.message.startswith("For 1s")
-    ]
+    [note] = notes_in(stream, "For 1s")
     kept = resolve.from_run_folder(home / "runs" / "run" / "config.toml")[0]
     assert f"{kept.model.n_layer} layers of {kept.model.n_embd}" in note
     assert (kept.model.n_layer, kept.model.n_embd) in sizing.SIZES

@@ -1,10 +1,8 @@
 """How many steps fit into a time budget."""
 
-from types import SimpleNamespace
-
 import pytest
 
-from tinylm.config.schema import RunConfig, TrainConfig
+from tinylm.config.schema import TrainConfig
 from tinylm.planning.time_budget import (
     AUTO_EVALS,
     AUTO_SAMPLES,
@@ -15,7 +13,6 @@ from tinylm.planning.time_budget import (
     is_short,
     sequence_seconds,
 )
-from tinylm.training.run_length import RunLength
 
 
 def test_steps_that_are_left() -> None:
@@ -66,7 +63,7 @@ def test_many_steps_together_outweigh_a_wrong_guess() -> None:
     assert budget.step < 3
 
 
-def test_it_is_over_when_another_step_would_end_further_beyond_than_before() -> None:
+def test_it_is_over_when_another_step_would_end_further_from_the_budget() -> None:
     budget = TimeBudget(budget=100, step=2.0, save=10)
     assert not budget.over(88.9)
     assert budget.over(89.1)
@@ -114,46 +111,6 @@ def test_costly_evaluations_and_samples_are_rarer() -> None:
     assert samples == 600
 
 
-class StandInSession(SimpleNamespace):
-    """What RunLength asks of a session, with a clock that the test sets."""
-
-    def __init__(self, budget: str | None, step_seconds: float, **train: object) -> None:
-        phases = {"phases": [{"share": 1.0}]} if budget else {"phases": [{"steps": 500}]}
-        config = RunConfig(train=TrainConfig(budget=budget, eval_iters=1, **phases | train))
-        self.now = 0.0
-        super().__init__(
-            config=config,
-            step_seconds=step_seconds,
-            clock=SimpleNamespace(seconds=lambda: self.now),
-            state=SimpleNamespace(step=0, plan_steps=0, budget=None, evaluated_step=None, sampled_step=None),
-            batches=[SimpleNamespace(stream=SimpleNamespace(tokens=10**6))],
-            notes=[],
-        )
-
-
-@pytest.mark.parametrize(
-    ("step_seconds", "off"),
-    [(1.0, False), (0.5, True), (2.0, True)],
-    ids=["the rest fits", "twice as many would fit", "half as many would fit"],
-)
-def test_a_plan_that_misses_its_time_is_noticed(step_seconds: float, off: bool) -> None:
-    session = StandInSession("100s", 1.0)
-    run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
-    session.state.step = run_length.plan.steps // 2
-    run_length.time_budget.step = step_seconds
-    session.now = 1.0
-    assert not run_length.is_off(), "a plan stands for a while"
-    session.now = 50.0
-    assert run_length.is_off() == off
-
-
-def test_without_a_time_budget_no_plan_misses_it() -> None:
-    session = StandInSession(None, 1.0)
-    run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
-    run_length.time_budget.step, session.now = 9.0, 50.0
-    assert not run_length.is_off()
-
-
 def timed(budget: str, **train: object) -> TrainConfig:
     return TrainConfig(budget=budget, **{"batch_size": 10, "eval_iters": 20, "phases": [{"share": 1.0}]} | train)
 
@@ -191,23 +148,3 @@ def test_held_out_text_without_end_leaves_time_to_train() -> None:
         TimeBudget(None, 1.0, 0.0, 500).overrun,
     ) == (0, 0)
     assert TimeBudget(budget=None, step=1.0, closing_evaluation=500).closing == 500
-
-
-@pytest.mark.parametrize("auto", [True, False])
-def test_evaluations_keep_their_distance_where_the_interval_changes(auto: bool) -> None:
-    """60 steps apart at first; at step 200 the plan becomes longer, and they are 70 apart."""
-    intervals: dict[str, object] = {} if auto else {"eval_interval": 60, "sample_interval": 60}
-    session = StandInSession(None, 1.0, **intervals)
-    length, state = RunLength(session, 0, 0), session.state  # type: ignore[arg-type]
-    evaluated, sampled = [], []
-    for step in range(1, 500):
-        state.step = step
-        length.eval_interval = length.sample_interval = 60 if step < 200 else 70
-        if length.evaluation_is_due():
-            state.evaluated_step = step
-            evaluated.append(step)
-        if length.sample_is_due():
-            state.sampled_step = step
-            sampled.append(step)
-    assert evaluated == sampled
-    assert evaluated == ([60, 120, 180, 250, 320, 390, 460] if auto else [60, 120, 180, 210, 280, 350, 420, 490])

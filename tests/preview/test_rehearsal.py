@@ -1,7 +1,7 @@
-"""The rehearsal: its numbers against the run itself, what it leaves behind, and how it is called off."""
+"""The rehearsal: its numbers against the run itself, what it leaves behind, and how it is cancelled."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm import events
+from tests.trainings import Configured, of
 from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
 from tinylm.data.batches import Batches, Corpus
 from tinylm.errors import ConfigError, DataError, RunError
+from tinylm.events import DataPrepared, Planned, RunStarted, StepDone
 from tinylm.hardware import memory
 from tinylm.model.transformer import Transformer
 from tinylm.planning import schedule
@@ -25,8 +26,6 @@ from tinylm.runs.folder import open_run
 from tinylm.training.loop import train
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.step import Stepper
-
-Configured = Callable[..., RunConfig]
 
 
 def never() -> bool:
@@ -41,24 +40,22 @@ def rehearsed(config: RunConfig, home: Path, steps: int = 2) -> Rehearsal:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_it_tells_what_the_run_then_does(home: Path, tiny_config: Configured, optimizer: str) -> None:
+def test_it_expects_what_the_run_then_does(home: Path, tiny_config: Configured, optimizer: str) -> None:
     settings = {"accumulation_steps": 3, "optimizer": optimizer, "budget": "5 steps", "keep_checkpoints": 1}
     config = tiny_config(train=settings)
-    told = rehearsed(config, home)
+    result = rehearsed(config, home)
     log = list(train(config, home, "run"))
-    [started] = [event for event in log if isinstance(event, events.RunStarted)]
-    [prepared] = [event for event in log if isinstance(event, events.DataPrepared)]
-    [planned] = [event for event in log if isinstance(event, events.Planned)]
-    steps = [event for event in log if isinstance(event, events.StepDone)]
-    assert told.loss == pytest.approx(steps[0].loss, rel=1e-6)
-    assert told.parameters == started.parameters
-    assert told.train_tokens == prepared.train_tokens
-    assert told.steps == told.plan.steps == planned.steps == len(steps) == 5
-    assert told.config.tokens_per_step == steps[0].tokens == 3 * 4 * 32
-    assert (told.threads, told.device) == (started.threads, started.device) == (1, "cpu")
+    [started], [prepared], [planned] = (of(log, kind) for kind in (RunStarted, DataPrepared, Planned))
+    steps = of(log, StepDone)
+    assert result.loss == pytest.approx(steps[0].loss, rel=1e-6)
+    assert result.parameters == started.parameters
+    assert result.train_tokens == prepared.train_tokens
+    assert result.steps == result.plan.steps == planned.steps == len(steps) == 5
+    assert result.config.tokens_per_step == steps[0].tokens == 3 * 4 * 32
+    assert (result.threads, result.device) == (started.threads, started.device) == (1, "cpu")
     folder = checkpoint.find(open_run(home, "run"))
     files = sum((folder / name).stat().st_size for name in (checkpoint.MODEL, checkpoint.OPTIMIZER))
-    assert told.disk_mb == pytest.approx(3 * files / 1e6, rel=0.05)  # one that is kept, the best, one being written
+    assert result.disk_mb == pytest.approx(3 * files / 1e6, rel=0.05)  # one that is kept, the best, one being written
 
 
 class Clock:
@@ -90,7 +87,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_the_speed_is_that_of_the_steps(home: Path, tiny_config: Configured, clock: Clock) -> None:
-    """A whole step, a whole micro-batch, and a part of one tell the same."""
+    """A whole step, a whole micro-batch, and a part of one give the same."""
     config = tiny_config(train={"batch_size": 8, "accumulation_steps": 2, "budget": "100 steps"})
     clock.update = 0.25
     weighing = [1, 2]
@@ -99,12 +96,12 @@ def test_the_speed_is_that_of_the_steps(home: Path, tiny_config: Configured, clo
         (0.1, [*weighing, 1, 8, 8, 8]),
         (0.3, [*weighing, 1, 8, 3, 3]),
         (0.7, [*weighing, 1, 8, 1, 1]),
-        (5.0, [*weighing, 1, 1]),  # the first is long enough to tell
+        (5.0, [*weighing, 1, 1]),  # the first is long enough
     ):
         clock.rows.clear()
-        told = rehearsed(config, home)
-        assert told.step_seconds == pytest.approx(16 * clock.window + 0.25)
-        assert told.tokens_per_second == pytest.approx(16 * 32 / told.step_seconds)
+        result = rehearsed(config, home)
+        assert result.step_seconds == pytest.approx(16 * clock.window + 0.25)
+        assert result.tokens_per_second == pytest.approx(16 * 32 / result.step_seconds)
         assert clock.rows == rows
 
 
@@ -118,18 +115,18 @@ def test_stepping_ends_when_it_has_taken_long_enough(home: Path, tiny_config: Co
 
 
 def test_what_a_forward_pass_keeps_grows_with_its_windows(home: Path, tiny_config: Configured) -> None:
-    """Two small passes tell exactly what the whole one takes."""
+    """Two small passes give exactly what the whole one takes."""
     config = tiny_config(train={"batch_size": 16})
     corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
     batches = Batches(corpus.stream(next(iter(corpus.layout.groups)), 32), "chunked", 16, 1)
     model = Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(1))
     stepper = Stepper(config, model, Optimizer(model, config.train), "fp32")
-    stage = rehearsal._Stage(stepper, batches, lambda: None)
-    told, _ = stage.measure_memory(None)
-    assert told == pytest.approx(stage._activation_bytes(16), rel=1e-3)
+    stage = rehearsal.Stage(stepper, batches, lambda: None)
+    needed, _ = stage.measure_memory(None)
+    assert needed == pytest.approx(stage.activation_bytes(16), rel=1e-3)
     scores = 16 * 32 * corpus.tokenizer.vocab_size * 4
     kept = config.model.n_embd * 4 * 16 * 32  # one tensor of the width of the model
-    assert 3 * scores + 5 * kept < told < 3 * scores + 60 * kept
+    assert 3 * scores + 5 * kept < needed < 3 * scores + 60 * kept
 
 
 def test_memory_counts_weights_gradients_and_state(home: Path, tiny_config: Configured) -> None:
@@ -154,17 +151,17 @@ def test_no_more_is_run_than_fits(
     assert max(clock.rows) == 64
     clock.rows.clear()
     monkeypatch.setattr(memory, "free", lambda _: needed / 2 * 1e6)
-    told = rehearsed(config, home)
+    result = rehearsed(config, home)
     assert 1 < max(clock.rows) < 32
-    assert told.memory_mb == pytest.approx(needed, rel=0.01)
-    assert told.free_memory_mb == pytest.approx(needed / 2)
+    assert result.memory_mb == pytest.approx(needed, rel=0.01)
+    assert result.free_memory_mb == pytest.approx(needed / 2)
 
 
 def test_a_model_larger_than_the_memory_is_refused(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "free", lambda _: 24e9)
-    with pytest.raises(ConfigError, match=r"71,747 million parameters needs 1,148.0 GB .* 24.0 GB are free"):
+    with pytest.raises(ConfigError, match=r"71,747 million .* 1,148\.0 GB .* 24\.0 GB"):
         rehearsed(tiny_config(model={"n_embd": 8192, "n_layer": 89}), home)
 
 
@@ -172,28 +169,28 @@ def test_a_model_larger_than_the_memory_is_refused(
 
 
 def test_passes_are_the_budgets_epochs(home: Path, tiny_config: Configured) -> None:
-    told = rehearsed(tiny_config(train={"budget": "7 epochs"}), home)
-    assert told.epochs == pytest.approx(7, abs=0.02)
-    assert told.steps == pytest.approx(7 * told.train_tokens / told.config.tokens_per_step, rel=0.01)
+    result = rehearsed(tiny_config(train={"budget": "7 epochs"}), home)
+    assert result.epochs == pytest.approx(7, abs=0.02)
+    assert result.steps == pytest.approx(7 * result.train_tokens / result.config.tokens_per_step, rel=0.01)
     early = rehearsed(tiny_config(train={"budget": "7 epochs", "stop_at": 10}), home)
-    assert (early.steps, early.plan.steps) == (10, told.steps)
-    assert early.epochs == pytest.approx(7 * 10 / told.steps, rel=0.01)
+    assert (early.steps, early.plan.steps) == (10, result.steps)
+    assert early.epochs == pytest.approx(7 * 10 / result.steps, rel=0.01)
 
 
 def test_a_time_is_filled(home: Path, tiny_config: Configured, clock: Clock) -> None:
     clock.window = 0.025
     auto = {"budget": "10m", "eval_interval": "auto", "sample_interval": "auto"}
-    told = rehearsed(tiny_config(train=auto), home)
-    assert told.step_seconds == pytest.approx(0.1)
-    assert told.seconds == pytest.approx(600, abs=0.2)
-    assert told.steps == told.plan.steps
-    assert 5000 < told.steps < 6000  # the rest is for evaluations and samples
-    half = rehearsed(tiny_config(train={**auto, "stop_at": told.steps // 2}), home)
-    assert half.steps == told.steps // 2
-    assert half.plan == told.plan
+    result = rehearsed(tiny_config(train=auto), home)
+    assert result.step_seconds == pytest.approx(0.1)
+    assert result.seconds == pytest.approx(600, abs=0.2)
+    assert result.steps == result.plan.steps
+    assert 5000 < result.steps < 6000  # the rest is for evaluations and samples
+    half = rehearsed(tiny_config(train={**auto, "stop_at": result.steps // 2}), home)
+    assert half.steps == result.steps // 2
+    assert half.plan == result.plan
     assert half.seconds == pytest.approx(300, rel=0.05)
     often = rehearsed(tiny_config(train={**auto, "eval_interval": 2}), home)
-    assert often.steps < told.steps / 1.5
+    assert often.steps < result.steps / 1.5
     assert often.seconds == pytest.approx(600, abs=0.2)
 
 
@@ -207,20 +204,20 @@ def test_steps_take_their_time(home: Path, tiny_config: Configured, clock: Clock
     clock.window = 0.025
     phases = [{"schedule": "constant", "steps": 300}, {"schedule": "wsd", "steps": 100}]
     config = tiny_config(train={"phases": phases, "eval_interval": 1000, "sample_interval": 1000})
-    told = rehearsed(config, home)
-    assert told.plan == schedule.plan(config.train.phases)
-    assert told.steps == 400
-    assert 40 < told.seconds < 42  # the evaluation at the end is there too
+    result = rehearsed(config, home)
+    assert result.plan == schedule.plan(config.train.phases)
+    assert result.steps == 400
+    assert 40 < result.seconds < 42  # the evaluation at the end is there too
 
 
 def test_texts_of_all_phases_are_passed_over(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("Another text altogether. " * 500, encoding="utf-8")
     phase = {"schedule": "constant", "steps": 50}
-    told = rehearsed(tiny_config(train={"phases": [phase, {**phase, "sources": [str(other)]}]}), home)
+    result = rehearsed(tiny_config(train={"phases": [phase, {**phase, "sources": [str(other)]}]}), home)
     corpus = Corpus(prepare.prepare(tiny_config(), home), torch.device("cpu"))
-    assert told.train_tokens > corpus.train_tokens
-    assert told.epochs < 100 * told.config.tokens_per_step / corpus.train_tokens
+    assert result.train_tokens > corpus.train_tokens
+    assert result.epochs < 100 * result.config.tokens_per_step / corpus.train_tokens
 
 
 # --- what it leaves, and how it ends ---------------------------------------------------------------------------
@@ -232,9 +229,9 @@ def test_nothing_is_left_but_the_cache(home: Path, tiny_config: Configured) -> N
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    told = rehearsed(config, home)
+    result = rehearsed(config, home)
     assert torch.equal(torch.rand(3), expected)
-    assert told.threads == 2
+    assert result.threads == 2
     assert torch.get_num_threads() == before
     assert [path.name for path in home.iterdir()] == ["cache"]
     [folder] = (home / "cache" / "texts").iterdir()
@@ -256,7 +253,7 @@ def test_threads_left_to_auto_stay_as_they_are(home: Path, tiny_config: Configur
     assert rehearsed(tiny_config(train={"threads": "auto"}), home).threads == before
 
 
-def test_it_can_be_called_off_anywhere(home: Path, tiny_config: Configured) -> None:
+def test_it_can_be_cancelled_anywhere(home: Path, tiny_config: Configured) -> None:
     asked = 0
 
     def count() -> bool:
@@ -294,17 +291,15 @@ def test_what_the_run_would_refuse_is_refused(home: Path, tiny_config: Configure
         rehearsed(tiny_config(tokenizer={"kind": "char"}, sample={"prompt": "日"}), home)
 
 
-def test_a_disk_that_refuses_is_said_in_a_sentence(
-    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_reported(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(prepare, "_make", full)
+    monkeypatch.setattr(prepare, "prepare", full)
     with pytest.raises(RunError, match="no room"):
         rehearsed(tiny_config(), home)
 
 
-def test_a_loss_before_any_learning_is_that_of_guessing(home: Path, tiny_config: Configured) -> None:
-    told = rehearsed(tiny_config(), home)
-    assert told.loss == pytest.approx(math.log(300), abs=0.5)
+def test_the_first_loss_is_that_of_guessing(home: Path, tiny_config: Configured) -> None:
+    result = rehearsed(tiny_config(), home)
+    assert result.loss == pytest.approx(math.log(300), abs=0.5)

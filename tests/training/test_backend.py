@@ -1,31 +1,31 @@
-"""When a run goes over to our own passes, and that it stays the same run."""
+"""When a run switches to the kernels, and that it stays the same run."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.native import copy_library, install, needs_compiler, train_pass_library
+from tests.run_files import reforge
+from tests.trainings import Configured, acting, go_on, newest_files, notes_in, of, stop_at
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TrainConfig
-from tinylm.events import Finished, Note, RunStarted, StepDone, Warned
+from tinylm.events import Event, Finished, RunStarted, StepDone, Warned
 from tinylm.kernels import compiler, train_pass
 from tinylm.kernels.compiler import Build
 from tinylm.kernels.train_pass import NativePass
 from tinylm.runs import checkpoint, folder
+from tinylm.runs.checkpoint import TrainState
 from tinylm.training import backend
 from tinylm.training.backend import FAILED
 from tinylm.training.control import Control
 from tinylm.training.loop import resume, train
-
-Configured = Callable[..., RunConfig]
 
 
 def config_of(tiny_config: Configured, **train_settings: object) -> RunConfig:
@@ -81,36 +81,55 @@ def test_what_failed_once_is_not_tried_again_unless_somebody_asks(tmp_path: Path
 # --- in a run ----------------------------------------------------------------------------------------------------
 
 
-def losses(told: list[object]) -> list[float | None]:
-    return [event.loss for event in told if isinstance(event, StepDone)]
+def losses(events: list[Event]) -> list[float]:
+    return [event.loss for event in of(events, StepDone)]
+
+
+def state_of(home: Path, name: str = "run") -> TrainState:
+    """The state in a run's newest checkpoint."""
+    return checkpoint.load(checkpoint.find(folder.open_run(home, name))).state
 
 
 @needs_compiler
 def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_config: Configured) -> None:
     config = config_of(tiny_config)
     whole = list(train(config, warm, "whole"))
-    [started] = [event for event in whole if isinstance(event, RunStarted)]
-    assert started.compiled
+    assert [event.compiled for event in of(whole, RunStarted)] == [True]
     eager = list(train(resolve.with_values(config, train={"compile": "off"}), warm, "eager"))
     assert losses(whole) == pytest.approx(losses(eager), rel=1e-3)
     assert losses(whole) == losses(list(train(config, warm, "again")))
-    control = Control()
-    stopped = []
-    for event in train(config, warm, "stopped", control):
-        stopped.append(event)
-        if isinstance(event, StepDone) and event.step == 7:
-            control.stop.set()
-    run = folder.open_run(warm, "stopped")
-    assert checkpoint.load(checkpoint.find(run)).state.backend == "kernels"
-    list(resume(resolve.resumed(run.config(), run.config()), run))
-    for name in ("again", "stopped"):
-        ends = [checkpoint.load(checkpoint.find(folder.open_run(warm, which))).model() for which in ("whole", name)]
-        assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0]), name
+    run = stop_at(7, config, warm, "stopped")
+    assert state_of(warm, "stopped").backend == "kernels"
+    go_on(run)
+    files = newest_files(folder.open_run(warm, "whole"))
+    assert newest_files(folder.open_run(warm, "again")) == newest_files(run) == files
+
+
+@needs_compiler
+@pytest.mark.usefixtures("each_step")
+@pytest.mark.parametrize(("compile_", "backend_"), [("on", "kernels"), ("off", "eager")])
+def test_a_run_from_before_states_had_a_backend_resumes_with_that_of_its_configuration(
+    compile_: str, backend_: str, warm: Path, tiny_config: Configured
+) -> None:
+    """Earlier versions wrote what they chose into `train.compile`."""
+    config = config_of(tiny_config, compile=compile_)
+    list(train(config, warm, "whole"))
+    run = stop_at(7, config, warm)
+    path = checkpoint.find(run)
+    table = json.loads((path / checkpoint.STATE).read_bytes())
+    del table["backend"]
+    (path / checkpoint.STATE).write_text(json.dumps(table))
+    reforge(path)
+    assert state_of(warm).backend == ""
+    events = go_on(run)
+    assert [event.compiled for event in of(events, RunStarted)] == [backend_ == "kernels"]
+    assert state_of(warm).backend == backend_
+    assert newest_files(run) == newest_files(folder.open_run(warm, "whole"))
 
 
 @pytest.fixture
 def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home where the library appears a moment after a compiler has begun, and our passes are the faster ones."""
+    """A home where the library appears a moment after a compiler has begun, and the kernels are faster."""
     monkeypatch.setattr(backend, "MAX_SLOWDOWN", math.inf)
     library = library_of(warm)
     hidden = warm / "hidden.so"
@@ -139,83 +158,54 @@ def late(warm: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @needs_compiler
 @pytest.mark.usefixtures("fake_time")
-def test_a_timed_run_goes_over_as_soon_as_it_can(late: Path, tiny_config: Configured) -> None:
+def test_a_timed_run_switches_as_soon_as_it_can(late: Path, tiny_config: Configured) -> None:
     phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
     config = config_of(tiny_config, compile="auto", budget="3s", phases=phases)
-    told = list(train(config, late, "run"))
-    [started] = [event for event in told if isinstance(event, RunStarted)]
-    assert not started.compiled
-    assert [event for event in told if isinstance(event, Note) and "run compiled" in event.message]
-    state = checkpoint.load(checkpoint.find(folder.open_run(late, "run"))).state
+    events = list(train(config, late, "run"))
+    assert [event.compiled for event in of(events, RunStarted)] == [False]
+    assert notes_in(events, "run compiled")
+    state = state_of(late)
     assert state.compiled_from is not None
     assert 3 <= state.compiled_from < state.step
 
 
 @needs_compiler
+@pytest.mark.usefixtures("each_step")
 @pytest.mark.parametrize("share", [0.0, 0.3])
-def test_a_run_of_counted_steps_goes_over_where_it_was_planned_also_when_resumed(
+def test_a_run_of_counted_steps_switches_at_the_planned_step_also_when_resumed(
     share: float, late: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tinylm.training.backend_switch.COMPILE_SECONDS", 0.0)
     monkeypatch.setattr("tinylm.training.backend_switch.FIRST_STEPS", 9)
-    monkeypatch.setattr(
-        "tinylm.training.loop.REPORT_SECONDS", 0.0
-    )  # steps are told one by one, so that it stops where asked
     config = config_of(tiny_config, compile="auto", average=share)
     library = library_of(late)
     ends = []
     for name, stops in (("whole", ()), ("before", (4,)), ("just-before", (8,)), ("both", (4, 14))):
         library.unlink(missing_ok=True)
-        stream, step = train(config, late, name, control := Control()), 0
-        for stop in (*stops, 10**9):
-            for event in stream:
-                step = event.step if isinstance(event, StepDone) else step
-                if step >= stop:
-                    control.stop.set()
+        stream = train(config, late, name, control := Control())
+        for stop in stops:
+            acting(stream, {stop: control.stop.set})
+            assert state_of(late, name).step == stop
             run = folder.open_run(late, name)
-            assert checkpoint.load(checkpoint.find(run)).state.step == min(stop, 20)
             stream = resume(resolve.resumed(run.config(), run.config()), run, control := Control())
-        found = checkpoint.load(checkpoint.find(folder.open_run(late, name)))
-        assert (found.state.step, found.state.compiled_from) == (20, 9)
-        ends.append({file.name: file.read_bytes() for file in found.path.glob("*.safetensors")})
+        list(stream)
+        state = state_of(late, name)
+        assert (state.step, state.compiled_from) == (20, 9)
+        ends.append(newest_files(folder.open_run(late, name)))
     assert len(ends[0]) == (3 if share else 2)
-    assert [[name for name in end if end[name] != ends[0][name]] for end in ends] == [[]] * 4
+    assert all(end == ends[0] for end in ends)
 
 
-@needs_compiler
-def test_a_compiler_that_is_stopped_leaves_nothing(home: Path) -> None:
-    library = library_of(home)
-    making = Build(library, train_pass.SOURCE)
-    assert not making.is_done()
-    assert list(library.parent.iterdir())
-    making.stop()
-    assert making.is_done()
-    assert not list(library.parent.iterdir())
-
-
-@needs_compiler
-def test_what_a_killed_process_left_is_cleared_away_once_it_is_old(home: Path) -> None:
-    library = library_of(home)
-    library.parent.mkdir(parents=True)
-    old, new = (library.with_name(f".making-{name}.so") for name in ("old", "new"))
-    for left in (old, new):
-        left.touch()
-    os.utime(old, (0, 0))
-    Build(library, train_pass.SOURCE).stop()
-    assert list(library.parent.iterdir()) == [new]
-
-
-def test_without_a_compiler_it_goes_on_and_says_so(
+def test_without_a_compiler_it_continues_with_a_note(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CXX", "/nowhere/c++")
     monkeypatch.setenv("PATH", "/nowhere")
-    told = list(train(config_of(tiny_config), home, "run"))
-    assert isinstance(told[-1], Finished)
-    assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
-    run = folder.open_run(home, "run")
-    assert checkpoint.load(checkpoint.find(run)).state.backend == "eager"
-    assert run.config().train.compile == "on", "what the person asked for stays"
+    events = list(train(config_of(tiny_config), home, "run"))
+    assert isinstance(events[-1], Finished)
+    assert notes_in(events, "Compiling does not work")
+    assert state_of(home).backend == "eager"
+    assert folder.open_run(home, "run").config().train.compile == "on", "what the person asked for stays"
 
 
 @pytest.mark.parametrize("compile_", ["on", "auto"])
@@ -228,9 +218,9 @@ def test_a_cache_that_takes_nothing_is_done_without(
     monkeypatch.setattr("tinylm.training.backend_switch.Build", full)
     monkeypatch.setattr("tinylm.training.backend_switch.COMPILE_SECONDS", 0.0)
     monkeypatch.setattr(backend, "WORTH_COMPILING_SECONDS", 0.0)
-    told = list(train(config_of(tiny_config, compile=compile_), home, "run"))
-    assert isinstance(told[-1], Finished)
-    assert [event for event in told if isinstance(event, Note) and "no room" in event.message]
+    events = list(train(config_of(tiny_config, compile=compile_), home, "run"))
+    assert isinstance(events[-1], Finished)
+    assert notes_in(events, "no room")
     assert not list(home.glob(f"cache/compiled/*{FAILED}")), "the next run tries again"
 
 
@@ -242,9 +232,9 @@ def test_a_damaged_library_is_made_again_or_done_without(damage: str, warm: Path
     code[len(code) // 2] ^= 1
     kinds = {"no code at all": damage.encode(), "shortened": code[: len(code) // 2], "a bit turned": code}
     library.write_bytes(kinds[damage])
-    told = list(train(config_of(tiny_config), warm, "run"))
-    assert isinstance(told[-1], Finished)
-    assert [event for event in told if isinstance(event, Note) and "Compiling does not work" in event.message]
+    events = list(train(config_of(tiny_config), warm, "run"))
+    assert isinstance(events[-1], Finished)
+    assert notes_in(events, "Compiling does not work")
     assert not library.exists(), "the next run makes it anew"
 
 
@@ -270,19 +260,17 @@ def test_which_backend_is_faster_is_measured_once(
         (first, "torch's own operations are faster here"),
         (second, "were faster here than our passes"),
     ):
-        notes = [event.message for event in events if isinstance(event, Note)]
-        assert any("run compiled" in message for message in notes) == (faster == "kernels")
-        assert any(sentence in message for message in notes) == (faster == "eager")
+        assert bool(notes_in(events, "run compiled")) == (faster == "kernels")
+        assert bool(notes_in(events, sentence)) == (faster == "eager")
     for name in ("one", "two"):
-        run = folder.open_run(warm, name)
-        assert checkpoint.load(checkpoint.find(run)).state.backend == faster
-        assert resolve.from_run_folder(run.config_file)[0].train.compile == "auto"
+        assert state_of(warm, name).backend == faster
+        assert folder.open_run(warm, name).config().train.compile == "auto"
     list(train(config_of(tiny_config, compile="on"), warm, "wanted"))
     assert len(measured) == 2 * backend.REPEATS, "who asks for the kernels gets them"
 
 
 @needs_compiler
-def test_where_our_passes_cannot_be_measured_the_run_goes_on_without(
+def test_where_the_kernels_cannot_be_measured_the_run_continues_without(
     late: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object) -> None:
@@ -290,24 +278,24 @@ def test_where_our_passes_cannot_be_measured_the_run_goes_on_without(
 
     monkeypatch.setattr(NativePass, "__call__", refused)
     monkeypatch.setattr("tinylm.training.backend_switch.COMPILE_SECONDS", 0.0)
-    told = list(train(config_of(tiny_config, compile="auto", budget="20 steps", batch_size=4), late, "run"))
-    assert isinstance(told[-1], Finished)
-    assert told[-1].step == 20
-    assert [event for event in told if isinstance(event, Note) and "can't allocate memory" in event.message]
-    assert not [event for event in told if isinstance(event, Warned)]
+    events = list(train(config_of(tiny_config, compile="auto", budget="20 steps", batch_size=4), late, "run"))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].step == 20
+    assert notes_in(events, "can't allocate memory")
+    assert not of(events, Warned)
 
 
 @needs_compiler
 @pytest.mark.parametrize("error", [RuntimeError("can't allocate memory"), MemoryError()], ids=repr)
-def test_what_one_run_cannot_have_says_nothing_of_the_next(
+def test_where_the_kernels_do_not_fit_one_run_the_next_tries_again(
     error: Exception, warm: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def too_large(*_: object) -> None:
         raise error
 
     monkeypatch.setattr("tinylm.training.step.NativePass", too_large)
-    told = list(train(config_of(tiny_config), warm, "run"))
-    assert isinstance(told[-1], Finished)
-    assert [event for event in told if isinstance(event, Note) and (str(error) or "MemoryError") in event.message]
+    events = list(train(config_of(tiny_config), warm, "run"))
+    assert isinstance(events[-1], Finished)
+    assert notes_in(events, str(error) or "MemoryError")
     assert library_of(warm).exists()
     assert not library_of(warm).with_suffix(FAILED).exists()

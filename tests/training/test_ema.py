@@ -1,11 +1,9 @@
-"""Averaged weights: what they remember, that the better ones are used everywhere, and that a run goes on exactly."""
+"""Averaged weights: what they remember, that the better ones are used everywhere, and that a run resumes exactly."""
 
 import json
 import math
-import random
 import tomllib
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,13 @@ import tomli_w
 import torch
 from torch import Tensor
 
+from tests.run_files import reforge
+from tests.trainings import Configured, go_on, kill_at, logged, newest_files, of, resumed, stop_at
 from tinylm.config import resolve
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.data.batches import Corpus, HeldOut
 from tinylm.errors import ConfigError, RunError
-from tinylm.events import EvalDone, Event, Finished, Sampled, StepDone
+from tinylm.events import EvalDone, Finished, Sampled, StepDone
 from tinylm.hardware import device
 from tinylm.inference import generate
 from tinylm.inference.load import load_model
@@ -28,13 +28,12 @@ from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, STATE
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
-from tinylm.training import loop, memory_check, setup
+from tinylm.training import memory_check, setup
 from tinylm.training.ema import WeightEMA
 from tinylm.training.evaluate import Evaluator, Score, score
-from tinylm.training.loop import Control, resume, train
+from tinylm.training.loop import train
 from tinylm.training.session import Session
 
-Configured = Callable[..., RunConfig]
 GO, SKIP = torch.tensor(False), torch.tensor(True)
 STEPS = 24
 CHOICES = {"averaged": (0.3, 0.3), "trained": (1.0, 0.01), "in turn": (1.0, 0.1)}
@@ -156,45 +155,52 @@ def test_an_evaluation_is_of_the_better_weights(averaged: bool, parts: Session) 
     assert parts.stepper.average
     trained, average = parts.model, parts.stepper.average.model
     spoil(trained if averaged else average)
-    measure = Evaluator(parts)
-    found = measure.validate(parts.batches[0].stream)
-    assert found.averaged == averaged
-    assert found.other is not None
-    assert found.other.loss > found.val.loss  # type: ignore[operator]
-    better, worse = (average, trained) if averaged else (trained, average)
-    assert found.val == measure._held_out(measure._sample, better)
-    assert found.other == measure._held_out(measure._sample, worse)
-    worse.load_state_dict(better.state_dict())
-    assert measure.validate(parts.batches[0].stream).train == found.train
+    evaluator, stream = Evaluator(parts), parts.batches[0].stream
+    result = evaluator.validate(stream)
+    assert result.averaged == averaged
+    assert result.other is not None
+    assert result.other.loss > result.val.loss  # type: ignore[operator]
+    better, worse = (
+        {name: value.clone() for name, value in model.state_dict().items()}
+        for model in ((average, trained) if averaged else (trained, average))
+    )
+    for weights, expected in ((worse, result.other), (better, result.val)):
+        for model in (trained, average):
+            model.load_state_dict(weights)
+        alone = evaluator.validate(stream)
+        assert alone.val == alone.other == expected
+    assert alone.train == result.train
 
 
 def test_where_both_are_as_good_the_trained_ones_are_used(parts: Session) -> None:
-    found = Evaluator(parts).validate(parts.batches[0].stream)
-    assert not found.averaged
-    assert found.other == found.val
+    result = Evaluator(parts).validate(parts.batches[0].stream)
+    assert not result.averaged
+    assert result.other == result.val
 
 
 def test_without_held_out_text_the_trained_ones_are_used(home: Path, tiny_config: Configured) -> None:
     config = resolve.with_values(config_of(tiny_config), data={"val_fraction": 0.0})
-    told = list(train(config, home, "run"))
-    assert {event.averaged for event in told if isinstance(event, EvalDone)} == {False}
-    found = checkpoint.load(checkpoint.find(folder.open_run(home, "run")))
-    assert all(torch.equal(value, found.trained()[name]) for name, value in found.model().items())
-    assert not torch.equal(found.average()["head.weight"], found.model()["head.weight"])  # type: ignore[index]
+    assert {event.averaged for event in of(train(config, home, "run"), EvalDone)} == {False}
+    saved = checkpoint.load(checkpoint.find(folder.open_run(home, "run")))
+    assert all(torch.equal(value, saved.trained()[name]) for name, value in saved.model().items())
+    assert not torch.equal(saved.average()["head.weight"], saved.model()["head.weight"])  # type: ignore[index]
 
 
-def test_an_average_costs_the_held_out_half_again_and_planning_knows(parts: Session, tiny_config: Configured) -> None:
-    measure = Evaluator(parts)
-    some, whole = len(measure._sample.starts), len(measure._all.starts)
-    assert measure.sequences == (2 * some, whole)
+def test_an_average_costs_the_held_out_half_again_and_planning_knows(
+    parts: Session, home: Path, tiny_config: Configured
+) -> None:
+    plain = setup.start(config_of(tiny_config, average=0.0), home, "plain")
+    plain.close()
+    evaluator, (some, whole) = Evaluator(parts), Evaluator(plain).sequences
+    assert evaluator.sequences == (2 * some, whole)
     passes: list[int] = []
     losses = Transformer.losses
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Transformer, "losses", lambda *given: passes.append(1) or losses(*given))
-        measure.validate(parts.batches[0].stream)
+        evaluator.validate(parts.batches[0].stream)
     train = parts.config.train
     assert len(passes) == train.eval_iters + 2 * -(-some // train.batch_size)
-    assert measure.final_seconds > 0
+    assert evaluator.final_seconds > 0
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +219,7 @@ def whole(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def evaluations(run: RunFolder) -> list[EvalDone]:
-    return [event for event in run.events() if isinstance(event, EvalDone)]
+    return of(run.events(), EvalDone)
 
 
 def measured(run: RunFolder) -> Score:
@@ -238,8 +244,9 @@ def test_the_end_covers_what_the_checkpoint_holds(choice: str, whole: Callable[[
     assert isinstance(finished, Finished)
     assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
     assert finished.val_bpb == pytest.approx(measured(run).bpb, rel=1e-6)
-    written = [event.text for event in run.events() if isinstance(event, Sampled)][-1]
-    assert written == "".join(generate.generate_text(model, tokenizer, config.sample.prompt, config.sample))
+    assert of(run.events(), Sampled)[-1].text == "".join(
+        generate.generate_text(model, tokenizer, config.sample.prompt, config.sample)
+    )
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -248,68 +255,38 @@ def test_a_checkpoint_says_which_weights_it_holds(choice: str, whole: Callable[[
     chosen = {event.step: event.averaged for event in evaluations(run)}
     for path in sorted(run.checkpoints.glob("step-*")):
         assert sorted(file.name for file in path.iterdir()) == sorted([AVERAGE, MODEL, OPTIMIZER, STATE])
-        table, found = json.loads((path / STATE).read_text(encoding="utf-8")), checkpoint.load(path)
-        last = max((step for step in chosen if step <= found.state.step), default=None)
+        table, saved = json.loads((path / STATE).read_text(encoding="utf-8")), checkpoint.load(path)
+        last = max((step for step in chosen if step <= saved.state.step), default=None)
         assert table["averaged"] == (last is not None and chosen[last])
-        used, average, trained = found.model(), found.average(), found.trained()
+        used, average, trained = saved.model(), saved.average(), saved.trained()
         assert average is not None
         assert used.keys() == average.keys() == trained.keys()
         same = average if table["averaged"] else trained
         assert all(torch.equal(used[name], same[name]) for name in used)
         assert any(not torch.equal(average[name], trained[name]) for name in used)
-        assert not any(name.endswith(".trained") for name in found.optimizer())
+        assert not any(name.endswith(".trained") for name in saved.optimizer())
 
 
 # --- going on ------------------------------------------------------------------------------------------------
 
 
-def go_on(run: RunFolder) -> list[Event]:
-    torch.manual_seed(random.randrange(10**6))
-    return list(resume(resolve.resumed(run.config(), run.config()), run))
-
-
-def told_by(run: RunFolder, *kinds: type[Event]) -> list[dict[str, Any]]:
-    times = {"seconds", "tokens_per_second", "peak_memory_mb"}
-    return [
-        {key: value for key, value in asdict(event).items() if key not in times}
-        for event in run.events()
-        if isinstance(event, kinds)
-    ]
-
-
-def files_of(run: RunFolder) -> dict[str, bytes]:
-    return {name: (checkpoint.find(run) / name).read_bytes() for name in (MODEL, AVERAGE, OPTIMIZER)}
-
-
 def check_same(run: RunFolder, whole: RunFolder) -> None:
-    assert files_of(run) == files_of(whole)
+    assert newest_files(run).keys() == {MODEL, AVERAGE, OPTIMIZER}
+    assert newest_files(run) == newest_files(whole)
     for kind in (StepDone, EvalDone, Sampled, Finished):
-        assert told_by(run, kind) == told_by(whole, kind), kind.__name__
+        assert logged(run, kind) == logged(whole, kind), kind.__name__
 
 
+@pytest.mark.usefixtures("each_step")
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("choice", CHOICES)
 def test_stopped_and_killed_it_equals_the_undisturbed_run(
-    choice: str,
-    optimizer: str,
-    home: Path,
-    tiny_config: Configured,
-    whole: Callable[[str], RunFolder],
-    monkeypatch: pytest.MonkeyPatch,
+    choice: str, optimizer: str, home: Path, tiny_config: Configured, whole: Callable[[str], RunFolder]
 ) -> None:
-    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
     config = config_of(tiny_config, choice, optimizer=optimizer, keep_checkpoints=9)
-    control = Control()
-    for event in train(config, home, "run", control):
-        if isinstance(event, StepDone) and event.step == 7:
-            control.stop.set()
-    run = folder.open_run(home, "run")
-    for kill in (13, 19):
-        stream = resume(resolve.resumed(run.config(), run.config()), run)
-        for event in stream:
-            if isinstance(event, StepDone) and event.step == kill:
-                break
-        stream.close()  # type: ignore[attr-defined]
+    run = stop_at(7, config, home)
+    for step in (13, 19):
+        kill_at(step, resumed(run))
     go_on(run)
     undisturbed = whole(choice)
     if optimizer != "adamw":
@@ -318,38 +295,29 @@ def test_stopped_and_killed_it_equals_the_undisturbed_run(
     check_same(run, undisturbed)
 
 
+@pytest.mark.usefixtures("each_step")
 @pytest.mark.parametrize(
     ("choice", "step", "turns"), [("averaged", 3, True), ("averaged", 7, False), ("trained", 7, False)]
 )
 def test_a_stopped_run_ends_with_the_score_of_what_it_saved(
-    choice: str, step: int, turns: bool, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+    choice: str, step: int, turns: bool, home: Path, tiny_config: Configured
 ) -> None:
     """Its closing evaluation may find other weights better than the last one did, which its checkpoint holds."""
-    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
-    control = Control()
-    for event in train(config_of(tiny_config, choice, eval_iters=20), home, "run", control):
-        if isinstance(event, StepDone) and event.step == step:
-            control.stop.set()
-    run = folder.open_run(home, "run")
+    run = stop_at(step, config_of(tiny_config, choice, eval_iters=20), home)
     finished, saved = list(run.events())[-1], checkpoint.load(checkpoint.find(run)).state
     assert isinstance(finished, Finished)
     assert (evaluations(run)[-1].averaged != saved.averaged) == turns
     assert finished.val_loss == pytest.approx(measured(run).loss, rel=1e-6)
 
 
+@pytest.mark.usefixtures("each_step")
 def test_what_is_evaluated_at_the_end_of_a_run_that_was_saved_there_is_saved(
-    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+    home: Path, tiny_config: Configured
 ) -> None:
     """Stopped before its first evaluation, then resumed to end right there: that finds the average better."""
-    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
-    control = Control()
-    for event in train(config_of(tiny_config), home, "run", control):
-        if isinstance(event, StepDone) and event.step == 3:
-            control.stop.set()
-    run = folder.open_run(home, "run")
+    run = stop_at(3, config_of(tiny_config), home)
     assert not checkpoint.load(checkpoint.find(run)).state.averaged
-    wanted = resolve.with_values(run.config(), train={"stop_at": 3})
-    finished = list(resume(resolve.resumed(run.config(), wanted), run))[-1]
+    finished = go_on(run, stop_at=3)[-1]
     assert isinstance(finished, Finished)
     state = checkpoint.load(checkpoint.find(run)).state
     assert (finished.step, state.step, state.averaged) == (3, 3, True)
@@ -362,15 +330,15 @@ def test_a_rescue_takes_both_back(choice: str, whole: Callable[[str], RunFolder]
     run = whole(choice)
     parts = setup.resume(run.config(), run)
     assert parts.stepper.average
-    found = checkpoint.load(checkpoint.find(run))
+    saved = checkpoint.load(checkpoint.find(run))
     logs = run.events_file.read_bytes()
     for model in (parts.model, parts.stepper.average.model):
         spoil(model)
     parts.state.averaged = not parts.state.averaged
     parts.rewind()
     parts.close()
-    assert parts.state.averaged == found.state.averaged == (choice == "averaged")
-    for model, expected in ((parts.model, found.trained()), (parts.stepper.average.model, found.average())):
+    assert parts.state.averaged == saved.state.averaged == (choice == "averaged")
+    for model, expected in ((parts.model, saved.trained()), (parts.stepper.average.model, saved.average())):
         assert expected is not None
         assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
     run.events_file.write_bytes(logs)
@@ -389,7 +357,7 @@ def test_a_rescue_before_the_first_checkpoint_begins_the_average_anew(parts: Ses
         assert all(torch.equal(value, first[name]) for name, value in model.state_dict().items())
 
 
-def test_a_run_of_an_earlier_version_goes_on(home: Path, tiny_config: Configured) -> None:
+def test_a_run_of_an_earlier_version_resumes(home: Path, tiny_config: Configured) -> None:
     """One whose files know nothing of averages, nor of the other settings that came with them."""
     phase = {"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-2}
     config = tiny_config(train={"phases": [phase], "budget": "8 steps"})
@@ -402,17 +370,13 @@ def test_a_run_of_an_earlier_version_goes_on(home: Path, tiny_config: Configured
     for path in run.checkpoints.glob("step-*"):
         assert not (path / AVERAGE).exists()
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
-        del state["averaged"], state["sha256"]
-        state["sha256"] = checkpoint._checksum(state)
+        del state["averaged"]
         (path / STATE).write_text(json.dumps(state), encoding="utf-8")
+        reforge(path)
     assert load_model(run)[0].n_parameters() > 0
-    longer = resolve.with_values(run.config(), train={"budget": "12 steps"})
-    list(resume(resolve.resumed(run.config(), longer), run))
+    go_on(run, budget="12 steps")
     list(train(resolve.with_values(config, train={"budget": "12 steps"}), home, "new"))
-    for name in (MODEL, OPTIMIZER):
-        assert (checkpoint.find(run) / name).read_bytes() == (
-            checkpoint.find(folder.open_run(home, "new")) / name
-        ).read_bytes()
+    assert newest_files(run) == newest_files(folder.open_run(home, "new"))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1])
@@ -453,13 +417,13 @@ def test_the_memory_of_another_copy_is_counted(tiny_config: Configured) -> None:
         memory_check.refuse_too_large(averaging, 300, 2, needed - 1)
 
 
-def test_a_rehearsal_tells_the_room_that_checkpoints_take(
+def test_a_rehearsal_counts_the_disk_space_of_checkpoints(
     home: Path, tiny_config: Configured, whole: Callable[[str], RunFolder]
 ) -> None:
-    told = rehearse(config_of(tiny_config, keep_checkpoints=1), home, lambda: False)
+    averaged = rehearse(config_of(tiny_config, keep_checkpoints=1), home, lambda: False)
     plain = rehearse(config_of(tiny_config, keep_checkpoints=1, average=0.0), home, lambda: False)
-    size = sum(len(data) for data in files_of(whole("averaged")).values())
-    assert told.disk_mb == pytest.approx(3 * size / 1e6, rel=0.05)
-    weights = 4 * told.parameters / 1e6
-    assert told.memory_mb - plain.memory_mb == pytest.approx(weights, rel=0.01)
-    assert told.loss == plain.loss
+    size = sum(len(data) for data in newest_files(whole("averaged")).values())
+    assert averaged.disk_mb == pytest.approx(3 * size / 1e6, rel=0.05)
+    weights = 4 * averaged.parameters / 1e6
+    assert averaged.memory_mb - plain.memory_mb == pytest.approx(weights, rel=0.01)
+    assert averaged.loss == plain.loss

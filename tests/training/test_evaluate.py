@@ -1,7 +1,7 @@
-"""How good a model is: nats per token and bits per byte, counted by hand."""
+"""Evaluation: nats per token and bits per byte, counted by hand; what is measured, when, and what it costs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -10,14 +10,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm.config.schema import ModelConfig, RunConfig
+from tests.fake_time import FakeTime
+from tests.trainings import Configured, of
+from tinylm.config.schema import ModelConfig
 from tinylm.data.batches import Corpus, HeldOut
+from tinylm.data.prepare import prepare
 from tinylm.events import EvalDone, Finished
 from tinylm.inference.load import load_model
 from tinylm.model.transformer import IGNORE_INDEX, Transformer
 from tinylm.runs import checkpoint, folder
-from tinylm.training.evaluate import Score, score
+from tinylm.training import setup
+from tinylm.training.evaluate import Evaluator, Score, score
 from tinylm.training.loop import train
+from tinylm.training.session import Session
 
 CONFIG = ModelConfig(n_layer=1, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=8, dropout=0.3)
 LENGTHS = np.array([3, 1, 0, 2, 5], dtype=np.int64)
@@ -53,10 +58,10 @@ def test_each_counted_target_counts_once() -> None:
     with torch.no_grad():
         for ids, targets in batches:
             for row, wanted in zip(ids, targets, strict=True):
-                told = model.logits(row[None])[0].log_softmax(-1)
-                for place, target in enumerate(wanted.tolist()):
+                log_probs = model.logits(row[None])[0].log_softmax(-1)
+                for position, target in enumerate(wanted.tolist()):
                     if target != IGNORE_INDEX:
-                        nats -= told[place, target].item()
+                        nats -= log_probs[position, target].item()
                         tokens += 1
                         size += int(LENGTHS[target])
     assert (result.tokens, result.bytes) == (tokens, size) == (6 * 8 - 5 - 8, size)
@@ -79,7 +84,7 @@ def test_nothing_to_measure() -> None:
 
 @pytest.mark.parametrize("kind", ["bpe", "char"])
 def test_the_end_of_a_run_is_measured_on_the_whole_held_out_text(
-    kind: str, home: Path, tiny_config: Callable[..., RunConfig], tiny_text: str
+    kind: str, home: Path, tiny_config: Configured, tiny_text: str
 ) -> None:
     config = tiny_config(tokenizer={"kind": kind}, data={"val_placement": "tail"})
     events = list(train(config, home, "a"))
@@ -102,20 +107,19 @@ def test_the_end_of_a_run_is_measured_on_the_whole_held_out_text(
     assert finished.val_bpb == pytest.approx(nats / math.log(2) / len(held_out.encode()), rel=1e-5)
 
 
-def test_an_evaluation_uses_the_same_windows_each_time(home: Path, tiny_config: Callable[..., RunConfig]) -> None:
+def test_an_evaluation_uses_the_same_windows_each_time(home: Path, tiny_config: Configured) -> None:
     # A rate so low that the weights stay as they are: then only other windows could change a loss.
     phase = {"schedule": "constant", "steps": 6, "max_lr": 1e-30}
     config = tiny_config(train={"phases": [phase], "eval_interval": 2, "weight_decay": 0.0})
-    evals = [event for event in train(config, home, "a") if isinstance(event, EvalDone)]
+    evals = of(train(config, home, "a"), EvalDone)
     assert [event.step for event in evals] == [2, 4, 6]
     assert len({event.train_loss for event in evals}) == 1
     assert len({event.val_loss for event in evals}) == 1
+    assert evals[0].train_loss != evals[0].val_loss
     assert [event.best for event in evals] == [True, False, False]
 
 
-def test_held_out_windows_of_a_corpus_count_all_its_bytes(home: Path, tiny_config: Callable[..., RunConfig]) -> None:
-    from tinylm.data.prepare import prepare
-
+def test_held_out_windows_of_a_corpus_count_all_its_bytes(home: Path, tiny_config: Configured) -> None:
     corpus = Corpus(prepare(tiny_config(), home), torch.device("cpu"))
     windows = HeldOut.cut(corpus.layout.held_out, 32)
     size = sum(
@@ -123,3 +127,42 @@ def test_held_out_windows_of_a_corpus_count_all_its_bytes(home: Path, tiny_confi
         for _, targets in windows.batches(corpus, 7, 32)
     )
     assert size == corpus.layout.val_bytes
+
+
+@pytest.fixture
+def parts(home: Path, tiny_config: Configured) -> Iterator[Session]:
+    parts = setup.start(tiny_config(), home, "run")
+    yield parts
+    parts.close()
+
+
+def test_the_time_of_the_last_evaluation_is_known_from_those_before(
+    fake_time: FakeTime, parts: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = Transformer.losses
+    monkeypatch.setattr(Transformer, "losses", lambda *given: fake_time.work(1.0) or losses(*given))
+    evaluator = Evaluator(parts)
+    some, whole = evaluator.sequences
+    assert 0 < some < whole
+    assert evaluator.final_seconds == 0
+    evaluator.validate(parts.batches[0].stream)
+    assert evaluator.final_seconds == pytest.approx(whole / 4), "a second for each batch of four"
+
+
+@pytest.mark.parametrize("eval_iters", [2, 1000])
+def test_what_was_evaluated_at_this_step_is_not_evaluated_again(
+    eval_iters: int, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = setup.start(tiny_config(train={"eval_iters": eval_iters}), home, "run")
+    evaluator = Evaluator(parts)
+    held_out = evaluator.validate(parts.batches[0].stream).val
+    passes: list[object] = []
+    losses = Transformer.losses
+    monkeypatch.setattr(Transformer, "losses", lambda *given: passes.append(given) or losses(*given))
+    whole = evaluator.evaluate_all()
+    assert (passes == []) == (eval_iters == 1000)
+    assert (whole == held_out) == (eval_iters == 1000)
+    parts.state.step += 1
+    evaluator.evaluate_all()
+    assert passes
+    parts.close()

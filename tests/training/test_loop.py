@@ -1,4 +1,4 @@
-"""A short run, event by event: what it tells, what it leaves, and how it ends when something goes wrong."""
+"""A short run, event by event: what its events, what it leaves, and how it ends when something goes wrong."""
 
 import errno
 import json
@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 
 from tests.fake_time import STEP_SECONDS, FakeTime
+from tests.trainings import Configured, Kind, acting, collect, go_on, newest_files, notes_in, of
 from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.data.batches import Batches
-from tinylm.errors import ConfigError, DataError, DeviceError, DivergedError, RunError, TinyLMError
+from tinylm.errors import ConfigError, DataError, DeviceError, RunError, TinyLMError
 from tinylm.events import (
     CheckpointSaved,
     DataPrepared,
@@ -31,7 +32,6 @@ from tinylm.events import (
     Event,
     Failed,
     Finished,
-    Note,
     Paused,
     Planned,
     RunStarted,
@@ -50,46 +50,53 @@ from tinylm.runs.log import LogWriter
 from tinylm.training import setup
 from tinylm.training.control import Control
 from tinylm.training.evaluate import Evaluator
-from tinylm.training.loop import Training, resume, train
+from tinylm.training.loop import train
 from tinylm.training.optimizer import Optimizer, global_norm
-
-Configured = Callable[..., RunConfig]
 
 
 @dataclass
-class Told:
-    """A run and all that it told."""
+class Trained:
+    """A run and all its events."""
 
     config: RunConfig
     run: RunFolder
     events: list[Event]
 
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        return of(self.events, kind)
+
+    @property
+    def finished(self) -> Finished:
+        [finished] = self.of(Finished)
+        assert self.events[-1] is finished
+        return finished
 
     @property
     def losses(self) -> list[float]:
         return [event.loss for event in self.of(StepDone)]
 
-    @property
-    def weights(self) -> bytes:
-        return (checkpoint.find(self.run) / checkpoint.MODEL).read_bytes()
 
-
-def tell(config: RunConfig, home: Path, name: str = "run", control: Control | None = None) -> Told:
-    return Told(config, RunFolder(home / "runs" / name), list(train(config, home, name, control)))
+def trained(
+    config: RunConfig,
+    home: Path,
+    name: str = "run",
+    actions: dict[int, Callable[[], object]] | None = None,
+    control: Control | None = None,
+) -> Trained:
+    """Train a run; right behind the steps in `actions`, something is done."""
+    return Trained(config, RunFolder(home / "runs" / name), acting(train(config, home, name, control), actions or {}))
 
 
 @pytest.fixture(scope="module")
-def short(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def short(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A run that nothing disturbs, with dropout."""
-    return tell(tiny_config(model={"dropout": 0.2}), tmp_path_factory.mktemp("short"))
+    return trained(tiny_config(model={"dropout": 0.2}), tmp_path_factory.mktemp("short"))
 
 
-# --- what a run tells ----------------------------------------------------------------------------------------
+# --- events and files ----------------------------------------------------------------------------------------
 
 
-def test_the_course_of_a_run(short: Told) -> None:
+def test_the_course_of_a_run(short: Trained) -> None:
     kinds = [event.kind for event in short.events]
     assert kinds[0] == "run_started"
     assert kinds[1] == "data_prepared"
@@ -104,13 +111,13 @@ def test_the_course_of_a_run(short: Told) -> None:
     assert short.of(CheckpointSaved)[-1].step == 20
 
 
-def test_the_end_repeats_nothing(short: Told) -> None:
+def test_the_end_repeats_nothing(short: Trained) -> None:
     for kind in (EvalDone, Sampled, CheckpointSaved):
-        told = [event.step for event in short.of(kind)]
-        assert len(told) == len(set(told)), f"{kind.__name__} twice at a step: {told}"
+        steps = [event.step for event in short.of(kind)]
+        assert len(steps) == len(set(steps)), f"{kind.__name__} twice at a step: {steps}"
 
 
-def test_events_of_a_step_come_behind_it(short: Told) -> None:
+def test_events_of_a_step_come_behind_it(short: Trained) -> None:
     step = 0
     for event in short.events:
         if isinstance(event, StepDone):
@@ -119,7 +126,7 @@ def test_events_of_a_step_come_behind_it(short: Told) -> None:
             assert event.step == step
 
 
-def test_every_event_survives_json(short: Told) -> None:
+def test_every_event_survives_json(short: Trained) -> None:
     for event in short.events:
         line = events.to_json(event)
         assert "\n" not in line
@@ -127,7 +134,7 @@ def test_every_event_survives_json(short: Told) -> None:
         assert events.from_json(line) == event
 
 
-def test_the_log_is_the_stream(short: Told) -> None:
+def test_the_log_is_the_stream(short: Trained) -> None:
     assert short.run.events_file.read_text(encoding="utf-8").splitlines() == list(map(events.to_json, short.events))
     assert list(short.run.events()) == short.events
     samples = short.run.samples_file.read_text(encoding="utf-8").splitlines()
@@ -135,13 +142,13 @@ def test_the_log_is_the_stream(short: Told) -> None:
 
 
 def test_an_event_is_in_the_log_before_it_is_given_out(home: Path, tiny_config: Configured) -> None:
-    for told, event in enumerate(train(tiny_config(), home, "run"), start=1):
+    for count_, event in enumerate(train(tiny_config(), home, "run"), start=1):
         lines = (home / "runs" / "run" / "events.jsonl").read_text(encoding="utf-8").splitlines()
-        assert len(lines) == told
+        assert len(lines) == count_
         assert lines[-1] == events.to_json(event)
 
 
-def test_the_run_folder(short: Told) -> None:
+def test_the_run_folder(short: Trained) -> None:
     inside = {path.name for path in short.run.path.iterdir() if not path.name.startswith(".")}
     assert inside == {
         "config.toml",
@@ -154,7 +161,8 @@ def test_the_run_folder(short: Told) -> None:
     }
     for event in short.of(CheckpointSaved):
         assert (short.run.path / event.path / checkpoint.MODEL).exists()
-    last = short.events[-1]
+    last = short.finished
+    assert last.best_step
     assert checkpoint.find(short.run, "latest") == short.run.path / last.checkpoint
     assert checkpoint.find(short.run, "best").name == checkpoint.folder_name(last.best_step)
     assert not short.run.is_locked()
@@ -162,7 +170,7 @@ def test_the_run_folder(short: Told) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no umask there")
-def test_a_run_is_as_open_as_other_folders(short: Told) -> None:
+def test_a_run_is_as_open_as_other_folders(short: Trained) -> None:
     other = short.run.path.parent / "another-folder"
     other.mkdir()
     for path in (short.run.path, short.run.path / "data", short.run.checkpoints):
@@ -170,7 +178,7 @@ def test_a_run_is_as_open_as_other_folders(short: Told) -> None:
     other.rmdir()
 
 
-def test_the_configuration_is_written_whole_and_resolved(short: Told) -> None:
+def test_the_configuration_is_written_whole_and_resolved(short: Trained) -> None:
     text = short.run.config_file.read_text(encoding="utf-8")
     assert tomllib.loads(text)["format"] == 1
     config = short.run.config()
@@ -181,16 +189,15 @@ def test_the_configuration_is_written_whole_and_resolved(short: Told) -> None:
 
 
 def test_auto_intervals_are_resolved(home: Path, tiny_config: Configured) -> None:
-    told = tell(tiny_config(train={"eval_interval": "auto", "sample_interval": "auto"}), home)
-    config = told.run.config().train
+    result = trained(tiny_config(train={"eval_interval": "auto", "sample_interval": "auto"}), home)
+    config = result.run.config().train
     assert isinstance(config.eval_interval, int)
     assert isinstance(config.sample_interval, int)
-    assert told.of(EvalDone)[-1].step == told.of(Sampled)[-1].step == 20
+    assert result.of(EvalDone)[-1].step == result.of(Sampled)[-1].step == 20
 
 
-def test_numbers_of_the_start(short: Told) -> None:
-    started: RunStarted = short.events[0]  # type: ignore[assignment]
-    data: DataPrepared = short.of(DataPrepared)[0]
+def test_numbers_of_the_start(short: Trained) -> None:
+    [started], [data] = short.of(RunStarted), short.of(DataPrepared)
     model = Transformer(short.config.model, 300)
     assert started.run == "run"
     assert started.dir == str(short.run.path)
@@ -203,7 +210,7 @@ def test_numbers_of_the_start(short: Told) -> None:
     assert data.val_bytes == pytest.approx(0.1 * data.bytes, rel=0.01)
 
 
-def test_numbers_of_the_steps(short: Told) -> None:
+def test_numbers_of_the_steps(short: Trained) -> None:
     laid = plan(short.config.train.phases)
     steps = short.of(StepDone)
     assert [event.lr for event in steps] == [laid.lr(step) for step in range(1, 21)]
@@ -217,17 +224,17 @@ def test_numbers_of_the_steps(short: Told) -> None:
 
 
 def test_the_first_step_against_plain_torch(home: Path, tiny_config: Configured) -> None:
-    told = tell(tiny_config(train={"grad_clip": 0.0}), home)
-    parts = setup.resume(told.run.config(), told.run)
+    result = trained(tiny_config(train={"grad_clip": 0.0}), home)
+    parts = setup.resume(result.run.config(), result.run)
     try:
         ids, targets = parts.batches[0].draw(0)
     finally:
         parts.close()
-    model = Transformer(told.config.model, 300, torch.Generator().manual_seed(told.config.train.seed))
+    model = Transformer(result.config.model, 300, torch.Generator().manual_seed(result.config.train.seed))
     loss = model(ids, targets)
     torch.autograd.backward(loss)
     grads = [weight.grad for weight in model.parameters() if weight.grad is not None]
-    first = told.of(StepDone)[0]
+    first = result.of(StepDone)[0]
     assert first.loss == pytest.approx(loss.item(), rel=1e-5)
     assert first.grad_norm == pytest.approx(torch.cat([grad.flatten() for grad in grads]).norm().item(), rel=1e-4)
     weights = [weight.detach() for weight in model.parameters()]
@@ -249,18 +256,18 @@ def test_the_first_step_against_plain_torch(home: Path, tiny_config: Configured)
     ids=str,
 )
 def test_it_learns(groups: dict[str, Any], home: Path, tiny_config: Configured) -> None:
-    told = tell(tiny_config(**groups), home)
-    vocab_size = told.of(DataPrepared)[0].vocab_size
-    assert told.losses[0] == pytest.approx(math.log(vocab_size), abs=0.8)
-    assert told.losses[-1] < told.losses[0] - 0.7
-    finished = told.events[-1]
-    assert finished.best_val_bpb < told.of(DataPrepared)[0].baselines["blind"] + 1
-    assert is_whole(told.run)
+    result = trained(tiny_config(**groups), home)
+    vocab_size = result.of(DataPrepared)[0].vocab_size
+    assert result.losses[0] == pytest.approx(math.log(vocab_size), abs=0.8)
+    assert result.losses[-1] < result.losses[0] - 0.7
+    finished = result.finished
+    assert finished.best_val_bpb < result.of(DataPrepared)[0].baselines["blind"] + 1
+    assert is_whole(result.run)
 
 
 def is_whole(run: RunFolder) -> bool:
-    found, faults = checkpoint.newest_whole(run)
-    return found is not None and not faults and all(torch.isfinite(each).all() for each in found.model().values())
+    newest, faults = checkpoint.newest_whole(run)
+    return newest is not None and not faults and all(torch.isfinite(each).all() for each in newest.model().values())
 
 
 # --- what must not matter ------------------------------------------------------------------------------------
@@ -276,20 +283,20 @@ def is_whole(run: RunFolder) -> bool:
     ids=str,
 )
 def test_measuring_more_or_less_often_changes_nothing(
-    often: dict[str, Any], home: Path, tiny_config: Configured, short: Told
+    often: dict[str, Any], home: Path, tiny_config: Configured, short: Trained
 ) -> None:
-    told = tell(tiny_config(model={"dropout": 0.2}, train=often), home)
-    assert told.losses == short.losses
-    assert told.weights == short.weights
+    result = trained(tiny_config(model={"dropout": 0.2}, train=often), home)
+    assert result.losses == short.losses
+    assert newest_files(result.run) == newest_files(short.run)
 
 
-def test_the_same_seed_gives_the_same_run(home: Path, tiny_config: Configured, short: Told) -> None:
+def test_the_same_seed_gives_the_same_run(home: Path, tiny_config: Configured, short: Trained) -> None:
     torch.manual_seed(999)
-    again = tell(tiny_config(model={"dropout": 0.2}), home, "again")
+    again = trained(tiny_config(model={"dropout": 0.2}), home, "again")
     assert again.losses == short.losses
-    assert again.weights == short.weights
+    assert newest_files(again.run) == newest_files(short.run)
     assert [event.text for event in again.of(Sampled)] == [event.text for event in short.of(Sampled)]
-    other = tell(tiny_config(model={"dropout": 0.2}, train={"seed": 2}), home, "other")
+    other = trained(tiny_config(model={"dropout": 0.2}, train={"seed": 2}), home, "other")
     assert not set(other.losses) & set(short.losses)
 
 
@@ -306,21 +313,21 @@ def test_dropout_is_new_at_each_step_and_depends_on_the_seed(
 
     monkeypatch.setattr(Transformer, "forward", watched)
     for seed in (1, 2):
-        tell(tiny_config(model={"dropout": 0.2}, train={"seed": seed}), home, f"seed-{seed}")
-    keys = {seed: {key for key, _ in told[-20:]} for seed, told in drawn.items()}
+        trained(tiny_config(model={"dropout": 0.2}, train={"seed": seed}), home, f"seed-{seed}")
+    keys = {seed: {key for key, _ in noises[-20:]} for seed, noises in drawn.items()}
     assert len(keys[1]) == len(keys[2]) == 20
     assert not keys[1] & keys[2]
 
 
 def test_accumulation_equals_a_larger_batch(home: Path, tiny_config: Configured) -> None:
-    four = tell(tiny_config(train={"batch_size": 4}), home, "four")
-    twos = tell(tiny_config(train={"batch_size": 2, "accumulation_steps": 2}), home, "twos")
+    four = trained(tiny_config(train={"batch_size": 4}), home, "four")
+    twos = trained(tiny_config(train={"batch_size": 2, "accumulation_steps": 2}), home, "twos")
     assert twos.losses == pytest.approx(four.losses, rel=1e-3)
     assert twos.of(StepDone)[0].grad_norm == pytest.approx(four.of(StepDone)[0].grad_norm, rel=1e-4)
     assert [event.tokens for event in twos.of(StepDone)] == [event.tokens for event in four.of(StepDone)]
 
 
-def test_gradients_are_clipped_after_they_are_told(
+def test_gradients_are_clipped_after_their_norm_is_reported(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     applied: list[float] = []
@@ -332,11 +339,11 @@ def test_gradients_are_clipped_after_they_are_told(
         step(self, gradients, *how)
 
     monkeypatch.setattr(Optimizer, "step", watched)
-    clipped = tell(tiny_config(train={"grad_clip": 0.25}), home, "clipped")
+    clipped = trained(tiny_config(train={"grad_clip": 0.25}), home, "clipped")
     assert applied == pytest.approx([0.25] * 20, rel=1e-3)
     assert all(event.grad_norm > 0.3 for event in clipped.of(StepDone))
     applied.clear()
-    free = tell(tiny_config(train={"grad_clip": 0.0}), home, "free")
+    free = trained(tiny_config(train={"grad_clip": 0.0}), home, "free")
     assert applied == pytest.approx([event.grad_norm for event in free.of(StepDone)], rel=1e-5)
     assert free.of(StepDone)[0].grad_norm == clipped.of(StepDone)[0].grad_norm
 
@@ -370,13 +377,13 @@ def test_a_phase_may_bring_its_own_text(
         train={"phases": phases, "eval_interval": 1000, "checkpoint_interval": 3},
     )
     monkeypatch.setattr(Batches, "draw", watched)
-    told = tell(config, home)
+    result = trained(config, home)
     steps = read[1:11]  # the first draw is the rehearsal's, the last ones are the evaluation's
     assert [bool(ids & set(range(48, 58))) for ids in steps] == [False] * 6 + [True] * 4
     assert [bool(ids & set(range(97, 123))) for ids in steps] == [True] * 6 + [False] * 4
-    assert [event.phase for event in told.of(StepDone)] == ["first"] * 6 + ["second"] * 4
-    assert [event.lr for event in told.of(StepDone)] == [1e-3] * 6 + [1e-4] * 4
-    assert [(span.name, span.first, span.last) for span in told.of(Planned)[0].phases] == [
+    assert [event.phase for event in result.of(StepDone)] == ["first"] * 6 + ["second"] * 4
+    assert [event.lr for event in result.of(StepDone)] == [1e-3] * 6 + [1e-4] * 4
+    assert [(span.name, span.first, span.last) for span in result.of(Planned)[0].phases] == [
         ("first", 1, 6),
         ("second", 7, 10),
     ]
@@ -384,24 +391,24 @@ def test_a_phase_may_bring_its_own_text(
 
 def test_a_budget_of_steps_scales_the_phases(home: Path, tiny_config: Configured) -> None:
     phases = [{"name": name, "schedule": "constant", "steps": 50} for name in ("a", "b")]
-    told = tell(tiny_config(train={"phases": phases, "budget": "7 steps"}), home)
-    assert "".join(event.phase for event in told.of(StepDone)) in ("aaabbbb", "aaaabbb")
-    assert told.events[-1].reason == "budget"
+    result = trained(tiny_config(train={"phases": phases, "budget": "7 steps"}), home)
+    assert "".join(event.phase for event in result.of(StepDone)) in ("aaabbbb", "aaaabbb")
+    assert result.finished.reason == "budget"
 
 
 def test_an_epoch_reads_all_tokens_once(home: Path, tiny_config: Configured) -> None:
     phase = {"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}
-    told = tell(tiny_config(train={"phases": [phase], "budget": "0.25 epochs", "eval_interval": 1000}), home)
-    tokens = told.of(DataPrepared)[0].train_tokens
-    assert told.events[-1].tokens == pytest.approx(tokens / 4, abs=4 * 32)
+    result = trained(tiny_config(train={"phases": [phase], "budget": "0.25 epochs", "eval_interval": 1000}), home)
+    tokens = result.of(DataPrepared)[0].train_tokens
+    assert result.finished.tokens == pytest.approx(tokens / 4, abs=4 * 32)
 
 
-def test_stop_at_ends_early_and_leaves_the_schedule(home: Path, tiny_config: Configured, short: Told) -> None:
-    told = tell(tiny_config(model={"dropout": 0.2}, train={"stop_at": 13}), home)
-    assert told.losses == short.losses[:13]
-    assert [event.lr for event in told.of(StepDone)] == [event.lr for event in short.of(StepDone)[:13]]
-    assert told.events[-1].step == 13
-    assert told.of(EvalDone)[-1].step == told.of(Sampled)[-1].step == told.of(CheckpointSaved)[-1].step == 13
+def test_stop_at_ends_early_and_leaves_the_schedule(home: Path, tiny_config: Configured, short: Trained) -> None:
+    result = trained(tiny_config(model={"dropout": 0.2}, train={"stop_at": 13}), home)
+    assert result.losses == short.losses[:13]
+    assert [event.lr for event in result.of(StepDone)] == [event.lr for event in short.of(StepDone)[:13]]
+    assert result.finished.step == 13
+    assert result.of(EvalDone)[-1].step == result.of(Sampled)[-1].step == result.of(CheckpointSaved)[-1].step == 13
 
 
 def test_a_budget_of_time_plans_again_and_ends(
@@ -409,31 +416,31 @@ def test_a_budget_of_time_plans_again_and_ends(
 ) -> None:
     monkeypatch.setattr(autotune, "timed", lambda *_: STEP_SECONDS / 2)
     phase = {"name": "train", "schedule": "wsd", "share": 1.0, "steps_down": 0.5}
-    told = tell(tiny_config(train={"phases": [phase], "budget": "2s", "eval_interval": "auto"}), home)
-    finished = told.events[-1]
-    assert (finished.kind, finished.reason) == ("finished", "budget")
-    assert len(told.of(Planned)) > 1
-    assert all(event.seconds == 2 for event in told.of(Planned))
-    assert [event.step for event in told.of(StepDone)] == list(range(1, finished.step + 1))
+    result = trained(tiny_config(train={"phases": [phase], "budget": "2s", "eval_interval": "auto"}), home)
+    finished = result.finished
+    assert finished.reason == "budget"
+    assert len(result.of(Planned)) > 1
+    assert all(event.seconds == 2 for event in result.of(Planned))
+    assert [event.step for event in result.of(StepDone)] == list(range(1, finished.step + 1))
     assert finished.seconds == pytest.approx(2, abs=0.05)
 
 
 @pytest.mark.usefixtures("fake_time")
-def test_a_short_time_is_not_eaten_by_measuring(
+def test_evaluations_do_not_use_up_a_short_time(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reference recipe's evaluation alone is longer than many a budget, and so may all held-out text be."""
     wide = {"eval_iters": 10_000, "batch_size": 64, "eval_interval": "auto", "phases": [{"share": 1.0}], "budget": "2s"}
-    told = tell(tiny_config(train=wide), home)
-    config = told.run.config()
+    result = trained(tiny_config(train=wide), home)
+    config = result.run.config()
     assert config.train.eval_iters < 100, "10,000 batches of 64 windows do not fit into two seconds"
-    assert any(f"looks at {config.train.eval_iters:,} batches" in note.message for note in told.of(Note))
-    assert not any("more than the time given" in note.message for note in told.of(Note))
+    assert notes_in(result.events, f"{config.train.eval_iters:,} batches")
+    assert not notes_in(result.events, "more than the time given")
 
     monkeypatch.setattr(Evaluator, "sequences", property(lambda _: (2, 10**9)))
-    told = tell(tiny_config(train={"phases": [{"share": 1.0}], "budget": "2s"}), home, "slow")
-    assert any("more than the time given" in note.message for note in told.of(Note))
-    assert told.events[-1].step > 1, "nothing was left to train in"
+    result = trained(tiny_config(train={"phases": [{"share": 1.0}], "budget": "2s"}), home, "slow")
+    assert notes_in(result.events, "more than the time given")
+    assert result.finished.step > 1, "nothing was left to train in"
 
 
 def test_planning_again_never_leads_back(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -451,11 +458,11 @@ def test_planning_again_never_leads_back(home: Path, tiny_config: Configured, mo
 
     monkeypatch.setattr(Batches, "draw", watched)
     phases = [{"name": name, "schedule": "constant", "share": 0.5} for name in ("a", "b")]
-    told = tell(tiny_config(train={"phases": phases, "budget": "9h", "eval_interval": 1000}), home)
-    assert len(told.of(Planned)) == 3
-    phases_told = "".join(event.phase for event in told.of(StepDone))
-    assert phases_told == "a" * 10 + "b" * (len(phases_told) - 10), "a phase that was over began again"
-    in_second = [step for _, step in drawn[1 + 10 : 1 + len(phases_told)]]
+    result = trained(tiny_config(train={"phases": phases, "budget": "9h", "eval_interval": 1000}), home)
+    assert len(result.of(Planned)) == 3
+    phases_seen = "".join(event.phase for event in result.of(StepDone))
+    assert phases_seen == "a" * 10 + "b" * (len(phases_seen) - 10), "a phase that was over began again"
+    in_second = [step for _, step in drawn[1 + 10 : 1 + len(phases_seen)]]
     assert in_second == list(range(len(in_second))), "windows of the phase were skipped or read twice"
 
 
@@ -485,46 +492,23 @@ def test_a_step_that_is_not_finite_is_left_out(
     bad: int, how: str, optimizer: str, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spoil(monkeypatch, lambda step: step == bad, how)
-    told = tell(tiny_config(train={"optimizer": optimizer}), home)
-    steps = told.of(StepDone)
+    result = trained(tiny_config(train={"optimizer": optimizer}), home)
+    steps = result.of(StepDone)
     assert [event.step for event in steps] == list(range(1, 21))
     assert [event.step for event in steps if not math.isfinite(event.loss + event.grad_norm)] == [bad]
     assert steps[bad].param_norm == steps[bad - 1].param_norm
     assert steps[bad + 1].param_norm != steps[bad].param_norm
-    [warning] = told.of(Warned)
+    [warning] = result.of(Warned)
     assert f" {bad} " in warning.message
     assert warning.hint
-    assert told.events[told.events.index(warning) - 1] is steps[bad - 1]
-    assert told.events[-1].kind == "finished"
-    assert is_whole(told.run)
-    line = json.loads(told.run.events_file.read_text(encoding="utf-8").splitlines()[told.events.index(steps[bad - 1])])
+    assert result.events[result.events.index(warning) - 1] is steps[bad - 1]
+    assert result.finished
+    assert is_whole(result.run)
+    line = json.loads(
+        result.run.events_file.read_text(encoding="utf-8").splitlines()[result.events.index(steps[bad - 1])]
+    )
     assert (line["loss"] is None) == (how != "gradient")
     assert line["grad_norm"] is None
-
-
-def test_a_run_that_diverges_is_given_up(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
-    spoil(monkeypatch, lambda step: step > 15, "nan")
-    phase = {"name": "train", "schedule": "constant", "steps": 100}
-    config = tiny_config(train={"phases": [phase], "eval_interval": 10, "checkpoint_interval": 10})
-    told: list[Event] = []
-    with pytest.raises(DivergedError) as caught:
-        collect(train(config, home, "run"), told)
-    assert caught.value.hint
-    assert sum(isinstance(event, Failed) for event in told) == 1
-    assert isinstance(told[-1], Failed)
-    assert told[-1].message == caught.value.message
-    assert not any(isinstance(event, Finished) for event in told)
-    run = folder.open_run(home, "run")
-    assert not run.is_locked()
-    assert [line["event"] for line in map(json.loads, run.events_file.read_text(encoding="utf-8").splitlines())][
-        -1
-    ] == "failed"
-    assert is_whole(run)
-
-
-def collect(stream: Iterator[Event], told: list[Event]) -> None:
-    for event in stream:
-        told.append(event)
 
 
 def full() -> OSError:
@@ -540,12 +524,11 @@ def test_a_full_disk_while_saving(home: Path, tiny_config: Configured, monkeypat
         return save(*arguments)
 
     monkeypatch.setattr(checkpoint, "save", refusing)
-    told: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(RunError, match="no room") as caught:
-        collect(train(tiny_config(), home, "run"), told)
+        collect(train(tiny_config(), home, "run"), events)
     assert caught.value.hint
-    assert sum(isinstance(event, Failed) for event in told) == 1
-    assert isinstance(told[-1], Failed)
+    assert of(events, Failed) == [events[-1]]
     run = folder.open_run(home, "run")
     assert checkpoint.find(run).name == "step-00000010"
     assert is_whole(run)
@@ -564,29 +547,30 @@ def test_a_full_disk_while_logging(
         write(self, lines)
 
     monkeypatch.setattr(LogWriter, "write", refusing)
-    told: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(RunError, match="no room"):
-        collect(train(tiny_config(), home, "run"), told)
-    assert isinstance(told[-1], Failed)
-    assert len(told) == at
+        collect(train(tiny_config(), home, "run"), events)
+    assert isinstance(events[-1], Failed)
+    assert len(events) == at
     assert folder.list_runs(home) == []  # nothing was saved yet, so nothing is left behind
 
 
-def test_our_own_fault_is_told_and_raised(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_ours_is_reported_and_raised(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> Iterator[str]:
         raise ZeroDivisionError("ours")
 
     monkeypatch.setattr(generate, "generate_text", broken)
-    told: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(ZeroDivisionError):
-        collect(train(tiny_config(), home, "run"), told)
-    assert isinstance(told[-1], Failed)
-    assert sum(isinstance(event, Failed) for event in told) == 1
+        collect(train(tiny_config(), home, "run"), events)
+    assert of(events, Failed) == [events[-1]]
     assert not folder.open_run(home, "run").is_locked()
 
 
 @pytest.mark.parametrize("how", ["close", "interrupt"])
-def test_letting_go_frees_the_run_and_says_nothing(how: str, home: Path, tiny_config: Configured) -> None:
+def test_a_closed_stream_frees_the_run_without_an_event(how: str, home: Path, tiny_config: Configured) -> None:
     stream = train(tiny_config(), home, "run")
     for event in stream:
         if isinstance(event, CheckpointSaved):
@@ -604,14 +588,14 @@ def test_letting_go_frees_the_run_and_says_nothing(how: str, home: Path, tiny_co
 
 
 def test_nothing_held_out(home: Path, tiny_config: Configured) -> None:
-    told = tell(tiny_config(data={"val_fraction": 0.0}), home)
-    finished = told.events[-1]
+    result = trained(tiny_config(data={"val_fraction": 0.0}), home)
+    finished = result.finished
     assert (finished.val_loss, finished.val_bpb, finished.best_val_bpb, finished.best_step) == (None,) * 4
-    assert all(event.val_loss is None and not event.best for event in told.of(EvalDone))
-    assert all(event.train_loss is not None for event in told.of(EvalDone))
-    assert told.of(DataPrepared)[0].baselines == {}
-    assert checkpoint.find(told.run, "best") == checkpoint.find(told.run, "latest")
-    assert (told.run.path / "card.md").exists()
+    assert all(event.val_loss is None and not event.best for event in result.of(EvalDone))
+    assert all(event.train_loss is not None for event in result.of(EvalDone))
+    assert result.of(DataPrepared)[0].baselines == {}
+    assert checkpoint.find(result.run, "best") == checkpoint.find(result.run, "latest")
+    assert (result.run.path / "card.md").exists()
 
 
 # --- setting up ----------------------------------------------------------------------------------------------
@@ -665,7 +649,7 @@ def test_a_full_disk_while_setting_up_leaves_nothing_behind(
     assert list((home / "runs").iterdir()) == []
 
 
-def test_a_name_that_is_taken_is_refused_and_its_run_left_alone(tiny_config: Configured, short: Told) -> None:
+def test_a_name_that_is_taken_is_refused_and_its_run_left_alone(tiny_config: Configured, short: Trained) -> None:
     before = {path: path.stat().st_mtime_ns for path in short.run.path.rglob("*")}
     with pytest.raises(RunError, match="already a run"):
         list(train(tiny_config(), short.run.path.parent.parent, "run"))
@@ -675,46 +659,36 @@ def test_a_name_that_is_taken_is_refused_and_its_run_left_alone(tiny_config: Con
 def test_without_a_name_one_is_made(home: Path, tiny_config: Configured) -> None:
     for _ in range(2):
         list(train(tiny_config(train={"stop_at": 1}), home))
-    found = folder.list_runs(home)
-    assert len(found) == 2
-    assert all(run.name.startswith("tiny-") for run in found)
+    runs = folder.list_runs(home)
+    assert len(runs) == 2
+    assert all(run.name.startswith("tiny-") for run in runs)
 
 
 # --- requests ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("each_step")
-def test_a_stop_saves_and_finishes(home: Path, tiny_config: Configured, short: Told) -> None:
-    control, told = Control(), []
-    for event in train(tiny_config(model={"dropout": 0.2}), home, "run", control):
-        told.append(event)
-        if isinstance(event, StepDone) and event.step == 7:
-            control.stop.set()
-    finished = told[-1]
-    assert (finished.kind, finished.reason, finished.step) == ("finished", "stopped", 7)
-    assert [event.loss for event in told if isinstance(event, StepDone)] == short.losses[:7]
-    run = folder.open_run(home, "run")
-    assert checkpoint.load(run.path / finished.checkpoint).state.step == 7
-    assert not run.is_locked()
-
-
-@pytest.mark.usefixtures("each_step")
-def test_leaving_saves_and_does_nothing_more(home: Path, tiny_config: Configured, short: Told) -> None:
-    control, told = Control(), []
-    for event in train(tiny_config(model={"dropout": 0.2}), home, "run", control):
-        told.append(event)
-        if isinstance(event, StepDone) and event.step == 7:
-            control.leave.set()
-    assert [event.kind for event in told[-3:]] == ["step", "checkpoint", "finished"]
-    assert (told[-1].reason, told[-1].val_bpb) == ("stopped", None), "nobody measured, so nothing is said"
-    run = folder.open_run(home, "run")
-    resumed = list(resume(run.config(), run))
-    assert [event.loss for event in run.state().steps] == short.losses, "and it goes on as if nothing had happened"
-    assert resumed[-1].reason == "budget"
+@pytest.mark.parametrize("request_", ["stop", "leave"])
+def test_a_stop_saves_and_the_run_resumes_as_if_nothing_had_happened(
+    request_: str, home: Path, tiny_config: Configured, short: Trained
+) -> None:
+    control = Control()
+    action = {7: getattr(control, request_).set}
+    result = trained(tiny_config(model={"dropout": 0.2}), home, actions=action, control=control)
+    assert (result.finished.reason, result.finished.step) == ("stopped", 7)
+    assert result.losses == short.losses[:7]
+    assert checkpoint.load(result.run.path / result.finished.checkpoint).state.step == 7
+    assert not result.run.is_locked()
+    if request_ == "leave":
+        assert [event.kind for event in result.events[-3:]] == ["step", "checkpoint", "finished"]
+        assert result.finished.val_bpb is None, "nothing was evaluated"
+    [finished] = of(go_on(result.run), Finished)
+    assert [event.loss for event in result.run.state().steps] == short.losses
+    assert finished.reason == "budget"
 
 
 def test_a_stop_from_another_thread(home: Path, tiny_config: Configured) -> None:
-    control, running, told = Control(), threading.Event(), []
+    control, running = Control(), threading.Event()
     phase = {"name": "train", "schedule": "constant", "steps": 1_000_000}
 
     def stop() -> None:
@@ -723,35 +697,33 @@ def test_a_stop_from_another_thread(home: Path, tiny_config: Configured) -> None
 
     thread = threading.Thread(target=stop)
     thread.start()
-    for event in train(tiny_config(train={"phases": [phase], "eval_interval": 10**6}), home, "run", control):
-        told.append(event)
-        if isinstance(event, StepDone):
-            running.set()
+    config = tiny_config(train={"phases": [phase], "eval_interval": 10**6})
+    finished = trained(config, home, actions={1: running.set}, control=control).finished
     thread.join()
-    assert told[-1].reason == "stopped"
-    assert 0 < told[-1].step < 1_000_000
+    assert finished.reason == "stopped"
+    assert 0 < finished.step < 1_000_000
 
 
 @pytest.mark.usefixtures("each_step")
-def test_a_pause_changes_nothing(home: Path, tiny_config: Configured, short: Told) -> None:
-    control, told = Control(), []
+def test_a_pause_changes_nothing(home: Path, tiny_config: Configured, short: Trained) -> None:
+    control, events = Control(), []
     for event in train(tiny_config(model={"dropout": 0.2}), home, "run", control):
-        told.append(event)
+        events.append(event)
         if isinstance(event, StepDone) and event.step in (3, 10, 19):
             control.pause.set()
         if isinstance(event, Paused) and event.paused:
             control.pause.clear()
-    pauses = [(event.step, event.paused) for event in told if isinstance(event, Paused)]
+    pauses = [(event.step, event.paused) for event in of(events, Paused)]
     assert pauses == [(step, paused) for step in (3, 10, 19) for paused in (True, False)]
-    assert [event.loss for event in told if isinstance(event, StepDone)] == short.losses
-    assert Told(short.config, folder.open_run(home, "run"), told).weights == short.weights
+    assert [event.loss for event in of(events, StepDone)] == short.losses
+    assert newest_files(folder.open_run(home, "run")) == newest_files(short.run)
 
 
 @pytest.mark.usefixtures("each_step")
-def test_what_is_asked_in_a_pause_is_done_in_it(home: Path, tiny_config: Configured, short: Told) -> None:
-    control, told, end = Control(), [], 0
+def test_what_is_asked_in_a_pause_is_done_in_it(home: Path, tiny_config: Configured, short: Trained) -> None:
+    control, events, end = Control(), [], 0
     for event in train(tiny_config(model={"dropout": 0.2}), home, "asked", control):
-        told.append(event)
+        events.append(event)
         if isinstance(event, StepDone) and event.step == 7:
             control.pause.set()
         elif isinstance(event, Paused) and event.paused:
@@ -760,9 +732,9 @@ def test_what_is_asked_in_a_pause_is_done_in_it(home: Path, tiny_config: Configu
         elif isinstance(event, Sampled) and event.step == 7:
             control.pause.clear()
         elif isinstance(event, Paused):
-            end = len(told)
-    assert [type(event) for event in told[end - 4 : end]] == [Paused, CheckpointSaved, Sampled, Paused]
-    steps = [event for event in told if isinstance(event, StepDone)]
+            end = len(events)
+    assert [type(event) for event in events[end - 4 : end]] == [Paused, CheckpointSaved, Sampled, Paused]
+    steps = of(events, StepDone)
     assert [event.loss for event in steps] == short.losses
     assert [event.seconds for event in steps] == sorted(event.seconds for event in steps)
 
@@ -770,32 +742,25 @@ def test_what_is_asked_in_a_pause_is_done_in_it(home: Path, tiny_config: Configu
 @pytest.mark.usefixtures("each_step")
 def test_a_pause_can_be_ended_by_another_thread_or_a_stop(home: Path, tiny_config: Configured) -> None:
     for ending in ("pause", "stop"):
-        control, told = Control(), []
+        control, events = Control(), []
         for event in train(tiny_config(), home, ending, control):
-            told.append(event)
+            events.append(event)
             if isinstance(event, StepDone) and event.step == 3:
                 control.pause.set()
             if isinstance(event, Paused) and event.paused:
                 act = control.pause.clear if ending == "pause" else control.stop.set
                 threading.Timer(0.05, act).start()
-        assert told[-1].reason == ("budget" if ending == "pause" else "stopped")
-        assert told[-1].step == (20 if ending == "pause" else 3)
-        assert [event.paused for event in told if isinstance(event, Paused)] == [True, False]
+        assert events[-1].reason == ("budget" if ending == "pause" else "stopped")
+        assert events[-1].step == (20 if ending == "pause" else 3)
+        assert [event.paused for event in of(events, Paused)] == [True, False]
 
 
 @pytest.mark.usefixtures("each_step")
 def test_a_checkpoint_and_a_sample_on_request(home: Path, tiny_config: Configured) -> None:
-    control, told = Control(), []
-    for event in train(tiny_config(), home, "run", control):
-        told.append(event)
-        if isinstance(event, StepDone) and event.step == 3:
-            control.save.set()
-        if isinstance(event, StepDone) and event.step == 6:
-            control.sample.set()
-    assert 3 in [event.step for event in told if isinstance(event, CheckpointSaved)]
-    assert 6 in [event.step for event in told if isinstance(event, Sampled)]
-    assert 4 not in [event.step for event in told if isinstance(event, CheckpointSaved)]
-    assert 7 not in [event.step for event in told if isinstance(event, Sampled)]
+    control = Control()
+    result = trained(tiny_config(), home, actions={3: control.save.set, 6: control.sample.set}, control=control)
+    saved, sampled = ([event.step for event in result.of(kind)] for kind in (CheckpointSaved, Sampled))
+    assert (3 in saved, 4 in saved) == (6 in sampled, 7 in sampled) == (True, False)
     assert not control.save.is_set()
     assert not control.sample.is_set()
 
@@ -804,58 +769,29 @@ def test_saving_by_steps_and_by_the_clock(home: Path, tiny_config: Configured) -
     config = tiny_config(
         data={"val_fraction": 0.0}, train={"checkpoint_interval": 6, "eval_interval": 1000, "sample_interval": 1000}
     )
-    told = tell(config, home, "by-steps")
-    assert sorted({event.step for event in told.of(CheckpointSaved)}) == [6, 12, 18, 20]
+    result = trained(config, home, "by-steps")
+    assert sorted({event.step for event in result.of(CheckpointSaved)}) == [6, 12, 18, 20]
     config = tiny_config(data={"val_fraction": 0.0}, train={"checkpoint_seconds": 1e-9, "stop_at": 5})
-    told = tell(config, home, "by-the-clock")
-    assert sorted({event.step for event in told.of(CheckpointSaved)}) == [1, 2, 3, 4, 5]
+    result = trained(config, home, "by-the-clock")
+    assert sorted({event.step for event in result.of(CheckpointSaved)}) == [1, 2, 3, 4, 5]
 
 
 def test_old_checkpoints_go_and_the_best_stays(home: Path, tiny_config: Configured) -> None:
     phase = {"name": "train", "schedule": "constant", "steps": 20, "max_lr": 1e-2}
-    told = tell(tiny_config(train={"phases": [phase], "checkpoint_interval": 2, "keep_checkpoints": 2}), home)
-    there = {int(path.name[5:]) for path in told.run.checkpoints.glob("step-*")}
-    assert there == {18, 20, told.events[-1].best_step}
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        torch.OutOfMemoryError("CUDA out of memory."),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory"),
-    ],
-)
-def test_memory_that_runs_out_is_told_with_a_way_out(
-    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
-    real = Training._step
-
-    def step(self: Training, number: int) -> None:
-        if number == 5:
-            raise error
-        real(self, number)
-
-    monkeypatch.setattr(Training, "_step", step)
-    told: list[Event] = []
-    with pytest.raises(RunError, match=r"Halve train\.batch_size"):
-        told.extend(train(tiny_config(train={"checkpoint_interval": 3}), home, "run"))
-    assert (told[-1].kind, told[-1].message) == ("failed", "The memory of the machine ran out.")
-    assert checkpoint.find(folder.open_run(home, "run")).name == "step-00000003", "what was saved stays"
+    result = trained(tiny_config(train={"phases": [phase], "checkpoint_interval": 2, "keep_checkpoints": 2}), home)
+    there = {int(path.name[5:]) for path in result.run.checkpoints.glob("step-*")}
+    assert there == {18, 20, result.finished.best_step}
 
 
 def test_time_in_which_the_program_was_stopped_does_not_count(
     home: Path, tiny_config: Configured, fake_time: FakeTime
 ) -> None:
     """As after Ctrl-Z and fg, or where nobody took the events."""
-    told = []
-    for event in train(tiny_config(train={"checkpoint_interval": 2}), home, "run"):
-        told.append(event)
-        if isinstance(event, StepDone) and event.step == 10:
-            fake_time.sleep(3600)
-    steps = [event for event in told if isinstance(event, StepDone)]
+    config = tiny_config(train={"checkpoint_interval": 2})
+    result = trained(config, home, actions={10: lambda: fake_time.sleep(3600)})
+    steps = result.of(StepDone)
     assert [event.step for event in steps] == list(range(1, 21))
     assert all(first.seconds <= second.seconds for first, second in pairwise(steps)), "the clock went back"
     assert steps[-1].seconds - steps[0].seconds < 1
-    [warning] = [event for event in told if isinstance(event, Warned)]
+    [warning] = result.of(Warned)
     assert "3,600 s" in warning.message

@@ -8,18 +8,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm.config import resolve
-from tinylm.config.schema import RunConfig
+from tests.trainings import Configured, go_on, of
 from tinylm.errors import ConfigError, RunError
 from tinylm.events import Failed, StepDone, Warned
 from tinylm.hardware import memory
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint, folder
 from tinylm.training import memory_check
-from tinylm.training.loop import resume, train
+from tinylm.training.loop import train
 
-Configured = Callable[..., RunConfig]
-CPU = torch.device("cpu")
+out_of_memory = pytest.mark.parametrize(
+    "error",
+    [
+        lambda: torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError,
+        lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."),
+    ],
+)
 
 
 def run_out(monkeypatch: pytest.MonkeyPatch, most: int, error: Callable[[], Exception]) -> list[int]:
@@ -38,27 +43,20 @@ def run_out(monkeypatch: pytest.MonkeyPatch, most: int, error: Callable[[], Exce
     return tried
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        lambda: torch.OutOfMemoryError("CUDA out of memory."),
-        MemoryError,
-        lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."),
-    ],
-)
+@out_of_memory
 def test_a_step_that_does_not_fit_is_done_in_smaller_passes(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
 ) -> None:
     config = tiny_config(train={"threads": 1, "batch_size": 5})  # the rehearsal is smaller than a step and fits
-    whole = [event for event in train(config, home, "whole") if isinstance(event, StepDone)]
+    whole = of(train(config, home, "whole"), StepDone)
     monkeypatch.setattr("tinylm.training.calibrate.CALIBRATION_TOKENS", 32)
     with pytest.MonkeyPatch.context() as patch:
         tried = run_out(patch, 2, error)
-        told = list(train(config, home, "parts"))
+        events = list(train(config, home, "parts"))
     assert tried[:8] == [1, 5, 3, 2, 2, 1, 2, 2], "it should halve the passes, and keep to what fits"
-    warnings = [event.message for event in told if isinstance(event, Warned)]
+    warnings = [event.message for event in of(events, Warned)]
     assert [message.split(" windows")[0] for message in warnings] == ["5", "3"]
-    steps = [event for event in told if isinstance(event, StepDone)]
+    steps = of(events, StepDone)
     assert [event.step for event in steps] == list(range(1, 21))
     assert [event.tokens for event in steps] == [event.tokens for event in whole]
     for one, other in zip(steps, whole, strict=True):
@@ -72,29 +70,31 @@ def test_a_resumed_run_keeps_to_what_fits(home: Path, tiny_config: Configured, m
     monkeypatch.setattr("tinylm.training.calibrate.CALIBRATION_TOKENS", 32)
     tried = run_out(monkeypatch, 2, MemoryError)
     list(train(config, home, "run"))
-    run, more = folder.open_run(home, "run"), tiny_config(train={"threads": 1, "batch_size": 4, "budget": "24 steps"})
     tried.clear()
-    told = list(resume(resolve.resumed(run.config(), more), run))
+    events = go_on(folder.open_run(home, "run"), budget="24 steps")
     assert set(tried) <= {1, 2}
-    assert not [event for event in told if isinstance(event, Warned)]
+    assert not of(events, Warned)
 
 
-def test_where_not_even_one_window_fits_it_says_so(
-    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+@out_of_memory
+def test_where_not_even_one_window_fits_the_run_fails_and_keeps_what_was_saved(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
 ) -> None:
     def late(self: Transformer, ids: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
         if (home / "runs" / "run" / "checkpoints" / "latest").exists():
-            raise MemoryError
+            raise error()
         loss: Tensor = forward(self, ids, targets, noise)
         return loss
 
     forward = Transformer.forward
     monkeypatch.setattr(Transformer, "forward", late)
-    with pytest.raises(RunError, match=r"memory of the machine ran out"):
-        list(train(tiny_config(train={"threads": 1, "checkpoint_interval": 1}), home, "run"))
+    with pytest.raises(RunError, match="memory of the machine") as caught:
+        list(train(tiny_config(train={"threads": 1, "checkpoint_interval": 3}), home, "run"))
+    assert "train.batch_size" in caught.value.hint
     run = folder.open_run(home, "run")
-    [failed] = [event for event in run.events() if isinstance(event, Failed)]
-    assert "batch_size" in failed.hint
+    [failed] = of(run.events(), Failed)
+    assert (failed.message, failed.hint) == (caught.value.message, caught.value.hint)
+    assert checkpoint.find(run).name == "step-00000003"
 
 
 def test_what_cannot_fit_is_refused_before_anything_is_made(
@@ -110,24 +110,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_made(
     assert not list((home / "runs").iterdir())
 
 
-def test_free_memory_is_what_the_machine_and_the_container_leave(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    4000 kB\n")
-    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    assert memory.free(CPU) == 4000 * 1024
-    (tmp_path / "memory.current").write_text("1000000\n")
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory.free(CPU) == 4000 * 1024
-    (tmp_path / "memory.max").write_text("3000000\n")
-    assert memory.free(CPU) == 2_000_000
-    (tmp_path / "meminfo").write_text("nothing\n")
-    (tmp_path / "memory.max").unlink()
-    assert memory.free(CPU) is None
-
-
-def test_the_estimate_says_rather_too_little(tiny_config: Configured) -> None:
+def test_the_estimate_is_rather_too_low(tiny_config: Configured) -> None:
     """It may refuse only what really cannot be: the tensors that a real pass keeps are more."""
     config = tiny_config()
     model = Transformer(config.model, 300, torch.Generator().manual_seed(0))

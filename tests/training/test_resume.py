@@ -1,41 +1,43 @@
-"""A run that was stopped, killed or damaged goes on as if nothing had been."""
+"""A run that was stopped, killed or damaged continues as if nothing had happened."""
 
 import errno
 import json
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
+from tests.trainings import (
+    Configured,
+    go_on,
+    kill_at,
+    logged,
+    newest_files,
+    notes_in,
+    of,
+    resumed,
+    stop_at,
+)
 from tinylm import files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, RunError
-from tinylm.events import CheckpointSaved, EvalDone, Event, Finished, Note, RunStarted, Sampled, StepDone
+from tinylm.events import CheckpointSaved, EvalDone, Finished, RunStarted, Sampled, StepDone
 from tinylm.hardware import autotune, device
 from tinylm.inference.load import load_model
-from tinylm.runs import checkpoint
-from tinylm.runs import folder as runs
+from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
 from tinylm.training import loop, setup
-from tinylm.training.loop import Control, resume, train
+from tinylm.training.loop import resume, train
 
-Configured = Callable[..., RunConfig]
+pytestmark = pytest.mark.usefixtures("each_step")
 STEPS = 24
-TIMES = {"seconds", "tokens_per_second", "peak_memory_mb"}
-
-
-@pytest.fixture(autouse=True)
-def _each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps are told one by one, so that a run can be broken off at a certain one."""
-    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
 
 
 def config_of(tiny_config: Configured, optimizer: str = "adamw", **values: Any) -> RunConfig:
@@ -62,12 +64,12 @@ def undisturbed(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactor
 
     def make(optimizer: str) -> Whole:
         if optimizer not in made:
-            folder, config = tmp_path_factory.mktemp("undisturbed"), config_of(tiny_config, optimizer)
-            run, copies = RunFolder(folder / "runs" / "run"), []
+            home, config = tmp_path_factory.mktemp("undisturbed"), config_of(tiny_config, optimizer)
+            run, copies = RunFolder(home / "runs" / "run"), []
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(loop, "REPORT_SECONDS", 0.0)
-                for i, _ in enumerate(train(config, folder, "run")):
-                    copies.append(folder / "copies" / str(i) / "run")
+                for i, _ in enumerate(train(config, home, "run")):
+                    copies.append(home / "copies" / str(i) / "run")
                     shutil.copytree(run.path, copies[-1], ignore=shutil.ignore_patterns(".lock"))
             made[optimizer] = Whole(config, run, copies)
         return made[optimizer]
@@ -75,24 +77,14 @@ def undisturbed(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactor
     return make
 
 
-def told_by(run: RunFolder, *kinds: type[Event]) -> list[dict[str, Any]]:
-    """The events of these kinds in the log, without times and speeds."""
-    return [
-        {"event": event.kind} | {key: value for key, value in asdict(event).items() if key not in TIMES}
-        for event in run.events()
-        if isinstance(event, kinds)
-    ]
-
-
 def check_same(run: RunFolder, whole: Whole) -> None:
     """Steps, weights and optimizer of a run are bit for bit those of the undisturbed one; no step is missing."""
-    steps = told_by(run, StepDone)
+    steps = logged(run, StepDone)
     assert [step["step"] for step in steps] == list(range(1, STEPS + 1))
-    assert steps == told_by(whole.run, StepDone)
-    for name in (checkpoint.MODEL, checkpoint.OPTIMIZER):
-        last = checkpoint.folder_name(STEPS)
-        assert (run.checkpoints / last / name).read_bytes() == (whole.run.checkpoints / last / name).read_bytes()
-    seconds = [event.seconds for event in run.events() if isinstance(event, StepDone)]
+    assert steps == logged(whole.run, StepDone)
+    assert checkpoint.find(run).name == checkpoint.folder_name(STEPS)
+    assert newest_files(run) == newest_files(whole.run)
+    seconds = [event.seconds for event in of(run.events(), StepDone)]
     assert all(first <= second for first, second in pairwise(seconds)), "the clock went back"
     kinds = [event.kind for event in run.events()]
     assert kinds[-1] == "finished"
@@ -101,23 +93,10 @@ def check_same(run: RunFolder, whole: Whole) -> None:
     assert not run.is_locked()
 
 
-def go_on(run: RunFolder, control: Control | None = None) -> list[Event]:
-    torch.manual_seed(random.randrange(10**6))  # another process would not have our generator's state
-    return list(resume(resolve.resumed(run.config(), run.config()), run, control))
-
-
-def stop_at(stream: Any, control: Control, step: int) -> None:
-    for event in stream:
-        if isinstance(event, StepDone) and event.step >= step:
-            control.stop.set()
-
-
-def kill_after(stream: Any, step: int) -> None:
-    """Break off as soon as a step is told: what came after the last checkpoint is lost."""
-    for event in stream:
-        if isinstance(event, StepDone) and event.step >= step:
-            break
-    stream.close()
+def killed_at(step: int, config: RunConfig, home: Path) -> RunFolder:
+    """A run that was killed at a step."""
+    kill_at(step, train(config, home, "run"))
+    return folder.open_run(home, "run")
 
 
 def spoil_logs(run: RunFolder) -> None:
@@ -140,11 +119,9 @@ def test_stopped_and_killed_it_equals_the_undisturbed_run(
     rng = random.Random(f"{optimizer} {seed}")
     whole = undisturbed(optimizer)
     stop, kill = rng.randrange(2, 9), rng.randrange(10, STEPS)
-    control = Control()
-    stop_at(train(config_of(tiny_config, optimizer), home, "run", control), control, stop)
-    run = runs.open_run(home, "run")
-    assert list(run.events())[-1].reason == "stopped"  # type: ignore[attr-defined]
-    kill_after(resume(resolve.resumed(run.config(), run.config()), run), kill)
+    run = stop_at(stop, config_of(tiny_config, optimizer), home)
+    assert [event.reason for event in of(run.events(), Finished)] == ["stopped"]
+    kill_at(kill, resumed(run))
     spoil_logs(run)
     go_on(run)
     check_same(run, whole)
@@ -162,13 +139,13 @@ def test_a_power_cut_at_any_event_changes_nothing_at_all(
     rng = random.Random(optimizer)
     chosen = sorted({*rng.sample(after, 4), *rng.sample(range(len(kinds) - 1), 2), after[-1]})
     wrong = []
-    for place in chosen:
-        run = RunFolder(tmp_path / str(place) / "run")
-        shutil.copytree(whole.copies[place], run.path)
+    for index in chosen:
+        run = RunFolder(tmp_path / str(index) / "run")
+        shutil.copytree(whole.copies[index], run.path)
         go_on(run)
         check_same(run, whole)
-        if told_by(run, *everything) != told_by(whole.run, *everything):
-            wrong.append(f"after {kinds[place]} of step {list(whole.run.events())[place].step}")  # type: ignore[attr-defined]
+        if logged(run, *everything) != logged(whole.run, *everything):
+            wrong.append(f"after event {index}, {kinds[index]}")
     assert not wrong, f"evaluations, samples, checkpoints or the end differ: {wrong}"
 
 
@@ -179,59 +156,52 @@ def test_a_power_cut_right_after_a_best_checkpoint_loses_no_sample(tmp_path: Pat
         if isinstance(event, CheckpointSaved) and event.step == 6:
             break
     stream.close()  # type: ignore[attr-defined]
-    run = runs.open_run(tmp_path / "home", "run")
+    run = folder.open_run(tmp_path / "home", "run")
     go_on(run)
     for kind in (EvalDone, Sampled):
-        assert [event["step"] for event in told_by(run, kind) if event["step"] < STEPS] == [6, 12, 18]
+        assert [event["step"] for event in logged(run, kind) if event["step"] < STEPS] == [6, 12, 18]
 
 
 def test_a_stop_leaves_no_trace_but_its_checkpoint(
     home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
 ) -> None:
-    control = Control()
-    stop_at(train(config_of(tiny_config), home, "run", control), control, 11)
-    run = runs.open_run(home, "run")
+    run = stop_at(11, config_of(tiny_config), home)
     go_on(run)
     whole = undisturbed("adamw")
     check_same(run, whole)
     for kind in (EvalDone, Sampled, Finished):
-        assert told_by(run, kind) == told_by(whole.run, kind), kind.__name__
-    assert len(run.samples_file.read_bytes().splitlines()) == len(told_by(run, Sampled))
+        assert logged(run, kind) == logged(whole.run, kind), kind.__name__
+    assert len(run.samples_file.read_bytes().splitlines()) == len(logged(run, Sampled))
 
 
 def test_stop_at_can_be_lifted(home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]) -> None:
     list(train(config_of(tiny_config, stop_at=13), home, "run"))
-    run = runs.open_run(home, "run")
-    wanted = resolve.with_values(run.config(), train={"stop_at": None})
-    list(resume(resolve.resumed(run.config(), wanted), run))
+    run = folder.open_run(home, "run")
+    go_on(run, stop_at=None)
     check_same(run, undisturbed("adamw"))
 
 
 def test_killed_before_the_first_checkpoint_it_starts_over(
     home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
 ) -> None:
-    kill_after(train(config_of(tiny_config), home, "run"), 3)
-    run = runs.open_run(home, "run")
+    run = killed_at(3, config_of(tiny_config), home)
     assert not checkpoint.exists(run)
     spoil_logs(run)
-    told = go_on(run)
-    assert isinstance(told[0], RunStarted)
-    assert told[0].resumed_from is None
+    events = go_on(run)
+    assert isinstance(events[0], RunStarted)
+    assert events[0].resumed_from is None
     check_same(run, undisturbed("adamw"))
-    assert list(run.events()) == told
+    assert list(run.events()) == events
 
 
-def test_what_a_resumed_run_tells(home: Path, tiny_config: Configured) -> None:
-    kill_after(train(config_of(tiny_config), home, "run"), 12)
-    run = runs.open_run(home, "run")
+def test_the_events_of_a_resumed_run(home: Path, tiny_config: Configured) -> None:
+    run = killed_at(12, config_of(tiny_config), home)
     before = checkpoint.newest_whole(run)[0]
     assert before is not None
-    told = go_on(run)
-    [started] = [event for event in told if isinstance(event, RunStarted)]
+    events = go_on(run)
+    [started] = of(events, RunStarted)
     assert started.resumed_from == before.state.step >= 10
-    assert [event.step for event in told if isinstance(event, StepDone)] == list(
-        range(before.state.step + 1, STEPS + 1)
-    )
+    assert [event.step for event in of(events, StepDone)] == list(range(before.state.step + 1, STEPS + 1))
     log = run.events_file.read_bytes()
     assert log[before.state.events_bytes :].startswith(b'{"event": "checkpoint"')
     assert [json.loads(line)["event"] for line in log.splitlines()].count("run_started") == 2
@@ -243,23 +213,21 @@ def test_what_a_resumed_run_tells(home: Path, tiny_config: Configured) -> None:
 def test_a_damaged_checkpoint_costs_only_time(
     home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
 ) -> None:
-    kill_after(train(config_of(tiny_config), home, "run"), 14)
-    run = runs.open_run(home, "run")
+    run = killed_at(14, config_of(tiny_config), home)
     newest = checkpoint.find(run)
     data = bytearray((newest / checkpoint.MODEL).read_bytes())
     data[len(data) // 2] ^= 1
     (newest / checkpoint.MODEL).write_bytes(data)
-    told = go_on(run)
-    assert any(newest.name in event.message for event in told if isinstance(event, Note))
-    [started] = [event for event in told if isinstance(event, RunStarted)]
+    events = go_on(run)
+    assert notes_in(events, newest.name)
+    [started] = of(events, RunStarted)
     assert started.resumed_from is not None
     assert started.resumed_from < int(newest.name[5:])
     check_same(run, undisturbed("adamw"))
 
 
 def test_a_checkpoint_of_another_model_is_refused_and_the_run_set_free(home: Path, tiny_config: Configured) -> None:
-    kill_after(train(config_of(tiny_config), home, "run"), 6)
-    run = runs.open_run(home, "run")
+    run = killed_at(6, config_of(tiny_config), home)
     other = resolve.with_values(run.config(), model={"n_layer": 2})
     run.config_file.write_text(resolve.to_toml(other), encoding="utf-8")
     with pytest.raises(RunError, match="does not fit"):
@@ -270,8 +238,7 @@ def test_a_checkpoint_of_another_model_is_refused_and_the_run_set_free(home: Pat
 
 @pytest.mark.parametrize("lost", ["data/tokens.bin", "data/data.json", "tokenizer.json"])
 def test_a_run_that_lost_a_file_says_so_and_is_set_free(lost: str, home: Path, tiny_config: Configured) -> None:
-    kill_after(train(config_of(tiny_config), home, "run"), 6)
-    run = runs.open_run(home, "run")
+    run = killed_at(6, config_of(tiny_config), home)
     log = run.events_file.read_bytes()
     (run.path / lost).unlink()
     with pytest.raises(RunError):
@@ -284,17 +251,16 @@ def test_a_run_that_lost_a_file_says_so_and_is_set_free(lost: str, home: Path, t
 def test_a_resume_that_fails_never_deletes_the_run(
     fault: str, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kill_after(train(config_of(tiny_config), home, "run"), 6)
-    run = runs.open_run(home, "run")
+    run = killed_at(6, config_of(tiny_config), home)
     (checkpoint.find(run) / checkpoint.MODEL).write_bytes(b"damaged")  # so that it starts over
     config = run.config()
     if fault == "too short":
         config = resolve.with_values(config, train={"budget": "1 steps"})  # and there are two phases
     full = OSError(errno.ENOSPC, "No space left on device")
     if fault == "full disk":
-        monkeypatch.setattr(files, "replace_durably", raising(full))
+        monkeypatch.setattr(files, "replace_durably", refusing(full))
     if fault == "full log":
-        monkeypatch.setattr(LogWriter, "write", raising(full))
+        monkeypatch.setattr(LogWriter, "write", refusing(full))
     with pytest.raises((ConfigError, RunError)):
         list(resume(resolve.resumed(run.config(), config), run))
     assert run.config_file.exists(), "resuming failed, and the run is gone"
@@ -303,7 +269,7 @@ def test_a_resume_that_fails_never_deletes_the_run(
     assert isinstance(go_on(run)[-1], Finished)
 
 
-def raising(error: Exception) -> Callable[..., None]:
+def refusing(error: Exception) -> Callable[..., None]:
     def refuse(*_: object) -> None:
         raise error
 
@@ -319,15 +285,15 @@ def test_the_folder_alone_is_enough(
     here, there, text = tmp_path / "here", tmp_path / "there", tmp_path / "tiny.txt"
     text.write_text(tiny_text, encoding="utf-8")
     config = resolve.with_values(config_of(tiny_config), data={"sources": [str(text)]})
-    kill_after(train(config, here, "run"), 12)
+    killed_at(12, config, here)
     (there / "runs").mkdir(parents=True)
     shutil.copytree(here / "runs" / "run", there / "runs" / "moved")
     shutil.rmtree(here)
     text.unlink()
-    run = runs.open_run(there, "moved")
-    told = go_on(run)
+    run = folder.open_run(there, "moved")
+    events = go_on(run)
     assert not paths.cache(there).exists()
-    assert all(event.run == "moved" for event in told if isinstance(event, RunStarted))
+    assert [event.run for event in of(events, RunStarted)] == ["moved"]
     check_same(run, undisturbed("adamw"))
     model, tokenizer = load_model(run)
     assert model.vocab_size == tokenizer.vocab_size
@@ -339,12 +305,13 @@ def test_deleting_the_cache_in_the_middle_changes_nothing(
     for event in train(config_of(tiny_config), home, "run"):
         if isinstance(event, StepDone) and event.step == 3:
             shutil.rmtree(paths.cache(home))
-    check_same(runs.open_run(home, "run"), undisturbed("adamw"))
+    check_same(folder.open_run(home, "run"), undisturbed("adamw"))
 
 
-def test_another_machine_is_said_aloud(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
-    kill_after(train(config_of(tiny_config), home, "run"), 12)
-    run = runs.open_run(home, "run")
+def test_on_another_machine_threads_are_measured_again(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = killed_at(12, config_of(tiny_config), home)
     measured: list[int] = []
 
     def one_thread(work: Callable[[], object], *_: object) -> tuple[int, dict[int, float]]:
@@ -355,10 +322,10 @@ def test_another_machine_is_said_aloud(home: Path, tiny_config: Configured, monk
     for module in (setup, autotune, device):
         monkeypatch.setattr(module, "machine_name", lambda _: "another machine")
     monkeypatch.setattr(autotune, "measure_threads", one_thread)
-    told = go_on(run)
+    events = go_on(run)
     assert measured == [1]
-    assert any("another machine" in event.message for event in told if isinstance(event, Note))
-    assert isinstance(told[-1], Finished)
+    assert notes_in(events, "another machine")
+    assert isinstance(events[-1], Finished)
 
 
 # --- one trainer a run ---------------------------------------------------------------------------------------
@@ -371,13 +338,13 @@ def test_two_trainers_of_a_run_are_refused(
     tried = 0
     for event in stream:
         if isinstance(event, StepDone) and event.step in (1, 12):
-            run, before = runs.open_run(home, "run"), (home / "runs" / "run" / "events.jsonl").read_bytes()
+            run, before = folder.open_run(home, "run"), (home / "runs" / "run" / "events.jsonl").read_bytes()
             with pytest.raises(RunError, match="another process"):
                 go_on(run)
             assert (home / "runs" / "run" / "events.jsonl").read_bytes() == before
             tried += 1
     assert tried == 2
-    check_same(runs.open_run(home, "run"), undisturbed("adamw"))
+    check_same(folder.open_run(home, "run"), undisturbed("adamw"))
 
 
 # --- what may change -----------------------------------------------------------------------------------------
@@ -425,16 +392,14 @@ def test_a_longer_budget_goes_on_where_the_run_ended(home: Path, tiny_config: Co
     phase = {"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 3e-3}
     config = tiny_config(model={"dropout": 0.1}, train={"phases": [phase], "budget": "8 steps"})
     list(train(config, home, "grown"))
-    run = runs.open_run(home, "grown")
-    wanted = resolve.with_values(run.config(), train={"budget": "15 steps"})
-    list(resume(resolve.resumed(run.config(), wanted), run))
+    run = folder.open_run(home, "grown")
+    go_on(run, budget="15 steps")
     list(train(resolve.with_values(config, train={"budget": "15 steps"}), home, "long"))
-    long = runs.open_run(home, "long")
-    assert told_by(run, StepDone) == told_by(long, StepDone)
-    assert len(told_by(run, StepDone)) == 15
-    assert [(event["step"], event["reason"]) for event in told_by(run, Finished)] == [(15, "budget")]
-    for name in (checkpoint.MODEL, checkpoint.OPTIMIZER):
-        assert (checkpoint.find(run) / name).read_bytes() == (checkpoint.find(long) / name).read_bytes()
+    long = folder.open_run(home, "long")
+    assert logged(run, StepDone) == logged(long, StepDone)
+    assert len(logged(run, StepDone)) == 15
+    assert [(event["step"], event["reason"]) for event in logged(run, Finished)] == [(15, "budget")]
+    assert newest_files(run) == newest_files(long)
 
 
 def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path: Path, undisturbed: Callable[[str], Whole]) -> None:
@@ -444,4 +409,4 @@ def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path: Path, undistur
     go_on(run)
     check_same(run, whole)
     for kind in (EvalDone, Sampled, CheckpointSaved, Finished):
-        assert told_by(run, kind) == told_by(whole.run, kind), kind.__name__
+        assert logged(run, kind) == logged(whole.run, kind), kind.__name__

@@ -8,7 +8,8 @@ import torch
 
 from tinylm.errors import RunError
 
-_MEMINFO, _CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+"""Where Linux says how much memory is free, and how much a container may use."""
 
 
 def free(device: torch.device) -> float | None:
@@ -23,7 +24,7 @@ def free(device: torch.device) -> float | None:
 def _available() -> float | None:
     """Bytes that Linux can give without swapping; None elsewhere."""
     try:
-        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
         return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     except (OSError, ValueError, StopIteration):
         return None
@@ -32,7 +33,7 @@ def _available() -> float | None:
 def _cgroup_free() -> float | None:
     """Bytes left under a container's limit, beyond which Linux kills the process; None where there is no limit."""
     try:
-        limit, used = (int((_CGROUP / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
+        limit, used = (int((CGROUP / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
     except (OSError, ValueError):  # no container, or "max": no limit
         return None
     return float(max(0, limit - used))

@@ -37,7 +37,8 @@ half of it is not used."""
 MAX_PACKING_THREADS = 4
 """Threads that pack weights at most: they wait for memory."""
 
-_TOLERANCE = 1e-3
+TOLERANCE = 1e-3
+"""Difference from torch that `check` allows, relative and absolute."""
 
 _executor = ThreadPoolExecutor(1, "native")
 loading: Future[DecodeLibrary | None] | None = None
@@ -208,7 +209,7 @@ def _load(home: Path, may_build: bool) -> DecodeLibrary | None:
 
 @torch.inference_mode()
 def check(code: ctypes.CDLL) -> None:
-    """Compare the code with the model itself and with torch; RuntimeError if they differ by more than _TOLERANCE."""
+    """Compare the code with the model itself and with torch; RuntimeError if they differ by more than TOLERANCE."""
     config = ModelConfig(n_layer=2, n_head=4, n_kv_head=2, n_embd=24, head_size=8, block_size=8, qk_norm=True)
     model = Transformer(config, 9, torch.Generator().manual_seed(0)).eval()
     ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
@@ -220,7 +221,7 @@ def check(code: ctypes.CDLL) -> None:
     results = logits, probabilities, torch.tensor(max_logits)
     expected = expected_logits, (expected_logits / 0.5).softmax(-1), expected_logits.amax(-1)
     pairs = zip(results, expected, strict=True)
-    close = all(torch.allclose(*pair, rtol=_TOLERANCE, atol=_TOLERANCE) for pair in pairs)
+    close = all(torch.allclose(*pair, rtol=TOLERANCE, atol=TOLERANCE) for pair in pairs)
     indices = functions.sample(torch.tensor([[0.1, 0.4, 0.5], [0.0, 0.3, 0.7]]), [0.45, 0.0])
     if not close or indices != [1, 1]:
         raise RuntimeError("the compiled step computes something else")

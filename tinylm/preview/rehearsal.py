@@ -92,7 +92,7 @@ def _rehearsed(
     if total is not None:
         schedule.plan(config.train.phases, total)  # refuses a run that is too short for its phases
     free = memory.free(device)
-    stage = _Stage(scratch.stepper(config, home, device, corpus), batches[0], check)
+    stage = Stage(scratch.stepper(config, home, device, corpus), batches[0], check)
     model = stage.stepper.model
     building = time.perf_counter() - began
     check()
@@ -131,7 +131,7 @@ def _rehearsed(
 # --- steps, and what they keep ---------------------------------------------------------------------------------
 
 
-class _Stage:
+class Stage:
     """Takes steps at a learning rate of 0."""
 
     def __init__(self, stepper: Stepper, batches: Batches, check: Callable[[], None]) -> None:
@@ -147,8 +147,8 @@ class _Stage:
         """
         in_a_pass, weights = self.stepper.micro_batch_size, _bytes(self.stepper.weights)
         room = math.inf if free is None else MEMORY_SHARE * free - 4 * weights
-        one = self._activation_bytes(1)
-        two = self._activation_bytes(2) if in_a_pass > 1 and 2 * one < room else 2 * one
+        one = self.activation_bytes(1)
+        two = self.activation_bytes(2) if in_a_pass > 1 and 2 * one < room else 2 * one
         each, fixed = two - one, 2 * one - two
         fitting = max(1, int(min(in_a_pass, (room - fixed) / each)))
 
@@ -201,7 +201,7 @@ class _Stage:
         loss.item()
         return loss, grads
 
-    def _activation_bytes(self, sequences: int) -> int:
+    def activation_bytes(self, sequences: int) -> int:
         """Bytes that a forward pass over `sequences` keeps for its backward pass, plus the logits' gradients.
 
         Each storage counts once, weights do not. The backward pass begins with two tensors of the logits' size: the

@@ -91,7 +91,7 @@ class Evaluator:
     """Evaluates a session's model during the run and at its end."""
 
     def __init__(self, session: Session) -> None:
-        self._session, config = session, session.config
+        self.session, config = session, session.config
         self._all = HeldOut.cut(session.corpus.layout.held_out, config.model.block_size)
         size = config.train.eval_iters * config.train.batch_size
         self._sample = self._all.subset(size, mix(config.train.seed, _HELD_OUT_SEQUENCES))
@@ -111,39 +111,39 @@ class Evaluator:
 
     def validate(self, stream: Stream) -> Evaluation:
         """Score a fixed sample of the held-out text, and of training text from `stream`."""
-        train, models = self._session.config.train, self._models()
-        clock = self._session.clock
+        train, models = self.session.config.train, self._models()
+        clock = self.session.clock
         start = clock.seconds()
         scores = {averaged: self._held_out(self._sample, model) for averaged, model in models.items()}
         self._sequence_seconds = (clock.seconds() - start) / max(1, self.sequences[0])
-        self._last = self._session.state.step, scores
+        self._last = self.session.state.step, scores
         trained_loss, averaged_loss = scores[False].loss, scores[True].loss if True in scores else None
         better = trained_loss is not None and averaged_loss is not None and averaged_loss < trained_loss
         sequences = Batches(stream, "every_offset", train.batch_size, mix(train.seed, _TRAIN_SEQUENCES))
         train_score = self._score((sequences.draw(i) for i in range(train.eval_iters)), models[better])
-        if self._session.device.type == "mps":  # its allocator keeps what evaluating took beside what steps take
-            device.release_memory(self._session.device)
+        if self.session.device.type == "mps":  # its allocator keeps what evaluating took beside what steps take
+            device.release_memory(self.session.device)
         return Evaluation(train_score, scores[better], better, scores.get(not better))
 
     def evaluate_all(self) -> Score:
         """Score the whole held-out text with the better weights."""
-        state = self._session.state
+        state = self.session.state
         if len(self._sample.starts) == len(self._all.starts) and self._last and self._last[0] == state.step:
             return self._last[1][state.averaged]
-        return self._held_out(self._all, self._session.best_model)
+        return self._held_out(self._all, self.session.best_model)
 
     def _models(self) -> dict[bool, Transformer]:
         """The model in training (False), and its EMA (True) where there is one."""
-        average = self._session.stepper.average
-        return {False: self._session.model} | ({True: average.model} if average else {})
+        average = self.session.stepper.average
+        return {False: self.session.model} | ({True: average.model} if average else {})
 
     def _held_out(self, held_out: HeldOut, model: Transformer) -> Score:
-        config = self._session.config
-        batches = held_out.batches(self._session.corpus, config.train.batch_size, config.model.block_size)
+        config = self.session.config
+        batches = held_out.batches(self.session.corpus, config.train.batch_size, config.model.block_size)
         return self._score(batches, model)
 
     def _score(self, batches: Iterator[tuple[Tensor, Tensor]], model: Transformer) -> Score:
-        session, kernels = self._session, self._session.stepper.kernels
+        session, kernels = self.session, self.session.stepper.kernels
         losses = partial(kernels.losses, [weight.detach() for weight in model.parameters()]) if kernels else None
         autocast = device.autocast(session.precision, session.device)
         return score(model, batches, session.corpus.tokenizer.token_bytes, autocast, losses)
