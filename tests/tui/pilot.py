@@ -54,4 +54,12 @@ def text(widget: Static) -> str:
 
 def drawn(screen: Screen[Any]) -> list[str]:
     """The rows of a screen, as they are on the terminal."""
-    return [strip.text for strip in screen._compositor.render_strips()]
+    return [strip.text for strip in screen._compositor.render_strips()]  # Textual has no public way to them
+
+
+async def click_on(pilot: Pilot[Any], words: str) -> None:
+    """Click on the third letter of the first such words on the screen."""
+    rows = drawn(pilot.app.screen)
+    y = next(y for y, row in enumerate(rows) if words in row)
+    await pilot.click(offset=(rows[y].index(words) + 2, y))
+    await pilot.pause()

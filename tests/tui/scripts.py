@@ -177,14 +177,14 @@ class ScriptedEngine:
         self.trained.append(config)
         run = folder.create(home, name or "stories-test")
         run.config_file.write_text(resolve.to_toml(config), encoding="utf-8")
-        yield from self._tell(run, control)
+        yield from self.play(run, control)
 
     def resume(self, run: RunFolder, control: Control) -> Iterator[Event]:
         """The script again."""
         self.resumed.append(run)
-        yield from self._tell(run, control)
+        yield from self.play(run, control)
 
-    def _tell(self, run: RunFolder, control: Control) -> Iterator[Event]:
+    def play(self, run: RunFolder, control: Control) -> Iterator[Event]:
         self.controls.append(control)
         last = 0
         for event in self.told or training(directory=str(run.path), run=run.name):

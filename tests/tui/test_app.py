@@ -1,12 +1,15 @@
 """The app itself: screens, the pulse, one training at a time, leaving, the palette, what it remembers."""
 
 import json
+import os
+import signal
 import time
 import unicodedata
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 from textual.widgets._footer import FooterKey
@@ -17,12 +20,12 @@ from tests.tui.scripts import ScriptedEngine
 from tests.waiting import PATIENCE
 from tinylm import events
 from tinylm.config import resolve
-from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
 from tinylm.training.control import Control
 from tui.app import StudioApp
 from tui.commands import StudioCommands
 from tui.engine import Engine
+from tui.screens.talk.prompt import Prompt
 from tui.terminal import glyphs
 from tui.terminal.preferences import Preferences
 from tui.widgets.dialogs import Ask, AskText, Leave
@@ -114,6 +117,7 @@ def test_leaving_while_it_trains_asks_saves_and_says_where(make_app):
     assert app.return_code == 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such signals there")
 def test_a_signal_saves_and_leaves_with_its_code(make_app):
     engine = ScriptedEngine(endless=True)
     app: StudioApp = make_app(engine)
@@ -121,7 +125,8 @@ def test_a_signal_saves_and_leaves_with_its_code(make_app):
     async def act(pilot: Pilot[int]) -> None:
         app.studio.start_training()
         await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
-        app._signalled(15)
+        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+        signal.raise_signal(signal.SIGTERM)
         await until(pilot, lambda: app.farewell)
 
     assert drive(app, act).return_code == 143
@@ -145,7 +150,7 @@ def test_the_palette_has_every_screen_setting_run_and_checkpoint(make_app, home)
     titles: list[str] = []
 
     async def act(pilot: Pilot[int]) -> None:
-        titles.extend(command.title for command in StudioCommands(app.screen)._commands())
+        titles.extend(command.title for command in StudioCommands(app.screen).commands())
 
     drive(app, act)
     missing = [name for name in resolve.settings() if not any(f"({name.replace('.N.', '.0.')})" in t for t in titles)]
@@ -304,21 +309,22 @@ def test_a_run_that_is_renamed_while_it_is_shown_keeps_being_shown(make_app, hom
 
 def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, home, monkeypatch):
     monkeypatch.setattr("tui.live.event_source.MOST_AT_ONCE", 5)
+    monkeypatch.setattr("tui.app.STUCK_SECONDS", 0.0)
     engine = ScriptedEngine(endless=True)
     app: StudioApp = make_app(engine)
-    left = []
+    codes: list[int] = []
+    app.last_resort = codes.append
 
     async def act(pilot: Pilot[int]) -> None:
-        monkeypatch.setattr(app, "_left", lambda *told: (left.append(told), StudioApp._left(app, *told)))
         app.studio.start_training()
         await until(pilot, lambda: engine.controls)
         app.leave(0)
-        app._signalled(15)
-        await until(pilot, lambda: app.farewell)
+        app.leave(143)
+        await until(pilot, lambda: app.farewell and codes)
         await pilot.pause(0.1)
 
     assert drive(app, act).return_code == 0
-    assert len(left) == 1
+    assert codes == [0]
     assert app.studio.training is not None
     assert not app.studio.training.poll(), "all was taken in"
     assert f"is saved at step {app.studio.training.history.step.last:,.0f}." in app.farewell
@@ -329,8 +335,8 @@ def test_what_is_drawn_cannot_steer_the_terminal(make_app):
     app: StudioApp = make_app(mode="talk")
 
     async def act(pilot: Pilot[int]) -> None:
-        await until(pilot, lambda: app.screen.query("#editor"))
-        app.screen._edit(evil)
+        await until(pilot, lambda: app.screen.query(Prompt))
+        app.screen.query_one(Prompt).post_message(Paste(f"{evil}\n{evil}"))
         app.studio.fault(RunError(f"{evil} cannot be read.", "Look at it."))
         app.push_screen(AskText(evil, evil, evil))
         for screen in (app.screen, app.screen_stack[-1]):
@@ -352,12 +358,12 @@ def test_leaving_while_a_screen_is_put_together_is_no_fault(make_app, mode):
     assert app.crash is None
 
 
-def test_who_leaves_before_a_training_is_set_up_leaves_nothing_behind(home):
-    control = Control()
+def test_who_leaves_before_a_training_is_set_up_leaves_nothing_behind(tiny_config, home, monkeypatch):
+    monkeypatch.setattr("tinylm.training.calibrate.fastest_threads", lambda *_: (1, {1: 1.0}))
+    engine, control = Engine(), Control()
+    engine.warm_up(home, tiny_config())
     control.leave.set()
-    engine = Engine()
-    engine._ready.set()
-    assert list(engine.train(RunConfig(), home, None, control)) == []
+    assert list(engine.train(tiny_config(), home, None, control)) == []
     assert not (home / "runs").exists()
 
 

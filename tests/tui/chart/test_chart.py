@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from tests.tui.pilot import drive as drive_app
 from tui.chart import picture as pictures
+from tui.chart import render
 from tui.chart.chart import Chart
 from tui.chart.picture import Band, Border, Curve, Level, Picture, StableRange
 from tui.chart.render import draw
@@ -373,15 +374,14 @@ def test_mouse_hovers_clicks_and_zooms() -> None:
 
 def test_the_same_picture_again_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(_: Pilot[None], chart: Chart) -> None:
-        drawn: list[bool] = []
-        monkeypatch.setattr(chart, "_redraw", lambda: drawn.append(True))
+        drawn: list[Picture] = []
+        monkeypatch.setattr(render, "draw", lambda picture, *how: (drawn.append(picture), draw(picture, *how))[1])
         values = np.append(FALLING, np.empty(50))  # a view of a series that grows in place
-        chart.show(Picture(curves=(Curve(STEPS, values[:100]),)))
-        chart.show(Picture(curves=(Curve(STEPS, values[:100]),)))
-        assert len(drawn) == 1
-        values[99] = 3.0
-        chart.show(Picture(curves=(Curve(STEPS, values[:100]),)))
-        assert len(drawn) == 2
+        for last, drawings in ((values[99], 1), (values[99], 1), (3.0, 2)):
+            values[99] = last
+            chart.show(Picture(curves=(Curve(STEPS, values[:100]),)))
+            screen(chart)
+            assert len(drawn) == drawings
 
     drive(act)
 
@@ -390,7 +390,7 @@ def test_an_unseen_chart_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(pilot: Pilot[None], chart: Chart) -> None:
         chart.display = False
         await pilot.pause()
-        monkeypatch.setattr(chart, "_draw", lambda: pytest.fail("drawn"))
+        monkeypatch.setattr(render, "draw", lambda *_: pytest.fail("drawn"))
         chart.show(Picture(curves=(curve(FALLING[:30]),)))
         await pilot.pause()
 

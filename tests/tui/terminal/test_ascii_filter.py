@@ -11,7 +11,7 @@ from textual.color import Color
 from textual.pilot import Pilot
 
 from tests.tui import scripts
-from tests.tui.pilot import drive, until
+from tests.tui.pilot import drawn, drive, until
 from tests.tui.rehearsals import rehearsal
 from tests.tui.scripts import ScriptedEngine
 from tinylm.config import resolve
@@ -57,9 +57,9 @@ def app(home: Path, tiny_text: str, tmp_path: Path) -> StudioApp:
 
 def strange(app: App[int]) -> Iterator[str]:
     """The drawn rows with anything that is not printable ASCII."""
-    for strip in app.screen._compositor.render_strips():
-        if not (strip.text.isascii() and strip.text.isprintable()):
-            yield f"{app.current_mode}, {type(app.screen).__name__}: {strip.text}"
+    for row in drawn(app.screen):
+        if not (row.isascii() and row.isprintable()):
+            yield f"{app.current_mode}, {type(app.screen).__name__}: {row}"
 
 
 async def settle(pilot: Pilot[int]) -> None:

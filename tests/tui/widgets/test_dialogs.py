@@ -6,7 +6,7 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from tests.tui.pilot import drive, until
+from tests.tui.pilot import drawn, drive, until
 from tests.tui.scripts import ScriptedEngine
 from tinylm.errors import DataError
 from tui.app import StudioApp
@@ -55,8 +55,7 @@ def test_where_even_that_is_too_much_the_answers_are_in_sight(make_app):
     async def act(pilot: Pilot[int]) -> None:
         pilot.app.push_screen(asking())
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask) and pilot.app.screen.query(OptionList))
-        strips = pilot.app.screen._compositor.render_strips
-        await until(pilot, lambda: any("p  Pause" in strip.text for strip in strips()))
+        await until(pilot, lambda: any("p  Pause" in row for row in drawn(pilot.app.screen)))
 
     drive(make_app(), act, (40, 10))
 

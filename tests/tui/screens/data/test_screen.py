@@ -436,7 +436,7 @@ def test_a_text_that_cannot_be_used_is_told_and_enter_refused(
         assert screen.app.current_mode == "data"
         assert screen.sentence().startswith("No plan with this yet: odd[b].txt ")
         assert len(screen.sentence()) <= 78
-        assert not screen.app._notifications
+        assert not screen.query("Toast")
         await pilot.press("home", "space", "end", "space")  # the stories instead
         await pilot.pause()
         assert screen.studio.plan.data.sources == ["stories"]

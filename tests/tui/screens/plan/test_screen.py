@@ -364,7 +364,7 @@ def test_what_a_key_did_here_is_said_in_the_sentence_and_not_in_a_toast(home: Pa
         await pilot.press("ctrl+s", *"mine", "enter")
         await pilot.pause()
         assert screen.sentence() == "Saved as mine: --preset mine trains it too."
-        assert not app._notifications
+        assert not screen.query("Toast")
 
     drive(app, script)
 

@@ -14,8 +14,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from tests.tui import scripts
+from tests.tui.pilot import click_on, drawn, until
 from tests.tui.pilot import drive as drive_app
-from tests.tui.pilot import until
 from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -108,7 +108,7 @@ def lines(pilot: Pilot[int]) -> list[str]:
 async def read(pilot: Pilot[int]) -> None:
     """Wait for the logs of what is shown."""
     detail = pilot.app.screen.query_one(DetailPane)
-    await until(pilot, lambda: {e.run.path for e in detail._wanted()} <= detail._logged.keys())
+    await until(pilot, lambda: detail.complete)
     await until(pilot, lambda: str(pilot.app.screen.query_one(Sentence).content) == sentence(pilot))
 
 
@@ -400,17 +400,11 @@ def test_renaming_says_what_cannot_be_and_keeps_cursor_and_mark(five: Path, make
 @pytest.mark.usefixtures("five")
 def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
-        async def click(words: str) -> None:
-            lines = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
-            y = next(y for y, line in enumerate(lines) if words in line)
-            await pilot.click(offset=(lines[y].index(words) + 2, y))
-            await pilot.pause()
-
-        await click("by when (o)")
-        await click("x tokens")
-        lines = "".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
-        assert "by held-out (o)" in lines
-        assert "x steps" in lines
+        await click_on(pilot, "by when (o)")
+        await click_on(pilot, "x tokens")
+        rows = "".join(drawn(pilot.app.screen))
+        assert "by held-out (o)" in rows
+        assert "x steps" in rows
 
     drive(make_app(mode="runs"), work)
 
@@ -426,7 +420,7 @@ def test_a_run_comes_back_from_the_trash(make_app: MakeApp) -> None:
         await listed(pilot, 4)
         assert "six-layers" not in names(pilot)
         assert str(pilot.app.screen.query_one(Sentence).content) == "six-layers is in the trash, u undoes."
-        assert not pilot.app._notifications
+        assert not pilot.app.screen.query("Toast")
         assert table(pilot).entry.name == "whale"  # type: ignore[union-attr]
         await pilot.press("u")
         await listed(pilot, 5)

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.tui.pilot import drawn, drive
+from tests.tui.pilot import click_on, drawn, drive
 from tests.tui.pilot import until as pilot_until
 from tests.tui.scripts import finished, training, write_run
 from tests.tui.talk_script import PacedEngine
@@ -28,7 +28,7 @@ from tui.screens.talk.checkpoint_picker import CheckpointPicker
 from tui.screens.talk.prompt import Editor, Prompt
 from tui.screens.talk.sampling import FIELDS, Sampling, changed, notch, shown
 from tui.screens.talk.screen import TalkScreen
-from tui.screens.talk.transcript import Transcript, Versions, visible
+from tui.screens.talk.transcript import KEPT, Transcript, Versions, visible
 from tui.screens.talk.version_picker import VersionPane, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 from tui.widgets.top_bar import Sentence
@@ -36,6 +36,11 @@ from tui.widgets.top_bar import Sentence
 Act = Callable[[Pilot[int], TalkScreen], Awaitable[None]]
 
 CONFIG = resolve.with_values(RunConfig(), sample={"max_new_tokens": 8})
+
+
+@pytest.fixture(autouse=True)
+def _newer_checkpoints_are_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.talk.screen.POLL_TICKS", 1)
 
 
 @pytest.fixture
@@ -68,7 +73,6 @@ async def settle(pilot: Pilot[int]) -> None:
     await pilot.pause()
     screen = pilot.app.screen
     if isinstance(screen, TalkScreen):
-        screen._ticks = 0
         screen.refresh_all()
     await pilot.pause()
 
@@ -81,7 +85,7 @@ async def written(pilot: Pilot[int], screen: TalkScreen) -> None:
 
 def text(screen: TalkScreen, pane: str = "A") -> str:
     """What a pane shows."""
-    return str({"A": screen.panes.a, "B": screen.panes.b}[pane]._text.visual)
+    return str({"A": screen.panes.a, "B": screen.panes.b}[pane].query_one(Static).visual)
 
 
 def typed(words: str) -> list[str]:
@@ -95,6 +99,15 @@ async def ask(pilot: Pilot[int], screen: TalkScreen, words: str = "A fox") -> No
     await written(pilot, screen)
 
 
+async def compare_with_oldest(pilot: Pilot[int], screen: TalkScreen) -> None:
+    """Let the oldest checkpoint of the run write in a second pane."""
+    await pilot.press("escape", "equals_sign")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, CheckpointPicker)
+    await pilot.press("enter", "end", "enter")
+    await written(pilot, screen)
+
+
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
@@ -103,21 +116,19 @@ def test_text_streams_in_token_by_token(talk: Callable[..., None]) -> None:
 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await pilot.press(*typed("A fox 1"), "enter")
-        seen = []
-        for count in (1, 2, 3):
+        seen = ["A fox 1"]
+        for _ in range(3):
             engine.let(1)
-            await asyncio.to_thread(until, lambda count=count: len(screen.pane.shown.tokens) == count)
-            screen._stream()
+            await pilot_until(pilot, lambda: len(text(screen).rstrip("▌")) > len(seen[-1]))
             seen.append(text(screen).rstrip("▌"))
-        assert seen[0].startswith("A fox 1")
-        assert len(seen[0]) < len(seen[1]) < len(seen[2])
+            assert seen[-1].startswith(seen[-2])
         await settle(pilot)
         assert "Writing with step 180" in screen.sentence()
         await pilot.press("escape")
         engine.let(1)
         await written(pilot, screen)
         assert screen.pane.shown.state == "stopped"
-        assert text(screen).startswith(seen[2])
+        assert text(screen).startswith(seen[-1])
 
     talk(act, engine)
 
@@ -290,14 +301,10 @@ def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Cal
     talk(act)
 
 
-def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], home: Path) -> None:
+def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None]) -> None:
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
-        run = folder.open_run(home, "stories-test")
-        screen.checkpoints.pick("B", CheckpointRef(run, "60"))
-        screen._ask(screen.panes.compare(CheckpointRef(run, "60")))
-        await written(pilot, screen)
-        screen._stream()
+        await compare_with_oldest(pilot, screen)
         assert "is not what was saved. Use another one." in text(screen, "B")
         assert "is not what was saved" not in text(screen, "A")
 
@@ -363,9 +370,7 @@ def test_mouse_walks_and_branches(talk: Callable[..., None]) -> None:
 def test_links_under_the_prompt_work_by_mouse(talk: Callable[..., None]) -> None:
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
-        entry = screen.query_one("#entry")
-        row = "".join(segment.text for segment in screen._compositor.render_strips()[entry.region.bottom - 1])
-        await pilot.click(offset=(row.index("redo") + 1, entry.region.bottom - 1))
+        await click_on(pilot, "redo")
         await written(pilot, screen)
         assert screen.pane.versions.position == (2, 2)
         assert screen.pane.shown.sampling.seed == 1
@@ -397,11 +402,7 @@ def test_compare_writes_the_same_with_the_same_seed(talk: Callable[..., None]) -
 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
-        await pilot.press("escape", "equals_sign")
-        await settle(pilot)
-        assert isinstance(pilot.app.screen, CheckpointPicker)
-        await pilot.press("enter", "end", "enter")
-        await written(pilot, screen)
+        await compare_with_oldest(pilot, screen)
         a, b = screen.panes.a.shown, screen.panes.b.shown
         assert (a.step, b.step) == (180, 60)
         assert (a.prompt, a.sampling) == (b.prompt, b.sampling)
@@ -539,10 +540,7 @@ def test_a_prompt_that_was_just_typed_is_written_four_times(talk: Callable[..., 
         await pilot.press(*typed("two"))
         for seeds in ((0, 1, 2, 3), (4, 5, 6, 7)):
             engine.asked.clear()
-            entry = screen.query_one("#entry")
-            row = drawn(screen)[entry.region.bottom - 1]
-            await pilot.click(offset=(row.index("four") + 1, entry.region.bottom - 1))
-            await pilot.pause()
+            await click_on(pilot, "four")
             picker = pilot.app.screen
             assert isinstance(picker, VersionPicker)
             await asyncio.to_thread(until, lambda picker=picker: not picker.busy)
@@ -978,17 +976,16 @@ def test_blanks_are_visible() -> None:
 
 
 def test_versions_forget_the_oldest() -> None:
-    from tui.screens.talk import transcript
-
-    versions = Versions()
-    for i in range(transcript.KEPT + 5):
-        completion = Completion(
-            CheckpointRef(RunFolder(Path())), str(i), CONFIG.sample, tokens=[WrittenToken(1, "a", 1.0, 0.0, ())]
-        )
-        versions.add(completion, prompt=f"prompt {i % 7}")
-    assert sum(len(kept) for kept in versions._of.values()) == transcript.KEPT
-    assert versions.shown is not None
-    assert versions.shown.prompt == str(transcript.KEPT + 4)
+    versions, token = Versions(), WrittenToken(1, "a", 1.0, 0.0, ())
+    for number in range(KEPT + 5):
+        completion = Completion(CheckpointRef(RunFolder(Path())), str(number), CONFIG.sample, tokens=[token])
+        versions.add(completion, prompt="before" if number < 5 else "now")
+        assert versions.shown is completion
+    assert len(versions.all) == KEPT
+    assert versions.next_seed("before") == 0, "nothing of that prompt is kept"
+    versions.add(replace(completion, tokens=[token]))
+    assert [version.prompt for version in versions.all[:2]] == ["6", "7"]
+    assert len(versions.all) == KEPT
 
 
 def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
@@ -1000,7 +997,7 @@ def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
         await ask(pilot, screen)
         await pilot.press("escape", "left", "s", "right")
         await settle(pilot)
-        shown_text = "".join(segment.text for strip in screen._compositor.render_strips()[1:-2] for segment in strip)
+        shown_text = "".join(drawn(screen)[1:-2])
         assert shown_text.isascii(), sorted({c for c in shown_text if not c.isascii()})
         candidates = screen.query_one(Candidates)
         candidates.show(screen.pane.shown.tokens[0], "a long beginning\n" * 8, "")

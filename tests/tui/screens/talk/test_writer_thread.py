@@ -14,7 +14,7 @@ from tinylm.config.schema import SampleConfig
 from tinylm.errors import CheckpointError, DataError
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
-from tui.engine import TokenCandidate, WrittenToken
+from tui.engine import TokenCandidate, Writer, WrittenToken
 from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run, saved_steps
 
 FIVE = SampleConfig(max_new_tokens=5)
@@ -331,41 +331,42 @@ def test_a_step_saved_again_is_loaded_again(engine: PacedEngine, writer_thread: 
 
 
 def test_scripted_writer_has_what_the_real_one_has() -> None:
-    from tui.engine import Writer
-
     mine = {name for name in dir(Writer) if not name.startswith("_")}
     assert mine <= set(dir(ScriptedWriter))
 
 
-def test_real_writer_completes_split_characters() -> None:
-    from tinylm.data.tokenizer import Tokenizer
-    from tui.engine import Writer
-
-    writer = Writer.__new__(Writer)  # without a checkpoint: only its tokenizer is asked
-    writer._tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
-    first, second = "é".encode()
-    assert writer.text_after([97], first) == ""
-    assert writer.text_after([97, first], second) == "é"
-    assert writer.text_after([], 97) == "a"
-
-
-def test_real_writer_writes_several_as_it_writes_each() -> None:
+@pytest.fixture
+def real_writer(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> Writer:
+    """A writer whose checkpoint has a small model of bytes that has learnt nothing."""
     import torch
 
     from tinylm.config.schema import ModelConfig
     from tinylm.data.tokenizer import Tokenizer
     from tinylm.model.transformer import Transformer
-    from tui.engine import Writer
 
-    writer, threads = Writer.__new__(Writer), torch.get_num_threads()
-    writer._tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
     shape = ModelConfig(n_layer=1, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=16)
-    writer._model = Transformer(shape, 257, torch.Generator().manual_seed(0))
+    model = Transformer(shape, 257, torch.Generator().manual_seed(0))
+    tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
+    monkeypatch.setattr("tinylm.inference.load.load_model", lambda *_: (model, tokenizer))
+    return Writer(run, "latest")
+
+
+def test_real_writer_completes_split_characters(real_writer: Writer) -> None:
+    first, second = "é".encode()
+    assert real_writer.text_after([97], first) == ""
+    assert real_writer.text_after([97, first], second) == "é"
+    assert real_writer.text_after([], 97) == "a"
+
+
+def test_real_writer_writes_several_as_it_writes_each(real_writer: Writer) -> None:
+    import torch
+
+    threads = torch.get_num_threads()
     sampling = SampleConfig(max_new_tokens=20, temperature=2.0)
     texts: dict[int, str] = {0: "", 1: "", 2: ""}
-    for index, token in writer.write([97, 0xC3], sampling, [5, 0, 5], 2):
+    for index, token in real_writer.write([97, 0xC3], sampling, [5, 0, 5], 2):
         texts[index] += token.text
-    alone = "".join(token.text for _, token in writer.write([97, 0xC3], sampling, [0], 2))
+    alone = "".join(token.text for _, token in real_writer.write([97, 0xC3], sampling, [0], 2))
     torch.set_num_threads(threads)
     assert texts[1] == alone
     assert texts[0] == texts[2] != texts[1]

@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from tests.tui import scripts
+from tests.tui.pilot import click_on, text, until
 from tests.tui.pilot import drive as drive_app
-from tests.tui.pilot import text, until
 from tests.tui.scripts import ScriptedEngine
 from tests.waiting import PATIENCE
 from tinylm import events
@@ -346,7 +346,11 @@ def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
         assert not engine.controls[0].save.is_set()
         assert not engine.controls[0].sample.is_set()
         await pilot.press("s")
-        assert [choice.label for choice in pilot.app.screen._choices] == ["Stop and save", "Leave it paused"]
+        answers = [str(option.prompt) for option in pilot.app.screen.query_one(OptionList).options]
+        assert [any(words in answer for answer in answers) for words in ("Stop and save", "Leave it paused")] == [
+            True
+        ] * 2
+        assert len(answers) == 2
         await pilot.press("p")
         await pilot.press("space")
         assert not engine.controls[0].pause.is_set()
@@ -387,8 +391,8 @@ def test_until_a_training_that_was_stopped_has_come_to_its_end_that_is_said(make
 
         go_on = threading.Event()
 
-        def _tell(self, run: RunFolder, control: Control) -> Iterator[Event]:
-            for event in super()._tell(run, control):
+        def play(self, run: RunFolder, control: Control) -> Iterator[Event]:
+            for event in super().play(run, control):
                 if isinstance(event, events.Finished):
                     self.go_on.wait(PATIENCE)
                 yield event
@@ -484,20 +488,14 @@ def test_a_click_on_a_sample_marks_it(make_app: MakeApp) -> None:
 
 def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        async def click(words: str) -> None:
-            lines = [strip.text for strip in screen._compositor.render_strips()]
-            y = next(y for y, line in enumerate(lines) if words in line)
-            await pilot.click(offset=(lines[y].index(words) + 2, y))
-            await pilot.pause()
-
-        await click("m smooth")
+        await click_on(pilot, "m smooth")
         assert screen.view.smoothing == 0.97
-        await click("b unit")
+        await click_on(pilot, "b unit")
         assert "nats" in str(screen.charts["loss"].border_title)
         assert screen.view.hair is None, "no place in the chart was clicked on"
-        await click("[ earlier")
+        await click_on(pilot, "[ earlier")
         assert screen.view.hair == 200
-        await click("] later")
+        await click_on(pilot, "] later")
         assert screen.view.hair == 240
 
     drive(make_app(Script(scripts.training(240)), mode="train"), test)
