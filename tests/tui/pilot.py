@@ -23,13 +23,13 @@ def drive(
     size: tuple[int, int] = (80, 24),
     ready: Callable[[Pilot[Any]], Awaitable[object]] | None = None,
 ) -> AnyApp:
-    """Run the app without a terminal and let `act` use its pilot.
+    """Run the app without a terminal, but with its notices, and let `act` use its pilot.
 
     `ready` waits until the screen is as `act` expects it; what it gives, `act` is handed besides the pilot.
     """
 
     async def go() -> None:
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             given = await ready(pilot) if ready else None
             await (act(pilot) if given is None else act(pilot, given))

@@ -1,4 +1,4 @@
-"""What a training would tell, made up: the same numbers every time, without torch."""
+"""Made-up trainings: events with the same numbers every time, writers and an engine, without torch."""
 
 from __future__ import annotations
 
@@ -64,18 +64,16 @@ def evaluation(number: int, best: bool = True, bpb: float | None = None) -> even
 
 def training(upto: int = 200, steps: int = 400, **start: str) -> list[Event]:
     """A run as far as step `upto`, with evaluations, samples and checkpoints."""
-    told = opening(steps=steps, **start)
+    log = opening(steps=steps, **start)
     for number in range(1, upto + 1):
-        told.append(step(number, steps))
+        log.append(step(number, steps))
         if number % 20 == 0:
-            told.append(evaluation(number))
+            log.append(evaluation(number))
         if number % 40 == 0:
-            told.append(
-                events.Sampled(number, "", f"Once upon a time there was a fox, told at step {number}.\nIt ran.")
-            )
+            log.append(events.Sampled(number, "", f"Once upon a time there was a fox, told at step {number}.\nIt ran."))
         if number % 60 == 0:
-            told.append(events.CheckpointSaved(number, f"checkpoints/step-{number:08d}", True, 2 + number * 0.25))
-    return told
+            log.append(events.CheckpointSaved(number, f"checkpoints/step-{number:08d}", True, 2 + number * 0.25))
+    return log
 
 
 def finished(number: int = 400, reason: str = "budget") -> events.Finished:
@@ -101,12 +99,12 @@ def history(log: Sequence[Event]) -> History:
     return folded
 
 
-def write_run(home: Path, name: str, told: Sequence[Event], config: RunConfig | None = None) -> RunFolder:
-    """A run folder with this log and configuration, and an empty folder for each checkpoint that it tells of."""
+def write_run(home: Path, name: str, log: Sequence[Event], config: RunConfig | None = None) -> RunFolder:
+    """A run folder with this log and configuration, and an empty folder for each of its checkpoints."""
     run = folder.create(home, name)
     run.config_file.write_text(resolve.to_toml(config or RunConfig()), encoding="utf-8")
-    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in told), encoding="utf-8")
-    for event in told:
+    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in log), encoding="utf-8")
+    for event in log:
         if isinstance(event, events.CheckpointSaved):
             (run.path / event.path).mkdir(parents=True, exist_ok=True)
             (run.checkpoints / "latest").write_text(Path(event.path).name + "\n", encoding="utf-8")
@@ -157,11 +155,11 @@ class ScriptedWriter:
 
 
 class ScriptedEngine:
-    """Tells what a script says; `release` holds a training before its remaining events until the test lets it go on."""
+    """An engine whose trainings yield the events of a script."""
 
-    def __init__(self, told: Sequence[Event] = (), error: TinyLMError | None = None, endless: bool = False) -> None:
-        """`told` by each training; then `error` is raised, or the training goes on until it is asked to stop."""
-        self.told, self.error, self.endless = list(told), error, endless
+    def __init__(self, log: Sequence[Event] = (), error: TinyLMError | None = None, endless: bool = False) -> None:
+        """Each training yields `log`; then `error` is raised, or the training goes on until it is asked to stop."""
+        self.log, self.error, self.endless = list(log), error, endless
         self.controls: list[Control] = []
         self.trained: list[RunConfig] = []
         self.resumed: list[RunFolder] = []
@@ -187,7 +185,7 @@ class ScriptedEngine:
     def play(self, run: RunFolder, control: Control) -> Iterator[Event]:
         self.controls.append(control)
         last = 0
-        for event in self.told or training(directory=str(run.path), run=run.name):
+        for event in self.log or training(directory=str(run.path), run=run.name):
             if isinstance(event, events.StepDone):
                 last = event.step
             if isinstance(event, events.CheckpointSaved):
@@ -215,7 +213,7 @@ class ScriptedEngine:
             yield finished(last, "stopped")
 
     def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> object:
-        """What the test said."""
+        """What the test set."""
         self.rehearsed.append(config)
         assert self.rehearsal is not None
         return self.rehearsal(config)

@@ -307,7 +307,7 @@ def test_a_run_that_is_renamed_while_it_is_shown_keeps_being_shown(make_app, hom
     drive(app, act)
 
 
-def test_leaving_tells_of_the_last_of_many_events_and_is_done_once(make_app, home, monkeypatch):
+def test_leaving_names_the_last_of_many_checkpoints_and_is_done_once(make_app, home, monkeypatch):
     monkeypatch.setattr("tui.live.event_source.MOST_AT_ONCE", 5)
     monkeypatch.setattr("tui.app.STUCK_SECONDS", 0.0)
     engine = ScriptedEngine(endless=True)

@@ -97,9 +97,9 @@ def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
 
             screen.table.go_to(theirs.path)
             await until(two, lambda: screen.entry and screen.entry.run == theirs)
-            for key, told in (("r", "is being trained already"), ("delete", "is being trained. Stop it first.")):
+            for key, reason in (("r", "is being trained already"), ("delete", "is being trained. Stop it first.")):
                 await two.press(key)
-                await until(two, lambda told=told: told in screen.sentence())
+                await until(two, lambda reason=reason: reason in screen.sentence())
             with pytest.raises(RunError, match="another process"):  # where the list was made before they began
                 organise.trash(home, theirs)
             organise.set_note(home, theirs, "hers")

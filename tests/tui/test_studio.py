@@ -139,7 +139,7 @@ def test_a_run_that_another_process_trains_is_followed(desktop: Desktop, home: P
     assert desktop.studio.shown.status == "interrupted"
 
 
-def test_a_run_of_ours_is_shown_as_ours_until_somebody_else_resumes_it(desktop: Desktop) -> None:
+def test_a_run_of_this_app_is_its_own_until_another_process_resumes_it(desktop: Desktop) -> None:
     studio = desktop.studio
     studio.start_training()
     desktop.poll_until(lambda: desktop.steps)
@@ -164,7 +164,9 @@ def ours(studio: Studio) -> RunFolder:
     return studio.training.run
 
 
-def test_another_run_may_be_shown_while_ours_trains_and_the_pulse_stays_with_ours(desktop: Desktop, home: Path) -> None:
+def test_another_run_may_be_shown_while_one_trains_and_the_pulse_stays_with_the_training(
+    desktop: Desktop, home: Path
+) -> None:
     old = scripts.write_run(home, "old", [*scripts.training(20), scripts.finished(20)])
     studio = desktop.studio
     studio.start_training()
@@ -224,7 +226,7 @@ def test_a_new_plan_reaches_all_who_listen_until_they_stop(desktop: Desktop) -> 
     assert desktop.studio.plan is two
 
 
-def test_errors_of_ours_are_told_with_their_hint_and_others_with_their_type(desktop: Desktop) -> None:
+def test_our_errors_are_shown_with_their_hint_and_others_with_their_type(desktop: Desktop) -> None:
     desktop.studio.fault(RunError("The run is locked.", "Wait for it."))
     desktop.studio.fault(ZeroDivisionError("by zero"))
     ours, others = desktop.notices

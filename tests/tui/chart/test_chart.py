@@ -95,7 +95,7 @@ def test_colours_do_not_bleed_each_cell_has_one_role() -> None:
     assert set("".join(pieces)) == {"◆"}
 
 
-def test_what_is_outside_is_said() -> None:
+def test_values_outside_the_range_are_named() -> None:
     ys = FALLING.copy()
     ys[0] = 50.0
     drawn = text(Picture(curves=(curve(ys),)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,6 @@ from tests.tui.pilot import drive as drive_app
 from tests.tui.pilot import text as pilot_text
 from tests.tui.pilot import until
 from tests.tui.scripts import ScriptedEngine
-from tests.waiting import PATIENCE
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
@@ -190,13 +187,6 @@ def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
         await until(pilot, lambda: "Loading torch" in text(pilot, "#home-found"))
 
     drive(make_app(), work)
-
-
-def test_home_loads_nothing_heavy() -> None:
-    heavy = "{'torch', 'plotext', 'numpy', 'tui.chart.chart'}"
-    code = f"import sys, tui.screens.home; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 # ---- words

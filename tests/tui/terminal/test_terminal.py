@@ -51,11 +51,11 @@ def test_leaving_a_training_saves_it_and_the_checkpoint_loads(open_terminal, lon
     assert b"is saved at step" in terminal.seen
 
     (run,) = folder.list_runs(home)
-    found, faults = checkpoint.newest_whole(run)
+    newest, faults = checkpoint.newest_whole(run)
     assert not faults
-    assert found is not None
-    assert found.state.step > 5
-    assert set(found.model())
+    assert newest is not None
+    assert newest.state.step > 5
+    assert set(newest.model())
     assert run.state().finished is not None, "its log is closed"
 
 
@@ -66,8 +66,8 @@ def test_a_hangup_saves_too(open_terminal, long_training, home):
     terminal.until(lambda: folder.list_runs(home) and len(folder.list_runs(home)[0].state().steps) > 5)
     terminal.child.send_signal(signal.SIGHUP)
     assert terminal.ended() == 129
-    found, faults = checkpoint.newest_whole(folder.list_runs(home)[0])
-    assert found is not None
+    newest, faults = checkpoint.newest_whole(folder.list_runs(home)[0])
+    assert newest is not None
     assert not faults
 
 

@@ -95,7 +95,7 @@ async def asked_to_leave(pilot: Pilot[int], engine: ScriptedEngine) -> StudioApp
     return app
 
 
-def test_a_training_that_ends_while_one_is_asked_is_not_said_to_train(make_app):
+def test_a_training_that_ends_during_the_question_is_over_in_it(make_app):
     engine = ScriptedEngine(endless=True)
 
     async def act(pilot: Pilot[int]) -> None:
@@ -124,7 +124,7 @@ def test_staying_after_the_end_changes_nothing(make_app):
     drive(make_app(engine), act)
 
 
-def test_a_pause_is_told(make_app):
+def test_a_pause_is_shown_in_the_question(make_app):
     engine = ScriptedEngine(endless=True)
 
     async def act(pilot: Pilot[int]) -> None:
@@ -136,7 +136,7 @@ def test_a_pause_is_told(make_app):
     assert drive(make_app(engine), act).return_code == 0
 
 
-def test_a_failure_is_told(make_app):
+def test_a_failure_is_shown_in_the_question(make_app):
     engine = ScriptedEngine(endless=True)
 
     async def act(pilot: Pilot[int]) -> None:

@@ -405,7 +405,7 @@ def test_the_tree_chooses_files_and_folders(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 8, "picture"),
         (b"  \n", "empty"),
@@ -413,13 +413,13 @@ def test_the_tree_chooses_files_and_folders(
     ],
     ids=["picture", "empty", "missing"],
 )
-def test_a_text_that_cannot_be_used_is_told_and_enter_refused(
+def test_a_text_that_cannot_be_used_is_reported_and_enter_refused(
     make_app: MakeApp,
     config: RunConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     content: bytes | None,
-    said: str,
+    reason: str,
 ) -> None:
     path, profiled = tmp_path / "odd[b].txt", texts.profile_texts
     quick = resolve.with_values(config, data={"sources": [str(tmp_path)]}).data  # the stories take seconds
@@ -429,8 +429,8 @@ def test_a_text_that_cannot_be_used_is_told_and_enter_refused(
         path.write_bytes(content)
 
     async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
-        assert said in facts(screen)
-        assert said in screen.sentence()
+        assert reason in facts(screen)
+        assert reason in screen.sentence()
         await pilot.press("enter")
         await pilot.pause()
         assert screen.app.current_mode == "data"
@@ -459,7 +459,7 @@ def test_a_text_that_was_put_back_is_read_again(make_app: MakeApp, config: RunCo
     drive(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data"), steps)
 
 
-def test_our_own_fault_is_told_too(make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_error_is_reported_too(make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oh")
 
@@ -471,14 +471,16 @@ def test_our_own_fault_is_told_too(make_app: MakeApp, config: RunConfig, monkeyp
     drive(make_app(config=config, mode="data"), steps)
 
 
-@pytest.mark.parametrize(("size", "said"), [(15_000, "memorise"), (5_000, "recite")])
-def test_too_little_text_is_told(make_app: MakeApp, config: RunConfig, tmp_path: Path, size: int, said: str) -> None:
+@pytest.mark.parametrize(("size", "reason"), [(15_000, "memorise"), (5_000, "recite")])
+def test_too_little_text_is_reported(
+    make_app: MakeApp, config: RunConfig, tmp_path: Path, size: int, reason: str
+) -> None:
     path = tmp_path / "note.txt"
     path.write_text(made_up_text(7, size), encoding="utf-8")
 
     async def steps(_: Pilot[int], screen: DataScreen) -> None:
-        assert said in facts(screen)
-        assert said in screen.sentence()
+        assert reason in facts(screen)
+        assert reason in screen.sentence()
 
     drive(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data"), steps)
 

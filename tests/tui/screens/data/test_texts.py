@@ -101,8 +101,8 @@ def test_look_counts_a_folder_and_misses_what_is_gone(tmp_path: Path) -> None:
 
 def test_cautions_say_the_gravest_first(tiny_config: Configured, home: Path) -> None:
     prepared = texts.prepare_texts(tiny_config(), home)
-    said = texts.cautions(tiny_config(), 9_000, None)
-    assert "Far too little" in said[0]
+    cautions = texts.cautions(tiny_config(), 9_000, None)
+    assert "Far too little" in cautions[0]
     assert "memorise" in texts.cautions(tiny_config(), 15_000, None)[0]
     assert texts.cautions(tiny_config(), 30_000, None) == []
     chars = {"kind": "char"}

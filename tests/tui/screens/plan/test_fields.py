@@ -169,7 +169,7 @@ def test_typed_values(key: str, text: str, expected: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "text", "said"),
+    ("key", "text", "reason"),
     [
         ("model.n_embd", "2.5", "whole"),
         ("model.n_embd", "", "missing"),
@@ -181,8 +181,8 @@ def test_typed_values(key: str, text: str, expected: object) -> None:
         ("data.sources", '["x', "between"),
     ],
 )
-def test_what_cannot_be_read_says_what_would_be_right(key: str, text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_what_cannot_be_read_says_what_would_be_right(key: str, text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
         fields.parse(field(key), text)
 
 
@@ -350,8 +350,8 @@ def test_a_size_that_is_no_choice_is_not_shown_as_one(kind: str, shown: str) -> 
     size = field("tokenizer.vocab_size")
     assert fields.display_value(config, size) == shown
     assert fields.display_value(config, field("model.n_layer")) == "4"
-    said = explain.paragraphs(size, config, None, {})
-    assert any("are the vocabulary" in part for part in said) is (kind != "bpe")
+    paragraphs = explain.paragraphs(size, config, None, {})
+    assert any("are the vocabulary" in part for part in paragraphs) is (kind != "bpe")
 
 
 FIT_CHOOSES = (
@@ -360,7 +360,7 @@ FIT_CHOOSES = (
 )  # fmt: skip
 
 
-def test_what_fit_chooses_is_in_parentheses_and_said_so(home: Path) -> None:
+def test_what_fit_chooses_is_in_parentheses_and_explained(home: Path) -> None:
     quick = preset("quick", home)
     assert {one.key for one in fields.fields(quick) if fields.chosen_by_fit(quick, one)} == set(FIT_CHOOSES)
     layers = field("model.n_layer")
@@ -505,11 +505,11 @@ def test_names_that_no_preset_can_have(name: str) -> None:
 # ---- what it means ------------------------------------------------------------------------------------------------
 
 
-def test_an_effect_is_said_in_numbers(home: Path) -> None:
+def test_an_effect_is_in_numbers(home: Path) -> None:
     quick = preset("quick", home)
     wide = put(quick, model__n_embd=256)
-    said = explain.effect(quick, field("model.n_embd"), wide)
-    assert said == "At 256: 4,718,592 parameters, now 1,572,864; 2.8 x the arithmetic a token."
+    effect = explain.effect(quick, field("model.n_embd"), wide)
+    assert effect == "At 256: 4,718,592 parameters, now 1,572,864; 2.8 x the arithmetic a token."
     batch = put(quick, train__batch_size=8)
     assert explain.effect(quick, field("train.batch_size"), batch) == "At 8: 2,048 tokens in each step, now 1,536."
     assert explain.effect(quick, field("train.seed"), put(quick, train__seed=1)) == ""
@@ -577,7 +577,7 @@ def test_numbers_of_a_rehearsal(home: Path) -> None:
     assert pane.status(state, glyphs.ASCII) == "measured on cpu"
 
 
-def test_without_fit_nothing_is_said_of_it(home: Path) -> None:
+def test_without_fit_there_is_no_line_about_it(home: Path) -> None:
     alone = put(preset("quick", home), train__fit=False)
     state = PlanState(alone, JobOutcome(alone, rehearsal=rehearsal(alone), free_disk_mb=41_000.0))  # type: ignore[arg-type]
     assert [name for name, _, _ in pane.lines(state)] == [
@@ -585,7 +585,7 @@ def test_without_fit_nothing_is_said_of_it(home: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_fit_chose_is_told_and_dropout_where_there_is_some_and_room(home: Path) -> None:
+def test_what_fit_chose_is_shown_with_dropout_where_there_is_some_and_room(home: Path) -> None:
     quick = preset("quick", home)
     state = PlanState(quick, JobOutcome(quick, rehearsal=fitted(quick)))  # type: ignore[arg-type]
     rows = pane.table(state, 56, glyphs.ASCII).plain.splitlines()
@@ -635,7 +635,7 @@ def test_too_much_memory_disk_or_repetition_has_a_warning_sign(home: Path) -> No
     assert (signs["memory"], signs["reads"], signs["disk"]) == ("!", "!", "!")
 
 
-def test_a_fault_is_told_with_its_hint_and_without_numbers_of_another_plan(home: Path) -> None:
+def test_an_error_is_shown_with_its_hint_and_without_numbers_of_another_plan(home: Path) -> None:
     quick = preset("quick", home)
     state = PlanState(quick, JobOutcome(quick, error=DataError("The text is too short.", "Add text.")))
     assert "The text is too short. Add text." in shown(state)
@@ -681,7 +681,7 @@ def test_a_line_that_is_too_long_loses_its_last_part_and_no_letters(home: Path) 
     assert "length  84,000 steps" in pane.table(state, 30, glyphs.ASCII).plain.splitlines()
 
 
-def test_while_a_run_trains_the_size_is_told_and_why_there_is_no_speed(home: Path) -> None:
+def test_while_a_run_trains_the_size_is_shown_and_why_there_is_no_speed(home: Path) -> None:
     text = shown(PlanState(preset("quick", home), None, "training", "moby"))
     assert "moby is training" in text
     assert "1,572,864 parameters" in text

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("at_once")
 # ---- rehearsals ---------------------------------------------------------------------------------------------------
 
 
-def test_a_rehearsal_is_made_and_told(home: Path) -> None:
+def test_a_rehearsal_is_made_and_shown(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
@@ -167,7 +167,7 @@ def test_a_plan_that_cannot_be_trained_is_refused_with_the_reason(home: Path) ->
     assert engine.trained[0].model.n_layer == 5
 
 
-def test_a_fault_of_ours_is_told_and_stops_nobody(home: Path) -> None:
+def test_our_own_error_is_shown_and_stops_nobody(home: Path) -> None:
     def break_down(_: RunConfig) -> object:
         raise ZeroDivisionError("ours")
 
@@ -204,7 +204,7 @@ def test_both_phases_are_drawn(home: Path) -> None:
     drive(app, script)
 
 
-def test_what_fit_chose_is_told_and_drawn_once_it_is_known(home: Path) -> None:
+def test_what_fit_chose_is_shown_and_drawn_once_it_is_known(home: Path) -> None:
     engine = RehearsingEngine(hold=True, tell=fitted)
     app = make(home, engine)
 
@@ -279,7 +279,7 @@ def test_the_difference_lists_what_is_not_as_in_the_preset_and_goes_there(home: 
     drive(app, script)
 
 
-def test_the_plan_as_toml_is_changed_and_faults_are_told(home: Path) -> None:
+def test_the_plan_is_changed_as_toml_and_errors_are_shown(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
@@ -305,7 +305,7 @@ def test_the_plan_as_toml_is_changed_and_faults_are_told(home: Path) -> None:
     assert app.studio.plan.model.n_layer == 5
 
 
-def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
+def test_a_preset_is_saved_and_loaded_and_built_in_ones_are_safe(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
@@ -333,7 +333,7 @@ def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
     assert resolve.read_preset("mine", home)["model"]["n_layer"] == 5
 
 
-def test_one_of_ones_own_is_replaced_only_when_asked(home: Path) -> None:
+def test_a_preset_of_the_users_is_replaced_only_when_asked(home: Path) -> None:
     app = make(home)
     (home / "presets").mkdir()
     (home / "presets" / "mine.toml").write_text("[model]\nn_layer = 2\n")
@@ -349,7 +349,7 @@ def test_one_of_ones_own_is_replaced_only_when_asked(home: Path) -> None:
     drive(app, script)
 
 
-def test_what_a_key_did_here_is_said_in_the_sentence_and_not_in_a_toast(home: Path) -> None:
+def test_what_a_key_did_is_in_the_sentence_and_not_in_a_toast(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
@@ -424,13 +424,13 @@ def test_explain_shows_all_there_is_to_say(home: Path) -> None:
     app = make(home)
 
     async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        said = screen.query_one("#why-text", Static)
+        why = screen.query_one("#why-text", Static)
         assert not screen.query_one("#why").display
         await pilot.press("down", "down", "down", "e")
         await pilot.pause()
         assert screen.query_one("#why").display
-        assert "Presets: char 4, quick 4, seed 3" in str(said.content)
-        assert "At 5: 1,835,008 parameters, now 1,572,864" in str(said.content)
+        assert "Presets: char 4, quick 4, seed 3" in str(why.content)
+        assert "At 5: 1,835,008 parameters, now 1,572,864" in str(why.content)
         await pilot.press("escape")
         await pilot.pause()
         assert not screen.query_one("#why").display

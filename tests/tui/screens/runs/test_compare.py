@@ -153,7 +153,7 @@ def test_a_vocabulary_that_a_byte_tokenizer_has_no_use_for_is_no_difference() ->
     assert not judged({"tokenizer": {"vocab_size": 999}}, first=first).bits
 
 
-def test_another_mixture_is_said() -> None:
+def test_another_mixture_is_reported() -> None:
     first = resolve.with_values(RunConfig(), data={"sources": ["stories", "/texts/a.txt"]})
     verdict = judged({"data": {"weights": [3, 1]}}, first=first)
     assert verdict.comparable
@@ -193,7 +193,7 @@ def test_settings_that_differ_the_telling_ones_first() -> None:
     assert [row for row in everything if row.differs] == settings
 
 
-def test_phases_are_told_apart() -> None:
+def test_phases_are_numbered() -> None:
     first = RunConfig()
     phase = first.train.phases[0].model_dump()
     faster = resolve.with_values(first, train={"phases": [phase | {"max_lr": 1e-2}]})

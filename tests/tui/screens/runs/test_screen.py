@@ -44,16 +44,16 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.screens.runs.screen.LIST_TICKS", 2)
 
 
-def begun(told: Sequence[Event], utc: str) -> list[Event]:
-    return [replace(event, utc=utc) if isinstance(event, events.RunStarted) else event for event in told]
+def begun(log: Sequence[Event], utc: str) -> list[Event]:
+    return [replace(event, utc=utc) if isinstance(event, events.RunStarted) else event for event in log]
 
 
-def worse(told: Sequence[Event]) -> list[Event]:
+def worse(log: Sequence[Event]) -> list[Event]:
     """A run that learns the same a little worse."""
     return [
         replace(event, loss=event.loss * 1.15 + 0.2) if isinstance(event, events.StepDone) and event.loss else
         replace(event, val_bpb=event.val_bpb * 1.1) if isinstance(event, events.EvalDone) and event.val_bpb else event
-        for event in told
+        for event in log
     ]  # fmt: skip
 
 
@@ -149,10 +149,10 @@ def test_names_keep_the_end_where_they_differ(size: tuple[int, int], home: Path,
             assert "…" in name
             assert name.endswith("-wider")
         await pilot.press("escape")
-        said = sentence(pilot)
-        assert said.endswith("r goes on with it.")
+        state = sentence(pilot)
+        assert state.endswith("r goes on with it.")
         if size[0] == 80:
-            assert len(said) <= 78  # what one can do is not cut away
+            assert len(state) <= 78  # what one can do is not cut away
             await pilot.press("space", "down")
             await read(pilot)
             assert facts(pilot).count("-wider ") == 2
@@ -226,7 +226,7 @@ def test_the_filter_works_as_one_types_and_esc_clears_it(make_app: MakeApp) -> N
 
 
 @pytest.mark.usefixtures("five")
-def test_a_fault_in_the_filter_is_said(make_app: MakeApp) -> None:
+def test_a_mistake_in_the_filter_is_reported(make_app: MakeApp) -> None:
     async def work(pilot: Pilot[int]) -> None:
         await pilot.press("slash", *"val<")
         assert names(pilot) == NAMES
@@ -254,8 +254,8 @@ def test_the_cursors_run_has_its_curve_and_card(make_app: MakeApp) -> None:
         assert len(picture.curves[0].xs) == 400
         assert len(picture.levels) == 6
         card = facts(pilot)
-        for told in ("✓ finished", "1.3 M", "0.61 M tokens, 1:42", "0.539 bits/byte", "@ step 400", "told at step 400"):
-            assert told in card, told
+        for fact in ("✓ finished", "1.3 M", "0.61 M tokens, 1:42", "0.539 bits/byte", "@ step 400", "told at step 400"):
+            assert fact in card, fact
         await pilot.press("m")
         assert len(pilot.app.screen.query_one(Chart).picture.curves[0].xs) == 20
 

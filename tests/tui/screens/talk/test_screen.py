@@ -249,7 +249,7 @@ def test_latest_follows_the_training(talk: Callable[..., None], home: Path) -> N
 
 def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> None:
     engine = PacedEngine()
-    engine.told = training(40)
+    engine.log = training(40)
 
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         app = screen.app
@@ -799,7 +799,7 @@ def test_no_run_leads_home(talk: Callable[..., None]) -> None:
     talk(act, empty=True)
 
 
-def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[..., None]) -> None:
+def test_a_damaged_checkpoint_is_reported_and_nothing_else_breaks(talk: Callable[..., None]) -> None:
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert screen.sentence().startswith("Esc, then k chooses another checkpoint: ")
@@ -816,7 +816,7 @@ def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[...
     talk(act, PacedEngine(broken=180))
 
 
-def test_an_unknown_character_is_told_beside_the_prompt(talk: Callable[..., None]) -> None:
+def test_an_unknown_character_is_reported_beside_the_prompt(talk: Callable[..., None]) -> None:
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen, "café")
         assert "never met these characters: 'é'" in str(screen.query_one("#entry").border_title)
@@ -943,7 +943,7 @@ def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Callable[..., None]) 
     talk(act)
 
 
-def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None]) -> None:
+def test_the_sentence_names_keys_that_work_where_the_focus_is(talk: Callable[..., None]) -> None:
     async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
         await ask(pilot, screen)
         assert screen.sentence() == "8 tokens, as asked. Enter writes another, Esc leads to the text."

@@ -44,8 +44,8 @@ class Script(ScriptedEngine):
 
     all: ClassVar[list[ScriptedEngine]] = []
 
-    def __init__(self, told: list[Event], error: BaseException | None = None, endless: bool = True) -> None:
-        super().__init__(told, error, endless)  # type: ignore[arg-type]
+    def __init__(self, log: list[Event], error: BaseException | None = None, endless: bool = True) -> None:
+        super().__init__(log, error, endless)  # type: ignore[arg-type]
         self.all.append(self)
 
 
@@ -61,7 +61,7 @@ def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: True) -> TrainScreen:
-    """Everything that was told is shown, and `done` holds."""
+    """Wait until every event is shown, and `done` holds."""
     app = pilot.app
     assert isinstance(app, StudioApp)
     await pilot.pause()
@@ -79,8 +79,8 @@ async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: 
     return screen
 
 
-def told_all(studio: Studio) -> bool:
-    """The script has come to its end."""
+def is_caught_up(studio: Studio) -> bool:
+    """Whether all events of the script are taken in."""
     assert studio.shown is not None
     return bool(studio.shown.history.version) and not studio.shown.poll() and studio.shown.status != "starting"
 
@@ -92,7 +92,7 @@ def drive(
 
     async def begun(pilot: Pilot[int]) -> TrainScreen:
         app.studio.start_training()
-        return await settled(pilot, told_all)
+        return await settled(pilot, is_caught_up)
 
     drive_app(app, test, size, ready=begun)
 
@@ -124,7 +124,7 @@ def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
             assert sentence(screen).startswith("Nothing is training")
             assert not screen.query_one("#main").display
             await pilot.press("enter")
-            screen = await settled(pilot, lambda studio: studio.shown is not None and told_all(studio))
+            screen = await settled(pilot, lambda studio: studio.shown is not None and is_caught_up(studio))
             assert len(engine.trained) == 1
             assert screen.query_one("#main").display
             assert not screen.query_one(OutcomeBox).display
@@ -232,7 +232,7 @@ def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
     drive(app, test)
 
 
-def test_our_own_fault_is_shown_as_such(make_app: MakeApp) -> None:
+def test_our_own_error_is_shown_as_such(make_app: MakeApp) -> None:
     app = make_app(Script(scripts.training(140), ZeroDivisionError("division by zero"), endless=False), mode="train")
 
     async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
@@ -271,7 +271,7 @@ def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: p
 
 
 def test_no_held_out_text(make_app: MakeApp) -> None:
-    told = [
+    log = [
         events.DataPrepared(900, 300, 257, 300, 0, 0, {}) if isinstance(event, events.DataPrepared) else event
         for event in scripts.training(100)
         if not isinstance(event, events.EvalDone)
@@ -282,11 +282,11 @@ def test_no_held_out_text(make_app: MakeApp) -> None:
         assert "nats/token" in str(screen.charts["loss"].border_title)
         assert not screen.charts["loss"].picture.levels
 
-    drive(make_app(Script(told), mode="train"), test)
+    drive(make_app(Script(log), mode="train"), test)
 
 
 def test_a_rescue_and_a_step_that_was_left_out_are_marked(make_app: MakeApp) -> None:
-    told = [
+    log = [
         *scripts.training(240),
         events.Rescued(240, 180, 1, 0.5, "Went back."),
         *(scripts.step(number) for number in range(181, 190)),
@@ -299,7 +299,7 @@ def test_a_rescue_and_a_step_that_was_left_out_are_marked(make_app: MakeApp) -> 
         assert [(border.x, border.label) for border in picture.borders] == [(180, "rescued"), (190, "left out")]
         assert len(picture.curves[0].xs) == 190
 
-    drive(make_app(Script(told), mode="train"), test)
+    drive(make_app(Script(log), mode="train"), test)
 
 
 def test_a_followed_run_can_be_watched_but_not_paused(make_app: MakeApp, home: Path) -> None:
@@ -385,7 +385,7 @@ def test_stop_asks_first(make_app: MakeApp) -> None:
     drive(app, test)
 
 
-def test_until_a_training_that_was_stopped_has_come_to_its_end_that_is_said(make_app: MakeApp) -> None:
+def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_app: MakeApp) -> None:
     class Slow(Script):
         """Its last measuring takes as long as the test wants."""
 
@@ -626,8 +626,8 @@ def test_ascii(make_app: MakeApp) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("state", ["empty", "running", "finished", "failed"])
 def test_snapshot(snap_compare: Callable[..., bool], make_app: MakeApp, state: str, size: tuple[int, int]) -> None:
-    told = {"empty": [], "running": scripts.training(240), "finished": FINISHED, "failed": FAILED}[state]
-    app = make_app(Script(told, endless=state == "running"), mode="train")
+    log = {"empty": [], "running": scripts.training(240), "finished": FINISHED, "failed": FAILED}[state]
+    app = make_app(Script(log, endless=state == "running"), mode="train")
 
     async def before(pilot: Pilot[int]) -> None:
         await pilot.pause()
@@ -635,6 +635,6 @@ def test_snapshot(snap_compare: Callable[..., bool], make_app: MakeApp, state: s
             await settled(pilot)
         else:
             app.studio.start_training()
-            await settled(pilot, told_all)
+            await settled(pilot, is_caught_up)
 
     assert snap_compare(app, terminal_size=size, run_before=before)
