@@ -1,7 +1,10 @@
-"""A scripted engine and recorded events: the app is driven without torch."""
+"""An app with a scripted engine, so that it runs without torch, and tests that are coroutines."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,16 @@ from tests.tui.scripts import ScriptedEngine
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
 from tui.studio import Studio
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine in an event loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    parameters = inspect.signature(pyfuncitem.obj).parameters
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in parameters}))
+    return True
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +45,18 @@ def make_app(home: Path) -> Callable[..., StudioApp]:
         return StudioApp(Studio(home, config or RunConfig(), engine or ScriptedEngine()), mode)
 
     return make
+
+
+@pytest.fixture
+def endless(tiny_config: Callable[..., RunConfig]) -> RunConfig:
+    """A training that is far longer than any test."""
+    phases = [{"name": "train", "schedule": "constant", "steps": 1_000_000, "max_lr": 1e-3}]
+    return tiny_config(train={"phases": phases, "eval_interval": 100_000})
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plan does not wait for a change to come to rest, and the disk has always the same room."""
+    monkeypatch.setattr("tui.screens.plan.screen.WAIT", 0.0)
+    usage = type(shutil.disk_usage("/"))(100_000_000_000, 59_000_000_000, 41_000_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)

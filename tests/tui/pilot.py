@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
@@ -14,28 +14,13 @@ from textual.widgets import Static
 
 from tests.waiting import PATIENCE
 
-AnyApp = TypeVar("AnyApp", bound=App[Any])
 
-
-def drive(
-    app: AnyApp,
-    act: Callable[..., Awaitable[None]],
-    size: tuple[int, int] = (80, 24),
-    ready: Callable[[Pilot[Any]], Awaitable[object]] | None = None,
-) -> AnyApp:
-    """Run the app without a terminal, but with its notices, and let `act` use its pilot.
-
-    `ready` waits until the screen is as `act` expects it; what it gives, `act` is handed besides the pilot.
-    """
-
-    async def go() -> None:
-        async with app.run_test(size=size, notifications=True) as pilot:
-            await pilot.pause()
-            given = await ready(pilot) if ready else None
-            await (act(pilot) if given is None else act(pilot, given))
-
-    asyncio.run(go())
-    return app
+@asynccontextmanager
+async def running(app: App[Any], size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[Any]]:
+    """Run the app without a terminal, but with its notices; gives its pilot."""
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await pilot.pause()
+        yield pilot
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = PATIENCE) -> None:

@@ -53,7 +53,7 @@ def step(number: int, steps: int = 400, **changes: float | None) -> events.StepD
     return events.StepDone(
         step=number, phase="warm" if number <= steps // 2 else "cool", tokens=number * 1536,
         tokens_per_second=6100 + 200 * math.sin(number), seconds=2 + number * 0.25, **values,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def evaluation(number: int, best: bool = True, bpb: float | None = None) -> events.EvalDone:

@@ -36,7 +36,7 @@ def test_no_screen_loads_torch_and_plotext_is_loaded_by_the_drawing_alone():
 @pytest.mark.parametrize("mode", app.SCREENS)
 def test_every_key_has_an_id_and_says_what_it_does(mode: str, home: Path):
     screen = app.SCREENS[mode](Studio(home, RunConfig()))
-    keys = [key for keys in type(screen)._merged_bindings.key_to_bindings.values() for key in keys]  # type: ignore[union-attr]
+    keys = [key for keys in type(screen)._merged_bindings.key_to_bindings.values() for key in keys]
     for key in keys:
         if key.id and key.id.startswith((mode, "app")):
             assert key.tooltip, key

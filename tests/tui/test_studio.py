@@ -15,7 +15,6 @@ from tests.waiting import until
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
-from tinylm.runs import organise
 from tinylm.runs.folder import RunFolder
 from tui.engine import Machine
 from tui.studio import LOCK_POLLS, Notice, Studio
@@ -26,7 +25,7 @@ class Desktop:
 
     def __init__(self, home: Path, engine: ScriptedEngine) -> None:
         self.engine = engine
-        self.studio = Studio(home, RunConfig(), engine)  # type: ignore[arg-type]
+        self.studio = Studio(home, RunConfig(), engine)
         self.modes: list[str] = []
         self.notices: list[Notice] = []
         self.studio.go, self.studio.notify = self.modes.append, self.notices.append
@@ -92,7 +91,6 @@ def test_a_training_that_fails_is_kept_with_its_error(home: Path) -> None:
     desktop = Desktop(home, ScriptedEngine([scripts.opening()[0]], RunError("The disk is full.", "Free some.")))
     desktop.studio.start_training()
     until(lambda: desktop.studio.poll() is desktop.studio.training)
-    assert desktop.studio.training is not None
     assert desktop.studio.training.status == "failed"
     assert not desktop.studio.is_training
 
@@ -106,7 +104,6 @@ def test_a_resumed_run_shows_what_it_had_learnt_and_nothing_twice(home: Path) ->
     desktop.studio.resume_training(run)
     desktop.poll_until(lambda: desktop.steps == 140)
     assert desktop.engine.resumed == [run]
-    assert desktop.studio.shown is not None
     history = desktop.studio.shown.history
     assert list(history.step.values) == list(range(1, 141))
     assert [event.step for event in history.state.evals] == [20, 40, 60, 80, 100, 120], "as the log"
@@ -128,7 +125,6 @@ def test_a_run_that_another_process_trains_is_followed(desktop: Desktop, home: P
         desktop.studio.open_run(run)
         assert desktop.modes == ["train"]
         desktop.poll_until(lambda: desktop.steps == 40)
-        assert desktop.studio.shown is not None
         assert desktop.studio.shown.status == "training"
         assert not desktop.studio.shown.own
         with run.events_file.open("a", encoding="utf-8") as file:
@@ -153,13 +149,11 @@ def test_a_run_of_this_app_is_its_own_until_another_process_resumes_it(desktop: 
         studio.open_run(run)
         desktop.poll_until(lambda: desktop.steps == 60)
         assert studio.shown is not studio.training
-        assert studio.shown is not None
         assert studio.shown.status == "training"
 
 
 def ours(studio: Studio) -> RunFolder:
     """The folder of the training."""
-    assert studio.training is not None
     assert studio.training.run is not None
     return studio.training.run
 
@@ -180,26 +174,12 @@ def test_another_run_may_be_shown_while_one_trains_and_the_pulse_stays_with_the_
     assert "old" in studio.pulse()
 
 
-def test_a_renamed_run_is_followed_under_its_new_name(desktop: Desktop, home: Path) -> None:
-    run = scripts.write_run(home, "old", scripts.training(20))
-    desktop.studio.open_run(run)
-    desktop.poll_until(lambda: desktop.steps == 20)
-    renamed = organise.rename(home, run, "new")
-    desktop.studio.moved(run, renamed)
-    assert desktop.studio.shown is not None
-    assert desktop.studio.shown.name == "new"
-    with renamed.events_file.open("a", encoding="utf-8") as file:
-        file.write(events.to_json(scripts.step(21)) + "\n")
-    desktop.poll_until(lambda: desktop.steps == 21)
-
-
 def test_only_our_own_training_is_asked_for_a_checkpoint(desktop: Desktop, home: Path) -> None:
     other = scripts.write_run(home, "old", scripts.training(20))
     studio = desktop.studio
     studio.save_first(other)
     studio.start_training()
     desktop.poll_until(lambda: desktop.steps == 200)
-    assert studio.training is not None
     saved = len(studio.training.history.checkpoints)
     studio.save_first(other)
     assert not desktop.engine.controls[0].save.is_set()

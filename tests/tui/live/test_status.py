@@ -38,7 +38,6 @@ def own(log: Sequence[Event], error: BaseException | None = None) -> ObservedRun
 
     watch = ObservedRun(TrainingThread(begin), "stories-test", RunFolder(Path("/nowhere/stories-test")))
     watch.history = scripts.history(log)
-    assert watch.trainer
     watch.trainer.error = error
     return watch
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,8 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
 from tests.tui import scripts
-from tests.tui.pilot import click_on, text, until
-from tests.tui.pilot import drive as drive_app
+from tests.tui.pilot import click_on, running, text, until
 from tests.tui.scripts import ScriptedEngine
 from tests.waiting import PATIENCE
 from tinylm import events
@@ -45,7 +44,7 @@ class Script(ScriptedEngine):
     all: ClassVar[list[ScriptedEngine]] = []
 
     def __init__(self, log: list[Event], error: BaseException | None = None, endless: bool = True) -> None:
-        super().__init__(log, error, endless)  # type: ignore[arg-type]
+        super().__init__(log, error, endless)
         self.all.append(self)
 
 
@@ -81,20 +80,15 @@ async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: 
 
 def is_caught_up(studio: Studio) -> bool:
     """Whether all events of the script are taken in."""
-    assert studio.shown is not None
     return bool(studio.shown.history.version) and not studio.shown.poll() and studio.shown.status != "starting"
 
 
-def drive(
-    app: StudioApp, test: Callable[[Pilot[int], TrainScreen], Awaitable[None]], size: tuple[int, int] = (80, 24)
-) -> None:
-    """Start a training and hand the settled screen to `test`."""
-
-    async def begun(pilot: Pilot[int]) -> TrainScreen:
+@asynccontextmanager
+async def on_train(app: StudioApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Pilot[int], TrainScreen]]:
+    """Run the app, start a training and wait for its events; gives the pilot and the settled screen."""
+    async with running(app, size) as pilot:
         app.studio.start_training()
-        return await settled(pilot, is_caught_up)
-
-    drive_app(app, test, size, ready=begun)
+        yield pilot, await settled(pilot, is_caught_up)
 
 
 def sentence(screen: TrainScreen) -> str:
@@ -113,46 +107,38 @@ def offered(screen: TrainScreen) -> set[str]:
 # ---- states ------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
+async def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
     engine = Script(scripts.training(40))
-    app = make_app(engine, mode="train")
-
-    async def go() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            screen = await settled(pilot)
-            assert "learn from stories" in text(screen.query_one(OutcomeBox))
-            assert sentence(screen).startswith("Nothing is training")
-            assert not screen.query_one("#main").display
-            await pilot.press("enter")
-            screen = await settled(pilot, lambda studio: studio.shown is not None and is_caught_up(studio))
-            assert len(engine.trained) == 1
-            assert screen.query_one("#main").display
-            assert not screen.query_one(OutcomeBox).display
-
-    asyncio.run(go())
+    async with running(make_app(engine, mode="train")) as pilot:
+        screen = await settled(pilot)
+        assert "learn from stories" in text(screen.query_one(OutcomeBox))
+        assert sentence(screen).startswith("Nothing is training")
+        assert not screen.query_one("#main").display
+        await pilot.press("enter")
+        screen = await settled(pilot, lambda studio: studio.shown is not None and is_caught_up(studio))
+        assert len(engine.trained) == 1
+        assert screen.query_one("#main").display
+        assert not screen.query_one(OutcomeBox).display
 
 
-def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp) -> None:
+async def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp) -> None:
     app = make_app(Script(scripts.opening()), mode="train")
 
-    async def go() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
-            app.studio.start_training()
-            screen = await settled(
-                pilot, lambda studio: studio.shown is not None and studio.shown.history.state.plan is not None
-            )
-            assert "first step is under way" in sentence(screen)
-            picture = screen.charts["loss"].picture
-            assert {level.label.rpartition(" ")[0] for level in picture.levels} > {"letter pairs", "gzip", "xz"}
-            assert picture.x_range == (0, 400)
-            assert "no step yet" in numbers(screen)
-
-    asyncio.run(go())
+    async with running(app) as pilot:
+        await pilot.pause()
+        app.studio.start_training()
+        screen = await settled(
+            pilot, lambda studio: studio.shown is not None and studio.shown.history.state.plan is not None
+        )
+        assert "first step is under way" in sentence(screen)
+        picture = screen.charts["loss"].picture
+        assert {level.label.rpartition(" ")[0] for level in picture.levels} > {"letter pairs", "gzip", "xz"}
+        assert picture.x_range == (0, 400)
+        assert "no step yet" in numbers(screen)
 
 
-def test_running(make_app: MakeApp) -> None:
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+async def test_running(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (_, screen):
         assert sentence(screen).startswith("Loss down")
         shown = numbers(screen)
         assert all(word in shown for word in ("loss", "held-out", "best @240", "below xz", "240/400", "0:58", "6.1 k"))
@@ -165,12 +151,10 @@ def test_running(make_app: MakeApp) -> None:
         assert offered(screen) >= {"Pause", "Stop", "Save", "Inspect", "Talk"}
         assert len(offered(screen) - {"palette"}) <= 6
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
-
 
 @pytest.mark.parametrize("size", SIZES)
-def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> None:
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+async def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train"), size) as (_, screen):
         wide, narrow = size[0] >= 120, size[0] < 80
         assert screen.query_one("#line").display is narrow
         assert screen.query_one("#small").display is not narrow
@@ -183,44 +167,36 @@ def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> 
         if narrow:
             assert "240" in text(screen.query_one("#line", MetricsPane))
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test, size)
 
-
-def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(Script(FINISHED, endless=False), mode="train")
     went: list[str] = []
     monkeypatch.setattr(app.studio, "go", went.append)
 
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(app) as (pilot, screen):
         assert "better than all simpler means" in text(screen.query_one(OutcomeBox))
         assert sentence(screen).startswith("Done: 0.539 bits per byte")
         assert "Talk to it" in offered(screen)
         assert "Pause" not in offered(screen)
         await pilot.press("enter")
-        assert app.studio.talk_choice is not None
         assert app.studio.talk_choice[1] == "best"
         assert went[-1] == "talk"
         await pilot.press("escape")
         assert not screen.query_one(OutcomeBox).display
 
-    drive(app, test)
 
-
-def test_early_stopped(make_app: MakeApp) -> None:
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+async def test_early_stopped(make_app: MakeApp) -> None:
+    async with on_train(
+        make_app(Script([*scripts.training(300), scripts.finished(300, "early_stop")], endless=False), mode="train")
+    ) as (_, screen):
         assert "stopped early" in str(screen.query_one(OutcomeBox).border_title)
         assert sentence(screen).startswith("Stopped early")
 
-    drive(
-        make_app(Script([*scripts.training(300), scripts.finished(300, "early_stop")], endless=False), mode="train"),
-        test,
-    )
 
-
-def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
+async def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
     app = make_app(Script(FAILED, endless=False), mode="train")
 
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(app) as (pilot, screen):
         box = screen.query_one(OutcomeBox)
         assert "The training diverged" in str(box.border_title)
         assert "Start with a lower learning rate." in text(box)
@@ -229,13 +205,11 @@ def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
         assert "The training diverged: 3 steps in a row" in app.clipboard
         assert "Test CPU" in app.clipboard
 
-    drive(app, test)
 
-
-def test_our_own_error_is_shown_as_such(make_app: MakeApp) -> None:
+async def test_our_own_error_is_shown_as_such(make_app: MakeApp) -> None:
     app = make_app(Script(scripts.training(140), ZeroDivisionError("division by zero"), endless=False), mode="train")
 
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(app) as (pilot, screen):
         box = screen.query_one(OutcomeBox)
         assert "our fault" in str(box.border_title)
         assert "ZeroDivisionError: division by zero" in text(box)
@@ -243,10 +217,8 @@ def test_our_own_error_is_shown_as_such(make_app: MakeApp) -> None:
         await pilot.press("y")
         assert "Traceback" in app.clipboard
 
-    drive(app, test)
 
-
-def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing(ScriptedEngine):
         def train(self, *_: object) -> Iterator[Event]:
             raise DataError("The text x.txt is empty.", "Choose another.")
@@ -256,36 +228,31 @@ def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: p
     went: list[str] = []
     monkeypatch.setattr(app.studio, "go", went.append)
 
-    async def go() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
-            app.studio.start_training()
-            screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "failed")
-            assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(OutcomeBox))
-            assert not screen.query_one("#main").display
-            assert sentence(screen).startswith("It could not start")
-            await pilot.press("enter")
-            assert went[-1] == "plan"
-
-    asyncio.run(go())
+    async with running(app) as pilot:
+        await pilot.pause()
+        app.studio.start_training()
+        screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "failed")
+        assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(OutcomeBox))
+        assert not screen.query_one("#main").display
+        assert sentence(screen).startswith("It could not start")
+        await pilot.press("enter")
+        assert went[-1] == "plan"
 
 
-def test_no_held_out_text(make_app: MakeApp) -> None:
+async def test_no_held_out_text(make_app: MakeApp) -> None:
     log = [
         events.DataPrepared(900, 300, 257, 300, 0, 0, {}) if isinstance(event, events.DataPrepared) else event
         for event in scripts.training(100)
         if not isinstance(event, events.EvalDone)
     ]
 
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(Script(log), mode="train")) as (_, screen):
         assert "no held-out text: memorising will not be noticed" in sentence(screen)
         assert "nats/token" in str(screen.charts["loss"].border_title)
         assert not screen.charts["loss"].picture.levels
 
-    drive(make_app(Script(log), mode="train"), test)
 
-
-def test_a_rescue_and_a_step_that_was_left_out_are_marked(make_app: MakeApp) -> None:
+async def test_a_rescue_and_a_step_that_was_left_out_are_marked(make_app: MakeApp) -> None:
     log = [
         *scripts.training(240),
         events.Rescued(240, 180, 1, 0.5, "Went back."),
@@ -293,47 +260,42 @@ def test_a_rescue_and_a_step_that_was_left_out_are_marked(make_app: MakeApp) -> 
         scripts.step(190, loss=None, grad_norm=None),
     ]
 
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(Script(log), mode="train")) as (_, screen):
         assert sentence(screen).startswith("Step 190 was left out")
         picture = screen.charts["loss"].picture
         assert [(border.x, border.label) for border in picture.borders] == [(180, "rescued"), (190, "left out")]
         assert len(picture.curves[0].xs) == 190
 
-    drive(make_app(Script(log), mode="train"), test)
 
-
-def test_a_followed_run_can_be_watched_but_not_paused(make_app: MakeApp, home: Path) -> None:
+async def test_a_followed_run_can_be_watched_but_not_paused(make_app: MakeApp, home: Path) -> None:
     app = make_app(mode="train")
 
-    async def go() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
-            run = scripts.write_run(home, "elsewhere", scripts.training(240, run="elsewhere"))
-            with run.lock():
-                app.studio.open_run(run)
-                screen = await settled(
-                    pilot, lambda studio: studio.shown is not None and len(studio.shown.history.step) == 240
-                )
-                assert sentence(screen).startswith("Trained elsewhere: no pausing here.")
-                assert not offered(screen) & {"Pause", "Stop", "Save", "Resume"}
-                await pilot.press("space", "s", "c")
-                assert app.screen is screen
-            assert app.studio.shown
-            app.studio.shown.locked = False
-            screen = await settled(pilot)
-            assert sentence(screen) == "It broke off at step 240 of 400. r goes on from step 240."
-            assert "Resume" in offered(screen)
-
-    asyncio.run(go())
+    async with running(app) as pilot:
+        await pilot.pause()
+        run = scripts.write_run(home, "elsewhere", scripts.training(240, run="elsewhere"))
+        with run.lock():
+            app.studio.open_run(run)
+            screen = await settled(
+                pilot, lambda studio: studio.shown is not None and len(studio.shown.history.step) == 240
+            )
+            assert sentence(screen).startswith("Trained elsewhere: no pausing here.")
+            assert not offered(screen) & {"Pause", "Stop", "Save", "Resume"}
+            await pilot.press("space", "s", "c")
+            assert app.screen is screen
+        app.studio.shown.locked = False
+        screen = await settled(pilot)
+        assert "step 240 of 400" in sentence(screen)
+        assert "r goes on from step 240" in sentence(screen)
+        assert "Resume" in offered(screen)
 
 
 # ---- keys that reach the training --------------------------------------------------------------------------------
 
 
-def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
+async def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
     engine = Script(scripts.training(140))
 
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(engine, mode="train")) as (pilot, screen):
         await pilot.press("space")
         assert engine.controls[0].pause.is_set()
         await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "paused")
@@ -356,14 +318,12 @@ def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
         assert not engine.controls[0].pause.is_set()
         await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "training")
 
-    drive(make_app(engine, mode="train"), test)
 
-
-def test_stop_asks_first(make_app: MakeApp) -> None:
+async def test_stop_asks_first(make_app: MakeApp) -> None:
     engine = Script(scripts.training(140))
     app = make_app(engine, mode="train")
 
-    async def test(pilot: Pilot[int], _: TrainScreen) -> None:
+    async with on_train(app) as (pilot, _):
         control = engine.controls[0]
         await pilot.press("s")
         await pilot.press("escape")
@@ -382,10 +342,8 @@ def test_stop_asks_first(make_app: MakeApp) -> None:
         await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "training")
         assert [run.name for run in engine.resumed] == ["stories-test"]
 
-    drive(app, test)
 
-
-def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_app: MakeApp) -> None:
+async def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_app: MakeApp) -> None:
     class Slow(Script):
         """Its last measuring takes as long as the test wants."""
 
@@ -399,7 +357,7 @@ def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_app: Ma
 
     engine = Slow(scripts.training(140))
 
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(engine, mode="train")) as (pilot, screen):
         await pilot.press("s", "s")
         await settled(pilot)
         assert sentence(screen) == status.STOPPING
@@ -409,11 +367,9 @@ def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_app: Ma
         await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "stopped")
         assert sentence(screen).startswith("Stopped and saved at step 140")
 
-    drive(make_app(engine, mode="train"), test)
 
-
-def test_save_and_sample_now(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_save_and_sample_now(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(145)), mode="train")) as (pilot, screen):
         await pilot.press("c", "g")
         assert sentence(screen).startswith(("Saving a checkpoint", "Step 145 is saved"))
         await settled(
@@ -424,18 +380,15 @@ def test_save_and_sample_now(make_app: MakeApp) -> None:
         )
         assert "A sample that was asked for." in text(screen.query_one(SampleStrip))
 
-    drive(make_app(Script(scripts.training(145)), mode="train"), test)
-
 
 # ---- looking -----------------------------------------------------------------------------------------------------
 
 
-def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train"), (160, 45)) as (pilot, screen):
         strip = screen.query_one(SampleStrip)
         await pilot.press("left_square_bracket")
         assert screen.view.hair == 200
-        assert strip.marked is not None
         assert strip.marked.step == 200
         assert {chart.hair for chart in screen.charts} == {200.0}
         assert "at step 200" in str(screen.charts["loss"].border_title)
@@ -446,7 +399,6 @@ def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> 
         await pilot.press("left_square_bracket", "left_square_bracket", "right_square_bracket")
         assert screen.view.hair == 160
         await pilot.press("left")
-        assert screen.view.hair is not None
         assert 150 < screen.view.hair < 160
         assert strip.marked.step == 120
         await pilot.press("escape")
@@ -454,19 +406,17 @@ def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> 
         assert strip.marked.step == 240
         assert {chart.hair for chart in screen.charts} == {None}
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test, (160, 45))
-
 
 def log_line(screen: TrainScreen) -> tuple[int, str]:
     """The line of the log that is marked."""
     content = screen.query_one(EventLog).query_one(Static).content
-    span = next(span for span in content.spans if "reverse" in str(span.style))  # type: ignore[union-attr]
-    number = content.plain[: span.start].count("\n")  # type: ignore[union-attr]
-    return number, content.plain.splitlines()[number]  # type: ignore[union-attr]
+    span = next(span for span in content.spans if "reverse" in str(span.style))
+    number = content.plain[: span.start].count("\n")
+    return number, content.plain.splitlines()[number]
 
 
-def test_inspect_begins_at_the_newest_step(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_inspect_begins_at_the_newest_step(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("v")
         assert screen.view.hair == 240
         await pilot.press("shift+left")
@@ -475,19 +425,15 @@ def test_inspect_begins_at_the_newest_step(make_app: MakeApp) -> None:
         await pilot.press("v")
         assert screen.view.hair is None
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_a_click_on_a_sample_marks_it(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_a_click_on_a_sample_marks_it(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.click(SampleStrip, offset=(10, 1))
         assert screen.view.hair == 40
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
         await click_on(pilot, "m smooth")
         assert screen.view.smoothing == 0.97
         await click_on(pilot, "b unit")
@@ -498,11 +444,9 @@ def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
         await click_on(pilot, "] later")
         assert screen.view.hair == 240
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("plus")
         zooms = {chart.zoom for chart in screen.charts}
         assert len(zooms) == 1
@@ -518,14 +462,11 @@ def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
         assert screen.charts["grad"].picture.x_words(62) == "1:02"
         await pilot.press("0", "l", "l", "z")
         picture = screen.charts["loss"].picture
-        assert picture.x_range is not None
         assert picture.x_range[0] > 30
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_smoothing_and_unit(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_smoothing_and_unit(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
         bits = screen.charts["loss"].picture
         await pilot.press("b")
         nats = screen.charts["loss"].picture
@@ -538,11 +479,9 @@ def test_smoothing_and_unit(make_app: MakeApp) -> None:
         assert screen.view.smoothing == 0
         assert screen.charts["loss"].picture.band is None
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("enter")
         await pilot.pause()
         assert screen.charts["loss"].size.width > 70
@@ -557,11 +496,9 @@ def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None
         assert 0 < screen.charts["loss"].size.width < 70
         assert not screen.charts["param"].display
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
         assert not screen.query_one(EventLog).display
         await pilot.press("L")
         await pilot.pause()
@@ -570,31 +507,26 @@ def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
         await pilot.press("escape")
         assert not screen.query_one(EventLog).display
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_y_copies_the_numbers(make_app: MakeApp) -> None:
+async def test_y_copies_the_numbers(make_app: MakeApp) -> None:
     app = make_app(Script(scripts.training(240)), mode="train")
 
-    async def test(pilot: Pilot[int], _: TrainScreen) -> None:
+    async with on_train(app) as (pilot, _):
         await pilot.press("y")
         assert sentence(app.screen) == "The numbers are in the clipboard."
         assert "step: 240 of 400" in app.clipboard
         assert "held-out (bits/byte): 0.5729" in app.clipboard
 
-    drive(app, test)
 
-
-def test_nothing_is_drawn_where_nothing_is_new(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_drawn_where_nothing_is_new(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Chart] = []
     show = Chart.show
 
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (_, screen):
         monkeypatch.setattr(Chart, "show", lambda self, picture: (drawn.append(self), show(self, picture))[1])
         for _ in range(5):
             screen.tick()
         assert not drawn
-        assert screen.studio.shown
         screen.studio.shown.history.apply(scripts.step(241))
         screen.tick()
         assert {chart.id for chart in drawn} == {"loss", "lr"}
@@ -602,11 +534,9 @@ def test_nothing_is_drawn_where_nothing_is_new(make_app: MakeApp, monkeypatch: p
             screen.tick()
         assert [chart.id for chart in drawn] == ["loss", "lr", "grad", "speed"]
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_ascii(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_ascii(make_app: MakeApp) -> None:
+    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("G", "G")
         await settled(pilot)
         assert screen.studio.glyphs.name == "ascii"
@@ -616,8 +546,6 @@ def test_ascii(make_app: MakeApp) -> None:
             screen.query_one(Sentence),
         ):
             assert text(widget).isascii()
-
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
 
 # ---- pictures of it ----------------------------------------------------------------------------------------------
