@@ -83,7 +83,7 @@ def test_the_end_of_a_training_is_reported_once_after_its_last_event(desktop: De
     assert ended[-1] is studio.training
     assert ended[-1].status == "stopped"
     assert [studio.poll() for _ in range(3)] == [None] * 3
-    studio.resume_training(ours(studio))  # nothing stands in its way now
+    studio.resume_training(run_of(studio))  # nothing stands in its way now
     until(lambda: len(desktop.engine.controls) == 2)
 
 
@@ -139,7 +139,7 @@ def test_a_run_of_this_app_is_its_own_until_another_process_resumes_it(desktop: 
     studio = desktop.studio
     studio.start_training()
     desktop.poll_until(lambda: desktop.steps)
-    run = ours(studio)
+    run = run_of(studio)
     desktop.engine.controls[0].stop.set()
     desktop.poll_until(lambda: not studio.is_training)
     studio.open_run(run)
@@ -152,8 +152,8 @@ def test_a_run_of_this_app_is_its_own_until_another_process_resumes_it(desktop: 
         assert studio.shown.status == "training"
 
 
-def ours(studio: Studio) -> RunFolder:
-    """The folder of the training."""
+def run_of(studio: Studio) -> RunFolder:
+    """The folder of its training."""
     assert studio.training.run is not None
     return studio.training.run
 
@@ -183,7 +183,7 @@ def test_only_our_own_training_is_asked_for_a_checkpoint(desktop: Desktop, home:
     saved = len(studio.training.history.checkpoints)
     studio.save_first(other)
     assert not desktop.engine.controls[0].save.is_set()
-    studio.save_first(ours(studio))
+    studio.save_first(run_of(studio))
     desktop.poll_until(lambda: studio.training and len(studio.training.history.checkpoints) == saved + 1)
 
 
@@ -209,10 +209,10 @@ def test_a_new_plan_reaches_all_who_listen_until_they_stop(desktop: Desktop) -> 
 def test_our_errors_are_shown_with_their_hint_and_others_with_their_type(desktop: Desktop) -> None:
     desktop.studio.fault(RunError("The run is locked.", "Wait for it."))
     desktop.studio.fault(ZeroDivisionError("by zero"))
-    ours, others = desktop.notices
-    assert (ours.severity, ours.title, ours.message) == ("error", RunError.title, "The run is locked. Wait for it.")
-    assert others.severity == "error"
-    assert "ZeroDivisionError" in others.message
+    known, unknown = desktop.notices
+    assert (known.severity, known.title, known.message) == ("error", RunError.title, "The run is locked. Wait for it.")
+    assert unknown.severity == "error"
+    assert "ZeroDivisionError" in unknown.message
 
 
 def test_the_machine_is_known_after_the_warm_up_and_one_that_fails_is_no_crash(desktop: Desktop, home: Path) -> None:
