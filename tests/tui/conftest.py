@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,14 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none", raising=False)
     monkeypatch.setattr("tui.terminal.draw_budget.SHARE", 1.0)  # nothing trains here
     monkeypatch.setattr("locale.getpreferredencoding", lambda _=False: "UTF-8")
+
+
+@pytest.fixture(autouse=True)
+def _no_training_outlives_its_test() -> Iterator[None]:
+    yield
+    for control in ScriptedEngine.started:
+        control.stop.set()
+    ScriptedEngine.started.clear()
 
 
 @pytest.fixture

@@ -31,6 +31,13 @@ async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 
         await pilot.pause(0.02)
 
 
+async def start_training(pilot: Pilot[Any]) -> None:
+    """Train the plan, and wait for its first step."""
+    studio = pilot.app.studio
+    studio.start_training()
+    await until(pilot, lambda: studio.shown and studio.shown.history.step)
+
+
 def text(widget: Static) -> str:
     """What a widget shows, without its styles."""
     content = widget.content

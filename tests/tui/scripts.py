@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import ClassVar
 
 from tinylm import events
 from tinylm.config import resolve
@@ -157,6 +158,9 @@ class ScriptedWriter:
 class ScriptedEngine:
     """An engine whose trainings yield the events of a script."""
 
+    started: ClassVar[list[Control]] = []
+    """The controls of the trainings of all engines, for those that a test leaves running."""
+
     def __init__(self, log: Sequence[Event] = (), error: TinyLMError | None = None, endless: bool = False) -> None:
         """Each training yields `log`; then `error` is raised, or the training goes on until it is asked to stop."""
         self.log, self.error, self.endless = list(log), error, endless
@@ -184,6 +188,7 @@ class ScriptedEngine:
 
     def play(self, run: RunFolder, control: Control) -> Iterator[Event]:
         self.controls.append(control)
+        self.started.append(control)
         last = 0
         for event in self.log or training(directory=str(run.path), run=run.name):
             if isinstance(event, events.StepDone):

@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets._footer import FooterKey
 
 from tests.tui import scripts
-from tests.tui.pilot import drawn, running, until
+from tests.tui.pilot import drawn, running, start_training, until
 from tests.tui.scripts import ScriptedEngine
 from tests.waiting import PATIENCE
 from tinylm import events
@@ -63,8 +63,7 @@ async def test_a_training_goes_on_when_screens_change_and_every_header_has_its_p
     app: StudioApp = make_app(engine)
 
     async with running(app) as pilot:
-        app.studio.start_training()
-        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
+        await start_training(pilot)
         for mode in ("data", "plan", "talk", "runs", "train"):
             app.action_go(mode)
             await until(pilot, lambda: any("stories-test" in bar.pulse for bar in app.screen.query(TopBar)))
@@ -86,8 +85,7 @@ async def test_leaving_while_it_trains_asks_saves_and_says_where(make_app):
     app: StudioApp = make_app(engine)
 
     async with running(app) as pilot:
-        app.studio.start_training()
-        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
+        await start_training(pilot)
         await pilot.press("ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, Ask))
         await pilot.press("escape")
@@ -107,8 +105,7 @@ async def test_a_signal_saves_and_leaves_with_its_code(make_app):
     app: StudioApp = make_app(engine)
 
     async with running(app) as pilot:
-        app.studio.start_training()
-        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
+        await start_training(pilot)
         assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
         signal.raise_signal(signal.SIGTERM)
         await until(pilot, lambda: app.farewell)
@@ -255,7 +252,6 @@ async def test_a_run_that_is_renamed_while_it_is_shown_keeps_being_shown(make_ap
         await pilot.press("r")
         await until(pilot, lambda: engine.resumed)
         assert engine.resumed[0].path == home / "runs" / "new"
-        engine.controls[0].stop.set()
 
 
 async def test_leaving_names_the_last_of_many_checkpoints_and_is_done_once(make_app, home, monkeypatch):

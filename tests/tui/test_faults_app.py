@@ -12,7 +12,7 @@ from tests.faults import ODD, check_resumable, needs_rights, pasted
 from tests.programs import Program, obey_rights
 from tests.run_files import steps
 from tests.tui import scripts
-from tests.tui.pilot import running, until
+from tests.tui.pilot import running, start_training, until
 from tests.tui.scripts import ScriptedEngine
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -118,8 +118,7 @@ async def test_what_the_app_says_at_the_end_can_be_pasted(tmp_path: Path) -> Non
     app = StudioApp(Studio(tmp_path / ODD, RunConfig(), ScriptedEngine(endless=True)))
 
     async with running(app) as pilot:
-        app.studio.start_training()
-        await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
+        await start_training(pilot)
         app.leave(0)
         await until(pilot, lambda: app.farewell)
     arguments = pasted(app.farewell.partition("with: ")[2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,12 +41,9 @@ class Desktop:
 
 
 @pytest.fixture
-def desktop(home: Path) -> Iterator[Desktop]:
+def desktop(home: Path) -> Desktop:
     """A studio whose training goes on until it is asked to stop."""
-    desktop = Desktop(home, ScriptedEngine(endless=True))
-    yield desktop
-    for control in desktop.engine.controls:
-        control.stop.set()
+    return Desktop(home, ScriptedEngine(endless=True))
 
 
 def test_a_training_of_the_plan_is_started_and_shown(desktop: Desktop) -> None:
@@ -109,7 +106,6 @@ def test_a_resumed_run_shows_what_it_had_learnt_and_nothing_twice(home: Path) ->
     assert [event.step for event in history.state.evals] == [20, 40, 60, 80, 100, 120], "as the log"
     assert [event.step for event in history.samples] == [40, 80, 120]
     assert desktop.studio.shown.status == "training", "the old end is no end any more"
-    desktop.engine.controls[0].stop.set()
 
 
 def test_a_run_whose_lock_cannot_be_looked_at_is_shown(desktop: Desktop, home: Path) -> None:

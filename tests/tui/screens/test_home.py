@@ -84,7 +84,6 @@ async def test_while_something_trains_enter_shows_it(make_app: MakeApp) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: app_of(pilot).current_mode == "train")
         assert len(engine.trained) == 1
-        engine.controls[0].stop.set()
 
 
 # ---- how long

@@ -11,7 +11,7 @@ from textual.color import Color
 from textual.pilot import Pilot
 
 from tests.tui import scripts
-from tests.tui.pilot import drawn, running, until
+from tests.tui.pilot import drawn, running, start_training, until
 from tests.tui.rehearsals import rehearsal
 from tests.tui.scripts import ScriptedEngine
 from tinylm.config import resolve
@@ -100,8 +100,7 @@ async def test_every_screen_page_and_dialog_is_ascii(app, home, start):
 
     async with running(app) as pilot:
         if start == "train":
-            app.studio.start_training()
-            await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
+            await start_training(pilot)
         keys, pages = WALKS[start]
         assert set(pages.split()) <= await walk(pilot, keys)
 

@@ -6,7 +6,7 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from tests.tui.pilot import drawn, running, until
+from tests.tui.pilot import drawn, running, start_training, until
 from tests.tui.scripts import ScriptedEngine
 from tinylm.errors import DataError
 from tui.app import StudioApp
@@ -80,8 +80,7 @@ def question(app: StudioApp) -> str:
 async def asked_to_leave(pilot: Pilot[int], engine: ScriptedEngine) -> StudioApp:
     app = pilot.app
     assert isinstance(app, StudioApp)
-    app.studio.start_training()
-    await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
+    await start_training(pilot)
     await pilot.press("ctrl+q")
     await until(pilot, lambda: isinstance(app.screen, Leave) and app.screen.query_one(OptionList).options)
     assert "is training. It is saved first" in question(app)

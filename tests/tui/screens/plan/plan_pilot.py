@@ -31,12 +31,10 @@ def make(home: Path, engine: RehearsingEngine | None = None, preset: str = "quic
 
 @asynccontextmanager
 async def on_plan(app: StudioApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Pilot[Any], PlanScreen]]:
-    """Run the app on Plan; gives its pilot and the screen. What trains at its end is stopped."""
+    """Run the app on Plan; gives its pilot and the screen."""
     async with app_pilot.running(app, size) as pilot:
         assert isinstance(app.screen, PlanScreen)
         yield pilot, app.screen
-        if app.studio.training and app.studio.training.trainer:
-            app.studio.training.trainer.control.stop.set()
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:

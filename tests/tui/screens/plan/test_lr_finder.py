@@ -256,21 +256,6 @@ async def test_a_sweep_that_cannot_be_made_says_why(home: Path) -> None:
         assert screen.state.sweep is None
 
 
-async def test_while_a_run_trains_there_is_no_sweep(home: Path) -> None:
-    engine = RehearsingEngine()
-    app = make(home, engine)
-
-    async with on_plan(app) as (pilot, screen):
-        await until(pilot, lambda: screen.state.fresh)
-        await pilot.press("enter")
-        await until(pilot, lambda: app.current_mode == "train")
-        app.action_go("plan")
-        await pilot.pause()
-        await pilot.press("F")
-        assert "while a run trains" in screen.sentence()
-    assert not engine.sweeps
-
-
 # ---- looks --------------------------------------------------------------------------------------------------------
 
 

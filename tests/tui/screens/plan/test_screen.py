@@ -96,7 +96,7 @@ async def test_t_rehearses_again(home: Path) -> None:
         await until(pilot, lambda: len(engine.rehearsed) == 2)
 
 
-async def test_while_a_run_trains_there_is_no_rehearsal(home: Path) -> None:
+async def test_while_a_run_trains_there_is_no_rehearsal_and_no_sweep(home: Path) -> None:
     engine = RehearsingEngine()
     app = make(home, engine)
 
@@ -106,6 +106,8 @@ async def test_while_a_run_trains_there_is_no_rehearsal(home: Path) -> None:
         await until(pilot, lambda: app.current_mode == "train")
         app.action_go("plan")
         await pilot.pause()
+        await pilot.press("F")
+        assert "while a run trains" in screen.sentence()
         await pilot.press("down", "down", "down", "right")
         before = len(engine.rehearsed)
         for _ in range(3):
@@ -117,6 +119,7 @@ async def test_while_a_run_trains_there_is_no_rehearsal(home: Path) -> None:
         app.studio.training.trainer.control.stop.set()
         await until(pilot, lambda: len(engine.rehearsed) > before)
     assert len(engine.trained) == 1
+    assert not engine.sweeps
 
 
 async def test_a_plan_that_cannot_be_trained_is_refused_with_the_reason(home: Path) -> None:

@@ -257,7 +257,6 @@ async def test_talking_while_it_trains_in_the_same_app(talk: Talk) -> None:
         await written(pilot, screen)
         assert screen.pane.shown.step == 40
         assert text(screen).startswith("hi")
-        engine.controls[0].stop.set()
 
 
 async def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Talk, home: Path) -> None:

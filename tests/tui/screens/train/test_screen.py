@@ -6,7 +6,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from textual.pilot import Pilot
@@ -38,25 +37,15 @@ FINISHED = [*scripts.training(400), scripts.finished()]
 FAILED = [*scripts.training(140), scripts.failed()]
 
 
-class Script(ScriptedEngine):
-    """A scripted engine whose trainings end with the test."""
-
-    all: ClassVar[list[ScriptedEngine]] = []
-
-    def __init__(self, log: list[Event], error: BaseException | None = None, endless: bool = True) -> None:
-        super().__init__(log, error, endless)
-        self.all.append(self)
+def endless(log: list[Event]) -> ScriptedEngine:
+    """An engine whose training goes on after these events until it is asked to stop."""
+    return ScriptedEngine(log, endless=True)
 
 
 @pytest.fixture(autouse=True)
-def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the machine takes is not the same twice; trainings that nobody stopped are stopped at last."""
+def _steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine takes is not the same twice."""
     monkeypatch.setattr(UsageMeter, "read", lambda _: AppUsage(512.0, 0.01))
-    yield
-    for engine in Script.all:
-        for control in engine.controls:
-            control.stop.set()
-    Script.all.clear()
 
 
 async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: True) -> TrainScreen:
@@ -108,7 +97,7 @@ def offered(screen: TrainScreen) -> set[str]:
 
 
 async def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
-    engine = Script(scripts.training(40))
+    engine = endless(scripts.training(40))
     async with running(make_app(engine, mode="train")) as pilot:
         screen = await settled(pilot)
         assert "learn from stories" in text(screen.query_one(OutcomeBox))
@@ -122,7 +111,7 @@ async def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
 
 
 async def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp) -> None:
-    app = make_app(Script(scripts.opening()), mode="train")
+    app = make_app(endless(scripts.opening()), mode="train")
 
     async with running(app) as pilot:
         await pilot.pause()
@@ -138,7 +127,7 @@ async def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp)
 
 
 async def test_running(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (_, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (_, screen):
         assert sentence(screen).startswith("Loss down")
         shown = numbers(screen)
         assert all(word in shown for word in ("loss", "held-out", "best @240", "below xz", "240/400", "0:58", "6.1 k"))
@@ -154,7 +143,7 @@ async def test_running(make_app: MakeApp) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train"), size) as (_, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train"), size) as (_, screen):
         wide, narrow = size[0] >= 120, size[0] < 80
         assert screen.query_one("#line").display is narrow
         assert screen.query_one("#small").display is not narrow
@@ -169,7 +158,7 @@ async def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int
 
 
 async def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = make_app(Script(FINISHED, endless=False), mode="train")
+    app = make_app(ScriptedEngine(FINISHED), mode="train")
     went: list[str] = []
     monkeypatch.setattr(app.studio, "go", went.append)
 
@@ -187,14 +176,14 @@ async def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeyp
 
 async def test_early_stopped(make_app: MakeApp) -> None:
     async with on_train(
-        make_app(Script([*scripts.training(300), scripts.finished(300, "early_stop")], endless=False), mode="train")
+        make_app(ScriptedEngine([*scripts.training(300), scripts.finished(300, "early_stop")]), mode="train")
     ) as (_, screen):
         assert "stopped early" in str(screen.query_one(OutcomeBox).border_title)
         assert sentence(screen).startswith("Stopped early")
 
 
 async def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
-    app = make_app(Script(FAILED, endless=False), mode="train")
+    app = make_app(ScriptedEngine(FAILED), mode="train")
 
     async with on_train(app) as (pilot, screen):
         box = screen.query_one(OutcomeBox)
@@ -207,7 +196,7 @@ async def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
 
 
 async def test_our_own_error_is_shown_as_such(make_app: MakeApp) -> None:
-    app = make_app(Script(scripts.training(140), ZeroDivisionError("division by zero"), endless=False), mode="train")
+    app = make_app(ScriptedEngine(scripts.training(140), ZeroDivisionError("division by zero")), mode="train")
 
     async with on_train(app) as (pilot, screen):
         box = screen.query_one(OutcomeBox)
@@ -246,7 +235,7 @@ async def test_no_held_out_text(make_app: MakeApp) -> None:
         if not isinstance(event, events.EvalDone)
     ]
 
-    async with on_train(make_app(Script(log), mode="train")) as (_, screen):
+    async with on_train(make_app(endless(log), mode="train")) as (_, screen):
         assert "no held-out text: memorising will not be noticed" in sentence(screen)
         assert "nats/token" in str(screen.charts["loss"].border_title)
         assert not screen.charts["loss"].picture.levels
@@ -260,7 +249,7 @@ async def test_a_rescue_and_a_step_that_was_left_out_are_marked(make_app: MakeAp
         scripts.step(190, loss=None, grad_norm=None),
     ]
 
-    async with on_train(make_app(Script(log), mode="train")) as (_, screen):
+    async with on_train(make_app(endless(log), mode="train")) as (_, screen):
         assert sentence(screen).startswith("Step 190 was left out")
         picture = screen.charts["loss"].picture
         assert [(border.x, border.label) for border in picture.borders] == [(180, "rescued"), (190, "left out")]
@@ -293,7 +282,7 @@ async def test_a_followed_run_can_be_watched_but_not_paused(make_app: MakeApp, h
 
 
 async def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
-    engine = Script(scripts.training(140))
+    engine = endless(scripts.training(140))
 
     async with on_train(make_app(engine, mode="train")) as (pilot, screen):
         await pilot.press("space")
@@ -320,7 +309,7 @@ async def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
 
 
 async def test_stop_asks_first(make_app: MakeApp) -> None:
-    engine = Script(scripts.training(140))
+    engine = endless(scripts.training(140))
     app = make_app(engine, mode="train")
 
     async with on_train(app) as (pilot, _):
@@ -344,7 +333,7 @@ async def test_stop_asks_first(make_app: MakeApp) -> None:
 
 
 async def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_app: MakeApp) -> None:
-    class Slow(Script):
+    class Slow(ScriptedEngine):
         """Its last measuring takes as long as the test wants."""
 
         go_on = threading.Event()
@@ -355,7 +344,7 @@ async def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_a
                     self.go_on.wait(PATIENCE)
                 yield event
 
-    engine = Slow(scripts.training(140))
+    engine = Slow(scripts.training(140), endless=True)
 
     async with on_train(make_app(engine, mode="train")) as (pilot, screen):
         await pilot.press("s", "s")
@@ -369,7 +358,7 @@ async def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_a
 
 
 async def test_save_and_sample_now(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(145)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(145)), mode="train")) as (pilot, screen):
         await pilot.press("c", "g")
         assert sentence(screen).startswith(("Saving a checkpoint", "Step 145 is saved"))
         await settled(
@@ -385,7 +374,7 @@ async def test_save_and_sample_now(make_app: MakeApp) -> None:
 
 
 async def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train"), (160, 45)) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train"), (160, 45)) as (pilot, screen):
         strip = screen.query_one(SampleStrip)
         await pilot.press("left_square_bracket")
         assert screen.view.hair == 200
@@ -416,7 +405,7 @@ def log_line(screen: TrainScreen) -> tuple[int, str]:
 
 
 async def test_inspect_begins_at_the_newest_step(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("v")
         assert screen.view.hair == 240
         await pilot.press("shift+left")
@@ -427,13 +416,13 @@ async def test_inspect_begins_at_the_newest_step(make_app: MakeApp) -> None:
 
 
 async def test_a_click_on_a_sample_marks_it(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.click(SampleStrip, offset=(10, 1))
         assert screen.view.hair == 40
 
 
 async def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await click_on(pilot, "m smooth")
         assert screen.view.smoothing == 0.97
         await click_on(pilot, "b unit")
@@ -446,7 +435,7 @@ async def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> Non
 
 
 async def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("plus")
         zooms = {chart.zoom for chart in screen.charts}
         assert len(zooms) == 1
@@ -466,7 +455,7 @@ async def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
 
 
 async def test_smoothing_and_unit(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         bits = screen.charts["loss"].picture
         await pilot.press("b")
         nats = screen.charts["loss"].picture
@@ -481,7 +470,7 @@ async def test_smoothing_and_unit(make_app: MakeApp) -> None:
 
 
 async def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("enter")
         await pilot.pause()
         assert screen.charts["loss"].size.width > 70
@@ -498,7 +487,7 @@ async def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -
 
 
 async def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         assert not screen.query_one(EventLog).display
         await pilot.press("L")
         await pilot.pause()
@@ -509,7 +498,7 @@ async def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
 
 
 async def test_y_copies_the_numbers(make_app: MakeApp) -> None:
-    app = make_app(Script(scripts.training(240)), mode="train")
+    app = make_app(endless(scripts.training(240)), mode="train")
 
     async with on_train(app) as (pilot, _):
         await pilot.press("y")
@@ -522,7 +511,7 @@ async def test_nothing_is_drawn_where_nothing_is_new(make_app: MakeApp, monkeypa
     drawn: list[Chart] = []
     show = Chart.show
 
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (_, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (_, screen):
         monkeypatch.setattr(Chart, "show", lambda self, picture: (drawn.append(self), show(self, picture))[1])
         for _ in range(5):
             screen.tick()
@@ -536,7 +525,7 @@ async def test_nothing_is_drawn_where_nothing_is_new(make_app: MakeApp, monkeypa
 
 
 async def test_ascii(make_app: MakeApp) -> None:
-    async with on_train(make_app(Script(scripts.training(240)), mode="train")) as (pilot, screen):
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("G", "G")
         await settled(pilot)
         assert screen.studio.glyphs.name == "ascii"
@@ -555,7 +544,7 @@ async def test_ascii(make_app: MakeApp) -> None:
 @pytest.mark.parametrize("state", ["empty", "running", "finished", "failed"])
 def test_snapshot(snap_compare: Callable[..., bool], make_app: MakeApp, state: str, size: tuple[int, int]) -> None:
     log = {"empty": [], "running": scripts.training(240), "finished": FINISHED, "failed": FAILED}[state]
-    app = make_app(Script(log, endless=state == "running"), mode="train")
+    app = make_app(ScriptedEngine(log, endless=state == "running"), mode="train")
 
     async def before(pilot: Pilot[int]) -> None:
         await pilot.pause()
