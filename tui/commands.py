@@ -30,14 +30,14 @@ class StudioCommands(Provider):
 
     async def discover(self) -> Hits:
         """The commands that are shown before anything is typed: actions and screens."""
-        for command in self._commands():
+        for command in self.commands():
             if command.discover:
                 yield DiscoveryHit(command.title, command.run, help=command.help)
 
     async def search(self, query: str) -> Hits:
         """The commands that match what was typed."""
         matcher = self.matcher(query)
-        for command in self._commands():
+        for command in self.commands():
             score = matcher.match(command.title)
             if score > 0:
                 yield Hit(score, matcher.highlight(command.title), command.run, help=command.help)
@@ -48,7 +48,8 @@ class StudioCommands(Provider):
         assert isinstance(base, StudioScreen)
         return base.studio
 
-    def _commands(self) -> Iterator[Command]:
+    def commands(self) -> Iterator[Command]:
+        """Everything that can be found: actions, settings, runs and checkpoints."""
         studio = self._studio
         yield from self._actions()
         for name, field in resolve.settings().items():

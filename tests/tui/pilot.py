@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
@@ -14,28 +14,13 @@ from textual.widgets import Static
 
 from tests.waiting import PATIENCE
 
-AnyApp = TypeVar("AnyApp", bound=App[Any])
 
-
-def drive(
-    app: AnyApp,
-    act: Callable[..., Awaitable[None]],
-    size: tuple[int, int] = (80, 24),
-    ready: Callable[[Pilot[Any]], Awaitable[object]] | None = None,
-) -> AnyApp:
-    """Run the app without a terminal and let `act` use its pilot.
-
-    `ready` waits until the screen is as `act` expects it; what it gives, `act` is handed besides the pilot.
-    """
-
-    async def go() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            given = await ready(pilot) if ready else None
-            await (act(pilot) if given is None else act(pilot, given))
-
-    asyncio.run(go())
-    return app
+@asynccontextmanager
+async def running(app: App[Any], size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[Any]]:
+    """Run the app without a terminal, but with its notices; gives its pilot."""
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await pilot.pause()
+        yield pilot
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = PATIENCE) -> None:
@@ -46,6 +31,13 @@ async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 
         await pilot.pause(0.02)
 
 
+async def start_training(pilot: Pilot[Any]) -> None:
+    """Train the plan, and wait for its first step."""
+    studio = pilot.app.studio
+    studio.start_training()
+    await until(pilot, lambda: studio.shown and studio.shown.history.step)
+
+
 def text(widget: Static) -> str:
     """What a widget shows, without its styles."""
     content = widget.content
@@ -54,4 +46,12 @@ def text(widget: Static) -> str:
 
 def drawn(screen: Screen[Any]) -> list[str]:
     """The rows of a screen, as they are on the terminal."""
-    return [strip.text for strip in screen._compositor.render_strips()]
+    return [strip.text for strip in screen._compositor.render_strips()]  # Textual has no public way to them
+
+
+async def click_on(pilot: Pilot[Any], words: str) -> None:
+    """Click on the third letter of the first such words on the screen."""
+    rows = drawn(pilot.app.screen)
+    y = next(y for y, row in enumerate(rows) if words in row)
+    await pilot.click(offset=(rows[y].index(words) + 2, y))
+    await pilot.pause()

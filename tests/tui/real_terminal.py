@@ -21,7 +21,7 @@ from fcntl import ioctl
 
 
 class Terminal:
-    """The program, with somebody who types and reads."""
+    """The program on a pty, with the keys and the output of a person."""
 
     def __init__(self, *arguments: str, columns: int = 80, lines: int = 24) -> None:
         self.seen = b""
@@ -42,7 +42,7 @@ class Terminal:
         os.write(self._ours, keys)
 
     def read(self, seconds: float) -> None:
-        """Take in what is drawn for so long."""
+        """Read what is drawn for so many seconds."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([self._ours], [], [], left)[0]:
@@ -52,7 +52,7 @@ class Terminal:
                     return
 
     def until(self, true: Callable[[], object], seconds: float = PATIENCE) -> None:
-        """Wait for what it brings about."""
+        """Wait for something that the program brings about."""
         end = time.monotonic() + seconds
         while not true():
             assert self.child.poll() is None, self.seen[-3000:].decode(errors="replace")
@@ -69,7 +69,7 @@ class Terminal:
         return self.child.returncode
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """End the program and close the pty."""
         if self.child.poll() is None:
             self.child.kill()
             self.child.wait()

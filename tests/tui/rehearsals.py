@@ -1,4 +1,4 @@
-"""What a rehearsal would tell, made up; the real class needs torch."""
+"""Made-up rehearsals and learning-rate sweeps; the real class needs torch."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ def sweep_events(diverged_at: float | None = None, suggestion: float | None = 8e
 
 
 class RehearsingEngine(ScriptedEngine):
-    """Rehearses as `rehearsal` says; with `hold`, only once it is let go or called off.
+    """Rehearses with the result of `answer`; with `hold`, only once `let_go` is set or it is called off.
 
-    A sweep tells `swept`; with `hold_at`, it waits after so many of its steps.
+    A sweep yields `swept`; with `hold_at`, it waits after so many of its steps.
     """
 
-    def __init__(self, hold: bool = False, tell: Callable[[RunConfig], object] = rehearsal) -> None:
+    def __init__(self, hold: bool = False, answer: Callable[[RunConfig], object] = rehearsal) -> None:
         super().__init__(endless=True)
-        self.tell = tell
+        self.answer = answer
         self.let_go = threading.Event()
         self.called_off: list[RunConfig] = []
         self.swept: list[LrTried | LrFound] = sweep_events()
@@ -96,16 +96,16 @@ class RehearsingEngine(ScriptedEngine):
             self.let_go.set()
 
     def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> object:
-        """Tell what was made up, or that it was called off."""
+        """The made-up result; InterruptedError where it is called off."""
         self.rehearsed.append(config)
         while not self.let_go.wait(0.005):
             if cancelled():
                 self.called_off.append(config)
                 raise InterruptedError
-        return self.tell(config)
+        return self.answer(config)
 
     def find(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> Iterator[LrTried | LrFound]:
-        """Tell what was made up, or that it was called off."""
+        """The made-up events; InterruptedError where it is called off."""
         self.sweeps.append(config)
         if self.sweep_error:
             raise self.sweep_error

@@ -1,4 +1,4 @@
-"""What a training would tell, made up: the same numbers every time, without torch."""
+"""Made-up trainings: events with the same numbers every time, writers and an engine, without torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import ClassVar
 
 from tinylm import events
 from tinylm.config import resolve
@@ -53,7 +54,7 @@ def step(number: int, steps: int = 400, **changes: float | None) -> events.StepD
     return events.StepDone(
         step=number, phase="warm" if number <= steps // 2 else "cool", tokens=number * 1536,
         tokens_per_second=6100 + 200 * math.sin(number), seconds=2 + number * 0.25, **values,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def evaluation(number: int, best: bool = True, bpb: float | None = None) -> events.EvalDone:
@@ -64,18 +65,16 @@ def evaluation(number: int, best: bool = True, bpb: float | None = None) -> even
 
 def training(upto: int = 200, steps: int = 400, **start: str) -> list[Event]:
     """A run as far as step `upto`, with evaluations, samples and checkpoints."""
-    told = opening(steps=steps, **start)
+    log = opening(steps=steps, **start)
     for number in range(1, upto + 1):
-        told.append(step(number, steps))
+        log.append(step(number, steps))
         if number % 20 == 0:
-            told.append(evaluation(number))
+            log.append(evaluation(number))
         if number % 40 == 0:
-            told.append(
-                events.Sampled(number, "", f"Once upon a time there was a fox, told at step {number}.\nIt ran.")
-            )
+            log.append(events.Sampled(number, "", f"Once upon a time there was a fox, told at step {number}.\nIt ran."))
         if number % 60 == 0:
-            told.append(events.CheckpointSaved(number, f"checkpoints/step-{number:08d}", True, 2 + number * 0.25))
-    return told
+            log.append(events.CheckpointSaved(number, f"checkpoints/step-{number:08d}", True, 2 + number * 0.25))
+    return log
 
 
 def finished(number: int = 400, reason: str = "budget") -> events.Finished:
@@ -101,12 +100,12 @@ def history(log: Sequence[Event]) -> History:
     return folded
 
 
-def write_run(home: Path, name: str, told: Sequence[Event], config: RunConfig | None = None) -> RunFolder:
-    """A run folder with this log and configuration, and an empty folder for each checkpoint that it tells of."""
+def write_run(home: Path, name: str, log: Sequence[Event], config: RunConfig | None = None) -> RunFolder:
+    """A run folder with this log and configuration, and an empty folder for each of its checkpoints."""
     run = folder.create(home, name)
     run.config_file.write_text(resolve.to_toml(config or RunConfig()), encoding="utf-8")
-    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in told), encoding="utf-8")
-    for event in told:
+    run.events_file.write_text("".join(events.to_json(event) + "\n" for event in log), encoding="utf-8")
+    for event in log:
         if isinstance(event, events.CheckpointSaved):
             (run.path / event.path).mkdir(parents=True, exist_ok=True)
             (run.checkpoints / "latest").write_text(Path(event.path).name + "\n", encoding="utf-8")
@@ -157,11 +156,14 @@ class ScriptedWriter:
 
 
 class ScriptedEngine:
-    """Tells what a script says; `release` holds a training before its remaining events until the test lets it go on."""
+    """An engine whose trainings yield the events of a script."""
 
-    def __init__(self, told: Sequence[Event] = (), error: TinyLMError | None = None, endless: bool = False) -> None:
-        """`told` by each training; then `error` is raised, or the training goes on until it is asked to stop."""
-        self.told, self.error, self.endless = list(told), error, endless
+    started: ClassVar[list[Control]] = []
+    """The controls of the trainings of all engines, for those that a test leaves running."""
+
+    def __init__(self, log: Sequence[Event] = (), error: TinyLMError | None = None, endless: bool = False) -> None:
+        """Each training yields `log`; then `error` is raised, or the training goes on until it is asked to stop."""
+        self.log, self.error, self.endless = list(log), error, endless
         self.controls: list[Control] = []
         self.trained: list[RunConfig] = []
         self.resumed: list[RunFolder] = []
@@ -177,17 +179,18 @@ class ScriptedEngine:
         self.trained.append(config)
         run = folder.create(home, "stories-test")
         run.config_file.write_text(resolve.to_toml(config), encoding="utf-8")
-        yield from self._tell(run, control)
+        yield from self.play(run, control)
 
     def resume(self, run: RunFolder, control: Control) -> Iterator[Event]:
         """The script again."""
         self.resumed.append(run)
-        yield from self._tell(run, control)
+        yield from self.play(run, control)
 
-    def _tell(self, run: RunFolder, control: Control) -> Iterator[Event]:
+    def play(self, run: RunFolder, control: Control) -> Iterator[Event]:
         self.controls.append(control)
+        self.started.append(control)
         last = 0
-        for event in self.told or training(directory=str(run.path), run=run.name):
+        for event in self.log or training(directory=str(run.path), run=run.name):
             if isinstance(event, events.StepDone):
                 last = event.step
             if isinstance(event, events.CheckpointSaved):
@@ -215,7 +218,7 @@ class ScriptedEngine:
             yield finished(last, "stopped")
 
     def rehearse(self, config: RunConfig, home: Path, cancelled: Callable[[], bool]) -> object:
-        """What the test said."""
+        """What the test set."""
         self.rehearsed.append(config)
         assert self.rehearsal is not None
         return self.rehearsal(config)

@@ -1,4 +1,4 @@
-"""Writers for the tests of Talk: one that waits for the test, one that fails, one whose characters are split."""
+"""An engine for the tests of Talk, whose writers wait for the test, end early, or cannot be loaded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.engine import WrittenToken
 
 
 class PacedWriter(ScriptedWriter):
-    """Writes a token whenever the test allows one; notes who asked for what."""
+    """Writes a token whenever the test allows one; records the requests."""
 
     def __init__(self, run: RunFolder, which: str, engine: PacedEngine) -> None:
         super().__init__(run, which)

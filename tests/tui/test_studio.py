@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from tests.waiting import until
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
-from tinylm.runs import organise
 from tinylm.runs.folder import RunFolder
 from tui.engine import Machine
 from tui.studio import LOCK_POLLS, Notice, Studio
@@ -26,7 +25,7 @@ class Desktop:
 
     def __init__(self, home: Path, engine: ScriptedEngine) -> None:
         self.engine = engine
-        self.studio = Studio(home, RunConfig(), engine)  # type: ignore[arg-type]
+        self.studio = Studio(home, RunConfig(), engine)
         self.modes: list[str] = []
         self.notices: list[Notice] = []
         self.studio.go, self.studio.notify = self.modes.append, self.notices.append
@@ -42,12 +41,9 @@ class Desktop:
 
 
 @pytest.fixture
-def desktop(home: Path) -> Iterator[Desktop]:
+def desktop(home: Path) -> Desktop:
     """A studio whose training goes on until it is asked to stop."""
-    desktop = Desktop(home, ScriptedEngine(endless=True))
-    yield desktop
-    for control in desktop.engine.controls:
-        control.stop.set()
+    return Desktop(home, ScriptedEngine(endless=True))
 
 
 def test_a_training_of_the_plan_is_started_and_shown(desktop: Desktop) -> None:
@@ -84,7 +80,7 @@ def test_the_end_of_a_training_is_reported_once_after_its_last_event(desktop: De
     assert ended[-1] is studio.training
     assert ended[-1].status == "stopped"
     assert [studio.poll() for _ in range(3)] == [None] * 3
-    studio.resume_training(ours(studio))  # nothing stands in its way now
+    studio.resume_training(run_of(studio))  # nothing stands in its way now
     until(lambda: len(desktop.engine.controls) == 2)
 
 
@@ -92,7 +88,6 @@ def test_a_training_that_fails_is_kept_with_its_error(home: Path) -> None:
     desktop = Desktop(home, ScriptedEngine([scripts.opening()[0]], RunError("The disk is full.", "Free some.")))
     desktop.studio.start_training()
     until(lambda: desktop.studio.poll() is desktop.studio.training)
-    assert desktop.studio.training is not None
     assert desktop.studio.training.status == "failed"
     assert not desktop.studio.is_training
 
@@ -106,13 +101,11 @@ def test_a_resumed_run_shows_what_it_had_learnt_and_nothing_twice(home: Path) ->
     desktop.studio.resume_training(run)
     desktop.poll_until(lambda: desktop.steps == 140)
     assert desktop.engine.resumed == [run]
-    assert desktop.studio.shown is not None
     history = desktop.studio.shown.history
     assert list(history.step.values) == list(range(1, 141))
     assert [event.step for event in history.state.evals] == [20, 40, 60, 80, 100, 120], "as the log"
     assert [event.step for event in history.samples] == [40, 80, 120]
     assert desktop.studio.shown.status == "training", "the old end is no end any more"
-    desktop.engine.controls[0].stop.set()
 
 
 def test_a_run_whose_lock_cannot_be_looked_at_is_shown(desktop: Desktop, home: Path) -> None:
@@ -128,7 +121,6 @@ def test_a_run_that_another_process_trains_is_followed(desktop: Desktop, home: P
         desktop.studio.open_run(run)
         assert desktop.modes == ["train"]
         desktop.poll_until(lambda: desktop.steps == 40)
-        assert desktop.studio.shown is not None
         assert desktop.studio.shown.status == "training"
         assert not desktop.studio.shown.own
         with run.events_file.open("a", encoding="utf-8") as file:
@@ -139,11 +131,11 @@ def test_a_run_that_another_process_trains_is_followed(desktop: Desktop, home: P
     assert desktop.studio.shown.status == "interrupted"
 
 
-def test_a_run_of_ours_is_shown_as_ours_until_somebody_else_resumes_it(desktop: Desktop) -> None:
+def test_a_run_of_this_app_is_its_own_until_another_process_resumes_it(desktop: Desktop) -> None:
     studio = desktop.studio
     studio.start_training()
     desktop.poll_until(lambda: desktop.steps)
-    run = ours(studio)
+    run = run_of(studio)
     desktop.engine.controls[0].stop.set()
     desktop.poll_until(lambda: not studio.is_training)
     studio.open_run(run)
@@ -153,18 +145,18 @@ def test_a_run_of_ours_is_shown_as_ours_until_somebody_else_resumes_it(desktop: 
         studio.open_run(run)
         desktop.poll_until(lambda: desktop.steps == 60)
         assert studio.shown is not studio.training
-        assert studio.shown is not None
         assert studio.shown.status == "training"
 
 
-def ours(studio: Studio) -> RunFolder:
-    """The folder of the training."""
-    assert studio.training is not None
+def run_of(studio: Studio) -> RunFolder:
+    """The folder of its training."""
     assert studio.training.run is not None
     return studio.training.run
 
 
-def test_another_run_may_be_shown_while_ours_trains_and_the_pulse_stays_with_ours(desktop: Desktop, home: Path) -> None:
+def test_another_run_may_be_shown_while_one_trains_and_the_pulse_stays_with_the_training(
+    desktop: Desktop, home: Path
+) -> None:
     old = scripts.write_run(home, "old", [*scripts.training(20), scripts.finished(20)])
     studio = desktop.studio
     studio.start_training()
@@ -178,30 +170,16 @@ def test_another_run_may_be_shown_while_ours_trains_and_the_pulse_stays_with_our
     assert "old" in studio.pulse()
 
 
-def test_a_renamed_run_is_followed_under_its_new_name(desktop: Desktop, home: Path) -> None:
-    run = scripts.write_run(home, "old", scripts.training(20))
-    desktop.studio.open_run(run)
-    desktop.poll_until(lambda: desktop.steps == 20)
-    renamed = organise.rename(home, run, "new")
-    desktop.studio.moved(run, renamed)
-    assert desktop.studio.shown is not None
-    assert desktop.studio.shown.name == "new"
-    with renamed.events_file.open("a", encoding="utf-8") as file:
-        file.write(events.to_json(scripts.step(21)) + "\n")
-    desktop.poll_until(lambda: desktop.steps == 21)
-
-
 def test_only_our_own_training_is_asked_for_a_checkpoint(desktop: Desktop, home: Path) -> None:
     other = scripts.write_run(home, "old", scripts.training(20))
     studio = desktop.studio
     studio.save_first(other)
     studio.start_training()
     desktop.poll_until(lambda: desktop.steps == 200)
-    assert studio.training is not None
     saved = len(studio.training.history.checkpoints)
     studio.save_first(other)
     assert not desktop.engine.controls[0].save.is_set()
-    studio.save_first(ours(studio))
+    studio.save_first(run_of(studio))
     desktop.poll_until(lambda: studio.training and len(studio.training.history.checkpoints) == saved + 1)
 
 
@@ -224,13 +202,13 @@ def test_a_new_plan_reaches_all_who_listen_until_they_stop(desktop: Desktop) -> 
     assert desktop.studio.plan is two
 
 
-def test_errors_of_ours_are_told_with_their_hint_and_others_with_their_type(desktop: Desktop) -> None:
+def test_our_errors_are_shown_with_their_hint_and_others_with_their_type(desktop: Desktop) -> None:
     desktop.studio.fault(RunError("The run is locked.", "Wait for it."))
     desktop.studio.fault(ZeroDivisionError("by zero"))
-    ours, others = desktop.notices
-    assert (ours.severity, ours.title, ours.message) == ("error", RunError.title, "The run is locked. Wait for it.")
-    assert others.severity == "error"
-    assert "ZeroDivisionError" in others.message
+    known, unknown = desktop.notices
+    assert (known.severity, known.title, known.message) == ("error", RunError.title, "The run is locked. Wait for it.")
+    assert unknown.severity == "error"
+    assert "ZeroDivisionError" in unknown.message
 
 
 def test_the_machine_is_known_after_the_warm_up_and_one_that_fails_is_no_crash(desktop: Desktop, home: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.tui.pilot import drive as drive_app
+from tests.tui.pilot import running
 from tui.chart import picture as pictures
+from tui.chart import render
 from tui.chart.chart import Chart
 from tui.chart.picture import Band, Border, Curve, Level, Picture, StableRange, value_at
 from tui.chart.render import Drawing
@@ -28,7 +30,7 @@ FALLING = 1 + 4 * np.exp(-STEPS / 20)
 
 
 def curve(ys: Floats = FALLING, **given: object) -> Curve:
-    return Curve(np.arange(1.0, len(ys) + 1), np.asarray(ys, dtype=float), **given)  # type: ignore[arg-type]
+    return Curve(np.arange(1.0, len(ys) + 1), np.asarray(ys, dtype=float), **given)
 
 
 def text(picture: Picture, width: int = 40, height: int = 8, kind: Glyphs = BRAILLE) -> list[str]:
@@ -94,7 +96,7 @@ def test_colours_do_not_bleed_each_cell_has_one_role() -> None:
     assert set("".join(pieces)) == {"◆"}
 
 
-def test_what_is_outside_is_said() -> None:
+def test_values_outside_the_range_are_named() -> None:
     ys = FALLING.copy()
     ys[0] = 50.0
     drawn = text(Picture(curves=(curve(ys),)))
@@ -265,14 +267,14 @@ class Shown(App[None]):
         self.messages.append((message.chart.zoom, message.chart.scale_name))
 
 
-def drive(act: Callable[[Pilot[None], Chart], Awaitable[None]]) -> None:
-    async def focused(pilot: Pilot[None]) -> Chart:
+@asynccontextmanager
+async def on_chart() -> AsyncIterator[tuple[Pilot[None], Chart]]:
+    """Run the two charts, the first of them focused."""
+    async with running(Shown()) as pilot:
         chart = pilot.app.query_one(Chart)
         chart.focus()
         await pilot.pause()
-        return chart
-
-    drive_app(Shown(), act, ready=focused)
+        yield pilot, chart
 
 
 def messages(pilot: Pilot[None]) -> list[object]:
@@ -285,12 +287,11 @@ def screen(chart: Chart) -> str:
     return "\n".join(strip.text for strip in (chart.render_line(y) for y in range(chart.size.height)))
 
 
-def test_keys_move_the_hair_line() -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_keys_move_the_hair_line() -> None:
+    async with on_chart() as (pilot, chart):
         await pilot.press("v")
         assert chart.hair == 100
         await pilot.press("left", "shift+left")
-        assert chart.hair is not None
         assert 75 < chart.hair < 85
         assert value_at(chart.picture.curves[0], chart.hair) == (chart.hair, FALLING[int(chart.hair) - 1])
         assert f"step {chart.hair:.0f}" in screen(chart)
@@ -299,29 +300,23 @@ def test_keys_move_the_hair_line() -> None:
         assert messages(pilot)[0] == 100
         assert messages(pilot)[-1] is None
 
-    drive(act)
 
-
-def test_hair_line_goes_from_value_to_value_where_there_are_few() -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_hair_line_goes_from_value_to_value_where_there_are_few() -> None:
+    async with on_chart() as (pilot, chart):
         chart.show(Picture(curves=(curve(FALLING[:4]),)))
         await pilot.press("v", "left", "left")
         assert chart.hair == 2
         await pilot.press("right")
         assert chart.hair == 3
 
-    drive(act)
 
-
-def test_zoom_pan_and_back() -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_zoom_pan_and_back() -> None:
+    async with on_chart() as (pilot, chart):
         await pilot.press("plus")
         assert chart.zoom == pytest.approx((25.75, 75.25))
         await pilot.press("left")
-        assert chart.zoom is not None
         assert chart.zoom[0] < 25
         await pilot.press(*["shift+right"] * 5)
-        assert chart.zoom is not None
         assert chart.zoom[1] == pytest.approx(100)
         await pilot.press("minus")
         assert chart.zoom is None
@@ -329,20 +324,16 @@ def test_zoom_pan_and_back() -> None:
         assert chart.zoom is None
         assert len(messages(pilot)) >= 6
 
-    drive(act)
 
-
-def test_zoom_ends_while_there_are_points_to_see() -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_zoom_ends_while_there_are_points_to_see() -> None:
+    async with on_chart() as (pilot, chart):
         await pilot.press(*["plus"] * 12)
         assert chart.zoom is not None
         assert 4 <= np.diff(np.searchsorted(STEPS, chart.zoom))[0] <= 8
 
-    drive(act)
 
-
-def test_scale_goes_round() -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_scale_goes_round() -> None:
+    async with on_chart() as (pilot, chart):
         linear = screen(chart)
         names = []
         for _ in range(3):
@@ -354,13 +345,10 @@ def test_scale_goes_round() -> None:
         await pilot.press("l", "l")
         assert chart.scale_name == "linear"  # it begins where the picture does
 
-    drive(act)
 
-
-def test_mouse_hovers_clicks_and_zooms() -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_mouse_hovers_clicks_and_zooms() -> None:
+    async with on_chart() as (pilot, chart):
         await pilot.hover("#chart", offset=(30, 5))
-        assert chart.hair is not None
         assert 40 < chart.hair < 60
         await pilot.hover("#below")
         assert chart.hair is None
@@ -368,57 +356,47 @@ def test_mouse_hovers_clicks_and_zooms() -> None:
         await pilot.hover("#below")
         assert chart.hair is not None
 
-    drive(act)
 
-
-def test_the_same_picture_again_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def act(_: Pilot[None], chart: Chart) -> None:
-        drawn: list[bool] = []
-        monkeypatch.setattr(chart, "_redraw", lambda: drawn.append(True))
+async def test_the_same_picture_again_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_chart() as (_, chart):
+        drawn: list[Picture] = []
+        draw = render.draw
+        monkeypatch.setattr(render, "draw", lambda picture, *how: (drawn.append(picture), draw(picture, *how))[1])
         values = np.append(FALLING, np.empty(50))  # a view of a series that grows in place
-        chart.show(Picture(curves=(Curve(STEPS, values[:100]),)))
-        chart.show(Picture(curves=(Curve(STEPS, values[:100]),)))
-        assert len(drawn) == 1
-        values[99] = 3.0
-        chart.show(Picture(curves=(Curve(STEPS, values[:100]),)))
-        assert len(drawn) == 2
-
-    drive(act)
+        for last, drawings in ((values[99], 1), (values[99], 1), (3.0, 2)):
+            values[99] = last
+            chart.show(Picture(curves=(Curve(STEPS, values[:100]),)))
+            screen(chart)
+            assert len(drawn) == drawings
 
 
-def test_an_unseen_chart_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_an_unseen_chart_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_chart() as (pilot, chart):
         chart.display = False
         await pilot.pause()
-        monkeypatch.setattr(chart, "_draw", lambda: pytest.fail("drawn"))
+        monkeypatch.setattr(render, "draw", lambda *_: pytest.fail("drawn"))
         chart.show(Picture(curves=(curve(FALLING[:30]),)))
         await pilot.pause()
 
-    drive(act)
 
-
-def test_glyphs_and_themes_are_followed() -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_glyphs_and_themes_are_followed() -> None:
+    async with on_chart() as (pilot, chart):
         assert not screen(chart).isascii()
         before = {segment.style for segment in chart.render_line(5)}
         pilot.app.theme = "textual-light"
         await pilot.pause()
         assert {segment.style for segment in chart.render_line(5)} != before
-        pilot.app.glyphs = ASCII  # type: ignore[attr-defined]
+        pilot.app.glyphs = ASCII
         chart.show(chart.picture)
         assert screen(chart).isascii()
 
-    drive(act)
 
-
-def test_a_chart_can_be_maximised() -> None:
-    async def act(pilot: Pilot[None], chart: Chart) -> None:
+async def test_a_chart_can_be_maximised() -> None:
+    async with on_chart() as (pilot, chart):
         pilot.app.screen.maximize(chart)
         await pilot.pause()
         assert pilot.app.screen.maximized is chart
         assert "step 100" in screen(chart)
-
-    drive(act)
 
 
 GOLDEN = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,6 @@ def own(log: Sequence[Event], error: BaseException | None = None) -> ObservedRun
 
     watch = ObservedRun(TrainingThread(begin), "stories-test", RunFolder(Path("/nowhere/stories-test")))
     watch.history = scripts.history(log)
-    assert watch.trainer
     watch.trainer.error = error
     return watch
 
@@ -50,18 +49,44 @@ def followed(log: Sequence[Event], locked: bool = True) -> ObservedRun:
     return watch
 
 
-def test_nothing() -> None:
-    assert "Enter starts" in status.sentence(None)
+STEPS = [*scripts.opening(), *(scripts.step(number, loss=7 * number) for number in range(1, 9))]
+RESCUE = events.Rescued(120, 60, 1, 0.5, "At step 120 …")
+STATES: dict[str, tuple[Callable[[], ObservedRun | None], list[str]]] = {
+    "nothing": (lambda: None, ["Enter starts"]),
+    "planning": (lambda: own(scripts.opening()[:2]), ["being planned"]),
+    "before the first step": (lambda: own(scripts.opening()), ["first step is under way"]),
+    "first steps": (lambda: own(scripts.training(5)), ["never seen a letter"]),
+    "worse from the first step on": (lambda: own(STEPS), ["worse than it was at its first step"]),
+    "rescued": (lambda: own([*scripts.training(120), RESCUE]), ["Rescued", "back at step 60", "0.5 x"]),
+    "paused": (lambda: own([*scripts.training(40), events.Paused(40, paused=True)]), ["Paused at step 40", "Space"]),
+    "interrupted": (
+        lambda: followed(scripts.training(140), locked=False), ["step 140 of 400", "r goes on from step 120"],
+    ),
+    "interrupted, nothing saved": (lambda: followed(scripts.training(30), locked=False), ["starts it over"]),
+    "finished": (lambda: own([*scripts.training(400), scripts.finished()]), ["Done: 0.539 bits", "Enter talks"]),
+    "stopped early": (
+        lambda: own([*scripts.training(400), scripts.finished(reason="early_stop")]), ["Stopped early", "Enter talks"],
+    ),
+    "failed": (
+        lambda: own([*scripts.training(140), scripts.failed()]), ["diverged at step 140", "r goes on from step 120"],
+    ),
+    "our own fault": (lambda: own([*scripts.training(10)], ZeroDivisionError("x")), ["Our own fault"]),
+}  # fmt: skip
 
 
-def test_starting() -> None:
-    assert status.sentence(own([]), torch_loaded=False).startswith("Loading torch")
-    assert status.sentence(own([]), torch_loaded=True).startswith("Reading the text and measuring threads")
-    assert "being planned" in status.sentence(own(scripts.opening()[:2]))
-    assert "first step is under way" in status.sentence(own(scripts.opening()))
+@pytest.mark.parametrize("state", STATES)
+def test_the_sentence_has_the_facts_of_the_state(state: str) -> None:
+    watch, facts = STATES[state]
+    sentence = status.sentence(watch())
+    assert [fact for fact in facts if fact not in sentence] == []
 
 
-def test_learning_tells_what_it_has_just_passed() -> None:
+def test_before_the_first_event_it_says_what_takes_so_long() -> None:
+    assert "torch" in status.sentence(own([]), torch_loaded=False)
+    assert "threads" in status.sentence(own([]), torch_loaded=True)
+
+
+def test_a_baseline_that_was_just_passed_is_named_for_a_while() -> None:
     steps = [*scripts.opening(), *(scripts.step(number) for number in range(1, 101))]
     log = [*steps, scripts.evaluation(80, bpb=2.60), scripts.evaluation(100, bpb=2.44)]
     assert status.sentence(own(log)).startswith('Just passed "letter triples".')
@@ -71,20 +96,11 @@ def test_learning_tells_what_it_has_just_passed() -> None:
     assert "Just passed" not in status.sentence(own(later)), "22 s later it is no news"
 
 
-def test_learning_tells_the_trend() -> None:
+def test_the_trend_is_in_one_line() -> None:
     sentence = status.sentence(own(scripts.training(110)))
     assert "Loss down" in sentence
     assert "held-out follows" in sentence
     assert len(sentence) <= 78
-
-
-def test_the_first_steps() -> None:
-    assert "never seen a letter" in status.sentence(own(scripts.training(5)))
-
-
-def test_a_training_that_gets_worse_from_its_first_step_on_is_no_beginning() -> None:
-    log = [*scripts.opening(), *(scripts.step(number, loss=7 * number) for number in range(1, 9))]
-    assert status.sentence(own(log)).startswith("It gets worse than it was at its first step")
 
 
 def test_held_out_rises() -> None:
@@ -94,7 +110,7 @@ def test_held_out_rises() -> None:
     assert status.sentence(own(log)).startswith("Held-out loss rises: 3 checks no better than step 100")
 
 
-def test_who_leaves_is_told_that_it_is_saved_and_who_stops_that_it_is_measured() -> None:
+def test_leaving_and_stopping_have_sentences_of_their_own() -> None:
     watch = own(scripts.training(40))
     release = threading.Event()
 
@@ -111,44 +127,11 @@ def test_who_leaves_is_told_that_it_is_saved_and_who_stops_that_it_is_measured()
     release.set()
 
 
-def test_rescued() -> None:
-    rescue = events.Rescued(120, 60, 1, 0.5, "At step 120 …")
-    sentence = status.sentence(own([*scripts.training(120), rescue]))
-    assert sentence.startswith("Rescued")
-    assert "back at step 60" in sentence
-    assert "0.5 x" in sentence
-
-
-def test_a_step_that_was_left_out() -> None:
-    log = [*scripts.training(30), scripts.step(31, loss=None, grad_norm=None)]
-    assert status.sentence(own(log)).startswith("Step 31 was left out")
-
-
-def test_a_warning_is_told_for_a_while() -> None:
+def test_a_warning_is_shown_for_a_while() -> None:
     warning = events.Warned("The disk is nearly full", "Old checkpoints are not kept.", "Make room.")
     assert status.sentence(own([*scripts.training(30), warning])).startswith("The disk is nearly full")
     later = [*scripts.training(30), warning, *(scripts.step(number) for number in range(31, 130))]
     assert "disk" not in status.sentence(own(later))
-
-
-def test_no_held_out_text() -> None:
-    log = [
-        events.DataPrepared(900, 300, 257, 300, 0, 0, {}) if isinstance(event, events.DataPrepared) else event
-        for event in scripts.training(100)
-        if not isinstance(event, events.EvalDone)
-    ]
-    assert "no held-out text: memorising will not be noticed" in status.sentence(own(log))
-
-
-def test_paused() -> None:
-    sentence = status.sentence(own([*scripts.training(40), events.Paused(40, paused=True)]))
-    assert sentence.startswith("Paused at step 40")
-    assert "Space" in sentence
-
-
-def test_a_followed_run_says_that_it_cannot_be_paused() -> None:
-    sentence = status.sentence(followed(scripts.training(40)))
-    assert sentence.startswith("Trained elsewhere: no pausing here.")
 
 
 def test_a_run_whose_log_is_still_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,36 +139,11 @@ def test_a_run_whose_log_is_still_being_read(monkeypatch: pytest.MonkeyPatch) ->
     assert status.sentence(followed([], locked=False)).startswith("Reading")
 
 
-def test_interrupted() -> None:
-    sentence = status.sentence(followed(scripts.training(140), locked=False))
-    assert sentence == "It broke off at step 140 of 400. r goes on from step 120."
-    assert "starts it over" in status.sentence(followed(scripts.training(30), locked=False))
-
-
-def test_stopped() -> None:
-    sentence = status.sentence(own([*scripts.training(140), scripts.finished(140, "stopped")]))
-    assert sentence.startswith("Stopped and saved at step 140 of 400")
-
-
-@pytest.mark.parametrize(("reason", "words"), [("budget", "Done: 0.539 bits"), ("early_stop", "Stopped early")])
-def test_finished(reason: str, words: str) -> None:
-    sentence = status.sentence(own([*scripts.training(400), scripts.finished(reason=reason)]))
-    assert sentence.startswith(words)
-    assert "Enter talks" in sentence
-
-
 def test_ranking() -> None:
     assert status.ranking(3.0, scripts.BASELINES) == ", better than letter pairs, not yet than gzip"
     assert status.ranking(1.0, scripts.BASELINES) == ", better than all simpler means"
     assert status.ranking(9.0, scripts.BASELINES) == ", no better than blind guessing yet"
     assert status.ranking(9.0, {}) == ""
-
-
-def test_failed() -> None:
-    sentence = status.sentence(own([*scripts.training(140), scripts.failed()]))
-    assert sentence.startswith("The training diverged at step 140")
-    assert "r goes on from step 120" in sentence
-    assert status.sentence(own([*scripts.training(10)], ZeroDivisionError("x"))).startswith("Our own fault")
 
 
 def test_it_could_not_start() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +12,9 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.tui import scripts
-from tests.tui.pilot import drive as drive_app
+from tests.tui.pilot import running, until
 from tests.tui.pilot import text as pilot_text
-from tests.tui.pilot import until
 from tests.tui.scripts import ScriptedEngine
-from tests.waiting import PATIENCE
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
@@ -38,13 +34,13 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(41e9))
 
 
-async def opened(pilot: Pilot[int]) -> None:
-    """Wait for Home."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen.focused is not None)
-    await pilot.pause()
-
-
-drive = partial(drive_app, ready=opened)
+@asynccontextmanager
+async def on_home(app: StudioApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[int]]:
+    """Run the app until Home can be used."""
+    async with running(app, size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, HomeScreen) and app.screen.focused is not None)
+        await pilot.pause()
+        yield pilot
 
 
 def text(pilot: Pilot[int], selector: str) -> str:
@@ -59,32 +55,28 @@ def app_of(pilot: Pilot[int]) -> StudioApp:
 # ---- starting
 
 
-def test_enter_trains_the_plan(make_app: MakeApp) -> None:
+async def test_enter_trains_the_plan(make_app: MakeApp) -> None:
     engine = ScriptedEngine()
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_home(make_app(engine=engine, config=QUICK)) as pilot:
         assert "[ Try it now ]       Enter built-in stories, 1.3 M weights, 2 min" in text(pilot, "#home-try")
         await pilot.press("enter")
         await until(pilot, lambda: engine.trained == [QUICK])
         assert app_of(pilot).current_mode == "train"
 
-    drive(make_app(engine=engine, config=QUICK), work)
 
-
-def test_a_click_trains_too(make_app: MakeApp) -> None:
+async def test_a_click_trains_too(make_app: MakeApp) -> None:
     engine = ScriptedEngine()
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_home(make_app(engine=engine, config=QUICK)) as pilot:
         await pilot.click("#home-try")
         await until(pilot, lambda: len(engine.trained) == 1)
 
-    drive(make_app(engine=engine, config=QUICK), work)
 
-
-def test_while_something_trains_enter_shows_it(make_app: MakeApp) -> None:
+async def test_while_something_trains_enter_shows_it(make_app: MakeApp) -> None:
     engine = ScriptedEngine(endless=True)
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_home(make_app(engine=engine, config=QUICK)) as pilot:
         await pilot.press("enter")
         await until(pilot, lambda: len(engine.controls) == 1)
         app_of(pilot).action_go("home")
@@ -92,16 +84,13 @@ def test_while_something_trains_enter_shows_it(make_app: MakeApp) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: app_of(pilot).current_mode == "train")
         assert len(engine.trained) == 1
-        engine.controls[0].stop.set()
-
-    drive(make_app(engine=engine, config=QUICK), work)
 
 
 # ---- how long
 
 
-def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
+    async with on_home(make_app(config=QUICK)) as pilot:
         seen = []
         for key in ("right", "right", "right", "left"):
             await pilot.press(key)
@@ -111,20 +100,16 @@ def test_left_and_right_choose_how_long(make_app: MakeApp) -> None:
         assert "1 hour" in text(pilot, "#home-try")
         assert app_of(pilot).studio.plan.model == QUICK.model
 
-    drive(make_app(config=QUICK), work)
 
-
-def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_a_length_can_be_clicked(make_app: MakeApp) -> None:
+    async with on_home(make_app(config=QUICK)) as pilot:
         line = text(pilot, "BudgetChoice")
         await pilot.click(BudgetChoice, offset=(line.index("15 min") + 2, 0))
         assert app_of(pilot).studio.plan.train.budget == "15m"
 
-    drive(make_app(config=QUICK), work)
 
-
-def test_another_length_stays_until_one_is_chosen(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_another_length_stays_until_one_is_chosen(make_app: MakeApp) -> None:
+    async with on_home(make_app()) as pilot:
         assert "( 1,000 steps )" in text(pilot, "BudgetChoice")
         assert "( 2 min )" not in text(pilot, "BudgetChoice")
         await pilot.press("left")
@@ -132,25 +117,21 @@ def test_another_length_stays_until_one_is_chosen(make_app: MakeApp) -> None:
         await pilot.pause()
         assert "1,000 steps" not in text(pilot, "BudgetChoice")
 
-    drive(make_app(), work)
-
 
 # ---- the other ways
 
 
 @pytest.mark.parametrize(("key", "mode"), [("d", "data"), ("2", "plan"), ("5", "runs")])
-def test_keys_lead_on(make_app: MakeApp, key: str, mode: str) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_keys_lead_on(make_app: MakeApp, key: str, mode: str) -> None:
+    async with on_home(make_app(config=QUICK)) as pilot:
         await pilot.press(key)
         assert app_of(pilot).current_mode == mode
 
-    drive(make_app(config=QUICK), work)
 
-
-def test_arrows_mark_a_way_and_enter_takes_it(make_app: MakeApp) -> None:
+async def test_arrows_mark_a_way_and_enter_takes_it(make_app: MakeApp) -> None:
     engine = ScriptedEngine()
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_home(make_app(engine=engine, config=QUICK)) as pilot:
         await pilot.press("down", "down", "down", "up")
         marked = [way.id for way in pilot.app.screen.query(ActionRow) if str(way.content).startswith("▸")]
         assert marked == ["home-plan"]
@@ -158,45 +139,30 @@ def test_arrows_mark_a_way_and_enter_takes_it(make_app: MakeApp) -> None:
         assert app_of(pilot).current_mode == "plan"
         assert engine.trained == []
 
-    drive(make_app(engine=engine, config=QUICK), work)
 
-
-def test_ways_can_be_clicked(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_ways_can_be_clicked(make_app: MakeApp) -> None:
+    async with on_home(make_app(config=QUICK)) as pilot:
         await pilot.click("#home-runs")
         assert app_of(pilot).current_mode == "runs"
 
-    drive(make_app(config=QUICK), work)
 
-
-def test_runs_are_counted(make_app: MakeApp, home: Path) -> None:
+async def test_runs_are_counted(make_app: MakeApp, home: Path) -> None:
     scripts.write_run(home, "one", scripts.training(20))
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_home(make_app(mode="home")) as pilot:
         assert "1 run in this home" in text(pilot, "#home-runs")
-
-    drive(make_app(mode="home"), work)
 
 
 # ---- the machine
 
 
-def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_the_machine_appears_when_it_is_known(make_app: MakeApp) -> None:
+    async with on_home(make_app()) as pilot:
         await until(pilot, lambda: "Test CPU, 2 cores · no GPU" in text(pilot, "#home-found"))
         assert "2 threads, 14,776 tokens/s, the fastest of 1, 2 · torch 2.13.0" in text(pilot, "#home-found")
         assert "~/.local/share/tinylm-studio · 41 GB free" in text(pilot, "#home-found")
         app_of(pilot).studio.machine = None
         await until(pilot, lambda: "Loading torch" in text(pilot, "#home-found"))
-
-    drive(make_app(), work)
-
-
-def test_home_loads_nothing_heavy() -> None:
-    heavy = "{'torch', 'plotext', 'numpy', 'tui.chart.chart'}"
-    code = f"import sys, tui.screens.home; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 # ---- words
@@ -223,23 +189,19 @@ def test_what_enter_does_in_words() -> None:
 # ---- small windows and pictures
 
 
-def test_everything_is_there_in_a_small_window(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_everything_is_there_in_a_small_window(make_app: MakeApp) -> None:
+    async with on_home(make_app(config=QUICK), size=(60, 18)) as pilot:
         for way in pilot.app.screen.query(ActionRow):
             assert way.region.height == 1
             assert pilot.app.screen.region.contains_region(way.region)
 
-    drive(make_app(config=QUICK), work, size=(60, 18))
 
-
-def test_ascii_terminals_get_ascii(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_ascii_terminals_get_ascii(make_app: MakeApp) -> None:
+    async with on_home(make_app()) as pilot:
         await until(pilot, lambda: "Test CPU" in text(pilot, "#home-found"))
         await pilot.press("G", "G")
         await until(pilot, lambda: text(pilot, "#home-title").isascii())
         assert all(str(shown.content).isascii() for shown in pilot.app.screen.query_one("#home-pane").query(Static))
-
-    drive(make_app(), work)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 45), (60, 18)])

@@ -11,7 +11,7 @@ from textual.color import Color
 from textual.pilot import Pilot
 
 from tests.tui import scripts
-from tests.tui.pilot import drive, until
+from tests.tui.pilot import drawn, running, start_training, until
 from tests.tui.rehearsals import rehearsal
 from tests.tui.scripts import ScriptedEngine
 from tinylm.config import resolve
@@ -57,9 +57,9 @@ def app(home: Path, tiny_text: str, tmp_path: Path) -> StudioApp:
 
 def strange(app: App[int]) -> Iterator[str]:
     """The drawn rows with anything that is not printable ASCII."""
-    for strip in app.screen._compositor.render_strips():
-        if not (strip.text.isascii() and strip.text.isprintable()):
-            yield f"{app.current_mode}, {type(app.screen).__name__}: {strip.text}"
+    for row in drawn(app.screen):
+        if not (row.isascii() and row.isprintable()):
+            yield f"{app.current_mode}, {type(app.screen).__name__}: {row}"
 
 
 async def settle(pilot: Pilot[int]) -> None:
@@ -95,34 +95,29 @@ def test_where_all_is_ascii_nothing_is_made_anew():
 
 
 @pytest.mark.parametrize("start", WALKS)
-def test_every_screen_page_and_dialog_is_ascii(app, home, start):
+async def test_every_screen_page_and_dialog_is_ascii(app, home, start):
     Preferences(glyphs="ascii").save(home)
 
-    async def act(pilot: Pilot[int]) -> None:
+    async with running(app) as pilot:
         if start == "train":
-            app.studio.start_training()
-            await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
+            await start_training(pilot)
         keys, pages = WALKS[start]
         assert set(pages.split()) <= await walk(pilot, keys)
 
-    drive(app, act)
-
 
 @pytest.mark.parametrize("end", [scripts.finished(200), scripts.failed()], ids=["finished", "failed"])
-def test_the_end_of_a_training_is_ascii(app, home, end: Event):
+async def test_the_end_of_a_training_is_ascii(app, home, end: Event):
     Preferences(glyphs="ascii").save(home)
     run = scripts.write_run(home, "over", [*scripts.training(200), end])
 
-    async def act(pilot: Pilot[int]) -> None:
+    async with running(app) as pilot:
         app.studio.open_run(run)
         await until(pilot, lambda: app.screen.query("OutcomeBox.-shown"))
         await walk(pilot, "v tab enter escape")
 
-    drive(app, act)
 
-
-def test_what_was_drawn_before_is_drawn_anew(app):
-    async def act(pilot: Pilot[int]) -> None:
+async def test_what_was_drawn_before_is_drawn_anew(app):
+    async with running(app) as pilot:
         for _ in range(2):
             for key in ("f2", "f3", "f4", "f6", "h"):
                 await pilot.press(key)
@@ -131,5 +126,3 @@ def test_what_was_drawn_before_is_drawn_anew(app):
             await pilot.press("G", "G")
             await walk(pilot, "h f2 f3 f4 f6")
             await pilot.press("G")
-
-    drive(app, act)

@@ -6,7 +6,7 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from tests.tui.pilot import drive, until
+from tests.tui.pilot import drawn, running, start_training, until
 from tests.tui.scripts import ScriptedEngine
 from tinylm.errors import DataError
 from tui.app import StudioApp
@@ -31,11 +31,9 @@ def asking_for_words() -> AskText:
 
 
 @pytest.mark.parametrize("question", [asking, asking_for_words])
-def test_they_fit_at_60_by_18(make_app, question):
-    async def act(pilot: Pilot[int]) -> None:
+async def test_they_fit_at_60_by_18(make_app, question):
+    async with running(make_app(), (60, 18)) as pilot:
         await fits(pilot, question())
-
-    drive(make_app(), act, (60, 18))
 
 
 async def fits(pilot: Pilot[int], dialog: ModalScreen[str | None]) -> None:
@@ -51,19 +49,16 @@ async def fits(pilot: Pilot[int], dialog: ModalScreen[str | None]) -> None:
         assert box.region.shrink((1, 1, 1, 1)).contains_region(part.region), part
 
 
-def test_where_even_that_is_too_much_the_answers_are_in_sight(make_app):
-    async def act(pilot: Pilot[int]) -> None:
+async def test_where_even_that_is_too_much_the_answers_are_in_sight(make_app):
+    async with running(make_app(), (40, 10)) as pilot:
         pilot.app.push_screen(asking())
         await until(pilot, lambda: isinstance(pilot.app.screen, Ask) and pilot.app.screen.query(OptionList))
-        strips = pilot.app.screen._compositor.render_strips
-        await until(pilot, lambda: any("p  Pause" in strip.text for strip in strips()))
-
-    drive(make_app(), act, (40, 10))
+        await until(pilot, lambda: any("p  Pause" in row for row in drawn(pilot.app.screen)))
 
 
 @pytest.mark.parametrize("key", ["slash", "ctrl+o"])
-def test_the_last_line_of_a_page_can_be_seen_at_60_by_18(make_app, key):
-    async def act(pilot: Pilot[int]) -> None:
+async def test_the_last_line_of_a_page_can_be_seen_at_60_by_18(make_app, key):
+    async with running(make_app(mode="plan"), (60, 18)) as pilot:
         await pilot.press(key)
         await until(pilot, lambda: pilot.app.screen.query(".page OptionList"))
         page = pilot.app.screen
@@ -72,8 +67,6 @@ def test_the_last_line_of_a_page_can_be_seen_at_60_by_18(make_app, key):
         await pilot.pause()
         assert page.query_one(".page").content_region.contains_region(answers.region)
         assert Region(0, 0, 60, 18).contains_region(page.query_one(".page").region)
-
-    drive(make_app(mode="plan"), act, (60, 18))
 
 
 def question(app: StudioApp) -> str:
@@ -87,8 +80,7 @@ def question(app: StudioApp) -> str:
 async def asked_to_leave(pilot: Pilot[int], engine: ScriptedEngine) -> StudioApp:
     app = pilot.app
     assert isinstance(app, StudioApp)
-    app.studio.start_training()
-    await until(pilot, lambda: app.studio.shown and app.studio.shown.history.step)
+    await start_training(pilot)
     await pilot.press("ctrl+q")
     await until(pilot, lambda: isinstance(app.screen, Leave) and app.screen.query_one(OptionList).options)
     assert "is training. It is saved first" in question(app)
@@ -96,10 +88,11 @@ async def asked_to_leave(pilot: Pilot[int], engine: ScriptedEngine) -> StudioApp
     return app
 
 
-def test_a_training_that_ends_while_one_is_asked_is_not_said_to_train(make_app):
+async def test_a_training_that_ends_during_the_question_is_over_in_it(make_app):
     engine = ScriptedEngine(endless=True)
 
-    async def act(pilot: Pilot[int]) -> None:
+    app = make_app(engine)
+    async with running(app) as pilot:
         app = await asked_to_leave(pilot, engine)
         await pilot.press("down")
         engine.controls[0].stop.set()
@@ -107,14 +100,13 @@ def test_a_training_that_ends_while_one_is_asked_is_not_said_to_train(make_app):
         assert "train" not in question(app).lower()
         assert app.screen.query_one(OptionList).highlighted == 1, "the mark stays"
         await pilot.press("s")
+    assert app.return_code == 0
 
-    assert drive(make_app(engine), act).return_code == 0
 
-
-def test_staying_after_the_end_changes_nothing(make_app):
+async def test_staying_after_the_end_changes_nothing(make_app):
     engine = ScriptedEngine(endless=True)
 
-    async def act(pilot: Pilot[int]) -> None:
+    async with running(make_app(engine)) as pilot:
         app = await asked_to_leave(pilot, engine)
         engine.controls[0].stop.set()
         await until(pilot, lambda: "Stay here" in question(app))
@@ -122,30 +114,24 @@ def test_staying_after_the_end_changes_nothing(make_app):
         await until(pilot, lambda: app.screen.query("TopBar"))
         assert app.is_running
 
-    drive(make_app(engine), act)
 
-
-def test_a_pause_is_told(make_app):
+async def test_a_pause_is_shown_in_the_question(make_app):
     engine = ScriptedEngine(endless=True)
 
-    async def act(pilot: Pilot[int]) -> None:
+    app = make_app(engine)
+    async with running(app) as pilot:
         app = await asked_to_leave(pilot, engine)
         engine.controls[0].pause.set()
         await until(pilot, lambda: "is paused. It is saved first" in question(app))
         await pilot.press("s")
+    assert app.return_code == 0
 
-    assert drive(make_app(engine), act).return_code == 0
 
-
-def test_a_failure_is_told(make_app):
+async def test_a_failure_is_shown_in_the_question(make_app):
     engine = ScriptedEngine(endless=True)
 
-    async def act(pilot: Pilot[int]) -> None:
+    async with running(make_app(engine)) as pilot:
         app = await asked_to_leave(pilot, engine)
-        assert app.studio.training is not None
-        assert app.studio.training.trainer is not None
         app.studio.training.trainer.error = DataError("The text is gone.", "Bring it back.")
         await until(pilot, lambda: "is over: failed" in question(app))
         await pilot.press("s")
-
-    drive(make_app(engine), act)

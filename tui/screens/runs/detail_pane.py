@@ -90,6 +90,11 @@ class DetailPane(Horizontal):
     def _wanted(self) -> list[RunListing]:
         return list(self._several.values()) or ([self._one] if self._one else [])
 
+    @property
+    def complete(self) -> bool:
+        """Whether the logs of all shown runs are read."""
+        return all(entry.run.path in self._logged for entry in self._wanted())
+
     def read(self) -> None:
         """Read what was added to the logs of the shown runs, in a thread."""
         wanted = self._wanted()
@@ -136,11 +141,10 @@ class DetailPane(Horizontal):
         title, about, hint, facts = "", "", "", Content("")
         picture = Picture(empty="Reading the log ...")
         if self._several:
-            complete = len(overlaid) == len(self._several)
-            unit = self._unit if complete and not compare.verdict(list(overlaid.values())).bits else "bits"
+            unit = self._unit if self.complete and not compare.verdict(list(overlaid.values())).bits else "bits"
             title = f"{len(self._several)} runs: {pictures.title(self._measure, unit)}"
             about, hint = ("all settings", "d what differs") if self._all_settings else ("what differs", "d all")
-            if complete:
+            if self.complete:
                 picture = pictures.several(overlaid, self._axis, self._measure, unit)
             brief = not self.screen.has_class("-high")
             facts = detail_text.comparison(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable
-from functools import partial
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from tests.texts import made_up_text
-from tests.tui.pilot import drive as drive_app
-from tests.tui.pilot import text, until
+from tests.tui.pilot import running, text, until
 from tests.tui.scripts import ScriptedEngine, training, write_run
 from tests.waiting import PATIENCE
 from tinylm.config import resolve
@@ -54,21 +52,19 @@ async def read(pilot: Pilot[int], screen: DataScreen) -> None:
     """Wait until the newest plan is read."""
 
     def done() -> bool:
-        assert screen.state is not None
         return not screen.state.doing and screen.state.config is screen.studio.plan
 
     await until(pilot, done)
     await pilot.pause()
 
 
-async def opened(pilot: Pilot[int]) -> DataScreen:
-    """Wait until the text is read."""
-    screen = await shown(pilot)
-    await read(pilot, screen)
-    return screen
-
-
-drive = partial(drive_app, ready=opened)
+@asynccontextmanager
+async def on_data(app: StudioApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Pilot[int], DataScreen]]:
+    """Run the app on Data until the text is read; gives its pilot and the screen."""
+    async with running(app, size) as pilot:
+        screen = await shown(pilot)
+        await read(pilot, screen)
+        yield pilot, screen
 
 
 def facts(screen: DataScreen) -> str:
@@ -83,12 +79,14 @@ def rows(screen: DataScreen) -> list[str]:
 # ---- choosing -----------------------------------------------------------------------------------------------------
 
 
-def test_the_text_of_the_command_line_is_chosen_and_read(make_app: MakeApp, config: RunConfig, tiny_file: Path) -> None:
-    async def steps(_: Pilot[int], screen: DataScreen) -> None:
+async def test_the_text_of_the_command_line_is_chosen_and_read(
+    make_app: MakeApp, config: RunConfig, tiny_file: Path
+) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (_, screen):
         assert [row[:3] for row in rows(screen)] == ["[ ]", "[x]"]
         assert "tiny.txt" in rows(screen)[1]
         assert "kB" in rows(screen)[1]
-        assert screen.query_one(SourceList).marked.path == str(tiny_file)  # type: ignore[union-attr]
+        assert screen.query_one(SourceList).marked.path == str(tiny_file)
         text = facts(screen)
         assert f"{tiny_file.stat().st_size / 1e3:.0f} kB" in text
         assert "1 document" in text
@@ -97,15 +95,15 @@ def test_the_text_of_the_command_line_is_chosen_and_read(make_app: MakeApp, conf
         assert "300 pieces of words take" in text
         assert "enough to begin with" in screen.sentence()
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_space_and_weights_make_drafts(make_app: MakeApp, config: RunConfig, tiny_file: Path, tmp_path: Path) -> None:
+async def test_space_and_weights_make_drafts(
+    make_app: MakeApp, config: RunConfig, tiny_file: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.txt"
     other.write_text(made_up_text(5, 12_000), encoding="utf-8")
     both = resolve.with_values(config, data={"sources": [str(tiny_file), str(other)]})
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=both, mode="data")) as (pilot, screen):
         app = screen.app
         await pilot.press("end", "plus", "plus")
         await pilot.pause()
@@ -125,11 +123,9 @@ def test_space_and_weights_make_drafts(make_app: MakeApp, config: RunConfig, tin
         await pilot.press("delete")
         assert len(rows(screen)) == 2
 
-    drive(make_app(config=both, mode="data"), steps)
 
-
-def test_choosing_nothing_keeps_the_last_plan_and_enter_is_refused(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_choosing_nothing_keeps_the_last_plan_and_enter_is_refused(make_app: MakeApp, config: RunConfig) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         await pilot.press("space")
         await pilot.pause()
         assert screen.studio.plan.data.sources == config.data.sources
@@ -145,19 +141,15 @@ def test_choosing_nothing_keeps_the_last_plan_and_enter_is_refused(make_app: Mak
         await pilot.pause()
         assert screen.app.current_mode == "plan"
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_a_click_chooses(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_a_click_chooses(make_app: MakeApp, config: RunConfig) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         await pilot.click(SourceList, offset=(6, 1))
         await pilot.pause()
         assert not screen.chooser.list.chosen
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_used_texts_are_offered_and_gone_ones_say_so(
+async def test_used_texts_are_offered_and_gone_ones_say_so(
     make_app: MakeApp, home: Path, config: RunConfig, tmp_path: Path
 ) -> None:
     poems = tmp_path / "poems.txt"
@@ -165,7 +157,7 @@ def test_used_texts_are_offered_and_gone_ones_say_so(
     gone = str(tmp_path / "burnt.txt")
     write_run(home, "old", training(1), resolve.with_values(RunConfig(), data={"sources": [str(poems), gone]}))
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         await until(pilot, lambda: len(rows(screen)) == 4)
         assert "poems.txt" in rows(screen)[2]
         assert rows(screen)[3].rstrip().endswith("gone")
@@ -180,14 +172,12 @@ def test_used_texts_are_offered_and_gone_ones_say_so(
         await pilot.pause()
         assert "stays on the list" in screen.sentence()
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_a_plan_changed_elsewhere_is_shown(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
+async def test_a_plan_changed_elsewhere_is_shown(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text(made_up_text(5, 12_000), encoding="utf-8")
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         app = screen.app
         app.action_go("plan")
         await pilot.pause()
@@ -198,8 +188,6 @@ def test_a_plan_changed_elsewhere_is_shown(make_app: MakeApp, config: RunConfig,
         assert [source.path for source in screen.chooser.list.chosen] == [str(other)]
         assert " x2 " in rows(screen)[-1]
         assert "12 kB" in facts(screen)
-
-    drive(make_app(config=config, mode="data"), steps)
 
 
 @pytest.fixture
@@ -224,37 +212,35 @@ async def add(pilot: Pilot[int], screen: DataScreen, path: Path) -> None:
     await until(pilot, lambda: str(path) in screen.studio.plan.data.sources)
 
 
-def test_the_first_text_of_ones_own_takes_the_place_of_the_stories_and_says_so(make_app: MakeApp, own: Path) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_the_first_text_of_ones_own_takes_the_place_of_the_stories_and_says_so(
+    make_app: MakeApp, own: Path
+) -> None:
+    async with on_data(make_app(mode="data")) as (pilot, screen):
         await add(pilot, screen, own)
         assert screen.studio.plan.data.sources == [str(own)]
         assert [row[:3] for row in rows(screen)] == ["[ ]", "[x]"]
         await read(pilot, screen)
-        assert screen.sentence() == "The built-in stories are left out now; Space on them takes them in again."
+        assert "stories are left out" in screen.sentence()
         await pilot.press("home", "space")
         await pilot.pause()
         assert screen.studio.plan.data.sources == ["stories", str(own)]
         assert "left out" not in screen.sentence()
 
-    drive(make_app(mode="data"), steps)
 
-
-def test_stories_that_were_chosen_by_hand_stay(make_app: MakeApp, own: Path) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_stories_that_were_chosen_by_hand_stay(make_app: MakeApp, own: Path) -> None:
+    async with on_data(make_app(mode="data")) as (pilot, screen):
         await pilot.press("space", "space")
         await add(pilot, screen, own)
         assert screen.studio.plan.data.sources == ["stories", str(own)]
 
-    drive(make_app(mode="data"), steps)
 
-
-def test_the_picker_leaves_the_stories_too(make_app: MakeApp, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_picker_leaves_the_stories_too(make_app: MakeApp, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (own.parent / "desk").mkdir()
     own.rename(own.parent / "desk" / own.name)
     own.symlink_to(own.parent / "desk" / own.name)
     monkeypatch.chdir(own.parent / "desk")
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(mode="data")) as (pilot, screen):
         await pilot.press("f")
         tree = screen.query_one(SourceTree)
         await until(pilot, lambda: len(tree.root.children) == 1)
@@ -263,29 +249,25 @@ def test_the_picker_leaves_the_stories_too(make_app: MakeApp, own: Path, monkeyp
         assert screen.studio.plan.data.sources == [str(own.parent / "desk" / own.name)]
         assert "left out now" in screen.sentence()
 
-    drive(make_app(mode="data"), steps)
 
-
-def test_a_pasted_path_is_one_to_add(make_app: MakeApp, own: Path) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_a_pasted_path_is_one_to_add(make_app: MakeApp, own: Path) -> None:
+    async with on_data(make_app(mode="data")) as (pilot, screen):
         screen.chooser.list.post_message(events.Paste(f"'{own}'\n"))
         await until(pilot, lambda: screen.query_one(PathInput).has_focus_within)
         assert screen.query_one(PathInput).query_one(Input).value == str(own)
         await pilot.press("enter")
         await until(pilot, lambda: screen.studio.plan.data.sources == [str(own)])
 
-    drive(make_app(mode="data"), steps)
-
 
 # ---- adding -------------------------------------------------------------------------------------------------------
 
 
-def test_a_path_is_completed_and_added(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
+async def test_a_path_is_completed_and_added(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
     (tmp_path / "library").mkdir()
     book = tmp_path / "library" / "a_book.txt"
     book.write_text(made_up_text(4, 12_000), encoding="utf-8")
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         await pilot.press("a")
         line, typed = screen.query_one(PathInput), screen.query_one(PathInput).query_one(Input)
         await pilot.pause()
@@ -300,15 +282,13 @@ def test_a_path_is_completed_and_added(make_app: MakeApp, config: RunConfig, tmp
         assert "a_book.txt" in rows(screen)[2]
         assert screen.focused is screen.query_one(SourceList)
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_a_path_can_be_clicked_together(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
+async def test_a_path_can_be_clicked_together(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
     for place in ("shelf/alpha/one.txt", "shelf/beta/two.txt"):
         (tmp_path / place).parent.mkdir(parents=True)
         (tmp_path / place).write_text(made_up_text(4, 12_000), encoding="utf-8")
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         await pilot.press("a")
         line, typed = screen.query_one(PathInput), screen.query_one(PathInput).query_one(Input)
         typed.value = f"{tmp_path}/shelf/"
@@ -320,11 +300,9 @@ def test_a_path_can_be_clicked_together(make_app: MakeApp, config: RunConfig, tm
         await pilot.click(line, offset=(line.outer_size.width - 24, line.outer_size.height - 1))  # "Enter adds"
         await until(pilot, lambda: len(screen.studio.plan.data.sources) == 2)
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_weights_pages_and_view_can_be_clicked(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_weights_pages_and_view_can_be_clicked(make_app: MakeApp, config: RunConfig) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         await pilot.click("#sources-hint", offset=(0, 0))
         await pilot.pause()
         assert screen.studio.plan.data.weights == [2]
@@ -338,14 +316,12 @@ def test_weights_pages_and_view_can_be_clicked(make_app: MakeApp, config: RunCon
         await pilot.click(preview, offset=(4, 0))
         assert preview.view == "text"
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_tab_goes_round_and_a_wrong_path_says_so(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
+async def test_tab_goes_round_and_a_wrong_path_says_so(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
     for name in ("alpha", "beta"):
         (tmp_path / "shelf" / name).mkdir(parents=True)
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         await pilot.press("a")
         line, typed = screen.query_one(PathInput), screen.query_one(PathInput).query_one(Input)
         typed.value = f"{tmp_path}/shelf/"
@@ -365,10 +341,8 @@ def test_tab_goes_round_and_a_wrong_path_says_so(make_app: MakeApp, config: RunC
         assert screen.focused is screen.query_one(SourceList)
         assert screen.studio.plan is config
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_the_tree_chooses_files_and_folders(
+async def test_the_tree_chooses_files_and_folders(
     make_app: MakeApp, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "desk" / "books").mkdir(parents=True)
@@ -376,7 +350,7 @@ def test_the_tree_chooses_files_and_folders(
         (tmp_path / place).write_text(made_up_text(2, 12_000), encoding="utf-8")
     monkeypatch.chdir(tmp_path / "desk")
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         chosen = lambda: [normalized(source) for source in screen.studio.plan.data.sources[1:]]  # noqa: E731
         await pilot.press("f")
         tree = screen.query_one(SourceTree)
@@ -398,14 +372,12 @@ def test_the_tree_chooses_files_and_folders(
         assert not screen.query(SourceTree)
         assert screen.focused is screen.query_one(SourceList)
 
-    drive(make_app(config=config, mode="data"), steps)
-
 
 # ---- what cannot be used ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 8, "picture"),
         (b"  \n", "empty"),
@@ -413,13 +385,13 @@ def test_the_tree_chooses_files_and_folders(
     ],
     ids=["picture", "empty", "missing"],
 )
-def test_a_text_that_cannot_be_used_is_told_and_enter_refused(
+async def test_a_text_that_cannot_be_used_is_reported_and_enter_refused(
     make_app: MakeApp,
     config: RunConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     content: bytes | None,
-    said: str,
+    reason: str,
 ) -> None:
     path, profiled = tmp_path / "odd[b].txt", texts.profile_texts
     quick = resolve.with_values(config, data={"sources": [str(tmp_path)]}).data  # the stories take seconds
@@ -428,26 +400,30 @@ def test_a_text_that_cannot_be_used_is_told_and_enter_refused(
     if content is not None:
         path.write_bytes(content)
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
-        assert said in facts(screen)
-        assert said in screen.sentence()
+    async with on_data(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data")) as (
+        pilot,
+        screen,
+    ):
+        assert reason in facts(screen)
+        assert reason in screen.sentence()
         await pilot.press("enter")
         await pilot.pause()
         assert screen.app.current_mode == "data"
         assert screen.sentence().startswith("No plan with this yet: odd[b].txt ")
         assert len(screen.sentence()) <= 78
-        assert not screen.app._notifications
+        assert not screen.query("Toast")
         await pilot.press("home", "space", "end", "space")  # the stories instead
         await pilot.pause()
         assert screen.studio.plan.data.sources == ["stories"]
 
-    drive(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data"), steps)
 
-
-def test_a_text_that_was_put_back_is_read_again(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
+async def test_a_text_that_was_put_back_is_read_again(make_app: MakeApp, config: RunConfig, tmp_path: Path) -> None:
     path = tmp_path / "late.txt"
 
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data")) as (
+        pilot,
+        screen,
+    ):
         assert "does not exist" in facts(screen)
         path.write_text(made_up_text(8, 25_000), encoding="utf-8")
         await pilot.press("space", "a")
@@ -456,44 +432,43 @@ def test_a_text_that_was_put_back_is_read_again(make_app: MakeApp, config: RunCo
         await until(pilot, lambda: screen.state is not None and screen.state.prepared is not None)
         assert "25 k characters" in facts(screen)
 
-    drive(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data"), steps)
 
-
-def test_our_own_fault_is_told_too(make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_our_own_error_is_reported_too(
+    make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(texts, "prepare_texts", broken)
 
-    async def steps(_: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (_, screen):
         assert "ZeroDivisionError" in facts(screen)
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-@pytest.mark.parametrize(("size", "said"), [(15_000, "memorise"), (5_000, "recite")])
-def test_too_little_text_is_told(make_app: MakeApp, config: RunConfig, tmp_path: Path, size: int, said: str) -> None:
+@pytest.mark.parametrize(("size", "reason"), [(15_000, "memorise"), (5_000, "recite")])
+async def test_too_little_text_is_reported(
+    make_app: MakeApp, config: RunConfig, tmp_path: Path, size: int, reason: str
+) -> None:
     path = tmp_path / "note.txt"
     path.write_text(made_up_text(7, size), encoding="utf-8")
 
-    async def steps(_: Pilot[int], screen: DataScreen) -> None:
-        assert said in facts(screen)
-        assert said in screen.sentence()
-
-    drive(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data"), steps)
+    async with on_data(make_app(config=resolve.with_values(config, data={"sources": [str(path)]}), mode="data")) as (
+        _,
+        screen,
+    ):
+        assert reason in facts(screen)
+        assert reason in screen.sentence()
 
 
 # ---- tokenizer, held-out part, preview ----------------------------------------------------------------------------
 
 
-def test_tokenizer_and_held_out_part_change_the_plan_and_the_price(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_tokenizer_and_held_out_part_change_the_plan_and_the_price(make_app: MakeApp, config: RunConfig) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         app = screen.app
         await pilot.press("right_square_bracket")
         await read(pilot, screen)
         assert app.studio.plan.tokenizer.vocab_size == 512
-        assert screen.state is not None
-        assert screen.state.prepared is not None
         size = screen.state.prepared.tokenizer.vocab_size
         assert 300 < size < 512
         assert f"it yields {size} tokens" in facts(screen)
@@ -504,7 +479,7 @@ def test_tokenizer_and_held_out_part_change_the_plan_and_the_price(make_app: Mak
         assert "characters take" in facts(screen)
         await pilot.press("right_square_bracket")
         await pilot.pause()
-        assert screen.sentence() == "The characters of the text are the vocabulary. t changes the kind."
+        assert "t changes the kind" in screen.sentence()
         await pilot.press("t", "x", "X")
         await read(pilot, screen)
         assert app.studio.plan.tokenizer.kind == "byte"
@@ -515,11 +490,9 @@ def test_tokenizer_and_held_out_part_change_the_plan_and_the_price(make_app: Mak
         assert app.studio.plan.data.val_fraction == 0
         assert "nothing is held out" in facts(screen)
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_choices_can_be_clicked(make_app: MakeApp, config: RunConfig) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_choices_can_be_clicked(make_app: MakeApp, config: RunConfig) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         lines = facts(screen).splitlines()
         row = next(i for i, line in enumerate(lines) if line.startswith("tokenizer"))
         await pilot.click(screen.query_one(Facts).query_one(Static), offset=(lines[row].index("byte"), row))
@@ -530,17 +503,15 @@ def test_choices_can_be_clicked(make_app: MakeApp, config: RunConfig) -> None:
         await pilot.pause()
         assert screen.studio.plan.data.val_fraction == 0.2
 
-    drive(make_app(config=config, mode="data"), steps)
 
-
-def test_the_preview_shows_the_text_and_its_tokens(make_app: MakeApp, config: RunConfig, tiny_text: str) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+async def test_the_preview_shows_the_text_and_its_tokens(make_app: MakeApp, config: RunConfig, tiny_text: str) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         preview = screen.query_one(Preview)
         assert len(preview.excerpts) > 5
         assert preview.excerpt in tiny_text
         assert "".join(preview.pieces) == preview.excerpt
         preview.show_tokens(["x"] * 1198)
-        assert str(preview.query_one(".heading", Static).content) == "as the model sees it: 1,198 tokens"
+        assert "1,198 tokens" in str(preview.query_one(".heading", Static).content)
         first = preview.excerpt
         await pilot.press("right")
         assert preview.excerpt != first
@@ -558,8 +529,6 @@ def test_the_preview_shows_the_text_and_its_tokens(make_app: MakeApp, config: Ru
         assert heights[1][0] == 0
         assert min(heights[2]) > 2
 
-    drive(make_app(config=config, mode="data"), steps)
-
 
 def test_borders_are_there_without_colour() -> None:
     from tui.terminal.glyphs import ASCII, BRAILLE
@@ -574,7 +543,7 @@ def test_borders_are_there_without_colour() -> None:
 # ---- never in the way ---------------------------------------------------------------------------------------------
 
 
-def test_keys_answer_while_a_text_is_read_and_only_the_newest_counts(
+async def test_keys_answer_while_a_text_is_read_and_only_the_newest_counts(
     make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, made = threading.Event(), texts.prepare_texts
@@ -589,26 +558,20 @@ def test_keys_answer_while_a_text_is_read_and_only_the_newest_counts(
 
     monkeypatch.setattr(texts, "prepare_texts", prepared)
 
-    async def run() -> None:
-        app = make_app(config=config, mode="data")
-        async with app.run_test(size=(80, 24)) as pilot:
-            screen = await shown(pilot)
-            await until(pilot, lambda: len(asked) == 1)
-            assert "learning the tokenizer" in facts(screen)
-            await pilot.press("t", "x", "right", "space", "space")
-            assert not over, "the keys waited for the text"
-            slow.set()
-            await read(pilot, screen)
-            assert asked[-1] == app.studio.plan
-            assert len(asked) < 4
-            assert screen.state is not None
-            assert screen.state.prepared is not None
-            assert screen.state.prepared.tokenizer.kind == "char"
-
-    asyncio.run(run())
+    async with running(make_app(config=config, mode="data")) as pilot:
+        screen = await shown(pilot)
+        await until(pilot, lambda: len(asked) == 1)
+        assert "learning the tokenizer" in facts(screen)
+        await pilot.press("t", "x", "right", "space", "space")
+        assert not over, "the keys waited for the text"
+        slow.set()
+        await read(pilot, screen)
+        assert asked[-1] == screen.studio.plan
+        assert len(asked) < 4
+        assert screen.state.prepared.tokenizer.kind == "char"
 
 
-def test_leaving_does_not_wait_for_a_text(
+async def test_leaving_does_not_wait_for_a_text(
     make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, over, ended = threading.Event(), threading.Event(), []
@@ -620,35 +583,29 @@ def test_leaving_does_not_wait_for_a_text(
 
     monkeypatch.setattr(texts, "prepare_texts", endless)
 
-    async def run() -> None:
-        app = make_app(config=config, mode="data")
-        async with app.run_test(size=(80, 24)) as pilot:
-            await until(pilot, begun.is_set)
-
-    asyncio.run(run())
+    async with running(make_app(config=config, mode="data")) as pilot:
+        await until(pilot, begun.is_set)
     assert not ended, "it waited for the text"
     over.set()
 
 
-def test_the_price_follows_the_model_without_reading_again(
+async def test_the_price_follows_the_model_without_reading_again(
     make_app: MakeApp, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
         monkeypatch.setattr(texts, "prepare_texts", lambda *_: pytest.fail("read again"))
         before = facts(screen)
         screen.studio.set_plan(resolve.with_values(screen.studio.plan, model={"n_embd": 256}))
         await until(pilot, lambda: facts(screen) != before)
-        assert screen.state is not None
         assert screen.state.prepared is not None
-
-    drive(make_app(config=config, mode="data"), steps)
 
 
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (160, 45)])
-def test_every_size_has_list_and_facts_and_ascii_is_ascii(
+async def test_every_size_has_list_and_facts_and_ascii_is_ascii(
     make_app: MakeApp, config: RunConfig, size: tuple[int, int]
 ) -> None:
-    async def steps(pilot: Pilot[int], screen: DataScreen) -> None:
+    text_is_ascii = resolve.with_values(config, tokenizer={"kind": "byte"})
+    async with on_data(make_app(config=text_is_ascii, mode="data"), size) as (pilot, screen):
         assert screen.query_one(SourceList).size.height >= 3
         assert screen.query_one(Facts).size.height >= 3
         assert screen.query_one(Preview).display is (size[0] >= 80)
@@ -660,9 +617,6 @@ def test_every_size_has_list_and_facts_and_ascii_is_ascii(
         shown += str(screen.query_one(Preview).query_one(".tokens", Static).content)
         shown = shown.replace("é", "e")  # which is the text's own
         assert shown.isascii(), {sign for sign in shown if not sign.isascii()}
-
-    text_is_ascii = resolve.with_values(config, tokenizer={"kind": "byte"})
-    drive(make_app(config=text_is_ascii, mode="data"), steps, size)
 
 
 # ---- pictures -----------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ Configured = Callable[..., RunConfig]
 def test_the_price_is_what_the_model_has(changes: dict[str, object]) -> None:
     from tinylm.model.transformer import Transformer
 
-    model = ModelConfig(**changes)  # type: ignore[arg-type]
+    model = ModelConfig(**changes)
     cost = texts.weight_split(model, 321)
     built = Transformer(model, 321)
     assert cost.total == built.n_parameters()
@@ -42,7 +42,7 @@ def test_the_price_is_what_the_model_has(changes: dict[str, object]) -> None:
 @pytest.mark.parametrize("kind", ["bpe", "char", "byte"])
 def test_pieces_are_the_text_again(kind: str) -> None:
     text = "Naïve café, 東京!\n\n\tEnd 🦊 "
-    tokenizer = train_tokenizer(TokenizerConfig(kind=kind, vocab_size=300), [text * 3], [text])  # type: ignore[arg-type]
+    tokenizer = train_tokenizer(TokenizerConfig(kind=kind, vocab_size=300), [text * 3], [text])
     pieces = texts.token_pieces(tokenizer, text)
     assert "".join(pieces) == text
     assert all(pieces)
@@ -101,8 +101,8 @@ def test_look_counts_a_folder_and_misses_what_is_gone(tmp_path: Path) -> None:
 
 def test_cautions_say_the_gravest_first(tiny_config: Configured, home: Path) -> None:
     prepared = texts.prepare_texts(tiny_config(), home)
-    said = texts.cautions(tiny_config(), 9_000, None)
-    assert "Far too little" in said[0]
+    cautions = texts.cautions(tiny_config(), 9_000, None)
+    assert "Far too little" in cautions[0]
     assert "memorise" in texts.cautions(tiny_config(), 15_000, None)[0]
     assert texts.cautions(tiny_config(), 30_000, None) == []
     chars = {"kind": "char"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from tui.app import StudioApp
 from tui.screens.plan.screen import PlanScreen
 from tui.studio import Studio
 
-Script = Callable[[Pilot[int], PlanScreen], Awaitable[None]]
 TOO_SHORT = DataError(
     "The text has 120 tokens, and a context of 256 needs 257.", "Add text, or take a smaller context."
 )
@@ -26,23 +26,15 @@ TOO_SHORT = DataError(
 
 def make(home: Path, engine: RehearsingEngine | None = None, preset: str = "quick") -> StudioApp:
     config = resolve.validate(resolve.read_preset(preset, home))
-    return StudioApp(Studio(home, config, engine or RehearsingEngine()), "plan")  # type: ignore[arg-type]
+    return StudioApp(Studio(home, config, engine or RehearsingEngine()), "plan")
 
 
-async def opened(pilot: Pilot[Any]) -> PlanScreen:
-    assert isinstance(pilot.app.screen, PlanScreen)
-    return pilot.app.screen
-
-
-def drive(app: StudioApp, script: Script, size: tuple[int, int] = (80, 24)) -> None:
-    """Run the app on Plan with a script of keys; what trains at its end is stopped."""
-
-    async def act(pilot: Pilot[int], screen: PlanScreen) -> None:
-        await script(pilot, screen)
-        if app.studio.training and app.studio.training.trainer:
-            app.studio.training.trainer.control.stop.set()
-
-    app_pilot.drive(app, act, size, ready=opened)
+@asynccontextmanager
+async def on_plan(app: StudioApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Pilot[Any], PlanScreen]]:
+    """Run the app on Plan; gives its pilot and the screen."""
+    async with app_pilot.running(app, size) as pilot:
+        assert isinstance(app.screen, PlanScreen)
+        yield pilot, app.screen
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, OptionList, Static, TextArea
 
 from tests.tui.rehearsals import RehearsingEngine, fitted, rehearsal
-from tests.tui.screens.plan.plan_pilot import TOO_SHORT, drive, make, numbers, refuse, until
+from tests.tui.screens.plan.plan_pilot import TOO_SHORT, make, numbers, on_plan, refuse, until
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import DataError
@@ -26,23 +26,17 @@ pytestmark = pytest.mark.usefixtures("at_once")
 # ---- rehearsals ---------------------------------------------------------------------------------------------------
 
 
-def test_a_rehearsal_is_made_and_told(home: Path) -> None:
-    app = make(home)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+async def test_a_rehearsal_is_made_and_shown(home: Path) -> None:
+    async with on_plan(make(home)) as (pilot, screen):
         await until(pilot, lambda: "6,144 tokens/s" in numbers(screen))
-        assert screen.sentence() == "✓ About 480 steps in 2:00 min. Enter trains."
+        assert "480 steps in 2:00 min" in screen.sentence()
         await pilot.press("right")
         await until(pilot, lambda: "15 min  3,600 steps" in numbers(screen))
 
-    drive(app, script)
 
-
-def test_the_next_change_calls_a_rehearsal_off(home: Path) -> None:
+async def test_the_next_change_calls_a_rehearsal_off(home: Path) -> None:
     engine = RehearsingEngine(hold=True)
-    app = make(home, engine)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(make(home, engine)) as (pilot, screen):
         await until(pilot, lambda: engine.rehearsed)
         first = engine.rehearsed[0]
         assert screen.state.doing == "rehearsing"
@@ -54,14 +48,10 @@ def test_the_next_change_calls_a_rehearsal_off(home: Path) -> None:
         engine.let_go.set()
         await until(pilot, lambda: "1,835,008 parameters" in numbers(screen))
 
-    drive(app, script)
 
-
-def test_numbers_of_the_plan_before_say_so_until_the_new_ones_are_there(home: Path) -> None:
+async def test_numbers_of_the_plan_before_say_so_until_the_new_ones_are_there(home: Path) -> None:
     engine = RehearsingEngine()
-    app = make(home, engine)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(make(home, engine)) as (pilot, screen):
         await until(pilot, lambda: "speed   6,144 tokens/s" in numbers(screen))
         pane = screen.query_one("#numbers", Static)
         assert pane.border_title == "Rehearsal"
@@ -76,60 +66,48 @@ def test_numbers_of_the_plan_before_say_so_until_the_new_ones_are_there(home: Pa
         assert pane.border_title == "Rehearsal"
         assert "was" not in numbers(screen)
 
-    drive(app, script)
 
-
-def test_data_changes_the_plan_too(home: Path) -> None:
+async def test_data_changes_the_plan_too(home: Path) -> None:
     engine = RehearsingEngine()
-    app = make(home, engine)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        app.studio.set_plan(resolve.with_values(app.studio.plan, data={"sources": ["/some/text"]}))
+    async with on_plan(make(home, engine)) as (pilot, screen):
+        screen.studio.set_plan(resolve.with_values(screen.studio.plan, data={"sources": ["/some/text"]}))
         await pilot.pause()
         assert screen.form.config.data.sources == ["/some/text"]
         await until(pilot, lambda: engine.rehearsed and engine.rehearsed[-1].data.sources == ["/some/text"])
 
-    drive(app, script)
 
-
-def test_before_torch_is_there_it_says_so_and_waits(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_before_torch_is_there_it_says_so_and_waits(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = RehearsingEngine()
     monkeypatch.setattr(engine, "warm_up", lambda *_: None)
-    app = make(home, engine)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(make(home, engine)) as (pilot, screen):
         screen.tick()
         assert "when torch is loaded" in numbers(screen)
         assert "1,572,864 parameters" in numbers(screen), "what needs no torch is there at once"
         assert not engine.rehearsed
-        app.studio.machine = Machine("Test CPU", "cpu", "2.13.0", 2, {})
+        screen.studio.machine = Machine("Test CPU", "cpu", "2.13.0", 2, {})
         await until(pilot, lambda: "tokens/s" in numbers(screen))
 
-    drive(app, script)
 
-
-def test_t_rehearses_again(home: Path) -> None:
+async def test_t_rehearses_again(home: Path) -> None:
     engine = RehearsingEngine()
-    app = make(home, engine)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(make(home, engine)) as (pilot, screen):
         await until(pilot, lambda: screen.state.fresh)
         await pilot.press("t")
         await until(pilot, lambda: len(engine.rehearsed) == 2)
 
-    drive(app, script)
 
-
-def test_while_a_run_trains_there_is_no_rehearsal(home: Path) -> None:
+async def test_while_a_run_trains_there_is_no_rehearsal_and_no_sweep(home: Path) -> None:
     engine = RehearsingEngine()
     app = make(home, engine)
 
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(app) as (pilot, screen):
         await until(pilot, lambda: screen.state.fresh)
         await pilot.press("enter")
         await until(pilot, lambda: app.current_mode == "train")
         app.action_go("plan")
         await pilot.pause()
+        await pilot.press("F")
+        assert "while a run trains" in screen.sentence()
         await pilot.press("down", "down", "down", "right")
         before = len(engine.rehearsed)
         for _ in range(3):
@@ -138,77 +116,59 @@ def test_while_a_run_trains_there_is_no_rehearsal(home: Path) -> None:
         assert len(engine.rehearsed) == before
         assert "is training" in numbers(screen)
         assert "for the next run" in screen.sentence()
-        assert app.studio.training
-        assert app.studio.training.trainer
         app.studio.training.trainer.control.stop.set()
         await until(pilot, lambda: len(engine.rehearsed) > before)
-
-    drive(app, script)
     assert len(engine.trained) == 1
+    assert not engine.sweeps
 
 
-def test_a_plan_that_cannot_be_trained_is_refused_with_the_reason(home: Path) -> None:
-    engine = RehearsingEngine(tell=refuse)
-    app = make(home, engine)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+async def test_a_plan_that_cannot_be_trained_is_refused_with_the_reason(home: Path) -> None:
+    engine = RehearsingEngine(answer=refuse)
+    async with on_plan(make(home, engine)) as (pilot, screen):
         await until(pilot, lambda: screen.state.fault)
         assert str(TOO_SHORT) in numbers(screen)
         await pilot.press("enter")
         assert screen.sentence() == f"✗ Not started: {TOO_SHORT.message}", "its hint stands in the rehearsal"
-        assert app.studio.training is None
-        engine.tell = rehearsal
+        assert screen.studio.training is None
+        engine.answer = rehearsal
         await pilot.press("down", "down", "down", "right")
         await until(pilot, lambda: screen.state.fresh and screen.state.rehearsal)
         await pilot.press("enter")
-        await until(pilot, lambda: app.studio.training)
-
-    drive(app, script)
+        await until(pilot, lambda: screen.studio.training)
     assert engine.trained[0].model.n_layer == 5
 
 
-def test_a_fault_of_ours_is_told_and_stops_nobody(home: Path) -> None:
+async def test_our_own_error_is_shown_and_stops_nobody(home: Path) -> None:
     def break_down(_: RunConfig) -> object:
         raise ZeroDivisionError("ours")
 
-    app = make(home, RehearsingEngine(tell=break_down))
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(make(home, RehearsingEngine(answer=break_down))) as (pilot, screen):
         await until(pilot, lambda: "ZeroDivisionError" in numbers(screen))
         assert screen.state.fault is None
 
-    drive(app, script)
 
-
-def test_leaving_the_screen_calls_a_rehearsal_off(home: Path) -> None:
+async def test_leaving_the_screen_calls_a_rehearsal_off(home: Path) -> None:
     engine = RehearsingEngine(hold=True)
     app = make(home, engine)
 
-    async def script(pilot: Pilot[int], _: PlanScreen) -> None:
+    async with on_plan(app) as (pilot, _):
         await until(pilot, lambda: engine.rehearsed)
         app.action_go("data")
         await until(pilot, lambda: engine.called_off)
 
-    drive(app, script)
 
-
-def test_both_phases_are_drawn(home: Path) -> None:
-    app = make(home, preset="seed")
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+async def test_both_phases_are_drawn(home: Path) -> None:
+    async with on_plan(make(home, preset="seed")) as (pilot, screen):
         await until(pilot, lambda: screen.state.fresh)
         shown = screen.query_one(RehearsalPane).picture
         assert [border.label for border in shown.borders] == ["cyclic", "cosine"]
         assert screen.query_one("#schedule").border_subtitle == "84,000 steps"
 
-    drive(app, script)
 
+async def test_what_fit_chose_is_shown_and_drawn_once_it_is_known(home: Path) -> None:
+    engine = RehearsingEngine(hold=True, answer=fitted)
+    async with on_plan(make(home, engine)) as (pilot, screen):
 
-def test_what_fit_chose_is_told_and_drawn_once_it_is_known(home: Path) -> None:
-    engine = RehearsingEngine(hold=True, tell=fitted)
-    app = make(home, engine)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         def highest() -> float:
             return float(max(curve.ys.max() for curve in screen.query_one(RehearsalPane).picture.curves))
 
@@ -218,18 +178,14 @@ def test_what_fit_chose_is_told_and_drawn_once_it_is_known(home: Path) -> None:
         engine.let_go.set()
         await until(pilot, lambda: "fit     6 layers of 256 at 0.006" in numbers(screen))
         assert highest() == pytest.approx(6e-3)
-        assert app.studio.plan.train.phases[0].max_lr == 1.2e-2, "in the plan stands where the rule begins"
+        assert screen.studio.plan.train.phases[0].max_lr == 1.2e-2, "in the plan stands where the rule begins"
         await pilot.press("down", "down", "right")
-        await until(pilot, lambda: screen.state.fresh and not app.studio.plan.train.fit)
-
-    drive(app, script)
+        await until(pilot, lambda: screen.state.fresh and not screen.studio.plan.train.fit)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (80, 23), (160, 45)])
-def test_no_line_is_cut_off_where_fit_says_one_more(home: Path, size: tuple[int, int]) -> None:
-    app = make(home, RehearsingEngine(tell=fitted))
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+async def test_no_line_is_cut_off_where_fit_says_one_more(home: Path, size: tuple[int, int]) -> None:
+    async with on_plan(make(home, RehearsingEngine(answer=fitted)), size) as (pilot, screen):
         await until(pilot, lambda: screen.state.fresh and "fit     6 layers" in numbers(screen))
         await pilot.pause()
         assert "…" not in numbers(screen)
@@ -239,33 +195,28 @@ def test_no_line_is_cut_off_where_fit_says_one_more(home: Path, size: tuple[int,
         if schedule.display:
             assert screen.query_one("#rehearsal").region.contains_region(schedule.region)
 
-    drive(app, script, size)
-
 
 # ---- pages --------------------------------------------------------------------------------------------------------
 
 
-def test_find_goes_to_a_field_in_a_closed_group(home: Path) -> None:
+async def test_find_goes_to_a_field_in_a_closed_group(home: Path) -> None:
     app = make(home)
 
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(app) as (pilot, screen):
         await pilot.press("slash")
         app.screen.query_one(Input).value = "repet"
         await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        assert screen.form.field is not None
         assert screen.form.field.key == "sample.repetition_penalty"
         assert screen.form.rows.has_focus
         assert "Repetition penalty" in str(screen.query_one("#why-text", Static).content)
 
-    drive(app, script)
 
-
-def test_the_difference_lists_what_is_not_as_in_the_preset_and_goes_there(home: Path) -> None:
+async def test_the_difference_lists_what_is_not_as_in_the_preset_and_goes_there(home: Path) -> None:
     app = make(home)
 
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(app) as (pilot, screen):
         await pilot.press("right", "down", "down", "down", "right", "D")
         await pilot.pause()
         table = app.screen.query_one(DataTable)
@@ -273,16 +224,13 @@ def test_the_difference_lists_what_is_not_as_in_the_preset_and_goes_there(home: 
         assert rows == [["Layers", "4", "5"], ["Budget", "2 min", "15 min"], ["Fit", "on", "off"]]
         await pilot.press("down", "enter")
         await pilot.pause()
-        assert screen.form.field is not None
         assert screen.form.field.key == "train.budget"
 
-    drive(app, script)
 
-
-def test_the_plan_as_toml_is_changed_and_faults_are_told(home: Path) -> None:
+async def test_the_plan_is_changed_as_toml_and_errors_are_shown(home: Path) -> None:
     app = make(home)
 
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(app) as (pilot, screen):
         before = app.studio.plan
         await pilot.press("y")
         await pilot.pause()
@@ -299,16 +247,14 @@ def test_the_plan_as_toml_is_changed_and_faults_are_told(home: Path) -> None:
         await pilot.pause()
         assert app.screen is screen
         assert not app.studio.plan.train.fit
-        assert screen.sentence() == "Fit is off: you chose one of its numbers. ctrl+z takes it back."
-
-    drive(app, script)
+        assert screen.sentence().startswith("Fit is off")
     assert app.studio.plan.model.n_layer == 5
 
 
-def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
+async def test_a_preset_is_saved_and_loaded_and_built_in_ones_are_safe(home: Path) -> None:
     app = make(home)
 
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(app) as (pilot, screen):
         await pilot.press("down", "down", "down", "right", "ctrl+s", *"quick", "enter")
         assert "came with the program" in str(app.screen.query_one(".dialog-fault", Static).content)
         app.screen.query_one(Input).value = "mine"
@@ -328,17 +274,15 @@ def test_a_preset_is_saved_and_loaded_and_ours_are_safe(home: Path) -> None:
         await pilot.press("ctrl+z")
         await pilot.pause()
         assert (app.studio.plan.preset, app.studio.plan.model.n_layer) == ("mine", 5)
-
-    drive(app, script)
     assert resolve.read_preset("mine", home)["model"]["n_layer"] == 5
 
 
-def test_one_of_ones_own_is_replaced_only_when_asked(home: Path) -> None:
+async def test_a_preset_of_the_users_is_replaced_only_when_asked(home: Path) -> None:
     app = make(home)
     (home / "presets").mkdir()
     (home / "presets" / "mine.toml").write_text("[model]\nn_layer = 2\n")
 
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(app) as (pilot, screen):
         await pilot.press("ctrl+s", *"mine", "enter", "k")
         assert (home / "presets" / "mine.toml").read_text() == "[model]\nn_layer = 2\n"
         await pilot.press("ctrl+s", *"mine", "enter", "r")
@@ -346,48 +290,37 @@ def test_one_of_ones_own_is_replaced_only_when_asked(home: Path) -> None:
         assert resolve.read_preset("mine", home)["model"]["n_layer"] == 4
         assert screen.form.border_subtitle == "mine", "nothing differs from the preset as it is now"
 
-    drive(app, script)
 
-
-def test_what_a_key_did_here_is_said_in_the_sentence_and_not_in_a_toast(home: Path) -> None:
-    app = make(home)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+async def test_what_a_key_did_is_in_the_sentence_and_not_in_a_toast(home: Path) -> None:
+    async with on_plan(make(home)) as (pilot, screen):
         await pilot.press("ctrl+z")
-        assert screen.sentence() == "Nothing was changed here."
+        assert screen.sentence().startswith("Nothing")
         screen.form.jump("model.block_size")
         await pilot.press("right", "ctrl+z")
-        assert screen.sentence() == "Context is 256 again."
+        assert "Context is 256" in screen.sentence()
         await pilot.press("down")
         await pilot.pause()
-        assert "again" not in screen.sentence(), "another field is marked"
+        assert "Context" not in screen.sentence(), "another field is marked"
         await pilot.press("ctrl+s", *"mine", "enter")
         await pilot.pause()
-        assert screen.sentence() == "Saved as mine: --preset mine trains it too."
-        assert not app._notifications
-
-    drive(app, script)
+        assert "--preset mine" in screen.sentence()
+        assert not screen.query("Toast")
 
 
-def test_undoing_brings_fit_back_too(home: Path) -> None:
-    app = make(home)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+async def test_undoing_brings_fit_back_too(home: Path) -> None:
+    async with on_plan(make(home)) as (pilot, screen):
         await pilot.press("down", "down", "down", "right")
-        assert (app.studio.plan.model.n_layer, app.studio.plan.train.fit) == (5, False)
+        assert (screen.studio.plan.model.n_layer, screen.studio.plan.train.fit) == (5, False)
         await pilot.press("ctrl+z")
-        assert (app.studio.plan.model.n_layer, app.studio.plan.train.fit) == (4, True)
-        assert screen.sentence() == "Layers is 4 again."
+        assert (screen.studio.plan.model.n_layer, screen.studio.plan.train.fit) == (4, True)
+        assert "Layers is 4" in screen.sentence()
         await pilot.press("up", "right", "ctrl+z")
-        assert screen.sentence() == "Fit is on again."
-
-    drive(app, script)
+        assert "Fit is on" in screen.sentence()
 
 
-def test_the_footer_says_how_to_save_and_no_key_that_would_be_typed(home: Path) -> None:
-    app = make(home)
+async def test_the_footer_says_how_to_save_and_no_key_that_would_be_typed(home: Path) -> None:
+    async with on_plan(make(home)) as (pilot, screen):
 
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
         def keys() -> set[str]:
             return {key for key, active in screen.active_bindings.items() if active.binding.show}
 
@@ -398,50 +331,38 @@ def test_the_footer_says_how_to_save_and_no_key_that_would_be_typed(home: Path) 
         await pilot.press("slash")
         assert screen.query_one(Input).value == "/"
 
-    drive(app, script)
-
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 18)])
-def test_a_sentence_is_as_long_as_there_is_room(home: Path, size: tuple[int, int]) -> None:
+async def test_a_sentence_is_as_long_as_there_is_room(home: Path, size: tuple[int, int]) -> None:
     long = DataError("The text is too short: 120 training tokens, and a context of 256 needs 257.", "Add text.")
 
     def refuse_at_length(_: RunConfig) -> object:
         raise long
 
-    app = make(home, RehearsingEngine(tell=refuse_at_length))
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+    async with on_plan(make(home, RehearsingEngine(answer=refuse_at_length)), size) as (pilot, screen):
         assert len(screen.sentence()) <= size[0] - 2
         await until(pilot, lambda: screen.state.fault)
         assert len(screen.sentence()) <= size[0] - 2
         await pilot.press("enter")
-        assert screen.sentence() == "✗ Not started: the rehearsal says why."
-
-    drive(app, script, size)
+        assert "Not started" in screen.sentence()
 
 
-def test_explain_shows_all_there_is_to_say(home: Path) -> None:
-    app = make(home)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
-        said = screen.query_one("#why-text", Static)
+async def test_explain_shows_all_there_is_to_say(home: Path) -> None:
+    async with on_plan(make(home), size=(60, 18)) as (pilot, screen):
+        why = screen.query_one("#why-text", Static)
         assert not screen.query_one("#why").display
         await pilot.press("down", "down", "down", "e")
         await pilot.pause()
         assert screen.query_one("#why").display
-        assert "Presets: char 4, quick 4, seed 3" in str(said.content)
-        assert "At 5: 1,835,008 parameters, now 1,572,864" in str(said.content)
+        assert "Presets: char 4, quick 4, seed 3" in str(why.content)
+        assert "At 5: 1,835,008 parameters, now 1,572,864" in str(why.content)
         await pilot.press("escape")
         await pilot.pause()
         assert not screen.query_one("#why").display
 
-    drive(app, script, size=(60, 18))
 
-
-def test_a_small_terminal_has_the_form_and_two_lines(home: Path) -> None:
-    app = make(home)
-
-    async def script(pilot: Pilot[int], screen: PlanScreen) -> None:
+async def test_a_small_terminal_has_the_form_and_two_lines(home: Path) -> None:
+    async with on_plan(make(home), size=(60, 18)) as (pilot, screen):
         await until(pilot, lambda: screen.state.fresh and "tokens/s" in numbers(screen))
         assert numbers(screen).splitlines() == [
             "6,144 tokens/s · 480 steps, 2:00 min · 0.81 x the text",
@@ -449,8 +370,6 @@ def test_a_small_terminal_has_the_form_and_two_lines(home: Path) -> None:
         ]
         assert screen.query_one("#numbers").size.height == 2
         assert screen.form.rows.size.height >= 9
-
-    drive(app, script, size=(60, 18))
 
 
 # ---- looks --------------------------------------------------------------------------------------------------------
@@ -480,7 +399,7 @@ def test_how_it_looks(snap_compare: Any, home: Path) -> None:
 
 
 def test_how_it_looks_when_fit_has_chosen(snap_compare: Any, home: Path) -> None:
-    app = make(home, RehearsingEngine(tell=fitted))
+    app = make(home, RehearsingEngine(answer=fitted))
     assert snap_compare(app, terminal_size=(80, 24), run_before=_pressing("down", "down"))
 
 
@@ -508,12 +427,25 @@ def test_how_it_looks_wide_with_two_phases(snap_compare: Any, home: Path) -> Non
 
 
 def test_how_a_fault_looks_while_typing(snap_compare: Any, home: Path) -> None:
-    keys = ("slash", *"heads", "enter", "space", "6")
-    assert snap_compare(make(home), terminal_size=(80, 24), run_before=_pressing(*keys))
+    async def type_fault(pilot: Pilot[Any]) -> None:
+        await _rehearsed(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, PlanScreen)
+        await pilot.press("slash")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        await pilot.press(*"heads", "enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("space")
+        await until(pilot, lambda: screen.form.editing)
+        await pilot.press("6")
+        await pilot.pause()
+        await _rehearsed(pilot)
+
+    assert snap_compare(make(home), terminal_size=(80, 24), run_before=type_fault)
 
 
 def test_how_a_plan_that_cannot_be_trained_looks(snap_compare: Any, home: Path) -> None:
-    app = make(home, RehearsingEngine(tell=refuse))
+    app = make(home, RehearsingEngine(answer=refuse))
     assert snap_compare(app, terminal_size=(80, 24), run_before=_rehearsed)
 
 

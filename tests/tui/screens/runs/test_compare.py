@@ -24,7 +24,7 @@ def logged(log: Sequence[Event], config: RunConfig | None = None, name: str = "a
 
 
 def with_data(log: Sequence[Event], **changes: object) -> list[Event]:
-    return [replace(event, **changes) if isinstance(event, events.DataPrepared) else event for event in log]  # type: ignore[arg-type]
+    return [replace(event, **changes) if isinstance(event, events.DataPrepared) else event for event in log]
 
 
 # ---- curves
@@ -33,7 +33,7 @@ def with_data(log: Sequence[Event], **changes: object) -> list[Event]:
 def test_a_loss_lies_over_each_axis_and_in_either_unit() -> None:
     run = logged(scripts.training(100))
     for axis, last in (("tokens", 100 * 1536), ("steps", 100), ("time", 2 + 25)):
-        xs, ys = compare.curve(run, axis, "loss", unit="nats")  # type: ignore[arg-type]
+        xs, ys = compare.curve(run, axis, "loss", unit="nats")
         assert len(xs) == len(ys) == 100
         assert xs[-1] == last
     assert np.array_equal(ys, scripts.history(scripts.training(100)).loss.smoothed(compare.SMOOTHING))
@@ -80,7 +80,6 @@ def test_an_empty_run_has_empty_curves() -> None:
 def test_runs_are_compared_where_the_shortest_ends() -> None:
     short, long = logged(scripts.training(70)), logged(scripts.training(200))
     equal = compare.at_equal([short, long], "steps")
-    assert equal is not None
     assert equal.position == 70
     assert equal.held_out[0] == equal.held_out[1] == pytest.approx(scripts.evaluation(60).val_bpb)
     assert equal.tokens == (70 * 1536, 70 * 1536)
@@ -100,7 +99,6 @@ def test_nothing_is_equal_before_the_first_step_or_evaluation() -> None:
     assert compare.at_equal([logged(scripts.training(70)), logged(scripts.opening())], "steps") is None
     assert compare.at_equal([], "steps") is None
     early = compare.at_equal([logged(scripts.training(10)), logged(scripts.training(70))], "tokens")
-    assert early is not None
     assert early.held_out == (None, None)
 
 
@@ -156,7 +154,7 @@ def test_a_vocabulary_that_a_byte_tokenizer_has_no_use_for_is_no_difference() ->
     assert not judged({"tokenizer": {"vocab_size": 999}}, first=first).bits
 
 
-def test_another_mixture_is_said() -> None:
+def test_another_mixture_is_reported() -> None:
     first = resolve.with_values(RunConfig(), data={"sources": ["stories", "/texts/a.txt"]})
     verdict = judged({"data": {"weights": [3, 1]}}, first=first)
     assert verdict.comparable
@@ -196,7 +194,7 @@ def test_settings_that_differ_the_telling_ones_first() -> None:
     assert [row for row in everything if row.differs] == settings
 
 
-def test_phases_are_told_apart() -> None:
+def test_phases_are_numbered() -> None:
     first = RunConfig()
     phase = first.train.phases[0].model_dump()
     faster = resolve.with_values(first, train={"phases": [phase | {"max_lr": 1e-2}]})
@@ -224,6 +222,5 @@ def test_a_log_that_was_cut_back_and_has_grown_since_is_read_anew(home):
     log = [*scripts.opening(), *(scripts.step(n, loss=3.0) for n in range(1, 101))]
     run.events_file.write_text("".join(events.to_json(event) + "\n" for event in log), encoding="utf-8")
     logged = cache.load(run, "one")
-    assert logged
     assert list(logged.history.step.values) == list(range(1, 101))
     assert set(logged.history.loss.values) == {3.0}

@@ -73,7 +73,7 @@ def test_a_filter_finds(text: str, names: list[str]) -> None:
         ("colour:red", "there is no 'colour' to filter by; there are state, data"),
     ],
 )
-def test_a_fault_is_said_and_the_rest_counts(text: str, message: str) -> None:
+def test_a_mistake_is_reported_and_the_rest_counts(text: str, message: str) -> None:
     chosen = filter.parse(f"{text} whale")
     assert chosen.fault.startswith(message)
     assert chosen.matches(MOBY)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from tests.tui import scripts
-from tests.tui.pilot import drive as drive_app
-from tests.tui.pilot import until
+from tests.tui.pilot import click_on, drawn, running, until
 from tinylm import events
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
@@ -44,16 +43,16 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.screens.runs.screen.LIST_TICKS", 2)
 
 
-def begun(told: Sequence[Event], utc: str) -> list[Event]:
-    return [replace(event, utc=utc) if isinstance(event, events.RunStarted) else event for event in told]
+def begun(log: Sequence[Event], utc: str) -> list[Event]:
+    return [replace(event, utc=utc) if isinstance(event, events.RunStarted) else event for event in log]
 
 
-def worse(told: Sequence[Event]) -> list[Event]:
+def worse(log: Sequence[Event]) -> list[Event]:
     """A run that learns the same a little worse."""
     return [
         replace(event, loss=event.loss * 1.15 + 0.2) if isinstance(event, events.StepDone) and event.loss else
         replace(event, val_bpb=event.val_bpb * 1.1) if isinstance(event, events.EvalDone) and event.val_bpb else event
-        for event in told
+        for event in log
     ]  # fmt: skip
 
 
@@ -76,11 +75,12 @@ async def listed(pilot: Pilot[int], runs: int = 5) -> None:
     await pilot.pause()
 
 
-def drive(
-    app: StudioApp, work: Callable[[Pilot[int]], Awaitable[None]], size: tuple[int, int] = (80, 24), runs: int = 5
-) -> None:
-    """Run the app until the runs are listed, then `work`."""
-    drive_app(app, work, size, ready=partial(listed, runs=runs))
+@asynccontextmanager
+async def on_runs(app: StudioApp, size: tuple[int, int] = (80, 24), runs: int = 5) -> AsyncIterator[Pilot[int]]:
+    """Run the app until so many runs are listed."""
+    async with running(app, size) as pilot:
+        await listed(pilot, runs)
+        yield pilot
 
 
 def table(pilot: Pilot[int]) -> RunTable:
@@ -108,7 +108,7 @@ def lines(pilot: Pilot[int]) -> list[str]:
 async def read(pilot: Pilot[int]) -> None:
     """Wait for the logs of what is shown."""
     detail = pilot.app.screen.query_one(DetailPane)
-    await until(pilot, lambda: {e.run.path for e in detail._wanted()} <= detail._logged.keys())
+    await until(pilot, lambda: detail.complete)
     await until(pilot, lambda: str(pilot.app.screen.query_one(Sentence).content) == sentence(pilot))
 
 
@@ -116,8 +116,8 @@ async def read(pilot: Pilot[int]) -> None:
 
 
 @pytest.mark.usefixtures("five")
-def test_all_runs_stand_there_with_their_states_the_newest_first(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_all_runs_stand_there_with_their_states_the_newest_first(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         assert names(pilot) == NAMES
         text = lines(pilot)
         assert "● training" in text[1]
@@ -129,19 +129,17 @@ def test_all_runs_stand_there_with_their_states_the_newest_first(make_app: MakeA
         assert "✗ interrupted" in text[4]
         assert "✗ failed" in text[5]
         assert "0.539" in text[2]
-        assert sentence(pilot) == "headless is training: step 240 of 400. Enter follows it."
+        assert sentence(pilot).startswith("headless is training: step 240 of 400")
         await pilot.press("down", "down", "down", "down")
         assert sentence(pilot).startswith("too-fast failed: 3 steps in a row")
 
-    drive(make_app(mode="runs"), work)
-
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 18)])
-def test_names_keep_the_end_where_they_differ(size: tuple[int, int], home: Path, make_app: MakeApp) -> None:
+async def test_names_keep_the_end_where_they_differ(size: tuple[int, int], home: Path, make_app: MakeApp) -> None:
     for name in ("stories-20261124-033635-wider", "stories-20261124-033117-wider"):
         scripts.write_run(home, name, begun(scripts.training(240), "2026-11-24T03:36:35+00:00"))
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_runs(make_app(mode="runs"), size, runs=2) as pilot:
         shown = [line.split()[0] for line in (line[MARGIN:] for line in lines(pilot)[1:3])]
         assert len(set(shown)) == 2
         for name in shown:
@@ -149,104 +147,89 @@ def test_names_keep_the_end_where_they_differ(size: tuple[int, int], home: Path,
             assert "…" in name
             assert name.endswith("-wider")
         await pilot.press("escape")
-        said = sentence(pilot)
-        assert said.endswith("r goes on with it.")
+        state = sentence(pilot)
+        assert state.endswith("r goes on with it.")
         if size[0] == 80:
-            assert len(said) <= 78  # what one can do is not cut away
+            assert len(state) <= 78  # what one can do is not cut away
             await pilot.press("space", "down")
             await read(pilot)
             assert facts(pilot).count("-wider ") == 2
 
-    drive(make_app(mode="runs"), work, size, runs=2)
 
-
-def test_the_list_follows_the_home_and_keeps_its_place(five: Path, make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_the_list_follows_the_home_and_keeps_its_place(five: Path, make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("down", "down", "space")
         scripts.write_run(five, "newest", begun(scripts.training(20), "2026-11-24T14:59:00+00:00"))
         await until(pilot, lambda: len(names(pilot)) == 6)
         shown = table(pilot)
         assert names(pilot)[0] == "newest"
-        assert shown.entry is not None
         assert shown.entry.name == "six-layers"
         assert list(shown.marks.values()) == ["a"]
 
-    app = make_app(mode="runs")
-    drive(app, work)
-
 
 @pytest.mark.usefixtures("five")
-def test_sorting_by_key_and_by_title(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_sorting_by_key_and_by_title(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("o")
         assert names(pilot) == ["stories-20261124-140210", "six-layers", "headless", "whale", "too-fast"]
         await pilot.press("o")
         assert names(pilot)[-1] == "too-fast"
         await pilot.press("o")
         assert names(pilot) == sorted(NAMES)
-        assert table(pilot).entry is not None
-        assert table(pilot).entry.name == "headless"  # type: ignore[union-attr]
+        assert table(pilot).entry.name == "headless"
         when_at = lines(pilot)[0].index("when")
         await pilot.click(RunTable, offset=(when_at, 0))
         assert names(pilot) == NAMES
 
-    drive(make_app(mode="runs"), work)
-
 
 @pytest.mark.usefixtures("five")
-def test_the_mouse_goes_marks_and_opens(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_the_mouse_goes_marks_and_opens(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.click(RunTable, offset=(10, 4))
-        assert table(pilot).entry.name == "whale"  # type: ignore[union-attr]
+        assert table(pilot).entry.name == "whale"
         await pilot.click(RunTable, offset=(1, 2))
         assert [path.name for path in table(pilot).marks] == ["stories-20261124-140210"]
         await pilot.click(RunTable, offset=(10, 5), times=2)
         await until(pilot, lambda: pilot.app.current_mode == "train")
-
-    drive(make_app(mode="runs"), work)
 
 
 # ---- the filter
 
 
 @pytest.mark.usefixtures("five")
-def test_the_filter_works_as_one_types_and_esc_clears_it(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_the_filter_works_as_one_types_and_esc_clears_it(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("slash", *"sto")
         assert names(pilot) == [name for name in NAMES if name != "whale"]
         await pilot.press("space", *"val<0.6", "enter")
         assert names(pilot) == NAMES[:3]
         await pilot.press("down")
-        assert table(pilot).entry.name == NAMES[1]  # type: ignore[union-attr]
+        assert table(pilot).entry.name == NAMES[1]
         await pilot.press("escape")
         assert names(pilot) == NAMES
         assert pilot.app.screen.query_one("#runs-filter", Input).value == ""
 
-    drive(make_app(mode="runs"), work)
-
 
 @pytest.mark.usefixtures("five")
-def test_a_fault_in_the_filter_is_said(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_a_mistake_in_the_filter_is_reported(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("slash", *"val<")
         assert names(pilot) == NAMES
-        assert sentence(pilot) == "The filter: val< needs a number, as in val<1.5."
+        assert "val< needs a number" in sentence(pilot)
         await pilot.press("backspace", "backspace", "backspace", "backspace", *"nobody")
         assert names(pilot) == []
         assert "No run fits the filter. Esc clears it." in "".join(lines(pilot))
-        assert sentence(pilot) == "No run fits the filter."
+        assert "No run fits" in sentence(pilot)
         await pilot.press("enter", "enter", "space", "t", "r", "n", "N", "delete", "x", "m", "b", "l", "d")
         assert pilot.app.screen is not None
-
-    drive(make_app(mode="runs"), work)
 
 
 # ---- one run, and several
 
 
 @pytest.mark.usefixtures("five")
-def test_the_cursors_run_has_its_curve_and_card(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_the_cursors_run_has_its_curve_and_card(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("down")
         await read(pilot)
         picture = pilot.app.screen.query_one(Chart).picture
@@ -254,22 +237,20 @@ def test_the_cursors_run_has_its_curve_and_card(make_app: MakeApp) -> None:
         assert len(picture.curves[0].xs) == 400
         assert len(picture.levels) == 6
         card = facts(pilot)
-        for told in ("✓ finished", "1.3 M", "0.61 M tokens, 1:42", "0.539 bits/byte", "@ step 400", "told at step 400"):
-            assert told in card, told
+        for fact in ("✓ finished", "1.3 M", "0.61 M tokens, 1:42", "0.539 bits/byte", "@ step 400", "told at step 400"):
+            assert fact in card, fact
         await pilot.press("m")
         assert len(pilot.app.screen.query_one(Chart).picture.curves[0].xs) == 20
 
-    drive(make_app(mode="runs"), work)
-
 
 @pytest.mark.usefixtures("five")
-def test_two_runs_are_laid_over_each_other(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_two_runs_are_laid_over_each_other(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         chart = pilot.app.screen.query_one(Chart)
         await pilot.press("down", "space", "down")
         await read(pilot)
         assert [curve.label for curve in chart.picture.curves] == ["a", "b"]
-        assert sentence(pilot) == "Same text, same tokens: losses may be compared."
+        assert "may be compared" in sentence(pilot)
         assert "Layers" in facts(pilot)
         assert "Heads" not in facts(pilot)
         assert chart.picture.x_name == "tokens"
@@ -288,12 +269,10 @@ def test_two_runs_are_laid_over_each_other(make_app: MakeApp) -> None:
         assert table(pilot).marks == {}
         assert [curve.role for curve in chart.picture.curves] == ["train", "held_out"]
 
-    drive(make_app(mode="runs"), work)
-
 
 @pytest.mark.usefixtures("five")
-def test_other_texts_are_drawn_but_not_compared(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_other_texts_are_drawn_but_not_compared(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("down", "space", "down", "down", "space")
         await read(pilot)
         chart = pilot.app.screen.query_one(Chart)
@@ -303,11 +282,9 @@ def test_other_texts_are_drawn_but_not_compared(make_app: MakeApp) -> None:
         await pilot.press("b")
         assert "it stays at bits per byte" in sentence(pilot)
 
-    drive(make_app(mode="runs"), work)
 
-
-def test_no_more_than_four_are_marked(five: Path, make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_no_more_than_four_are_marked(five: Path, make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         for _ in NAMES:
             await pilot.press("space", "down")
         assert len(table(pilot).marks) == 4
@@ -315,11 +292,9 @@ def test_no_more_than_four_are_marked(five: Path, make_app: MakeApp) -> None:
         await pilot.press("home", "space", "end", "space")
         assert table(pilot).marks[five / "runs" / "too-fast"] == "a"
 
-    drive(make_app(mode="runs"), work)
 
-
-def test_what_is_added_to_a_log_appears(five: Path, make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_what_is_added_to_a_log_appears(five: Path, make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await read(pilot)
         run = RunFolder(five / "runs" / "headless")
         with run.events_file.open("a", encoding="utf-8") as file:
@@ -327,15 +302,13 @@ def test_what_is_added_to_a_log_appears(five: Path, make_app: MakeApp) -> None:
         chart = pilot.app.screen.query_one(Chart)
         await until(pilot, lambda: chart.picture.curves[0].xs[-1] == 241 * 1536)
 
-    drive(make_app(mode="runs"), work)
-
 
 # ---- what one does with them
 
 
 @pytest.mark.usefixtures("five")
-def test_enter_opens_and_t_talks(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_enter_opens_and_t_talks(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         app = pilot.app
         assert isinstance(app, StudioApp)
         await pilot.press("down", "t")
@@ -343,17 +316,14 @@ def test_enter_opens_and_t_talks(make_app: MakeApp) -> None:
         await pilot.press("f6")
         await pilot.press("enter")
         assert app.current_mode == "train"
-        assert app.studio.shown is not None
         assert app.studio.shown.name == NAMES[1]
-
-    drive(make_app(mode="runs"), work)
 
 
 @pytest.mark.usefixtures("five")
-def test_resume_goes_on_with_what_is_not_finished(make_app: MakeApp) -> None:
+async def test_resume_goes_on_with_what_is_not_finished(make_app: MakeApp) -> None:
     engine = scripts.ScriptedEngine()
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_runs(make_app(engine=engine, mode="runs")) as pilot:
         await pilot.press("r")
         assert "is being trained already" in sentence(pilot)
         await pilot.press("down", "r")
@@ -363,61 +333,47 @@ def test_resume_goes_on_with_what_is_not_finished(make_app: MakeApp) -> None:
         await until(pilot, lambda: [run.name for run in engine.resumed] == ["six-layers"])
         assert pilot.app.current_mode == "train"
 
-    drive(make_app(engine=engine, mode="runs"), work)
 
-
-def test_a_note_is_kept(five: Path, make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_a_note_is_kept(five: Path, make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("down", "n", *"[b]ok", "enter")
         await until(pilot, lambda: table(pilot).entries[1].note == "[b]ok")
         assert "[b]ok" in lines(pilot)[2]
         assert listing.read_listings(five)[1].note == "[b]ok"
 
-    drive(make_app(mode="runs"), work)
 
-
-def test_renaming_says_what_cannot_be_and_keeps_cursor_and_mark(five: Path, make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_renaming_says_what_cannot_be_and_keeps_cursor_and_mark(five: Path, make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("end", "space", "N")
         line = pilot.app.screen.query_one(Input)
         line.value = "whale"
         await pilot.press("enter")
         fault = pilot.app.screen.query_one(".dialog-fault", Static)
-        assert str(fault.content) == "There is already a run named whale."
+        assert "whale" in str(fault.content)
         line.value = "a/b"
         await pilot.press("enter")
         assert "cannot be called" in str(fault.content)
         line.value = "slower"
         await pilot.press("enter")
         await until(pilot, lambda: "slower" in names(pilot))
-        assert table(pilot).entry.name == "slower"  # type: ignore[union-attr]
+        assert table(pilot).entry.name == "slower"
         assert {path.name: letter for path, letter in table(pilot).marks.items()} == {"slower": "a"}
         assert (five / "runs" / "slower" / "events.jsonl").exists()
 
-    drive(make_app(mode="runs"), work)
+
+@pytest.mark.usefixtures("five")
+async def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
+        await click_on(pilot, "by when (o)")
+        await click_on(pilot, "x tokens")
+        rows = "".join(drawn(pilot.app.screen))
+        assert "by held-out (o)" in rows
+        assert "x steps" in rows
 
 
 @pytest.mark.usefixtures("five")
-def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
-        async def click(words: str) -> None:
-            lines = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
-            y = next(y for y, line in enumerate(lines) if words in line)
-            await pilot.click(offset=(lines[y].index(words) + 2, y))
-            await pilot.pause()
-
-        await click("by when (o)")
-        await click("x tokens")
-        lines = "".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
-        assert "by held-out (o)" in lines
-        assert "x steps" in lines
-
-    drive(make_app(mode="runs"), work)
-
-
-@pytest.mark.usefixtures("five")
-def test_a_run_comes_back_from_the_trash(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_a_run_comes_back_from_the_trash(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("u")
         assert sentence(pilot).startswith("Nothing was moved to the trash")
         await pilot.press("backspace")
@@ -425,56 +381,50 @@ def test_a_run_comes_back_from_the_trash(make_app: MakeApp) -> None:
         await pilot.press("down", "down", "delete")
         await listed(pilot, 4)
         assert "six-layers" not in names(pilot)
-        assert str(pilot.app.screen.query_one(Sentence).content) == "six-layers is in the trash, u undoes."
-        assert not pilot.app._notifications
-        assert table(pilot).entry.name == "whale"  # type: ignore[union-attr]
+        assert str(pilot.app.screen.query_one(Sentence).content).startswith("six-layers is in the trash")
+        assert not pilot.app.screen.query("Toast")
+        assert table(pilot).entry.name == "whale"
         await pilot.press("u")
         await listed(pilot, 5)
         assert names(pilot) == NAMES
-        assert table(pilot).entry.name == "six-layers"  # type: ignore[union-attr]
-        assert table(pilot).entry.note == "the larger one, go on"  # type: ignore[union-attr]
-
-    drive(make_app(mode="runs"), work)
+        assert table(pilot).entry.name == "six-layers"
+        assert table(pilot).entry.note == "the larger one, go on"
 
 
-def test_what_is_damaged_says_so_and_breaks_nothing(home: Path, make_app: MakeApp) -> None:
+async def test_what_is_damaged_says_so_and_breaks_nothing(home: Path, make_app: MakeApp) -> None:
     run = scripts.write_run(home, "broken", scripts.training(20))
     run.config_file.write_text("model = 3", encoding="utf-8")
     odd = scripts.write_run(home, "odd", [])
     odd.path.rename(home / "runs" / "[red]odd")
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_runs(make_app(mode="runs"), runs=2) as pilot:
         await pilot.press("home")
         for _ in range(2):
             await read(pilot)
             await pilot.press("down")
         assert sorted(names(pilot)) == ["[red]odd", "broken"]
-        while table(pilot).entry.name != "broken":  # type: ignore[union-attr]
+        while table(pilot).entry.name != "broken":
             await pilot.press("up")
         assert sentence(pilot).startswith("broken is damaged: ")
         await pilot.press("enter", "r", "t")
         assert pilot.app.current_mode == "runs"
 
-    drive(make_app(mode="runs"), work, runs=2)
-
 
 # ---- the empty home, and small windows
 
 
-def test_an_empty_home_leads_home(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_an_empty_home_leads_home(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs"), runs=0) as pilot:
         await until(pilot, lambda: "There is no run" in sentence(pilot))
         assert "There is no run yet. Enter goes Home." in "".join(lines(pilot))
         assert not pilot.app.screen.query_one(DetailPane).display
         await pilot.press("enter")
         assert pilot.app.current_mode == "home"
 
-    drive(make_app(mode="runs"), work, runs=0)
-
 
 @pytest.mark.usefixtures("five")
-def test_a_small_window_has_the_list_alone(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_a_small_window_has_the_list_alone(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs"), size=(60, 18)) as pilot:
         assert not pilot.app.screen.query_one(DetailPane).display
         assert max(map(len, lines(pilot))) == 58
         assert "✗ interrupted" in lines(pilot)[4]
@@ -482,12 +432,10 @@ def test_a_small_window_has_the_list_alone(make_app: MakeApp) -> None:
         await until(pilot, lambda: bool(pilot.app.screen.query_one(DetailPane).display))
         await read(pilot)
 
-    drive(make_app(mode="runs"), work, size=(60, 18))
-
 
 @pytest.mark.usefixtures("five")
-def test_ascii_terminals_get_ascii(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_ascii_terminals_get_ascii(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs")) as pilot:
         await pilot.press("G", "G")
         await until(pilot, lambda: "* training" in lines(pilot)[1])
         assert "".join(lines(pilot)).isascii()
@@ -495,16 +443,14 @@ def test_ascii_terminals_get_ascii(make_app: MakeApp) -> None:
         await read(pilot)
         assert facts(pilot).isascii()
 
-    drive(make_app(mode="runs"), work)
 
-
-def test_a_list_longer_than_the_window_scrolls_with_the_cursor(home: Path, make_app: MakeApp) -> None:
+async def test_a_list_longer_than_the_window_scrolls_with_the_cursor(home: Path, make_app: MakeApp) -> None:
     for number in range(30):
         scripts.write_run(
             home, f"run-{number:02d}", begun(scripts.opening(), f"2026-11-{30 - number:02d}T08:00:00+00:00")
         )
 
-    async def work(pilot: Pilot[int]) -> None:
+    async with on_runs(make_app(mode="runs"), runs=30) as pilot:
         assert "run-00" in lines(pilot)[1]
         await pilot.press("end")
         await pilot.pause()
@@ -513,8 +459,6 @@ def test_a_list_longer_than_the_window_scrolls_with_the_cursor(home: Path, make_
         await pilot.press("pageup", "home")
         await pilot.pause()
         assert "▸  run-00" in lines(pilot)[1]
-
-    drive(make_app(mode="runs"), work, runs=30)
 
 
 # ---- columns and times
@@ -589,10 +533,8 @@ def test_picture_of_an_empty_home(make_app: MakeApp, snap_compare: Any) -> None:
 
 
 @pytest.mark.usefixtures("five")
-def test_on_a_small_terminal_it_says_that_curves_need_room(make_app: MakeApp) -> None:
-    async def work(pilot: Pilot[int]) -> None:
+async def test_on_a_small_terminal_it_says_that_curves_need_room(make_app: MakeApp) -> None:
+    async with on_runs(make_app(mode="runs"), size=(60, 18)) as pilot:
         await pilot.press("space", "down", "space")
         await pilot.pause()
-        assert sentence(pilot) == "Their curves need more room: 80 x 24 at least."
-
-    drive(make_app(mode="runs"), work, size=(60, 18))
+        assert "80 x 24" in sentence(pilot)

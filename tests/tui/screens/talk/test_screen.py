@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.tui.pilot import drawn, drive
+from tests.tui.pilot import click_on, drawn, running
 from tests.tui.pilot import until as pilot_until
 from tests.tui.scripts import finished, training, write_run
 from tests.tui.talk_script import PacedEngine
@@ -28,38 +29,43 @@ from tui.screens.talk.checkpoint_picker import CheckpointPicker
 from tui.screens.talk.prompt import Editor, Prompt
 from tui.screens.talk.sampling import FIELDS, Sampling, changed, notch, shown
 from tui.screens.talk.screen import TalkScreen
-from tui.screens.talk.transcript import Transcript, Versions, visible
+from tui.screens.talk.transcript import KEPT, Transcript, Versions, visible
 from tui.screens.talk.version_picker import VersionPane, VersionPicker
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 from tui.widgets.top_bar import Sentence
 
-Act = Callable[[Pilot[int], TalkScreen], Awaitable[None]]
+Talk = Callable[..., AbstractAsyncContextManager[tuple[Pilot[int], TalkScreen]]]
 
 CONFIG = resolve.with_values(RunConfig(), sample={"max_new_tokens": 8})
 
 
-@pytest.fixture
-def talk(home: Path, make_app: Callable[..., StudioApp]) -> Callable[..., None]:
-    """Drive the screen over a home with two runs: `talk(act)`."""
+@pytest.fixture(autouse=True)
+def _newer_checkpoints_are_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.talk.screen.POLL_TICKS", 1)
 
-    def run(act: Act, engine: PacedEngine | None = None, size: tuple[int, int] = (80, 24), empty: bool = False) -> None:
+
+@pytest.fixture
+def talk(home: Path, make_app: Callable[..., StudioApp]) -> Talk:
+    """Run the app on Talk over a home with two runs: `async with talk(engine) as (pilot, screen)`."""
+
+    @asynccontextmanager
+    async def on_talk(
+        engine: PacedEngine | None = None, size: tuple[int, int] = (80, 24), empty: bool = False
+    ) -> AsyncIterator[tuple[Pilot[int], TalkScreen]]:
+        engine = engine or PacedEngine()
         if not empty:
             write_run(home, "moby-15min", [*training(300), finished()])
             write_run(home, "stories-test", training(200))
-        app = make_app(engine=engine or PacedEngine(), mode="talk", config=CONFIG)
-
-        async def session(pilot: Pilot[int]) -> None:
+        app = make_app(engine=engine, mode="talk", config=CONFIG)
+        async with running(app, size) as pilot:
             await settle(pilot)
             screen = app.screen
             assert isinstance(screen, TalkScreen)
-            await act(pilot, screen)
+            yield pilot, screen
             screen.writer_thread.stop()
-            if isinstance(app.studio.engine, PacedEngine):
-                app.studio.engine.let(10_000)
+            engine.let(10_000)
 
-        drive(app, session, size)
-
-    return run
+    return on_talk
 
 
 async def settle(pilot: Pilot[int]) -> None:
@@ -68,7 +74,6 @@ async def settle(pilot: Pilot[int]) -> None:
     await pilot.pause()
     screen = pilot.app.screen
     if isinstance(screen, TalkScreen):
-        screen._ticks = 0
         screen.refresh_all()
     await pilot.pause()
 
@@ -81,7 +86,7 @@ async def written(pilot: Pilot[int], screen: TalkScreen) -> None:
 
 def text(screen: TalkScreen, pane: str = "A") -> str:
     """What a pane shows."""
-    return str({"A": screen.panes.a, "B": screen.panes.b}[pane]._text.visual)
+    return str({"A": screen.panes.a, "B": screen.panes.b}[pane].query_one(Static).visual)
 
 
 def typed(words: str) -> list[str]:
@@ -95,35 +100,40 @@ async def ask(pilot: Pilot[int], screen: TalkScreen, words: str = "A fox") -> No
     await written(pilot, screen)
 
 
+async def compare_with_oldest(pilot: Pilot[int], screen: TalkScreen) -> None:
+    """Let the oldest checkpoint of the run write in a second pane."""
+    await pilot.press("escape", "equals_sign")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, CheckpointPicker)
+    await pilot.press("enter", "end", "enter")
+    await written(pilot, screen)
+
+
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def test_text_streams_in_token_by_token(talk: Callable[..., None]) -> None:
+async def test_text_streams_in_token_by_token(talk: Talk) -> None:
     engine = PacedEngine(free=False)
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await pilot.press(*typed("A fox 1"), "enter")
-        seen = []
-        for count in (1, 2, 3):
+        seen = ["A fox 1"]
+        for _ in range(3):
             engine.let(1)
-            await asyncio.to_thread(until, lambda count=count: len(screen.pane.shown.tokens) == count)
-            screen._stream()
+            await pilot_until(pilot, lambda: len(text(screen).rstrip("▌")) > len(seen[-1]))
             seen.append(text(screen).rstrip("▌"))
-        assert seen[0].startswith("A fox 1")
-        assert len(seen[0]) < len(seen[1]) < len(seen[2])
+            assert seen[-1].startswith(seen[-2])
         await settle(pilot)
         assert "Writing with step 180" in screen.sentence()
         await pilot.press("escape")
         engine.let(1)
         await written(pilot, screen)
         assert screen.pane.shown.state == "stopped"
-        assert text(screen).startswith(seen[2])
-
-    talk(act, engine)
+        assert text(screen).startswith(seen[-1])
 
 
-def test_digits_and_letters_typed_in_the_prompt_stay_there(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_digits_and_letters_typed_in_the_prompt_stay_there(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await pilot.press(*typed("4 k1"), "?", "G", "h")
         assert screen.query_one(Prompt).value == "4 k1?Gh"
         assert pilot.app.screen is screen
@@ -131,26 +141,22 @@ def test_digits_and_letters_typed_in_the_prompt_stay_there(talk: Callable[..., N
         await pilot.pause()
         assert pilot.app.screen is not screen  # there, digits choose the screen
 
-    talk(act)
 
-
-def test_an_empty_prompt_begins_a_new_text(talk: Callable[..., None]) -> None:
+async def test_an_empty_prompt_begins_a_new_text(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await pilot.press("enter")
         await written(pilot, screen)
         assert engine.asked[-1][1] == []
         assert len(screen.pane.shown.tokens) == 8
         assert "8 tokens, as asked" in screen.sentence()
 
-    talk(act, engine)
 
-
-def test_redo_takes_the_next_seed_and_versions_stay(talk: Callable[..., None]) -> None:
+async def test_redo_takes_the_next_seed_and_versions_stay(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen)
         first = text(screen)
         await pilot.press("escape", "r")
@@ -168,13 +174,11 @@ def test_redo_takes_the_next_seed_and_versions_stay(talk: Callable[..., None]) -
         await settle(pilot)
         assert "version 2 of 3" in str(screen.pane.border_title)
 
-    talk(act, engine)
 
-
-def test_the_same_prompt_again_gives_another_text(talk: Callable[..., None]) -> None:
+async def test_the_same_prompt_again_gives_another_text(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen)
         await pilot.press("enter")
         await written(pilot, screen)
@@ -185,11 +189,9 @@ def test_the_same_prompt_again_gives_another_text(talk: Callable[..., None]) -> 
         await written(pilot, screen)
         assert "version 3 of 3" in str(screen.pane.border_title)  # the versions of a prompt are found again
 
-    talk(act, engine)
 
-
-def test_history_of_prompts(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_history_of_prompts(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         prompt = screen.query_one(Prompt)
         await ask(pilot, screen, "one")
         await ask(pilot, screen, "two")
@@ -200,13 +202,11 @@ def test_history_of_prompts(talk: Callable[..., None]) -> None:
         await pilot.press("up", "down", "down")
         assert prompt.value == "thr"
 
-    talk(act)
 
-
-def test_writing_on_at_the_end(talk: Callable[..., None]) -> None:
+async def test_writing_on_at_the_end(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen)
         first = text(screen)
         await pilot.press("escape", "enter")
@@ -215,11 +215,9 @@ def test_writing_on_at_the_end(talk: Callable[..., None]) -> None:
         assert text(screen).startswith(first)
         assert len(engine.asked[-1][1]) == len("A fox") + 8
 
-    talk(act, engine)
 
-
-def test_latest_follows_the_training(talk: Callable[..., None], home: Path) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_latest_follows_the_training(talk: Talk, home: Path) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
         assert "stories-test · latest, step 180" in str(screen.pane.border_title)
         run = folder.open_run(home, "stories-test")
@@ -233,14 +231,12 @@ def test_latest_follows_the_training(talk: Callable[..., None], home: Path) -> N
         assert screen.pane.shown.step == 240
         assert screen.pane.shown.sampling.seed == 0  # another model: the same seed is no repetition
 
-    talk(act)
 
-
-def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> None:
+async def test_talking_while_it_trains_in_the_same_app(talk: Talk) -> None:
     engine = PacedEngine()
-    engine.told = training(40)
+    engine.log = training(40)
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine, empty=True) as (pilot, screen):
         app = screen.app
         assert "no run yet" in screen.sentence()
         app.studio.start_training()
@@ -261,13 +257,10 @@ def test_talking_while_it_trains_in_the_same_app(talk: Callable[..., None]) -> N
         await written(pilot, screen)
         assert screen.pane.shown.step == 40
         assert text(screen).startswith("hi")
-        engine.controls[0].stop.set()
-
-    talk(act, engine, empty=True)
 
 
-def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Callable[..., None], home: Path) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Talk, home: Path) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
         assert "by " not in str(screen.pane.border_subtitle)
         screen.checkpoints.pick("A", CheckpointRef(folder.open_run(home, "moby-15min")))
@@ -275,11 +268,9 @@ def test_a_text_of_another_run_than_the_one_that_writes_next_says_so(talk: Calla
         assert "moby-15min" in str(screen.pane.border_title)
         assert "by stories-test" in str(screen.pane.border_subtitle)
 
-    talk(act)
 
-
-def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Callable[..., None], home: Path) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Talk, home: Path) -> None:
+    async with talk() as (_, screen):
         run = folder.open_run(home, "stories-test")
         (run.checkpoints / "best").write_text("step-00000060\n")
         screen.checkpoints.pick("A", CheckpointRef(run, "60"))  # the best and the oldest in one
@@ -287,30 +278,22 @@ def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(talk: Cal
         screen.checkpoints.pick("A", CheckpointRef(run, "120"))
         assert screen.checkpoints.other == CheckpointRef(run, "best")
 
-    talk(act)
 
-
-def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Callable[..., None], home: Path) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_a_fault_stands_in_the_pane_that_it_is_about(talk: Talk) -> None:
+    async with talk(PacedEngine(broken=60)) as (pilot, screen):
         await ask(pilot, screen)
-        run = folder.open_run(home, "stories-test")
-        screen.checkpoints.pick("B", CheckpointRef(run, "60"))
-        screen._ask(screen.panes.compare(CheckpointRef(run, "60")))
-        await written(pilot, screen)
-        screen._stream()
+        await compare_with_oldest(pilot, screen)
         assert "is not what was saved. Use another one." in text(screen, "B")
         assert "is not what was saved" not in text(screen, "A")
-
-    talk(act, PacedEngine(broken=60))
 
 
 # ---- why this token ------------------------------------------------------------------------------------------------
 
 
-def test_walking_shows_the_candidates_and_a_digit_branches(talk: Callable[..., None]) -> None:
+async def test_walking_shows_the_candidates_and_a_digit_branches(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen)
         first = screen.pane.shown
         await pilot.press("escape", "home", "right", "right", "left")
@@ -328,11 +311,9 @@ def test_walking_shows_the_candidates_and_a_digit_branches(talk: Callable[..., N
         assert "version 2 of 2" in str(screen.pane.border_title)
         assert pilot.app.screen is screen  # a digit here means a candidate, no screen
 
-    talk(act, engine)
 
-
-def test_enter_in_the_candidates_takes_the_marked_one(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_enter_in_the_candidates_takes_the_marked_one(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
         first = screen.pane.shown
         await pilot.press("escape", "home", "tab", "enter")
@@ -342,11 +323,9 @@ def test_enter_in_the_candidates_takes_the_marked_one(talk: Callable[..., None])
         await written(pilot, screen)
         assert screen.pane.shown.tokens[0].token == first.tokens[0].candidates[1].token
 
-    talk(act)
 
-
-def test_mouse_walks_and_branches(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_mouse_walks_and_branches(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
         first = screen.pane.shown
         start = len("A fox") + len(first.tokens[0].text) + 1
@@ -357,24 +336,18 @@ def test_mouse_walks_and_branches(talk: Callable[..., None]) -> None:
         await written(pilot, screen)
         assert screen.pane.shown.tokens[1].token == first.tokens[1].candidates[1].token
 
-    talk(act)
 
-
-def test_links_under_the_prompt_work_by_mouse(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_links_under_the_prompt_work_by_mouse(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
-        entry = screen.query_one("#entry")
-        row = "".join(segment.text for segment in screen._compositor.render_strips()[entry.region.bottom - 1])
-        await pilot.click(offset=(row.index("redo") + 1, entry.region.bottom - 1))
+        await click_on(pilot, "redo")
         await written(pilot, screen)
         assert screen.pane.versions.position == (2, 2)
         assert screen.pane.shown.sampling.seed == 1
 
-    talk(act)
 
-
-def test_the_taken_token_is_shown_also_where_it_was_unlikely(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_the_taken_token_is_shown_also_where_it_was_unlikely(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
         token = screen.pane.shown.tokens[0]
         rare = TokenCandidate(77, " unheard", 0.0001, 0.0001)
@@ -386,22 +359,16 @@ def test_the_taken_token_is_shown_also_where_it_was_unlikely(talk: Callable[...,
         assert candidates.candidates[-1] is rare
         assert "9 ▸ ␣unheard" in str(candidates.render())
 
-    talk(act)
-
 
 # ---- comparing -----------------------------------------------------------------------------------------------------
 
 
-def test_compare_writes_the_same_with_the_same_seed(talk: Callable[..., None]) -> None:
+async def test_compare_writes_the_same_with_the_same_seed(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine, size=(120, 40)) as (pilot, screen):
         await ask(pilot, screen)
-        await pilot.press("escape", "equals_sign")
-        await settle(pilot)
-        assert isinstance(pilot.app.screen, CheckpointPicker)
-        await pilot.press("enter", "end", "enter")
-        await written(pilot, screen)
+        await compare_with_oldest(pilot, screen)
         a, b = screen.panes.a.shown, screen.panes.b.shown
         assert (a.step, b.step) == (180, 60)
         assert (a.prompt, a.sampling) == (b.prompt, b.sampling)
@@ -415,11 +382,9 @@ def test_compare_writes_the_same_with_the_same_seed(talk: Callable[..., None]) -
         await settle(pilot)
         assert not screen.panes.comparing
 
-    talk(act, engine, size=(120, 40))
 
-
-def test_two_panes_at_80_columns_follow_their_ends(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_two_panes_at_80_columns_follow_their_ends(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         screen.query_one(Sampling).set(changed(screen.sampling, "max_new_tokens", 200))
         await ask(pilot, screen)
         await pilot.press("escape", "equals_sign")
@@ -430,8 +395,6 @@ def test_two_panes_at_80_columns_follow_their_ends(talk: Callable[..., None]) ->
             assert pane.max_scroll_y > 0
             await asyncio.to_thread(until, lambda pane=pane: pane.is_vertical_scroll_end)
             assert len(str(pane.border_subtitle)) < pane.size.width
-
-    talk(act)
 
 
 # ---- four versions -------------------------------------------------------------------------------------------------
@@ -450,10 +413,10 @@ async def four(pilot: Pilot[int], finish: bool = True) -> VersionPicker:
     return picker
 
 
-def test_one_of_four_versions_is_picked(talk: Callable[..., None]) -> None:
+async def test_one_of_four_versions_is_picked(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen)
         await pilot.press("escape")
         picker = await four(pilot)
@@ -475,13 +438,11 @@ def test_one_of_four_versions_is_picked(talk: Callable[..., None]) -> None:
         await pilot.press("full_stop")
         assert text(screen) == shown[3]  # the others are kept
 
-    talk(act, engine)
 
-
-def test_versions_stream_in_together_and_one_can_be_picked_before_its_end(talk: Callable[..., None]) -> None:
+async def test_versions_stream_in_together_and_one_can_be_picked_before_its_end(talk: Talk) -> None:
     engine = PacedEngine(free=False)
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await pilot.press(*typed("hi"), "escape")
         picker = await four(pilot, finish=False)
         panes = list(picker.query(VersionPane))
@@ -503,13 +464,11 @@ def test_versions_stream_in_together_and_one_can_be_picked_before_its_end(talk: 
         await asyncio.to_thread(until, lambda: not screen.writer_thread.busy)
         assert [len(pane.completion.tokens) for pane in panes] == [8] * 4
 
-    talk(act, engine)
 
-
-def test_escape_stops_the_versions_and_then_goes_back_to_the_text_before(talk: Callable[..., None]) -> None:
+async def test_escape_stops_the_versions_and_then_goes_back_to_the_text_before(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen)
         before = screen.pane.shown
         engine.free = False
@@ -528,21 +487,16 @@ def test_escape_stops_the_versions_and_then_goes_back_to_the_text_before(talk: C
         assert screen.pane.shown is before
         assert "version 1 of 5" in str(screen.pane.border_title)
 
-    talk(act, engine)
 
-
-def test_a_prompt_that_was_just_typed_is_written_four_times(talk: Callable[..., None]) -> None:
+async def test_a_prompt_that_was_just_typed_is_written_four_times(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen, "one")
         await pilot.press(*typed("two"))
         for seeds in ((0, 1, 2, 3), (4, 5, 6, 7)):
             engine.asked.clear()
-            entry = screen.query_one("#entry")
-            row = drawn(screen)[entry.region.bottom - 1]
-            await pilot.click(offset=(row.index("four") + 1, entry.region.bottom - 1))
-            await pilot.pause()
+            await click_on(pilot, "four")
             picker = pilot.app.screen
             assert isinstance(picker, VersionPicker)
             await asyncio.to_thread(until, lambda picker=picker: not picker.busy)
@@ -554,11 +508,9 @@ def test_a_prompt_that_was_just_typed_is_written_four_times(talk: Callable[..., 
             assert screen.pane.shown.prompt == "two"
         assert "version 5 of 8" in str(screen.pane.border_title)
 
-    talk(act, engine)
 
-
-def test_versions_of_a_branch_keep_the_forced_token(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_versions_of_a_branch_keep_the_forced_token(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
         await pilot.press("escape", "home", "right", "tab", "3")
         await written(pilot, screen)
@@ -568,11 +520,9 @@ def test_versions_of_a_branch_keep_the_forced_token(talk: Callable[..., None]) -
         assert all(completion.tokens[:2] == kept for completion in completions)
         assert [len(completion.tokens) for completion in completions] == [2 + 8] * 4
 
-    talk(act)
 
-
-def test_a_version_can_be_clicked_and_a_long_beginning_is_cut(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_a_version_can_be_clicked_and_a_long_beginning_is_cut(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         screen.query_one(Prompt).value = "a long beginning that all of the four versions have in common, it"
         await pilot.press("escape")
         picker = await four(pilot)
@@ -582,12 +532,10 @@ def test_a_version_can_be_clicked_and_a_long_beginning_is_cut(talk: Callable[...
         await settle(pilot)
         assert screen.pane.shown is pane.completion
 
-    talk(act)
-
 
 @pytest.mark.parametrize("broken", [True, False], ids=["checkpoint", "prompt"])
-def test_versions_that_cannot_be_written_say_so_where_a_text_does(broken: bool, talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_versions_that_cannot_be_written_say_so_where_a_text_does(broken: bool, talk: Talk) -> None:
+    async with talk(PacedEngine(broken=180 if broken else None)) as (pilot, screen):
         screen.query_one(Prompt).value = "hi" if broken else "café"
         await pilot.press("escape", "v")
         await asyncio.to_thread(until, lambda: screen.pane.shown and screen.pane.shown.error)
@@ -598,21 +546,17 @@ def test_versions_that_cannot_be_written_say_so_where_a_text_does(broken: bool, 
         else:
             assert "never met these characters: 'é'" in str(screen.query_one("#entry").border_title)
 
-    talk(act, PacedEngine(broken=180 if broken else None))
 
-
-def test_without_a_run_there_are_no_versions(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_without_a_run_there_are_no_versions(talk: Talk) -> None:
+    async with talk(empty=True) as (pilot, _):
         await pilot.press("escape", "v")
         await pilot.pause()
         assert pilot.app.current_mode == "home"
 
-    talk(act, empty=True)
-
 
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (160, 45)])
-def test_four_versions_fit_on_every_screen(size: tuple[int, int], talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_four_versions_fit_on_every_screen(size: tuple[int, int], talk: Talk) -> None:
+    async with talk(size=size) as (pilot, screen):
         await ask(pilot, screen)
         await pilot.press("escape")
         picker = await four(pilot)
@@ -622,16 +566,14 @@ def test_four_versions_fit_on_every_screen(size: tuple[int, int], talk: Callable
             assert f"{pane.index + 1} · seed" in rows[pane.region.y]
         assert any("Esc leaves." in row for row in rows)
 
-    talk(act, size=size)
-
 
 # ---- editing, copying, settings ------------------------------------------------------------------------------------
 
 
-def test_edit_and_go_on(talk: Callable[..., None]) -> None:
+async def test_edit_and_go_on(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen)
         whole = screen.pane.shown.text
         await pilot.press("ctrl+e")
@@ -645,33 +587,27 @@ def test_edit_and_go_on(talk: Callable[..., None]) -> None:
         await pilot.press("ctrl+e", "z", "escape")
         assert screen.pane.versions.position == (2, 2)  # left as it was
 
-    talk(act, engine)
 
-
-def test_several_lines_pasted_into_the_prompt_open_the_editor(talk: Callable[..., None]) -> None:
+async def test_several_lines_pasted_into_the_prompt_open_the_editor(talk: Talk) -> None:
     from textual.events import Paste
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk() as (pilot, screen):
         await pilot.press(*typed("He said:"))
         screen.query_one(Prompt).post_message(Paste("one\ntwo"))
         await pilot.pause()
         assert screen.query_one(Editor).text == "He said:one\ntwo"
 
-    talk(act)
 
-
-def test_copy(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_copy(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
         await pilot.press("escape", "y")
         assert pilot.app.clipboard == screen.pane.shown.text
         assert "Copied" in screen.sentence()
 
-    talk(act)
 
-
-def test_text_can_be_selected_with_the_mouse(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_text_can_be_selected_with_the_mouse(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
         pane = screen.panes.a
         await pilot.mouse_down(pane, offset=(2, 1))
@@ -679,16 +615,13 @@ def test_text_can_be_selected_with_the_mouse(talk: Callable[..., None]) -> None:
         await pilot.mouse_up(pane, offset=(7, 1))
         await pilot.pause()
         selected = screen.get_selected_text()
-        assert selected is not None
         assert selected.startswith("A fox"[:4])
 
-    talk(act)
 
-
-def test_settings_change_the_next_request(talk: Callable[..., None]) -> None:
+async def test_settings_change_the_next_request(talk: Talk) -> None:
     engine = PacedEngine()
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await pilot.press("escape", "s", "right")
         sampling = screen.query_one(Sampling)
         assert sampling.sampling.temperature == 0.9
@@ -704,15 +637,13 @@ def test_settings_change_the_next_request(talk: Callable[..., None]) -> None:
         assert (asked.temperature, asked.top_k, asked.top_p) == (0.9, 40, 1.0)
         assert pilot.app.screen is screen
 
-    talk(act, engine)
 
-
-def test_settings_are_live_also_while_a_text_is_being_written(
-    talk: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+async def test_settings_are_live_also_while_a_text_is_being_written(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = PacedEngine(free=False)
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         tune = screen.writer_thread.tune
         await pilot.press(*typed("ab"), "enter")
         engine.let(2)
@@ -740,8 +671,6 @@ def test_settings_are_live_also_while_a_text_is_being_written(
         await written(pilot, screen)
         assert engine.asked[2][2].seed == 9  # a seed is for the next text
 
-    talk(act, engine)
-
 
 def test_every_setting_is_there_and_goes_by_notches() -> None:
     base = RunConfig().sample
@@ -758,8 +687,8 @@ def test_every_setting_is_there_and_goes_by_notches() -> None:
 # ---- choosing a checkpoint -----------------------------------------------------------------------------------------
 
 
-def test_another_run_can_be_picked(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_another_run_can_be_picked(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await pilot.press("escape", "k")
         await settle(pilot)
         pick = pilot.app.screen
@@ -774,35 +703,29 @@ def test_another_run_can_be_picked(talk: Callable[..., None]) -> None:
         await settle(pilot)
         assert "stories-test · latest" in str(screen.pane.border_title)
 
-    talk(act)
 
-
-def test_another_screen_can_choose_the_checkpoint(talk: Callable[..., None], home: Path) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_another_screen_can_choose_the_checkpoint(talk: Talk, home: Path) -> None:
+    async with talk() as (pilot, screen):
         screen.studio.talk_choice = folder.open_run(home, "moby-15min"), "120"
         await settle(pilot)
         assert str(screen.pane.border_title) == "moby-15min · step 120"
         assert screen.studio.talk_choice is None
 
-    talk(act)
-
 
 # ---- what may be wrong ---------------------------------------------------------------------------------------------
 
 
-def test_no_run_leads_home(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_no_run_leads_home(talk: Talk) -> None:
+    async with talk(empty=True) as (pilot, screen):
         assert "no run yet" in screen.sentence()
         assert "Train one first" in text(screen)
         await pilot.press("enter")
         await pilot.pause()
         assert pilot.app.current_mode == "home"
 
-    talk(act, empty=True)
 
-
-def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_a_damaged_checkpoint_is_reported_and_nothing_else_breaks(talk: Talk) -> None:
+    async with talk(PacedEngine(broken=180)) as (pilot, screen):
         await ask(pilot, screen)
         assert screen.sentence().startswith("Esc, then k chooses another checkpoint: ")
         await pilot.press("escape")
@@ -815,11 +738,9 @@ def test_a_damaged_checkpoint_is_told_and_nothing_else_breaks(talk: Callable[...
         await written(pilot, screen)
         assert screen.pane.shown.step == 120
 
-    talk(act, PacedEngine(broken=180))
 
-
-def test_an_unknown_character_is_told_beside_the_prompt(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_an_unknown_character_is_reported_beside_the_prompt(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen, "café")
         assert "never met these characters: 'é'" in str(screen.query_one("#entry").border_title)
         assert screen.query_one(Prompt).value == "café"
@@ -828,24 +749,20 @@ def test_an_unknown_character_is_told_beside_the_prompt(talk: Callable[..., None
         assert str(screen.query_one("#entry").border_title) == "Prompt"
         assert text(screen).startswith("cafe ")
 
-    talk(act)
 
-
-def test_end_of_text_has_a_sign_and_no_text(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_end_of_text_has_a_sign_and_no_text(talk: Talk) -> None:
+    async with talk(PacedEngine(end_after=3)) as (pilot, screen):
         await ask(pilot, screen)
         assert text(screen).endswith("∎")
         assert "The model ended it: 4 tokens." in screen.sentence()
         await pilot.press("escape", "y")
         assert "∎" not in pilot.app.clipboard
 
-    talk(act, PacedEngine(end_after=3))
 
-
-def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: Callable[..., None]) -> None:
+async def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: Talk) -> None:
     engine = PacedEngine(end_after=3)
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         await ask(pilot, screen)
         first = screen.pane.shown.text
         engine.end_after = None
@@ -866,20 +783,16 @@ def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: 
         await pilot.press("left")
         assert screen.pane.token_index == 3
 
-    talk(act, engine)
-
 
 # ---- the room that there is ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 18)])
-def test_titles_keep_the_step_and_both_ends_of_a_name(
-    size: tuple[int, int], talk: Callable[..., None], home: Path
-) -> None:
+async def test_titles_keep_the_step_and_both_ends_of_a_name(size: tuple[int, int], talk: Talk, home: Path) -> None:
     write_run(home, "stories-20261124-033117", training(200))
     write_run(home, "stories-20261124-033635", training(200))
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(size=size) as (pilot, screen):
         screen.studio.talk_choice = folder.open_run(home, "stories-20261124-033117"), "latest"
         screen.checkpoints.pick("B", CheckpointRef(folder.open_run(home, "stories-20261124-033635"), "60"))
         await settle(pilot)
@@ -899,74 +812,64 @@ def test_titles_keep_the_step_and_both_ends_of_a_name(
             assert step in title
             assert ("2/2" in title) is (size[0] == 80)
 
-    talk(act, size=size)
-
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 18)])
-def test_the_picker_has_a_line_for_each_run(size: tuple[int, int], talk: Callable[..., None], home: Path) -> None:
+async def test_the_picker_has_a_line_for_each_run(size: tuple[int, int], talk: Talk, home: Path) -> None:
     write_run(home, "stories-20261124-033635-and-a-half", training(200))
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(size=size) as (pilot, _):
         await pilot.press("escape", "k")
         await settle(pilot)
         options = pilot.app.screen.query_one("#pick-runs")
         assert options.virtual_size.height == 1 + 3  # the run on Train, and three others
         assert any("…" in row and "-half  interrupted  0." in row for row in drawn(pilot.app.screen))
 
-    talk(act, size=size)
-
 
 # ---- the sentence --------------------------------------------------------------------------------------------------
 
 
-def test_the_sentence_is_not_behind_what_is_being_done(talk: Callable[..., None]) -> None:
+async def test_the_sentence_is_not_behind_what_is_being_done(talk: Talk) -> None:
     engine = PacedEngine(free=False)
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk(engine) as (pilot, screen):
         pilot.app.studio.draw_budget.allows = lambda _: False  # as beside a training, for seconds
         await pilot.press(*typed("A fox"), "enter")
         await asyncio.to_thread(until, lambda: screen.pane.shown.state == "writing")
         sentence = screen.query_one(Sentence)
         await pilot_until(pilot, lambda: "Writing with step 180" in str(sentence.content))
-        assert str(sentence.content) == "Writing with step 180. Esc stops and keeps the text."
         await pilot.press("escape")
         await pilot.pause()
         assert str(sentence.content).startswith("Stopped.")  # also where the thread is still at its last token
 
-    talk(act, engine)
 
-
-def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_nobody_waits_for_a_checkpoint_that_is_there(talk: Talk) -> None:
+    async with talk() as (_, screen):
         completion = Completion(screen.checkpoints.of("A"), "x", CONFIG.sample)
         screen.pane.add(completion, prompt="x")
-        assert screen.sentence() == "Loading step 180 of stories-test."
-
-    talk(act)
+        assert "Loading step 180" in screen.sentence()
 
 
-def test_the_sentence_tells_keys_that_work_where_one_is(talk: Callable[..., None]) -> None:
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+async def test_the_sentence_names_keys_that_work_where_the_focus_is(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
         await ask(pilot, screen)
-        assert screen.sentence() == "8 tokens, as asked. Enter writes another, Esc leads to the text."
+        assert "8 tokens" in screen.sentence()
+        assert "Enter writes another" in screen.sentence()
         await pilot.press("enter")
         await written(pilot, screen)
         assert screen.pane.versions.position == (2, 2)
         await pilot.press("escape")
-        assert screen.sentence() == "8 tokens, as asked. r redoes, Enter goes on."
+        assert "r redoes, Enter goes on" in screen.sentence()
         await pilot.press("r")
         await written(pilot, screen)
         assert screen.pane.versions.position == (3, 3)
         await pilot.press("tab")
-        assert screen.sentence() == "8 tokens, as asked. A digit puts another token there, r redoes."
+        assert "A digit puts another token" in screen.sentence()
         await pilot.press("2")
         await written(pilot, screen)
         assert screen.pane.versions.position == (4, 4)
         await pilot.press("enter")
         await written(pilot, screen)
-        assert screen.sentence().startswith("8 tokens, as asked.")  # so many more, however many there are
-
-    talk(act)
+        assert "8 tokens" in screen.sentence()  # so many more, however many there are
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------------
@@ -978,37 +881,34 @@ def test_blanks_are_visible() -> None:
 
 
 def test_versions_forget_the_oldest() -> None:
-    from tui.screens.talk import transcript
+    versions, token = Versions(), WrittenToken(1, "a", 1.0, 0.0, ())
+    for number in range(KEPT + 5):
+        completion = Completion(CheckpointRef(RunFolder(Path())), str(number), CONFIG.sample, tokens=[token])
+        versions.add(completion, prompt="before" if number < 5 else "now")
+        assert versions.shown is completion
+    assert len(versions.all) == KEPT
+    assert versions.next_seed("before") == 0, "nothing of that prompt is kept"
+    versions.add(replace(completion, tokens=[token]))
+    assert [version.prompt for version in versions.all[:2]] == ["6", "7"]
+    assert len(versions.all) == KEPT
 
-    versions = Versions()
-    for i in range(transcript.KEPT + 5):
-        completion = Completion(
-            CheckpointRef(RunFolder(Path())), str(i), CONFIG.sample, tokens=[WrittenToken(1, "a", 1.0, 0.0, ())]
-        )
-        versions.add(completion, prompt=f"prompt {i % 7}")
-    assert sum(len(kept) for kept in versions._of.values()) == transcript.KEPT
-    assert versions.shown is not None
-    assert versions.shown.prompt == str(transcript.KEPT + 4)
 
-
-def test_ascii_has_no_other_signs(talk: Callable[..., None]) -> None:
+async def test_ascii_has_no_other_signs(talk: Talk) -> None:
     from tui.terminal import glyphs
 
-    async def act(pilot: Pilot[int], screen: TalkScreen) -> None:
+    async with talk() as (pilot, screen):
         screen.studio.glyphs = glyphs.ASCII
         screen.app.add_class("-ascii")
         await ask(pilot, screen)
         await pilot.press("escape", "left", "s", "right")
         await settle(pilot)
-        shown_text = "".join(segment.text for strip in screen._compositor.render_strips()[1:-2] for segment in strip)
+        shown_text = "".join(drawn(screen)[1:-2])
         assert shown_text.isascii(), sorted({c for c in shown_text if not c.isascii()})
         candidates = screen.query_one(Candidates)
         candidates.show(screen.pane.shown.tokens[0], "a long beginning\n" * 8, "")
         assert all(line.cell_length <= candidates.content_size.width for line in candidates.render().split("\n")), (
             "a line goes on below"
         )
-
-    talk(act)
 
 
 SNAPSHOTS: dict[str, tuple[tuple[int, int], list[str]]] = {

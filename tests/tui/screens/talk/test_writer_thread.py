@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tinylm.config.schema import SampleConfig
 from tinylm.errors import CheckpointError, DataError
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
-from tui.engine import TokenCandidate, WrittenToken
+from tui.engine import TokenCandidate, Writer, WrittenToken
 from tui.screens.talk.writer_thread import CheckpointRef, Completion, WriterThread, newest_run, saved_steps
 
 FIVE = SampleConfig(max_new_tokens=5)
@@ -33,10 +33,21 @@ def engine() -> PacedEngine:
 
 @pytest.fixture
 def writer_thread(engine: PacedEngine) -> Iterator[WriterThread]:
-    thread = WriterThread(engine)  # type: ignore[arg-type]
+    thread = WriterThread(engine)
     yield thread
     engine.let(1000)
     thread.close()
+
+
+def write(thread: WriterThread, *completions: Completion) -> Completion:
+    """Let the thread write these, and wait; gives the first."""
+    thread.ask(*completions)
+    until(lambda: over(completions))
+    return completions[0]
+
+
+def over(completions: Sequence[Completion]) -> bool:
+    return not any(completion.busy for completion in completions)
 
 
 def save(run: RunFolder, step: int) -> None:
@@ -65,9 +76,7 @@ def test_newest_run_prefers_one_that_can_write(home: Path) -> None:
 
 
 def test_a_text_is_written_to_its_length(writer_thread: WriterThread, run: RunFolder) -> None:
-    completion = Completion(CheckpointRef(run), "A fox", FIVE)
-    writer_thread.ask(completion)
-    until(lambda: not completion.busy)
+    completion = write(writer_thread, Completion(CheckpointRef(run), "A fox", FIVE))
     assert (completion.state, completion.step, len(completion.tokens)) == ("full", 180, 5)
     assert completion.text.startswith("A fox ")
     assert completion.speed
@@ -89,49 +98,35 @@ def test_stopping_keeps_what_is_written(engine: PacedEngine, writer_thread: Writ
 
 def test_end_of_text_ends_it(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     engine.end_after = 3
-    completion = Completion(CheckpointRef(run), "", FIVE)
-    writer_thread.ask(completion)
-    until(lambda: not completion.busy)
+    completion = write(writer_thread, Completion(CheckpointRef(run), "", FIVE))
     assert completion.state == "ended"
     assert [token.end for token in completion.tokens] == [False, False, False, True]
 
 
 def test_two_are_written_in_turn(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     a, b = (Completion(CheckpointRef(run, which), "x", FIVE) for which in ("180", "60"))
-    writer_thread.ask(a, b)
-    until(lambda: not a.busy and not b.busy)
+    write(writer_thread, a, b)
     assert engine.order == [180, 60] * 5
 
 
 def test_latest_follows_and_the_old_one_stays_loaded(
     engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
 ) -> None:
-    def write() -> int | None:
-        completion = Completion(CheckpointRef(run), "", FIVE)
-        writer_thread.ask(completion)
-        until(lambda: not completion.busy)
-        return completion.step
-
-    assert write() == 180
-    assert write() == 180
+    assert write(writer_thread, Completion(CheckpointRef(run), "", FIVE)).step == 180
+    assert write(writer_thread, Completion(CheckpointRef(run), "", FIVE)).step == 180
     assert engine.loaded == ["180"]  # loaded once
     save(run, 240)
-    assert write() == 240
+    assert write(writer_thread, Completion(CheckpointRef(run), "", FIVE)).step == 240
     assert engine.loaded == ["180", "240"]
 
 
 def test_what_is_loaded_writes_on_where_its_checkpoint_was_pruned(
     engine: PacedEngine, writer_thread: WriterThread, run: RunFolder
 ) -> None:
-    def write() -> Completion:
-        completion = Completion(CheckpointRef(run, "60"), "", FIVE)
-        writer_thread.ask(completion)
-        until(lambda: not completion.busy)
-        return completion
-
-    assert write().state == "full"
+    assert write(writer_thread, Completion(CheckpointRef(run, "60"), "", FIVE)).state == "full"
     (run.checkpoints / "step-00000060").rmdir()
-    assert (write().state, write().step, engine.loaded) == ("full", 60, ["60"])
+    again = write(writer_thread, Completion(CheckpointRef(run, "60"), "", FIVE))
+    assert (again.state, again.step, engine.loaded) == ("full", 60, ["60"])
 
 
 def test_it_waits_for_the_first_checkpoint(writer_thread: WriterThread, home: Path) -> None:
@@ -161,58 +156,45 @@ def test_a_damaged_checkpoint_fails_its_own_text_only(
 ) -> None:
     engine.broken = 60
     bad, good = Completion(CheckpointRef(run, "60"), "", FIVE), Completion(CheckpointRef(run), "", FIVE)
-    writer_thread.ask(bad, good)
-    until(lambda: not bad.busy and not good.busy)
+    write(writer_thread, bad, good)
     assert (bad.state, good.state) == ("failed", "full")
     assert isinstance(bad.error, CheckpointError)
 
 
 def test_unknown_characters_are_a_fault_of_the_text(writer_thread: WriterThread, run: RunFolder) -> None:
-    completion = Completion(CheckpointRef(run), "café", FIVE)
-    writer_thread.ask(completion)
-    until(lambda: not completion.busy)
+    completion = write(writer_thread, Completion(CheckpointRef(run), "café", FIVE))
     assert isinstance(completion.error, DataError)
     assert completion.text == "café"
 
 
 def test_branching_uses_the_very_ids(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
-    first = Completion(CheckpointRef(run), "ab", FIVE)
-    writer_thread.ask(first)
-    until(lambda: not first.busy)
+    first = write(writer_thread, Completion(CheckpointRef(run), "ab", FIVE))
     candidate = first.tokens[2].candidates[1]
     branch = first.branched(2, candidate, FIVE)
-    writer_thread.ask(branch)
-    until(lambda: not branch.busy)
+    write(writer_thread, branch)
     before = [97, 98, *(token.token for token in first.tokens[:2]), candidate.token]
     assert engine.asked[-1][1] == before
     assert [token.token for token in branch.tokens[:3]] == before[2:]
     assert len(branch.tokens) == 3 + 5
     assert branch.tokens[2].candidates == first.tokens[2].candidates  # one can branch there again
     again = branch.again(SampleConfig(max_new_tokens=5, seed=1))
-    writer_thread.ask(again)
-    until(lambda: not again.busy)
+    write(writer_thread, again)
     assert engine.asked[-1][1] == before  # another seed keeps what was forced
 
 
 def test_forcing_the_end_ends_it(writer_thread: WriterThread, run: RunFolder) -> None:
-    first = Completion(CheckpointRef(run), "", FIVE)
-    writer_thread.ask(first)
-    until(lambda: not first.busy)
+    first = write(writer_thread, Completion(CheckpointRef(run), "", FIVE))
     branch = first.branched(1, TokenCandidate(99, "<|endoftext|>", 0.1, 0.1, end=True), FIVE)
-    writer_thread.ask(branch)
-    until(lambda: not branch.busy)
+    write(writer_thread, branch)
     assert branch.state == "ended"
     assert (len(branch.tokens), branch.tokens[-1].end, branch.text) == (2, True, first.tokens[0].text)
 
 
 def test_more_goes_on_behind_everything(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
-    completion = Completion(CheckpointRef(run), "ab", FIVE)
-    writer_thread.ask(completion)
-    until(lambda: not completion.busy)
+    completion = write(writer_thread, Completion(CheckpointRef(run), "ab", FIVE))
     ids = [97, 98, *(token.token for token in completion.tokens)]
     completion.reopen(FIVE)
-    writer_thread.ask(completion)
-    until(lambda: not completion.busy)
+    write(writer_thread, completion)
     assert engine.asked[-1][1] == ids
     assert len(completion.tokens) == 10
 
@@ -246,18 +228,13 @@ def four(run: RunFolder, which: str = "latest", prompt: str = "ab") -> list[Comp
     return [Completion(CheckpointRef(run, which), prompt, sampling) for sampling in samplings]
 
 
-def over(completions: list[Completion]) -> bool:
-    return not any(completion.busy for completion in completions)
-
-
 def test_a_batch_is_what_its_seeds_give_alone(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     batch = four(run)
     writer_thread.ask_batch(batch)
     until(lambda: over(batch))
     assert [(each.state, each.step, each.drawn) for each in batch] == [("full", 180, 5)] * 4
     alone = four(run)
-    writer_thread.ask(*alone)
-    until(lambda: over(alone))
+    write(writer_thread, *alone)
     assert [each.text for each in batch] == [each.text for each in alone]
     assert len({each.text for each in batch}) == 4
     assert all(each.speed for each in batch)
@@ -324,48 +301,48 @@ def test_split_characters_show_when_they_are_whole(run: RunFolder) -> None:
 def test_a_step_saved_again_is_loaded_again(engine: PacedEngine, writer_thread: WriterThread, run: RunFolder) -> None:
     for _ in range(2):
         completion = Completion(CheckpointRef(run), "", FIVE)
-        writer_thread.ask(completion)
-        until(lambda completion=completion: not completion.busy)
+        write(writer_thread, completion)
         (run.checkpoints / "step-00000180" / "model.safetensors").write_text("newer")
     assert engine.loaded == ["180", "180"]
 
 
 def test_scripted_writer_has_what_the_real_one_has() -> None:
-    from tui.engine import Writer
-
     mine = {name for name in dir(Writer) if not name.startswith("_")}
     assert mine <= set(dir(ScriptedWriter))
 
 
-def test_real_writer_completes_split_characters() -> None:
-    from tinylm.data.tokenizer import Tokenizer
-    from tui.engine import Writer
-
-    writer = Writer.__new__(Writer)  # without a checkpoint: only its tokenizer is asked
-    writer._tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
-    first, second = "é".encode()
-    assert writer.text_after([97], first) == ""
-    assert writer.text_after([97, first], second) == "é"
-    assert writer.text_after([], 97) == "a"
-
-
-def test_real_writer_writes_several_as_it_writes_each() -> None:
+@pytest.fixture
+def real_writer(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> Writer:
+    """A writer whose checkpoint has a small model of bytes that has learnt nothing."""
     import torch
 
     from tinylm.config.schema import ModelConfig
     from tinylm.data.tokenizer import Tokenizer
     from tinylm.model.transformer import Transformer
-    from tui.engine import Writer
 
-    writer, threads = Writer.__new__(Writer), torch.get_num_threads()
-    writer._tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
     shape = ModelConfig(n_layer=1, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=16)
-    writer._model = Transformer(shape, 257, torch.Generator().manual_seed(0))
+    model = Transformer(shape, 257, torch.Generator().manual_seed(0))
+    tokenizer = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
+    monkeypatch.setattr("tinylm.inference.load.load_model", lambda *_: (model, tokenizer))
+    return Writer(run, "latest")
+
+
+def test_real_writer_completes_split_characters(real_writer: Writer) -> None:
+    first, second = "é".encode()
+    assert real_writer.text_after([97], first) == ""
+    assert real_writer.text_after([97, first], second) == "é"
+    assert real_writer.text_after([], 97) == "a"
+
+
+def test_real_writer_writes_several_as_it_writes_each(real_writer: Writer) -> None:
+    import torch
+
+    threads = torch.get_num_threads()
     sampling = SampleConfig(max_new_tokens=20, temperature=2.0)
     texts: dict[int, str] = {0: "", 1: "", 2: ""}
-    for index, token in writer.write([97, 0xC3], sampling, [5, 0, 5], 2):
+    for index, token in real_writer.write([97, 0xC3], sampling, [5, 0, 5], 2):
         texts[index] += token.text
-    alone = "".join(token.text for _, token in writer.write([97, 0xC3], sampling, [0], 2))
+    alone = "".join(token.text for _, token in real_writer.write([97, 0xC3], sampling, [0], 2))
     torch.set_num_threads(threads)
     assert texts[1] == alone
     assert texts[0] == texts[2] != texts[1]

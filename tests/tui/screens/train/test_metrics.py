@@ -30,7 +30,7 @@ def test_perplexity_is_that_of_held_out_text_and_of_nothing_else() -> None:
     assert shown(log).perplexity == pytest.approx(50)
 
 
-def test_how_far_a_step_that_is_past_was_is_told_in_time_where_a_time_ends_the_run() -> None:
+def test_progress_at_an_earlier_step_is_in_time_where_a_time_ends_the_run() -> None:
     log = steps(100)  # of 400 planned, in 120 s
     assert shown(log, at=40).fraction == pytest.approx((2 + 40 * 0.25) / 120)
     log = [replace(event, seconds=None) if isinstance(event, Planned) else event for event in log]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from tests.tui import scripts
-from tests.tui.pilot import drive as drive_app
-from tests.tui.pilot import text, until
+from tests.tui.pilot import click_on, running, text, until
 from tests.tui.scripts import ScriptedEngine
 from tests.waiting import PATIENCE
 from tinylm import events
@@ -39,29 +37,19 @@ FINISHED = [*scripts.training(400), scripts.finished()]
 FAILED = [*scripts.training(140), scripts.failed()]
 
 
-class Script(ScriptedEngine):
-    """A scripted engine whose trainings end with the test."""
-
-    all: ClassVar[list[ScriptedEngine]] = []
-
-    def __init__(self, told: list[Event], error: BaseException | None = None, endless: bool = True) -> None:
-        super().__init__(told, error, endless)  # type: ignore[arg-type]
-        self.all.append(self)
+def endless(log: list[Event]) -> ScriptedEngine:
+    """An engine whose training goes on after these events until it is asked to stop."""
+    return ScriptedEngine(log, endless=True)
 
 
 @pytest.fixture(autouse=True)
-def _steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the machine takes is not the same twice; trainings that nobody stopped are stopped at last."""
+def _steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine takes is not the same twice."""
     monkeypatch.setattr(UsageMeter, "read", lambda _: AppUsage(512.0, 0.01))
-    yield
-    for engine in Script.all:
-        for control in engine.controls:
-            control.stop.set()
-    Script.all.clear()
 
 
 async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: True) -> TrainScreen:
-    """Everything that was told is shown, and `done` holds."""
+    """Wait until every event is shown, and `done` holds."""
     app = pilot.app
     assert isinstance(app, StudioApp)
     await pilot.pause()
@@ -79,22 +67,17 @@ async def settled(pilot: Pilot[int], done: Callable[[Studio], bool] = lambda _: 
     return screen
 
 
-def told_all(studio: Studio) -> bool:
-    """The script has come to its end."""
-    assert studio.shown is not None
+def is_caught_up(studio: Studio) -> bool:
+    """Whether all events of the script are taken in."""
     return bool(studio.shown.history.version) and not studio.shown.poll() and studio.shown.status != "starting"
 
 
-def drive(
-    app: StudioApp, test: Callable[[Pilot[int], TrainScreen], Awaitable[None]], size: tuple[int, int] = (80, 24)
-) -> None:
-    """Start a training and hand the settled screen to `test`."""
-
-    async def begun(pilot: Pilot[int]) -> TrainScreen:
+@asynccontextmanager
+async def on_train(app: StudioApp, size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Pilot[int], TrainScreen]]:
+    """Run the app, start a training and wait for its events; gives the pilot and the settled screen."""
+    async with running(app, size) as pilot:
         app.studio.start_training()
-        return await settled(pilot, told_all)
-
-    drive_app(app, test, size, ready=begun)
+        yield pilot, await settled(pilot, is_caught_up)
 
 
 def sentence(screen: TrainScreen) -> str:
@@ -113,46 +96,38 @@ def offered(screen: TrainScreen) -> set[str]:
 # ---- states ------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
-    engine = Script(scripts.training(40))
-    app = make_app(engine, mode="train")
-
-    async def go() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            screen = await settled(pilot)
-            assert "learn from stories" in text(screen.query_one(OutcomeBox))
-            assert sentence(screen).startswith("Nothing is training")
-            assert not screen.query_one("#main").display
-            await pilot.press("enter")
-            screen = await settled(pilot, lambda studio: studio.shown is not None and told_all(studio))
-            assert len(engine.trained) == 1
-            assert screen.query_one("#main").display
-            assert not screen.query_one(OutcomeBox).display
-
-    asyncio.run(go())
+async def test_nothing_is_training_and_enter_starts(make_app: MakeApp) -> None:
+    engine = endless(scripts.training(40))
+    async with running(make_app(engine, mode="train")) as pilot:
+        screen = await settled(pilot)
+        assert "learn from stories" in text(screen.query_one(OutcomeBox))
+        assert sentence(screen).startswith("Nothing is training")
+        assert not screen.query_one("#main").display
+        await pilot.press("enter")
+        screen = await settled(pilot, lambda studio: studio.shown is not None and is_caught_up(studio))
+        assert len(engine.trained) == 1
+        assert screen.query_one("#main").display
+        assert not screen.query_one(OutcomeBox).display
 
 
-def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp) -> None:
-    app = make_app(Script(scripts.opening()), mode="train")
+async def test_before_the_first_step_axes_and_baselines_stand(make_app: MakeApp) -> None:
+    app = make_app(endless(scripts.opening()), mode="train")
 
-    async def go() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
-            app.studio.start_training()
-            screen = await settled(
-                pilot, lambda studio: studio.shown is not None and studio.shown.history.state.plan is not None
-            )
-            assert "first step is under way" in sentence(screen)
-            picture = screen.charts["loss"].picture
-            assert {level.label.rpartition(" ")[0] for level in picture.levels} > {"letter pairs", "gzip", "xz"}
-            assert picture.x_range == (0, 400)
-            assert "no step yet" in numbers(screen)
-
-    asyncio.run(go())
+    async with running(app) as pilot:
+        await pilot.pause()
+        app.studio.start_training()
+        screen = await settled(
+            pilot, lambda studio: studio.shown is not None and studio.shown.history.state.plan is not None
+        )
+        assert "first step is under way" in sentence(screen)
+        picture = screen.charts["loss"].picture
+        assert {level.label.rpartition(" ")[0] for level in picture.levels} > {"letter pairs", "gzip", "xz"}
+        assert picture.x_range == (0, 400)
+        assert "no step yet" in numbers(screen)
 
 
-def test_running(make_app: MakeApp) -> None:
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+async def test_running(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (_, screen):
         assert sentence(screen).startswith("Loss down")
         shown = numbers(screen)
         assert all(word in shown for word in ("loss", "held-out", "best @240", "below xz", "240/400", "0:58", "6.1 k"))
@@ -165,12 +140,10 @@ def test_running(make_app: MakeApp) -> None:
         assert offered(screen) >= {"Pause", "Stop", "Save", "Inspect", "Talk"}
         assert len(offered(screen) - {"palette"}) <= 6
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
-
 
 @pytest.mark.parametrize("size", SIZES)
-def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> None:
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+async def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train"), size) as (_, screen):
         wide, narrow = size[0] >= 120, size[0] < 80
         assert screen.query_one("#line").display is narrow
         assert screen.query_one("#small").display is not narrow
@@ -183,44 +156,36 @@ def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int]) -> 
         if narrow:
             assert "240" in text(screen.query_one("#line", MetricsPane))
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test, size)
 
-
-def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = make_app(Script(FINISHED, endless=False), mode="train")
+async def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(ScriptedEngine(FINISHED), mode="train")
     went: list[str] = []
     monkeypatch.setattr(app.studio, "go", went.append)
 
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(app) as (pilot, screen):
         assert "better than all simpler means" in text(screen.query_one(OutcomeBox))
         assert sentence(screen).startswith("Done: 0.539 bits per byte")
         assert "Talk to it" in offered(screen)
         assert "Pause" not in offered(screen)
         await pilot.press("enter")
-        assert app.studio.talk_choice is not None
         assert app.studio.talk_choice[1] == "best"
         assert went[-1] == "talk"
         await pilot.press("escape")
         assert not screen.query_one(OutcomeBox).display
 
-    drive(app, test)
 
-
-def test_early_stopped(make_app: MakeApp) -> None:
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+async def test_early_stopped(make_app: MakeApp) -> None:
+    async with on_train(
+        make_app(ScriptedEngine([*scripts.training(300), scripts.finished(300, "early_stop")]), mode="train")
+    ) as (_, screen):
         assert "stopped early" in str(screen.query_one(OutcomeBox).border_title)
         assert sentence(screen).startswith("Stopped early")
 
-    drive(
-        make_app(Script([*scripts.training(300), scripts.finished(300, "early_stop")], endless=False), mode="train"),
-        test,
-    )
 
+async def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
+    app = make_app(ScriptedEngine(FAILED), mode="train")
 
-def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
-    app = make_app(Script(FAILED, endless=False), mode="train")
-
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(app) as (pilot, screen):
         box = screen.query_one(OutcomeBox)
         assert "The training diverged" in str(box.border_title)
         assert "Start with a lower learning rate." in text(box)
@@ -229,13 +194,11 @@ def test_failed_says_why_and_y_copies_a_report(make_app: MakeApp) -> None:
         assert "The training diverged: 3 steps in a row" in app.clipboard
         assert "Test CPU" in app.clipboard
 
-    drive(app, test)
 
+async def test_our_own_error_is_shown_as_such(make_app: MakeApp) -> None:
+    app = make_app(ScriptedEngine(scripts.training(140), ZeroDivisionError("division by zero")), mode="train")
 
-def test_our_own_fault_is_shown_as_such(make_app: MakeApp) -> None:
-    app = make_app(Script(scripts.training(140), ZeroDivisionError("division by zero"), endless=False), mode="train")
-
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(app) as (pilot, screen):
         box = screen.query_one(OutcomeBox)
         assert "our fault" in str(box.border_title)
         assert "ZeroDivisionError: division by zero" in text(box)
@@ -243,10 +206,8 @@ def test_our_own_fault_is_shown_as_such(make_app: MakeApp) -> None:
         await pilot.press("y")
         assert "Traceback" in app.clipboard
 
-    drive(app, test)
 
-
-def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing(ScriptedEngine):
         def train(self, *_: object) -> Iterator[Event]:
             raise DataError("The text x.txt is empty.", "Choose another.")
@@ -256,84 +217,74 @@ def test_a_start_that_failed_leads_to_the_plan(make_app: MakeApp, monkeypatch: p
     went: list[str] = []
     monkeypatch.setattr(app.studio, "go", went.append)
 
-    async def go() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
-            app.studio.start_training()
-            screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "failed")
-            assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(OutcomeBox))
-            assert not screen.query_one("#main").display
-            assert sentence(screen).startswith("It could not start")
-            await pilot.press("enter")
-            assert went[-1] == "plan"
-
-    asyncio.run(go())
+    async with running(app) as pilot:
+        await pilot.pause()
+        app.studio.start_training()
+        screen = await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "failed")
+        assert "The text x.txt is empty.\nChoose another." in text(screen.query_one(OutcomeBox))
+        assert not screen.query_one("#main").display
+        assert sentence(screen).startswith("It could not start")
+        await pilot.press("enter")
+        assert went[-1] == "plan"
 
 
-def test_no_held_out_text(make_app: MakeApp) -> None:
-    told = [
+async def test_no_held_out_text(make_app: MakeApp) -> None:
+    log = [
         events.DataPrepared(900, 300, 257, 300, 0, 0, {}) if isinstance(event, events.DataPrepared) else event
         for event in scripts.training(100)
         if not isinstance(event, events.EvalDone)
     ]
 
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(endless(log), mode="train")) as (_, screen):
         assert "no held-out text: memorising will not be noticed" in sentence(screen)
         assert "nats/token" in str(screen.charts["loss"].border_title)
         assert not screen.charts["loss"].picture.levels
 
-    drive(make_app(Script(told), mode="train"), test)
 
-
-def test_a_rescue_and_a_step_that_was_left_out_are_marked(make_app: MakeApp) -> None:
-    told = [
+async def test_a_rescue_and_a_step_that_was_left_out_are_marked(make_app: MakeApp) -> None:
+    log = [
         *scripts.training(240),
         events.Rescued(240, 180, 1, 0.5, "Went back."),
         *(scripts.step(number) for number in range(181, 190)),
         scripts.step(190, loss=None, grad_norm=None),
     ]
 
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(endless(log), mode="train")) as (_, screen):
         assert sentence(screen).startswith("Step 190 was left out")
         picture = screen.charts["loss"].picture
         assert [(border.x, border.label) for border in picture.borders] == [(180, "rescued"), (190, "left out")]
         assert len(picture.curves[0].xs) == 190
 
-    drive(make_app(Script(told), mode="train"), test)
 
-
-def test_a_followed_run_can_be_watched_but_not_paused(make_app: MakeApp, home: Path) -> None:
+async def test_a_followed_run_can_be_watched_but_not_paused(make_app: MakeApp, home: Path) -> None:
     app = make_app(mode="train")
 
-    async def go() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
-            run = scripts.write_run(home, "elsewhere", scripts.training(240, run="elsewhere"))
-            with run.lock():
-                app.studio.open_run(run)
-                screen = await settled(
-                    pilot, lambda studio: studio.shown is not None and len(studio.shown.history.step) == 240
-                )
-                assert sentence(screen).startswith("Trained elsewhere: no pausing here.")
-                assert not offered(screen) & {"Pause", "Stop", "Save", "Resume"}
-                await pilot.press("space", "s", "c")
-                assert app.screen is screen
-            assert app.studio.shown
-            app.studio.shown.locked = False
-            screen = await settled(pilot)
-            assert sentence(screen) == "It broke off at step 240 of 400. r goes on from step 240."
-            assert "Resume" in offered(screen)
-
-    asyncio.run(go())
+    async with running(app) as pilot:
+        await pilot.pause()
+        run = scripts.write_run(home, "elsewhere", scripts.training(240, run="elsewhere"))
+        with run.lock():
+            app.studio.open_run(run)
+            screen = await settled(
+                pilot, lambda studio: studio.shown is not None and len(studio.shown.history.step) == 240
+            )
+            assert sentence(screen).startswith("Trained elsewhere: no pausing here.")
+            assert not offered(screen) & {"Pause", "Stop", "Save", "Resume"}
+            await pilot.press("space", "s", "c")
+            assert app.screen is screen
+        app.studio.shown.locked = False
+        screen = await settled(pilot)
+        assert "step 240 of 400" in sentence(screen)
+        assert "r goes on from step 240" in sentence(screen)
+        assert "Resume" in offered(screen)
 
 
 # ---- keys that reach the training --------------------------------------------------------------------------------
 
 
-def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
-    engine = Script(scripts.training(140))
+async def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
+    engine = endless(scripts.training(140))
 
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(engine, mode="train")) as (pilot, screen):
         await pilot.press("space")
         assert engine.controls[0].pause.is_set()
         await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "paused")
@@ -346,20 +297,22 @@ def test_space_pauses_and_goes_on(make_app: MakeApp) -> None:
         assert not engine.controls[0].save.is_set()
         assert not engine.controls[0].sample.is_set()
         await pilot.press("s")
-        assert [choice.label for choice in pilot.app.screen._choices] == ["Stop and save", "Leave it paused"]
+        answers = [str(option.prompt) for option in pilot.app.screen.query_one(OptionList).options]
+        assert [any(words in answer for answer in answers) for words in ("Stop and save", "Leave it paused")] == [
+            True
+        ] * 2
+        assert len(answers) == 2
         await pilot.press("p")
         await pilot.press("space")
         assert not engine.controls[0].pause.is_set()
         await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "training")
 
-    drive(make_app(engine, mode="train"), test)
 
-
-def test_stop_asks_first(make_app: MakeApp) -> None:
-    engine = Script(scripts.training(140))
+async def test_stop_asks_first(make_app: MakeApp) -> None:
+    engine = endless(scripts.training(140))
     app = make_app(engine, mode="train")
 
-    async def test(pilot: Pilot[int], _: TrainScreen) -> None:
+    async with on_train(app) as (pilot, _):
         control = engine.controls[0]
         await pilot.press("s")
         await pilot.press("escape")
@@ -378,24 +331,22 @@ def test_stop_asks_first(make_app: MakeApp) -> None:
         await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "training")
         assert [run.name for run in engine.resumed] == ["stories-test"]
 
-    drive(app, test)
 
-
-def test_until_a_training_that_was_stopped_has_come_to_its_end_that_is_said(make_app: MakeApp) -> None:
-    class Slow(Script):
+async def test_a_training_that_was_stopped_is_stopping_until_it_has_ended(make_app: MakeApp) -> None:
+    class Slow(ScriptedEngine):
         """Its last measuring takes as long as the test wants."""
 
         go_on = threading.Event()
 
-        def _tell(self, run: RunFolder, control: Control) -> Iterator[Event]:
-            for event in super()._tell(run, control):
+        def play(self, run: RunFolder, control: Control) -> Iterator[Event]:
+            for event in super().play(run, control):
                 if isinstance(event, events.Finished):
                     self.go_on.wait(PATIENCE)
                 yield event
 
-    engine = Slow(scripts.training(140))
+    engine = Slow(scripts.training(140), endless=True)
 
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(engine, mode="train")) as (pilot, screen):
         await pilot.press("s", "s")
         await settled(pilot)
         assert sentence(screen) == status.STOPPING
@@ -405,11 +356,9 @@ def test_until_a_training_that_was_stopped_has_come_to_its_end_that_is_said(make
         await settled(pilot, lambda studio: studio.shown is not None and studio.shown.status == "stopped")
         assert sentence(screen).startswith("Stopped and saved at step 140")
 
-    drive(make_app(engine, mode="train"), test)
 
-
-def test_save_and_sample_now(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_save_and_sample_now(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(145)), mode="train")) as (pilot, screen):
         await pilot.press("c", "g")
         assert sentence(screen).startswith(("Saving a checkpoint", "Step 145 is saved"))
         await settled(
@@ -420,18 +369,15 @@ def test_save_and_sample_now(make_app: MakeApp) -> None:
         )
         assert "A sample that was asked for." in text(screen.query_one(SampleStrip))
 
-    drive(make_app(Script(scripts.training(145)), mode="train"), test)
-
 
 # ---- looking -----------------------------------------------------------------------------------------------------
 
 
-def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train"), (160, 45)) as (pilot, screen):
         strip = screen.query_one(SampleStrip)
         await pilot.press("left_square_bracket")
         assert screen.view.hair == 200
-        assert strip.marked is not None
         assert strip.marked.step == 200
         assert {chart.hair for chart in screen.charts} == {200.0}
         assert "at step 200" in str(screen.charts["loss"].border_title)
@@ -442,7 +388,6 @@ def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> 
         await pilot.press("left_square_bracket", "left_square_bracket", "right_square_bracket")
         assert screen.view.hair == 160
         await pilot.press("left")
-        assert screen.view.hair is not None
         assert 150 < screen.view.hair < 160
         assert strip.marked.step == 120
         await pilot.press("escape")
@@ -450,19 +395,17 @@ def test_samples_log_and_all_charts_go_with_the_hair_line(make_app: MakeApp) -> 
         assert strip.marked.step == 240
         assert {chart.hair for chart in screen.charts} == {None}
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test, (160, 45))
-
 
 def log_line(screen: TrainScreen) -> tuple[int, str]:
     """The line of the log that is marked."""
     content = screen.query_one(EventLog).query_one(Static).content
-    span = next(span for span in content.spans if "reverse" in str(span.style))  # type: ignore[union-attr]
-    number = content.plain[: span.start].count("\n")  # type: ignore[union-attr]
-    return number, content.plain.splitlines()[number]  # type: ignore[union-attr]
+    span = next(span for span in content.spans if "reverse" in str(span.style))
+    number = content.plain[: span.start].count("\n")
+    return number, content.plain.splitlines()[number]
 
 
-def test_inspect_begins_at_the_newest_step(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_inspect_begins_at_the_newest_step(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("v")
         assert screen.view.hair == 240
         await pilot.press("shift+left")
@@ -471,40 +414,28 @@ def test_inspect_begins_at_the_newest_step(make_app: MakeApp) -> None:
         await pilot.press("v")
         assert screen.view.hair is None
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_a_click_on_a_sample_marks_it(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_a_click_on_a_sample_marks_it(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.click(SampleStrip, offset=(10, 1))
         assert screen.view.hair == 40
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
-        async def click(words: str) -> None:
-            lines = [strip.text for strip in screen._compositor.render_strips()]
-            y = next(y for y, line in enumerate(lines) if words in line)
-            await pilot.click(offset=(lines[y].index(words) + 2, y))
-            await pilot.pause()
-
-        await click("m smooth")
+async def test_what_stands_in_frames_can_be_clicked_on(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
+        await click_on(pilot, "m smooth")
         assert screen.view.smoothing == 0.97
-        await click("b unit")
+        await click_on(pilot, "b unit")
         assert "nats" in str(screen.charts["loss"].border_title)
         assert screen.view.hair is None, "no place in the chart was clicked on"
-        await click("[ earlier")
+        await click_on(pilot, "[ earlier")
         assert screen.view.hair == 200
-        await click("] later")
+        await click_on(pilot, "] later")
         assert screen.view.hair == 240
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("plus")
         zooms = {chart.zoom for chart in screen.charts}
         assert len(zooms) == 1
@@ -520,14 +451,11 @@ def test_charts_share_zoom_scale_and_axis(make_app: MakeApp) -> None:
         assert screen.charts["grad"].picture.x_words(62) == "1:02"
         await pilot.press("0", "l", "l", "z")
         picture = screen.charts["loss"].picture
-        assert picture.x_range is not None
         assert picture.x_range[0] > 30
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_smoothing_and_unit(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_smoothing_and_unit(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         bits = screen.charts["loss"].picture
         await pilot.press("b")
         nats = screen.charts["loss"].picture
@@ -540,11 +468,9 @@ def test_smoothing_and_unit(make_app: MakeApp) -> None:
         assert screen.view.smoothing == 0
         assert screen.charts["loss"].picture.band is None
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("enter")
         await pilot.pause()
         assert screen.charts["loss"].size.width > 70
@@ -559,11 +485,9 @@ def test_one_chart_takes_all_the_room_and_tab_goes_on(make_app: MakeApp) -> None
         assert 0 < screen.charts["loss"].size.width < 70
         assert not screen.charts["param"].display
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         assert not screen.query_one(EventLog).display
         await pilot.press("L")
         await pilot.pause()
@@ -572,31 +496,26 @@ def test_the_log_has_a_drawer(make_app: MakeApp) -> None:
         await pilot.press("escape")
         assert not screen.query_one(EventLog).display
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
+async def test_y_copies_the_numbers(make_app: MakeApp) -> None:
+    app = make_app(endless(scripts.training(240)), mode="train")
 
-def test_y_copies_the_numbers(make_app: MakeApp) -> None:
-    app = make_app(Script(scripts.training(240)), mode="train")
-
-    async def test(pilot: Pilot[int], _: TrainScreen) -> None:
+    async with on_train(app) as (pilot, _):
         await pilot.press("y")
         assert sentence(app.screen) == "The numbers are in the clipboard."
         assert "step: 240 of 400" in app.clipboard
         assert "held-out (bits/byte): 0.5729" in app.clipboard
 
-    drive(app, test)
 
-
-def test_nothing_is_drawn_where_nothing_is_new(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_drawn_where_nothing_is_new(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Chart] = []
     show = Chart.show
 
-    async def test(_: Pilot[int], screen: TrainScreen) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (_, screen):
         monkeypatch.setattr(Chart, "show", lambda self, picture: (drawn.append(self), show(self, picture))[1])
         for _ in range(5):
             screen.tick()
         assert not drawn
-        assert screen.studio.shown
         screen.studio.shown.history.apply(scripts.step(241))
         screen.tick()
         assert {chart.id for chart in drawn} == {"loss", "lr"}
@@ -604,11 +523,9 @@ def test_nothing_is_drawn_where_nothing_is_new(make_app: MakeApp, monkeypatch: p
             screen.tick()
         assert [chart.id for chart in drawn] == ["loss", "lr", "grad", "speed"]
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
 
-
-def test_ascii(make_app: MakeApp) -> None:
-    async def test(pilot: Pilot[int], screen: TrainScreen) -> None:
+async def test_ascii(make_app: MakeApp) -> None:
+    async with on_train(make_app(endless(scripts.training(240)), mode="train")) as (pilot, screen):
         await pilot.press("G", "G")
         await settled(pilot)
         assert screen.studio.glyphs.name == "ascii"
@@ -619,8 +536,6 @@ def test_ascii(make_app: MakeApp) -> None:
         ):
             assert text(widget).isascii()
 
-    drive(make_app(Script(scripts.training(240)), mode="train"), test)
-
 
 # ---- pictures of it ----------------------------------------------------------------------------------------------
 
@@ -628,8 +543,8 @@ def test_ascii(make_app: MakeApp) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("state", ["empty", "running", "finished", "failed"])
 def test_snapshot(snap_compare: Callable[..., bool], make_app: MakeApp, state: str, size: tuple[int, int]) -> None:
-    told = {"empty": [], "running": scripts.training(240), "finished": FINISHED, "failed": FAILED}[state]
-    app = make_app(Script(told, endless=state == "running"), mode="train")
+    log = {"empty": [], "running": scripts.training(240), "finished": FINISHED, "failed": FAILED}[state]
+    app = make_app(ScriptedEngine(log, endless=state == "running"), mode="train")
 
     async def before(pilot: Pilot[int]) -> None:
         await pilot.pause()
@@ -637,6 +552,6 @@ def test_snapshot(snap_compare: Callable[..., bool], make_app: MakeApp, state: s
             await settled(pilot)
         else:
             app.studio.start_training()
-            await settled(pilot, told_all)
+            await settled(pilot, is_caught_up)
 
     assert snap_compare(app, terminal_size=size, run_before=before)
