@@ -32,7 +32,9 @@ def home(trained: Path, tmp_path: Path) -> TrainedHome:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_broken_file_is_a_sentence(name: str, home: TrainedHome, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_file_is_an_error_with_a_hint(
+    name: str, home: TrainedHome, capsys: pytest.CaptureFixture[str]
+) -> None:
     tally = fuzz(home, *READERS[name], ROUNDS, fixed=True)
     assert tally.inputs >= ROUNDS
     assert tally.slowest < MOST_SECONDS
@@ -57,7 +59,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(("file", "data", "arguments", "code"), COMMANDS.values(), ids=COMMANDS)
-def test_the_command_line_says_it_in_a_sentence(
+def test_commands_on_broken_files_end_with_one_sentence(
     file: str, data: bytes, arguments: list[str], code: int, home: TrainedHome
 ) -> None:
     (home.path / file).write_bytes(data)

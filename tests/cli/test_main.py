@@ -203,7 +203,7 @@ def test_a_text_whose_name_is_no_unicode(tiny_file: Path, home: Path, tmp_path: 
 # ---- our own faults -----------------------------------------------------------------------------------------------
 
 
-def test_a_fault_of_ours_is_one_sentence_and_a_log_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_one_sentence_and_a_log_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> int:
         raise RuntimeError("boom")
 
@@ -299,7 +299,7 @@ def test_plain_ends_with_a_summary_on_stdout(home: Path, tiny_file: Path) -> Non
     assert (run.path / "card.md").exists()
 
 
-def test_a_run_stands_alone(finished_home: Path, tiny_text: str) -> None:
+def test_a_run_works_without_cache_in_another_folder(finished_home: Path, tiny_text: str) -> None:
     """Without cache, moved to another folder, it still goes on and writes."""
     shutil.rmtree(finished_home / "cache")
     moved = finished_home.rename(finished_home.parent / "elsewhere")
@@ -323,7 +323,7 @@ def test_epochs_are_passes_over_the_text(home: Path, tiny_file: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["--steps", "12"], ["--set", "model.n_layer=1"], ["--device", "cpu"], ["--json"]])
-def test_resuming_a_finished_run_says_so(more: list[str], finished_home: Path) -> None:
+def test_resuming_a_finished_run_changes_nothing(more: list[str], finished_home: Path) -> None:
     before = (finished_home / "runs" / "one" / "events.jsonl").read_bytes()
     result = call("--train", "--resume", "--home", finished_home, *more)
     assert result.code == 0
@@ -615,7 +615,7 @@ def test_a_closed_pipe_is_quiet(mode: str, tiny_file: Path, finished_home: Path)
 
 
 @pytest.mark.parametrize("arguments", [["--runs"], ["--runs", "--json"], ["--help"]], ids=" ".join)
-def test_nobody_reads_at_all(arguments: list[str], trained_home: Path) -> None:
+def test_a_pipe_that_is_closed_before_the_first_word_is_quiet(arguments: list[str], trained_home: Path) -> None:
     """The pipe is closed before the first word."""
     reader, writer = os.pipe()
     os.close(reader)

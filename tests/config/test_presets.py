@@ -24,7 +24,7 @@ def test_there_are_presets() -> None:
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
-def test_a_preset_validates_alone_and_says_what_it_is_for(path: Path) -> None:
+def test_a_preset_validates_alone_and_begins_with_a_comment(path: Path) -> None:
     config = load(path)
     assert path.read_text().startswith("# ")
     assert plan(config.train.phases, 1000).steps == 1000
@@ -79,7 +79,7 @@ def test_seed_is_the_published_recipe() -> None:
     assert plan(train.phases).steps == 84_000
 
 
-def test_seed_says_where_it_departs_from_the_original() -> None:
+def test_seed_comments_where_it_differs_from_the_original() -> None:
     comments = " ".join(
         line for line in (paths.assets() / "presets" / "seed.toml").read_text().splitlines() if "#" in line
     )

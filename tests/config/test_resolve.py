@@ -72,13 +72,13 @@ def test_any_assignment_gives_a_configuration_or_a_sentence(assignment: str) -> 
 
 
 @pytest.mark.parametrize("value", ["9" * 5000, "[" * 3000, "{a=" * 3000, "0x" + "f" * 9000])
-def test_monstrous_values_are_the_users_to_mend(value: str) -> None:
+def test_monstrous_values_are_configuration_errors(value: str) -> None:
     with pytest.raises(ConfigError):
         resolve.validate(resolve.assign(RunConfig().model_dump(), f"model.n_layer={value}"))
 
 
 @pytest.mark.parametrize("key", ["model" + ".a" * 5000, f"train.phases.{'9' * 5000}.max_lr"])
-def test_monstrous_keys_are_the_users_to_mend(key: str) -> None:
+def test_monstrous_keys_are_configuration_errors(key: str) -> None:
     with pytest.raises(ConfigError):
         resolve.validate(resolve.assign(RunConfig().model_dump(), f"{key}=1"))
 
@@ -94,7 +94,7 @@ def test_monstrous_keys_are_the_users_to_mend(key: str) -> None:
         b"[model]\nn_layer = 1\nn_layer = 2",
     ],
 )
-def test_a_broken_file_is_the_users_to_mend(tmp_path: Path, text: bytes) -> None:
+def test_a_broken_file_is_a_configuration_error(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / "broken.toml"
     file.write_bytes(text)
     with pytest.raises(ConfigError) as caught:
@@ -116,12 +116,12 @@ def test_a_key_of_thousands_of_names_is_refused_at_once(text: str) -> None:
         resolve.parse_toml(text)
 
 
-def test_dots_that_are_no_keys_are_no_matter() -> None:
+def test_dots_outside_of_keys_are_allowed() -> None:
     dots = ".".join("abcdefghijkl")
     assert resolve.parse_toml(f'a = ["{dots}",\n  "{dots}"]\n# {dots}\n') == {"a": [dots, dots]}
 
 
-def test_a_folder_and_a_missing_file_are_the_users_to_mend(tmp_path: Path) -> None:
+def test_a_folder_and_a_missing_file_are_configuration_errors(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.toml"):
         with pytest.raises(ConfigError, match=str(path)):
             resolve.read_toml(path)
@@ -217,7 +217,7 @@ def test_an_unknown_key_in_a_run_folder_of_our_own_format_is_refused(tmp_path: P
 
 
 @pytest.mark.parametrize("line", ["model = 3", "train = [1]", "[train]\nphases = 3", "[train]\nphases = [3]"])
-def test_a_newer_format_with_other_shapes_is_the_users_to_mend(tmp_path: Path, line: str) -> None:
+def test_a_newer_format_with_other_shapes_is_a_configuration_error(tmp_path: Path, line: str) -> None:
     (tmp_path / "config.toml").write_text(f"format = 99\n{line}\n")
     with pytest.raises(ConfigError):
         resolve.from_run_folder(tmp_path / "config.toml")
@@ -256,7 +256,7 @@ def test_an_unknown_key_is_refused_by_name(table: dict[str, object], name: str, 
     assert nearest in caught.value.hint
 
 
-def test_a_wrong_value_is_told_with_the_setting_the_value_and_what_would_be_right() -> None:
+def test_the_error_of_a_wrong_value_names_setting_value_and_bounds() -> None:
     with pytest.raises(ConfigError) as caught:
         resolve.validate({"train": {"batch_size": "huge"}})
     assert "train.batch_size" in caught.value.message
@@ -265,7 +265,7 @@ def test_a_wrong_value_is_told_with_the_setting_the_value_and_what_would_be_righ
     assert "16" in caught.value.hint
 
 
-def test_a_choice_is_told_with_what_there_is_to_choose() -> None:
+def test_the_error_of_a_choice_names_all_choices() -> None:
     with pytest.raises(ConfigError) as caught:
         resolve.validate({"train": {"phases": [{"steps": 3, "schedule": "zigzag"}]}})
     assert "train.phases.0.schedule" in caught.value.message
@@ -273,7 +273,7 @@ def test_a_choice_is_told_with_what_there_is_to_choose() -> None:
         assert choice in caught.value.message
 
 
-def test_a_setting_of_two_kinds_is_told_with_both() -> None:
+def test_the_error_of_a_setting_of_two_types_names_both() -> None:
     with pytest.raises(ConfigError) as caught:
         resolve.validate({"train": {"eval_interval": "never"}})
     assert caught.value.message.startswith("train.eval_interval is 'never'")
@@ -301,7 +301,7 @@ def test_a_setting_of_two_kinds_is_told_with_both() -> None:
         ("train.phases.1.steps=7", ("train", "phases", 1, "steps"), 7),
     ],
 )
-def test_an_assignment_lands_where_it_says(assignment: str, path: tuple[str | int, ...], value: object) -> None:
+def test_an_assignment_sets_one_value(assignment: str, path: tuple[str | int, ...], value: object) -> None:
     table = {"model": {"n_head": 2}, "train": {"phases": [{"steps": 1}, {"steps": 2}]}}
     node: object = resolve.assign(table, assignment)
     for part in path:

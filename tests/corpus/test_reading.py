@@ -76,11 +76,8 @@ def test_what_a_folder_leaves_out_is_counted(tmp_path: Path) -> None:
     reading = read([folder])
     assert names(reading) == ["a.txt"]
     (note,) = reading.notes
-    assert note.startswith("Left out 2 pictures, 2 empty files, ")
-    assert "1 binary file" in note
-    assert "1 hidden file" in note
-    assert "1 hidden folder" in note
-    assert note.endswith("photos/.")
+    parts = ("2 pictures", "2 empty files", "1 binary file", "1 hidden file", "1 hidden folder", "photos/")
+    assert [part for part in parts if part not in note] == []
 
 
 def test_a_hidden_file_named_outright_is_read(tmp_path: Path) -> None:
@@ -88,17 +85,18 @@ def test_a_hidden_file_named_outright_is_read(tmp_path: Path) -> None:
     assert names(read([tmp_path / ".notes"])) == [".notes"]
 
 
-def test_repeats_are_read_once_and_said(tmp_path: Path) -> None:
+def test_repeats_are_read_once_and_noted(tmp_path: Path) -> None:
     put(tmp_path, {"a.txt": "same", "b.txt": "same", "c.txt": "other", "d/a.txt": "same"})
     reading = read([tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "c.txt"])
     assert names(reading) == ["a.txt", "c.txt"]
-    assert reading.notes == ("b.txt repeats a.txt and was read once.",)
-    assert read([tmp_path / "a.txt"] * 2).notes == ("a.txt was given twice and read once.",)
+    (note,) = reading.notes
+    assert "b.txt repeats a.txt" in note
+    assert "a.txt was given twice" in read([tmp_path / "a.txt"] * 2).notes[0]
     (note,) = read([tmp_path / "a.txt", tmp_path / "d"]).notes  # a folder of repeats is no error
     assert "d/a.txt repeats " in note
 
 
-def test_other_encodings_are_said(tmp_path: Path) -> None:
+def test_other_encodings_are_noted(tmp_path: Path) -> None:
     put(
         tmp_path,
         {
@@ -109,23 +107,22 @@ def test_other_encodings_are_said(tmp_path: Path) -> None:
         },
     )
     reading = read([tmp_path])
-    assert reading.notes == (
-        "moby.txt is not UTF-8; it was read as Windows-1252.",
-        "torn.txt is UTF-8 with damaged bytes; those were read as \ufffd.",
-        "u16.txt is not UTF-8; it was read as UTF-16.",
-    )
+    named = (("moby.txt", "Windows-1252"), ("torn.txt", "damaged"), ("u16.txt", "UTF-16"))
+    for note, (name, encoding) in zip(reading.notes, named, strict=True):
+        assert note.startswith(name)
+        assert encoding in note
     assert [text[:5] for text in whole(reading)] == ["plain", "“Call", "Всё с", "Hello"]
 
 
-def test_cuts_and_joins_are_said_and_unwrap_is_obeyed(tmp_path: Path) -> None:
+def test_cuts_and_joins_are_noted_and_unwrap_is_obeyed(tmp_path: Path) -> None:
     paragraph = "It rained in the village all day and nobody went out to the fields to look at the river. " * 8
     book = f"Title: Rain\n\n*** START OF THE PROJECT GUTENBERG EBOOK RAIN ***\n\n{textwrap.fill(paragraph, 70)}\n"
     put(tmp_path, {f"{i}.txt": f"{book}\nEnd {i}.\n" for i in range(6)})
     reading = read([tmp_path])
-    assert reading.notes == (
-        "Cut the Project Gutenberg header and licence of 0.txt, 1.txt, 2.txt and 3 more.",
-        "Joined hard-wrapped lines in 0.txt, 1.txt, 2.txt and 3 more.",
-    )
+    cut, joined = reading.notes
+    assert "Gutenberg" in cut
+    assert "hard-wrapped" in joined
+    assert all("0.txt, 1.txt, 2.txt and 3 more" in note for note in reading.notes)
     assert whole(reading)[0] == f"{paragraph.strip()}\n\nEnd 0.\n"
     assert textwrap.fill(paragraph, 70) in whole(read([tmp_path], unwrap="off"))[0]
 
@@ -178,7 +175,7 @@ def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("noise", bytes(300), "noise looks like a binary file"),
     ],
 )
-def test_refusals_name_the_file_and_a_way_out(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+def test_errors_name_the_file_and_have_a_hint(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
     put(tmp_path, {"a.txt": "a"})
     if content is not None:
         put(tmp_path, {name: content})
@@ -190,10 +187,10 @@ def test_refusals_name_the_file_and_a_way_out(tmp_path: Path, name: str, content
 
 def test_folders_without_text(tmp_path: Path) -> None:
     (tmp_path / "bare").mkdir()
-    with pytest.raises(DataError, match=r"bare/ holds no readable text: it is empty\."):
+    with pytest.raises(DataError, match=r"bare/ .* empty"):
         read([tmp_path / "bare"])
     put(tmp_path, {"album/1.png": PNG, "album/2.png": PNG, "album/.x": "x", "a.txt": "a"})
-    with pytest.raises(DataError, match=r"album/ holds no readable text, only 2 pictures and 1 hidden file\."):
+    with pytest.raises(DataError, match=r"album/ .* 2 pictures and 1 hidden file"):
         read([tmp_path / "a.txt", tmp_path / "album"])
 
 
@@ -210,7 +207,8 @@ def test_one_empty_file_of_two_is_left_out(tmp_path: Path) -> None:
     put(tmp_path, {"a.txt": "a", "e.txt": ""})
     reading = read([tmp_path / "e.txt", tmp_path / "a.txt"])
     assert names(reading) == ["a.txt"]
-    assert reading.notes == ("e.txt was empty and left out.",)
+    (note,) = reading.notes
+    assert note.startswith("e.txt was empty")
 
 
 def test_names_for_people_can_be_written_down(tmp_path: Path) -> None:
@@ -223,7 +221,7 @@ def test_names_for_people_can_be_written_down(tmp_path: Path) -> None:
     assert all(path.encode() for path, _ in fingerprint([tmp_path], math.inf))
 
 
-def test_fingerprint_sees_what_decides(tmp_path: Path) -> None:
+def test_a_fingerprint_changes_with_the_content_of_texts_only(tmp_path: Path) -> None:
     put(tmp_path, {"a.txt": "a", "b.txt": "a", "p.png": PNG, ".h": "h"})
     before = fingerprint([tmp_path], math.inf)
     assert [Path(path).name for path, _ in before] == ["a.txt", "b.txt"]

@@ -144,7 +144,7 @@ def test_a_stretch_of_a_string_is_that_string() -> None:
     assert str(span("né\n")) == "né\n"
 
 
-def test_who_still_reads_when_a_spool_is_closed_is_stopped() -> None:
+def test_reading_from_a_closed_spool_is_an_error() -> None:
     store = Spool()
     text = store.put(["word " * 10])
     store.close()

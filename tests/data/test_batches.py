@@ -174,7 +174,7 @@ def documents(folder: Path, lengths: list[int]) -> Stream:
         ([5, 0, 5, 0, 5, 5, 5, 5], 6),  # an empty document does not count
     ],
 )
-def test_how_long_documents_are(tmp_path: Path, lengths: list[int], most: int) -> None:
+def test_document_length_is_the_95th_percentile(tmp_path: Path, lengths: list[int], most: int) -> None:
     assert documents(tmp_path, lengths).document_length() == most
 
 
@@ -244,7 +244,7 @@ def test_mix_fits_a_seed(numbers: list[int]) -> None:
     assert mix(*numbers) == mix(*numbers)
 
 
-def test_mix_tells_its_numbers_apart() -> None:
+def test_mix_differs_for_different_numbers() -> None:
     assert len({mix(a, b) for a in range(100) for b in range(100)}) == 10_000
     assert mix(1) != mix(1, 0) != mix(0, 1)
 
@@ -383,7 +383,7 @@ def test_files_that_are_lost_or_empty_are_refused(tmp_path: Path, lost: str) -> 
 
 
 @pytest.mark.parametrize("part", [["a", 9], [-5, 9], [None, 9], [9, 3]])
-def test_places_that_are_no_places_are_refused(tmp_path: Path, part: list[object]) -> None:
+def test_segments_that_are_no_ranges_are_refused(tmp_path: Path, part: list[object]) -> None:
     corpus_of(tmp_path, np.zeros(100, dtype=np.uint16), GOOD)
     table = json.loads(GOOD.to_json())
     table["groups"]["g"][0] |= dict(zip(("start", "end"), part, strict=True))

@@ -39,7 +39,7 @@ def test_few_tasks_are_taken_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
         assert taken <= done + 4
 
 
-def test_a_fault_is_the_callers() -> None:
+def test_an_error_reaches_the_caller() -> None:
     def work(task: int) -> float:
         return 1 / (task - 5)
 

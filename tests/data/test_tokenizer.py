@@ -143,7 +143,7 @@ def test_a_million_spaces_in_a_row_are_text_too() -> None:
     assert tokenizer.decode(tokenizer.encode(text).tolist()) == text
 
 
-def test_a_character_never_met_is_named() -> None:
+def test_the_error_of_an_unknown_character_names_it() -> None:
     tokenizer = trained("abc", kind="char")
     for unknown in ("d", "A", "\U0001f642", "\x00"):
         with pytest.raises(DataError) as caught:
@@ -235,7 +235,7 @@ def damaged(**changes: object) -> str:
     ],
     ids=range(26),
 )
-def test_damaged_json_is_refused_with_a_way_out(text: str) -> None:
+def test_damaged_json_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(RunError) as caught:
         Tokenizer.from_json(text)
     assert caught.value.hint
@@ -258,7 +258,7 @@ def test_a_stream_of_any_ids_equals_decoding_them(ids: list[int]) -> None:
     assert "".join([*map(stream.feed, ids), stream.close()]) == BPE.decode(ids)
 
 
-def test_a_stream_that_breaks_off_says_so_at_the_end() -> None:
+def test_a_stream_that_ends_inside_a_character_ends_with_a_replacement() -> None:
     stream = BYTE.stream()
     assert [stream.feed(byte) for byte in "\U0001f642".encode()[:3]] == ["", "", ""]
     assert stream.close() == "\ufffd"

@@ -313,7 +313,7 @@ def test_damage_is_seen_and_the_one_before_is_taken(run: RunFolder, damage: Call
     assert is_whole(put(run, 10), 10)
 
 
-def test_every_bit_of_the_state_is_watched(run: RunFolder) -> None:
+def test_no_flipped_bit_of_the_state_goes_unnoticed(run: RunFolder) -> None:
     path = put(run, 5, best_val_bpb=1.5, budget="2m")
     good = (path / STATE).read_bytes()
     before = checkpoint.load(path).state

@@ -109,7 +109,7 @@ def test_a_name_is_used_once(home: Path) -> None:
     assert kept.config_file.exists()
 
 
-def test_a_file_in_the_place_of_a_run_is_refused_too(home: Path) -> None:
+def test_a_file_with_the_name_of_a_run_is_refused_too(home: Path) -> None:
     (home / "runs").mkdir()
     (home / "runs" / "a").write_text("not a run")
     with pytest.raises(RunError):
@@ -130,7 +130,7 @@ def test_what_a_killed_set_up_left_does_not_take_the_name(home: Path) -> None:
     assert list(folder.create(home, "a").path.iterdir()) == []
 
 
-def test_what_has_lost_its_configuration_is_no_left_over(home: Path) -> None:
+def test_a_run_without_its_configuration_is_not_removed(home: Path) -> None:
     run = made(home, "a")
     run.lock().release()
     run.checkpoints.mkdir()
@@ -162,7 +162,7 @@ def test_no_home_and_no_runs(tmp_path: Path) -> None:
         folder.open_run(tmp_path / "none")
 
 
-def test_a_missing_run_is_told_with_the_newest_there_are(home: Path) -> None:
+def test_the_error_of_a_missing_run_names_the_newest_runs(home: Path) -> None:
     for number in range(7):
         made(home, f"run{number}", age=number)
     with pytest.raises(RunError, match="nope") as caught:
@@ -279,7 +279,7 @@ def folded(*sequence: events.Event) -> RunState:
     return state
 
 
-def test_a_state_holds_what_was_told() -> None:
+def test_a_state_holds_the_events() -> None:
     data = events.DataPrepared(1, 2, 3, 4, 5, 6, {})
     plan = events.Planned(2, None, (events.PhaseSpan("train", 1, 2),))
     good, bad = events.EvalDone(1, 4.0, 4.0, 2.5, True, 1.0), events.EvalDone(2, 3.0, 5.0, 3.0, False, 2.0)

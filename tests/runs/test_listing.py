@@ -103,7 +103,7 @@ def test_states(log: list[events.Event], status: str, home: Path) -> None:
         ([FINISHED], "training"),
     ],
 )
-def test_a_run_that_somebody_trains(log: list[events.Event], status: str, home: Path) -> None:
+def test_states_of_a_locked_run(log: list[events.Event], status: str, home: Path) -> None:
     lock = made(home, "a", *log).lock()
     try:
         assert only(home).status == status
@@ -125,7 +125,7 @@ def test_a_long_log_is_not_read_whole(home: Path, monkeypatch: pytest.MonkeyPatc
     assert (entry.val_bpb, entry.best_step, entry.steps, entry.vocab_size) == (2.75, 9990, 1000, 300)
 
 
-def test_each_run_is_looked_at_once_however_many_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_opens_few_files_a_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
     monkeypatch.setattr(
         "tinylm.files.open_regular", lambda path, open_=files.open_regular: opened.append(path) or open_(path)
@@ -141,7 +141,7 @@ def test_each_run_is_looked_at_once_however_many_there_are(home: Path, monkeypat
     assert counts[1] <= counts[0] <= 5
 
 
-def test_what_the_ends_of_a_log_do_not_tell_checkpoints_do(home: Path) -> None:
+def test_what_the_ends_of_a_log_lack_comes_from_checkpoints(home: Path) -> None:
     run = made(home, "a", *(step(number) for number in range(1, 2001)))
     saved(run, 900, "best", best_step=900, best_val_bpb=2.5, plan_steps=4000)
     saved(run, 1900, "latest", best_step=900, best_val_bpb=2.5, plan_steps=5000)
@@ -196,7 +196,7 @@ def test_a_damaged_run_is_listed_as_such(harm: Callable[[RunFolder], object], ho
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"step": "x", "plan_steps": [1], "best_step": 1}', "[" * 100_000])
-def test_a_state_that_cannot_be_read_is_no_matter(content: str, home: Path) -> None:
+def test_a_run_whose_state_cannot_be_read_is_listed(content: str, home: Path) -> None:
     run = made(home, "a", step(3))
     saved(run, 2, "latest", "best")
     (run.checkpoints / "step-00000002" / "state.json").write_text(content)
@@ -303,7 +303,7 @@ def test_what_a_newer_version_noted_is_kept(home: Path) -> None:
 # ---- the trash ----------------------------------------------------------------------------------------------------
 
 
-def test_thrown_away_and_brought_back(home: Path) -> None:
+def test_trash_and_restore(home: Path) -> None:
     run = made(home, "a", step(1))
     organise.set_note(home, run, "mine")
     before = run.events_file.read_bytes()
@@ -327,7 +327,7 @@ def test_the_trash_keeps_all_of_a_name(home: Path) -> None:
     assert all(folder.check_name(organise.restore(home, path).name) for path in (home / "bin").iterdir())
 
 
-def test_a_run_that_is_being_trained_is_not_thrown_away(home: Path) -> None:
+def test_a_locked_run_cannot_be_moved_to_the_trash(home: Path) -> None:
     run = made(home, "a")
     lock = run.lock()
     with pytest.raises(RunError, match="trained"):
@@ -339,7 +339,7 @@ def test_a_run_that_is_being_trained_is_not_thrown_away(home: Path) -> None:
         organise.trash(home, run)
 
 
-def test_only_what_is_in_the_trash_is_brought_back(home: Path) -> None:
+def test_only_what_is_in_the_trash_can_be_restored(home: Path) -> None:
     made(home, "a")
     for path in (home / "bin" / "none", paths.runs(home) / "a", home / "bin" / ".." / "runs" / "a"):
         with pytest.raises(RunError):
@@ -347,7 +347,7 @@ def test_only_what_is_in_the_trash_is_brought_back(home: Path) -> None:
     assert only_names(home) == {"a"}
 
 
-def test_a_refusal_of_the_disk_is_a_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_disk_is_a_run_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "there")
 
