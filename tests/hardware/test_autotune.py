@@ -121,7 +121,7 @@ def test_on_a_gpu_the_precision_is_measured_once(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
-def test_on_a_gpu_nothing_is_measured_where_the_precision_is_said(
+def test_on_a_gpu_nothing_is_measured_where_the_precision_is_given(
     precision: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert on_cuda({}, home, monkeypatch, precision=precision) == (

@@ -1,4 +1,4 @@
-"""One step of decoding: on each device, for any shape and any number of texts, what the plain model says."""
+"""One step of decoding: on each device, for any shape and any number of texts, the logits of the plain model."""
 
 import os
 import shutil
@@ -103,7 +103,7 @@ def compiled(kept: Path) -> None:
 @pytest.mark.parametrize("texts", [1, 2, 5, 9, 16, 27])
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
-def test_compiled_steps_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
+def test_compiled_steps_give_the_plain_logits(changes: dict[str, object], texts: int) -> None:
     assert isinstance(check_steps(build(**changes), texts), NativeStep)
 
 
@@ -111,7 +111,7 @@ def test_compiled_steps_say_what_the_plain_model_says(changes: dict[str, object]
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("cores", [2, 3])
 @torch.inference_mode()
-def test_cores_that_share_the_texts_say_the_same(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_that_share_the_texts_give_the_same(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "cores", lambda: cores)
     assert isinstance(check_steps(build(n_kv_head=1), 27), NativeStep)
 
@@ -329,7 +329,7 @@ def test_without_a_compiler_steps_are_the_models_own(changes: dict[str, object],
 
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
-def test_the_whole_cache_masked_says_the_same(changes: dict[str, object]) -> None:
+def test_the_whole_cache_masked_gives_the_same(changes: dict[str, object]) -> None:
     """What a CUDA graph records, run without one."""
     model, ids = build(**changes), some_ids(2)
     cache = filled(model, ids[:, :3])
@@ -356,7 +356,7 @@ def test_what_cannot_be_captured_comes_from_the_plain_model(monkeypatch: pytest.
 @pytest.mark.parametrize("texts", [1, 4])
 @pytest.mark.parametrize("changes", VARIANTS, ids=str)
 @torch.inference_mode()
-def test_captured_steps_on_cuda_say_what_the_plain_model_says(changes: dict[str, object], texts: int) -> None:
+def test_captured_steps_on_cuda_give_the_plain_logits(changes: dict[str, object], texts: int) -> None:
     model, ids = build(**changes).cuda(), some_ids(texts).cuda()
     cache = filled(model, ids[:, :3])
     step = step_for(model, cache)

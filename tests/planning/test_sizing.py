@@ -237,7 +237,7 @@ def test_where_no_time_is_given_the_numbers_stand(home: Path, tiny_config: Confi
     assert (kept.model, kept.train.batch_size, kept.train.fit) == (config.model, config.train.batch_size, False)
 
 
-def test_a_run_keeps_the_numbers_and_goes_on_by_them(
+def test_a_run_keeps_the_numbers_and_resumes_with_them(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate.autotune, "timed", lambda *_: 1e-3)

@@ -125,7 +125,7 @@ def timed(budget: str, **train: object) -> TrainConfig:
         ("2 epochs", 10.0, 20),
     ],
 )
-def test_an_evaluation_looks_at_what_the_time_can_pay_for(budget: str, seconds: float, iters: int) -> None:
+def test_an_evaluation_takes_what_the_time_can_pay_for(budget: str, seconds: float, iters: int) -> None:
     assert affordable(timed(budget), seconds) == iters
 
 

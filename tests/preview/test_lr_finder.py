@@ -11,7 +11,6 @@ from tests.trainings import Configured, of
 from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
 from tinylm.data.batches import Corpus
-from tinylm.errors import DataError
 from tinylm.events import LrFound, LrTried, from_json, to_json
 from tinylm.planning import lr_range
 from tinylm.preview import lr_finder
@@ -118,20 +117,6 @@ def test_of_large_steps_a_part_is_taken(tiny_config: Configured) -> None:
 # ---- what it leaves, and how it ends ------------------------------------------------------------------------------
 
 
-def test_nothing_is_left_but_the_cache(home: Path, tiny_config: Configured) -> None:
-    config = tiny_config(model={"dropout": 0.1}, train={"threads": 2})
-    before = torch.get_num_threads()
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    assert len(list(lr_finder.find(config, home, limit=0.0))) == 2
-    assert torch.equal(torch.rand(3), expected)
-    assert torch.get_num_threads() == before
-    assert [path.name for path in home.iterdir()] == ["cache"]
-    [folder] = (home / "cache" / "texts").iterdir()
-    assert prepare.prepare(config, home) == folder  # the run finds it
-
-
 def test_it_is_cancelled_at_the_next_step(home: Path, tiny_config: Configured) -> None:
     done: list[LrTried | LrFound] = []
     before = torch.get_num_threads()
@@ -140,13 +125,3 @@ def test_it_is_cancelled_at_the_next_step(home: Path, tiny_config: Configured) -
         done.extend(sweep)
     assert len(done) == 3
     assert torch.get_num_threads() == before
-    with pytest.raises(Cancelled):
-        next(lr_finder.find(tiny_config(), home / "untouched", lambda: True))
-    assert not (home / "untouched").exists()
-
-
-def test_what_the_run_would_refuse_is_refused(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
-    short = tmp_path / "short.txt"
-    short.write_text("too short to train on", encoding="utf-8")
-    with pytest.raises(DataError, match="too short"):
-        sweep(tiny_config(data={"sources": [str(short)]}), home)

@@ -223,21 +223,6 @@ def test_texts_of_all_phases_are_passed_over(home: Path, tiny_config: Configured
 # --- what it leaves, and how it ends ---------------------------------------------------------------------------
 
 
-def test_nothing_is_left_but_the_cache(home: Path, tiny_config: Configured) -> None:
-    config = tiny_config(model={"dropout": 0.1}, train={"threads": 2})
-    before = torch.get_num_threads()
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    result = rehearsed(config, home)
-    assert torch.equal(torch.rand(3), expected)
-    assert result.threads == 2
-    assert torch.get_num_threads() == before
-    assert [path.name for path in home.iterdir()] == ["cache"]
-    [folder] = (home / "cache" / "texts").iterdir()
-    assert prepare.prepare(config, home) == folder  # the run finds it
-
-
 def test_a_relative_path_is_prepared_once(
     home: Path, tiny_config: Configured, tiny_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,9 +233,10 @@ def test_a_relative_path_is_prepared_once(
     assert len(list((home / "cache" / "texts").iterdir())) == 1
 
 
-def test_threads_left_to_auto_stay_as_they_are(home: Path, tiny_config: Configured) -> None:
+def test_threads_are_those_that_are_set_or_stay_as_they_are(home: Path, tiny_config: Configured) -> None:
     before = torch.get_num_threads()
     assert rehearsed(tiny_config(train={"threads": "auto"}), home).threads == before
+    assert rehearsed(tiny_config(train={"threads": before + 1}), home).threads == before + 1
 
 
 def test_it_can_be_cancelled_anywhere(home: Path, tiny_config: Configured) -> None:
@@ -279,11 +265,7 @@ def test_it_can_be_cancelled_anywhere(home: Path, tiny_config: Configured) -> No
     assert torch.get_num_threads() == before
 
 
-def test_what_the_run_would_refuse_is_refused(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
-    short = tmp_path / "short.txt"
-    short.write_text("too short to train on", encoding="utf-8")
-    with pytest.raises(DataError, match="too short"):
-        rehearsed(tiny_config(data={"sources": [str(short)]}), home)
+def test_what_the_run_would_refuse_is_refused(home: Path, tiny_config: Configured) -> None:
     phases = [{"schedule": "constant", "steps": 2}] * 3
     with pytest.raises(ConfigError, match="3 phases"):
         rehearsed(tiny_config(train={"phases": phases, "budget": "2 steps"}), home)

@@ -7,5 +7,5 @@ from tinylm.training import loop
 
 @pytest.fixture
 def each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps are told one by one, so that a test can act at a certain one."""
+    """Steps are reported one by one, so that a test can act at a certain one."""
     monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)

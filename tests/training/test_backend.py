@@ -49,33 +49,27 @@ def warm(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("wish", "decided", "switched", "left", "there", "expected"),
     [
-        ("off", "", False, 3600, True, "never"),
-        ("on", "", False, 10, False, "before"),
-        ("auto", "kernels", False, 10, False, "concurrent"),  # planned when the run began
-        ("on", "kernels", True, 10, False, "before"),
-        ("auto", "eager", False, 3600, True, "never"),
-        ("auto", "", False, 115, False, "concurrent"),
-        ("auto", "", False, 5, False, "never"),
-        ("auto", "", False, 5, True, "before"),
+        ("off", "", False, 3600, ".so", "never"),
+        ("on", "", False, 10, "", "before"),
+        ("auto", "kernels", False, 10, "", "concurrent"),  # planned when the run began
+        ("on", "kernels", True, 10, "", "before"),
+        ("auto", "eager", False, 3600, ".so", "never"),
+        ("auto", "", False, 115, "", "concurrent"),
+        ("auto", "", False, 5, "", "never"),
+        ("auto", "", False, 5, ".so", "before"),
+        ("auto", "", False, 3600, FAILED, "never"),  # what failed once is not tried again,
+        ("on", "", False, 3600, FAILED, "before"),  # unless somebody asks for it
     ],
 )
 def test_when_a_run_is_compiled(
-    wish: str, decided: str, switched: bool, left: float, there: bool, expected: str, tmp_path: Path
+    wish: str, decided: str, switched: bool, left: float, there: str, expected: str, tmp_path: Path
 ) -> None:
     library = tmp_path / "x.so"
     if there:
-        library.touch()
+        library.with_suffix(there).touch()
     train = TrainConfig(compile=wish)  # type: ignore[arg-type]
     when = backend.when_to_compile(train, decided, switched=switched, seconds_left=left, library=library)
     assert when == expected
-
-
-def test_what_failed_once_is_not_tried_again_unless_somebody_asks(tmp_path: Path) -> None:
-    library = tmp_path / "x.so"
-    library.with_suffix(FAILED).write_text("no compiler")
-    for wish, expected in (("auto", "never"), ("on", "before")):
-        train = TrainConfig(budget="1h", compile=wish)  # type: ignore[arg-type]
-        assert backend.when_to_compile(train, "", switched=False, seconds_left=3600, library=library) == expected
 
 
 # --- in a run ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The clock of a run, in a world whose time the test makes."""
+"""The clock of a run, in a world whose time the test sets."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def test_it_counts_from_its_start_and_from_what_was_used(world: FakeTime) -> Non
     assert kept.seconds() == 36
 
 
-def test_sleep_is_left_out_and_told_and_work_and_short_waits_are_not(world: FakeTime) -> None:
+def test_sleep_does_not_count_but_work_and_short_waits_do(world: FakeTime) -> None:
     run = Clock(100.0)
     world.sleep(SUSPENDED_SECONDS - 1)
     assert run.seconds() == SUSPENDED_SECONDS - 1
@@ -63,7 +63,7 @@ def test_a_sleep_between_two_of_its_own_questions_never_counts_in_the_end(
     assert run.suspensions == [60]
 
 
-def test_it_stands_still_as_long_as_it_is_told(world: FakeTime) -> None:
+def test_it_stands_still_while_it_is_stopped(world: FakeTime) -> None:
     run = Clock(100.0)
     world.work(3)
     run.stop()

@@ -1,6 +1,6 @@
 """Steps as CUDA graphs: what a captured step computes, when it is captured again, and what happens if it cannot be.
 
-A stand-in takes the place of CUDA graphs: it keeps the captured work and runs it on the same tensors at each replay.
+A stand-in replaces CUDA graphs: it keeps the captured work and runs it on the same tensors at each replay.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm import events
+from tests.trainings import Configured, of
 from tinylm.config.schema import RunConfig
+from tinylm.events import Finished, Warned
 from tinylm.model.transformer import Transformer
 from tinylm.training import cuda_graph
 from tinylm.training.cuda_graph import WARM_UP_STEPS, GraphedStep, LaunchLimiter
@@ -22,23 +23,21 @@ from tinylm.training.loop import train
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.step import Stepper
 
-Configured = Callable[..., RunConfig]
-
 VOCAB = 61
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-def stepper(config: RunConfig, place: str = "cpu") -> Stepper:
-    model = Transformer(config.model, VOCAB, torch.Generator().manual_seed(0)).to(place)
+def stepper(config: RunConfig, device: str = "cpu") -> Stepper:
+    model = Transformer(config.model, VOCAB, torch.Generator().manual_seed(0)).to(device)
     average = WeightEMA(model, config.train.average) if config.train.average else None
     return Stepper(config, model, Optimizer(model, config.train), "fp32", average=average)
 
 
-def steps(place: str = "cpu") -> Iterator[tuple[int, float, float, Tensor, Tensor]]:
+def steps(device: str = "cpu") -> Iterator[tuple[int, float, float, Tensor, Tensor]]:
     """Ten steps with a rate that changes, and a weight decay that changes once."""
     generator = torch.Generator().manual_seed(1)
     for step in range(1, 11):
-        windows = torch.randint(VOCAB, (6, 33), generator=generator).to(place)
+        windows = torch.randint(VOCAB, (6, 33), generator=generator).to(device)
         yield step, step * 1e-3, 0.1 if step < 7 else 0.2, windows[:, :-1], windows[:, 1:]
 
 
@@ -89,13 +88,13 @@ def test_graphed_steps_do_what_plain_ones_do(tiny_config: Configured, changes: d
     assert not mine.warnings
 
 
-def test_what_it_tells_is_not_written_over_by_the_next_step(tiny_config: Configured) -> None:
+def test_its_metrics_are_not_overwritten_by_the_next_step(tiny_config: Configured) -> None:
     mine = capturing(tiny_config(), lambda work: work)
-    told = [mine.take(*step) for step in steps()]
-    assert len({float(numbers[0]) for numbers in told}) == 10
+    metrics = [mine.take(*step) for step in steps()]
+    assert len({float(each[0]) for each in metrics}) == 10
 
 
-def test_it_is_recorded_anew_where_tensors_were_replaced_or_the_batch_is_another(tiny_config: Configured) -> None:
+def test_it_is_captured_again_where_tensors_were_replaced_or_the_batch_size_changed(tiny_config: Configured) -> None:
     record = Recorder()
     mine = capturing(tiny_config(), record)
     (first, second, third, *_) = steps()
@@ -108,7 +107,7 @@ def test_it_is_recorded_anew_where_tensors_were_replaced_or_the_batch_is_another
     assert record.count == 3
 
 
-def test_where_nothing_can_be_recorded_the_step_is_taken_once_and_that_is_said(tiny_config: Configured) -> None:
+def test_where_nothing_can_be_captured_the_step_is_taken_once_with_a_warning(tiny_config: Configured) -> None:
     def refused(_: Callable[[], Tensor]) -> Callable[[], Tensor]:
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -192,7 +191,7 @@ def test_nothing_in_a_step_on_cuda_waits_for_it(tiny_config: Configured) -> None
 
 @needs_cuda
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
-def test_a_training_on_cuda_learns_the_same_recorded_or_not(
+def test_a_training_on_cuda_learns_the_same_captured_or_not(
     home: Path, tiny_config: Configured, precision: str
 ) -> None:
     ended = {}
@@ -200,8 +199,8 @@ def test_a_training_on_cuda_learns_the_same_recorded_or_not(
         config = tiny_config(
             train={"device": "cuda", "precision": precision, "compile": compile_, "budget": "60 steps"}
         )
-        told = list(train(config, home, compile_))
-        assert not [event for event in told if isinstance(event, events.Warned)]
-        [finished] = [event for event in told if isinstance(event, events.Finished)]
+        events = list(train(config, home, compile_))
+        assert not of(events, Warned)
+        [finished] = of(events, Finished)
         ended[compile_] = finished.val_loss
     assert ended["auto"] == pytest.approx(ended["off"], rel=0.02)

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests import models
 from tests.fake_time import FakeTime
 from tests.trainings import Configured, of
-from tinylm.config.schema import ModelConfig
 from tinylm.data.batches import Corpus, HeldOut
 from tinylm.data.prepare import prepare
 from tinylm.events import EvalDone, Finished
@@ -24,12 +24,7 @@ from tinylm.training.evaluate import Evaluator, Score, score
 from tinylm.training.loop import train
 from tinylm.training.session import Session
 
-CONFIG = ModelConfig(n_layer=1, n_head=2, n_kv_head=1, n_embd=16, head_size=8, block_size=8, dropout=0.3)
 LENGTHS = np.array([3, 1, 0, 2, 5], dtype=np.int64)
-
-
-def build() -> Transformer:
-    return Transformer(CONFIG, 5, torch.Generator().manual_seed(0))
 
 
 def some_batches() -> list[tuple[Tensor, Tensor]]:
@@ -51,7 +46,7 @@ def test_a_score_by_hand() -> None:
 
 
 def test_each_counted_target_counts_once() -> None:
-    model, batches = build(), some_batches()
+    model, batches = models.build(5, dropout=0.3), some_batches()
     result = score(model, batches, LENGTHS, nullcontext())
     model.eval()
     nats, tokens, size = 0.0, 0, 0
@@ -69,7 +64,7 @@ def test_each_counted_target_counts_once() -> None:
 
 
 def test_a_model_is_measured_without_dropout_and_goes_back_to_training() -> None:
-    model = build()
+    model = models.build(5, dropout=0.3)
     torch.manual_seed(1)
     first = score(model, some_batches(), LENGTHS, nullcontext())
     torch.manual_seed(2)
@@ -79,7 +74,7 @@ def test_a_model_is_measured_without_dropout_and_goes_back_to_training() -> None
 
 
 def test_nothing_to_measure() -> None:
-    assert score(build(), [], LENGTHS, nullcontext()) == Score(0.0, 0, 0)
+    assert score(models.build(5, dropout=0.3), [], LENGTHS, nullcontext()) == Score(0.0, 0, 0)
 
 
 @pytest.mark.parametrize("kind", ["bpe", "char"])

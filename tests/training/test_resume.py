@@ -226,7 +226,7 @@ def test_a_damaged_checkpoint_costs_only_time(
     check_same(run, undisturbed("adamw"))
 
 
-def test_a_checkpoint_of_another_model_is_refused_and_the_run_set_free(home: Path, tiny_config: Configured) -> None:
+def test_a_checkpoint_of_another_model_is_refused_and_the_run_unlocked(home: Path, tiny_config: Configured) -> None:
     run = killed_at(6, config_of(tiny_config), home)
     other = resolve.with_values(run.config(), model={"n_layer": 2})
     run.config_file.write_text(resolve.to_toml(other), encoding="utf-8")
@@ -237,7 +237,7 @@ def test_a_checkpoint_of_another_model_is_refused_and_the_run_set_free(home: Pat
 
 
 @pytest.mark.parametrize("lost", ["data/tokens.bin", "data/data.json", "tokenizer.json"])
-def test_a_run_that_lost_a_file_says_so_and_is_set_free(lost: str, home: Path, tiny_config: Configured) -> None:
+def test_a_run_that_lost_a_file_is_refused_and_unlocked(lost: str, home: Path, tiny_config: Configured) -> None:
     run = killed_at(6, config_of(tiny_config), home)
     log = run.events_file.read_bytes()
     (run.path / lost).unlink()
@@ -388,7 +388,7 @@ def test_budget_stop_device_and_threads_may_change(finished: RunFolder) -> None:
     assert resolve.with_values(allowed, train={name: getattr(own.train, name) for name in changed}) == own
 
 
-def test_a_longer_budget_goes_on_where_the_run_ended(home: Path, tiny_config: Configured) -> None:
+def test_a_longer_budget_continues_where_the_run_ended(home: Path, tiny_config: Configured) -> None:
     phase = {"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 3e-3}
     config = tiny_config(model={"dropout": 0.1}, train={"phases": [phase], "budget": "8 steps"})
     list(train(config, home, "grown"))
