@@ -221,7 +221,7 @@ def test_notes_and_taste_that_find_no_room(small: Disk) -> None:
         Preferences("dracula", "blocks").save(home)
     finally:
         small.free()
-    assert listing.Notes(home).runs == {"one": {"note": "kept"}}
+    assert listing.Notes(home).part("runs") == {"one": {"note": "kept"}}
     assert Preferences.load(home) in (Preferences("nord", "ascii"), Preferences("dracula", "blocks"))
 
 
