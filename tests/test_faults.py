@@ -220,7 +220,7 @@ def test_notes_and_preferences_on_a_full_disk(small: Disk) -> None:
         Preferences("dracula", "blocks").save(home)
     finally:
         small.free()
-    assert listing.Notes(home).runs == {"one": {"note": "kept"}}
+    assert listing.Notes(home).part("runs") == {"one": {"note": "kept"}}
     assert Preferences.load(home) in (Preferences("nord", "ascii"), Preferences("dracula", "blocks"))
 
 

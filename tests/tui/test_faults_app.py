@@ -94,8 +94,8 @@ async def test_two_apps_on_one_home(home: Path, endless: RunConfig) -> None:
             organise.trash(home, theirs)
         organise.set_note(home, theirs, "hers")
         organise.set_note(home, old, "his")
-        await until(two, lambda: len(Notes(home).runs) == 2)
-        assert Notes(home).runs == {theirs.name: {"note": "hers"}, "old": {"note": "his"}}
+        await until(two, lambda: len(Notes(home).part("runs")) == 2)
+        assert Notes(home).part("runs") == {theirs.name: {"note": "hers"}, "old": {"note": "his"}}
 
         apps[1].leave(0)
         await until(two, lambda: apps[1].farewell)

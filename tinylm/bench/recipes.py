@@ -53,8 +53,7 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:
     if not (options.time or options.steps or options.epochs):
         options.time = BUDGET
     names = options.preset.split(",") if options.preset else list(resolve.presets(home))
-    choices = {name: Namespace(**{**vars(options), "preset": name}) for name in names}
-    recipes = {name: flags.configuration(each, home, None) for name, each in choices.items()}
+    recipes = {name: _configuration(options, home, name) for name in names}
     recipes = {name: _on_the_same_text(config, recipes[names[0]]) for name, config in recipes.items()}
     first = 1 if options.seed is None else options.seed
     finished_runs: dict[str, list[Finished]] = {name: [] for name in names}
@@ -123,6 +122,10 @@ def seed_count(recipes: Iterable[RunConfig]) -> int:
     """How many seeds each recipe is trained with."""
     budgets = [Budget.parse(config.train.budget) for config in recipes if config.train.budget]
     return LONG_SEEDS if any(budget.kind == "time" and budget.amount >= LONG for budget in budgets) else SEEDS
+
+
+def _configuration(options: Namespace, home: Path, name: str) -> RunConfig:
+    return flags.configuration(Namespace(**{**vars(options), "preset": name}), home, None)
 
 
 def _trained(config: RunConfig, home: Path) -> tuple[Finished, dict[str, float]]:

@@ -48,12 +48,11 @@ def hold_out(text: Text, fraction: float, placement: str) -> list[Piece]:
             start = (i + 1) / (N_SPANS + 1) * (1 - fraction) + i / N_SPANS * fraction
             for edge in (start, start + fraction / N_SPANS):
                 cuts.append(_next_line(document, int(edge * len(document))))
-    edges = [0, *cuts, len(document)]
-    pieces = []
-    for i, (begin, end) in enumerate(pairwise(edges)):
-        if begin < end:
-            pieces.append(Piece(document.part(begin, end), i % 2 == 1, begin == 0, end == len(document)))
-    return pieces
+    return [
+        Piece(document.part(begin, end), i % 2 == 1, begin == 0, end == len(document))
+        for i, (begin, end) in enumerate(pairwise([0, *cuts, len(document)]))
+        if begin < end
+    ]
 
 
 def _next_line(document: TextSpan, position: int) -> int:

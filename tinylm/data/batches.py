@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tinylm.data.dataset import Prepared, Segment
@@ -193,9 +194,7 @@ class HeldOut:
     def batches(self, corpus: Corpus, batch_size: int, block_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs and targets, each (batch_size, block_size); targets beyond the end of a sequence are IGNORE_INDEX."""
         rows = -(-len(self.starts) // batch_size) * batch_size
-        starts = torch.zeros(rows, dtype=torch.int64)
-        lengths = torch.zeros(rows, dtype=torch.int64)
-        starts[: len(self.starts)], lengths[: len(self.starts)] = self.starts, self.lengths
+        starts, lengths = (F.pad(part, (0, rows - len(part))) for part in (self.starts, self.lengths))
         offsets = torch.arange(block_size + 1)
         for first in range(0, rows, batch_size):
             begin, length = starts[first : first + batch_size, None], lengths[first : first + batch_size, None]

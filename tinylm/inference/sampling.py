@@ -88,8 +88,6 @@ def penalize(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 
     Divides positive logits (..., V) by `penalty` and multiplies negative ones; 1 changes nothing.
     """
-    if penalty == 1.0:
-        return logits
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 
 
