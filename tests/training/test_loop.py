@@ -320,9 +320,7 @@ def test_gradients_are_clipped_after_their_norm_is_reported(
     assert step.grad_norm > 0.3
     state = checkpoint.load(checkpoint.find(result.run)).optimizer()
     norm, _ = global_norm([moment for name, moment in state.items() if name.endswith(".exp_avg")])
-    applied = norm.item() / (
-        1 - result.config.train.betas[0]
-    )  # the first moment after one step is that of its gradient
+    applied = norm.item() / (1 - result.config.train.betas[0])  # AdamW's first moment has seen one gradient
     assert applied == pytest.approx(longest or step.grad_norm, rel=1e-3)
 
 
