@@ -27,14 +27,7 @@ from tinylm.model.transformer import Transformer
 
 ROOM = 16
 VARIANTS = [
-    {},
-    {"n_kv_head": 4},
-    {"n_kv_head": 1},
-    {"qk_norm": True},
-    {"qk_norm": True, "attention_scale": 3.0},
-    {"attention_scale": 0.5},
-    {"tie_embeddings": True},
-    {"head_size": 2, "n_layer": 1},
+    *models.VARIANTS,
     {"dropout": 0.5, "norm_eps": 2e-4},
     {"mlp_ratio": 1},
 ]

@@ -1,14 +1,14 @@
 """A model out of a run folder, beside whatever else the process does."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.trainings import Configured
 from tests.waiting import PATIENCE
-from tinylm.config.schema import RunConfig
 from tinylm.inference import load
 from tinylm.model.transformer import Transformer
 from tinylm.runs import folder
@@ -25,7 +25,7 @@ def two_threads() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_loading_leaves_threads_alone(home: Path, tiny_config: Callable[..., RunConfig]) -> None:
+def test_loading_leaves_threads_alone(home: Path, tiny_config: Configured) -> None:
     list(train(tiny_config(train={"stop_at": 1}), home, "run"))
     torch.set_num_threads(2)
     model, _ = load.load_model(folder.open_run(home, "run"))
@@ -37,7 +37,7 @@ def test_loading_leaves_threads_alone(home: Path, tiny_config: Callable[..., Run
 
 @pytest.mark.usefixtures("two_threads")
 def test_a_small_model_settles_and_a_large_one_does_not(
-    tiny_config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+    tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = Transformer(tiny_config().model, 300)
     monkeypatch.setattr(load, "SMALL", model.n_parameters())
@@ -49,7 +49,7 @@ def test_a_small_model_settles_and_a_large_one_does_not(
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_thread_that_has_computed_keeps_its_threads(tiny_config: Callable[..., RunConfig]) -> None:
+def test_a_thread_that_has_computed_keeps_its_threads(tiny_config: Configured) -> None:
     """What the app relies on: a training goes on as fast while another thread of the process writes with a model."""
     model, thread_counts, turn = Transformer(tiny_config().model, 300), [], [threading.Event(), threading.Event()]
 

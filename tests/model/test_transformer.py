@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests import models
 from tests.models import build
 from tinylm.config.resolve import read_preset, validate
 from tinylm.config.schema import RunConfig
@@ -14,17 +15,7 @@ from tinylm.model import dropout
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import IGNORE_INDEX, Transformer, rotary_table, rotate
 
-VARIANTS = [
-    {},
-    {"n_kv_head": 4},
-    {"n_kv_head": 1},
-    {"qk_norm": True},
-    {"qk_norm": True, "attention_scale": 3.0},
-    {"attention_scale": 0.5},
-    {"tie_embeddings": True},
-    {"head_size": 2, "n_layer": 1},
-    {"rope_theta": 1e5, "norm_eps": 2e-4},
-]
+VARIANTS = [*models.VARIANTS, {"rope_theta": 1e5, "norm_eps": 2e-4}]
 
 
 def some_ids(rows: int = 2, length: int = 16, vocab_size: int = 50, seed: int = 0) -> Tensor:

@@ -188,7 +188,7 @@ def test_what_is_lost_before_a_run_goes_at_its_speed_is_not_planned_with() -> No
 )
 def test_the_fit_in_words(token_seconds: float, amount: str) -> None:
     sentence = sizing.fitted(quick("2m"), 2048, TEXT, token_seconds).in_words()
-    assert sentence.startswith("For 2m on this machine: ")
+    assert "2m" in sentence
     assert amount in sentence
     assert "e+" not in sentence
 
@@ -202,21 +202,14 @@ def configured(home: Path, *flags: str) -> RunConfig:
 
 
 @pytest.mark.parametrize(
-    "flags",
-    [
-        ("--set", "model.n_layer=6"),
-        ("--set", "model.dropout=0.1"),
-        ("--set", "train.batch_size=3"),
-        ("--set", "train.phases.0.max_lr=1e-3"),
-    ],
-    ids=lambda flags: flags[1],
+    "setting", ["model.n_layer=6", "model.dropout=0.1", "train.batch_size=3", "train.phases.0.max_lr=1e-3"]
 )
-def test_whoever_chooses_one_number_chooses_them_all(home: Path, flags: tuple[str, ...]) -> None:
-    assert not configured(home, *flags).train.fit
-    assert configured(home, *flags, "--set", "train.fit=true").train.fit
+def test_one_chosen_number_turns_the_fit_off(home: Path, setting: str) -> None:
+    assert not configured(home, "--set", setting).train.fit
+    assert configured(home, "--set", setting, "--set", "train.fit=true").train.fit
 
 
-def test_a_file_that_has_one_of_the_numbers_chooses_them_all_too(home: Path) -> None:
+def test_one_chosen_number_in_a_file_turns_the_fit_off_too(home: Path) -> None:
     (home / "a.toml").write_text("[train]\nphases = [{share = 1.0}]\n")
     assert not configured(home, "--config", str(home / "a.toml")).train.fit
     (home / "a.toml").write_text("[train]\nseed = 3\n")

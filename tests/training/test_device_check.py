@@ -7,12 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm.config.schema import RunConfig
+from tests.trainings import Configured
 from tinylm.errors import DeviceError
 from tinylm.model.transformer import Transformer
 from tinylm.training import device_check, setup
-
-Configured = Callable[..., RunConfig]
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +23,21 @@ def test_a_device_that_computes_the_same_passes(home: Path, tiny_config: Configu
     setup.start(tiny_config(model={"dropout": dropout}), home, "run").close()
 
 
-@pytest.mark.parametrize("wrong", [lambda loss: loss * 1.1, lambda loss: loss * float("nan"), lambda loss: loss * loss])
-def test_a_device_that_does_not_is_refused_and_nothing_is_left(
-    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Tensor], Tensor]
+WRONG: list[Callable[[Tensor], Tensor]] = [
+    lambda loss: loss * 1.1,
+    lambda loss: loss * float("nan"),
+    lambda loss: loss * loss,
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("tested", [False, True])
+def test_a_device_that_computes_something_else_is_refused_unless_it_is_a_tested_one(
+    home: Path,
+    tiny_config: Configured,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: Callable[[Tensor], Tensor],
+    tested: bool,
 ) -> None:
     forward, calls = Transformer.forward, []
 
@@ -37,16 +47,14 @@ def test_a_device_that_does_not_is_refused_and_nothing_is_left(
         return wrong(loss) if len(calls) == 1 else loss
 
     monkeypatch.setattr(Transformer, "forward", only_the_first)
-    with pytest.raises(DeviceError, match="computes something else than the CPU") as caught:
+    if tested:
+        monkeypatch.setattr(device_check, "UNTESTED", ("mps",))
+        setup.start(tiny_config(), home, "run").close()
+        return
+    with pytest.raises(DeviceError) as caught:
         setup.start(tiny_config(), home, "run")
     assert "--device cpu" in caught.value.hint
     assert not list((home / "runs").iterdir())
-
-
-def test_tested_devices_are_not_checked(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_check, "UNTESTED", ("mps",))
-    monkeypatch.setattr(device_check, "eager_pass", lambda *_: pytest.fail("it was checked"))
-    setup.start(tiny_config(), home, "run").close()
 
 
 @pytest.mark.skipif(not torch.backends.mps.is_available(), reason="needs Apple's MPS")

@@ -101,10 +101,10 @@ def test_what_cannot_fit_is_refused_before_anything_is_made(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "free", lambda _: 3e6)
-    with pytest.raises(ConfigError, match=r"A step on 64 windows at once needs at least [\d.]+ GB") as caught:
+    with pytest.raises(ConfigError, match=r"64 windows .* GB") as caught:
         list(train(tiny_config(train={"threads": 1, "batch_size": 512}), home, "run"))
     assert "batch_size" in caught.value.hint
-    with pytest.raises(ConfigError, match=r"A model of [\d,]+ million parameters needs"):
+    with pytest.raises(ConfigError, match="million parameters"):
         list(train(tiny_config(model={"n_embd": 1024}), home, "run"))
     assert not folder.list_runs(home)
     assert not list((home / "runs").iterdir())

@@ -353,7 +353,7 @@ def test_a_loss_that_stays_high_is_a_divergence() -> None:
     for step in range(61, 61 + stability.SPIKE_STEPS):
         stability.stepped(state, step, 5.0, finite=True, precision="fp32")
         assert not stability.may_be_saved(state, "fp32"), "what may be diverging is nothing to go back to"
-    with pytest.raises(stability.Diverging, match=r"far above 3\.\d\d nats for 50 steps") as caught:
+    with pytest.raises(stability.Diverging, match=r"3\.\d\d nats for 50 steps") as caught:
         stability.stepped(state, 61 + stability.SPIKE_STEPS, 5.0, finite=True, precision="fp32")
     assert caught.value.step == 61 + stability.SPIKE_STEPS
 
