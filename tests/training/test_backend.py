@@ -99,6 +99,17 @@ def test_a_compiled_run_is_the_same_twice_and_after_a_stop(warm: Path, tiny_conf
     assert newest_files(folder.open_run(warm, "again")) == newest_files(run) == files
 
 
+def age(run: RunFolder, backend_: str) -> None:
+    """Rewrite a run as earlier versions left it: what they chose in `train.compile`, no backend in the state."""
+    path = checkpoint.find(run)
+    table = json.loads((path / checkpoint.STATE).read_bytes())
+    del table["backend"]
+    (path / checkpoint.STATE).write_text(json.dumps(table))
+    reforge(path)
+    config = resolve.with_values(run.config(), train={"compile": backend_})
+    run.config_file.write_text(resolve.to_toml(config), encoding="utf-8")
+
+
 @needs_compiler
 @pytest.mark.usefixtures("each_step")
 @pytest.mark.parametrize(("compile_", "backend_"), [("on", "kernels"), ("off", "eager")])
@@ -109,11 +120,7 @@ def test_a_run_from_before_states_had_a_backend_resumes_with_that_of_its_configu
     config = config_of(tiny_config, compile=compile_)
     list(train(config, warm, "whole"))
     run = stop_at(7, config, warm)
-    path = checkpoint.find(run)
-    table = json.loads((path / checkpoint.STATE).read_bytes())
-    del table["backend"]
-    (path / checkpoint.STATE).write_text(json.dumps(table))
-    reforge(path)
+    age(run, compile_)
     assert state_of(warm).backend == ""
     events = go_on(run)
     assert [event.compiled for event in of(events, RunStarted)] == [backend_ == "kernels"]
@@ -174,13 +181,15 @@ def test_a_run_of_counted_steps_switches_at_the_planned_step_also_when_resumed(
     config = config_of(tiny_config, compile="auto", average=share)
     library = library_of(late)
     ends = []
-    for name, stops in (("whole", ()), ("before", (4,)), ("just-before", (8,)), ("both", (4, 14))):
+    for name, stops in (("whole", ()), ("before", (4,)), ("just-before", (8,)), ("both", (4, 14)), ("old", (4,))):
         library.unlink(missing_ok=True)
         stream = train(config, late, name, control := Control())
         for stop in stops:
             acting(stream, {stop: control.stop.set})
             assert state_of(late, name).step == stop
             run = folder.open_run(late, name)
+            if name == "old":
+                age(run, "on")
             stream = resume(resolve.resumed(run.config(), run.config()), run, control := Control())
         list(stream)
         state = state_of(late, name)
