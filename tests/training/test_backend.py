@@ -22,6 +22,7 @@ from tinylm.kernels.compiler import Build
 from tinylm.kernels.train_pass import NativePass
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import TrainState
+from tinylm.runs.folder import RunFolder
 from tinylm.training import backend
 from tinylm.training.backend import FAILED
 from tinylm.training.control import Control
