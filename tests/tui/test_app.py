@@ -357,7 +357,7 @@ def test_who_leaves_before_a_training_is_set_up_leaves_nothing_behind(home):
     control.leave.set()
     engine = Engine()
     engine._ready.set()
-    assert list(engine.train(RunConfig(), home, None, control)) == []
+    assert list(engine.train(RunConfig(), home, control)) == []
     assert not (home / "runs").exists()
 
 
