@@ -304,7 +304,7 @@ def test_who_leaves_before_a_training_is_set_up_leaves_nothing_behind(tiny_confi
     engine, control = Engine(), Control()
     engine.warm_up(home, tiny_config())
     control.leave.set()
-    assert list(engine.train(tiny_config(), home, None, control)) == []
+    assert list(engine.train(tiny_config(), home, control)) == []
     assert not (home / "runs").exists()
 
 

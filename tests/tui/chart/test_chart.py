@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -360,8 +361,13 @@ async def test_mouse_hovers_clicks_and_zooms() -> None:
 async def test_the_same_picture_again_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_chart() as (_, chart):
         drawn: list[Picture] = []
-        draw = render.draw
-        monkeypatch.setattr(render, "draw", lambda picture, *how: (drawn.append(picture), draw(picture, *how))[1])
+
+        class Counted(Drawing):
+            def __init__(self, picture: Picture, *more: Any) -> None:
+                super().__init__(picture, *more)
+                drawn.append(picture)
+
+        monkeypatch.setattr(render, "Drawing", Counted)
         values = np.append(FALLING, np.empty(50))  # a view of a series that grows in place
         for last, drawings in ((values[99], 1), (values[99], 1), (3.0, 2)):
             values[99] = last
@@ -374,7 +380,7 @@ async def test_an_unseen_chart_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> 
     async with on_chart() as (pilot, chart):
         chart.display = False
         await pilot.pause()
-        monkeypatch.setattr(render, "draw", lambda *_: pytest.fail("drawn"))
+        monkeypatch.setattr(render, "Drawing", lambda *_: pytest.fail("drawn"))
         chart.show(Picture(curves=(curve(FALLING[:30]),)))
         await pilot.pause()
 
