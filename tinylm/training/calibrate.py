@@ -48,15 +48,19 @@ def _timed(
     code: ctypes.CDLL | None,
     *,
     may_compile: bool,
+    repeats: int = 1,
     note: str | None = None,
 ) -> Backend:
-    """The backend with the kernels `code`, or eager without; threads and precision measured or from the cache."""
+    """The backend with the kernels `code`, or eager without; threads and precision measured or from the cache.
+
+    Its `token_seconds` are the best of `repeats` timings.
+    """
     timed_pass, tokens = _small_pass(config, model, batches, code)
     shape = autotune.shape_name(config, model.vocab_size, kernels=code is not None)
     will_compile = code is None and may_compile and config.train.compile != "off" and compiler.find() is not None
     device = model.embedding.weight.device
     setting = autotune.choose(config.train, device, timed_pass, home, shape, before_kernels=will_compile)
-    seconds = autotune.timed(timed_pass, setting.precision)
+    seconds = min(autotune.timed(timed_pass, setting.precision) for _ in range(repeats))
     notes = tuple(each for each in (note, setting.note) if each)
     kind = "eager" if code is None else "kernels"
     return Backend(kind, setting.threads, setting.precision, seconds / tokens, notes)  # type: ignore[arg-type]
@@ -91,13 +95,11 @@ def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path
     memory_check.refuse_giants(config, vocab_size, memory.free(device))
     model, (batches, *_) = initial_model(config, corpus).to(device), batches_of(config, corpus)
     code = train_pass.load_if_built(config, device, home)
-    first = _timed(config, model, batches, home, code, may_compile=True)
-    timed_pass, tokens = _small_pass(config, model, batches, code)
-    seconds = min(first.token_seconds, autotune.timed(timed_pass, first.precision) / tokens)  # the first may be cold
+    first = _timed(config, model, batches, home, code, may_compile=True, repeats=2)  # the first timing may be cold
     speedup, setup_seconds = expected_speedup(config.train, device, first)
     stream = batches.stream
     text = sizing.TextStats(stream.tokens, stream.document_length())
-    fit = sizing.fitted(config, vocab_size, text, seconds / speedup, setup_seconds)
+    fit = sizing.fitted(config, vocab_size, text, first.token_seconds / speedup, setup_seconds)
     # Another size needs another thread count: the smallest models are fastest on one.
     same = all(getattr(fit.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))
     fixed = {"precision": first.precision} | ({"threads": first.threads} if same else {})
