@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,19 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(autouse=True)
-def _nothing_native(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test has a home of its own, and compiling the step of decoding in each would take longer than all tests."""
-    monkeypatch.setattr(decode, "prepare", lambda *_, **__: None)
-    monkeypatch.setattr(decode, "loading", None)
+def _no_decode_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a home of its own, and compiling decode.cpp in each would take longer than all tests."""
+    none: Future[decode.DecodeLibrary | None] = Future()
+    none.set_result(None)
+    monkeypatch.setattr(decode, "load_in_background", lambda *_, **__: none)
 
 
-@pytest.fixture(params=EITHER_WAY)
-def both_ways(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Texts are written by torch's operations, and by our own code."""
-    library = decode_library(request.param, tmp_path_factory)
-    monkeypatch.setattr(decode, "library", lambda: library)
+@pytest.fixture(scope="session", params=EITHER_WAY)
+def either_library(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> decode.DecodeLibrary | None:
+    """What text is generated with: None for torch's operations, then our own code."""
+    return decode_library(request.param, tmp_path_factory)
 
 
 @pytest.fixture

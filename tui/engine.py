@@ -74,10 +74,12 @@ class Writer:
     def __init__(self, run: RunFolder, which: str) -> None:
         """Load it; TinyLMError where that fails. Call it from a worker thread."""
         from tinylm.inference import load
+        from tinylm.kernels import decode
         from tinylm.runs import checkpoint
 
         self.step = int(checkpoint.find(run, which).name.removeprefix("step-"))
         self._model, self._tokenizer = load.load_model(run, str(self.step))
+        self._library = decode.load_in_background(run.path.parent.parent, self._model)
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text`; DataError where it has characters that are not in the vocabulary."""
@@ -95,14 +97,14 @@ class Writer:
         from tinylm.inference import generate
 
         torch.set_num_threads(1)
-        tokenizer = self._tokenizer
+        tokenizer, library = self._tokenizer, self._library.result()
         ids = [tokenizer.end_of_text, *prompt]
         streams = [tokenizer.stream() for _ in seeds]
         for stream in streams:
             for token in prompt[-4:]:  # the last tokens may have begun a character
                 stream.feed(token)
         for index, sampled in generate.generate_batch(
-            self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates
+            self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates, library
         ):
             candidates = tuple(
                 TokenCandidate(c.token, self.text_of(c.token), c.probability, c.drawn, c.token == tokenizer.end_of_text)

@@ -28,7 +28,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Transformer]:
 
 def test_rows_without_a_peer(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate, "find_spec", lambda _: None)
-    one, several = generate.rows(model, flops=2e9)
+    one, several = generate.rows(model, None, flops=2e9)
     assert one.limit is not None
     assert one.ratio is not None
     assert one.unit == several.unit == "tokens/s"
@@ -48,7 +48,7 @@ def test_the_limit_reads_every_weight_that_a_token_needs_once(model: Transformer
 
 @pytest.mark.skipif(find_spec("transformers") is None, reason="needs transformers: pip install -e '.[bench]'")
 def test_the_peer_computes_the_same(model: Transformer) -> None:
-    rows = list(generate.rows(model, flops=2e9))
+    rows = list(generate.rows(model, None, flops=2e9))
     assert len({row.name for row in rows}) == len(rows) == 4
     difference, *_, against_peer = rows
     assert difference.value < generate.AGREE

@@ -26,6 +26,9 @@ block_size = 32
 [train]
 budget = "20 steps"
 batch_size = 4
+precision = "fp32"  # of what is measured, another may win each time
+threads = 1
+compile = "off"
 
 [[train.phases]]
 share = 1.0

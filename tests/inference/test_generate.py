@@ -14,6 +14,7 @@ from tinylm.config.schema import SampleConfig
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.inference.generate import Decoder, generate, generate_batch, generate_text, generate_texts
 from tinylm.inference.sampling import Probs, logits_to_probs
+from tinylm.kernels.decode import DecodeLibrary
 from tinylm.model.transformer import Transformer
 
 BYTES = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
@@ -48,11 +49,10 @@ def written(prompt: list[int], settings: SampleConfig, stop: int = -1) -> list[i
 # --- cached logits -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("prompt", [1, 2, 7, BLOCK - 1, BLOCK])
-def test_cached_logits_are_plain_ones(prompt: int) -> None:
+def test_cached_logits_are_plain_ones(either_library: DecodeLibrary | None, prompt: int) -> None:
     text = torch.randint(256, (BLOCK,), generator=torch.Generator().manual_seed(prompt)).tolist()
-    decoder = Decoder(MODEL, text[:prompt])
+    decoder = Decoder(MODEL, text[:prompt], library=either_library)
     for length in range(prompt, BLOCK + 1):
         torch.testing.assert_close(decoder.next_logits()[0], plain_logits(MODEL, text[:length]), rtol=1e-4, atol=1e-4)
         if length < BLOCK:
@@ -60,11 +60,10 @@ def test_cached_logits_are_plain_ones(prompt: int) -> None:
     assert decoder.ids == [text]
 
 
-@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("prompt", [1, 5, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
-def test_past_the_block_the_last_half_is_read_again(prompt: int) -> None:
+def test_past_the_block_the_last_half_is_read_again(either_library: DecodeLibrary | None, prompt: int) -> None:
     text = torch.randint(256, (4 * BLOCK,), generator=torch.Generator().manual_seed(prompt)).tolist()
-    decoder = Decoder(MODEL, text[:prompt])
+    decoder = Decoder(MODEL, text[:prompt], library=either_library)
     begin = max(0, prompt - BLOCK)  # where the window begins that the model sees
     for length in range(prompt, 4 * BLOCK):
         if length - begin > BLOCK:
@@ -75,10 +74,9 @@ def test_past_the_block_the_last_half_is_read_again(prompt: int) -> None:
         decoder.append([text[length]])
 
 
-@pytest.mark.usefixtures("both_ways")
-def test_texts_side_by_side_do_not_see_each_other() -> None:
+def test_texts_side_by_side_do_not_see_each_other(either_library: DecodeLibrary | None) -> None:
     drawn = torch.randint(256, (4, 3 * BLOCK), generator=torch.Generator().manual_seed(2)).tolist()
-    decoder, texts, begin = Decoder(MODEL, [1, 2, 3], n_texts=4), [[1, 2, 3] for _ in drawn], 0
+    decoder, texts, begin = Decoder(MODEL, [1, 2, 3], n_texts=4, library=either_library), [[1, 2, 3] for _ in drawn], 0
     for position in range(3 * BLOCK):
         if len(texts[0]) - begin > BLOCK:
             begin = len(texts[0]) - BLOCK // 2

@@ -1,7 +1,6 @@
 """Sampling: what each filter lets through, and that tokens are drawn by what is left."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -9,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.native import EITHER_WAY, decode_library
 from tinylm.config.schema import SampleConfig
 from tinylm.inference import sampling
 from tinylm.inference.sampling import (
@@ -22,17 +20,7 @@ from tinylm.inference.sampling import (
     tokens_in,
     top_p_candidates,
 )
-from tinylm.kernels import decode
-
-
-@pytest.fixture(scope="module", autouse=True, params=EITHER_WAY)
-def _both_ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Every test by torch's operations, and by our own code where that has a part in it."""
-    library = decode_library(request.param, tmp_path_factory)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "library", lambda: library)
-        yield
-
+from tinylm.kernels.decode import DecodeLibrary
 
 LOGITS = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=20).map(torch.tensor)
 
@@ -46,8 +34,10 @@ def likely(logits: Tensor) -> list[int]:
     return torch.isfinite(logits).nonzero().flatten().tolist()
 
 
-def probabilities(logits: Tensor, settings: SampleConfig, ids: list[int] | None = None) -> Tensor:
-    return logits_to_probs(logits[None], [ids or []], settings).dense(len(logits))[0]
+def probabilities(
+    logits: Tensor, settings: SampleConfig, ids: list[int] | None = None, library: DecodeLibrary | None = None
+) -> Tensor:
+    return logits_to_probs(logits[None], [ids or []], settings, library).dense(len(logits))[0]
 
 
 # --- filters -------------------------------------------------------------------------------------------------
@@ -147,8 +137,10 @@ def test_the_penalty_makes_what_was_written_less_likely(logits: Tensor, penalty:
         repetition_penalty=st.floats(0.01, 100),
     ),
 )
-def test_all_settings_together_give_a_distribution(logits: Tensor, settings: SampleConfig) -> None:
-    drawn_with = probabilities(logits, settings, list(range(0, len(logits), 2)))
+def test_all_settings_together_give_a_distribution(
+    either_library: DecodeLibrary | None, logits: Tensor, settings: SampleConfig
+) -> None:
+    drawn_with = probabilities(logits, settings, list(range(0, len(logits), 2)), either_library)
     assert drawn_with.shape == logits.shape
     assert torch.isfinite(drawn_with).all()
     assert (drawn_with >= 0).all()
@@ -156,17 +148,21 @@ def test_all_settings_together_give_a_distribution(logits: Tensor, settings: Sam
 
 
 @pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-46, 1e-40, 1e-20, 1e-3, 100])
-def test_any_temperature_gives_a_distribution(temperature: float) -> None:
-    drawn_with = probabilities(torch.tensor([1.0, 3.0, 2.0]), SampleConfig(temperature=temperature))
+def test_any_temperature_gives_a_distribution(temperature: float, either_library: DecodeLibrary | None) -> None:
+    drawn_with = probabilities(
+        torch.tensor([1.0, 3.0, 2.0]), SampleConfig(temperature=temperature), library=either_library
+    )
     assert drawn_with.sum().item() == pytest.approx(1, abs=1e-5)
     assert drawn_with.argmax() == 1
 
 
-def test_temperature_divides_scores() -> None:
+def test_temperature_divides_scores(either_library: DecodeLibrary | None) -> None:
     logits = torch.tensor([1.0, -2.0, 0.5])
     for temperature in (0.5, 1.0, 3.0):
         expected = (logits / temperature).softmax(-1)
-        torch.testing.assert_close(probabilities(logits, SampleConfig(temperature=temperature)), expected)
+        torch.testing.assert_close(
+            probabilities(logits, SampleConfig(temperature=temperature), library=either_library), expected
+        )
 
 
 def test_filters_apply_in_the_order_stated() -> None:
@@ -183,7 +179,7 @@ def test_filters_apply_in_the_order_stated() -> None:
     assert greedy.tolist() == [0, 1, 0]
 
 
-def test_rows_are_filtered_each_by_itself() -> None:
+def test_rows_are_filtered_each_by_itself(either_library: DecodeLibrary | None) -> None:
     logits = torch.randn(5, 300, generator=torch.Generator().manual_seed(1)) * 3
     logits[2, :20] = 9.0  # equal ones at the border of this row alone
     for settings in (
@@ -194,39 +190,41 @@ def test_rows_are_filtered_each_by_itself() -> None:
         SampleConfig(top_p=0.97),
         SampleConfig(min_p=0.05),
     ):
-        together = logits_to_probs(logits, [[]] * 5, settings).dense(300)
+        together = logits_to_probs(logits, [[]] * 5, settings, either_library).dense(300)
         for row in range(5):
-            torch.testing.assert_close(together[row], probabilities(logits[row], settings))
+            torch.testing.assert_close(together[row], probabilities(logits[row], settings, library=either_library))
 
 
 # --- the draw ------------------------------------------------------------------------------------------------
 
 
-def test_a_uniform_number_selects_its_token() -> None:
+def test_a_uniform_number_selects_its_token(either_library: DecodeLibrary | None) -> None:
     probs = Probs(torch.tensor([[0.0, 0.25, 0.0, 0.5, 0.25, 0.0]]), None, [1.0])
-    tokens = [probs.sample([u])[0] for u in (0.0, 0.2, 0.25, 0.5, 0.74, 0.76, 1 - 2**-32)]
+    tokens = [probs.sample([u], either_library)[0] for u in (0.0, 0.2, 0.25, 0.5, 0.74, 0.76, 1 - 2**-32)]
     assert tokens == [1, 1, 3, 3, 3, 4, 4]
 
 
-def test_each_text_has_its_uniform_number_and_its_tokens() -> None:
+def test_each_text_has_its_uniform_number_and_its_tokens(either_library: DecodeLibrary | None) -> None:
     probs = Probs(torch.tensor([[0.5, 0.5], [0.9, 0.1]]), torch.tensor([[7, 3], [2, 9]]), [1.0, 1.0])
-    assert probs.sample([0.6, 0.6]) == [3, 2]
-    assert probs.sample([0.4, 0.95]) == [7, 9]
+    assert probs.sample([0.6, 0.6], either_library) == [3, 2]
+    assert probs.sample([0.4, 0.95], either_library) == [7, 9]
     assert probs.dense(10)[1].nonzero().flatten().tolist() == [2, 9]
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=20).filter(any), st.integers(0, 2**32 - 1))
-def test_no_uniform_number_selects_what_is_ruled_out(weights: list[float], bits: int) -> None:
-    token = Probs(torch.tensor([weights]), None, [1.0]).sample([bits / 2**32])[0]
+def test_no_uniform_number_selects_what_is_ruled_out(
+    either_library: DecodeLibrary | None, weights: list[float], bits: int
+) -> None:
+    token = Probs(torch.tensor([weights]), None, [1.0]).sample([bits / 2**32], either_library)[0]
     assert token < len(weights)
     assert weights[token] > 0
 
 
-def test_even_numbers_select_by_probability() -> None:
+def test_even_numbers_select_by_probability(either_library: DecodeLibrary | None) -> None:
     weights = torch.rand(1, 50, generator=torch.Generator().manual_seed(0))
     weights /= weights.sum()
     uniforms = [(i + 0.5) / 1000 for i in range(1000)]
-    drawn = Probs(weights.expand(1000, -1), None, [1.0] * 1000).sample(uniforms)
+    drawn = Probs(weights.expand(1000, -1), None, [1.0] * 1000).sample(uniforms, either_library)
     counts = torch.bincount(torch.tensor(drawn), minlength=50)
     torch.testing.assert_close(counts / 1000, weights[0], atol=1.01e-3, rtol=0)
 
@@ -242,8 +240,8 @@ def test_even_numbers_select_by_probability() -> None:
     ],
     ids=["plain", "greedy", "filtered", "penalized"],
 )
-def test_what_is_no_number_is_seen(settings: SampleConfig, bad: float) -> None:
+def test_what_is_no_number_is_seen(settings: SampleConfig, bad: float, either_library: DecodeLibrary | None) -> None:
     logits = torch.zeros(2, 20)
     logits[1, 7] = bad
-    probs = logits_to_probs(logits, [list(range(20))] * 2, settings)
+    probs = logits_to_probs(logits, [list(range(20))] * 2, settings, either_library)
     assert [math.isfinite(logit) for logit in probs.max_logits] == [True, False]

@@ -53,19 +53,19 @@ def measure(options: argparse.Namespace, home: Path) -> Iterator[Row]:  # noqa: 
     config = resolve.validate(resolve.read_preset("seed", home)).model
     model = Transformer(config, VOCABULARY, torch.Generator().manual_seed(0)).eval()
     load.settle_threads(model)
-    decode.prepare(home, model)
+    library = decode.load_in_background(home, model).result()
     malloc.keep()  # as where a model is loaded
-    yield from rows(model, limits.peak_flops("fp32", home))
+    yield from rows(model, library, limits.peak_flops("fp32", home))
 
 
-def rows(model: Transformer, flops: float) -> Iterator[Row]:
+def rows(model: Transformer, library: decode.DecodeLibrary | None, flops: float) -> Iterator[Row]:
     """The same for any model on the CPU, with torch's number of threads; `flops` is the peak of all cores."""
     prompt = torch.randint(model.vocab_size, (PROMPT,), generator=torch.Generator().manual_seed(1)).tolist()
     greedy = SampleConfig(temperature=0, max_new_tokens=TOKENS)
     drawn = SampleConfig(max_new_tokens=TOKENS)
 
     def one() -> object:
-        return list(generate(model, prompt, greedy, NEVER))
+        return list(generate(model, prompt, greedy, NEVER, library=library))
 
     gemma2 = as_gemma2(model) if find_spec("transformers") else None
     if gemma2 is not None:
@@ -76,8 +76,8 @@ def rows(model: Transformer, flops: float) -> Iterator[Row]:
     yield Row("generate.one", speed, "tokens/s", limit=limit, ratio=pairs.ratio, runs=PAIRS)
 
     pairs = _measured(
-        lambda: list(generate_batch(model, prompt, drawn, range(TEXTS), NEVER)),
-        lambda: list(generate(model, prompt, drawn, NEVER)),
+        lambda: list(generate_batch(model, prompt, drawn, range(TEXTS), NEVER, library=library)),
+        lambda: list(generate(model, prompt, drawn, NEVER, library=library)),
     )
     each, alone = pairs.speeds(TOKENS)
     limit = flops / (2 * weights_per_token(model.config, model.vocab_size))

@@ -187,12 +187,14 @@ def generate(options: argparse.Namespace, home: Path) -> int:
 
     from tinylm.inference.generate import generate_text, generate_texts
     from tinylm.inference.load import load_model, refuse_too_many_texts, settle_threads
+    from tinylm.kernels import decode
 
     model, tokenizer = load_model(run_folder, options.checkpoint or "best", options.device or "cpu")
     settle_threads(model)
+    library = decode.load_in_background(home, model).result()
     clean = printable if sys.stdout.isatty() else str
     if options.count is None and not options.json:
-        pieces = generate_text(model, tokenizer, prompt, settings)
+        pieces = generate_text(model, tokenizer, prompt, settings, library)
         print(clean(prompt), end="", flush=True)
         for piece in pieces:
             print(clean(piece), end="", flush=True)
@@ -201,7 +203,7 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     count = options.count or 1
     refuse_too_many_texts(model, count, settings.max_new_tokens)
     seeds = [(settings.seed + index) % 2**63 for index in range(count)]  # each of them is one that --seed takes
-    continuations = generate_texts(model, tokenizer, prompt, settings, seeds)
+    continuations = generate_texts(model, tokenizer, prompt, settings, seeds, library)
     if options.json:
         for index, continuation in enumerate(continuations):
             print(json.dumps({"index": index, "prompt": prompt, **asdict(continuation)}))

@@ -13,8 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tinylm.kernels import decode
-from tinylm.kernels.decode import NativeSteps
+from tinylm.kernels.decode import DecodeLibrary, NativeSteps
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Transformer
 
@@ -22,7 +21,9 @@ Step = Callable[[list[int]], Tensor]
 """From the newest token of each of B texts to the logits (B, V) of the next, fp32; the next call overwrites them."""
 
 
-def step_factory(model: Transformer, device_type: str | None = None) -> Callable[[KVCache], Step]:
+def step_factory(
+    model: Transformer, library: DecodeLibrary | None = None, device_type: str | None = None
+) -> Callable[[KVCache], Step]:
     """The fastest decoding step for this model: call the result with a cache to get the step that continues from it.
 
     Each step adds its tokens to the cache; after `KVCache.select` a new step is needed. Call both under
@@ -30,7 +31,7 @@ def step_factory(model: Transformer, device_type: str | None = None) -> Callable
     `device_type` is that of the model's device, unless a test says otherwise.
     """
     device_type = device_type or model.embedding.weight.device.type
-    if device_type == "cpu" and (library := decode.library()):
+    if device_type == "cpu" and library is not None:
         return NativeSteps(library, model)
     return partial(_captured_step if device_type == "cuda" else _eager_step, model)
 

@@ -28,17 +28,23 @@ from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import RunError
 from tinylm.inference.decode import Step, step_factory
 from tinylm.inference.sampling import Probs, logits_to_probs
-from tinylm.kernels.decode import NativeStep, NativeSteps
+from tinylm.kernels.decode import DecodeLibrary, NativeStep, NativeSteps
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Transformer
 
 # ---- strings --------------------------------------------------------------------------------------------------------
 
 
-def generate_text(model: Transformer, tokenizer: Tokenizer, prompt: str, settings: SampleConfig) -> Iterator[str]:
+def generate_text(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    prompt: str,
+    settings: SampleConfig,
+    library: DecodeLibrary | None = None,
+) -> Iterator[str]:
     """Continue `prompt` in pieces of whole characters; an empty prompt starts a new text."""
     stream = tokenizer.stream()
-    for sampled in generate(model, _encode(tokenizer, prompt), settings, tokenizer.end_of_text):
+    for sampled in generate(model, _encode(tokenizer, prompt), settings, tokenizer.end_of_text, library=library):
         piece = stream.feed(sampled.token) if sampled.token != tokenizer.end_of_text else ""
         if piece:
             yield piece
@@ -60,12 +66,17 @@ class Continuation:
 
 
 def generate_texts(
-    model: Transformer, tokenizer: Tokenizer, prompt: str, settings: SampleConfig, seeds: Sequence[int]
+    model: Transformer,
+    tokenizer: Tokenizer,
+    prompt: str,
+    settings: SampleConfig,
+    seeds: Sequence[int],
+    library: DecodeLibrary | None = None,
 ) -> list[Continuation]:
     """Continue `prompt` once for each seed, all in one batch."""
     end = tokenizer.end_of_text
     tokens: list[list[int]] = [[] for _ in seeds]
-    for index, sampled in generate_batch(model, _encode(tokenizer, prompt), settings, seeds, end):
+    for index, sampled in generate_batch(model, _encode(tokenizer, prompt), settings, seeds, end, library=library):
         tokens[index].append(sampled.token)
     continuations = []
     for seed, drawn in zip(seeds, tokens, strict=True):
@@ -108,10 +119,15 @@ class SampledToken:
 
 
 def generate(
-    model: Transformer, prompt: list[int], settings: SampleConfig, stop: int, n_candidates: int = 0
+    model: Transformer,
+    prompt: list[int],
+    settings: SampleConfig,
+    stop: int,
+    n_candidates: int = 0,
+    library: DecodeLibrary | None = None,
 ) -> Iterator[SampledToken]:
     """Continue the ids of `prompt` with the seed of `settings`: `generate_batch` for one text."""
-    for _, sampled in generate_batch(model, prompt, settings, [settings.seed], stop, n_candidates):
+    for _, sampled in generate_batch(model, prompt, settings, [settings.seed], stop, n_candidates, library):
         yield sampled
 
 
@@ -122,6 +138,7 @@ def generate_batch(
     seeds: Sequence[int],
     stop: int,
     n_candidates: int = 0,
+    library: DecodeLibrary | None = None,
 ) -> Iterator[tuple[int, SampledToken]]:
     """Continue the ids of `prompt` once for each seed, all in one batch.
 
@@ -130,20 +147,20 @@ def generate_batch(
     logits are not finite.
     """
     model.eval()
-    decoder = Decoder(model, prompt, len(seeds))
+    decoder = Decoder(model, prompt, len(seeds), library)
     active = list(range(len(seeds)))  # row of the batch -> index into seeds
     generators = [random.Random(seed) for seed in seeds]
     for _ in range(settings.max_new_tokens):
         with torch.inference_mode():
             logits = decoder.next_logits()  # (B, V)
-            probs = logits_to_probs(logits, decoder.ids, settings)
+            probs = logits_to_probs(logits, decoder.ids, settings, library)
             if not all(math.isfinite(logit) for logit in probs.max_logits):
                 raise RunError(
                     "The model knows no number for what comes next: its weights are too large.",
                     "Use another checkpoint, or train again with a lower train.phases.N.max_lr.",
                 )
             # 32 bits: the largest number is 1 - 2^-32, so its product with a sum of probabilities is below that sum.
-            tokens = probs.sample([generators[index].getrandbits(32) / 2**32 for index in active])
+            tokens = probs.sample([generators[index].getrandbits(32) / 2**32 for index in active], library)
             sampled = _with_candidates(tokens, logits, probs, n_candidates)
         yield from zip(active, sampled, strict=True)
         rows = [row for row, token in enumerate(tokens) if token != stop]
@@ -180,14 +197,16 @@ class Decoder:
     """B texts of equal length with a common prompt, and their KV cache."""
 
     @torch.inference_mode()
-    def __init__(self, model: Transformer, prompt: list[int], n_texts: int = 1) -> None:
+    def __init__(
+        self, model: Transformer, prompt: list[int], n_texts: int = 1, library: DecodeLibrary | None = None
+    ) -> None:
         """`prompt` must not be empty; a new text starts with end-of-text."""
         assert prompt
         self.ids = [list(prompt) for _ in range(n_texts)]
         self._model, self._block_size = model, model.config.block_size
         self._cache = KVCache(model.config, 1, self._block_size, model.embedding.weight)
         """One row until the prompt has been read, then one per text."""
-        self._make_step = step_factory(model)
+        self._make_step = step_factory(model, library)
         self._step: Step | None = None
         self._uncached = min(len(prompt), self._block_size)
         """How many tokens at the end of each text are not in the cache yet."""

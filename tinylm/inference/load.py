@@ -8,7 +8,6 @@ from tinylm.data.tokenizer import MOST_BYTES, Tokenizer
 from tinylm.errors import ConfigError, RunError
 from tinylm.hardware import malloc, memory
 from tinylm.hardware.device import choose_device
-from tinylm.kernels import decode
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.folder import RunFolder
@@ -43,7 +42,6 @@ def load_model(run: RunFolder, which: str = "best", wanted_device: str = "cpu") 
         model.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise saved.misfit() from error
-    decode.prepare(run.path.parent.parent, model)
     malloc.keep()
     return model.to(device).eval(), tokenizer
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tinylm.config.schema import SampleConfig
-from tinylm.kernels import decode
+from tinylm.kernels.decode import DecodeLibrary
 
 TOP_P_FIRST = 128
 """How many of the highest logits top-p sorts first: mostly enough (assets/results/notes.md)."""
@@ -35,11 +35,11 @@ class Probs:
             return self.values
         return self.values.new_zeros(len(self.tokens), vocab_size).scatter_(-1, self.tokens, self.values)
 
-    def sample(self, uniforms: list[float]) -> list[int]:
+    def sample(self, uniforms: list[float], library: DecodeLibrary | None = None) -> list[int]:
         """One token per text (B): where the cumulative probability passes the text's uniform number in [0, 1)."""
         if self.values.size(-1) == 1:
             columns = [0] * len(uniforms)
-        elif library := decode.library():
+        elif library is not None:
             columns = library.sample(self.values, uniforms)
         else:
             sums = self.values.cumsum(-1, dtype=torch.float64).numpy()  # (B, n)
@@ -49,7 +49,9 @@ class Probs:
         return [row[column] for row, column in zip(self.tokens.tolist(), columns, strict=True)]
 
 
-def logits_to_probs(logits: Tensor, ids: list[list[int]], settings: SampleConfig) -> Probs:
+def logits_to_probs(
+    logits: Tensor, ids: list[list[int]], settings: SampleConfig, library: DecodeLibrary | None = None
+) -> Probs:
     """From logits (B, V) to the probabilities that the next tokens are drawn with; `ids` are the texts so far.
 
     In this order: repetition penalty, temperature, top-k, top-p, min-p. Temperature 0 keeps only the most probable.
@@ -60,7 +62,8 @@ def logits_to_probs(logits: Tensor, ids: list[list[int]], settings: SampleConfig
         max_logits, argmax = logits.max(-1, keepdim=True)
         return Probs(torch.ones_like(max_logits), argmax, max_logits[:, 0].tolist())
     temperature = max(settings.temperature, 1e-6)  # below, only the most probable token is left anyway
-    if settings.top_k == 0 and settings.top_p == 1.0 and settings.min_p == 0.0 and (library := decode.library()):
+    is_filtered = settings.top_k > 0 or settings.top_p < 1.0 or settings.min_p > 0.0
+    if library is not None and not is_filtered:
         values, highest = library.softmax(logits, temperature)
         return Probs(values, None, highest)
     max_logits = logits.amax(-1, keepdim=True)

@@ -1,7 +1,7 @@
 """A decoding step in one call of C++ (`decode.cpp`); reference: `Transformer.next_logits` with a cache.
 
-Where there is no C++ compiler, or the compiled library fails to load or its check, `library` gives None, and generation
-uses torch's operations (inference/decode.py).
+Where there is no C++ compiler, or the compiled library fails to load or its check, there is no `DecodeLibrary`, and
+generation uses torch's operations (inference/decode.py).
 """
 
 from __future__ import annotations
@@ -41,8 +41,6 @@ TOLERANCE = 1e-3
 """Difference from torch that `check` allows, relative and absolute."""
 
 _executor = ThreadPoolExecutor(1, "native")
-loading: Future[DecodeLibrary | None] | None = None
-"""The library of this process, once `prepare` was called."""
 
 
 class _Args(ctypes.Structure):
@@ -184,18 +182,13 @@ def _weights(model: Transformer) -> list[Tensor]:
     return [*weights, model.embedding.weight if model.head is None else model.head.weight]
 
 
-def prepare(home: Path, model: Transformer, *, may_build: bool = True) -> None:
-    """Load this home's compiled code in a background thread, for `library` to give; build it first if it is not there.
+def load_in_background(home: Path, model: Transformer, *, may_build: bool = True) -> Future[DecodeLibrary | None]:
+    """Load this home's compiled functions in a background thread; build them first if they are missing.
 
-    It is not built for models under MIN_PARAMETERS, nor without `may_build`.
+    They are not built for models under MIN_PARAMETERS, nor without `may_build`. The result is None where they are
+    missing or unusable.
     """
-    global loading  # noqa: PLW0603  # a property of the process, as torch's number of threads is
-    loading = _executor.submit(_load, home, may_build and model.n_parameters() >= MIN_PARAMETERS)
-
-
-def library() -> DecodeLibrary | None:
-    """The compiled functions, waiting until they are built; None if they cannot be, or nothing was prepared."""
-    return loading.result() if loading is not None else None
+    return _executor.submit(_load, home, may_build and model.n_parameters() >= MIN_PARAMETERS)
 
 
 @cache

@@ -329,7 +329,8 @@ class Training:
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
         start, sampling, model = self.clock.seconds(), self.session.config.sample, self.session.best_model
-        text = "".join(generate.generate_text(model, self.session.corpus.tokenizer, sampling.prompt, sampling))
+        tokenizer, library = self.session.corpus.tokenizer, self.session.decode_library.result()
+        text = "".join(generate.generate_text(model, tokenizer, sampling.prompt, sampling, library))
         model.train()
         self.time_budget.sample, self.state.sampled_step = self.clock.seconds() - start, self.state.step
         yield events.Sampled(self.state.step, sampling.prompt, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from tinylm.config.schema import FORMAT, RunConfig
 from tinylm.data.batches import Batches, Corpus
 from tinylm.errors import CheckpointError
 from tinylm.hardware.device import Precision, machine_name
+from tinylm.kernels.decode import DecodeLibrary
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.checkpoint import TrainState
@@ -41,6 +43,8 @@ class Session:
     """One for each phase."""
     model: Transformer
     stepper: Stepper
+    decode_library: Future[DecodeLibrary | None]
+    """What samples are generated with."""
     device: torch.device
     backend: Backend
     state: TrainState

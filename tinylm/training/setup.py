@@ -142,7 +142,8 @@ def _set_up(
     config = _affordable_evaluations(config, backend, notes) if not found else config
     chosen = {"threads": backend.threads, "device": device.type, "precision": backend.precision}
     config = resolve.with_values(config, train=chosen)
-    decode.prepare(home, model, may_build=not time_budget.is_short(config.train))
+    may_build = not time_budget.is_short(config.train)
+    decode_library = decode.load_in_background(home, model, may_build=may_build)
 
     # Session.
     stepper = Stepper(config, model, optimizer, backend.precision, state.loss_scale, average)
@@ -156,6 +157,7 @@ def _set_up(
         weight_decays=weight_decays,
         model=model,
         stepper=stepper,
+        decode_library=decode_library,
         device=device,
         backend=backend,
         state=state,
