@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.command_line import OFTEN, begin, call
 from tests.fake_time import FakeTime, install
+from tests.kills import Forkserver, Uninterrupted, phased, train_uninterrupted
 from tests.native import EITHER_WAY, decode_library
 from tests.run_files import mounted
 from tests.texts import made_up_text
@@ -127,6 +128,20 @@ def tiny_config(tiny_file: Path) -> Callable[..., RunConfig]:
         return resolve.validate(resolve.merge(base, groups))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def forkserver() -> Forkserver:
+    """A process that has loaded torch; trainings that are to be killed are forked from it."""
+    return Forkserver()
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(
+    forkserver: Forkserver, tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory
+) -> Uninterrupted:
+    """A training in two phases that nothing interrupted."""
+    return train_uninterrupted(forkserver, phased(tiny_config), tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -159,7 +159,7 @@ class End:
     """The last of each kind."""
 
 
-class Forge:
+class Forkserver:
     """Forks processes from one that has loaded torch."""
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ class Forge:
 
 
 @dataclass(frozen=True)
-class Undisturbed:
+class Uninterrupted:
     """A training that nobody killed."""
 
     config: RunConfig
@@ -207,11 +207,13 @@ def phased(tiny_config: Callable[..., RunConfig]) -> RunConfig:
     return tiny_config(model={"dropout": 0.2}, train={"phases": phases, **OFTEN})
 
 
-def train_undisturbed(forge: Forge, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def train_uninterrupted(
+    forkserver: Forkserver, config: RunConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Uninterrupted:
     for _ in range(2):  # the second one is as fast as those that follow
-        home = tmp_path_factory.mktemp("undisturbed")
-        end = forge.fork(run_training, None, home, config)
-    return Undisturbed(config, end.seconds, end.messages["calls"], snapshot(home))
+        home = tmp_path_factory.mktemp("uninterrupted")
+        end = forkserver.fork(run_training, None, home, config)
+    return Uninterrupted(config, end.seconds, end.messages["calls"], snapshot(home))
 
 
 def snapshot(home: Path) -> dict[str, object]:
@@ -250,8 +252,8 @@ def logged(run: RunFolder) -> Iterator[dict[str, object]]:
 class KilledRun:
     """One run that is killed at least once, until it comes to its end."""
 
-    def __init__(self, forge: Forge, undisturbed: Undisturbed, home: Path, rng: random.Random) -> None:
-        self.forge, self.undisturbed, self.home, self.rng = forge, undisturbed, home, rng
+    def __init__(self, forkserver: Forkserver, uninterrupted: Uninterrupted, home: Path, rng: random.Random) -> None:
+        self.forkserver, self.uninterrupted, self.home, self.rng = forkserver, uninterrupted, home, rng
         self.kills: list[Kill] = []
         self.trained = 0
         """The steps that the process before had."""
@@ -272,7 +274,7 @@ class KilledRun:
             end = self._attempt(kill)
 
     def _attempt(self, kill: Kill | None) -> End:
-        end = self.forge.fork(run_training, kill, self.home, self.undisturbed.config)
+        end = self.forkserver.fork(run_training, kill, self.home, self.uninterrupted.config)
         if kill and end.killed:
             self.kills.append(kill)
         if "from" in end.messages:
@@ -283,43 +285,45 @@ class KilledRun:
     def _kill(self, kind: str) -> Kill:
         torn = self.rng.random()
         if kind == CLOCK:
-            return Kill(kind, self.rng.uniform(0, self.undisturbed.seconds), torn)
-        return Kill(kind, self.rng.randint(1, self.undisturbed.calls[kind]), torn)
+            return Kill(kind, self.rng.uniform(0, self.uninterrupted.seconds), torn)
+        return Kill(kind, self.rng.randint(1, self.uninterrupted.calls[kind]), torn)
 
 
-def differences(undisturbed: Undisturbed, home: Path) -> list[str]:
-    """What is not as it is in the undisturbed home."""
-    ours, theirs = snapshot(home), undisturbed.snapshot
+def differences(uninterrupted: Uninterrupted, home: Path) -> list[str]:
+    """What is not as it is in the uninterrupted home."""
+    ours, theirs = snapshot(home), uninterrupted.snapshot
     return [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
 
 
-def killed_and_resumed(forge: Forge, undisturbed: Undisturbed, tmp_path: Path, rounds: int) -> None:
+def killed_and_resumed(forkserver: Forkserver, uninterrupted: Uninterrupted, tmp_path: Path, rounds: int) -> None:
     kills: Counter[str] = Counter()
     corrupt, wrong = 0, []
     for number in range(rounds):
         home = tmp_path / f"home-{number}"
-        killed = KilledRun(forge, undisturbed, home, random.Random(number))
+        killed = KilledRun(forkserver, uninterrupted, home, random.Random(number))
         killed.play(SAVING if number % 2 else CLOCK)
         kills.update(kill.kind for kill in killed.kills)
         corrupt += len(list(home.rglob("damaged-*")))
-        if different := differences(undisturbed, home):
+        if different := differences(uninterrupted, home):
             wrong.append(f"round {number}, {killed.kills}: {different}")
         else:
             shutil.rmtree(home)
     kinds = ", ".join(f"{times} {kind}" for kind, times in kills.most_common())
     print(
         f"\n{rounds} runs were killed {kills.total()} times ({kinds}) and resumed as often: {corrupt} corrupt, "
-        f"{rounds - len(wrong)} equal to the undisturbed run."
+        f"{rounds - len(wrong)} equal to the uninterrupted run."
     )
     assert not wrong, "\n".join(wrong)
 
 
-def killed_once(forge: Forge, undisturbed: Undisturbed, tmp_path: Path, kind: str, calls: Iterable[int]) -> None:
+def killed_once(
+    forkserver: Forkserver, uninterrupted: Uninterrupted, tmp_path: Path, kind: str, calls: Iterable[int]
+) -> None:
     wrong = []
     for at in calls:
         home = tmp_path / f"home-{at}"
-        assert forge.fork(run_training, Kill(kind, at), home, undisturbed.config).killed
-        forge.fork(run_training, None, home, undisturbed.config)
-        if different := differences(undisturbed, home):
+        assert forkserver.fork(run_training, Kill(kind, at), home, uninterrupted.config).killed
+        forkserver.fork(run_training, None, home, uninterrupted.config)
+        if different := differences(uninterrupted, home):
             wrong.append(f"call {at}: {different}")
     assert not wrong, "\n".join(wrong)

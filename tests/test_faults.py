@@ -319,15 +319,15 @@ SAVES = 3
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    home = tmp_path_factory.mktemp("undisturbed")
+def uninterrupted(tiny_config: Callable[..., RunConfig], tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    home = tmp_path_factory.mktemp("uninterrupted")
     list(train(tiny_config(train={"checkpoint_interval": 5}), home, "one"))
     return the_run(home)
 
 
 @pytest.mark.parametrize("lost", [slice(-3, -2), slice(-2, -1), slice(-1, None), slice(-2, None), slice(-3, None)])
 def test_a_rename_that_is_lost(
-    lost: slice, home: Path, tiny_config: Callable[..., RunConfig], undisturbed: RunFolder, monkeypatch: Patch
+    lost: slice, home: Path, tiny_config: Callable[..., RunConfig], uninterrupted: RunFolder, monkeypatch: Patch
 ) -> None:
     with monkeypatch.context() as patch:
         forgetful = Forgetful(patch)
@@ -343,12 +343,12 @@ def test_a_rename_that_is_lost(
     for which in ("latest", "best"):
         assert call("--generate", "The", "--home", home, "--checkpoint", which).code == 0
     list(resume(resolve.resumed(run.config(), run.config()), run))
-    assert steps(run) == steps(undisturbed)
+    assert steps(run) == steps(uninterrupted)
     assert [path.name for path in sorted(run.checkpoints.iterdir())] == [
-        path.name for path in sorted(undisturbed.checkpoints.iterdir())
+        path.name for path in sorted(uninterrupted.checkpoints.iterdir())
     ]
     for name in ("model.safetensors", "optimizer.safetensors"):
-        assert (checkpoint.find(run) / name).read_bytes() == (checkpoint.find(undisturbed) / name).read_bytes()
+        assert (checkpoint.find(run) / name).read_bytes() == (checkpoint.find(uninterrupted) / name).read_bytes()
 
 
 def test_a_set_up_whose_renames_are_lost(home: Path, tiny_config: Callable[..., RunConfig], monkeypatch: Patch) -> None:

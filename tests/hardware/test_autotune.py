@@ -43,7 +43,7 @@ def test_passes_to_be_compiled_take_what_gains_by_it(
 
 
 @pytest.mark.parametrize(
-    ("remembered", "seconds", "believed"),
+    ("remembered", "seconds", "trusted"),
     [
         (4, {1: 1.0, 4: 0.5}, True),
         (4, {1: 1.0, 4: 1.4}, True),  # noise of a shared machine
@@ -55,7 +55,7 @@ def test_passes_to_be_compiled_take_what_gains_by_it(
     ],
 )
 def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
-    remembered: int, seconds: dict[int, float], believed: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+    remembered: int, seconds: dict[int, float], trusted: bool, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(autotune, "cores", lambda: 4)
     plan, cpu = TrainConfig(precision="fp32"), torch.device("cpu")
@@ -63,7 +63,7 @@ def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
     monkeypatch.setattr(autotune, "measure_threads", lambda *_: (3, seconds))
     monkeypatch.setattr(autotune, "measure", lambda *_: {("fp32", 3): 1.0})
     choice = autotune.choose(plan, cpu, lambda _: None, home, "shape", before_kernels=True)
-    assert choice.threads == (remembered if believed else 3)
+    assert choice.threads == (remembered if trusted else 3)
     assert torch.get_num_threads() == choice.threads, "it computes with them"
 
 

@@ -253,7 +253,7 @@ def check_same(run: RunFolder, whole: RunFolder) -> None:
 @pytest.mark.usefixtures("each_step")
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("choice", CHOICES)
-def test_stopped_and_killed_it_equals_the_undisturbed_run(
+def test_stopped_and_killed_it_equals_the_uninterrupted_run(
     choice: str, optimizer: str, home: Path, tiny_config: Configured, whole: Callable[[str], RunFolder]
 ) -> None:
     config = config_of(tiny_config, choice, optimizer=optimizer, keep_checkpoints=9)
@@ -261,11 +261,11 @@ def test_stopped_and_killed_it_equals_the_undisturbed_run(
     for step in (13, 19):
         kill_at(step, resumed(run))
     go_on(run)
-    undisturbed = whole(choice)
+    uninterrupted = whole(choice)
     if optimizer != "adamw":
         list(train(config, home, "whole"))
-        undisturbed = folder.open_run(home, "whole")
-    check_same(run, undisturbed)
+        uninterrupted = folder.open_run(home, "whole")
+    check_same(run, uninterrupted)
 
 
 @pytest.mark.usefixtures("each_step")

@@ -59,12 +59,12 @@ class Whole:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Whole]:
+def uninterrupted(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Whole]:
     made: dict[str, Whole] = {}
 
     def make(optimizer: str) -> Whole:
         if optimizer not in made:
-            home, config = tmp_path_factory.mktemp("undisturbed"), config_of(tiny_config, optimizer)
+            home, config = tmp_path_factory.mktemp("uninterrupted"), config_of(tiny_config, optimizer)
             run, copies = RunFolder(home / "runs" / "run"), []
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(loop, "REPORT_SECONDS", 0.0)
@@ -78,7 +78,7 @@ def undisturbed(tiny_config: Configured, tmp_path_factory: pytest.TempPathFactor
 
 
 def check_same(run: RunFolder, whole: Whole) -> None:
-    """Steps, weights and optimizer of a run are bit for bit those of the undisturbed one; no step is missing."""
+    """Steps, weights and optimizer of a run are bit for bit those of the uninterrupted one; no step is missing."""
     steps = logged(run, StepDone)
     assert [step["step"] for step in steps] == list(range(1, STEPS + 1))
     assert steps == logged(whole.run, StepDone)
@@ -113,11 +113,11 @@ def spoil_logs(run: RunFolder) -> None:
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_stopped_and_killed_it_equals_the_undisturbed_run(
-    optimizer: str, seed: int, home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+def test_stopped_and_killed_it_equals_the_uninterrupted_run(
+    optimizer: str, seed: int, home: Path, tiny_config: Configured, uninterrupted: Callable[[str], Whole]
 ) -> None:
     rng = random.Random(f"{optimizer} {seed}")
-    whole = undisturbed(optimizer)
+    whole = uninterrupted(optimizer)
     stop, kill = rng.randrange(2, 9), rng.randrange(10, STEPS)
     run = stop_at(stop, config_of(tiny_config, optimizer), home)
     assert [event.reason for event in of(run.events(), Finished)] == ["stopped"]
@@ -130,9 +130,9 @@ def test_stopped_and_killed_it_equals_the_undisturbed_run(
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_power_cut_at_any_event_changes_nothing_at_all(
-    optimizer: str, tmp_path: Path, undisturbed: Callable[[str], Whole]
+    optimizer: str, tmp_path: Path, uninterrupted: Callable[[str], Whole]
 ) -> None:
-    whole = undisturbed(optimizer)
+    whole = uninterrupted(optimizer)
     everything = (StepDone, EvalDone, Sampled, CheckpointSaved, Finished)
     kinds = [event.kind for event in whole.run.events()]
     after = [i for i, kind in enumerate(kinds) if kind in ("checkpoint", "eval", "sample")]
@@ -163,26 +163,26 @@ def test_a_power_cut_right_after_a_best_checkpoint_loses_no_sample(tmp_path: Pat
 
 
 def test_a_stop_leaves_no_trace_but_its_checkpoint(
-    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+    home: Path, tiny_config: Configured, uninterrupted: Callable[[str], Whole]
 ) -> None:
     run = stop_at(11, config_of(tiny_config), home)
     go_on(run)
-    whole = undisturbed("adamw")
+    whole = uninterrupted("adamw")
     check_same(run, whole)
     for kind in (EvalDone, Sampled, Finished):
         assert logged(run, kind) == logged(whole.run, kind), kind.__name__
     assert len(run.samples_file.read_bytes().splitlines()) == len(logged(run, Sampled))
 
 
-def test_stop_at_can_be_lifted(home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]) -> None:
+def test_stop_at_can_be_lifted(home: Path, tiny_config: Configured, uninterrupted: Callable[[str], Whole]) -> None:
     list(train(config_of(tiny_config, stop_at=13), home, "run"))
     run = folder.open_run(home, "run")
     go_on(run, stop_at=None)
-    check_same(run, undisturbed("adamw"))
+    check_same(run, uninterrupted("adamw"))
 
 
 def test_killed_before_the_first_checkpoint_it_starts_over(
-    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+    home: Path, tiny_config: Configured, uninterrupted: Callable[[str], Whole]
 ) -> None:
     run = killed_at(3, config_of(tiny_config), home)
     assert not checkpoint.exists(run)
@@ -190,7 +190,7 @@ def test_killed_before_the_first_checkpoint_it_starts_over(
     events = go_on(run)
     assert isinstance(events[0], RunStarted)
     assert events[0].resumed_from is None
-    check_same(run, undisturbed("adamw"))
+    check_same(run, uninterrupted("adamw"))
     assert list(run.events()) == events
 
 
@@ -211,7 +211,7 @@ def test_the_events_of_a_resumed_run(home: Path, tiny_config: Configured) -> Non
 
 
 def test_a_damaged_checkpoint_costs_only_time(
-    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+    home: Path, tiny_config: Configured, uninterrupted: Callable[[str], Whole]
 ) -> None:
     run = killed_at(14, config_of(tiny_config), home)
     newest = checkpoint.find(run)
@@ -223,7 +223,7 @@ def test_a_damaged_checkpoint_costs_only_time(
     [started] = of(events, RunStarted)
     assert started.resumed_from is not None
     assert started.resumed_from < int(newest.name[5:])
-    check_same(run, undisturbed("adamw"))
+    check_same(run, uninterrupted("adamw"))
 
 
 def test_a_checkpoint_of_another_model_is_refused_and_the_run_unlocked(home: Path, tiny_config: Configured) -> None:
@@ -280,7 +280,7 @@ def refusing(error: Exception) -> Callable[..., None]:
 
 
 def test_the_folder_alone_is_enough(
-    tmp_path: Path, tiny_config: Configured, tiny_text: str, undisturbed: Callable[[str], Whole]
+    tmp_path: Path, tiny_config: Configured, tiny_text: str, uninterrupted: Callable[[str], Whole]
 ) -> None:
     here, there, text = tmp_path / "here", tmp_path / "there", tmp_path / "tiny.txt"
     text.write_text(tiny_text, encoding="utf-8")
@@ -294,18 +294,18 @@ def test_the_folder_alone_is_enough(
     events = go_on(run)
     assert not paths.cache(there).exists()
     assert [event.run for event in of(events, RunStarted)] == ["moved"]
-    check_same(run, undisturbed("adamw"))
+    check_same(run, uninterrupted("adamw"))
     model, tokenizer = load_model(run)
     assert model.vocab_size == tokenizer.vocab_size
 
 
 def test_deleting_the_cache_in_the_middle_changes_nothing(
-    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+    home: Path, tiny_config: Configured, uninterrupted: Callable[[str], Whole]
 ) -> None:
     for event in train(config_of(tiny_config), home, "run"):
         if isinstance(event, StepDone) and event.step == 3:
             shutil.rmtree(paths.cache(home))
-    check_same(folder.open_run(home, "run"), undisturbed("adamw"))
+    check_same(folder.open_run(home, "run"), uninterrupted("adamw"))
 
 
 def test_on_another_machine_threads_are_measured_again(
@@ -332,7 +332,7 @@ def test_on_another_machine_threads_are_measured_again(
 
 
 def test_two_trainers_of_a_run_are_refused(
-    home: Path, tiny_config: Configured, undisturbed: Callable[[str], Whole]
+    home: Path, tiny_config: Configured, uninterrupted: Callable[[str], Whole]
 ) -> None:
     stream = train(config_of(tiny_config), home, "run")
     tried = 0
@@ -344,15 +344,15 @@ def test_two_trainers_of_a_run_are_refused(
             assert (home / "runs" / "run" / "events.jsonl").read_bytes() == before
             tried += 1
     assert tried == 2
-    check_same(folder.open_run(home, "run"), undisturbed("adamw"))
+    check_same(folder.open_run(home, "run"), uninterrupted("adamw"))
 
 
 # --- what may change -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def finished(undisturbed: Callable[[str], Whole]) -> RunFolder:
-    return undisturbed("adamw").run
+def finished(uninterrupted: Callable[[str], Whole]) -> RunFolder:
+    return uninterrupted("adamw").run
 
 
 @pytest.mark.parametrize(
@@ -402,8 +402,8 @@ def test_a_longer_budget_continues_where_the_run_ended(home: Path, tiny_config: 
     assert newest_files(run) == newest_files(long)
 
 
-def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path: Path, undisturbed: Callable[[str], Whole]) -> None:
-    whole = undisturbed("adamw")
+def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path: Path, uninterrupted: Callable[[str], Whole]) -> None:
+    whole = uninterrupted("adamw")
     run = RunFolder(tmp_path / "run")
     shutil.copytree(whole.run.path, run.path, ignore=shutil.ignore_patterns(".lock"))
     go_on(run)

@@ -456,7 +456,7 @@ def test_patience(
 
 
 @pytest.mark.usefixtures("each_step")
-def test_a_resumed_run_is_as_patient_as_the_undisturbed_one(
+def test_a_resumed_run_is_as_patient_as_the_uninterrupted_one(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score_held_out(monkeypatch, [5.0, 4.0, 4.1, 4.2, 4.3, 4.4, 4.5, 4.6, 4.7, 4.8], FALLING)
