@@ -107,7 +107,13 @@ class Writer:
             self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates, library
         ):
             candidates = tuple(
-                TokenCandidate(c.token, self.text_of(c.token), c.probability, c.drawn, c.token == tokenizer.end_of_text)
+                TokenCandidate(
+                    c.token,
+                    self.text_of(c.token),
+                    c.probability,
+                    c.sampling_probability,
+                    c.token == tokenizer.end_of_text,
+                )
                 for c in sampled.candidates
             )
             end = sampled.token == tokenizer.end_of_text

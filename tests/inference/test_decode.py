@@ -128,7 +128,7 @@ def test_compiled_steps_read_what_the_plain_model_reads(
         cache = filled(model, ids[:, :first])
         step = step_for(model, cache, compiled)
         assert isinstance(step, NativeStep)
-        logits = step.read(ids[:, first : ROOM - 1].tolist()).clone()
+        logits = step.prefill(ids[:, first : ROOM - 1].tolist()).clone()
         torch.testing.assert_close(logits, model.logits(ids[:, :-1])[:, -1], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(step(ids[:, -1].tolist()), model.logits(ids)[:, -1], rtol=1e-4, atol=1e-5)
         assert cache.length == ROOM
@@ -143,7 +143,7 @@ def test_compiled_steps_read_with_any_model(compiled: DecodeLibrary, changes: di
     model, ids = build(**changes), some_ids(2)
     step = step_for(model, filled(model, ids[:, :0]), compiled)
     assert isinstance(step, NativeStep)
-    torch.testing.assert_close(step.read(ids.tolist()), model.logits(ids)[:, -1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(step.prefill(ids.tolist()), model.logits(ids)[:, -1], rtol=1e-4, atol=1e-5)
 
 
 @needs_compiler
@@ -165,7 +165,7 @@ def test_what_lies_outside_is_refused(compiled: DecodeLibrary, tokens: list[int]
     step = step_for(model, cache, compiled)
     assert isinstance(step, NativeStep)
     with pytest.raises(IndexError):
-        step.read([tokens])
+        step.prefill([tokens])
     assert cache.length == 3
 
 

@@ -185,7 +185,9 @@ def test_candidates_of_texts_side_by_side_are_each_its_own() -> None:
             assert mine.token == expected.token
             assert mine.bits == pytest.approx(expected.bits, rel=1e-4)
             assert [c.token for c in mine.candidates] == [c.token for c in expected.candidates]
-            assert [c.drawn for c in mine.candidates] == pytest.approx([c.drawn for c in expected.candidates], 1e-3)
+            assert [c.sampling_probability for c in mine.candidates] == pytest.approx(
+                [c.sampling_probability for c in expected.candidates], 1e-3
+            )
 
 
 def test_a_shorter_text_is_the_beginning_of_a_longer_one() -> None:
@@ -228,7 +230,7 @@ def test_candidates_are_the_models_own_likeliest() -> None:
         stands_last += len(tokens) == 6
         for candidate in sampled.candidates:
             assert candidate.probability == pytest.approx(own[candidate.token].item(), rel=1e-3, abs=1e-6)
-            assert candidate.drawn == pytest.approx(drawn[candidate.token].item(), rel=1e-3, abs=1e-6)
+            assert candidate.sampling_probability == pytest.approx(drawn[candidate.token].item(), rel=1e-3, abs=1e-6)
         assert sampled.probability == pytest.approx(own[sampled.token].item(), rel=1e-3, abs=1e-6)
         assert sampled.bits == pytest.approx(torch.distributions.Categorical(own).entropy().item() / math.log(2), 1e-3)
         ids.append(sampled.token)

@@ -92,8 +92,8 @@ def test_top_p_looks_at_as_many_as_it_needs(spread_of_scores: float, p: float, m
     logits = torch.randn(400, generator=torch.Generator().manual_seed(0)) * spread_of_scores
     kept = nucleus(logits, p)
     looked_at = top_p_candidates(logits[None], p)[0].size(-1)
-    assert looked_at == (sampling.TOP_P_FIRST if len(kept) < sampling.TOP_P_FIRST else 400)
-    monkeypatch.setattr(sampling, "TOP_P_FIRST", 400)
+    assert looked_at == (sampling.TOP_P_CANDIDATES if len(kept) < sampling.TOP_P_CANDIDATES else 400)
+    monkeypatch.setattr(sampling, "TOP_P_CANDIDATES", 400)
     assert nucleus(logits, p) == kept
 
 

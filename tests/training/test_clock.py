@@ -69,10 +69,10 @@ def test_it_stands_still_while_it_is_stopped(world: FakeTime) -> None:
     run.stop()
     world.work(50)
     assert run.seconds() == 3
-    run.go_on()
+    run.resume()
     world.work(2)
     assert run.seconds() == 5
-    run.go_on()
+    run.resume()
     assert run.seconds() == 5
     assert not run.suspensions
 

@@ -173,7 +173,7 @@ def test_an_average_costs_the_held_out_half_again_and_planning_knows(
         evaluator.validate(parts.batches[0].stream)
     train = parts.config.train
     assert len(passes) == train.eval_iters + 2 * -(-some // train.batch_size)
-    assert evaluator.final_seconds > 0
+    assert evaluator.final_evaluation_seconds > 0
 
 
 @pytest.fixture(scope="module")

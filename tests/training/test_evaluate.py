@@ -139,9 +139,9 @@ def test_the_time_of_the_last_evaluation_is_known_from_those_before(
     evaluator = Evaluator(parts)
     some, whole = evaluator.sequences
     assert 0 < some < whole
-    assert evaluator.final_seconds == 0
+    assert evaluator.final_evaluation_seconds == 0
     evaluator.validate(parts.batches[0].stream)
-    assert evaluator.final_seconds == pytest.approx(whole / 4), "a second for each batch of four"
+    assert evaluator.final_evaluation_seconds == pytest.approx(whole / 4), "a second for each batch of four"
 
 
 @pytest.mark.parametrize("eval_iters", [2, 1000])
@@ -154,10 +154,10 @@ def test_what_was_evaluated_at_this_step_is_not_evaluated_again(
     passes: list[object] = []
     losses = Transformer.losses
     monkeypatch.setattr(Transformer, "losses", lambda *given: passes.append(given) or losses(*given))
-    whole = evaluator.evaluate_all()
+    whole = evaluator.evaluate_held_out()
     assert (passes == []) == (eval_iters == 1000)
     assert (whole == held_out) == (eval_iters == 1000)
     parts.state.step += 1
-    evaluator.evaluate_all()
+    evaluator.evaluate_held_out()
     assert passes
     parts.close()

@@ -36,16 +36,16 @@ def test_a_plan_that_misses_its_time_is_noticed(step_seconds: float, off: bool) 
     session.state.step = run_length.plan.steps // 2
     run_length.time_budget.step = step_seconds
     session.now = 1.0
-    assert not run_length.is_off(), "a plan stands for a while"
+    assert not run_length.needs_replan(), "a plan stands for a while"
     session.now = 50.0
-    assert run_length.is_off() == off
+    assert run_length.needs_replan() == off
 
 
 def test_without_a_time_budget_no_plan_misses_it() -> None:
     session = StandInSession(None, 1.0)
     run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
     run_length.time_budget.step, session.now = 9.0, 50.0
-    assert not run_length.is_off()
+    assert not run_length.needs_replan()
 
 
 @pytest.mark.parametrize("auto", [True, False])

@@ -324,7 +324,7 @@ def test_a_run_whose_last_steps_are_warned_at_its_end_is_rescued_too(
 def test_a_rescue_counts_bad_steps_anew_and_rescues_on() -> None:
     """Also from a checkpoint that a stop made between bad steps."""
     state, before = TrainState(step=5, bad_steps=2), TrainState(step=9, rescues=1, lr_scale=0.5, bad_steps=3)
-    rescued = stability.rolled_back(state, stability.Diverging(9, "the loss was no number"), before)
+    rescued = stability.apply_rollback(state, stability.Diverging(9, "the loss was no number"), before)
     assert (state.bad_steps, state.rescues, state.lr_scale) == (0, 2, 0.25)
     assert (rescued.step, rescued.back_to, rescued.rescue, rescued.lr_scale) == (9, 5, 2, 0.25)
 
@@ -332,49 +332,49 @@ def test_a_rescue_counts_bad_steps_anew_and_rescues_on() -> None:
 def test_fp16_may_search_for_its_scale() -> None:
     state = TrainState()
     for step in range(1, 21):
-        assert stability.stepped(state, step, math.nan, finite=False, precision="fp16") is None
+        assert stability.record_step(state, step, math.nan, finite=False, precision="fp16") is None
     assert stability.may_be_saved(state, "fp16")
     with pytest.raises(stability.Diverging) as caught:
-        stability.stepped(state, 21, math.nan, finite=False, precision="fp16")
+        stability.record_step(state, 21, math.nan, finite=False, precision="fp16")
     assert caught.value.step == 21
-    assert stability.stepped(TrainState(bad_steps=2), 3, 2.0, finite=True, precision="fp32") is None
+    assert stability.record_step(TrainState(bad_steps=2), 3, 2.0, finite=True, precision="fp32") is None
 
 
 def calm(steps: int) -> TrainState:
     """A training whose loss has been 3 nats, more or less, for so many steps."""
     state = TrainState()
     for step in range(1, steps + 1):
-        stability.stepped(state, step, 3 + 0.05 * math.sin(step), finite=True, precision="fp32")
+        stability.record_step(state, step, 3 + 0.05 * math.sin(step), finite=True, precision="fp32")
     return state
 
 
 def test_a_loss_that_stays_high_is_a_divergence() -> None:
     state = calm(60)
     for step in range(61, 61 + stability.SPIKE_STEPS):
-        stability.stepped(state, step, 5.0, finite=True, precision="fp32")
+        stability.record_step(state, step, 5.0, finite=True, precision="fp32")
         assert not stability.may_be_saved(state, "fp32"), "what may be diverging is nothing to go back to"
     with pytest.raises(stability.Diverging, match=r"3\.\d\d nats for 50 steps") as caught:
-        stability.stepped(state, 61 + stability.SPIKE_STEPS, 5.0, finite=True, precision="fp32")
+        stability.record_step(state, 61 + stability.SPIKE_STEPS, 5.0, finite=True, precision="fp32")
     assert caught.value.step == 61 + stability.SPIKE_STEPS
 
 
 def test_a_spike_that_does_not_last_is_no_divergence() -> None:
     state = calm(60)
     for step in range(61, 400):  # high, but again and again not
-        stability.stepped(state, step, 3.0 if step % 50 == 0 else 5.0, finite=True, precision="fp32")
+        stability.record_step(state, step, 3.0 if step % 50 == 0 else 5.0, finite=True, precision="fp32")
     assert state.calm_loss == pytest.approx(3.0, abs=0.05), "spikes are kept out of the mean"
     state = calm(60)
     for step in range(61, 400):
-        stability.stepped(state, step, 3.3, finite=True, precision="fp32")
+        stability.record_step(state, step, 3.3, finite=True, precision="fp32")
     assert state.calm_loss == pytest.approx(3.3, abs=0.05), "a little more is no spike"
     state = calm(60)
     stability.new_phase(state)
     for step in range(61, 400):
-        stability.stepped(state, step, 5.0, finite=True, precision="fp32")
+        stability.record_step(state, step, 5.0, finite=True, precision="fp32")
     assert state.calm_loss == pytest.approx(5.0), "another phase has losses of its own"
     state = calm(10)
     for step in range(11, 400):
-        stability.stepped(state, step, 9.0, finite=True, precision="fp32")
+        stability.record_step(state, step, 9.0, finite=True, precision="fp32")
     assert state.high_steps == 0, "ten steps are no measure"
 
 

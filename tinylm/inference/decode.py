@@ -1,8 +1,8 @@
 """Backends for one decoding step: from the newest token of each text to the logits of the next.
 
-On a CPU the whole step is one call of our C++ code (`kernels/decode.cpp`). On CUDA, where starting an operation costs
-more than the operation, the model's own step is captured once as a graph and replayed. Everywhere else, and where
-neither of them can be had, the model computes the step itself.
+On a CPU the whole step is one call of our C++ code (`kernels/decode.cpp`). On CUDA, where launching a kernel costs
+more than running it, the model's forward pass is captured as a CUDA graph and replayed. Otherwise (another device, no
+C++ library, a failed capture) the model runs eagerly.
 
 Shapes: B texts, K n_kv_head, D head_size, V vocabulary.
 """
@@ -18,17 +18,17 @@ from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Transformer
 
 Step = Callable[[list[int]], Tensor]
-"""From the newest token of each of B texts to the logits (B, V) of the next, fp32; the next call overwrites them."""
+"""From the newest token of each of B texts to next-token logits (B, V), fp32; a later call may overwrite them."""
 
 
 def step_factory(
     model: Transformer, library: DecodeLibrary | None = None, device_type: str | None = None
 ) -> Callable[[KVCache], Step]:
-    """The fastest decoding step for this model: call the result with a cache to get the step that continues from it.
+    """A function that takes a cache and returns the fastest decoding step that continues from it.
 
-    Each step adds its tokens to the cache; after `KVCache.select` a new step is needed. Call both under
-    `torch.inference_mode`, and only while the weights stay the same. Steps of `NativeSteps` can also prefill (`read`).
-    `device_type` is that of the model's device, unless a test says otherwise.
+    Each step adds its tokens to the cache; after `KVCache.select` a new step is needed. Call the function and its steps
+    under `torch.inference_mode`, and discard them when the weights change. Steps of `NativeSteps` can also prefill.
+    `device_type` defaults to that of the model's device.
     """
     device_type = device_type or model.embedding.weight.device.type
     if device_type == "cpu" and library is not None:
@@ -43,7 +43,7 @@ def _eager_step(model: Transformer, cache: KVCache) -> Step:
 def _captured_step(model: Transformer, cache: KVCache) -> Step:
     try:
         return CapturedStep(model, cache)
-    except RuntimeError:  # this driver cannot capture some operation: the same logits, more slowly
+    except RuntimeError:  # the capture failed: the same logits up to rounding, more slowly
         return _eager_step(model, cache)
 
 
@@ -55,10 +55,10 @@ class CapturedStep:
     """
 
     def __init__(self, model: Transformer, cache: KVCache) -> None:
-        """RuntimeError where the step cannot be captured."""
+        """RuntimeError if the step cannot be captured."""
         self._cache, self._static_cache = cache, StaticCache(cache)
         self._ids = torch.zeros(len(cache), 1, dtype=torch.int64, device=cache.keys.device)  # (B, 1)
-        self._static_cache.position.fill_(cache.length)  # what the warm-up writes there, the first token overwrites
+        self._static_cache.position.fill_(cache.length)  # the first token overwrites what the warm-up writes there
         current_stream, warm_up = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         warm_up.wait_stream(current_stream)
         with torch.cuda.stream(warm_up):
@@ -66,12 +66,12 @@ class CapturedStep:
                 model.next_logits(self._ids, self._static_cache)
         current_stream.wait_stream(warm_up)
         self._graph = torch.cuda.CUDAGraph()
-        # thread_local: a training in another thread may allocate meanwhile.
+        # thread_local: a training in another thread may allocate memory during the capture.
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._logits = model.next_logits(self._ids, self._static_cache)
 
     def __call__(self, tokens: list[int]) -> Tensor:
-        """Logits (B, V) behind one more token of each text."""
+        """Next-token logits (B, V) after one more token of each text."""
         self._ids.copy_(torch.tensor(tokens)[:, None])
         self._static_cache.position.fill_(self._cache.length)
         self._graph.replay()
@@ -85,7 +85,7 @@ class StaticCache(KVCache):
     def __init__(self, cache: KVCache) -> None:
         self.keys, self.values, self.length = cache.keys, cache.values, 0
         self.position = torch.zeros(1, dtype=torch.int64, device=self.keys.device)
-        self._positions = torch.arange(self.values.size(-2), device=self.keys.device)
+        self._all_positions = torch.arange(self.values.size(-2), device=self.keys.device)
 
     def positions(self, count: int) -> Tensor:
         """Position of the next token: `position`, whatever `length` is."""
@@ -96,4 +96,4 @@ class StaticCache(KVCache):
         """Store k and v (B, K, 1, D) at `position`; returns the layer's whole cache and its mask (1, all positions)."""
         self.keys[layer].index_copy_(-2, self.position, k)
         self.values[layer].index_copy_(-2, self.position, v)
-        return self.keys[layer], self.values[layer], (self._positions <= self.position)[None]
+        return self.keys[layer], self.values[layer], (self._all_positions <= self.position)[None]

@@ -5,12 +5,12 @@ from the KV cache). From logits to a token: `sampling.py`. How a step is compute
 
 **Beyond the context.** The model was trained on positions below `block_size`. When the cache is full, it is cleared,
 and the last `block_size // 2` tokens are prefilled again from position 0. From then on every token has at least half a
-block of context, at the cost of one prefill per half block. (A sliding cache would be cheaper but give other logits:
-its keys keep their old positions.)
+block of context, at the cost of one prefill per half block. (A sliding-window cache would be cheaper but give different
+logits: its entries depend on tokens that have left the window.)
 
 **Seeds.** Each text has a random generator of its own and draws one uniform number per token (assets/results/notes.md).
-Given model, prompt and settings, a text depends on its seed alone, up to rounding in batched matrix products: not on
-the other texts of a batch, nor on whether candidates are recorded.
+Given model, prompt and settings, a text depends only on its seed, not on the rest of the batch or on whether candidates
+are recorded (up to rounding in batched matrix products).
 
 Shapes: B texts, V vocabulary.
 """
@@ -42,7 +42,7 @@ def generate_text(
     settings: SampleConfig,
     library: DecodeLibrary | None = None,
 ) -> Iterator[str]:
-    """Continue `prompt` in pieces of whole characters; an empty prompt starts a new text."""
+    """Yield the continuation of `prompt` in pieces that split no character; an empty prompt starts a new text."""
     stream = tokenizer.stream()
     for sampled in generate(model, _encode(tokenizer, prompt), settings, tokenizer.end_of_text, library=library):
         piece = stream.feed(sampled.token) if sampled.token != tokenizer.end_of_text else ""
@@ -79,15 +79,16 @@ def generate_texts(
     for index, sampled in generate_batch(model, _encode(tokenizer, prompt), settings, seeds, end, library=library):
         tokens[index].append(sampled.token)
     continuations = []
-    for seed, drawn in zip(seeds, tokens, strict=True):
-        ended = drawn[-1] == end
-        ids = drawn[:-1] if ended else drawn
+    for seed, ids in zip(seeds, tokens, strict=True):
+        ended = ids[-1] == end
+        if ended:
+            ids.pop()
         continuations.append(Continuation(tokenizer.decode(ids), len(ids), ended, seed))
     return continuations
 
 
 def _encode(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """The ids of a prompt, after an end-of-text token as in training."""
+    """End-of-text, which precedes every text in training, and the ids of the prompt."""
     return [tokenizer.end_of_text, *tokenizer.encode(prompt).tolist()]
 
 
@@ -101,13 +102,13 @@ class Candidate:
     token: int
     probability: float
     """Softmax of the logits."""
-    drawn: float
-    """Probability of being drawn: after repetition penalty, temperature, top-k, top-p and min-p."""
+    sampling_probability: float
+    """The probability it is sampled with: after repetition penalty, temperature, top-k, top-p and min-p."""
 
 
 @dataclass(frozen=True)
 class SampledToken:
-    """A token that was drawn, and what the model predicted there."""
+    """A sampled token, and the model's prediction at its position."""
 
     token: int
     probability: float
@@ -142,9 +143,9 @@ def generate_batch(
 ) -> Iterator[tuple[int, SampledToken]]:
     """Continue the ids of `prompt` once for each seed, all in one batch.
 
-    Yields (index into `seeds`, token), one token of each text in turn, until every text has reached the token `stop`
-    (yielded as its last) or `settings.max_new_tokens`. Puts the model into evaluation mode. Raises RunError if the
-    logits are not finite.
+    Yields (index into `seeds`, token): in each step one token of every text that has not ended. A text ends with the
+    token `stop`, which is yielded too, or after `settings.max_new_tokens`. Puts the model into evaluation mode. Raises
+    RunError if the logits are not finite.
     """
     model.eval()
     decoder = Decoder(model, prompt, len(seeds), library)
@@ -156,10 +157,10 @@ def generate_batch(
             probs = logits_to_probs(logits, decoder.ids, settings, library)
             if not all(math.isfinite(logit) for logit in probs.max_logits):
                 raise RunError(
-                    "The model knows no number for what comes next: its weights are too large.",
+                    "The model predicts NaN or infinity instead of probabilities: its training has diverged.",
                     "Use another checkpoint, or train again with a lower train.phases.N.max_lr.",
                 )
-            # 32 bits: the largest number is 1 - 2^-32, so its product with a sum of probabilities is below that sum.
+            # 32 bits: u <= 1 - 2^-32, so that u * sum(probabilities) cannot be rounded up to the sum.
             tokens = probs.sample([generators[index].getrandbits(32) / 2**32 for index in active], library)
             sampled = _with_candidates(tokens, logits, probs, n_candidates)
         yield from zip(active, sampled, strict=True)
@@ -173,20 +174,20 @@ def generate_batch(
 
 
 def _with_candidates(tokens: list[int], logits: Tensor, probs: Probs, n_candidates: int) -> list[SampledToken]:
-    """Pair `tokens` (B) with the model's predictions, logits (B, V)."""
+    """A SampledToken for each of `tokens` (B), which were drawn from `probs`; logits are (B, V)."""
     if not n_candidates:
         return [SampledToken(token, math.nan, math.nan, ()) for token in tokens]
-    own = logits.softmax(-1)  # (B, V)
-    drawn = probs.dense(logits.size(-1))  # (B, V)
-    likeliest: list[list[int]] = own.topk(min(n_candidates, logits.size(-1))).indices.tolist()
-    bits: list[float] = (torch.special.entr(own).sum(-1) / math.log(2)).tolist()
+    model_probs = logits.softmax(-1)  # (B, V)
+    sampling_probs = probs.dense(logits.size(-1))  # (B, V)
+    likeliest: list[list[int]] = model_probs.topk(min(n_candidates, logits.size(-1))).indices.tolist()
+    bits: list[float] = (torch.special.entr(model_probs).sum(-1) / math.log(2)).tolist()
     sampled = []
     for row, (token, shown) in enumerate(zip(tokens, likeliest, strict=True)):
         if token not in shown:
             shown.append(token)
-        columns = zip(shown, own[row, shown].tolist(), drawn[row, shown].tolist(), strict=True)
+        columns = zip(shown, model_probs[row, shown].tolist(), sampling_probs[row, shown].tolist(), strict=True)
         candidates = tuple(Candidate(*column) for column in columns)
-        sampled.append(SampledToken(token, float(own[row, token]), bits[row], candidates))
+        sampled.append(SampledToken(token, float(model_probs[row, token]), bits[row], candidates))
     return sampled
 
 
@@ -194,22 +195,22 @@ def _with_candidates(tokens: list[int], logits: Tensor, probs: Probs, n_candidat
 
 
 class Decoder:
-    """B texts of equal length with a common prompt, and their KV cache."""
+    """B token sequences of equal length with a common prompt, and their KV cache."""
 
     @torch.inference_mode()
     def __init__(
         self, model: Transformer, prompt: list[int], n_texts: int = 1, library: DecodeLibrary | None = None
     ) -> None:
-        """`prompt` must not be empty; a new text starts with end-of-text."""
+        """`prompt` must not be empty: a new text begins with [end_of_text]."""
         assert prompt
         self.ids = [list(prompt) for _ in range(n_texts)]
         self._model, self._block_size = model, model.config.block_size
         self._cache = KVCache(model.config, 1, self._block_size, model.embedding.weight)
-        """One row until the prompt has been read, then one per text."""
+        """One row until the prompt is prefilled, then one per text."""
         self._make_step = step_factory(model, library)
         self._step: Step | None = None
         self._uncached = min(len(prompt), self._block_size)
-        """How many tokens at the end of each text are not in the cache yet."""
+        """Number of trailing tokens that the next call processes."""
 
     @torch.inference_mode()
     def next_logits(self) -> Tensor:
@@ -240,11 +241,11 @@ class Decoder:
         return self._step([ids[-1] for ids in self.ids])
 
     def _prefill(self) -> Tensor:
-        """Logits (B, V) after all uncached tokens, in one forward pass; a common prompt is one row of it."""
+        """Logits (B, V) from one forward pass over the uncached tokens; a common prompt is processed as one row."""
         ids = [text[-self._uncached :] for text in self.ids[: len(self._cache)]]  # (1 or B, uncached)
         if isinstance(self._make_step, NativeSteps):
             self._step = step = self._step if isinstance(self._step, NativeStep) else self._make_step(self._cache)
-            logits = step.read(ids)
+            logits = step.prefill(ids)
         else:
             logits = self._model.next_logits(torch.tensor(ids, device=self._cache.keys.device), self._cache)
         if len(ids) < len(self.ids):

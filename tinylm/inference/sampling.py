@@ -1,9 +1,9 @@
 """From logits to the next token: each filter is a small pure function over the last dimension; then the draw.
 
-The vocabulary is long and what a filter leaves is short. So top-k and top-p return only the tokens that they keep, in
-falling order of their logits, together with their ids.
+The vocabulary is large and few tokens survive. So top-k and top-p mostly return a short list of candidates, in
+descending order of their logits, with their ids.
 
-Shapes: B texts, V vocabulary, n tokens that the filters kept.
+Shapes: B texts, V vocabulary, n candidate tokens.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from torch import Tensor
 from tinylm.config.schema import SampleConfig
 from tinylm.kernels.decode import DecodeLibrary
 
-TOP_P_FIRST = 128
-"""How many of the highest logits top-p sorts first: mostly enough (assets/results/notes.md)."""
+TOP_P_CANDIDATES = 128
+"""Number of highest logits that top-p tries before it sorts all; usually enough (assets/results/notes.md)."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Probs:
     tokens: Tensor | None
     """Ids of the tokens, (B, n); None: the whole vocabulary, in order."""
     max_logits: list[float]
-    """The highest logit of each text (B); not finite where any logit of the text is NaN or infinite."""
+    """The highest logit of each text (B), after the repetition penalty; not finite if any is NaN or +inf."""
 
     def dense(self, vocab_size: int) -> Tensor:
         """The probabilities of the whole vocabulary (B, V)."""
@@ -61,7 +61,7 @@ def logits_to_probs(
     if settings.temperature == 0.0:
         max_logits, argmax = logits.max(-1, keepdim=True)
         return Probs(torch.ones_like(max_logits), argmax, max_logits[:, 0].tolist())
-    temperature = max(settings.temperature, 1e-6)  # below, only the most probable token is left anyway
+    temperature = max(settings.temperature, 1e-6)  # a smaller one leaves only the most probable token anyway
     is_filtered = settings.top_k > 0 or settings.top_p < 1.0 or settings.min_p > 0.0
     if library is not None and not is_filtered:
         values, highest = library.softmax(logits, temperature)
@@ -95,34 +95,34 @@ def penalize(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 
 
 def keep_top_k(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k highest of logits (B, V), 0 < k < V, in falling order, and their tokens: (B, k) each.
+    """The k highest of logits (B, V), 0 < k < V, in descending order, and their tokens: (B, k) each.
 
-    Ties with the k-th stay: where there are any, the whole vocabulary is returned, with -inf for those below it.
+    Tokens tied with the k-th are kept: if any row has such a tie, both results are (B, V), -inf below the k-th.
     """
-    falling, tokens = logits.topk(k + 1)
-    if any(last == following for last, following in falling[:, k - 1 :].tolist()):
-        kth = falling[:, k - 1 : k]
-        falling, tokens = logits.sort(descending=True)
-        return falling.masked_fill(falling < kth, -torch.inf), tokens
-    return falling[:, :k], tokens[:, :k]
+    descending, tokens = logits.topk(k + 1)
+    if any(last == following for last, following in descending[:, k - 1 :].tolist()):
+        kth = descending[:, k - 1 : k]
+        descending, tokens = logits.sort(descending=True)
+        return descending.masked_fill(descending < kth, -torch.inf), tokens
+    return descending[:, :k], tokens[:, :k]
 
 
 def top_p_candidates(logits: Tensor, p: float) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of the most probable tokens that together reach p, in falling order, and the tokens: (B, n).
+    """Log-probabilities of enough most probable tokens to reach p, in descending order, and the tokens: (B, n).
 
-    n is TOP_P_FIRST where these are enough for every row of logits (B, V), else V.
+    n is TOP_P_CANDIDATES if that is enough for every row of logits (B, V), else V.
     """
     log_probs = logits.log_softmax(-1)
-    falling, tokens = log_probs.topk(min(TOP_P_FIRST, log_probs.size(-1)))
-    if min(falling.exp().sum(-1).tolist()) < p:
-        falling, tokens = log_probs.sort(descending=True)
-    return falling, tokens
+    descending, tokens = log_probs.topk(min(TOP_P_CANDIDATES, log_probs.size(-1)))
+    if min(descending.exp().sum(-1).tolist()) < p:
+        descending, tokens = log_probs.sort(descending=True)
+    return descending, tokens
 
 
 def keep_top_p(log_probs: Tensor, p: float) -> Tensor:
-    """Rule out all but the most probable tokens that together reach p > 0; the most probable always stays.
+    """Keep the smallest set of most probable tokens whose sum reaches p > 0; at least one is kept.
 
-    `log_probs` (B, n) in falling order. Nucleus sampling, Holtzman et al. 2020, arXiv 1904.09751.
+    `log_probs` (B, n) in descending order. Nucleus sampling, Holtzman et al. 2020, arXiv 1904.09751.
     """
     probs = log_probs.exp()
     before = probs.cumsum(-1) - probs

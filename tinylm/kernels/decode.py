@@ -148,7 +148,7 @@ class NativeStep:
         self._run(tokens, 1, TOKENS_PER_THREAD)
         return self._logits
 
-    def read(self, ids: list[list[int]]) -> Tensor:
+    def prefill(self, ids: list[list[int]]) -> Tensor:
         """The same for several tokens of each sequence (B, T)."""
         for first in range(0, len(ids[0]), self._max_tokens):
             chunk = [sequence[first : first + self._max_tokens] for sequence in ids]

@@ -1,7 +1,8 @@
 """The transformer, from the smallest part to the whole: rotary positions, attention, feed-forward, block, model.
 
-Each sublayer f computes x + norm(f(norm(x))). RMSNorms have no weights, linear layers no biases. Without QK norm this
-is Gemma 2 without soft caps and sliding windows; `bench/gemma.py` builds the same function from Hugging Face's.
+Each sublayer f is applied as x + norm(f(norm(x))). RMSNorms have no weights, linear layers no biases. With `qk_norm`
+off, the architecture is Gemma 2 without soft-capping, sliding windows and norm weights; `bench/gemma.py` builds the
+equivalent Hugging Face model.
 
 Letters in shapes: B sequences, T tokens, C n_embd, H n_head, K n_kv_head, D head_size, V vocabulary.
 """
@@ -15,13 +16,13 @@ from tinylm.model import dropout
 from tinylm.model.kv_cache import KVCache
 
 IGNORE_INDEX = -1
-"""A target that the loss ignores; it pads sequences shorter than block_size."""
+"""Target id that the loss ignores; pads sequences shorter than block_size."""
 
 
 def rotary_table(head_size: int, positions: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of RoPE (Su et al. 2021, arXiv 2104.09864), (positions, D) each, with two equal halves of D."""
-    pairs = torch.arange(0, head_size, 2, dtype=torch.float32, device="cpu")
-    frequencies = theta ** (-pairs / head_size)  # (D/2,)
+    """Cosines and sines of RoPE (Su et al. 2021, arXiv 2104.09864), (positions, D); columns from D/2 on are a copy."""
+    even_dims = torch.arange(0, head_size, 2, dtype=torch.float32, device="cpu")
+    frequencies = theta ** (-even_dims / head_size)  # (D/2,)
     angles = torch.outer(torch.arange(positions, dtype=torch.float32, device="cpu"), frequencies)  # (positions, D/2)
     return angles.cos().repeat(1, 2), angles.sin().repeat(1, 2)
 
@@ -33,7 +34,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def logit_scale(config: ModelConfig) -> float:
-    """Factor of the head's input: where the head shares the embedding, it makes up for `embedding_std`; else 1."""
+    """Factor of the head's input. Tied embeddings then act as a head with std n_embd^-0.5; untied ones: 1."""
     return config.n_embd**-0.5 / config.embedding_std if config.tie_embeddings else 1.0
 
 
@@ -62,7 +63,7 @@ class Attention(nn.Module):
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         mask = None
         if cache is not None:
-            k, v, mask = cache.extend(self.layer, k, v)  # all tokens so far; mask None or (T, length)
+            k, v, mask = cache.extend(self.layer, k, v)  # keys and values to attend to; mask: None or (T, their number)
         # On CPUs torch's attention is slower in bf16 than in fp32 (assets/results/notes.md).
         with torch.autocast("cpu", enabled=False):
             if v.dtype == torch.bfloat16 and v.device.type == "cpu":
@@ -110,7 +111,7 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None = None, dropout_key: dropout.Key | None = None
     ) -> Tensor:
-        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). Without `dropout_key` (2,) no output is dropped."""
+        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). `dropout_key` (2,) turns dropout on."""
         y = self.attention(self._norm(x), cos, sin, cache)
         x = x + self._norm(self._drop(y, dropout_key, sublayer=2 * self.layer))
         y = self.feed_forward(self._norm(x))
@@ -144,12 +145,12 @@ class Transformer(nn.Module):
 
     @torch.no_grad()
     def _init_weights(self, generator: torch.Generator | None) -> None:
-        """Kaiming normal for all matrices (He et al. 2015, arXiv 1502.01852), as in the reference recipe.
+        """Kaiming normal for all linear layers (He et al. 2015, arXiv 1502.01852), normal for the embedding.
 
-        Fan-in, except fan-out for the up projection and the head: with fan-in there, the initial loss is a nat above
-        ln(V). The head's fan-out counts as at least 16 n_embd, since a small vocabulary would give too large initial
-        logits; `zero_head` sets the head's weights to 0. Output projections are never 0: the norm after them would
-        multiply their gradient by eps^-0.5. The embedding is normal with `embedding_std`.
+        The mode is fan-in, but fan-out for the up projection and the head, where fan-in would start the loss 1 nat
+        above ln(V). The head's fan is at least 16 n_embd, because a small vocabulary would make the initial logits too
+        large; `zero_head` makes them 0. Output projections are never zero-initialized: the norm after them would
+        multiply their gradient by eps^-0.5.
         """
         for block in self.blocks:
             assert isinstance(block, Block)
@@ -184,17 +185,17 @@ class Transformer(nn.Module):
         return F.linear(hidden, self.head.weight)
 
     def logits(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
-        """Logits (B, T, V) of the token after each of ids (B, T), fp32."""
+        """Next-token logits (B, T, V), fp32, at every position of `ids` (B, T)."""
         return self.unembed(self.hidden(ids, cache)).float()
 
     def next_logits(self, ids: Tensor, cache: KVCache) -> Tensor:
-        """Logits (B, V) of the token after the last of ids (B, T), fp32; adds their keys and values to the cache."""
+        """Next-token logits (B, V), fp32, after `ids` (B, T), whose keys and values are added to the cache."""
         return self.unembed(self.hidden(ids, cache)[:, -1]).float()
 
     def forward(self, ids: Tensor, targets: Tensor, dropout_key: dropout.Key | None = None) -> Tensor:
-        """Mean cross-entropy of `targets` given `ids`, both (B, T): an fp32 scalar in nats, over all but IGNORE_INDEX.
+        """Mean cross-entropy (fp32 scalar, nats) of `targets` given `ids`, both (B, T), without IGNORE_INDEX targets.
 
-        Without `dropout_key` no output is dropped.
+        `dropout_key` (2,) turns on the dropout of the sublayers' outputs.
         """
         logits = self.unembed(self.hidden(ids, dropout_key=dropout_key))  # (B, T, V)
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE_INDEX)

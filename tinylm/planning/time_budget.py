@@ -43,14 +43,14 @@ class TimeBudget:
 
     budget: float | None
     """Of the whole run; None if its length is not given as a time."""
-    step: float
+    step_seconds: float
     """Of an optimizer step; at first an estimate from the rehearsal."""
-    evaluation: float = 0.0
+    evaluation_seconds: float = 0.0
     """Of an evaluation during the run."""
-    closing_evaluation: float = 0.0
+    final_evaluation_seconds: float = 0.0
     """Of evaluating all held-out text at the end."""
-    sample: float = 0.0
-    save: float = 0.0
+    sample_seconds: float = 0.0
+    save_seconds: float = 0.0
     _shares_passed: int = 0
     """How many of PLAN_AGAIN_AT have passed."""
 
@@ -64,18 +64,18 @@ class TimeBudget:
         window = sequence_seconds(train, step_seconds)
         return cls(
             budget=seconds_of(train),
-            step=step_seconds,
-            evaluation=window * (train.eval_iters * train.batch_size + eval_windows),
-            closing_evaluation=window * held_out_windows,
-            sample=SAMPLE_TOKEN_SECONDS * config.sample.max_new_tokens,
+            step_seconds=step_seconds,
+            evaluation_seconds=window * (train.eval_iters * train.batch_size + eval_windows),
+            final_evaluation_seconds=window * held_out_windows,
+            sample_seconds=SAMPLE_TOKEN_SECONDS * config.sample.max_new_tokens,
         )
 
-    def stepped(self, seconds: float, steps: int) -> None:
+    def record_steps(self, seconds: float, steps: int) -> None:
         """Update the moving average with `steps` steps that took `seconds` together."""
         for _ in range(min(steps, 20)):
-            self.step = EMA_DECAY * self.step + (1 - EMA_DECAY) * seconds / steps
+            self.step_seconds = EMA_DECAY * self.step_seconds + (1 - EMA_DECAY) * seconds / steps
 
-    def due(self, elapsed: float) -> bool:
+    def replan_is_due(self, elapsed: float) -> bool:
         """Whether it is time to plan again: once after each of PLAN_AGAIN_AT."""
         if self.budget is None:
             return False
@@ -87,8 +87,8 @@ class TimeBudget:
 
     def intervals(self, train: TrainConfig, steps: int) -> tuple[int, int]:
         """Steps between evaluations and between samples in a run of `steps`: as configured, or longer where costly."""
-        cheap_evaluation = math.ceil(self.evaluation / (EVALUATION_SHARE * self.step))
-        cheap_sample = math.ceil(self.sample / (EVALUATION_SHARE / 2 * self.step))
+        cheap_evaluation = math.ceil(self.evaluation_seconds / (EVALUATION_SHARE * self.step_seconds))
+        cheap_sample = math.ceil(self.sample_seconds / (EVALUATION_SHARE / 2 * self.step_seconds))
         evaluation = max(1, steps // AUTO_EVALS, cheap_evaluation)
         sample = max(1, steps // AUTO_SAMPLES, cheap_sample)
         return (
@@ -97,32 +97,34 @@ class TimeBudget:
         )
 
     @property
-    def closing(self) -> float:
+    def closing_seconds(self) -> float:
         """Seconds reserved for what follows the last step: evaluating, sampling, saving."""
         most = math.inf if self.budget is None else CLOSING * self.budget
-        return self.evaluation + min(self.closing_evaluation, most) + self.sample + self.save
+        return (
+            self.evaluation_seconds + min(self.final_evaluation_seconds, most) + self.sample_seconds + self.save_seconds
+        )
 
     @property
     def overrun(self) -> float:
         """Seconds that evaluating all held-out text takes beyond what is reserved for it."""
-        return 0.0 if self.budget is None else max(0.0, self.closing_evaluation - CLOSING * self.budget)
+        return 0.0 if self.budget is None else max(0.0, self.final_evaluation_seconds - CLOSING * self.budget)
 
-    def over(self, elapsed: float) -> bool:
+    def is_used_up(self, elapsed: float) -> bool:
         """Whether the run should stop: one more step, and the closing, would end farther from the budget."""
-        return self.budget is not None and elapsed + self.closing + self.step / 2 > self.budget
+        return self.budget is not None and elapsed + self.closing_seconds + self.step_seconds / 2 > self.budget
 
     def steps_left(
         self,
         elapsed: float,
         eval_interval: float = math.inf,
         sample_interval: float = math.inf,
-        save_seconds: float = math.inf,
+        save_interval_seconds: float = math.inf,
     ) -> int:
         """How many more steps fit, with the evaluations, samples and checkpoints in between."""
         assert self.budget is not None
-        each = self.step + self.evaluation / eval_interval + self.sample / sample_interval
-        each *= 1 + self.save / save_seconds
-        return max(0, round((self.budget - elapsed - self.closing) / each))
+        each = self.step_seconds + self.evaluation_seconds / eval_interval + self.sample_seconds / sample_interval
+        each *= 1 + self.save_seconds / save_interval_seconds
+        return max(0, round((self.budget - elapsed - self.closing_seconds) / each))
 
 
 def seconds_of(train: TrainConfig) -> float | None:

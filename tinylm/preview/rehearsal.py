@@ -244,6 +244,6 @@ def _length(config: RunConfig, budget: TimeBudget, building: float, total: int |
     plan = schedule.plan(train.phases, total)
     steps = min(plan.steps, train.stop_at or plan.steps)
     eval_interval, sample_interval = budget.intervals(train, plan.steps)
-    each = budget.step + budget.evaluation / eval_interval + budget.sample / sample_interval
-    seconds = building + steps * each + budget.closing
+    each = budget.step_seconds + budget.evaluation_seconds / eval_interval + budget.sample_seconds / sample_interval
+    seconds = building + steps * each + budget.closing_seconds
     return plan, seconds if budget.budget is None else min(seconds, budget.budget) + budget.overrun

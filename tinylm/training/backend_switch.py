@@ -56,7 +56,7 @@ class BackendSwitch:
         self._use("eager")
         if when == "before":
             self._start_build()
-            session.notes.append(self.switch())
+            session.notes.append(self.perform())
             return
         self._pending = when == "concurrent"
         if self._pending and not self._timed and state.compiled_from is None:
@@ -73,7 +73,7 @@ class BackendSwitch:
         self._start_build()
         return reached if planned is not None else self._build is None or self._build.is_done()
 
-    def switch(self) -> str:
+    def perform(self) -> str:
         """Use the kernels from the next step on, if they work and are faster; returns a sentence about the outcome."""
         self._pending, session, state = False, self._session, self._session.state
         threads = session.backend.threads

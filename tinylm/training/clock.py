@@ -36,10 +36,10 @@ class Clock:
         return reading - self._zero
 
     def stop(self) -> None:
-        """Stop until `go_on`."""
+        """Stop until `resume`."""
         self._stopped_at = self._zero + self.seconds()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Run again after `stop`; does nothing on a running clock."""
         if self._stopped_at is not None:
             self._cpu, self._read_at = cpu_seconds(), now()

@@ -105,8 +105,8 @@ class Evaluator:
         return len(self._models()) * len(self._sample.starts), len(self._all.starts)
 
     @property
-    def final_seconds(self) -> float:
-        """Expected seconds of `evaluate_all`, from the last evaluation; 0 before the first."""
+    def final_evaluation_seconds(self) -> float:
+        """Expected seconds of `evaluate_held_out`, from the last evaluation; 0 before the first."""
         return self._sequence_seconds * len(self._all.starts)
 
     def validate(self, stream: Stream) -> Evaluation:
@@ -125,12 +125,12 @@ class Evaluator:
             device.release_memory(self.session.device)
         return Evaluation(train_score, scores[better], better, scores.get(not better))
 
-    def evaluate_all(self) -> Score:
+    def evaluate_held_out(self) -> Score:
         """Score the whole held-out text with the better weights."""
         state = self.session.state
         if len(self._sample.starts) == len(self._all.starts) and self._last and self._last[0] == state.step:
             return self._last[1][state.averaged]
-        return self._held_out(self._all, self.session.best_model)
+        return self._held_out(self._all, self.session.better_model)
 
     def _models(self) -> dict[bool, Transformer]:
         """The model in training (False), and its EMA (True) where there is one."""

@@ -1,4 +1,4 @@
-"""The training loop: a generator of events, without printing, screens or threads.
+"""The training loop: a generator of events. It prints nothing and knows no user interface.
 
     for event in train(config, home):
         ...
@@ -36,7 +36,7 @@ from tinylm.training.run_length import RunLength
 from tinylm.training.session import Session
 
 REPORT_SECONDS = 0.1
-"""Least interval between two fetches of metrics from the device: the only regular wait for the device."""
+"""Minimum interval between routine fetches of metrics, the only regular synchronization with the device."""
 
 
 def train(config: RunConfig, home: Path, name: str | None = None, control: Control | None = None) -> Iterator[Event]:
@@ -46,7 +46,7 @@ def train(config: RunConfig, home: Path, name: str | None = None, control: Contr
 
 
 def resume(config: RunConfig, run: RunFolder, control: Control | None = None) -> Iterator[Event]:
-    """Continue a run; `config` comes from `config.resolve.resumed`."""
+    """Continue a run; `config` is the result of `tinylm.config.resolve.resumed`."""
     yield from _training(setup.resume(config, run), control).events()
 
 
@@ -63,7 +63,7 @@ def _training(session: Session, control: Control | None) -> Training:
 
 
 class Training:
-    """State and event generator of one call of `train` or `resume`."""
+    """One call to `train` or `resume`: its state, and the generator of its events."""
 
     def __init__(self, session: Session, control: Control) -> None:
         self.session, self.control = session, control
@@ -72,18 +72,18 @@ class Training:
         self.run_length = RunLength(session, *self.evaluator.sequences)
         self.time_budget = self.run_length.time_budget
         self.pending: list[tuple[int, str, float, Tensor]] = []
-        """Steps whose metrics are still on the device: step, phase, lr, and loss, norms and norm ratio (4,)."""
+        """Steps not reported yet: step, phase, lr, and on the device the `Stepper.take` metrics (4,)."""
         self.warnings: list[Warned] = []
-        """Warnings from pending steps."""
-        self.reported_at = self.saved_at = self.clock.seconds()
+        """Warnings not yielded yet."""
+        self.steps_timed_from = self.saved_at = self.clock.seconds()
         self.saved_step = session.resumed_from
         self.trained_seconds, self.trained_steps = 0.0, 0
         stability.reset_patience(self.state, session.config.train)
-        self.switch = BackendSwitch(session, self._seconds_left(), self.time_budget.step)
+        self.backend_switch = BackendSwitch(session, self._seconds_left(), self.time_budget.step_seconds)
         self._write_config()
 
     def _write_config(self) -> None:
-        """Write the configuration with the values that replaced `auto`, so that a resumed run uses the same."""
+        """Write the configuration with the values that replaced `auto`, so that a resumed run uses the same ones."""
         files.replace_durably(self.session.run.config_file, resolve.to_toml(self.session.config).encode())
 
     # ---- the course of a run ----------------------------------------------------------------------------------
@@ -97,25 +97,27 @@ class Training:
         except (GeneratorExit, KeyboardInterrupt):
             raise
         except BaseException as error:
-            # A checkpoint may be complete although its event was never yielded.
-            begun = self.saved_step is not None or checkpoint.may_exist(self.session.run)
+            # A checkpoint may exist even if its event was never yielded.
+            resumable = self.saved_step is not None or checkpoint.may_exist(self.session.run)
             if isinstance(error, OSError):
-                error = files.disk_error(error, self.session.run.path, resumable=begun)
+                error = files.disk_error(error, self.session.run.path, resumable=resumable)
             error = memory.out_of_memory(error, self.session.device) or error
             if isinstance(error, TinyLMError):
                 failed = events.Failed(error.title, error.message, error.hint)
             else:
                 failed = events.Failed(
-                    "The program failed", repr(error), "This is our fault; the log file has the details."
+                    "The program failed",
+                    repr(error),
+                    "This is a fault of tinylm-studio: please report it with the log file.",
                 )
             with suppress(OSError):  # on a full disk this write fails too
                 self._write(failed)
-            if self.session.fresh and not begun and isinstance(error, RunError):
-                folder.remove(self.session.run)  # the disk failed before anything was saved: leave nothing behind
+            if self.session.fresh and not resumable and isinstance(error, RunError):
+                folder.remove(self.session.run)  # nothing was saved: leave nothing behind
             yield failed
             raise error
         finally:
-            self.switch.close()
+            self.backend_switch.close()
             self.session.close()
 
     def _write(self, event: Event) -> None:
@@ -139,18 +141,18 @@ class Training:
         state, control, patience = self.state, self.control, self.session.config.train.patience
         while not (self.run_length.is_reached() or control.ending or stability.out_of_patience(state, patience)):
             self._step(state.step + 1)
-            if self.clock.seconds() - self.reported_at >= REPORT_SECONDS:
+            if self.clock.seconds() - self.steps_timed_from >= REPORT_SECONDS:
                 yield from self._report()
-            if self.time_budget.due(self.clock.seconds()) or self.run_length.is_off():
+            if self.time_budget.replan_is_due(self.clock.seconds()) or self.run_length.needs_replan():
                 yield from self._report()
                 if self.run_length.replan():
                     self._write_config()
-                    yield self.run_length.planned()
-            if self.switch.is_due():
+                    yield self.run_length.plan_event()
+            if self.backend_switch.is_due():
                 yield from self._report()
-                yield events.Note(self.switch.switch())
+                yield events.Note(self.backend_switch.perform())
                 self._write_config()
-                self.reported_at = self.clock.seconds()
+                self.steps_timed_from = self.clock.seconds()
             if self.run_length.is_reached():  # `_close` evaluates, samples and saves
                 break
             if self.run_length.evaluation_is_due():
@@ -169,22 +171,22 @@ class Training:
 
     def _open(self) -> Iterator[Event]:
         session = self.session
-        if session.resumed_from is not None:  # the log was cut back to before this event
+        if session.resumed_from is not None:  # the log was truncated just before this event, so it is yielded again
             path = f"checkpoints/{checkpoint.folder_name(self.state.step)}"
             best = self.state.best_step == self.state.step
             yield events.CheckpointSaved(self.state.step, path, best, self.state.seconds)
         yield from session.opening_events()
         for note in session.notes:
             yield events.Note(note)
-        yield self.run_length.planned()
-        self.reported_at = self.saved_at = self.clock.seconds()
+        yield self.run_length.plan_event()
+        self.steps_timed_from = self.saved_at = self.clock.seconds()
 
     def _close(self) -> Iterator[Event]:
-        """Evaluate, sample, save, and score the whole held-out text.
+        """Evaluate, sample, save, and evaluate the whole held-out text.
 
         A stopped run is saved first. The evaluation and the sample that follow are not in the checkpoint, so resuming
-        removes them from the log and continues as if the run had not been stopped. When the program is closing, only
-        the last event follows.
+        removes them from the log and continues as if the run had not been stopped. With `control.leave` set, only
+        `Finished` follows the save.
         """
         state, reason = self.state, "budget"
         if not self.run_length.is_reached():
@@ -194,16 +196,16 @@ class Training:
             yield from self._save()
             before = replace(state)
         leaving = stopped and self.control.leave.is_set()
-        complete = state.evaluated_step == state.sampled_step == state.step
+        was_sampled = state.evaluated_step == state.sampled_step == state.step
         if state.evaluated_step != state.step and not leaving:
             yield from self._evaluate()
         if state.sampled_step != state.step and not leaving:
             yield from self._sample()
         if stopped:
             vars(state).update(vars(before))
-        elif self.saved_step != state.step or not complete:
+        elif self.saved_step != state.step or not was_sampled:
             yield from self._save()
-        final = UNMEASURED if leaving else self.evaluator.evaluate_all()
+        final = UNMEASURED if leaving else self.evaluator.evaluate_held_out()
         finished = events.Finished(
             reason=reason,
             step=state.step,
@@ -223,22 +225,24 @@ class Training:
         yield finished
 
     def _seconds_left(self) -> float:
-        """Seconds until the end of the run: what is left of the time budget, or steps left times seconds a step."""
+        """Seconds until the end of the run: what is left of the time budget, or steps left times seconds per step."""
         if self.time_budget.budget is not None:
             return self.time_budget.budget - self.clock.seconds()
         last = min(self.run_length.plan.steps, self.session.config.train.stop_at or self.run_length.plan.steps)
-        return (last - self.state.step) * self.time_budget.step
+        return (last - self.state.step) * self.time_budget.step_seconds
 
     # ---- one step ---------------------------------------------------------------------------------------------
 
     def _step(self, step: int) -> None:
         """Take one optimizer step; the device may still be working on it afterwards."""
         stepper, plan = self.session.stepper, self.run_length.plan
-        number = plan.phase_index(step)
-        phase = plan.phases[number]
-        lr, decay = plan.lr(step) * self.state.lr_scale, self.session.weight_decays[number]
-        ids, targets = self.session.batches[number].draw(step - phase.first)  # (batch_size * accumulation_steps, T)
-        self.pending.append((step, phase.name, lr, stepper.take(step, lr, decay, ids, targets)))
+        phase_index = plan.phase_index(step)
+        phase = plan.phases[phase_index]
+        lr, weight_decay = plan.lr(step) * self.state.lr_scale, self.session.weight_decays[phase_index]
+        ids, targets = self.session.batches[phase_index].draw(
+            step - phase.first
+        )  # (batch_size * accumulation_steps, T)
+        self.pending.append((step, phase.name, lr, stepper.take(step, lr, weight_decay, ids, targets)))
         if stepper.warnings:
             self.warnings += stepper.warnings
             stepper.warnings.clear()
@@ -256,9 +260,9 @@ class Training:
             return
         metrics = torch.stack([values for *_, values in self.pending]).tolist()
         now, steps, tokens_per_step = self.clock.seconds(), len(self.pending), self.session.config.tokens_per_step
-        passed = now - self.reported_at
-        self.time_budget.stepped(passed, steps)
-        self.trained_seconds, self.trained_steps = self.trained_seconds + passed, self.trained_steps + steps
+        elapsed = now - self.steps_timed_from
+        self.time_budget.record_steps(elapsed, steps)
+        self.trained_seconds, self.trained_steps = self.trained_seconds + elapsed, self.trained_steps + steps
         pending, self.pending = self.pending, []
         for i, ((step, phase, lr, _), (loss, grad_norm, param_norm, ratio)) in enumerate(
             zip(pending, metrics, strict=True), start=1
@@ -273,31 +277,31 @@ class Training:
                 grad_norm=grad_norm,
                 param_norm=param_norm,
                 norm_ratio=ratio,
-                tokens_per_second=round(tokens_per_step / max(passed / steps, 1e-9), 1),
-                seconds=round(self.reported_at + i * (passed / steps), 4),
+                tokens_per_second=round(tokens_per_step / max(elapsed / steps, 1e-9), 1),
+                seconds=round(self.steps_timed_from + i * (elapsed / steps), 4),
             )
             if step == self.run_length.plan.phases[self.run_length.plan.phase_index(step)].first:
                 stability.new_phase(self.state)
-            warning = stability.stepped(self.state, step, loss, finite, self.session.precision)
+            warning = stability.record_step(self.state, step, loss, finite, self.session.precision)
             if warning:
                 yield warning
-        self.reported_at = self.clock.seconds()
+        self.steps_timed_from = self.clock.seconds()
 
     def _roll_back(self, cause: stability.Diverging) -> Iterator[Event]:
         """Roll back to the last good state, lower the learning rate, and save, so that a resumed run starts from there.
 
-        The log is cut back as well, so that no step is in it twice. The clock keeps its time, which the budget loses.
+        The log is truncated too, so that no step is in it twice. The clock is not set back: the time counts.
         """
         state, before = self.state, replace(self.state)
         stability.check_rollbacks(state, cause.step)
         notes = self.session.rewind()
         self.pending.clear()
-        yield stability.rolled_back(state, cause, before)
+        yield stability.apply_rollback(state, cause, before)
         for note in notes:
             yield events.Note(note)
         if self.time_budget.budget is not None and self.run_length.replan():
             self._write_config()
-        yield self.run_length.planned()
+        yield self.run_length.plan_event()
         yield from self._save()
 
     # ---- what happens between steps ---------------------------------------------------------------------------
@@ -307,10 +311,10 @@ class Training:
         start, state = self.clock.seconds(), self.state
         stream = self.session.batches[self.run_length.plan.phase_index(max(state.step, 1))].stream
         result = self.evaluator.validate(stream)
-        best, state.evaluated_step = stability.evaluated(state, result.train.loss, result.val), state.step
+        best, state.evaluated_step = stability.record_evaluation(state, result.train.loss, result.val), state.step
         state.averaged = result.averaged
-        self.time_budget.evaluation = self.clock.seconds() - start
-        self.time_budget.closing_evaluation = self.evaluator.final_seconds
+        self.time_budget.evaluation_seconds = self.clock.seconds() - start
+        self.time_budget.final_evaluation_seconds = self.evaluator.final_evaluation_seconds
         yield events.EvalDone(
             step=state.step,
             train_loss=result.train.loss,
@@ -324,17 +328,17 @@ class Training:
         warning = stability.overfitting(state, result.train.loss, result.val.loss, self.session.config.train.patience)
         if warning:
             yield warning
-        self.reported_at = self.clock.seconds()
+        self.steps_timed_from = self.clock.seconds()
 
     def _sample(self) -> Iterator[Event]:
         yield from self._report()
-        start, sampling, model = self.clock.seconds(), self.session.config.sample, self.session.best_model
+        start, sampling, model = self.clock.seconds(), self.session.config.sample, self.session.better_model
         tokenizer, library = self.session.corpus.tokenizer, self.session.decode_library.result()
         text = "".join(generate.generate_text(model, tokenizer, sampling.prompt, sampling, library))
         model.train()
-        self.time_budget.sample, self.state.sampled_step = self.clock.seconds() - start, self.state.step
+        self.time_budget.sample_seconds, self.state.sampled_step = self.clock.seconds() - start, self.state.step
         yield events.Sampled(self.state.step, sampling.prompt, text)
-        self.reported_at = self.clock.seconds()
+        self.steps_timed_from = self.clock.seconds()
 
     def _save_due(self) -> bool:
         step, interval = self.state.step, self.session.config.train.checkpoint_interval
@@ -353,20 +357,20 @@ class Training:
         optimizer_state = session.stepper.optimizer.state()
         path = checkpoint.save(session.run, session.model.state_dict(), optimizer_state, state, best, average)
         checkpoint.prune(session.run, self.session.config.train.keep_checkpoints)
-        self.saved_at = self.reported_at = self.clock.seconds()
+        self.saved_at = self.steps_timed_from = self.clock.seconds()
         self.saved_step = state.step
-        self.time_budget.save = self.saved_at - start
+        self.time_budget.save_seconds = self.saved_at - start
         yield events.CheckpointSaved(state.step, f"checkpoints/{path.name}", best, round(self.saved_at, 3))
 
     def _pause(self) -> Iterator[Event]:
-        """Block until unpaused, and save or sample meanwhile if asked to; the clock runs only during those."""
+        """Block until unpaused; save and sample on request. The clock runs only while saving or sampling."""
         yield from self._report()
         self.clock.stop()
         yield events.Paused(self.state.step, paused=True)
         control = self.control
         while control.pause.is_set() and not control.ending:
             if control.save.is_set() or control.sample.is_set():
-                self.clock.go_on()
+                self.clock.resume()
                 if control.save.is_set() and self.saved_step != self.state.step:
                     yield from self._save()
                 if control.sample.is_set():
@@ -375,13 +379,13 @@ class Training:
                 control.sample.clear()
                 self.clock.stop()
             time.sleep(0.02)
-        self.clock.go_on()
+        self.clock.resume()
         yield events.Paused(self.state.step, paused=False)
 
 
 def _suspended(seconds: float) -> Warned:
     return Warned(
-        title="It was stopped from outside",
-        message=f"For {seconds:,.0f} s the system gave this program no time.",
-        hint="They do not count: the budget is as long as it was.",
+        title="The process was suspended",
+        message=f"The operating system did not run it for {seconds:,.0f} s.",
+        hint="This time does not count against the time budget.",
     )

@@ -53,7 +53,7 @@ class RunLength:
         if total is not None:
             return total
         if state.plan_steps and state.budget == train.budget:
-            self.time_budget.due(clock.seconds())  # skips the replanning times before the run was resumed
+            self.time_budget.replan_is_due(clock.seconds())  # skips the replanning times before the run was resumed
             return state.plan_steps
         return max(state.step + max(1, self.time_budget.steps_left(clock.seconds())), len(train.phases))
 
@@ -61,7 +61,7 @@ class RunLength:
         """Whether the plan is fulfilled, or the time is up."""
         step, stop_at = self._session.state.step, self._session.config.train.stop_at
         last = min(self.plan.steps, stop_at or self.plan.steps)
-        return step >= last or (step > 0 and self.time_budget.over(self._session.clock.seconds()))
+        return step >= last or (step > 0 and self.time_budget.is_used_up(self._session.clock.seconds()))
 
     def evaluation_is_due(self) -> bool:
         """Whether to evaluate after this step."""
@@ -82,7 +82,7 @@ class RunLength:
         now = self._session.clock.seconds()
         return self.time_budget.steps_left(now, self.eval_interval, self.sample_interval, seconds)
 
-    def is_off(self) -> bool:
+    def needs_replan(self) -> bool:
         """Whether the plan would end far from the time budget, since the machine's speed has changed."""
         budget, now = self.time_budget.budget, self._session.clock.seconds()
         if budget is None or now - self._planned_at < SETTLE_SHARE * budget:
@@ -101,7 +101,7 @@ class RunLength:
         self._set_intervals()
         return True
 
-    def planned(self) -> events.Planned:
+    def plan_event(self) -> events.Planned:
         """The plan as an event; also writes it into the state, for checkpoints."""
         state = self._session.state
         state.plan_steps, state.budget = self.plan.steps, self._session.config.train.budget

@@ -70,7 +70,7 @@ class Session:
         return self.backend.token_seconds * self.config.tokens_per_step
 
     @property
-    def best_model(self) -> Transformer:
+    def better_model(self) -> Transformer:
         """The model with the weights that were better at the last evaluation: the trained ones or their EMA."""
         average = self.stepper.average
         return average.model if average and self.state.averaged else self.model

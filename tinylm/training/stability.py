@@ -47,8 +47,8 @@ class Diverging(Exception):  # noqa: N818  # not an error: the training rolls ba
         self.step, self.what = step, what
 
 
-def stepped(state: TrainState, step: int, loss: float, finite: bool, precision: Precision) -> Warned | None:
-    """Note a step; `finite`: its loss and gradient norm are finite.
+def record_step(state: TrainState, step: int, loss: float, finite: bool, precision: Precision) -> Warned | None:
+    """Record a step; `finite`: its loss and gradient norm are finite.
 
     Returns a warning for the first bad step. Raises Diverging after too many in a row, or where the loss stays high.
     """
@@ -68,7 +68,7 @@ def stepped(state: TrainState, step: int, loss: float, finite: bool, precision: 
 
 
 def _spikes(state: TrainState, loss: float) -> int:
-    """Note a finite loss; returns how many in a row have been spikes."""
+    """Record a finite loss; returns how many in a row have been spikes."""
     above = loss - state.calm_loss
     limit = max(SPIKE_NATS, SPIKE_SIGMAS * math.sqrt(state.calm_variance))
     if state.calm_steps >= MEAN_STEPS and above > limit:
@@ -92,7 +92,7 @@ def may_be_saved(state: TrainState, precision: Precision) -> bool:
     return healthy or state.best_step == state.step
 
 
-def rolled_back(state: TrainState, cause: Diverging, before: TrainState) -> Rescued:
+def apply_rollback(state: TrainState, cause: Diverging, before: TrainState) -> Rescued:
     """Lower the learning rate after a rollback from the state `before` to the checkpoint's `state`."""
     state.rescues, state.lr_scale = before.rescues + 1, before.lr_scale * LR_FACTOR
     state.bad_steps, state.high_steps = 0, 0
@@ -116,8 +116,8 @@ def check_rollbacks(state: TrainState, step: int) -> None:
         )
 
 
-def evaluated(state: TrainState, train_loss: float | None, val: Score) -> bool:
-    """Note an evaluation; returns whether it is the best so far. Without held-out text none is."""
+def record_evaluation(state: TrainState, train_loss: float | None, val: Score) -> bool:
+    """Record an evaluation; returns whether it is the best so far. Without held-out text none is."""
     if val.loss is None:
         return False
     if math.isfinite(val.loss) and (state.best_val_loss is None or val.loss < state.best_val_loss):
