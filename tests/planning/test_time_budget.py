@@ -41,7 +41,7 @@ def test_what_happens_between_steps_takes_its_share() -> None:
     assert budget.steps_left(0) == 100
     assert budget.steps_left(0, eval_interval=2) == 50  # each step costs 1 + 2/2
     assert budget.steps_left(0, eval_interval=2, sample_interval=4) == 25  # 1 + 2/2 + 8/4
-    assert budget.steps_left(0, save_seconds=2) == 50  # a save of 2 s after each 2 s of work
+    assert budget.steps_left(0, save_interval_seconds=2) == 50  # a save of 2 s after each 2 s of work
 
 
 def test_a_plan_that_is_kept_uses_the_whole_time_and_no_more() -> None:
@@ -54,7 +54,7 @@ def test_a_plan_that_is_kept_uses_the_whole_time_and_no_more() -> None:
         sample_seconds=2,
         save_seconds=0.5,
     )
-    steps = budget.steps_left(0, eval_interval=50, sample_interval=100, save_seconds=15)
+    steps = budget.steps_left(0, eval_interval=50, sample_interval=100, save_interval_seconds=15)
     work = steps * 0.25 + steps / 50 * 1.5 + steps / 100 * 2
     assert work + work / 15 * 0.5 + budget.closing_seconds == pytest.approx(500, abs=0.5)
 
@@ -68,7 +68,7 @@ def test_a_step_is_learnt_as_a_running_mean() -> None:
     one_by_one = TimeBudget(budget=None, step_seconds=1.0)
     for _ in range(10):
         one_by_one.record_steps(2.0, 1)
-    assert many.step == pytest.approx(one_by_one.step)
+    assert many.step_seconds == pytest.approx(one_by_one.step_seconds)
 
 
 def test_many_steps_together_outweigh_a_wrong_guess() -> None:
@@ -161,4 +161,4 @@ def test_held_out_text_without_end_leaves_time_to_train() -> None:
         TimeBudget(budget=100, step_seconds=1.0, final_evaluation_seconds=20).overrun,
         TimeBudget(None, 1.0, 0.0, 500).overrun,
     ) == (0, 0)
-    assert TimeBudget(budget=None, step_seconds=1.0, final_evaluation_seconds=500).closing == 500
+    assert TimeBudget(budget=None, step_seconds=1.0, final_evaluation_seconds=500).closing_seconds == 500

@@ -34,7 +34,7 @@ def test_a_plan_that_misses_its_time_is_noticed(step_seconds: float, off: bool) 
     session = StandInSession("100s", 1.0)
     run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
     session.state.step = run_length.plan.steps // 2
-    run_length.time_budget.step = step_seconds
+    run_length.time_budget.step_seconds = step_seconds
     session.now = 1.0
     assert not run_length.needs_replan(), "a plan stands for a while"
     session.now = 50.0
@@ -44,7 +44,7 @@ def test_a_plan_that_misses_its_time_is_noticed(step_seconds: float, off: bool) 
 def test_without_a_time_budget_no_plan_misses_it() -> None:
     session = StandInSession(None, 1.0)
     run_length = RunLength(session, 0, 0)  # type: ignore[arg-type]
-    run_length.time_budget.step, session.now = 9.0, 50.0
+    run_length.time_budget.step_seconds, session.now = 9.0, 50.0
     assert not run_length.needs_replan()
 
 
