@@ -431,7 +431,7 @@ def test_a_clock_that_is_set(years: int, home: Path, tiny_config: Callable[..., 
     clock.now = noon
     list(train(tiny_config(), home))
     assert [run.name for run in folder.list_runs(home)] == ["tiny-20261124-120000", "tiny-20261124-120000-2"]
-    assert not [event for event in log if isinstance(event, Warned) and "stopped" in event.title]
+    assert not [event for event in log if isinstance(event, Warned) and "suspended" in event.title]
     other = folder.list_runs(home)[1]
     clock.now = noon.replace(year=noon.year + years)
     longer = resolve.with_values(other.config(), train={"budget": "25 steps"})
@@ -509,7 +509,7 @@ def test_time_in_which_it_is_suspended_does_not_count(home: Path, begun: Callabl
     assert state.finished is not None
     assert state.finished.seconds == pytest.approx(5, abs=0.1)
     assert state.finished.step == pytest.approx(5 / STEP_SECONDS, rel=0.05), "the plan has its five seconds"
-    [warning] = [notice for notice in state.notices if isinstance(notice, Warned) and "outside" in notice.title]
+    [warning] = [notice for notice in state.notices if isinstance(notice, Warned) and "suspended" in notice.title]
     assert "3,600 s" in warning.message
     assert warning.message in program.output
     check_resumable(the_run(home))
@@ -536,7 +536,7 @@ def test_wherever_it_is_suspended_the_plan_keeps_its_time(
     log = list(train(tiny_config(train={"phases": [phase], "budget": "1s", "checkpoint_interval": 10}), home, "one"))
     assert isinstance(log[-1], Finished)
     assert log[-1].seconds == pytest.approx(1, abs=0.05), "less where it passed for an evaluation"
-    [warning] = [event for event in log if isinstance(event, Warned) and "outside" in event.title]
+    [warning] = [event for event in log if isinstance(event, Warned) and "suspended" in event.title]
     assert "they do not count" in warning.hint.lower()
 
 

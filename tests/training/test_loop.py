@@ -423,7 +423,7 @@ def test_planning_again_never_leads_back(home: Path, tiny_config: Configured, mo
     # 20 steps at first, 10 of each phase; at step 14 the machine turns out to be twice as fast, at 18 half as fast.
     calls = count(1)
     left = iter([20, 26, 4])
-    monkeypatch.setattr(TimeBudget, "due", lambda *_: next(calls) in (14, 18))
+    monkeypatch.setattr(TimeBudget, "replan_is_due", lambda *_: next(calls) in (14, 18))
     monkeypatch.setattr(TimeBudget, "steps_left", lambda *_: next(left))
     drawn: list[tuple[int, int]] = []
     draw = Batches.draw
