@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from inspect import cleandoc
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +17,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 
 from tinylm import files, paths
+from tinylm.config import schema
 from tinylm.config.schema import FITTED, FORMAT, STORIES, Phase, RunConfig
 from tinylm.errors import ConfigError
 
@@ -150,14 +155,17 @@ def _assigned(node: Any, names: list[str], value: Any, key: str) -> Any:
     return {**node, name: _assigned(node.get(name, {}), rest, value, key) if rest else value}
 
 
+@cache
 def settings() -> dict[str, Any]:
     """The pydantic field of every setting by its dotted name, from which forms, help and suggestions are made.
 
     The settings of a phase are named `train.phases.N.max_lr`.
     """
+    docstrings = _docstrings()
 
     def walk(group: type[BaseModel], prefix: str) -> Iterable[tuple[str, Any]]:
         for name, field in group.model_fields.items():
+            field.description = field.description or docstrings.get((group.__name__, name))
             if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
                 yield from walk(field.annotation, f"{prefix}{name}.")
             else:
@@ -166,6 +174,22 @@ def settings() -> dict[str, Any]:
                     yield from walk(Phase, f"{prefix}{name}.N.")
 
     return dict(walk(RunConfig, ""))
+
+
+def _docstrings() -> dict[tuple[str, str], str]:
+    """The docstring of each setting by (class, setting).
+
+    Read here, since `use_attribute_docstrings` reads the source anew for each class: 14 ms of every start.
+    """
+    classes = [node for node in ast.parse(Path(schema.__file__).read_bytes()).body if isinstance(node, ast.ClassDef)]
+    return {
+        (group.name, setting.target.id): cleandoc(docstring.value.value)
+        for group in classes
+        for setting, docstring in pairwise(group.body)
+        if isinstance(setting, ast.AnnAssign) and isinstance(setting.target, ast.Name)
+        if isinstance(docstring, ast.Expr) and isinstance(docstring.value, ast.Constant)
+        if isinstance(docstring.value.value, str)
+    }
 
 
 def is_fitted(key: str) -> bool:

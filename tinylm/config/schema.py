@@ -82,13 +82,10 @@ Source = Annotated[str, AfterValidator(_is_source)]
 class Settings(BaseModel):
     """Base of all groups of settings: no unknown keys, no silent conversions, immutable.
 
-    The docstring of a setting is its description, which forms and error messages show.
+    The docstring of a setting is its description, which forms and error messages show (`resolve.settings`).
     """
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )  # fmt: skip
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class ModelConfig(Settings):

@@ -19,7 +19,9 @@ from tinylm.errors import ConfigError
 from tui.terminal.glyphs import glyphs_of
 from tui.terminal.keys import hidden
 
-FIELDS: dict[str, FieldInfo] = {name: info for name, info in SampleConfig.model_fields.items() if name != "prompt"}
+FIELDS: dict[str, FieldInfo] = {
+    name: resolve.settings()[f"sample.{name}"] for name in SampleConfig.model_fields if name != "prompt"
+}
 """The settings by name, as declared."""
 
 SHORT = {"temperature": "temp", "repetition_penalty": "rep"}
