@@ -19,7 +19,7 @@ from rich.text import Text
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.events import Event
-from tinylm.runs.report import opening, prepared, preparing, progress, summary, time_left
+from tinylm.runs.report import preparing, progress, sentence, summary, time_left
 from tinylm.runs.state import RunState
 from tinylm.words import number, printable
 
@@ -62,22 +62,6 @@ class Losses:
         if len(self.means) == CURVE_POINTS:
             self.means = [(first + second) / 2 for first, second in zip(self.means[::2], self.means[1::2], strict=True)]
             self._steps_per_mean *= 2
-
-
-def sentence(event: Event) -> str | None:
-    """The event as a sentence; None where it is shown in another way, or not at all."""
-    match event:
-        case events.RunStarted():
-            return opening(event)
-        case events.DataPrepared():
-            return prepared(event)
-        case events.Note():
-            return event.message
-        case events.Warned():
-            return f"{event.title}: {event.message} {event.hint}"
-        case events.Rescued():
-            return f"The training diverged: {event.message}"
-    return None
 
 
 class Plain(nullcontext[None]):

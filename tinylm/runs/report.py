@@ -64,6 +64,22 @@ def preparing(config: RunConfig) -> str:
     return f"Reading {', '.join(config.data.sources)} and measuring this machine …"
 
 
+def sentence(event: events.Event) -> str | None:
+    """The event as a sentence; None where it is shown in another way, or not at all."""
+    match event:
+        case events.RunStarted():
+            return opening(event)
+        case events.DataPrepared():
+            return prepared(event)
+        case events.Note():
+            return event.message
+        case events.Warned():
+            return f"{event.title}: {event.message} {event.hint}"
+        case events.Rescued():
+            return f"The training diverged: {event.message}"
+    return None
+
+
 def opening(event: events.RunStarted) -> str:
     """A run's first sentence."""
     resumed = f", going on from step {event.resumed_from:,}" if event.resumed_from else ""

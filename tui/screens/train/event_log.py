@@ -12,7 +12,6 @@ from textual.widgets import Static
 from tinylm import events
 from tinylm.events import Event
 from tinylm.runs import report
-from tinylm.runs.report import opening, prepared
 from tinylm.words import duration, printable
 from tui.terminal.glyphs import Glyphs
 
@@ -101,14 +100,8 @@ def _planned_again(log: Sequence[tuple[float, Event]], number: int) -> bool:
 def event_text(event: Event, glyphs: Glyphs) -> str:
     """An event in words; "" where the log leaves it out."""
     match event:
-        case events.RunStarted():
-            return opening(event)
-        case events.DataPrepared():
-            return prepared(event)
-        case events.Note():
-            return event.message
         case events.Warned():
-            return f"{glyphs.warning} {event.title}: {event.message} {event.hint}"
+            return f"{glyphs.warning} {report.sentence(event)}"
         case events.Planned():
             return f"Planned: {event.steps:,} steps" + (f" in {duration(event.seconds)}." if event.seconds else ".")
         case events.EvalDone(val_bpb=None):
@@ -128,4 +121,4 @@ def event_text(event: Event, glyphs: Glyphs) -> str:
             return f"{glyphs.done} Ended at step {event.step:,} ({event.reason.replace('_', ' ')}): {best}"
         case events.Failed():
             return f"{glyphs.failed} {event.title}: {event.message} {event.hint}"
-    return ""
+    return report.sentence(event) or ""
