@@ -191,19 +191,18 @@ def generate(options: argparse.Namespace, home: Path) -> int:
 
     model, tokenizer = load_model(run_folder, options.checkpoint or "best", options.device or "cpu")
     settle_threads(model)
-    library = decode.load_in_background(home, model).result()
+    library = decode.load_in_background(home, model)
     clean = printable if sys.stdout.isatty() else str
     if options.count is None and not options.json:
-        pieces = generate_text(model, tokenizer, prompt, settings, library)
         print(clean(prompt), end="", flush=True)
-        for piece in pieces:
+        for piece in generate_text(model, tokenizer, prompt, settings, library.result()):
             print(clean(piece), end="", flush=True)
         print(flush=True)
         return 0
     count = options.count or 1
     refuse_too_many_texts(model, count, settings.max_new_tokens)
     seeds = [(settings.seed + index) % 2**63 for index in range(count)]  # each of them is one that --seed takes
-    continuations = generate_texts(model, tokenizer, prompt, settings, seeds, library)
+    continuations = generate_texts(model, tokenizer, prompt, settings, seeds, library.result())
     if options.json:
         for index, continuation in enumerate(continuations):
             print(json.dumps({"index": index, "prompt": prompt, **asdict(continuation)}))
