@@ -59,7 +59,7 @@ def check_resumable(run: RunFolder) -> None:
     assert newest is not None
     assert not faults
     last = newest.state.step + 2
-    home = run.path.parent.parent
+    home = run.home
     result = call("--train", "--resume", "--home", home, "--run", run.name, "--steps", last)
     assert result.code == 0, result.err
     assert steps(run) == list(range(1, last + 1))

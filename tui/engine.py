@@ -79,7 +79,7 @@ class Writer:
 
         self.step = int(checkpoint.find(run, which).name.removeprefix("step-"))
         self._model, self._tokenizer = load.load_model(run, str(self.step))
-        self._library = decode.load_in_background(run.path.parent.parent, self._model)
+        self._library = decode.load_in_background(run.home, self._model)
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text`; DataError where it has characters that are not in the vocabulary."""

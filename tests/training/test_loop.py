@@ -588,7 +588,7 @@ def test_a_full_disk_while_setting_up_leaves_nothing_behind(
 def test_a_name_that_is_taken_is_refused_and_its_run_left_alone(tiny_config: Configured, short: Trained) -> None:
     before = {path: path.stat().st_mtime_ns for path in short.run.path.rglob("*")}
     with pytest.raises(RunError, match="already a run"):
-        list(train(tiny_config(), short.run.path.parent.parent, "run"))
+        list(train(tiny_config(), short.run.home, "run"))
     assert {path: path.stat().st_mtime_ns for path in short.run.path.rglob("*")} == before
 
 

@@ -60,6 +60,11 @@ class RunFolder:
         return self.path / "tokenizer.json"
 
     @property
+    def home(self) -> Path:
+        """The home that the run is in."""
+        return self.path.parent.parent
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of the checkpoints."""
         return self.path / "checkpoints"

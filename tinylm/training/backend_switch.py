@@ -42,7 +42,7 @@ class BackendSwitch:
         self._pending = False
         self._timed = time_budget.seconds_of(train) is not None
         self._first_step = state.step
-        self._library = compiler.library_path(session.run.path.parent.parent, train_pass.SOURCE)
+        self._library = compiler.library_path(session.run.home, train_pass.SOURCE)
         if session.device.type == "cuda":
             self._set_up_cuda()
             return
@@ -148,7 +148,7 @@ class BackendSwitch:
             return taken
 
         try:
-            home = session.run.path.parent.parent
+            home = session.run.home
             key = backend.speed_key(home, session.config.model, session.model.vocab_size, session.precision, threads)
             return backend.fastest(home, key, seconds)
         finally:

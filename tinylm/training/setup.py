@@ -103,7 +103,7 @@ def _set_up(
 ) -> Session:
     """Build the parts of a training in a run folder that has its texts, from the checkpoint `found` or from new."""
     malloc.keep(one_arena=True)
-    home = run.path.parent.parent
+    home = run.home
     device = choose_device(config.train.device)
     choose_precision(config.train.precision, device)  # fails before texts are opened, if the device cannot do it
 
