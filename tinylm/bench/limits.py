@@ -23,7 +23,7 @@ from tinylm.hardware.device import Precision
 from tinylm.kernels import compiler
 
 ROUNDS = 4
-"""How often a product is timed; the fastest counts, since a limit is what an uninterrupted machine can do."""
+"""How often a product is timed; the fastest counts, since a limit is what an idle machine can do."""
 
 PASS_TOKENS = (1024, 2048, 4096, 14336)
 """Tokens of a micro-batch at which products are timed."""

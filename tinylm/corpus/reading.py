@@ -23,9 +23,8 @@ from tinylm.words import gigabytes, with_article
 
 _DISK_SHARE = 3  # disk space a text needs, in its sizes: the cleaned copy takes one, its tokens up to two
 _HEAD = 512  # bytes by which a picture or a film is recognised before all of it is read
-LARGE_FILE = (
-    8 << 20
-)  # larger files (bytes) are read in blocks; cleaning a whole one takes a dozen times its size in memory
+LARGE_FILE = 8 << 20
+"""Larger files (bytes) are read in blocks; cleaning a whole one takes a dozen times its size in memory."""
 
 
 @dataclass(frozen=True)

@@ -239,9 +239,8 @@ class Training:
         phase_index = plan.phase_index(step)
         phase = plan.phases[phase_index]
         lr, weight_decay = plan.lr(step) * self.state.lr_scale, self.session.weight_decays[phase_index]
-        ids, targets = self.session.batches[phase_index].draw(
-            step - phase.first
-        )  # (batch_size * accumulation_steps, T)
+        # ids and targets: (batch_size * accumulation_steps, T)
+        ids, targets = self.session.batches[phase_index].draw(step - phase.first)
         self.pending.append((step, phase.name, lr, stepper.take(step, lr, weight_decay, ids, targets)))
         if stepper.warnings:
             self.warnings += stepper.warnings
