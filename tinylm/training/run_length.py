@@ -28,7 +28,7 @@ class RunLength:
         self._session, config = session, session.config
         self._planned_at = session.clock.seconds()
         self.time_budget = TimeBudget.estimate(config, session.step_seconds, eval_sequences, held_out_sequences)
-        if self.time_budget.overrun > 0:
+        if self.time_budget.overrun >= 1:
             session.notes.append(
                 "There is so much held-out text that measuring all of it at the end will take about "
                 f"{self.time_budget.overrun:,.0f} s more than the time given; a smaller data.val_fraction makes it "
