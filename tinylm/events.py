@@ -81,11 +81,16 @@ class PhaseSpan(_Strict):
 
 @dataclass(frozen=True)
 class Planned(Event, kind="planned"):
-    """How long the run will be; a time budget is planned again as the machine's speed becomes known."""
+    """How long the run will be; a time budget is planned again as the machine's speed becomes known.
+
+    `totals` are all the plans so far, as `planning.schedule.from_totals` takes them: pairs of the step that was done
+    and the total planned there. Logs of earlier versions lack them.
+    """
 
     steps: Annotated[Count, Field(ge=1)]
     seconds: Number | None
     phases: tuple[PhaseSpan, ...]
+    totals: tuple[tuple[Count, Count], ...] = ()
 
 
 @dataclass(frozen=True)

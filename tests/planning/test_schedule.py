@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler
 from tinylm.config import resolve
 from tinylm.config.schema import Phase, RunConfig
 from tinylm.errors import ConfigError
-from tinylm.planning.schedule import SCHEDULES, PhasePlan, Plan, plan
+from tinylm.planning.schedule import SCHEDULES, PhasePlan, Plan, from_totals, plan, replan
 
 QUIETLY = hypothesis_settings(max_examples=100, deadline=None, derandomize=True)
 
@@ -244,3 +244,104 @@ def test_too_few_steps_are_refused(total: int) -> None:
 def test_steps_past_the_end_belong_to_the_last_phase() -> None:
     result = plan([Phase(name="a", steps=5), Phase(name="b", steps=5)])
     assert [result.phase_index(step) for step in (1, 5, 6, 10, 11, 999)] == [0, 0, 1, 1, 1, 1]
+
+
+# ---- plans that are made anew -------------------------------------------------------------------------------------
+
+CHANGES = st.lists(st.tuples(st.floats(0.01, 0.99), st.floats(0.2, 5)), max_size=6)
+"""New plans: at which share of the present one, and how much longer what is left becomes."""
+
+
+def carried_out(phases: list[Phase], total: int, changes: list[tuple[float, float]]) -> tuple[list[Plan], Plan]:
+    """The plan in force at each step of a run whose plan changes, and the last one."""
+    present, in_force, changes = plan(phases, total), [], list(changes)
+    while len(in_force) < present.steps:
+        in_force.append(present)
+        step = len(in_force)
+        if changes and step >= changes[0][0] * present.steps:
+            left = round((present.steps - step) * changes.pop(0)[1])
+            present = replan(present, phases, step, step + left)
+    return in_force, present
+
+
+@QUIETLY
+@given(st.lists(PHASES, min_size=1, max_size=3), st.integers(3, 400), CHANGES)
+def test_no_new_plan_raises_a_rate_that_falls(
+    phases: list[Phase], total: int, changes: list[tuple[float, float]]
+) -> None:
+    in_force, _ = carried_out(phases, total, changes)
+    for step in range(2, len(in_force) + 1):
+        before, now = in_force[step - 2], in_force[step - 1]
+        phase = before.phases[before.phase_index(step - 1)]
+        same = now.phases[now.phase_index(step)].first == phase.first
+        if same and phase.schedule in ("wsd", "cosine") and step - 1 - phase.first >= phase.warmup:
+            assert now.lr(step) <= before.lr(step - 1) * (1 + 1e-9)
+
+
+@QUIETLY
+@given(PHASES, st.integers(3, 400), CHANGES)
+def test_a_new_plan_goes_on_from_the_rate_in_force(
+    phase: Phase, total: int, changes: list[tuple[float, float]]
+) -> None:
+    in_force, _ = carried_out([phase], total, changes)
+    for step in range(1, len(in_force)):
+        before, now = in_force[step - 1], in_force[step]
+        if now is not before and step - 1 >= before.phases[0].warmup and phase.schedule != "cyclic":
+            assert now.lr(step) == pytest.approx(before.lr(step), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("total", [1200, 2000, 8000])
+@pytest.mark.parametrize("at", [100, 700, 1300])
+def test_cycles_go_on_from_where_they_are(at: int, total: int) -> None:
+    phases = [Phase(schedule="cyclic", share=1.0, base_lr=1e-4, max_lr=1e-2, steps_up=0.2, steps_down=0.3)]
+    total = max(total, at + 100)
+    before, changed = plan(phases, 1500), replan(plan(phases, 1500), phases, at, total)
+    assert changed.lr(at) == pytest.approx(before.lr(at), rel=0.02)
+    stretched = [before.lr(at + round((step - at) * 1500 / total)) for step in range(at, total + 1)]
+    assert [changed.lr(step) for step in range(at, total + 1)] == pytest.approx(stretched, abs=0.05 * 1e-2)
+
+
+@pytest.mark.parametrize("schedule", ["wsd", "cosine"])
+@pytest.mark.parametrize("at", [30, 59, 70, 95])
+@pytest.mark.parametrize("total", [97, 100, 150, 700])
+def test_a_new_plan_ends_as_low_as_the_old(schedule: str, at: int, total: int) -> None:
+    phases = [Phase(schedule=schedule, share=1.0, max_lr=1.0, min_lr=0.1, warmup_steps=5, steps_down=0.4)]
+    changed = replan(plan(phases, 100), phases, at, total)
+    assert changed.steps == total
+    rates = [changed.lr(step) for step in range(at, total + 1)]
+    assert rates == sorted(rates, reverse=True)
+    slowest = (rates[0] - 0.1) / (total - at) if schedule == "wsd" else 0.05
+    assert rates[-1] <= 0.1 + max(slowest, 1 / 40) * 1.01
+
+
+def test_before_the_decay_a_new_plan_is_laid_out_as_configured() -> None:
+    phases = [Phase(schedule="wsd", share=1.0, warmup_steps=0.02, steps_down=0.4)]
+    changed, whole = replan(plan(phases, 500), phases, 100, 1000), plan(phases, 1000)
+    assert [changed.lr(step) for step in range(101, 1001)] == [whole.lr(step) for step in range(101, 1001)]
+
+
+def test_a_decay_that_would_have_begun_begins_now() -> None:
+    phases = [Phase(schedule="wsd", share=1.0, max_lr=1.0, steps_down=0.4)]
+    changed = replan(plan(phases, 1000), phases, 500, 600)
+    assert [changed.lr(step) for step in (500, 501, 550, 600)] == pytest.approx([1.0, 1.0, 0.51, 0.01], abs=0.01)
+
+
+def test_a_phase_to_come_may_raise_the_rate() -> None:
+    phases = [Phase(name=name, schedule="wsd", share=0.5, max_lr=1.0, steps_down=0.5) for name in "ab"]
+    changed = replan(plan(phases, 200), phases, 90, 300)
+    assert [phase.first for phase in changed.phases] == [1, 151]
+    assert changed.lr(150) < 0.1
+    assert changed.lr(152) == 1.0
+
+
+@QUIETLY
+@given(st.lists(PHASES, min_size=1, max_size=3), st.integers(3, 400), CHANGES)
+def test_a_plan_is_made_again_from_its_totals(
+    phases: list[Phase], total: int, changes: list[tuple[float, float]]
+) -> None:
+    totals = [(0, total)]
+    in_force, last = carried_out(phases, total, changes)
+    for step, (before, now) in enumerate(itertools.pairwise([*in_force, last]), start=1):
+        if now is not before:
+            totals.append((step, now.steps))
+    assert from_totals(phases, tuple(totals)) == last

@@ -7,7 +7,7 @@ from tinylm.planning.time_budget import (
     AUTO_EVALS,
     AUTO_SAMPLES,
     EVALUATION_SHARE,
-    PLAN_AGAIN_AT,
+    MAX_OUTLIER,
     TimeBudget,
     affordable,
     is_short,
@@ -59,22 +59,65 @@ def test_a_plan_that_is_kept_uses_the_whole_time_and_no_more() -> None:
     assert work + work / 15 * 0.5 + budget.closing_seconds == pytest.approx(500, abs=0.5)
 
 
-def test_a_step_is_learnt_as_a_running_mean() -> None:
-    budget = TimeBudget(budget=None, step_seconds=1.0)
-    budget.record_steps(2.0, 1)
-    assert budget.step_seconds == pytest.approx(0.8 * 1 + 0.2 * 2)
-    many = TimeBudget(budget=None, step_seconds=1.0)
-    many.record_steps(20.0, 10)  # ten steps of 2 s
-    one_by_one = TimeBudget(budget=None, step_seconds=1.0)
-    for _ in range(10):
-        one_by_one.record_steps(2.0, 1)
-    assert many.step_seconds == pytest.approx(one_by_one.step_seconds)
+def test_the_speed_is_the_mean_of_steps_and_not_the_guess() -> None:
+    budget = TimeBudget(budget=1000, step_seconds=100.0)
+    budget.record_steps(2.0, 1, 2.0)
+    assert budget.step_seconds == 2.0
+    budget.record_steps(4.0, 2, 6.0)
+    assert budget.step_seconds == pytest.approx(2.0)
+    budget.record_steps(4.0, 1, 10.0)
+    assert 2.0 < budget.step_seconds < 3.0
 
 
-def test_many_steps_together_outweigh_a_wrong_guess() -> None:
-    budget = TimeBudget(budget=None, step_seconds=100.0)
-    budget.record_steps(10_000.0, 10_000)
-    assert budget.step_seconds < 3
+def test_a_stall_is_no_new_speed() -> None:
+    stalled = TimeBudget(budget=1000, step_seconds=1.0)
+    for second in range(1, 21):
+        stalled.record_steps(1.0, 1, second)
+    stalled.record_steps(60.0, 1, 80)
+    assert stalled.step_seconds <= 1 + MAX_OUTLIER / 20
+
+
+@pytest.mark.parametrize("slower", [1.5, 3.0, 10.0])
+def test_a_lasting_change_is_learnt(slower: float) -> None:
+    budget = TimeBudget(budget=100, step_seconds=0.1)
+    for i in range(200):
+        budget.record_steps(0.1, 1, 0.1 * i)
+    now = 20.0
+    while now < 90:
+        now += 0.1 * slower
+        budget.record_steps(0.1 * slower, 1, now)
+    assert budget.step_seconds == pytest.approx(0.1 * slower, rel=0.15)
+
+
+def ripple(left: float) -> float:
+    """How far the speed swings, as a share, where another program halves it for 5 s in every 10."""
+    budget, seen, now = TimeBudget(budget=1000, step_seconds=0.1), [], 1000 - left - 100
+    while now < 1000 - left:
+        seconds = 0.2 if now % 10 < 5 else 0.1
+        now += seconds
+        budget.record_steps(seconds, 1, now)
+        seen.append(budget.step_seconds)
+    return max(seen[-200:]) / min(seen[-200:]) - 1
+
+
+def test_what_comes_and_goes_is_averaged_out_while_much_time_is_left() -> None:
+    assert ripple(left=500) < 0.1 < ripple(left=10)
+
+
+def test_what_was_forgotten_no_longer_counts() -> None:
+    budget = TimeBudget(budget=100, step_seconds=1.0)
+    budget.record_steps(10.0, 10, 10)
+    budget.forget_speed()
+    assert budget.step_seconds == 1.0, "until there is a newer one"
+    budget.record_steps(0.4, 2, 10.4)
+    assert budget.step_seconds == pytest.approx(0.2)
+
+
+def test_steps_that_take_no_time_are_no_error() -> None:
+    budget = TimeBudget(budget=100, step_seconds=1.0)
+    budget.record_steps(0.0, 5, 0.0)
+    assert budget.steps_left(0.0) > 0
+    budget.intervals(TrainConfig(), 1000)
 
 
 def test_it_is_over_when_another_step_would_end_further_from_the_budget() -> None:
@@ -84,31 +127,12 @@ def test_it_is_over_when_another_step_would_end_further_from_the_budget() -> Non
     assert not TimeBudget(budget=None, step_seconds=2.0).is_used_up(1e9)
 
 
-def test_planning_again_is_due_once_a_share() -> None:
-    budget = TimeBudget(budget=100, step_seconds=1.0)
-    assert not budget.replan_is_due(0)
-    times = [round(second * 0.5, 1) for second in range(201)]
-    due = [second for second in times if budget.replan_is_due(second)]
-    assert len(due) == len(PLAN_AGAIN_AT)
-    assert due == pytest.approx([share * 100 for share in PLAN_AGAIN_AT], abs=0.51)
-    assert not budget.replan_is_due(1000)
-
-
-def test_shares_that_passed_together_are_one_occasion() -> None:
-    budget = TimeBudget(budget=100, step_seconds=1.0)
-    assert budget.replan_is_due(60)
-    assert not budget.replan_is_due(60)
-    assert not budget.replan_is_due(69)
-    assert budget.replan_is_due(70)
-
-
-def test_without_a_time_nothing_is_planned_again() -> None:
-    assert not TimeBudget(budget=None, step_seconds=1.0).replan_is_due(1e9)
-
-
-def test_shares_are_in_order_and_inside_the_time() -> None:
-    assert sorted(set(PLAN_AGAIN_AT)) == list(PLAN_AGAIN_AT)
-    assert 0 < PLAN_AGAIN_AT[0] < PLAN_AGAIN_AT[-1] < 1
+def test_the_first_total_leaves_time_for_evaluations_and_samples() -> None:
+    alone = TimeBudget(budget=1000, step_seconds=1.0)
+    assert alone.first_total(TrainConfig(), 100) == 900
+    costly = TimeBudget(budget=1000, step_seconds=1.0, evaluation_seconds=2, sample_seconds=2)
+    assert costly.first_total(TrainConfig(), 100) < 880
+    assert alone.first_total(TrainConfig(), 2000) == 1
 
 
 def test_intervals_by_number() -> None:

@@ -51,6 +51,7 @@ from tinylm.training.control import Control
 from tinylm.training.evaluate import Evaluator
 from tinylm.training.loop import train
 from tinylm.training.optimizer import global_norm
+from tinylm.training.run_length import RunLength
 
 
 @dataclass
@@ -397,6 +398,7 @@ def test_a_budget_of_time_plans_again_and_ends(
     assert finished.reason == "budget"
     assert len(result.of(Planned)) > 1
     assert all(event.seconds == 2 for event in result.of(Planned))
+    assert result.of(Planned)[-1].totals[0] == (0, result.of(Planned)[0].steps)
     assert [event.step for event in result.of(StepDone)] == list(range(1, finished.step + 1))
     assert finished.seconds == pytest.approx(2, abs=0.05)
 
@@ -422,8 +424,9 @@ def test_evaluations_do_not_use_up_a_short_time(
 def test_planning_again_never_leads_back(home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
     # 20 steps at first, 10 of each phase; at step 14 the machine turns out to be twice as fast, at 18 half as fast.
     calls = count(1)
-    left = iter([20, 26, 4])
-    monkeypatch.setattr(TimeBudget, "replan_is_due", lambda *_: next(calls) in (14, 18))
+    left = iter([26, 4])
+    monkeypatch.setattr(TimeBudget, "first_total", lambda *_: 20)
+    monkeypatch.setattr(RunLength, "needs_replan", lambda *_: next(calls) in (14, 18))
     monkeypatch.setattr(TimeBudget, "steps_left", lambda *_: next(left))
     drawn: list[tuple[int, int]] = []
     draw = Batches.draw

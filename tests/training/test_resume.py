@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.fake_time import STEP_SECONDS
 from tests.trainings import (
     Configured,
     go_on,
@@ -27,9 +28,10 @@ from tinylm import files, paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, RunError
-from tinylm.events import CheckpointSaved, EvalDone, Finished, RunStarted, Sampled, StepDone
+from tinylm.events import CheckpointSaved, EvalDone, Finished, Planned, RunStarted, Sampled, StepDone
 from tinylm.hardware import autotune, device
 from tinylm.inference.load import load_model
+from tinylm.planning import schedule
 from tinylm.runs import checkpoint, folder
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
@@ -400,6 +402,27 @@ def test_a_longer_budget_continues_where_the_run_ended(home: Path, tiny_config: 
     assert len(logged(run, StepDone)) == 15
     assert [(event["step"], event["reason"]) for event in logged(run, Finished)] == [(15, "budget")]
     assert newest_files(run) == newest_files(long)
+
+
+@pytest.mark.usefixtures("fake_time")
+def test_a_plan_that_was_made_anew_is_resumed_to_the_bit(
+    home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "timed", lambda *_: STEP_SECONDS / 3)  # so that there is a new plan soon
+    phase = {"name": "train", "schedule": "wsd", "share": 1.0, "max_lr": 3e-3, "steps_down": 0.6}
+    config = tiny_config(train={"phases": [phase], "budget": "2s", "checkpoint_interval": 10})
+    kill_at(125, train(config, home, "run"))
+    run = folder.open_run(home, "run")
+    state = checkpoint.load(checkpoint.find(run)).state
+    assert len(state.plan_totals) > 1, "no new plan was made"
+    plan = schedule.from_totals(config.train.phases, state.plan_totals)
+    before = of(run.events(), StepDone)[state.step - 1].lr
+    assert before == plan.lr(state.step) < plan.lr(1), "the decay has not begun"
+    events = go_on(run)
+    assert of(events, Planned)[0].totals == state.plan_totals
+    rates = [event.lr for event in of(events, StepDone)]
+    assert rates[:3] == [plan.lr(state.step + i) for i in (1, 2, 3)]
+    assert [before, *rates] == sorted([before, *rates], reverse=True)
 
 
 def test_a_finished_run_that_is_resumed_stays_as_it_was(tmp_path: Path, uninterrupted: Callable[[str], Whole]) -> None:

@@ -29,6 +29,10 @@ class PhasePlan:
     """Of a triangle of `cyclic`."""
     down: int
     """Of a triangle of `cyclic`, or the decay of `wsd`."""
+    since: int = 0
+    """A step of the phase: where the decay begins, or where it was replanned."""
+    done: float = 0.0
+    """The share of the decay, or the number of cycles, that is done at the step `since`."""
 
     @property
     def last(self) -> int:
@@ -47,6 +51,11 @@ class Plan:
         """Optimizer steps of the whole run."""
         return self.phases[-1].last
 
+    @property
+    def turns(self) -> set[int]:
+        """The last steps before something that cannot be taken back: the decay of a stable rate, and the end."""
+        return {phase.first + phase.since for phase in self.phases if phase.schedule == "wsd"} | {self.steps}
+
     def phase_index(self, step: int) -> int:
         """Index of the phase of a step of the run; steps past the end belong to the last phase."""
         return min(bisect_left([phase.last for phase in self.phases], step), len(self.phases) - 1)
@@ -55,6 +64,19 @@ class Plan:
         """The learning rate at a step of the run."""
         phase = self.phases[self.phase_index(step)]
         return SCHEDULES[phase.schedule](step - phase.first, phase)
+
+
+Totals = tuple[tuple[int, int], ...]
+"""How a plan came about: pairs of a step and the total length planned there; the first pair is of step 0."""
+
+
+def from_totals(phases: Sequence[Phase], totals: Totals) -> Plan:
+    """The plan that these totals led to. ConfigError where one has less than a step for each phase."""
+    (_, first), *others = totals
+    made = plan(phases, first)
+    for step, total in others:
+        made = replan(made, phases, step, total)
+    return made
 
 
 def total_steps(train: TrainConfig, steps_per_epoch: float | None = None) -> int | None:
@@ -72,19 +94,32 @@ def total_steps(train: TrainConfig, steps_per_epoch: float | None = None) -> int
 def replan(old: Plan, phases: Sequence[Phase], step: int, total: int) -> Plan:
     """The plan for a new total length of a run that has done `step` steps.
 
-    Past phases stay and the current one keeps its first step. The plan has at least `step` steps and one for each phase
-    to come.
+    Past phases stay and the current one keeps its first step. A finished warm-up stays as it was. A decay that has
+    begun, or would have begun by the new length, goes on from the current rate and takes all the steps left, so
+    the rate never rises again; cycles go on from where they are. The plan has at least `step` steps and one for each
+    phase to come.
     """
     current = old.phase_index(max(step, 1))
     before = old.phases[current].first - 1
     left = len(phases) - current - 1
-    laid = plan(phases[current:], max(total, step + left) - before).phases
-    end = max(laid[0].last + before, step)
-    if end > laid[0].last + before:  # the current phase has become shorter than what is done: it ends at `step`
-        ended = _lay_out(phases[current], before + 1, end - before)
-        others = plan(phases[current + 1 :], max(total - end, left)).phases if left else ()
-        return Plan((*old.phases[:current], ended, *(replace(phase, first=phase.first + end) for phase in others)))
-    return Plan((*old.phases[:current], *(replace(phase, first=phase.first + before) for phase in laid)))
+    same, *later = plan(phases[current:], max(total, step + left) - before).phases
+    end = same.last + before
+    if end < step:  # the current phase has become shorter than what is done: it ends at `step`
+        end = step
+        later = list(plan(phases[current + 1 :], max(total - end, left)).phases) if left else []
+        later = [replace(phase, first=phase.first + end - before) for phase in later]
+    now = _continued(old.phases[current], phases[current], step, end - before)
+    return Plan((*old.phases[:current], now, *(replace(phase, first=phase.first + before) for phase in later)))
+
+
+def _continued(old: PhasePlan, phase: Phase, step: int, steps: int) -> PhasePlan:
+    """The current phase, now of `steps` steps, when `step` steps of the run are done."""
+    i = max(step - old.first, 0)
+    new = _lay_out(phase, old.first, steps, warmup=old.warmup if i >= old.warmup else None)
+    if new.schedule == "cyclic":
+        return replace(new, since=i, done=_cycles(i, old))
+    done = _decayed(i, old)
+    return replace(new, since=i, done=done) if done > 0 or new.since < i else new
 
 
 def plan(phases: Sequence[Phase], total: int | None = None) -> Plan:
@@ -111,7 +146,8 @@ def plan(phases: Sequence[Phase], total: int | None = None) -> Plan:
     return Plan(tuple(laid))
 
 
-def _lay_out(phase: Phase, first: int, steps: int) -> PhasePlan:
+def _lay_out(phase: Phase, first: int, steps: int, warmup: int | None = None) -> PhasePlan:
+    """A phase laid out anew, by default with a warm-up as long as configured."""
     scale = steps / phase.steps if phase.steps else 1.0
 
     def inner(length: float) -> int:
@@ -119,6 +155,8 @@ def _lay_out(phase: Phase, first: int, steps: int) -> PhasePlan:
             return 0
         return max(1, round(length * steps if length < 1 else length * scale))
 
+    warmup, down = inner(phase.warmup_steps) if warmup is None else warmup, inner(phase.steps_down)
+    since = {"cyclic": 0, "cosine": warmup, "wsd": steps - min(down, steps) - 1, "constant": steps}
     return PhasePlan(
         name=phase.name,
         schedule=phase.schedule,
@@ -127,10 +165,22 @@ def _lay_out(phase: Phase, first: int, steps: int) -> PhasePlan:
         base_lr=phase.base_lr,
         max_lr=phase.max_lr,
         min_lr=phase.min_lr,
-        warmup=inner(phase.warmup_steps),
+        warmup=warmup,
         up=inner(phase.steps_up),
-        down=inner(phase.steps_down),
+        down=down,
+        since=since[phase.schedule],
     )
+
+
+def _decayed(i: int, phase: PhasePlan) -> float:
+    """The share of the decay that is done at step `i` of a phase, from 0 to 1."""
+    share = (i - phase.since) / max(phase.steps - phase.since, 1)
+    return max(0.0, min(phase.done + (1 - phase.done) * share, 1.0))
+
+
+def _cycles(i: int, phase: PhasePlan) -> float:
+    """The cycles of `cyclic` that are done at step `i` of a phase."""
+    return phase.done + (i - phase.since) / max(phase.up + phase.down, 1)
 
 
 def cyclic(i: int, phase: PhasePlan) -> float:
@@ -140,9 +190,9 @@ def cyclic(i: int, phase: PhasePlan) -> float:
     arXiv 1506.01186.
     """
     period = max(phase.up + phase.down, 1)
-    cycle, position = divmod(i, period)
+    cycle, position = divmod(phase.done * period + i - phase.since, period)
     height = position / phase.up if position <= phase.up and phase.up else (period - position) / max(phase.down, 1)
-    return phase.base_lr + (phase.max_lr - phase.base_lr) * height / 2.0 ** min(cycle, 1023)
+    return phase.base_lr + (phase.max_lr - phase.base_lr) * height / 2.0 ** min(int(cycle), 1023)
 
 
 def cosine(i: int, phase: PhasePlan) -> float:
@@ -152,8 +202,7 @@ def cosine(i: int, phase: PhasePlan) -> float:
     """
     if i < phase.warmup:
         return phase.max_lr * i / phase.warmup
-    progress = min((i - phase.warmup) / max(phase.steps - phase.warmup, 1), 1.0)
-    return phase.min_lr + (phase.max_lr - phase.min_lr) * (1 + math.cos(math.pi * progress)) / 2
+    return phase.min_lr + (phase.max_lr - phase.min_lr) * (1 + math.cos(math.pi * _decayed(i, phase))) / 2
 
 
 def wsd(i: int, phase: PhasePlan) -> float:
@@ -162,7 +211,7 @@ def wsd(i: int, phase: PhasePlan) -> float:
     No step, even the first or the last, has rate 0; Hu et al. 2024, arXiv 2404.06395.
     """
     rising = (i + 1) / (phase.warmup + 1)
-    falling = (phase.steps - i) / (min(phase.down, phase.steps) + 1)
+    falling = (1 - phase.done) * (phase.steps - i) / (phase.steps - phase.since)
     return phase.min_lr + (phase.max_lr - phase.min_lr) * max(0.0, min(1.0, rising, falling))
 
 

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from tinylm.config.schema import Budget, RunConfig, TrainConfig
 
-PLAN_AGAIN_AT = (0.04, 0.08, 0.15, 0.25, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94, 0.97)
-"""Shares of the time at which the run is planned again: other programs come and go, and halve or double the speed."""
-
 EVALUATION_SHARE = 0.04
 """Share of the time that evaluations with interval `auto` may take, about; samples may take half of it.
 
@@ -27,8 +24,19 @@ CLOSING = 0.2
 SHORT = 30.0
 """Seconds; a shorter run compiles nothing just for later runs to use."""
 
-EMA_DECAY = 0.8
-"""Weight of the past in the moving average of a step's seconds."""
+MEMORY_SHARE, MIN_MEMORY_SECONDS = 0.25, 1.0
+"""The speed of steps is averaged over about this share of the time that is left, and at least over so many seconds.
+
+What lies ahead is best foretold by a past of similar length: early in a run another program that comes and goes every
+few seconds is averaged out, and near the end a change shows at once.
+"""
+
+MIN_STEP_SECONDS = 1e-9
+"""No step takes less: a clock may not have moved."""
+
+MAX_OUTLIER = 3.0
+"""Steps that took longer, by more than this factor, than the mean and the steps just before count as this much: a
+single stall is no new speed."""
 
 AUTO_EVALS, AUTO_SAMPLES = 20, 10
 """How many evaluations and samples a run has where their intervals are `auto`."""
@@ -51,8 +59,11 @@ class TimeBudget:
     """Of evaluating all held-out text at the end."""
     sample_seconds: float = 0.0
     save_seconds: float = 0.0
-    _shares_passed: int = 0
-    """How many of PLAN_AGAIN_AT have passed."""
+    _recent_seconds: float = 0.0
+    """Seconds and number of the recent steps; older ones weigh less, exponentially."""
+    _recent_steps: float = 0.0
+    _last_step_seconds: float = 0.0
+    """Of the steps recorded last."""
 
     @classmethod
     def estimate(cls, config: RunConfig, step_seconds: float, eval_windows: int, held_out_windows: int) -> "TimeBudget":
@@ -70,20 +81,27 @@ class TimeBudget:
             sample_seconds=SAMPLE_TOKEN_SECONDS * config.sample.max_new_tokens,
         )
 
-    def record_steps(self, seconds: float, steps: int) -> None:
-        """Update the moving average with `steps` steps that took `seconds` together."""
-        for _ in range(min(steps, 20)):
-            self.step_seconds = EMA_DECAY * self.step_seconds + (1 - EMA_DECAY) * seconds / steps
+    def record_steps(self, seconds: float, steps: int, elapsed: float) -> None:
+        """Take `steps` steps that took `seconds` together into the mean, `elapsed` seconds after the run began."""
+        usual, self._last_step_seconds = max(self.step_seconds, self._last_step_seconds), seconds / steps
+        seconds = min(seconds, MAX_OUTLIER * steps * usual)
+        left = 0.0 if self.budget is None else self.budget - elapsed
+        kept = math.exp(-seconds / max(MIN_MEMORY_SECONDS, MEMORY_SHARE * left))
+        self._recent_seconds = kept * self._recent_seconds + seconds
+        self._recent_steps = kept * self._recent_steps + steps
+        self.step_seconds = max(self._recent_seconds / self._recent_steps, MIN_STEP_SECONDS)
 
-    def replan_is_due(self, elapsed: float) -> bool:
-        """Whether it is time to plan again: once after each of PLAN_AGAIN_AT."""
-        if self.budget is None:
-            return False
-        passed = sum(elapsed >= share * self.budget for share in PLAN_AGAIN_AT)
-        if passed <= self._shares_passed:
-            return False
-        self._shares_passed = passed
-        return True
+    def forget_speed(self) -> None:
+        """Let the next steps alone say how fast steps are: they are computed in another way from now on."""
+        self._recent_seconds = self._recent_steps = 0.0
+
+    def first_total(self, train: TrainConfig, elapsed: float) -> int:
+        """How many steps fit into the whole run, before any was taken; at least one.
+
+        A first guess gives the intervals of evaluations and samples, with which fewer steps fit.
+        """
+        intervals = self.intervals(train, self.steps_left(elapsed))
+        return max(1, self.steps_left(elapsed, *intervals, train.checkpoint_seconds))
 
     def intervals(self, train: TrainConfig, steps: int) -> tuple[int, int]:
         """Steps between evaluations and between samples in a run of `steps`: as configured, or longer where costly."""

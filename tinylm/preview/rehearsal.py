@@ -238,9 +238,8 @@ def _length(config: RunConfig, budget: TimeBudget, building: float, total: int |
     `total` is its steps; None stands for as many as the time budget allows.
     """
     train = config.train
-    if total is None:  # as the run does: a first guess gives the intervals, with which fewer steps fit
-        total = budget.steps_left(building, *budget.intervals(train, budget.steps_left(building)))
-        total = max(1, total, len(train.phases))
+    if total is None:
+        total = max(budget.first_total(train, building), len(train.phases))
     plan = schedule.plan(train.phases, total)
     steps = min(plan.steps, train.stop_at or plan.steps)
     eval_interval, sample_interval = budget.intervals(train, plan.steps)

@@ -31,6 +31,7 @@ from torch import Tensor
 from tinylm import files
 from tinylm.config.schema import FORMAT, ModelConfig
 from tinylm.errors import CheckpointError, RunError
+from tinylm.events import Count
 from tinylm.hardware import memory
 from tinylm.model.size import parameters
 from tinylm.runs.folder import RunFolder
@@ -59,6 +60,8 @@ class TrainState:
     seconds: float = 0.0
     plan_steps: int = 0
     """The length of the run that the learning-rate schedule is laid out for."""
+    plan_totals: tuple[tuple[Count, Count], ...] = ()
+    """How the plan came about (`planning.schedule.Totals`)."""
     budget: str | None = None
     """The budget that `plan_steps` was made for."""
     events_bytes: int = 0

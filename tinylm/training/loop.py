@@ -141,17 +141,17 @@ class Training:
         state, control, patience = self.state, self.control, self.session.config.train.patience
         while not (self.run_length.is_reached() or control.ending or stability.out_of_patience(state, patience)):
             self._step(state.step + 1)
-            if self.clock.seconds() - self.steps_timed_from >= REPORT_SECONDS:
+            # A report measures the speed, which shows whether a plan that is fulfilled ends too early.
+            if self.clock.seconds() - self.steps_timed_from >= REPORT_SECONDS or self.run_length.is_reached():
                 yield from self._report()
-            if self.time_budget.replan_is_due(self.clock.seconds()) or self.run_length.needs_replan():
+            if self.run_length.needs_replan():
                 yield from self._report()
-                if self.run_length.replan():
-                    self._write_config()
-                    yield self.run_length.plan_event()
+                yield self._replan()
             if self.backend_switch.is_due():
                 yield from self._report()
                 yield events.Note(self.backend_switch.perform())
                 self._write_config()
+                self.run_length.speed_changed()
                 self.steps_timed_from = self.clock.seconds()
             if self.run_length.is_reached():  # `_close` evaluates, samples and saves
                 break
@@ -231,6 +231,12 @@ class Training:
         last = min(self.run_length.plan.steps, self.session.config.train.stop_at or self.run_length.plan.steps)
         return (last - self.state.step) * self.time_budget.step_seconds
 
+    def _replan(self) -> Event:
+        """Fit the plan to the measured speed; returns its event."""
+        self.run_length.replan()
+        self._write_config()
+        return self.run_length.plan_event()
+
     # ---- one step ---------------------------------------------------------------------------------------------
 
     def _step(self, step: int) -> None:
@@ -260,7 +266,7 @@ class Training:
         metrics = torch.stack([values for *_, values in self.pending]).tolist()
         now, steps, tokens_per_step = self.clock.seconds(), len(self.pending), self.session.config.tokens_per_step
         elapsed = now - self.steps_timed_from
-        self.time_budget.record_steps(elapsed, steps)
+        self.time_budget.record_steps(elapsed, steps, now)
         self.trained_seconds, self.trained_steps = self.trained_seconds + elapsed, self.trained_steps + steps
         pending, self.pending = self.pending, []
         for i, ((step, phase, lr, _), (loss, grad_norm, param_norm, ratio)) in enumerate(
@@ -298,9 +304,7 @@ class Training:
         yield stability.apply_rollback(state, cause, before)
         for note in notes:
             yield events.Note(note)
-        if self.time_budget.budget is not None and self.run_length.replan():
-            self._write_config()
-        yield self.run_length.plan_event()
+        yield self._replan() if self.time_budget.budget is not None else self.run_length.plan_event()
         yield from self._save()
 
     # ---- what happens between steps ---------------------------------------------------------------------------

@@ -1,19 +1,20 @@
 """The planned length of a run: made from its budget, and adjusted as the machine's speed shows."""
 
+import math
+
 from tinylm import events
 from tinylm.config import resolve
 from tinylm.planning import schedule
 from tinylm.planning.time_budget import TimeBudget
 from tinylm.training.session import Session
 
-SETTLE_SHARE = 0.02
-"""A new plan stands for at least this share of the time budget: the first steps after a start are slow."""
+START_SHARE, SWITCH_SHARE, REPLAN_SHARE = 0.1, 0.02, 0.3
+"""A plan stands for at least this share of the time left, unless the rate is about to fall or the run to end: the plan
+that a run starts with, one whose steps are computed in another way from now on, and any other."""
 
-MISS_SHARE, MISS_STEPS = 0.15, 5
-"""Replan early where the plan is off by more than this share of the remaining steps, and by more than so many steps."""
-
-SAME_PLAN = 0.005
-"""Keep a plan that differs from the new one by less than this share."""
+MISS_SHARE, SAME_SHARE = 0.1, 0.01
+"""Replan where the steps that fit differ from the steps planned by more than the first share of what is left, by more
+than the second share of the whole run, and by more than one."""
 
 
 class RunLength:
@@ -26,7 +27,6 @@ class RunLength:
         ConfigError where the budget is too short for the phases.
         """
         self._session, config = session, session.config
-        self._planned_at = session.clock.seconds()
         self.time_budget = TimeBudget.estimate(config, session.step_seconds, eval_sequences, held_out_sequences)
         if self.time_budget.overrun >= 1:
             session.notes.append(
@@ -35,7 +35,12 @@ class RunLength:
                 "less."
             )
         self._configured = config.train  # the intervals as configured, before `auto` is replaced
-        self.plan = schedule.plan(config.train.phases, self._first_total())
+        self.totals = self._first_totals()
+        """What `plan` was made from; it can be made from them again."""
+        self.plan = schedule.from_totals(config.train.phases, self.totals)
+        self._stands_until = 0.0
+        """The second of the run before which the plan is kept."""
+        self._keep_plan(START_SHARE)
         self._set_intervals()
 
     def _set_intervals(self) -> None:
@@ -44,18 +49,28 @@ class RunLength:
         intervals = {"eval_interval": self.eval_interval, "sample_interval": self.sample_interval}
         self._session.config = resolve.with_values(self._session.config, train=intervals)
 
-    def _first_total(self) -> int:
-        """The steps of the whole run, as far as can be said at its start."""
+    def _first_totals(self) -> schedule.Totals:
+        """The plan of a resumed run, else the steps of the whole run, as far as can be said at its start."""
         state, config, clock = self._session.state, self._session.config, self._session.clock
         train = config.train
         steps_per_epoch = self._session.batches[0].stream.tokens / config.tokens_per_step
         total = schedule.total_steps(train, steps_per_epoch)
         if total is not None:
-            return total
+            return ((0, total),)
         if state.plan_steps and state.budget == train.budget:
-            self.time_budget.replan_is_due(clock.seconds())  # skips the replanning times before the run was resumed
-            return state.plan_steps
-        return max(state.step + max(1, self.time_budget.steps_left(clock.seconds())), len(train.phases))
+            return state.plan_totals or ((0, state.plan_steps),)  # earlier versions kept the last total alone
+        total = state.step + self.time_budget.first_total(train, clock.seconds())
+        return ((0, max(total, len(train.phases))),)
+
+    def _keep_plan(self, share: float) -> None:
+        """Keep the plan for a share of the time left."""
+        now, budget = self._session.clock.seconds(), self.time_budget.budget
+        self._stands_until = math.inf if budget is None else now + share * (budget - now)
+
+    def speed_changed(self) -> None:
+        """Measure the speed of steps anew: they are computed in another way from now on."""
+        self.time_budget.forget_speed()
+        self._keep_plan(SWITCH_SHARE)
 
     def is_reached(self) -> bool:
         """Whether the plan is fulfilled, or the time is up."""
@@ -84,26 +99,25 @@ class RunLength:
 
     def needs_replan(self) -> bool:
         """Whether the plan would end far from the time budget, since the machine's speed has changed."""
-        budget, now = self.time_budget.budget, self._session.clock.seconds()
-        if budget is None or now - self._planned_at < SETTLE_SHARE * budget:
+        step, now = self._session.state.step, self._session.clock.seconds()
+        if self.time_budget.budget is None or (now < self._stands_until and step not in self.plan.turns):
             return False
-        planned, fitting = self.plan.steps - self._session.state.step, self._steps_left()
-        return abs(fitting - planned) > max(MISS_STEPS, MISS_SHARE * max(fitting, planned))
+        planned, fitting = self.plan.steps - step, self._steps_left()
+        return abs(fitting - planned) > max(1, MISS_SHARE * max(fitting, planned), SAME_SHARE * self.plan.steps)
 
-    def replan(self) -> bool:
-        """Fit the plan to the measured speed; False where it fits already."""
-        session = self._session
-        self._planned_at, step = session.clock.seconds(), session.state.step
-        new = schedule.replan(self.plan, session.config.train.phases, step, step + max(1, self._steps_left()))
-        if abs(new.steps - self.plan.steps) <= SAME_PLAN * self.plan.steps:
-            return False
-        self.plan = new
+    def replan(self) -> None:
+        """Fit the plan to the measured speed."""
+        session, step = self._session, self._session.state.step
+        total = step + max(1, self._steps_left())
+        self.totals = (*self.totals, (step, total))
+        self.plan = schedule.replan(self.plan, session.config.train.phases, step, total)
+        self._keep_plan(REPLAN_SHARE)
         self._set_intervals()
-        return True
 
     def plan_event(self) -> events.Planned:
         """The plan as an event; also writes it into the state, for checkpoints."""
         state = self._session.state
-        state.plan_steps, state.budget = self.plan.steps, self._session.config.train.budget
+        state.plan_steps, state.plan_totals = self.plan.steps, self.totals
+        state.budget = self._session.config.train.budget
         spans = tuple(events.PhaseSpan(phase.name, phase.first, phase.last) for phase in self.plan.phases)
-        return events.Planned(self.plan.steps, self.time_budget.budget, spans)
+        return events.Planned(self.plan.steps, self.time_budget.budget, spans, self.totals)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinylm import events
 from tinylm.config.schema import RunConfig
+from tinylm.errors import ConfigError
 from tinylm.planning import schedule
 from tinylm.words import duration
 from tui.chart.loss import baseline_levels, held_out_curves, loss_picture, phase_borders
@@ -128,10 +129,10 @@ def lr(run: ChartedRun, view: ChartView) -> Picture:
         steps = np.unique(np.linspace(last, max(plan.steps, last), PLAN_POINTS).round())
         scale = history.state.rescues[-1].lr_scale if history.state.rescues else 1.0
         rates = np.array([plan.lr(int(step)) * scale for step in steps], dtype=np.float64)
-        positions = np.array([history.position(view.axis, step) for step in steps], dtype=np.float64)
-        curves.append(Curve(positions, rates, "muted"))
-        phases = [(phase.first, phase.name) for phase in plan.phases[1:] if phase.first > last]
-        to_come = tuple(Border(history.position(view.axis, first), name) for first, name in phases)
+        position = _planned_positions(history, view.axis)
+        curves.append(Curve(position(steps), rates, "muted"))
+        phases = [phase for phase in plan.phases[1:] if phase.first > last]
+        to_come = tuple(Border(float(position(np.array([phase.first]))[0]), phase.name) for phase in phases)
         frame = replace(frame, borders=frame.borders + to_come)
     spans = history.state.plan.phases if history.state.plan else ()
     if len(spans) > 1:  # on this chart, where phases differ most, the first one is named too
@@ -141,14 +142,22 @@ def lr(run: ChartedRun, view: ChartView) -> Picture:
 
 
 def planned(config: RunConfig | None, plan: events.Planned | None) -> schedule.Plan | None:
-    """The plan of an event, rebuilt from the spans of its phases and the configuration; None where these differ."""
-    if config is None or plan is None or len(plan.phases) != len(config.train.phases):
+    """The plan of an event, rebuilt by the configuration's phases; None where these are not known or do not fit."""
+    if config is None or plan is None:
         return None
-    laid = []
-    for phase, span in zip(config.train.phases, plan.phases, strict=True):
-        alone = schedule.plan([phase], max(1, span.last - span.first + 1)).phases[0]
-        laid.append(replace(alone, first=span.first))
-    return schedule.Plan(tuple(laid))
+    try:
+        return schedule.from_totals(config.train.phases, plan.totals or ((0, plan.steps),))
+    except ConfigError:
+        return None
+
+
+def _planned_positions(history: History, axis: Axis) -> Callable[[Floats], Floats]:
+    """Where steps that are still to come stand on the axis; on that of time the last one stands at the time budget."""
+    plan = history.state.plan
+    if axis == "time" and plan and plan.seconds and len(history.step):
+        now, end = history.seconds.last, max(plan.seconds, history.seconds.last)
+        return lambda steps: np.interp(steps, (history.step.last, plan.steps), (now, end))
+    return lambda steps: np.array([history.position(axis, step) for step in steps], dtype=np.float64)
 
 
 def grad(run: ChartedRun, view: ChartView) -> Picture:

@@ -57,6 +57,31 @@ def test_the_plan_that_is_still_to_come_is_the_engines() -> None:
     assert [(border.x, border.label) for border in picture.borders] == [(1, "warm"), (201, "cool")]
 
 
+def test_a_plan_that_was_made_anew_is_drawn_as_it_will_be_carried_out() -> None:
+    totals = ((0, 400), (180, 300), (190, 360))
+    planned = events.Planned(360, 120.0, (), totals)
+    seen = scripts.history([*scripts.training(190), planned])
+    to_come = chart_data.lr(ChartedRun(seen, LossUnit.of_run(None), CONFIG), ChartView()).curves[1]
+    whole = schedule.from_totals(PHASES, totals)
+    assert [whole.lr(int(step)) for step in to_come.xs] == pytest.approx(to_come.ys.tolist())
+    assert (to_come.xs[0], to_come.xs[-1]) == (190, 360)
+
+
+@pytest.mark.parametrize("total", [150, 300, 500, 3000])
+def test_on_the_axis_of_time_a_plan_ends_with_its_budget(total: int) -> None:
+    """However many steps are planned: a new plan moves nothing there."""
+    seen = scripts.history([*scripts.training(140), events.Planned(total, 120.0, (), ((0, 400), (140, total)))])
+    picture = chart_data.lr(ChartedRun(seen, LossUnit.of_run(None), CONFIG), ChartView(axis="time"))
+    xs = picture.curves[1].xs
+    assert (xs[0], xs[-1]) == pytest.approx((seen.seconds.last, 120.0))
+    assert all(border.x <= 120 for border in picture.borders)
+
+
+def test_a_plan_that_cannot_be_made_is_not_drawn() -> None:
+    seen = scripts.history([*scripts.training(140), events.Planned(1, 120.0, (), ((0, 1),))])
+    assert len(chart_data.lr(ChartedRun(seen, LossUnit.of_run(None), CONFIG), ChartView()).curves) == 1
+
+
 def test_a_rescue_slows_the_plan_down() -> None:
     seen = scripts.history([*scripts.training(140), events.Rescued(140, 100, 1, 0.5, "")])
     to_come = chart_data.lr(ChartedRun(seen, LossUnit.of_run(None), CONFIG), ChartView()).curves[1]
