@@ -31,11 +31,16 @@ def test_the_light_rooms_load_without_torch() -> None:
     assert modules & {"torch", "textual", "plotext", "tui"} == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--foo"], ["--train", "--runs"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--train", "--runs"], ["--tiem", "2m"]])
 def test_flags_are_answered_before_anything_heavy_is_loaded(arguments: list[str]) -> None:
     modules = loaded(f"from tinylm.cli.main import main\nmain({arguments})")
     assert "tinylm.cli.main" in modules
     assert modules & HEAVY == set()
+
+
+def test_an_unknown_flag_is_looked_up_among_the_settings_without_torch() -> None:
+    modules = loaded("from tinylm.cli.main import main\nmain(['--foo'])")
+    assert modules & HEAVY <= {"pydantic"}
 
 
 def test_listing_runs_needs_no_torch(home: Path) -> None:

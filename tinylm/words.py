@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from difflib import SequenceMatcher
 
 _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Embeddings, overrides and isolates: with them `txt.exe` is shown as `exe.txt`."""
@@ -26,18 +28,74 @@ def duration_with_units(seconds: float) -> str:
 
 
 def gigabytes(size: float) -> str:
-    """`16.0 GB`, from bytes."""
-    return f"{size / 1e9:,.1f} GB"
+    """`16.0 GB`, from bytes; less than a tenth of that as `text_size`."""
+    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else text_size(round(size))
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 thread`, `2 threads`."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+def text_size(n_bytes: int) -> str:
+    """`1 byte`, `950 bytes`, `3.2 kB`, `106 kB`, `8.50 MB`, `120 MB`, `1.20 GB`."""
+    if n_bytes < 1000:
+        return counted(n_bytes, "byte")
+    if n_bytes < 999_500:
+        return f"{n_bytes / 1e3:.{1 if n_bytes < 9_950 else 0}f} kB"
+    scaled, unit = (n_bytes / 1e6, "MB") if n_bytes < 999.5e6 else (n_bytes / 1e9, "GB")
+    return f"{scaled:,.{2 if scaled < 99.995 else 0}f} {unit}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """`1 thread`, `2 threads`; `plural` where it is more than an s."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def passes(epochs: float) -> str:
+    """`1 pass`, `1.5 passes`, `4,900 passes`: how often a text is read, in two digits."""
+    rounded = float(f"{epochs:.2g}")
+    return f"{rounded:,.0f} passes" if rounded >= 10 else f"{rounded:g} pass{'es' * (rounded != 1)}"
 
 
 def listed(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def bare(name: str) -> str:
+    """A name without case, separators and plural: `nLayer`, `n-layers` and `n_layer` are the same."""
+    return _letters(name).removesuffix("s")
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.casefold())
+
+
+def near(given: str, names: Collection[str]) -> list[str]:
+    """Those of `names` that are `given` but for case, separators and plural; else those with a slip of the keyboard."""
+    same = [name for name in names if bare(name) == bare(given)]
+    return same or [name for name in names if _is_slip(_letters(given), _letters(name))]
+
+
+_SHORT, _LONG = 6, 10
+"""Letters of a name. A shorter one than the first is close to many words, so that only a letter that is missing, or two
+that are swapped, count as a slip; in one as long as the second there may be two."""
+
+
+def _is_slip(typed: str, name: str) -> bool:
+    """Whether a letter of `name` is missing, wrong or too many, or two neighbours are swapped."""
+    if len(name) >= _LONG and SequenceMatcher(None, typed, name).ratio() > 0.9:
+        return True
+    begin = next((i for i, (a, b) in enumerate(zip(typed, name, strict=False)) if a != b), min(len(typed), len(name)))
+    end = 0
+    while end < min(len(typed), len(name)) - begin and typed[-1 - end] == name[-1 - end]:
+        end += 1
+    wrong, right = typed[begin : len(typed) - end], name[begin : len(name) - end]
+    if len(right) == 2 and wrong == right[::-1]:
+        return True
+    return len(wrong) <= (0 if len(name) < _SHORT else 1) and len(right) <= 1
+
+
+def did_you_mean(given: str, names: Collection[str]) -> str:
+    """`Did you mean quick?` where one of `names` is near; else nothing."""
+    close = near(given, names)[:3]
+    return f"Did you mean {' or '.join(close)}?" if close else ""
 
 
 def printable(text: str) -> str:

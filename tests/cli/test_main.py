@@ -254,6 +254,38 @@ def test_version_and_help() -> None:
         assert re.search(rf"^  (-h, )?{flag}\b", result.out, re.MULTILINE), flag
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["--epoch", "3"], "--epochs"),
+        (["--stpes", "3"], "--steps"),
+        (["--lr", "3e-4"], "--set train.phases.0.max_lr="),
+        (["--learning-rate=3e-4"], "--set train.phases.0.max_lr="),
+        (["--n-layer", "6"], "--set model.n_layer="),
+        (["--max-steps", "5"], "--steps"),
+        (["--gpu"], "--device"),
+        (["--prompt", "Once"], "--generate"),
+        (["train", "--data", "books"], "--train"),
+        (["--train", "--set", "learning_rate=1e-3"], "train.phases.0.max_lr"),
+        (["--train", "--preset", "quik"], "quick"),
+        (["--bench", "trian"], "train"),
+        (["--train", "--data", "storis"], "stories"),
+        (["--train", "--device", "gpu"], "cuda"),
+    ],
+)
+def test_what_was_meant(arguments: list[str], meant: str, home: Path) -> None:
+    result = call(*arguments, "--home", home)
+    assert result.code == 2
+    assert f"Did you mean {meant}" in one_message(result.err)
+
+
+@pytest.mark.parametrize("flag", ["--banana", "-v", "--model=x", "--verbose"])
+def test_no_flag_is_guessed(flag: str) -> None:
+    result = call(flag)
+    assert result.code == 2
+    assert "Did you mean" not in one_message(result.err)
+
+
 def test_flags_are_not_abbreviated() -> None:
     assert call("--vers").code == 2
 

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from tinylm.cli.main import parser
 from tinylm.config import flags, resolve
+from tinylm.config.aliases import ALIASES
+from tinylm.config.aliases import NAMES as ELSEWHERE
 from tinylm.config.schema import FORMAT, RunConfig
 from tinylm.errors import ConfigError
 from tinylm.runs.folder import RunFolder
+from tinylm.words import bare
 
 QUIETLY = hypothesis_settings(max_examples=80, deadline=None, derandomize=True)
 
@@ -245,6 +248,9 @@ def test_a_given_configuration_cannot_claim_a_newer_format(number: int) -> None:
         ({"sample": {"temprature": 3}}, "sample.temprature", "sample.temperature?"),
         ({"batch_size": 3}, "batch_size", "train.batch_size?"),
         ({"Model": {}}, "Model", ""),
+        ({"modle": {"n_layer": 3}}, "modle.n_layer", "model.n_layer?"),
+        ({"optimizer": {"lr": 1e-3}}, "optimizer.lr", "train.phases.0.max_lr?"),
+        ({"train": {"phases": [{"steps": 3}, {"steps": 3, "warmup": 9}]}}, "train.phases.1.warmup", "1.warmup_steps?"),
         ({"train": {"int": 3}}, "train.int", ""),
         ({"model": {"größe": 3}}, "model.größe", ""),
     ],
@@ -254,6 +260,105 @@ def test_an_unknown_key_is_refused_by_name(table: dict[str, object], name: str, 
         resolve.validate(table)
     assert f" {name}." in caught.value.message
     assert nearest in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("train.learning_rate", "train.phases.0.max_lr"),
+        ("lr", "train.phases.0.max_lr"),
+        ("train.phases.2.learningRate", "train.phases.2.max_lr"),
+        ("min_lr", "train.phases.0.min_lr"),
+        ("max_iters", "--steps"),
+        ("max_steps", "--steps"),
+        ("train.steps", "--steps"),
+        ("num_train_epochs", "--epochs"),
+        ("dropout", "model.dropout"),
+        ("hidden_size", "model.n_embd"),
+        ("intermediate-size", "model.mlp_ratio"),
+        ("n_heads", "model.n_head"),
+        ("per_device_train_batch_size", "train.batch_size"),
+        ("accumulate_grad_batches", "train.accumulation_steps"),
+        ("gradient_clip_val", "train.grad_clip"),
+        ("warmup_ratio", "train.phases.0.warmup_steps"),
+        ("tempreature", "sample.temperature"),
+        ("learing_rate", "train.phases.0.max_lr"),
+        ("model.batch_size", "train.batch_size"),
+        ("train.phases.0.step", "train.phases.0.steps"),
+        ("sample.prompts", "sample.prompt"),
+    ],
+)
+def test_a_name_from_elsewhere_leads_to_ours(name: str, ours: str) -> None:
+    assert resolve.meant_by(name)[0].partition(",")[0] == ours
+
+
+@pytest.mark.parametrize("ours", sorted(set(ALIASES.values())))
+def test_every_name_from_elsewhere_leads_to_something_that_there_is(ours: str) -> None:
+    name, _, remark = ours.partition(", ")
+    flags = parser()._option_string_actions
+    assert ours.endswith(".") or name in flags or name in resolve.settings()
+    assert remark.rpartition("in a file ")[2] in resolve.settings() if "in a file" in remark else True
+
+
+def test_no_name_from_elsewhere_stands_for_two_of_ours() -> None:
+    """Nor is it one of ours, but where a flag is the shorter way to it."""
+    aliases = [bare(alias) for line in ELSEWHERE.values() for alias in line.split()]
+    assert sorted(aliases) == sorted(set(aliases))
+    own = {bare(name.rpartition(".")[2]) for name in resolve.settings()}
+    assert [name for name in own & ALIASES.keys() if not ALIASES[name].startswith("--")] == []
+
+
+def slips(word: str) -> list[str]:
+    """The word with one letter left out, or two neighbours swapped."""
+    swapped = [word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)]
+    return [*(word[:i] + word[i + 1 :] for i in range(len(word))), *swapped]
+
+
+@pytest.mark.parametrize("name", sorted(resolve.settings()))
+def test_a_slip_in_the_name_of_a_setting_leads_back_to_it(name: str) -> None:
+    group, _, leaf = name.rpartition(".")
+    known = resolve.settings()
+    for typed in slips(leaf):
+        key = f"{group}.{typed}".replace(".N.", ".0.")
+        if group and bare(typed) and bare(typed) not in ALIASES and f"{group}.{typed}" not in known:
+            assert name.replace(".N.", ".0.") in resolve.meant_by(key), key
+
+
+@pytest.mark.parametrize(
+    "name",
+    "banana colour foo x speed feed size shape verbose debug mode train.speed model.kind2 sample.hello data.thing "
+    "train.phases.0.swing kernel attention loss tokens größe model.größe train.lr2 ... 42".split(),
+)
+def test_nothing_is_guessed_where_nothing_is_near(name: str) -> None:
+    assert resolve.meant_by(name) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "meant"),
+    [
+        ("train.phases.0.schedule", "cosin", "cosine"),
+        ("train.phases.0.schedule", "linear", "wsd"),
+        ("train.precision", "bfloat16", "bf16"),
+        ("train.precision", "16", "fp16"),
+        ("train.device", "gpu", "cuda"),
+        ("train.compile", "true", "on"),
+        ("data.unwrap", "false", "off"),
+        ("model.qk_norm", "yes", "true"),
+        ("train.fit", "0", "false"),
+        ("tokenizer.kind", "chars", "char"),
+        ("train.optimizer", "lion", ""),
+    ],
+)
+def test_a_wrong_word_leads_to_the_right_one(setting: str, value: str, meant: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve.validate(resolve.assign(RunConfig().model_dump(), f"{setting}={value}"))
+    assert f"Did you mean {meant}?" in caught.value.hint if meant else "Did you mean" not in caught.value.hint
+
+
+def test_a_group_that_is_given_a_value_leads_to_a_setting_in_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve.validate({"tokenizer": "char"})
+    assert "tokenizer.kind" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -375,6 +480,14 @@ def test_a_file_may_name_its_preset_and_the_flag_wins(home: Path) -> None:
     assert config.tokenizer.kind == "char"
     assert config.train.seed == 9
     assert config.preset == "char"
+
+
+def test_a_file_that_names_no_preset_that_there_is(home: Path) -> None:
+    file = home / "named.toml"
+    file.write_text("preset = 'quik'\n[train]\nseed = 9\n")
+    with pytest.raises(ConfigError) as caught:
+        configured(home, "--config", str(file))
+    assert "Did you mean quick?" in caught.value.hint
 
 
 def test_the_last_assignment_wins(home: Path) -> None:

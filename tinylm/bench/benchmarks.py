@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tinylm.bench.rows import Row, print_rows
 from tinylm.errors import ConfigError
+from tinylm.words import did_you_mean
 
 BENCHMARKS: dict[str, str] = {
     "app": "training speed in the app against --train, and how late the app's keys are",
@@ -35,7 +36,8 @@ def run(options: argparse.Namespace, home: Path) -> int:
             print(f"{name:<10}{meaning}")
         return 0
     if options.bench not in BENCHMARKS:
-        raise ConfigError(f"There is no benchmark named {options.bench!r}.", f"There is: {', '.join(BENCHMARKS)}.")
+        hint = did_you_mean(options.bench, BENCHMARKS) or f"There are: {', '.join(BENCHMARKS)}."
+        raise ConfigError(f"There is no benchmark named {options.bench!r}.", hint)
     if options.bench == "app":  # tinylm does not import tui
         raise ConfigError("This benchmark belongs to the app.", "Call it by tinylm-studio --bench app.")
     measure: Measure = import_module(f"tinylm.bench.{options.bench}").measure

@@ -14,10 +14,13 @@ from typing import NoReturn
 
 from tinylm import __version__, paths
 from tinylm.errors import ConfigError, DivergedError, TinyLMError
-from tinylm.words import printable
+from tinylm.words import did_you_mean, printable
 
 CRASHED, USER_ERROR, DIVERGED, INTERRUPTED = 1, 2, 3, 130
 """Exit codes."""
+
+MODES = ("train", "generate", "runs", "bench", "doctor", "version", "help", "resume")
+"""Flags that people write without their hyphens, as other programs want it."""
 
 OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of writing our output: no reader, no space, or no terminal any more."""
@@ -39,8 +42,26 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong with the flags and exit with 2."""
-        _print_error(f"The flags do not fit: {message}. See tinylm-studio --help.")
+        sentences = f"The flags do not fit: {message}. See tinylm-studio --help."
+        unknown = message.removeprefix("unrecognized arguments: ").partition(" ")[0].partition("=")[0]
+        if message.startswith("unrecognized") and unknown.startswith("-"):
+            sentences = f"There is no flag {unknown}. {self._suggestion(unknown)}"
+        _print_error(sentences)
         raise SystemExit(USER_ERROR)
+
+    def _suggestion(self, unknown: str) -> str:
+        """What an unknown flag may stand for: another one, or a setting, of which most have no flag of their own."""
+        if close := did_you_mean(unknown, self._option_string_actions):
+            return close
+        from tinylm.config import resolve
+
+        meant = [ours.partition(", ")[0] for ours in resolve.meant_by(unknown.lstrip("-"))]
+        meant = [ours for ours in meant if ours.startswith("--") or "." in ours]  # a group has no value
+        if not meant:
+            return "See tinylm-studio --help."
+        if meant[0].endswith("."):
+            return meant[0]
+        return f"Did you mean {' or '.join(ours if ours.startswith('--') else f'--set {ours}=…' for ours in meant)}?"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -130,6 +151,8 @@ def _dispatch(arguments: list[str], studio: Studio | None) -> int:
     try:
         headless_mode = options.train or options.generate is not None or options.runs or options.doctor
         headless_mode = headless_mode or options.bench not in (None, "app")
+        if options.paths and options.paths[0] in MODES and not Path(options.paths[0]).exists():
+            raise ConfigError(f"There is no text {options.paths[0]}.", f"Did you mean --{options.paths[0]}?")
         if options.paths and (headless_mode or options.bench is not None):
             raise ConfigError(
                 f"{options.paths[0]} stands alone, and only the app takes texts like that.", "Write --data before it."

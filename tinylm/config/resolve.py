@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,11 +14,14 @@ from typing import Any, cast
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from tinylm import files, paths
 from tinylm.config import schema
+from tinylm.config.aliases import ALIASES, VALUES
 from tinylm.config.schema import FITTED, FORMAT, STORIES, Phase, RunConfig
 from tinylm.errors import ConfigError
+from tinylm.words import bare, did_you_mean, near
 
 Table = dict[str, Any]
 """A TOML table as the standard library reads it."""
@@ -59,7 +61,7 @@ def read_toml(path: Path) -> Table:
     except FileNotFoundError:
         raise ConfigError(f"There is no configuration file {path}.", "Check the path.") from None
     except OSError as error:
-        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.", "Check it.") from None
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.", "Give another.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"The configuration file {path} is not text.", "Give a TOML file in UTF-8.") from None
     except ValueError as error:
@@ -114,7 +116,8 @@ def read_preset(name: str, home: Path) -> Table:
     """The table of a preset; ConfigError lists the presets there are."""
     known = presets(home)
     if name not in known:
-        raise ConfigError(f"There is no preset named {name!r}.", f"Choose one of: {', '.join(known)}.")
+        hint = did_you_mean(name, known) or f"Choose one of: {', '.join(known)}."
+        raise ConfigError(f"There is no preset named {name!r}.", hint)
     return read_toml(known[name]) | {"preset": name}
 
 
@@ -132,7 +135,7 @@ def assign(table: Table, assignment: str) -> Table:
     except ValueError:
         value = text.strip()
     if len(names) > _DEEPEST_KEY:
-        raise ConfigError(f"--set {key[:60]} names nothing that there is.", _nearest(key))
+        raise ConfigError(f"--set {key[:60]} names nothing that there is.", suggestion(key))
     return put(table, names, value)
 
 
@@ -145,13 +148,14 @@ def _assigned(node: Any, names: list[str], value: Any, key: str) -> Any:
     name, rest = names[0], names[1:]
     if isinstance(node, list):
         if not name.isdecimal() or len(name) > 4 or int(name) >= len(node):
-            raise ConfigError(f"--set {key}: there is no item {name!r} here.", f"Choose 0 to {len(node) - 1}.")
+            hint = suggestion(key) if meant_by(key) else f"Choose 0 to {len(node) - 1}."
+            raise ConfigError(f"--set {key}: there is no item {name!r} here.", hint)
         return [
             (_assigned(item, rest, value, key) if rest else value) if i == int(name) else item
             for i, item in enumerate(node)
         ]
     if not isinstance(node, Mapping):
-        raise ConfigError(f"--set {key} names a setting inside {node!r}, which has none.", _nearest(key))
+        raise ConfigError(f"--set {key} names a setting inside {node!r}, which has none.", suggestion(key))
     return {**node, name: _assigned(node.get(name, {}), rest, value, key) if rest else value}
 
 
@@ -265,9 +269,42 @@ def _known_part(table: Mapping[str, Any], group: type[BaseModel], prefix: str) -
     return known, unknown
 
 
-def _nearest(name: str) -> str:
-    close = difflib.get_close_matches(re.sub(r"\.\d+\.", ".N.", name[:100]), settings(), n=1, cutoff=0.5)
-    return f"Did you mean {close[0]}?" if close else "The config.toml of any run lists all settings."
+_TELLING = 6
+"""Letters from which on a name with a slip in it is recognised whatever its group."""
+
+
+def meant_by(name: str) -> list[str]:
+    """The settings and flags that an unknown dotted name may stand for, as in `ALIASES`; phases with their number."""
+    group, _, leaf = re.sub(r"\.\d+(?=\.|$)", ".N", name[:100]).rpartition(".")
+    number = re.search(r"phases\.(\d+)", name)
+    return [ours.replace(".N.", f".{number[1] if number else 0}.") for ours in _near_settings(group, leaf)]
+
+
+def _near_settings(group: str, leaf: str) -> list[str]:
+    """The settings of the own group whose name is near `leaf`, else those of others, where a short name tells little.
+
+    Names from elsewhere come before slips of the keyboard.
+    """
+    by_leaf: dict[str, list[str]] = {}
+    for dotted in settings():
+        by_leaf.setdefault(dotted.rpartition(".")[2], []).append(dotted)
+    close = near(leaf, [name for name, dotted in by_leaf.items() if f"{group}.{name}" in dotted])
+    if bare(leaf) in ALIASES and bare(leaf) not in map(bare, close):
+        return [ALIASES[bare(leaf)]]
+    if close:
+        return [f"{group}.{name}" for name in close]
+    tells = len(bare(leaf)) >= _TELLING
+    close = [name for name in near(leaf, [*by_leaf, *ALIASES]) if tells or bare(name) == bare(leaf)]
+    found = [dotted for name in close for dotted in by_leaf.get(name) or [ALIASES[name]]]
+    return [dotted for dotted in found if ".N." not in dotted] or found
+
+
+def suggestion(name: str) -> str:
+    """What an unknown dotted name may stand for, as a hint; where nothing is near, where all settings are listed."""
+    found = meant_by(name)
+    if not found:
+        return "The config.toml of any run lists all settings."
+    return found[0] if found[0].endswith(".") else f"Did you mean {' or '.join(found[:3])}?"
 
 
 _EXPECTED = {
@@ -298,27 +335,61 @@ def _config_error(error: ValidationError) -> ConfigError:
     name = ".".join(location)
     if fault["type"] == "extra_forbidden":
         name = ".".join(map(str, fault["loc"]))
-        return ConfigError(f"There is no setting {name if len(name) <= 100 else name[:97] + '...'}.", _nearest(name))
+        if isinstance(fault["input"], Mapping):  # a whole group that there is not: say what was set in it
+            name = next((f"{name}.{inner}" for inner, _ in by_dotted_name(fault["input"])), name)
+        return ConfigError(f"There is no setting {name if len(name) <= 100 else name[:97] + '...'}.", suggestion(name))
     context = fault.get("ctx", {})
     if fault["type"] == "value_error":
-        return ConfigError(f"The settings do not fit: {context['error']}.", "Change one of the settings that it names.")
+        known = re.sub(r"\.\d+(\.|$)", r".N\1", name) in settings()
+        hint = f"Change {name}." if known else "Change one of the settings that it names."
+        return ConfigError(f"The settings do not fit: {context['error']}.", hint)
     given = _short_repr(fault["input"])
-    field = settings().get(re.sub(r"\.\d+(\.|$)", r".N\1", name))
+    key = re.sub(r"\.\d+(\.|$)", r".N\1", name)
+    field = settings().get(key)
     faults = [other for other in error.errors() if other["loc"][: len(location)] == fault["loc"][: len(location)]]
     wanted = [_EXPECTED.get(other["type"], other["msg"].removeprefix("Input should be ")) for other in faults]
-    expected = " or ".join(dict.fromkeys(wanted))
+    message = f"{name} is {given}, but must be {' or '.join(dict.fromkeys(wanted))}."
+    choices = [choice for other in faults for choice in _choices(other)]
+    if meant := _near_values(key, fault["input"], choices):
+        return ConfigError(message, f"Did you mean {' or '.join(meant)}?")
     hint = "Give another value."
-    if field is not None and field.description:
+    if field is None:
+        within = next((dotted for dotted in settings() if dotted.startswith(f"{key}.")), None)
+        hint = f"Set what is in it, such as {within}." if within else hint
+    elif field.description:
         hint = f"{field.title}: {field.description}"
     if field is not None and isinstance(field.default, str | int | float):
         hint = f"The default is {tomli_w.dumps({name: field.default}).partition(' = ')[2].strip()}. {hint}"
-    return ConfigError(f"{name} is {given}, but must be {expected}.", hint)
+    return ConfigError(message, hint)
+
+
+def _choices(fault: ErrorDetails) -> list[str]:
+    """The words that a setting may be, where the fault is about such a setting."""
+    if fault["type"] == "bool_type":
+        return ["true", "false"]
+    return re.findall(r"'([^']*)'", fault["ctx"]["expected"]) if fault["type"] == "literal_error" else []
+
+
+def _near_values(key: str, given: object, choices: Sequence[str]) -> list[str]:
+    """Those of the words `choices` of a setting that a wrong value may stand for."""
+    if not isinstance(given, str | int) or (isinstance(given, int) and not 0 <= given < 100):
+        return []
+    word = str(given)[:40].casefold()
+    by_word = _YES_AND_NO | {other: ours for ours, others in VALUES.get(key, {}).items() for other in others.split()}
+    switches = [choice for choice in choices if choice in by_word.get(word, "").split()]
+    return switches or near(word, choices)
+
+
+_YES_AND_NO = dict.fromkeys(("true", "on", "yes", "y", "1"), "true on") | dict.fromkeys(
+    ("false", "off", "no", "n", "0"), "false off"
+)
+"""How people write yes and no, and how settings do."""
 
 
 def _short_repr(value: object) -> str:
     """`repr(value)`, shortened; huge numbers and deep nesting have none."""
     try:
-        text = repr(value)
+        text = repr(value).lower() if isinstance(value, bool) else repr(value)
     except (ValueError, RecursionError):
         return "too large to show"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from tinylm.config.schema import STORIES
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
 from tinylm.corpus.notices import Notices, abbreviated, shown, tally
 from tinylm.corpus.spool import BLOCK, Spool, TextSpan
 from tinylm.errors import DataError
-from tinylm.words import gigabytes, with_article
+from tinylm.words import did_you_mean, gigabytes, with_article
 
 _DISK_SHARE = 3  # disk space a text needs, in its sizes: the cleaned copy takes one, its tokens up to two
 _HEAD = 512  # bytes by which a picture or a film is recognised before all of it is read
@@ -163,7 +164,8 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
         except (OSError, ValueError) as error:  # missing, too long, a loop of links, a NUL in the name
             raise DataError(
                 f"{name or 'A path without a name'} does not exist.",
-                f"Check the spelling (relative paths start at {shown(Path.cwd())}), or use stories.",
+                did_you_mean(path.name, _beside(path))
+                or f"Check the spelling (relative paths start at {shown(Path.cwd())}), or use stories.",
             ) from error
         if stat.S_ISDIR(mode):
             folder = _Folder(name if name.endswith("/") else f"{name}/")
@@ -177,6 +179,14 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
                 "Save what it holds to a file first, and give that file.",
             )
     return files, folders
+
+
+def _beside(path: Path) -> list[str]:
+    """What could be meant instead of a path that does not exist: its neighbours, and the built-in text."""
+    try:
+        return [STORIES, *sorted(shown(name) for name in os.listdir(path.parent))]  # noqa: PTH208  # names are enough
+    except (OSError, ValueError):
+        return [STORIES]
 
 
 def _inside(root: Path, folder: _Folder, source: int) -> list[_File]:
@@ -228,7 +238,7 @@ def _raw(file: _File, disk: float) -> tuple[Raw | None, bool]:
             if kind is None and _DISK_SHARE * size > disk:
                 if file.folder is None:
                     raise _too_large(file.name, size, disk)
-                kind = "file too large for the disk"
+                kind = "oversized file"
             if kind is None:
                 if size > LARGE_FILE:
                     return partial(_blocks, file), False
@@ -266,7 +276,7 @@ def _digest(raw: Raw) -> "hashlib._Hash":
 
 def _too_large(name: str, size: int, disk: float) -> DataError:
     return DataError(
-        f"{name} has {gigabytes(size)}, and the disk {disk / 1e9:,.1f}: a text needs {_DISK_SHARE} times its size "
+        f"{name} has {gigabytes(size)}, and the disk {gigabytes(disk)}: a text needs {_DISK_SHARE} times its size "
         "there.",
         "Give a part of it, or choose a --home on a larger disk.",
     )

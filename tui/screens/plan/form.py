@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from tinylm.config import resolve
+from tinylm.config.aliases import elsewhere
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.words import printable
@@ -333,7 +334,10 @@ class ConfigForm(Vertical):
 
 
 def matches(config: RunConfig, words: str) -> Sequence[tuple[str, Field]]:
-    """Labels and fields that have all `words` in name, title or help; matches in name and title come first."""
+    """Labels and fields that have all `words` in name, title or help; matches in name and title come first.
+
+    What other programs call a setting counts as its help.
+    """
     wanted = words.lower().split()
     matching: list[tuple[int, str, Field]] = []
     for section in fields.sections(config):
@@ -341,6 +345,6 @@ def matches(config: RunConfig, words: str) -> Sequence[tuple[str, Field]]:
             named = f"{label} {field.title} {field.key}".lower()
             if all(word in named for word in wanted):
                 matching.append((0, label, field))
-            elif all(word in f"{named} {field.help.lower()}" for word in wanted):
+            elif all(word in f"{named} {field.help.lower()} {elsewhere(field.key)}" for word in wanted):
                 matching.append((1, label, field))
     return [(label, field) for _, label, field in sorted(matching, key=lambda item: item[0])]

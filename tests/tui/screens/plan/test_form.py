@@ -325,4 +325,5 @@ def test_fields_are_found_by_name_title_and_help(words: str, first: str) -> None
 
 def test_what_only_the_help_says_is_found_too() -> None:
     assert "train.seed" in [field.key for _, field in matches(RunConfig(), "dropout weights")]
+    assert matches(RunConfig(), "learning_rate")[0][1].key == "train.phases.0.max_lr"
     assert not matches(RunConfig(), "qqq")
