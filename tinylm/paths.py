@@ -1,7 +1,9 @@
 """Where things are: the home for runs and caches, and our own assets. No other module knows these folders."""
 
 import os
+import re
 import shlex
+import unicodedata
 from pathlib import Path
 
 import platformdirs
@@ -57,3 +59,40 @@ def assets() -> Path:
     """Our presets and style sheet: inside the package when installed as a wheel, beside it in a checkout."""
     inside = Path(__file__).parent / "assets"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "assets"
+
+
+MOST_NAME_CHARACTERS, MOST_NAME_BYTES = 64, 200
+"""Longest name of a run or preset; file systems take 255 bytes, and some of our files put something around it."""
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3])(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever follows after a dot."""
+
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks that show nothing."""
+
+
+def name_fault(name: str) -> str | None:
+    """Why a run or preset cannot have this name, as a sentence that says which it can have; None if it can.
+
+    What it can have leads out of no folder, controls no terminal, and shows in the order in which it is written.
+    """
+    if _RESERVED.fullmatch(name):
+        return "Windows keeps that name for a device; add something to it."
+    if len(name) > MOST_NAME_CHARACTERS or len(name.encode("utf-8", "replace")) > MOST_NAME_BYTES:
+        return f"Use up to {MOST_NAME_CHARACTERS} characters, and {MOST_NAME_BYTES} bytes in UTF-8."
+    if not name or name[0] == "." or unicodedata.category(name[0])[0] == "M" or not all(map(_in_names, name)):
+        return "Use letters, digits, dots, underscores and hyphens, and no dot in front."
+    return None
+
+
+def name_from(text: str) -> str:
+    """A short name made of the letters and digits of `text`, in lower case and joined by hyphens; "" if it has none."""
+    composed = unicodedata.normalize("NFC", text.lower())
+    name = "".join(" " if character in "._-" or not _in_names(character) else character for character in composed)
+    name = "-".join(name.split())[:24].strip("-")
+    return "" if name_fault(name) else name
+
+
+def _in_names(character: str) -> bool:
+    """Whether it is a letter, a digit, a mark that belongs to one, of any script, or one of `._-`."""
+    return character in "._-" or (unicodedata.category(character)[0] in "LNM" and not _INVISIBLE.match(character))

@@ -49,7 +49,25 @@ def made(home: Path, name: str, age: float = 0) -> RunFolder:
 # ---- names --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a", "A-1_b.c", "x" * 64, "_", "v1.0", "a..b", "7"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a",
+        "A-1_b.c",
+        "x" * 64,
+        "_",
+        "v1.0",
+        "a..b",
+        "7",
+        "ü",
+        "Война-и-мир",
+        "源氏物語",
+        "हिन्दी",
+        "นวนิยาย",
+        "字" * 60,
+        "console",
+    ],
+)
 def test_names_that_may_be_used(name: str, home: Path) -> None:
     assert folder.create(home, name).path == home / "runs" / name
 
@@ -69,7 +87,16 @@ def test_names_that_may_be_used(name: str, home: Path) -> None:
         "a b",
         "a\n",
         "a\0b",
-        "ü",
+        "a\u202eb",
+        "a\u200bb",
+        "\u3164",
+        "\u0301a",
+        "字" * 64 + "字",
+        "𒀀" * 60,
+        "a\ud800",
+        "con",
+        "Nul.txt",
+        "COM1",
         "~",
         "a:b",
         "$(x)",
@@ -90,7 +117,36 @@ def test_names_that_may_not(name: str, home: Path) -> None:
 def test_fresh_names_may_be_used_and_never_collide(home: Path) -> None:
     names = [folder.create(home, folder.fresh_name(home, ["books/My Büch (draft).txt"])).name for _ in range(4)]
     assert len(set(names)) == 4
-    assert all(name.startswith("my-b") for name in names)
+    assert all(name.startswith("my-büch-draft-") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("source", "stem"),
+    [
+        ("books/Война и мир.txt", "война-и-мир"),
+        ("源氏物語.txt", "源氏物語"),
+        ("हिन्दी किताब.txt", "हिन्दी-किताब"),
+        ("e\u0301te\u0301.txt", "\xe9t\xe9"),
+        ("a\u202etxt.exe", "a-txt"),
+        ("\U0001f389.txt", "run"),
+    ],
+)
+def test_a_fresh_name_keeps_letters_of_any_script(source: str, stem: str, home: Path) -> None:
+    assert folder.fresh_name(home, [source]).startswith(f"{stem}-2")
+
+
+def test_composed_and_decomposed_letters_name_the_same_run(home: Path) -> None:
+    made(home, "\xe9t\xe9")
+    assert folder.open_run(home, "e\u0301te\u0301").name == "\xe9t\xe9"
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("storeis", "stories"), ("war-and", "war-and-peace"), ("banana", "")])
+def test_a_missing_run_leads_to_one_of_nearly_that_name(home: Path, typed: str, meant: str) -> None:
+    for name in ("stories", "war-and-peace"):
+        made(home, name)
+    with pytest.raises(RunError) as caught:
+        folder.open_run(home, typed)
+    assert f"Did you mean {meant}?" in caught.value.hint if meant else "Did you mean" not in caught.value.hint
 
 
 @pytest.mark.parametrize("source", ["", ".", "/", "...", "日本語.txt", "x" * 300, ".hidden", "a\n/b\n"])

@@ -7,9 +7,9 @@ an old run, following a running one and testing a chart are the same operation.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,9 +23,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.errors import RunError
 from tinylm.runs.log import STEP, LogReader
 from tinylm.runs.state import RunState
-
-NAME_PATTERN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-"""Names a run may have: no separators and no leading dot, so that no name leads out of the home."""
+from tinylm.words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -129,18 +127,16 @@ class RunFolder:
 
 
 def check_name(name: str) -> str:
-    """`name`, if a run may have it; RunError says which names it may have."""
-    if not NAME_PATTERN.fullmatch(name):
-        raise RunError(
-            f"A run cannot be called {name!r}.",
-            "Use up to 64 letters, digits, dots, underscores and hyphens, and no dot in front.",
-        )
+    """`name` in Unicode's composed form (NFC), if a run may have it; RunError says which names it may have."""
+    name = unicodedata.normalize("NFC", name)
+    if fault := paths.name_fault(name):
+        raise RunError(f"A run cannot be called {name!r}.", fault)
     return name
 
 
 def fresh_name(home: Path, sources: Sequence[str]) -> str:
     """A name that no run has yet, made from the first source and the time."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", Path(sources[0]).stem).strip("-").lower()[:24] or "run"
+    stem = paths.name_from(Path(sources[0]).stem) or "run"
     return files.free_path(paths.runs(home), f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}").name
 
 
@@ -148,6 +144,8 @@ def check_free(home: Path, name: str) -> Path:
     """The path of a new run called `name`; RunError where the name cannot be used or is taken."""
     path = paths.runs(home) / check_name(name)
     if path.exists() and not _left_behind(RunFolder(path)):
+        if not (RunFolder(path).config_file.is_file() or RunFolder(path).is_locked()):
+            raise RunError(f"There is already something else at {path}.", "Choose another --run, or move that away.")
         raise RunError(
             f"There is already a run named {name}.", "Add --resume to go on with it, or choose another --run."
         )
@@ -163,7 +161,7 @@ def create(home: Path, name: str) -> RunFolder:
         if not _left_behind(RunFolder(aside)):  # another process has started a run there meanwhile: put it back
             aside.rename(run.path)
             check_free(home, name)
-    for leftover in run.path.parent.glob(f".left-{name}-*"):  # also those of processes that were killed right here
+    for leftover in run.path.parent.glob(f".left-{run.name}-*"):  # also those of processes that were killed right here
         shutil.rmtree(leftover, ignore_errors=True)
     run.path.mkdir(parents=True)
     return run
@@ -190,8 +188,11 @@ def open_run(home: Path, name: str | None = None) -> RunFolder:
         return last
     run = RunFolder(paths.runs(home) / check_name(name))
     if not run.config_file.is_file():
-        newest = ", ".join(other.name for other in sorted(list_runs(home), key=_last_change, reverse=True)[:5])
-        hint = f"The newest are: {newest}." if newest else "There is none yet."
+        newest = [other.name for other in sorted(list_runs(home), key=_last_change, reverse=True)]
+        longer = next((other for other in newest if name in other), None)
+        hint = did_you_mean(name, newest) or (f"Did you mean {longer}?" if longer else "")
+        if not hint:
+            hint = f"The newest: {', '.join(newest[:5])}." if newest else "There is none yet."
         raise RunError(f"There is no run named {name}.", hint)
     return run
 

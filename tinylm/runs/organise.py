@@ -15,7 +15,7 @@ def rename(home: Path, run: RunFolder, name: str) -> RunFolder:
 
     While a run is being trained its folder keeps its name, and the new one is only shown.
     """
-    check_name(name)
+    name = check_name(name)
     with edit_notes(home) as notes:
         shown = {note.get("name") for folder, note in notes.part("runs").items() if folder != run.name}
         if (name != run.name and (paths.runs(home) / name).exists()) or name in shown:
