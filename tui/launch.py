@@ -27,10 +27,12 @@ def launch(options: argparse.Namespace, home: Path) -> int:
     """Run the app; returns its exit code."""
     if home.exists() and not home.is_dir():
         raise RunError(f"{home} is a file, and runs need a folder.", "Choose another --home.")
-    for flag in ("resume", "checkpoint", "count", "json", "plain"):
+    modes = {"resume": "--train", "checkpoint": "--generate", "count": "--generate"}
+    for flag in (*modes, "json", "plain"):
         value = getattr(options, flag)
         if value is not None and value is not False:
-            raise ConfigError(f"--{flag} belongs to the modes without the app.", "Add --train, --generate or --runs.")
+            mode = modes.get(flag, "--train, --generate or --runs")
+            raise ConfigError(f"--{flag} belongs to the modes without the app.", f"Add {mode}.")
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout and sys.stdout.isatty()):
         raise ConfigError("The app needs a terminal.", "Without one, train with: tinylm-studio --train.")
     if options.paths:

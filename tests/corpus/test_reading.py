@@ -92,6 +92,7 @@ def test_repeats_are_read_once_and_noted(tmp_path: Path) -> None:
     (note,) = reading.notes
     assert "b.txt repeats a.txt" in note
     assert "a.txt was given twice" in read([tmp_path / "a.txt"] * 2).notes[0]
+    assert "a.txt was given 3 times" in read([tmp_path / "a.txt"] * 3).notes[0]
     (note,) = read([tmp_path / "a.txt", tmp_path / "d"]).notes  # a folder of repeats is no error
     assert "d/a.txt repeats " in note
 

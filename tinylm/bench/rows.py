@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from tinylm.words import counted
+
 
 @dataclass(frozen=True)
 class Row:
@@ -34,7 +36,7 @@ class Row:
         if self.ratio is not None:
             parts.append(f"ratio {self.ratio:.2f}")
         if self.runs is not None:
-            parts.append(f"({self.runs} runs)")
+            parts.append(f"({counted(self.runs, 'run')})")
         return "  ".join(parts)
 
 

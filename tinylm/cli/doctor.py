@@ -34,7 +34,7 @@ def examine(home: Path) -> Findings:
     config = RunConfig()
     code = train_pass.load_if_built(config, torch.device("cpu"), home)
     speeds = cpu_speeds(config.model, precisions, device.MEASURE_SECONDS, code)
-    found_compiler = compiler.find()
+    found_compiler, runs = compiler.find(), list_runs(home)
     seconds = {setting: 1 / speed for setting, speed in speeds.items()}
     on_cpu, best = autotune.fastest(seconds, before_kernels=code is None and found_compiler is not None)
     precision = on_cpu if chosen.type == "cpu" else device.choose_precision("auto", chosen)
@@ -54,7 +54,7 @@ def examine(home: Path) -> Findings:
         "compiler": found_compiler,
         "home": str(home),
         "free_bytes": free,
-        "runs": len(list_runs(home)),
+        "runs": len(runs),
         "app": app,
     }
     timings = ", ".join(f"{counted(count, 'thread')} in {kind} {speed:,}" for (kind, count), speed in speeds.items())
@@ -74,7 +74,7 @@ def examine(home: Path) -> Findings:
         "torch's operations turn out to be faster with their model."
         if found_compiler
         else "Compiler: there is no C++ compiler, so train.compile stays off; nothing else needs one.",
-        f"Home: {home}, {values['runs']} runs, {gigabytes(free)} free.",
+        f"Home: {home}, {counted(len(runs), 'run')}, {gigabytes(free)} free.",
         "App: its libraries are installed."
         if app
         else "App: textual and plotext are not installed; --train needs neither.",

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from tinylm.corpus.encoding import DAMAGED_UTF8
-from tinylm.words import listed
+from tinylm.words import counted, listed
 
 
 class Notices:
@@ -17,14 +17,14 @@ class Notices:
         """Files that were named outright and are empty."""
         self._encodings: dict[str, list[str]] = {}
         self._repeats: dict[str, list[str]] = {}  # by the name of the file that they repeat
-        self._twice: list[str] = []
+        self._given: dict[Path, tuple[str, int]] = {}  # by path: the name, and how often it was given, if not once
         self._cut: list[str] = []
         self._joined: list[str] = []
 
     def add_repeat(self, path: Path, name: str, first: tuple[Path, str]) -> None:
         """Note a file, by path and name, that has the same bytes as an earlier one, `first`."""
-        if path.resolve() == first[0].resolve():
-            self._twice.append(name)
+        if (real := path.resolve()) == first[0].resolve():
+            self._given[real] = first[1], self._given.get(real, ("", 1))[1] + 1
             return
         a, b = (first[1], name) if first[1] != name else (shown(first[0]), shown(path))
         self._repeats.setdefault(a, []).append(b)
@@ -52,8 +52,11 @@ class Notices:
         for first, names in self._repeats.items():
             verb = "repeats" if len(names) == 1 else "repeat"
             sentences.append(f"{abbreviated(names)} {verb} {first} and {were(names)} read once.")
-        if self._twice:
-            sentences.append(f"{abbreviated(self._twice)} {were(self._twice)} given twice and read once.")
+        if self._given:
+            twice = [name for name, _ in self._given.values()]
+            counts = {count for _, count in self._given.values()}
+            often = "more than once" if len(counts) > 1 else "twice" if counts == {2} else f"{max(counts):,} times"
+            sentences.append(f"{abbreviated(twice)} {were(twice)} given {often} and read once.")
         if self._cut:
             sentences.append(f"Cut the Project Gutenberg header and licence of {abbreviated(self._cut)}.")
         if self._joined:
@@ -79,4 +82,4 @@ def abbreviated(names: list[str], most: int = 4) -> str:
 
 def tally(kinds: Counter[str]) -> str:
     """ "3 pictures and 1 hidden file", the most frequent first."""
-    return listed([f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds.most_common()])
+    return listed([counted(n, kind) for kind, n in kinds.most_common()])

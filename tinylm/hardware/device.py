@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 
 from tinylm.errors import DeviceError
+from tinylm.words import counted
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
@@ -109,7 +110,7 @@ def machine_name(device: torch.device) -> str:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
         name = names[0] if names else name
-    return f"{name}, {cores()} cores"
+    return f"{name}, {counted(cores(), 'core')}"
 
 
 def release_memory(device: torch.device) -> None:

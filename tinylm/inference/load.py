@@ -11,7 +11,7 @@ from tinylm.hardware.device import choose_device
 from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.folder import RunFolder
-from tinylm.words import gigabytes
+from tinylm.words import counted, gigabytes
 
 SMALL = 20_000_000
 """Parameters below which one thread is fastest: waking a second one takes longer than its share of a token."""
@@ -67,8 +67,8 @@ def refuse_too_many_texts(model: Transformer, count: int, max_new_tokens: int) -
     free = memory.free(model.embedding.weight.device)
     if free is not None and needed > free:
         raise ConfigError(
-            f"{count:,} texts at once need {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free.",
-            "Use a smaller --count, or a smaller sample.max_new_tokens.",
+            f"{counted(count, 'text')} at once would take {gigabytes(needed)}, and {gigabytes(free)} are free.",
+            f"Use {'a smaller --count, or ' * (count > 1)}a smaller sample.max_new_tokens.",
         )
 
 

@@ -8,7 +8,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.events import Finished
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.state import RunState
-from tinylm.words import counted, duration, listed, number, printable
+from tinylm.words import counted, duration, listed, number, printable, text_size
 
 BASELINES = {
     "blind": "blind guessing",
@@ -49,8 +49,9 @@ def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], fin
         "",
         f"A language model trained from nothing by tinylm-studio on {listed(config.data.sources)}.",
         "",
-        f"- {model.n_layer} layers, width {model.n_embd}, {model.n_head} heads, context {model.block_size} tokens",
-        f"- {finished.step:,} steps, {finished.tokens:,} tokens, {finished.seconds:,.0f} seconds",
+        f"- {counted(model.n_layer, 'layer')}, width {model.n_embd}, {counted(model.n_head, 'head')}, "
+        f"context {model.block_size} tokens",
+        f"- {counted(finished.step, 'step')}, {finished.tokens:,} tokens, {counted(round(finished.seconds), 'second')}",
         f"- {verdict(finished.val_bpb, baselines)}",
         "",
         f'Talk to it: `tinylm-studio --generate "PROMPT" --run {run.name}`',
@@ -92,7 +93,7 @@ def opening(event: events.RunStarted) -> str:
 def prepared(event: events.DataPrepared) -> str:
     """The training text in numbers."""
     return (
-        f"{event.bytes / 1e6:.2f} MB of text are {event.tokens:,} tokens out of {event.vocab_size:,} different ones; "
+        f"{text_size(event.bytes)} of text are {event.tokens:,} tokens out of {event.vocab_size:,} different ones; "
         f"{event.val_tokens:,} of them are held out."
     )
 
@@ -116,7 +117,7 @@ def summary(state: RunState) -> str:
     baselines = data.baselines if data else {}
     home_flag = paths.home_flag(Path(started.dir).parent.parent)  # HOME/runs/NAME
     lines = [
-        f"Trained {finished.step:,} steps on {finished.tokens:,} tokens in {duration(finished.seconds)}"
+        f"Trained {counted(finished.step, 'step')} on {finished.tokens:,} tokens in {duration(finished.seconds)}"
         f" ({finished.tokens_per_second:,.0f} tokens per second).",
         verdict(finished.val_bpb, baselines),
     ]

@@ -7,6 +7,7 @@ from tinylm.config import resolve
 from tinylm.planning import schedule
 from tinylm.planning.time_budget import TimeBudget
 from tinylm.training.session import Session
+from tinylm.words import duration_with_units
 
 START_SHARE, SWITCH_SHARE, REPLAN_SHARE = 0.1, 0.02, 0.3
 """A plan stands for at least this share of the time left, unless the rate is about to fall or the run to end: the plan
@@ -29,10 +30,10 @@ class RunLength:
         self._session, config = session, session.config
         self.time_budget = TimeBudget.estimate(config, session.step_seconds, eval_sequences, held_out_sequences)
         if self.time_budget.overrun >= 1:
+            mend = "; a smaller data.val_fraction makes it less" if session.fresh else ""
             session.notes.append(
                 "There is so much held-out text that measuring all of it at the end will take about "
-                f"{self.time_budget.overrun:,.0f} s more than the time given; a smaller data.val_fraction makes it "
-                "less."
+                f"{duration_with_units(self.time_budget.overrun)} more than the time given{mend}."
             )
         self._configured = config.train  # the intervals as configured, before `auto` is replaced
         self.totals = self._first_totals()

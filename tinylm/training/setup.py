@@ -37,6 +37,7 @@ from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.session import Session, notes_on_damaged
 from tinylm.training.step import Stepper, micro_batch_size
+from tinylm.words import counted
 
 
 def start(config: RunConfig, home: Path, name: str | None) -> Session:
@@ -200,7 +201,8 @@ def _affordable_evaluations(config: RunConfig, backend: Backend, notes: list[str
     most = time_budget.affordable(config.train, time_budget.sequence_seconds(config.train, step_seconds))
     if most >= config.train.eval_iters:
         return config
-    notes.append(f"An evaluation looks at {most:,} batches: {config.train.eval_iters:,} would take too much time.")
+    batches = counted(most, "batch", "batches")
+    notes.append(f"An evaluation looks at {batches}: {config.train.eval_iters:,} would take too much time.")
     return resolve.with_values(config, train={"eval_iters": most})
 
 

@@ -178,8 +178,8 @@ class Stepper:
             self.warnings.append(
                 Warned(
                     title="The memory ran out",
-                    message=f"{size} windows at once were too many at step {step:,}; from here on "
-                    f"{self.micro_batch_size} are, and the step adds them up to what it was.",
+                    message=f"{size} windows at once were too many at step {step:,}; from here on it takes "
+                    f"{self.micro_batch_size}, and the step adds them up to what it was.",
                     hint="It is a little slower so. train.batch_size and train.accumulation_steps set it beforehand.",
                 )
             )

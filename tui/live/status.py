@@ -12,7 +12,7 @@ import numpy as np
 
 from tinylm import events
 from tinylm.errors import TinyLMError
-from tinylm.words import printable
+from tinylm.words import counted, printable
 from tui.live.history import History
 from tui.live.watch import ObservedRun
 
@@ -118,7 +118,7 @@ def problem(history: History) -> str:
     if waiting >= PATIENCE and state.best:
         kept = any(checkpoint.best for checkpoint in history.checkpoints)
         return (
-            f"Held-out loss rises: {waiting} checks no better than step {state.best.step:,}"
+            f"Held-out loss rises: {counted(waiting, 'check')} no better than step {state.best.step:,}"
             f"{' (saved)' if kept else ''}. s stops here."
         )
     if is_diverging(history):
@@ -228,7 +228,9 @@ def _progress(history: History) -> str:
         return "" if baseline_just_beaten(history) else "The first steps: it has never seen a letter before."
     steps, share = trend
     direction = "down" if share < 0 else "up"
-    loss = f"Loss {direction} {abs(share):.0%} in {steps} steps" if abs(share) >= 0.005 else "Loss hardly moves"
+    loss = (
+        f"Loss {direction} {abs(share):.0%} in {counted(steps, 'step')}" if abs(share) >= 0.005 else "Loss hardly moves"
+    )
     return f"{loss}, {_held_out(history)}."
 
 

@@ -22,7 +22,7 @@ from tinylm.errors import TinyLMError
 from tinylm.files import existing_folder
 from tinylm.planning import schedule
 from tinylm.runs import folder
-from tinylm.words import counted, printable
+from tinylm.words import counted, passes, printable
 from tui.screens.base import MUTED, StudioScreen
 from tui.screens.data.texts import expected_vocabulary, weight_split
 from tui.studio import Studio
@@ -48,13 +48,13 @@ def length(config: RunConfig) -> str:
     """The length of a plan, as text."""
     steps = schedule.total_steps(config.train)
     if steps is not None:
-        return f"{steps:,} steps"
+        return counted(steps, "step")
     assert config.train.budget is not None
     if config.train.budget in BUDGETS:
         return BUDGETS[config.train.budget]
     budget = Budget.parse(config.train.budget)
     if budget.kind == "epochs":
-        return f"{budget.amount:g} passes"
+        return passes(budget.amount)
     minutes = budget.amount / 60
     return f"{minutes:g} min" if minutes < 120 else f"{minutes / 60:g} hours"
 

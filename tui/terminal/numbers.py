@@ -107,12 +107,6 @@ def list_size(n_bytes: int) -> str:
     return f"{scaled:.{1 if letter and scaled < 100 else 0}f} {letter}B"
 
 
-def text_size(n_bytes: int) -> str:
-    """`8.50 MB`, `950 bytes`."""
-    shown = amount(n_bytes)
-    return f"{shown}B" if " " in shown else f"{shown} bytes"
-
-
 def memory_size(megabytes: float) -> str:
     """`310 MB`, `1.2 GB`."""
     return f"{megabytes / 1000:,.2g} GB" if megabytes >= 995 else f"{megabytes:,.0f} MB"

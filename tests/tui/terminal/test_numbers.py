@@ -28,11 +28,6 @@ def test_sizes_of_files(number: float, text: str) -> None:
     assert numbers.file_size(int(number)) == text
 
 
-@pytest.mark.parametrize(("number", "text"), [(950, "950 bytes"), (106_000, "106 kB"), (8.5e6, "8.50 MB")])
-def test_sizes_of_texts(number: float, text: str) -> None:
-    assert numbers.text_size(int(number)) == text
-
-
 def test_brief_percent() -> None:
     shown = [numbers.brief_percent(share) for share in (1.0, 0.46, 0.0996, 0.031, 0.0004)]
     assert shown == ["100%", "46%", "10%", "3.1%", "<.1%"]

@@ -13,11 +13,11 @@ from textual.widgets import Static
 
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tinylm.words import counted, printable
+from tinylm.words import counted, printable, text_size
 from tui.screens.data import texts
 from tui.screens.data.texts import PreparedTexts
 from tui.terminal.glyphs import ASCII, BRAILLE, Glyphs
-from tui.terminal.numbers import amount, bar, percent, text_size
+from tui.terminal.numbers import amount, bar, percent
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile

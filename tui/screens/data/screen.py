@@ -19,7 +19,7 @@ from textual.widgets import Input
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, TinyLMError
-from tinylm.words import counted
+from tinylm.words import counted, text_size
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts
 from tui.screens.data.chooser import NOTHING_CHOSEN, Chooser
@@ -33,7 +33,6 @@ from tui.studio import Studio
 from tui.terminal.fit_text import first_fitting
 from tui.terminal.glyphs import Glyphs
 from tui.terminal.keys import hidden
-from tui.terminal.numbers import text_size
 
 if TYPE_CHECKING:
     from tinylm.corpus.profile import Profile

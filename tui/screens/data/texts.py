@@ -231,12 +231,15 @@ def cautions(config: RunConfig, n_bytes: int, prepared: PreparedTexts | None) ->
         return warnings
     size = prepared.tokenizer.vocab_size
     split = weight_split(config.model, size)
+    fewer = config.tokenizer.kind == "bpe" and size > VOCABULARIES[0]
     if config.tokenizer.kind == "bpe" and prepared.train_tokens < MIN_OCCURRENCES * size:
         times = max(1, round(prepared.train_tokens / size))
         often = counted(times, "time")
-        warnings.append(f"Each of the {size:,} tokens occurs {often} on average: take fewer, or char.")
+        mend = "take fewer, or char" if fewer else "take char"
+        warnings.append(f"Each of the {size:,} tokens occurs {often} on average: {mend}.")
     elif split.share > 0.5:
-        warnings.append(f"The vocabulary is {split.share:.0%} of the weights: a smaller one leaves the layers more.")
+        mend = "a smaller one leaves the layers more" if fewer else "more layers put that right"
+        warnings.append(f"The vocabulary is {split.share:.0%} of the weights: {mend}.")
     if config.data.val_fraction and not prepared.val_tokens:
         warnings.append("The text is too short to hold any out: memorising will not be noticed.")
     return warnings

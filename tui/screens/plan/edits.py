@@ -349,9 +349,8 @@ def is_builtin(name: str) -> bool:
 
 def preset_name_fault(name: str) -> str | None:
     """Why a preset cannot have this name; None if it can."""
-    allowed = all(letter.isascii() and (letter.isalnum() or letter in "._-") for letter in name)
-    if not name or not allowed or name.startswith(".") or len(name) > 64:
-        return "A name has letters, digits, `.`, `_` and `-`, at most 64, and does not start with a dot."
+    if fault := paths.name_fault(name):
+        return fault
     return f"{name} came with the program and stays as it is. Choose another name." if is_builtin(name) else None
 
 
@@ -376,5 +375,5 @@ def save_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
         folder.mkdir(parents=True, exist_ok=True)
         files.replace_durably(folder / f"{name}.toml", f"# {comment}\n\n{tomli_w.dumps(table)}".encode())
     except OSError as error:
-        raise ConfigError(f"The preset cannot be written to {folder}: {error.strerror}.", "Make room there.") from None
+        raise ConfigError(f"The preset cannot be written to {folder}: {error.strerror}.", "Mend that.") from None
     return saved

@@ -190,7 +190,7 @@ def fit_summary(config: RunConfig) -> str:
     """What `train.fit` chose; size and top rate come first, since they have to fit into 80 columns."""
     model, rate = config.model, max(phase.max_lr for phase in config.train.phases)
     dropout = f", dropout {model.dropout:g}" if model.dropout else ""
-    return f"{model.n_layer} layers of {model.n_embd} at {rate:.2g}{dropout}"
+    return f"{counted(model.n_layer, 'layer')} of {model.n_embd} at {rate:.2g}{dropout}"
 
 
 def explanation(state: PlanState, glyphs: Glyphs) -> str:
@@ -260,7 +260,7 @@ def schedule_picture(config: RunConfig, steps: int) -> Picture:
     try:
         plan = schedule.plan(config.train.phases, steps)
     except ConfigError:
-        return Picture(empty=f"{steps:,} steps are too few for {len(config.train.phases)} phases")
+        return Picture(empty=f"{len(config.train.phases)} phases need as many steps, and there is room for {steps:,}")
     edges = [step for phase in plan.phases for step in (phase.first, phase.last)]
     xs = np.unique(np.concatenate((np.linspace(1, plan.steps, POINTS).round(), edges)))
     ys = np.array([plan.lr(int(x)) for x in xs])

@@ -17,6 +17,7 @@ from textual.widgets import Input, TextArea
 from tinylm.config.schema import SampleConfig
 from tinylm.errors import DataError
 from tinylm.runs.folder import RunFolder
+from tinylm.words import counted
 from tui.screens.base import StudioScreen
 from tui.screens.talk import wording
 from tui.screens.talk.candidates import Candidates
@@ -340,7 +341,7 @@ class TalkScreen(StudioScreen):
         text = self.pane.shown.text if self.pane.shown else ""
         if text:
             self.app.copy_to_clipboard(text)
-            self._show_message(f"Copied {len(text):,} characters.")
+            self._show_message(f"Copied {counted(len(text), 'character')}.")
 
     # ---- focus ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from tinylm.errors import DataError, TinyLMError
-from tinylm.words import printable
+from tinylm.words import counted, printable
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 from tui.terminal.fit_text import ellipsize_middle, first_fitting
 from tui.terminal.glyphs import Glyphs
@@ -155,7 +155,7 @@ def sentence(completion: Completion | None, step: int | None, trains: bool, focu
     if completion.state == "ended":
         return f"The model ended it: {token_count(completion)}. {_next(focus, 'a new text')}"
     if completion.state == "full":
-        return f"{completion.drawn} tokens, as asked. {_next(focus)}"
+        return f"{counted(completion.drawn, 'token')}, as asked. {_next(focus)}"
     return f"Stopped. {_next(focus)}"
 
 

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from tinylm import events
 from tinylm.events import Event
 from tinylm.runs import report
-from tinylm.words import duration, printable
+from tinylm.words import counted, duration, printable
 from tui.terminal.glyphs import Glyphs
 
 MOST_EVENTS = 200
@@ -103,7 +103,9 @@ def event_text(event: Event, glyphs: Glyphs) -> str:
         case events.Warned():
             return f"{glyphs.warning} {report.sentence(event)}"
         case events.Planned():
-            return f"Planned: {event.steps:,} steps" + (f" in {duration(event.seconds)}." if event.seconds else ".")
+            return f"Planned: {counted(event.steps, 'step')}" + (
+                f" in {duration(event.seconds)}." if event.seconds else "."
+            )
         case events.EvalDone(val_bpb=None):
             return f"Checked at step {event.step:,}: nothing is held out."
         case events.EvalDone():

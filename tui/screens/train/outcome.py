@@ -11,7 +11,7 @@ from textual.widgets import Static
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs import report
-from tinylm.words import duration, printable
+from tinylm.words import counted, duration, printable
 from tui.live import status
 from tui.live.watch import ObservedRun
 from tui.terminal.glyphs import Glyphs
@@ -49,7 +49,7 @@ def not_begun(plan: RunConfig) -> Outcome:
     """There is no training, and no run was opened."""
     model, sources = plan.model, ", ".join(plan.data.sources)
     length = f" for {plan.train.budget}" if plan.train.budget else ""
-    shape = f"{model.n_layer} layers, width {model.n_embd}"
+    shape = f"{counted(model.n_layer, 'layer')}, width {model.n_embd}"
     return Outcome(
         "plain",
         "Nothing is training",

@@ -492,7 +492,7 @@ def test_a_saved_preset_reads_back_without_the_texts(home: Path) -> None:
     assert [path.name for path in (home / "presets").iterdir()] == ["mine.toml"]
 
 
-@pytest.mark.parametrize("name", ["quick", "", "a b", "../up", ".hidden", "x" * 65, "é"])
+@pytest.mark.parametrize("name", ["quick", "", "a b", "../up", ".hidden", "x" * 65, "a\u202eb", "con"])
 def test_names_that_no_preset_can_have(name: str) -> None:
     assert edits.preset_name_fault(name)
     assert edits.preset_name_fault("mine-2") is None
@@ -698,7 +698,7 @@ def test_the_schedule_says_when_its_length_is_an_example(home: Path) -> None:
     assert PlanState(quick).steps() == (1000, False)
     assert PlanState(seed).steps() == (84_000, True)
     assert PlanState(put(quick, train__budget="500 steps")).steps() == (500, True)
-    assert "too few" in pane.schedule_picture(seed, 1).empty
+    assert "room for 1" in pane.schedule_picture(seed, 1).empty
 
 
 def test_the_made_up_rehearsal_has_the_fields_of_the_real_one() -> None:
