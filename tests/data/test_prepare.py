@@ -220,7 +220,7 @@ def test_a_smaller_vocabulary_than_asked_is_noted(home: Path, tiny_config: Confi
         data={"sources": [written(tmp_path / "a.txt", "ab" * 400)]}, tokenizer={"kind": "bpe", "vocab_size": 5000}
     )
     layout, tokenizer, _ = open_prepared(prepare.prepare(config, home))
-    assert any(str(tokenizer.vocab_size) in note and "5000" in note for note in layout.notes)
+    assert any(str(tokenizer.vocab_size) in note and "5,000" in note for note in layout.notes)
 
 
 def test_twice_the_text_is_twice_the_work(
@@ -264,7 +264,27 @@ def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
     monkeypatch.setattr(prepare, "MOST_TOKENIZER_BYTES", 9000)
     layout, _, _ = open_prepared(prepare.prepare(tiny_config(), home))
     assert shares == [9000 / (layout.bytes - layout.val_bytes)]
-    assert any("tokenizer was trained on 0 MB spread evenly" in note for note in layout.notes)
+    assert any("tokenizer was trained on 9.0 kB spread evenly" in note for note in layout.notes)
+
+
+MANY_WORDS = " ".join(f"{a}{b}{c}" for a in "bdfgklm" for b in ("ara", "elo", "iu") for c in "nprstvwxyz ")[:3000] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (MANY_WORDS, "only 3"),
+        ("All work and no play makes this a dull line.\n" * 4000, "repeats"),
+        ("a" * 180_000, "repeats"),
+        (made_up_text(3, 3_000) * 60, "repeats"),
+        ("3141592653" * 9_000, "repeats"),
+    ],
+    ids=["small", "one line", "one letter", "copies", "digits"],
+)
+def test_why_there_are_fewer_tokens_than_wanted(text: str, word: str) -> None:
+    tokenizer, [note] = prepare.make_tokenizer(TokenizerConfig(), [span(text)], [])
+    assert word in note
+    assert f"{tokenizer.vocab_size:,} different tokens" in note
 
 
 def test_only_the_first_part_is_compressed() -> None:

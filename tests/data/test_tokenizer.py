@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.config.schema import TokenizerConfig
-from tinylm.data.tokenizer import END_OF_TEXT, GPT4_SPLIT, SPLIT, Tokenizer, train_tokenizer, training_blocks
+from tinylm.data.tokenizer import (
+    END_OF_TEXT,
+    GPT4_SPLIT,
+    LONGEST_TOKEN,
+    SPLIT,
+    Tokenizer,
+    train_tokenizer,
+    training_blocks,
+)
 from tinylm.errors import DataError, RunError
 
 ODD = "naïve \U0001f642\U0001f468‍\U0001f469‍\U0001f467 \x00\x01 \r\n\t\t  \u3000日本語 ٣ ½ ﬁ \u202e \ufffd \ufeff"
@@ -104,6 +112,14 @@ def test_saved_and_loaded_it_is_the_same(kind: str) -> None:
 
 def test_the_same_text_makes_the_same_tokenizer() -> None:
     assert trained(TEXT + ODD, 400).pieces == trained(TEXT + ODD, 400).pieces
+
+
+@pytest.mark.parametrize("text", ["a" * 50_000, "-" * 50_000 + "\n", "word " + "=" * 50_000])
+def test_a_long_run_is_many_tokens(text: str) -> None:
+    """Else a text of 180 kB could have a handful of tokens, and be called too short."""
+    tokenizer = trained(text, 2000)
+    assert len(tokenizer.encode(text)) >= len(text) / LONGEST_TOKEN
+    assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
 def test_a_small_text_yields_fewer_merges() -> None:

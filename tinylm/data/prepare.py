@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -32,12 +33,17 @@ from tinylm.data.dataset import Layout, Prepared
 from tinylm.data.tokenizer import Tokenizer, train_tokenizer
 from tinylm.errors import RunError
 from tinylm.hardware import malloc
+from tinylm.words import text_size
+
+FEW_WORDS = 15
+"""Bytes of all learnt tokens, in square roots of the text's bytes, below which it is repetition that leaves them few,
+and not the text's size: words grow with its root (Heaps' law), in a novel with 70 to 85 times that."""
 
 MOST_TOKENIZER_BYTES = 100_000_000
 """Most bytes of text that a BPE tokenizer is trained on: more does not improve 5,000 tokens, and the distinct words of
 a larger text would not fit into memory."""
 
-_PREPARE_VERSION = 1
+_PREPARE_VERSION = 2
 
 
 def group_name(sources: Sequence[str]) -> str:
@@ -149,9 +155,12 @@ def make_tokenizer(
     tokenizer = train_tokenizer(settings, (text.blocks() for text in train), everything, share)
     notes = []
     if settings.kind == "bpe" and share < 1:
-        notes.append(f"The tokenizer was trained on {MOST_TOKENIZER_BYTES / 1e6:.0f} MB spread evenly over the text.")
+        notes.append(f"The tokenizer was trained on {text_size(MOST_TOKENIZER_BYTES)} spread evenly over the text.")
     if settings.kind == "bpe" and tokenizer.vocab_size < settings.vocab_size:
-        notes.append(f"This text is so small that it yields {tokenizer.vocab_size} tokens, not {settings.vocab_size}.")
+        learnt = sum(len(piece) for piece in tokenizer.pieces if len(piece) > 1)
+        repeats = learnt < FEW_WORDS * math.sqrt(size)
+        why = "The text repeats the same few words or characters" if repeats else f"The text has only {text_size(size)}"
+        notes.append(f"{why}, so it yields {tokenizer.vocab_size:,} different tokens, not {settings.vocab_size:,}.")
     return tokenizer, notes
 
 

@@ -45,6 +45,9 @@ _MOST_CHARACTERS = 0x110000
 BLOCK_CHARS = 1 << 17
 _BLOCKS = 64  # counted at a time, by all processors
 
+LONGEST_TOKEN = 64
+"""Most bytes of a BPE token. Longer ones come from runs such as `aaaa`, and leave hardly a token to train on."""
+
 _LONG_SPACE = re.compile(r"(\s{400000})")
 """White space is one piece of the split pattern, and beyond a million characters its engine gives up."""
 
@@ -191,9 +194,9 @@ def train_tokenizer(
     """Train a tokenizer on the texts of `train`, each in blocks of any size.
 
     A character tokenizer takes its characters from `alphabet`, which is all text including the held-out part, as
-    nanoGPT's does, so that it can encode what it is evaluated on. A small text yields fewer than `config.vocab_size`
-    BPE tokens. With a `share` below 1, BPE is trained on that share of the text, in blocks of about 130 kB spread
-    evenly over it.
+    nanoGPT's does, so that it can encode what it is evaluated on. A text that is small or repeats itself yields fewer
+    than `config.vocab_size` BPE tokens. With a `share` below 1, BPE is trained on that share of the text, in blocks of
+    about 130 kB spread evenly over it.
     """
     if config.kind == "byte":
         return Tokenizer("byte", [bytes([byte]) for byte in range(256)])
@@ -207,7 +210,9 @@ def train_tokenizer(
         training_blocks(train, share), vocab_size=config.vocab_size - 1, buffer_size=_BLOCKS, pattern=SPLIT
     )
     ranked = sorted((rank, bytes(piece)) for piece, rank in trainer.get_mergeable_ranks())
-    return Tokenizer("bpe", [piece for _, piece in ranked])
+    # A longer token is only made of shorter ones, and all that are made of it are longer still: none is left without
+    # its parts.
+    return Tokenizer("bpe", [piece for _, piece in ranked if len(piece) <= LONGEST_TOKEN])
 
 
 def training_blocks(texts: Iterable[Iterable[str]], share: float = 1.0) -> Iterator[str]:

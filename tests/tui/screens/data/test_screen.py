@@ -471,7 +471,7 @@ async def test_tokenizer_and_held_out_part_change_the_plan_and_the_price(make_ap
         assert app.studio.plan.tokenizer.vocab_size == 512
         size = screen.state.prepared.tokenizer.vocab_size
         assert 300 < size < 512
-        assert f"it yields {size} tokens" in facts(screen)
+        assert f"{size} different tokens" in facts(screen)
         assert f"({texts.weight_split(config.model, size).share * 100:.0f} %)" in facts(screen)
         await pilot.press("t")
         await read(pilot, screen)
