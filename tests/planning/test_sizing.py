@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.texts import made_up_text
 from tests.trainings import Configured, notes_in
 from tinylm import paths
 from tinylm.cli.main import parser
 from tinylm.config import flags as flags_
 from tinylm.config import resolve
 from tinylm.config.schema import FITTED, RunConfig
-from tinylm.errors import ConfigError, TinyLMError
+from tinylm.errors import ConfigError, DataError, TinyLMError
+from tinylm.events import Finished
 from tinylm.model.size import block_parameters
 from tinylm.planning import sizing
 from tinylm.preview.rehearsal import rehearse
@@ -151,6 +153,12 @@ def test_stories_have_numbers_of_their_own() -> None:
     assert train.phases[0].max_lr == pytest.approx(own.lr_factor * wide * config.train.phases[0].max_lr, rel=0.01)
 
 
+def test_a_text_that_any_size_learns_by_heart_gets_the_smallest() -> None:
+    for tokens in (50, sizing.SHORTEST_TEXT - 1):
+        model = fitted("10m", tokens=tokens).model
+        assert (model.n_layer, model.n_embd) == sizing.SIZES[0]
+
+
 def test_every_phase_is_slowed_alike_and_none_beyond_what_is_allowed() -> None:
     two = resolve.with_values(
         quick("1s"),
@@ -275,3 +283,49 @@ def test_a_rehearsal_settles_on_what_the_run_would(
     assert rehearsal.config.model == kept.model
     assert rehearsal.config.train.phases == kept.train.phases
     assert rehearsal.config.tokens_per_step == kept.train.batch_size * kept.model.block_size
+
+
+@pytest.mark.parametrize("size", [300, 1_000, 3_000])
+def test_a_short_text_gets_a_context_that_fits_it(
+    size: int, home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate.autotune, "timed", lambda *_: 1e-3)
+    (tmp_path / "short.txt").write_text(made_up_text(4, 3_000)[:size])
+    config = tiny_config(
+        model={"block_size": 256},
+        data={"sources": [str(tmp_path / "short.txt")]},
+        train={"fit": True, "budget": "1s", "batch_size": 2, "phases": [{"share": 1.0, "max_lr": 1e-2}]},
+    )
+    stream = list(train(config, home, "run"))
+    kept = resolve.from_run_folder(home / "runs" / "run" / "config.toml")[0]
+    assert isinstance(stream[-1], Finished)
+    assert 8 <= kept.model.block_size < 256
+    assert notes_in(stream, f"a context of {kept.model.block_size},")
+
+
+def test_a_text_that_is_too_short_for_any_context_is_refused(
+    home: Path, tmp_path: Path, tiny_config: Configured
+) -> None:
+    (tmp_path / "word.txt").write_text("word")
+    config = tiny_config(
+        data={"sources": [str(tmp_path / "word.txt")]},
+        train={"fit": True, "budget": "1s", "phases": [{"share": 1.0, "max_lr": 1e-2}]},
+    )
+    with pytest.raises(DataError, match="context of 8"):
+        list(train(config, home, "run"))
+
+
+def test_a_setting_that_ends_the_fit_is_named(home: Path) -> None:
+    def note(*arguments: str) -> str:
+        options = parser().parse_args(["--train", *arguments])
+        return flags_.note_on_fit(options, home, flags_.configuration(options, home, None)) or ""
+
+    assert "model.n_layer" in note("--set", "model.n_layer=3")
+    for silent in (
+        (),
+        ("--set", "train.seed=3"),
+        ("--set", "model.n_layer=3", "--set", "train.fit=true"),
+        ("--set", "model.n_layer=3", "--preset", "seed", "--time", "2m"),
+        ("--set", "model.n_layer=3", "--steps", "5"),
+    ):
+        assert not note(*silent), silent

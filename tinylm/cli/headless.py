@@ -20,7 +20,7 @@ from rich.text import Text
 
 from tinylm.cli import console
 from tinylm.config import resolve
-from tinylm.config.flags import configuration
+from tinylm.config.flags import configuration, note_on_fit
 from tinylm.config.schema import Budget, RunConfig, SampleConfig
 from tinylm.errors import ConfigError, RunError
 from tinylm.runs import listing
@@ -70,12 +70,13 @@ def train(options: argparse.Namespace, home: Path) -> int:
     if resumed is None:
         if options.run is not None:
             check_free(home, options.run)
+        if (note := note_on_fit(options, home, config)) and not options.json:
+            print(note, file=sys.stderr)
         output.preparing(config)
     elif _nothing_left(resumed, config):
-        print(
-            f"The run {resumed.name} is finished. Give it a larger --time, --steps or --epochs to go on.",
-            file=sys.stderr,
-        )
+        stop_at = config.train.stop_at
+        larger = f"train.stop_at than {stop_at}" if stop_at else "--time, --steps or --epochs"
+        print(f"The run {resumed.name} is finished. Give it a larger {larger} to go on.", file=sys.stderr)
         return 0
 
     # The first import of torch, which takes seconds: something has been printed by now.
@@ -219,9 +220,9 @@ def _sampling(options: argparse.Namespace, config: RunConfig) -> SampleConfig:
     table = {"sample": config.sample.model_dump()}
     for assignment in options.set:
         if not assignment.startswith("sample."):
-            raise ConfigError(
-                f"--set {assignment} does not change how text is written.", "With --generate, set sample.… only."
-            )
+            meant = [ours for ours in resolve.meant_by(assignment.partition("=")[0]) if ours.startswith("sample.")]
+            hint = f"Did you mean {' or '.join(meant)}?" if meant else "With --generate, set sample.… only."
+            raise ConfigError(f"--set {assignment} does not change how text is written.", hint)
         table = resolve.assign(table, assignment)
     if options.seed is not None:
         table["sample"]["seed"] = options.seed

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tinylm.config import resolve
 from tinylm.config.schema import FITTED, STORIES, Budget, ModelConfig, RunConfig
 from tinylm.model import size
+from tinylm.words import passes
 
 SIZES = ((2, 64), (3, 96), (3, 128), (4, 128), (4, 192), (4, 256), (6, 256), (6, 384), (8, 512))
 """Candidates (n_layer, n_embd). The last two were never run: they are chosen for hours on two cores."""
@@ -45,6 +46,10 @@ On novels half the feed-forward loses in bits what it gains in time (assets/resu
 REPEAT_VALUE = 15.0
 """Most that repeated epochs of a text are worth, in epochs beside the first: R*_D of Muennighoff et al. 2023, arXiv
 2305.16264."""
+
+SHORTEST_TEXT = 1024
+"""Tokens. A shorter text gets the smallest model: any learns it by heart, for which the law has no term, and it would
+choose the largest (assets/results/notes.md)."""
 
 COST_POWER = 0.9
 """A token's time grows with its floating-point operations to this power, since wide layers use a processor better.
@@ -112,7 +117,7 @@ class Fit:
             f"For {train.budget} on this machine: {model.n_layer} layers of {model.n_embd}, a context of "
             f"{model.block_size}, {self.config.tokens_per_step:,} tokens a step, a rate of "
             f"{train.phases[0].max_lr:.2g}{dropout}; expected are {_round(self.tokens)} tokens, "
-            f"{self.epochs:.2g} passes over the text."
+            f"{passes(self.epochs)} over the text."
         )
 
 
@@ -144,7 +149,8 @@ def fitted(
             "mlp_ratio": adjustment.mlp_ratio or config.model.mlp_ratio,
         }
     )
-    models = [with_size(base, *layers_and_width) for layers_and_width in SIZES]
+    sizes = SIZES if text.tokens >= SHORTEST_TEXT else SIZES[:1]
+    models = [with_size(base, *layers_and_width) for layers_and_width in sizes]
     model = min(models, key=lambda model: expected_bpb(model, tokens(model), text.tokens, adjustment.size_weight))
     read = tokens(model)
     epochs = read / text.tokens

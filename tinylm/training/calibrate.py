@@ -10,6 +10,7 @@ import torch
 from tinylm.config import resolve
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.data.batches import Batches, Corpus
+from tinylm.errors import DataError
 from tinylm.hardware import autotune, memory
 from tinylm.hardware.autotune import TimedPass
 from tinylm.hardware.device import MEASURE_SECONDS, Precision, cores
@@ -23,6 +24,9 @@ from tinylm.training.build import batches_of, initial_model
 
 CALIBRATION_TOKENS = 1024
 """Tokens of the forward and backward pass that is timed."""
+
+SHORTEST_CONTEXT = 8
+"""The shortest context that `fit_size` chooses for a text."""
 
 
 def calibrate(config: RunConfig, model: Transformer, batches: Batches, home: Path, decided: str = "") -> Backend:
@@ -91,6 +95,7 @@ def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path
     """
     if not sizing.wanted(config):
         return (resolve.with_values(config, train={"fit": False}) if config.train.fit else config), []
+    config = _with_context_for_texts(config, corpus)
     vocab_size = corpus.tokenizer.vocab_size
     memory_check.refuse_giants(config, vocab_size, memory.free(device))
     model, (batches, *_) = initial_model(config, corpus).to(device), batches_of(config, corpus)
@@ -104,6 +109,24 @@ def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path
     same = all(getattr(fit.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))
     fixed = {"precision": first.precision} | ({"threads": first.threads} if same else {})
     return resolve.with_values(fit.config, train=fixed), [fit.in_words(), *(first.notes if same else ())]
+
+
+def _with_context_for_texts(config: RunConfig, corpus: Corpus) -> RunConfig:
+    """The configuration with half the context and twice the batch until the texts of each phase are long enough for it.
+
+    DataError where they are too short for any.
+    """
+    while True:
+        try:
+            batches_of(config, corpus)
+        except DataError:
+            model, train = config.model, config.train
+            if model.block_size // 2 < SHORTEST_CONTEXT:
+                raise
+            model_changes, train_changes = {"block_size": model.block_size // 2}, {"batch_size": 2 * train.batch_size}
+            config = resolve.with_values(config, model=model_changes, train=train_changes)
+        else:
+            return config
 
 
 def without_measuring(
