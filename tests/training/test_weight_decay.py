@@ -38,9 +38,13 @@ def test_after_as_many_steps_without_an_update_a_weight_has_fallen_to_its_eth_pa
 def test_a_memory_of_less_than_a_step_is_refused() -> None:
     phase = Phase(max_lr=0.01, steps=5)
     assert weight_decay(TrainConfig(decay_epochs=0.5), phase, 2.0) == pytest.approx(100.0)
-    with pytest.raises(ConfigError, match=r"decay_epochs=0\.4 .* 0\.8 steps") as caught:
+    with pytest.raises(ConfigError, match=r"decay_epochs=0\.4 .* 0\.8 of a step") as caught:
         weight_decay(TrainConfig(decay_epochs=0.4), phase, 2.0)
     assert "0.5 or more" in caught.value.hint
+    with pytest.raises(ConfigError) as caught:
+        weight_decay(TrainConfig(decay_epochs=0.001), phase, 68.4)
+    enough = float(caught.value.hint.split()[1])
+    assert weight_decay(TrainConfig(decay_epochs=enough), phase, 68.4) > 0, "the advice works"
 
 
 def test_the_number_by_hand_on_a_known_stream(home: Path, tmp_path: Path, tiny_config: Configured) -> None:

@@ -46,5 +46,5 @@ def out_of_memory(error: BaseException, device: torch.device) -> RunError | None
         return None
     return RunError(
         f"The memory of the {'machine' if device.type == 'cpu' else device.type.upper() + ' device'} ran out.",
-        "Halve train.batch_size and double train.accumulation_steps: the steps stay the same and need half of it.",
+        "Close other programs, or use a smaller model: model.n_layer, model.n_embd, model.block_size.",
     )

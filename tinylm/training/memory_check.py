@@ -7,7 +7,7 @@ import torch
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.errors import ConfigError
 from tinylm.model import size
-from tinylm.words import gigabytes
+from tinylm.words import counted, gigabytes
 
 
 def refuse_giants(config: RunConfig, vocab_size: int, free_bytes: float | None) -> None:
@@ -27,10 +27,14 @@ def refuse_too_large(config: RunConfig, vocab_size: int, sequences: int, free_by
     refuse_giants(config, vocab_size, free_bytes)
     needed = _state_bytes(config, vocab_size) + sequences * sequence_bytes(config.model, vocab_size)
     if free_bytes is not None and needed > free_bytes:
+        batch_size = sequences // 2  # on a CPU, a pass has a part of the batch already
+        passes = round(config.train.sequences_per_step / max(1, batch_size))
         raise ConfigError(
-            f"A step on {sequences} windows at once needs at least {gigabytes(needed)}, "
+            f"A step on {counted(sequences, 'window')} at once needs at least {gigabytes(needed)}, "
             f"and {gigabytes(free_bytes)} are free.",
-            "Halve train.batch_size and double train.accumulation_steps: the steps stay the same and need half of it.",
+            f"With train.batch_size={batch_size} and train.accumulation_steps={passes} the steps need half of it."
+            if batch_size
+            else "Make it smaller: a shorter context (model.block_size), or fewer layers (model.n_layer).",
         )
 
 

@@ -112,7 +112,7 @@ def check_rollbacks(state: TrainState, step: int) -> None:
     if state.rescues >= MAX_ROLLBACKS:
         raise DivergedError(
             f"The training diverged again at step {step:,}, and {MAX_ROLLBACKS} rescues did not help.",
-            "Start again with a lower learning rate (train.phases.0.max_lr); the last checkpoint is kept.",
+            "Start again with a lower learning rate (max_lr of that phase); the last checkpoint is kept.",
         )
 
 
@@ -137,13 +137,13 @@ def overfitting(state: TrainState, train_loss: float | None, val_loss: float | N
     if train_loss is None or state.best_train_loss is None or not train_loss < state.best_train_loss:
         return None
     state.rise_told = True
+    end = f"after {patience} measurements without" if patience else "with train.patience=3 it ends after three without"
     return Warned(
         title="The held-out loss rises",
         message=f"Since step {state.best_step:,} it went from {state.best_val_loss:.3f} to {val_loss:.3f}, and that on "
         f"the training text fell from {state.best_train_loss:.3f} to {train_loss:.3f}: the model begins to learn its "
         "text by heart.",
-        hint=f"The checkpoint of step {state.best_step:,} is kept as the best. More text, a smaller model or "
-        "model.dropout help; train.patience ends such a run by itself.",
+        hint=f"The checkpoint of step {state.best_step:,} is kept as the best. More text helps; {end} a better one.",
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tinylm.config.schema import Phase, RunConfig, TrainConfig
 from tinylm.data.batches import Batches
 from tinylm.errors import ConfigError
+from tinylm.words import passes
 
 
 def weight_decay(train: TrainConfig, phase: Phase, steps_per_epoch: float) -> float:
@@ -23,9 +25,8 @@ def weight_decay(train: TrainConfig, phase: Phase, steps_per_epoch: float) -> fl
     tau = train.decay_epochs * steps_per_epoch
     if tau < 1:
         raise ConfigError(
-            f"train.decay_epochs={train.decay_epochs:g} passes over the text are {tau:.2g} steps, "
-            "and weights remember one at least.",
-            f"Give {1 / steps_per_epoch:.2g} or more, or make the steps smaller (train.batch_size).",
+            f"train.decay_epochs={train.decay_epochs:g} is {tau:.2g} of a step, and weights remember one at least.",
+            f"Give {math.ceil(1000 / steps_per_epoch) / 1000:g} or more, or make the steps smaller (train.batch_size).",
         )
     return 1 / (phase.max_lr * tau)
 
@@ -42,5 +43,6 @@ def weight_decays(config: RunConfig, batches: Sequence[Batches]) -> list[float]:
 def in_words(config: RunConfig, decays: Sequence[float]) -> str:
     """The weight decay that `train.decay_epochs` gives, as a sentence."""
     each = [f"{decay:.4g} in {phase.name}" for phase, decay in zip(config.train.phases, decays, strict=True)]
+    assert config.train.decay_epochs is not None
     number = f"{decays[0]:.4g}" if len(set(decays)) == 1 else ", ".join(each)
-    return f"The weights remember {config.train.decay_epochs:g} passes over the text: weight decay is {number}."
+    return f"The weights remember {passes(config.train.decay_epochs)} over the text: weight decay is {number}."
