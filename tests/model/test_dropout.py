@@ -6,9 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinylm.model.dropout import drop, key
+from tinylm.model.dropout import Key, Masks, key
 
 CPU = torch.device("cpu")
+
+
+def drop(x: Tensor, rate: float, key: Key, sublayer: int) -> Tensor:
+    windows, tokens, width = x.shape
+    return Masks(key, (windows, tokens, width), rate, sublayers=sublayer + 1).drop(x, sublayer)
 
 
 def kept(rate: float, seed: int = 1, sublayer: int = 0, first: int = 0, rows: int = 16) -> Tensor:

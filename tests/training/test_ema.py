@@ -67,7 +67,7 @@ def test_it_is_the_plain_loop_over_the_weights(share: float) -> None:
     for step in range(1, 30):
         for name, weight in move(model, step).items():
             expected[name] = expected[name] + (weight.double() - expected[name]) / (1 + share * (step - 1))
-        average.update(step, GO)
+        average.update(average.factor(step), GO)
         for name, value in average.model.state_dict().items():
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-5, msg=f"{name} at {step}")
     assert average.model.embedding.weight is not model.embedding.weight
@@ -84,7 +84,7 @@ def test_steps_count_by_a_power_of_their_number(share: float) -> None:
             average = WeightEMA(model, share)
             for step in range(1, steps + 1):
                 number[0] = float(step == chosen)
-                average.update(step, GO)
+                average.update(average.factor(step), GO)
             counts[chosen] = average.model.embedding.weight[0, 0]
     gamma = 1 / share - 1
     for chosen in range(300, steps, 100):

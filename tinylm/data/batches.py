@@ -29,7 +29,7 @@ _SAMPLED_IDS = 1 << 20
 
 
 class Corpus:
-    """The prepared texts of a run: token ids in a memory map (on a GPU, in its memory), layout and tokenizer."""
+    """The prepared texts of a run: token ids in a memory map (on a GPU in its memory), layout and tokenizer."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         """Open a prepared folder or a run folder (`prepare.py`); RunError if it is damaged."""
@@ -40,7 +40,7 @@ class Corpus:
         self._ids = torch.from_numpy(prepared.ids.view(f"int{8 * width}"))
         self._mask = (1 << 8 * width) - 1
         self.device = device
-        if device.type == "cuda":
+        if device.type != "cpu":
             self._ids = self._ids.to(device)
 
     @property
@@ -98,7 +98,7 @@ class Stream:
         # Where segment i begins in the stream, and the distance from there to its position in the file.
         self._begins = torch.cumsum(lengths, 0) - lengths
         self._shift = torch.tensor([start for start, _ in kept]) - self._begins
-        if corpus.device.type == "cuda":
+        if corpus.device.type != "cpu":
             self._begins, self._shift = self._begins.to(corpus.device), self._shift.to(corpus.device)
 
     def document_length(self) -> int:
@@ -116,7 +116,7 @@ class Stream:
         """
         offsets = torch.arange(self.block_size + 1, device=starts.device)
         ids = self._read((starts[:, None] + offsets) % self.tokens)
-        return ids[:, :-1], ids[:, 1:]
+        return ids[:, :-1].contiguous(), ids[:, 1:].contiguous()  # torch.compile makes a pass for each layout
 
     def _read(self, positions: Tensor) -> Tensor:
         """The ids (int64) at positions of the stream, any shape."""

@@ -129,7 +129,9 @@ def _precisions(train: TrainConfig, device: torch.device) -> list[Precision]:
     default = choose_precision(train.precision, device)
     if train.precision == "auto" and device.type == "cpu" and has_fast_bf16():
         return ["fp32", "bf16"]
-    return ["tf32", "bf16"] if train.precision == "auto" and device.type == "cuda" and default == "bf16" else [default]
+    if train.precision == "auto" and device.type == "cuda":
+        return ["tf32", "bf16"] if default == "bf16" else ["fp32", "fp16"]  # Turing and older multiply only fp16 fast
+    return [default]
 
 
 def cache_key(train: TrainConfig, device: torch.device, shape: str) -> str:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Literal
 
 import torch
@@ -23,7 +24,7 @@ MEASURE_SECONDS = 3.0
 
 def choose_device(wanted: str) -> torch.device:
     """The device named `wanted`, or the best one for `auto`; DeviceError if this machine does not have it."""
-    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    has = {"cpu": True, "cuda": _cuda_works(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         wanted = next(name for name in ("cuda", "mps", "cpu") if has[name])
     if not has[wanted]:
@@ -34,12 +35,32 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
+@cache
+def _cuda_works() -> bool:
+    """Whether there is a CUDA device and this torch has kernels for it, which it lacks for older cards."""
+    if not torch.cuda.is_available():
+        return False
+    try:
+        torch.ones(1, device="cuda").add_(1).item()
+    except RuntimeError:
+        return False
+    # cuDNN's attention, Hopper's default, plans for hundreds of milliseconds, and NaN gradients were reported (pytorch
+    # issue 196678). The others suffice.
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    return True
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a GPU multiplies bf16 in hardware."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def choose_precision(wanted: str, device: torch.device) -> Precision:
     """The precision of matrix products without measuring: for `auto`, bf16 on GPUs that have it and fp32 elsewhere."""
     if wanted in ("tf32", "fp16") and device.type == "cpu":
         raise DeviceError(f"Precision {wanted} needs a GPU.", "Use --set train.precision=fp32, or auto.")
     if wanted == "auto":
-        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+        return "bf16" if has_bf16(device) else "fp32"
     return wanted  # type: ignore[return-value]  # validated by TrainConfig
 
 

@@ -11,6 +11,15 @@ from tinylm.errors import RunError
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 """Where Linux says how much memory is free, and how much a container may use."""
 
+OUT_OF_MEMORY = (
+    "can't allocate memory",  # torch's allocator on a CPU
+    "CUBLAS_STATUS_ALLOC_FAILED",  # a library that found no memory beside what torch's allocator holds
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDA error: out of memory",  # torch.AcceleratorError, from outside torch's allocator
+    "MPS backend out of memory",
+)
+"""What a RuntimeError says if memory ran out; torch has an exception of its own only for its CUDA allocator."""
+
 
 def free(device: torch.device) -> float | None:
     """Bytes that are free for a training on this device; None where the system does not say."""
@@ -41,7 +50,9 @@ def _cgroup_free() -> float | None:
 
 def out_of_memory(error: BaseException, device: torch.device) -> RunError | None:
     """The sentence for a person if `error` means that memory ran out; None if it means something else."""
-    ran_out = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    ran_out = isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
+    )
     if not ran_out:
         return None
     return RunError(

@@ -13,6 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from tinylm.hardware.capture import capture, warm_up
 from tinylm.kernels.decode import DecodeLibrary, NativeSteps
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Transformer
@@ -56,27 +57,22 @@ class CapturedStep:
 
     def __init__(self, model: Transformer, cache: KVCache) -> None:
         """RuntimeError if the step cannot be captured."""
-        self._cache, self._static_cache = cache, StaticCache(cache)
+        self._model, self._cache, self._static_cache = model, cache, StaticCache(cache)
         self._ids = torch.zeros(len(cache), 1, dtype=torch.int64, device=cache.keys.device)  # (B, 1)
         self._static_cache.position.fill_(cache.length)  # the first token overwrites what the warm-up writes there
-        current_stream, warm_up = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        warm_up.wait_stream(current_stream)
-        with torch.cuda.stream(warm_up):
-            for _ in range(3):  # libraries choose algorithms and allocate on first calls, which cannot be captured
-                model.next_logits(self._ids, self._static_cache)
-        current_stream.wait_stream(warm_up)
-        self._graph = torch.cuda.CUDAGraph()
-        # thread_local: a training in another thread may allocate memory during the capture.
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            self._logits = model.next_logits(self._ids, self._static_cache)
+        for _ in range(3):  # libraries choose algorithms and allocate on first calls, which cannot be captured
+            warm_up(self._next_logits)
+        self._replay = capture("decode", self._next_logits)
+
+    def _next_logits(self) -> Tensor:
+        return self._model.next_logits(self._ids, self._static_cache)
 
     def __call__(self, tokens: list[int]) -> Tensor:
         """Next-token logits (B, V) after one more token of each text."""
         self._ids.copy_(torch.tensor(tokens)[:, None])
         self._static_cache.position.fill_(self._cache.length)
-        self._graph.replay()
         self._cache.length += 1
-        return self._logits
+        return self._replay()
 
 
 class StaticCache(KVCache):

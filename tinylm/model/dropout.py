@@ -4,6 +4,8 @@ Each element's index is hashed, instead of drawn from torch's generator. On a CP
 passes drop the same elements, a resumed run needs no generator state, and a step may be cut into passes anywhere.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -24,15 +26,26 @@ def key(seed_and_step: int, first_window: int, device: torch.device) -> Key:
     return copy_async(torch.tensor([_to_int32(seed_and_step), first_window], dtype=torch.int32), device)
 
 
-def drop(x: Tensor, rate: float, key: Key, sublayer: int) -> Tensor:
-    """x (B, T, C) with about `rate` of its elements 0 and the others times 1 / (1 - rate) (Srivastava et al. 2014).
+class Masks:
+    """The masks of a forward pass, for all of its sublayers."""
 
-    `sublayer` is the index of the sublayer whose output x is: 2 layer for attention, 2 layer + 1 for feed-forward.
-    """
-    elements_per_window = x[0].numel()
-    index = torch.arange(x.numel(), dtype=torch.int32, device=x.device).view(x.shape) + key[1] * elements_per_window
-    kept = _hash(index + _hash(key[0] + _to_int32(sublayer * _SUBLAYER_STRIDE))) >= threshold(rate)
-    return x * (kept * (1 / (1 - rate))).to(x.dtype)
+    def __init__(self, key: Key, shape: tuple[int, int, int], rate: float, sublayers: int) -> None:
+        """`shape` is that of each sublayer's output, (B, T, C)."""
+        n_windows, *window = shape
+        first_element = key[1] * math.prod(window)
+        self._rate = rate
+        self._index = torch.arange(n_windows * math.prod(window), dtype=torch.int32, device=key.device).view(shape)
+        self._index += first_element  # (B, T, C): the element's index within the step
+        numbers = torch.arange(sublayers, dtype=torch.int32, device=key.device)
+        self._sublayers = _hash(key[0] + numbers * _to_int32(_SUBLAYER_STRIDE))  # (sublayers,)
+
+    def drop(self, x: Tensor, sublayer: int) -> Tensor:
+        """x (B, T, C) with about `rate` of its elements 0 and the others times 1 / (1 - rate) (Srivastava et al. 2014).
+
+        `sublayer` is the index of the sublayer whose output x is: 2 layer for attention, 2 layer + 1 for feed-forward.
+        """
+        kept = _hash(self._index + self._sublayers[sublayer]) >= threshold(self._rate)
+        return x * (kept * (1 / (1 - self._rate))).to(x.dtype)
 
 
 def threshold(rate: float) -> int:

@@ -33,6 +33,36 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat((-x2, x1), dim=-1) * sin
 
 
+def rms_norm(x: Tensor, eps: float) -> Tensor:
+    """x divided by the root mean square of its last dimension (Zhang and Sennrich 2019, arXiv 1910.07467).
+
+    In the dtype of x on every device: since 2.12, CUDA's autocast would copy x to fp32 first.
+    """
+    if x.is_cuda:
+        with torch.autocast("cuda", enabled=False):
+            return F.rms_norm(x, x.shape[-1:], eps=eps)
+    return F.rms_norm(x, x.shape[-1:], eps=eps)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, dropout: float = 0.0) -> Tensor:
+    """Attention of q (B, H, T, D) to k and v (B, K, S, D): (B, H, T, D); causal without a `mask` (T, S)."""
+    grouped = k.size(1) != q.size(1)
+    if grouped and v.is_cuda and v.dtype == torch.float32:
+        # torch's fast attention for fp32 knows no groups: it would silently take a slow one.
+        k, v = (x.repeat_interleave(q.size(1) // x.size(1), dim=1) for x in (k, v))
+        grouped = False
+    return F.scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        attn_mask=mask,
+        is_causal=mask is None and q.size(2) > 1,
+        dropout_p=dropout,
+        scale=scale,
+        enable_gqa=grouped,
+    )
+
+
 def logit_scale(config: ModelConfig) -> float:
     """Factor of the head's input. Tied embeddings then act as a head with std n_embd^-0.5; untied ones: 1."""
     return config.n_embd**-0.5 / config.embedding_std if config.tie_embeddings else 1.0
@@ -58,8 +88,7 @@ class Attention(nn.Module):
         heads = self.qkv(x).view(B, T, -1, self.head_size).transpose(1, 2)  # (B, H + 2K, T, D)
         q, k, v = heads.split((self.n_head, self.n_kv_head, self.n_kv_head), dim=1)
         if self.qk_norm_eps is not None:
-            q = F.rms_norm(q, (self.head_size,), eps=self.qk_norm_eps)
-            k = F.rms_norm(k, (self.head_size,), eps=self.qk_norm_eps)
+            q, k = rms_norm(q, self.qk_norm_eps), rms_norm(k, self.qk_norm_eps)
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         mask = None
         if cache is not None:
@@ -68,16 +97,7 @@ class Attention(nn.Module):
         with torch.autocast("cpu", enabled=False):
             if v.dtype == torch.bfloat16 and v.device.type == "cpu":
                 q, k, v = q.float(), k.float(), v.float()
-            y = F.scaled_dot_product_attention(
-                q,
-                k,
-                v,
-                attn_mask=mask,
-                is_causal=mask is None and T > 1,
-                dropout_p=self.attention_dropout if self.training else 0.0,
-                scale=self.scale,
-                enable_gqa=self.n_kv_head != self.n_head,
-            )  # (B, H, T, D)
+            y = attend(q, k, v, mask, self.scale, self.attention_dropout if self.training else 0.0)  # (B, H, T, D)
         out: Tensor = self.out(y.transpose(1, 2).reshape(B, T, -1))
         return out
 
@@ -105,23 +125,18 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Attention(config, layer)
         self.feed_forward = FeedForward(config)
-        self.layer = layer
-        self.norm_shape, self.eps, self.dropout = (config.n_embd,), config.norm_eps, config.dropout
+        self.layer, self.eps = layer, config.norm_eps
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None = None, dropout_key: dropout.Key | None = None
+        self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache | None = None, masks: dropout.Masks | None = None
     ) -> Tensor:
-        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). `dropout_key` (2,) turns dropout on."""
-        y = self.attention(self._norm(x), cos, sin, cache)
-        x = x + self._norm(self._drop(y, dropout_key, sublayer=2 * self.layer))
-        y = self.feed_forward(self._norm(x))
-        return x + self._norm(self._drop(y, dropout_key, sublayer=2 * self.layer + 1))
-
-    def _norm(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.norm_shape, eps=self.eps)
-
-    def _drop(self, x: Tensor, dropout_key: dropout.Key | None, sublayer: int) -> Tensor:
-        return x if dropout_key is None or not self.dropout else dropout.drop(x, self.dropout, dropout_key, sublayer)
+        """x (B, T, C) to (B, T, C); `cos` and `sin` are (T, D). `masks` turn dropout on."""
+        y = self.attention(rms_norm(x, self.eps), cos, sin, cache)
+        y = masks.drop(y, sublayer=2 * self.layer) if masks else y
+        x = x + rms_norm(y, self.eps)
+        y = self.feed_forward(rms_norm(x, self.eps))
+        y = masks.drop(y, sublayer=2 * self.layer + 1) if masks else y
+        return x + rms_norm(y, self.eps)
 
 
 class Transformer(nn.Module):
@@ -172,11 +187,14 @@ class Transformer(nn.Module):
         positions = cache.positions(T) if cache is not None else slice(T)
         cos, sin = self.cos[positions], self.sin[positions]  # (T, D)
         x = self.embedding(ids)  # (B, T, C)
+        masks = None
+        if dropout_key is not None and self.config.dropout:
+            masks = dropout.Masks(dropout_key, x.shape, self.config.dropout, sublayers=2 * len(self.blocks))
         for block in self.blocks:
-            x = block(x, cos, sin, cache, dropout_key)
+            x = block(x, cos, sin, cache, masks)
         if cache is not None:
             cache.length += T
-        return F.rms_norm(x, (self.config.n_embd,), eps=self.config.norm_eps)
+        return rms_norm(x, self.config.norm_eps)
 
     def unembed(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) from the head's input (..., C)."""

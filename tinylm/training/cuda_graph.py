@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from tinylm.hardware.capture import Replay, capture, warm_up
 
 WARM_UP_STEPS = 3
 """Plain steps before one is captured: libraries choose algorithms and allocate on their first calls, which cannot be
@@ -23,34 +26,23 @@ MAX_STEPS_AHEAD = 2
 Keys = Sequence[Tensor | None]
 """The dropout key of each pass, or None."""
 
-Step = Callable[[Tensor, float, Tensor, Tensor, Keys], Tensor]
-"""A step from learning rate, weight decay, ids (B, T), targets (B, T) and keys to its metrics (4,) (`step.py`)."""
-
-Replay = Callable[[], Tensor]
-
-
-def capture(work: Callable[[], Tensor]) -> Replay:
-    """Capture `work` as a CUDA graph, without running it; RuntimeError if it contains what cannot be captured."""
-    graph = torch.cuda.CUDAGraph()
-    # thread_local: another thread, such as generation in the app, may allocate meanwhile.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        output = work()
-
-    def replay() -> Tensor:
-        graph.replay()
-        return output
-
-    return replay
-
+Step = Callable[[Tensor, Tensor, float, Tensor, Tensor, Keys], Tensor]
+"""A step from learning rate, EMA factor, weight decay, ids (B, T), targets (B, T) and keys to its metrics (4,)
+(`step.py`)."""
 
 class GraphedStep:
     """A step as a CUDA graph, captured at its first use, and again when its shape or weight decay changes."""
 
-    def __init__(self, step: Step, device: torch.device, capture: Callable[[Callable[[], Tensor]], Replay] = capture):
+    def __init__(
+        self,
+        step: Step,
+        device: torch.device,
+        capture: Callable[[Callable[[], Tensor]], Replay] = partial(capture, "step"),
+    ) -> None:
         self._step, self._capture = step, capture
         self._replay: Replay | None = None
         self._captured_for: object = None
-        self._lr = torch.zeros((), device=device)
+        self._lr, self._ema_factor = torch.zeros((), device=device), torch.zeros((), device=device)
         self._inputs: list[Tensor] = []
         """The tensors that the graph reads: ids, targets, keys."""
         self._warm_up_steps = 0
@@ -63,18 +55,15 @@ class GraphedStep:
     def warm_up(self, work: Callable[[], Tensor]) -> Tensor:
         """Take a plain step on a side stream."""
         self._warm_up_steps += 1
-        current, side = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(current)
-        with torch.cuda.stream(side):
-            metrics = work()
-        current.wait_stream(side)
-        return metrics
+        return warm_up(work)
 
     def forget(self) -> None:
         """Capture again at the next step, since tensors that the graph reads or writes were replaced."""
         self._replay, self._captured_for = None, None
 
-    def take(self, lr: float, weight_decay: float, ids: Tensor, targets: Tensor, keys: Keys) -> Tensor:
+    def take(
+        self, lr: float, ema_factor: float, weight_decay: float, ids: Tensor, targets: Tensor, keys: Keys
+    ) -> Tensor:
         """Take a step on ids and targets (B, T); returns its metrics (4,), which later steps do not overwrite.
 
         RuntimeError if the step cannot be captured; then it was not taken.
@@ -87,12 +76,15 @@ class GraphedStep:
             static_ids, static_targets = next(static), next(static)
             static_keys = [None if key is None else next(static) for key in keys]
             self._replay = self._capture(
-                lambda: self._step(self._lr, weight_decay, static_ids, static_targets, static_keys)
+                lambda: self._step(
+                    self._lr, self._ema_factor, weight_decay, static_ids, static_targets, static_keys
+                )
             )
             self._captured_for = (weight_decay, ids.shape)
         for static_input, new in zip(self._inputs, inputs, strict=True):
             static_input.copy_(new)
         self._lr.fill_(lr)
+        self._ema_factor.fill_(ema_factor)
         return self._replay().clone()  # the next replay overwrites it
 
 

@@ -32,13 +32,17 @@ class WeightEMA:
         self._averaged: list[Tensor] = list(self.model.parameters())
         self._trained = [weight.detach() for weight in model.parameters()]
 
+    def factor(self, step: int) -> float:
+        """How far the average moves towards the weights after the run's step `step`, counted from 1."""
+        return 1 / (1 + self._share * (step - 1))
+
     @torch.no_grad()
-    def update(self, step: int, skip: Tensor) -> None:
-        """Move towards the weights after the run's step `step`, counted from 1.
+    def update(self, factor: float | Tensor, skip: Tensor) -> None:
+        """Move towards the weights by a step's `factor`, which may be a scalar on the device.
 
         `skip` is a bool scalar on the device: True leaves the average as it is. Does not wait for the device.
         """
-        factor = torch.where(skip, 0.0, 1 / (1 + self._share * (step - 1)))
+        factor = torch.where(skip, 0.0, factor)
         torch._foreach_lerp_(self._averaged, self._trained, [factor] * len(self._averaged))
 
     def load(self, weights: Mapping[str, Tensor]) -> None:

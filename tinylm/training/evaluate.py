@@ -64,7 +64,7 @@ def score(
     with autocast:
         for ids, targets in batches:
             counted = targets != IGNORE_INDEX
-            nats += float(losses(ids, targets).sum(dtype=torch.float64))
+            nats += float(losses(ids, targets).cpu().sum(dtype=torch.float64))  # MPS has no float64
             tokens += int(counted.sum())
             size += int(lengths[targets[counted].cpu()].sum())
     model.train()

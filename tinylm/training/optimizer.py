@@ -58,7 +58,7 @@ def orthogonalize(matrices: Tensor, precision: torch.dtype = torch.float32, step
             factor.diagonal(dim1=-2, dim2=-1).add_(a)
             product, gram = factor @ product, factor @ gram @ factor
         x = product @ x
-    result: Tensor = x.mT if tall else x
+    result: Tensor = x.mT.contiguous() if tall else x  # transposed ones would be added to the weights one by one
     return result.to(matrices.dtype)
 
 
@@ -249,7 +249,7 @@ def _stacked(heights: Mapping[Tensor, list[int]]) -> list[_Stack]:
 
 def global_norm(tensors: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     """The L2 norm over all tensors together, and the mean of their own norms: two scalars on the device."""
-    norms = torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors])
+    norms = torch.stack(torch._foreach_norm(list(tensors)))
     return torch.linalg.vector_norm(norms), norms.mean()
 
 

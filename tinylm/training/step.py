@@ -15,7 +15,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.data.shuffle import mix
 from tinylm.events import Warned
 from tinylm.hardware import memory
-from tinylm.hardware.device import Precision, release_memory
+from tinylm.hardware.device import Precision, has_bf16, release_memory
 from tinylm.kernels.train_pass import NativePass
 from tinylm.model import dropout
 from tinylm.model.gradients import eager_pass
@@ -27,6 +27,10 @@ from tinylm.words import first_line
 
 MICRO_BATCH_TOKENS = 2048
 """Target for the tokens in an eager pass on a CPU: with a vocabulary of 5,000 their logits take 41 MB."""
+
+MAX_CAPTURED_PASSES = 16
+"""Most passes of a step that is captured as a CUDA graph: launches take little of a longer step, and its graph could
+have millions of nodes."""
 
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
 """fp16: factor of the loss scale at each finite step: twofold in 2,000, as in torch's GradScaler. Others halve it."""
@@ -69,6 +73,8 @@ class Stepper:
         self.graphed: GraphedStep | None = None
         """The CUDA graph of a whole step (`capture`)."""
         self._launch_limiter = LaunchLimiter(self.device)
+        self._muon_dtype = torch.bfloat16 if precision == "bf16" or has_bf16(self.device) else torch.float32
+        """Of Muon's matrix products."""
         self.micro_batch_size = micro_batch_size(config, self.device)
         """Sequences in a pass; halved each time memory runs out."""
         self.loss_scale = torch.tensor(loss_scale, device=self.device)
@@ -99,32 +105,33 @@ class Stepper:
         return metrics
 
     def _graphed_step(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor | None:
-        """The metrics (4,) of a step taken as a CUDA graph; None if the run uses none."""
-        if self.graphed is None:
+        """The metrics (4,) of a step taken as a CUDA graph; None if the run uses none, or the step has many passes."""
+        if self.graphed is None or len(ids) > MAX_CAPTURED_PASSES * self.micro_batch_size:
             return None
         if not self.graphed.is_warm:
             return self.graphed.warm_up(
                 lambda: self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
             )
         try:
-            metrics = self.graphed.take(lr, weight_decay, ids, targets, self._keys(step, len(ids)))
+            keys = self._keys(step, len(ids))
+            metrics = self.graphed.take(lr, self._ema_factor(step), weight_decay, ids, targets, keys)
         except RuntimeError as error:  # includes torch's out-of-memory error
             self.graphed = None
             self.warnings.append(_not_captured(error))
         if self.graphed is None:  # outside the handler, whose traceback keeps the graph alive
             release_memory(self.device)
             return None
-        return self._update_average(step, metrics)
+        return metrics
 
     def update(self, step: int, lr: float, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
         """Apply `grads`, which are overwritten; returns the metrics (4,) of `take`."""
-        return self._update_average(step, self._apply(lr, weight_decay, loss, grads))
+        return self._apply(lr, self._ema_factor(step), weight_decay, loss, grads)
 
     def capture(self, graphed_step: Callable[..., GraphedStep] = GraphedStep) -> None:
         """Take the next steps as one CUDA graph each. Not with attention dropout, which uses torch's generator."""
         self.graphed = graphed_step(
-            lambda lr, weight_decay, ids, targets, keys: self._apply(
-                lr, weight_decay, *self._passes(ids, targets, keys)
+            lambda lr, ema_factor, weight_decay, ids, targets, keys: self._apply(
+                lr, ema_factor, weight_decay, *self._passes(ids, targets, keys)
             ),
             self.device,
         )
@@ -136,8 +143,18 @@ class Stepper:
             self.graphed.forget()
         self.loss_scale.fill_(loss_scale)
 
-    def _apply(self, lr: float | Tensor, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
-        """Norms, clipping and the update of the weights; returns the metrics of `take`."""
+    def _ema_factor(self, step: int) -> float:
+        return self.average.factor(step) if self.average else 0.0
+
+    def _apply(
+        self,
+        lr: float | Tensor,
+        ema_factor: float | Tensor,
+        weight_decay: float,
+        loss: Tensor,
+        grads: list[Tensor],
+    ) -> Tensor:
+        """Norms, clipping, the update of the weights and of their EMA; returns the metrics of `take`."""
         if self.precision == "fp16":
             torch._foreach_div_(grads, self.loss_scale)
         grad_norm, mean_grad = global_norm(grads)
@@ -145,17 +162,12 @@ class Stepper:
         if self.config.train.grad_clip:
             clip(grads, grad_norm, self.config.train.grad_clip)
         bad = ~torch.isfinite(loss + grad_norm)
-        half = self.precision == "bf16" or self.device.type == "cuda"
-        self.optimizer.step(grads, lr, weight_decay, bad, torch.bfloat16 if half else torch.float32)
+        self.optimizer.step(grads, lr, weight_decay, bad, self._muon_dtype)
         if self.precision == "fp16":
             self.loss_scale *= torch.where(bad, 0.5, LOSS_SCALE_GROWTH)
-        return torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))
-
-    def _update_average(self, step: int, metrics: Tensor) -> Tensor:
-        """Update the EMA of the weights, unless the step was skipped; returns `metrics` (4,) as they are."""
         if self.average:
-            self.average.update(step, skip=~torch.isfinite(metrics[0] + metrics[1]))
-        return metrics
+            self.average.update(ema_factor, skip=bad)
+        return torch.stack((loss, grad_norm, param_norm, mean_param / mean_grad))
 
     def gradients(self, step: int, ids: Tensor, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The mean loss of ids and targets (batch_size * accumulation_steps, T), and a gradient for each weight.
