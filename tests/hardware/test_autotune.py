@@ -1,5 +1,6 @@
 """Which threads and precision a run takes, by what was measured."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,14 +89,24 @@ def test_what_was_remembered_is_recalled_as_it_was(home: Path) -> None:
     assert measured.load(home, "another", FastestSetting) is None
 
 
+TOO_LARGE = math.inf
+
+
 def on_cuda(
     seconds: dict[str, float], home: Path, monkeypatch: pytest.MonkeyPatch, **train: object
 ) -> tuple[autotune.Setting, list[str]]:
     """What is chosen on a GPU that has bf16 and takes so long, and the passes that were timed for it."""
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: "fp32" not in seconds)
     monkeypatch.setattr(autotune, "machine_name", lambda _: "a GPU")
     timed: list[str] = []
-    monkeypatch.setattr(autotune, "timed", lambda _, precision: timed.append(precision) or seconds[precision])
+
+    def time_pass(_: object, precision: str) -> float:
+        timed.append(precision)
+        if seconds[precision] == TOO_LARGE:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return seconds[precision]
+
+    monkeypatch.setattr(autotune, "timed", time_pass)
     plan = TrainConfig.model_validate(train)
     choice = autotune.choose(plan, torch.device("cuda"), lambda _: None, home, "shape", before_kernels=False)
     return choice, timed
@@ -107,6 +118,9 @@ def on_cuda(
         ({"tf32": 2.0, "bf16": 1.0}, "bf16"),
         ({"tf32": 1.05, "bf16": 1.0}, "tf32"),  # it rounds, so it has to bring something
         ({"tf32": 1.0, "bf16": 2.0}, "tf32"),
+        ({"tf32": TOO_LARGE, "bf16": 2.0}, "bf16"),
+        ({"fp32": 2.0, "fp16": 1.0}, "fp16"),  # a card without bf16
+        ({"fp32": 1.05, "fp16": 1.0}, "fp32"),
     ],
 )
 def test_on_a_gpu_the_precision_is_measured_once(
@@ -114,10 +128,17 @@ def test_on_a_gpu_the_precision_is_measured_once(
 ) -> None:
     choice, timed = on_cuda(seconds, home, monkeypatch)
     assert choice.precision == precision
-    assert set(timed) == {"tf32", "bf16"}
+    assert set(timed) == set(seconds)
     assert choice.note
     again, timed = on_cuda(seconds, home, monkeypatch)
     assert (again.precision, timed) == (precision, [])
+
+
+def test_on_a_gpu_that_a_pass_does_not_fit_into_in_any_precision_memory_ran_out(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MemoryError):
+        on_cuda({"tf32": TOO_LARGE, "bf16": TOO_LARGE}, home, monkeypatch)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])

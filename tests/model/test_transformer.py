@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tests import models
 from tests.models import build
 from tinylm.config.resolve import read_preset, validate
 from tinylm.config.schema import RunConfig
-from tinylm.model import dropout
+from tinylm.model import dropout, transformer
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import IGNORE_INDEX, Transformer, rotary_table, rotate
 
@@ -307,3 +308,52 @@ def test_next_logits_are_the_last_of_all() -> None:
     ids = some_ids(2, 9)
     cache = KVCache(model.config, 2, 16, model.embedding.weight)
     torch.testing.assert_close(model.next_logits(ids, cache), model.logits(ids)[:, -1], rtol=1e-4, atol=1e-5)
+
+
+# --- on CUDA, by a stand-in --------------------------------------------------------------------------------------
+
+
+class OnCuda(Tensor):
+    """A tensor on the CPU that says it is on CUDA."""
+
+    is_cuda = True  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_on_cuda_attention_in_fp32_is_not_asked_to_group(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's fast attention for fp32 knows no groups; for bf16 it does."""
+    q, k, v = (torch.randn(2, heads, 5, 8).to(dtype) for heads in (4, 2, 2))
+    expected = transformer.attend(q, k, v, None, 0.5)
+    asked: list[tuple[int, bool]] = []
+    attention = F.scaled_dot_product_attention
+
+    def watched(q: Tensor, k: Tensor, v: Tensor, **options: bool) -> Tensor:
+        asked.append((k.size(1), options["enable_gqa"]))
+        return attention(q, k, v, **options)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", watched)
+    result = transformer.attend(*(x.as_subclass(OnCuda) for x in (q, k, v)), None, 0.5)
+    assert asked == [(4, False) if dtype == torch.float32 else (2, True)]
+    torch.testing.assert_close(result.as_subclass(Tensor), expected)
+
+
+def test_on_cuda_a_norm_keeps_the_dtype_of_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where autocast would change it, as on CUDA since torch 2.12."""
+    x, seen = torch.randn(3, 8).bfloat16(), []
+    norm = F.rms_norm
+
+    def watched(x: Tensor, *rest: object, **options: float) -> Tensor:
+        seen.append((x.dtype, torch.is_autocast_enabled("cuda")))
+        return norm(x, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(F, "rms_norm", watched)
+    torch.set_autocast_enabled("cuda", True)
+    try:
+        transformer.rms_norm(x.as_subclass(OnCuda), 1e-6)
+    finally:
+        torch.set_autocast_enabled("cuda", False)
+    assert set(seen) == {(torch.bfloat16, False)}
+
+
+def test_the_attention_kernel_that_is_taken_is_known() -> None:
+    assert transformer.attention_kernel(seed_preset().model, torch.float32, torch.device("cpu")) == "flash"

@@ -153,7 +153,7 @@ def test_no_more_is_run_than_fits(
     monkeypatch.setattr(memory, "free", lambda _: needed / 2 * 1e6)
     result = rehearsed(config, home)
     assert 1 < max(clock.rows) < 32
-    assert result.memory_mb == pytest.approx(needed, rel=0.01)
+    assert result.memory_mb < needed / 2, "the run's passes are planned smaller"
     assert result.free_memory_mb == pytest.approx(needed / 2)
 
 

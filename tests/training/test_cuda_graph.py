@@ -4,9 +4,9 @@ A stand-in replaces CUDA graphs: it keeps the captured work and runs it on the s
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from tests.trainings import Configured, of
 from tinylm.config.schema import RunConfig
 from tinylm.events import Finished, Warned
+from tinylm.hardware import capture, memory
 from tinylm.model.transformer import Transformer
 from tinylm.training import cuda_graph
 from tinylm.training.cuda_graph import WARM_UP_STEPS, GraphedStep, LaunchLimiter
@@ -120,12 +121,142 @@ def test_where_nothing_can_be_captured_the_step_is_taken_once_with_a_warning(tin
     assert "not permitted" in warning.message
 
 
+def wrong(work: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """A capture whose replay does nothing but return metrics."""
+    return lambda: torch.ones(4)
+
+
+def test_a_captured_step_that_computes_something_else_is_found_at_once(tiny_config: Configured) -> None:
+    config = tiny_config(train={"optimizer": "muon", "average": 0.3})
+    plain, mine = stepper(config), capturing(config, wrong)
+    for step in steps():
+        torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=0, atol=0)
+    for weight, other in zip(mine.weights, plain.weights, strict=True):
+        assert torch.equal(weight, other)
+    assert mine.graphed is None
+    assert len(mine.warnings) == 1
+
+
+def test_the_comparison_leaves_the_state_of_one_plain_step(tiny_config: Configured) -> None:
+    config = tiny_config(train={"optimizer": "muon", "average": 0.3}, model={"dropout": 0.1})
+    plain, compared = stepper(config), capturing(config, lambda work: work)
+    first, *_ = steps()
+    assert torch.equal(compared.take(*first), plain.take(*first))
+    for name, value in compared.optimizer.state().items():
+        assert torch.equal(value, plain.optimizer.state()[name]), name
+    assert compared.average
+    assert plain.average
+    for name, value in compared.average.model.state_dict().items():
+        assert torch.equal(value, plain.average.model.state_dict()[name]), name
+    assert compared.graphed
+
+
+def test_without_room_for_a_copy_of_the_state_nothing_is_compared(
+    tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free", lambda _: 0.0)
+    mine = capturing(tiny_config(), lambda work: work)
+    first, *_ = steps()
+    mine.take(*first)
+    assert mine.graphed
+    assert not mine.warnings
+
+
+def test_a_step_of_very_many_passes_is_not_captured(tiny_config: Configured) -> None:
+    record = Recorder()
+    mine = capturing(tiny_config(), record)
+    mine.micro_batch_size = 1
+    for number, lr, decay, ids, targets in steps():
+        mine.take(number, lr, decay, ids.repeat(4, 1), targets.repeat(4, 1))  # 24 passes
+    assert record.count == 0
+
+
+class FakeStream:
+    def wait_stream(self, other: object) -> None:
+        pass
+
+
+class FakeCuda:
+    """torch.cuda as far as captures use it: which stream is current, and a graph whose capture may fail to end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ends: bool = True) -> None:
+        self.current: object = "default"
+        self.streams: list[FakeStream] = []
+        self.used: list[object] = []
+        fake = self
+
+        class Graph:
+            def capture_begin(self, pool: object, capture_error_mode: str) -> None:
+                assert capture_error_mode == "thread_local"
+                fake.used.append(fake.current)
+
+            def capture_end(self) -> None:
+                if not ends:
+                    raise RuntimeError("the capture was invalidated")
+
+            def replay(self) -> None:
+                pass
+
+        def new_stream() -> FakeStream:
+            self.streams.append(FakeStream())
+            return self.streams[-1]
+
+        @contextmanager
+        def on(stream: object) -> Iterator[None]:
+            before, self.current = self.current, stream
+            try:
+                yield
+            finally:
+                self.current = before
+
+        for name, stand_in in {
+            "CUDAGraph": Graph,
+            "Stream": new_stream,
+            "stream": on,
+            "current_stream": FakeStream,
+            "graph_pool_handle": lambda: (0, 1),
+            "synchronize": lambda: None,
+            "empty_cache": lambda: None,
+            "current_device": lambda: 0,
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, stand_in)
+        capture._stream.cache_clear()
+        monkeypatch.setattr(capture, "_failed", set())
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_failed_capture_leaves_the_thread_on_its_stream_and_names_the_first_error(
+    monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    cuda = FakeCuda(monkeypatch, ends)
+
+    def reads() -> Tensor:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    with pytest.raises(RuntimeError, match="not permitted"):
+        capture.capture("step", reads)
+    assert cuda.current == "default"
+    with pytest.raises(RuntimeError, match="before"):
+        capture.capture("step", lambda: torch.ones(1))
+    assert len(cuda.used) == 1, "it is not tried again"
+
+
+def test_streams_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = FakeCuda(monkeypatch)
+    for _ in range(20):
+        capture.warm_up(lambda: torch.ones(1))
+        assert torch.equal(capture.capture("step", lambda: torch.ones(2))(), torch.ones(2))
+        capture.capture("decode", lambda: torch.ones(1))
+    assert len(cuda.streams) == 3
+    assert cuda.used[0] != cuda.used[1]
+    assert len({id(stream) for stream in cuda.used}) == 2, "one for steps, one for generation"
+
+
 def test_the_first_steps_are_taken_as_they_are(tiny_config: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
     record = Recorder()
     plain, mine = stepper(tiny_config()), stepper(tiny_config())
     mine.capture(partial(GraphedStep, capture=record))
-    for name in ("current_stream", "Stream", "stream"):
-        monkeypatch.setattr(torch.cuda, name, lambda *_: MagicMock())
+    FakeCuda(monkeypatch)
     for number, step in enumerate(steps()):
         assert (record.count > 0) == (number > WARM_UP_STEPS)
         torch.testing.assert_close(mine.take(*step), plain.take(*step), rtol=1e-5, atol=1e-6)

@@ -384,10 +384,9 @@ def test_the_memory_of_another_copy_is_counted(tiny_config: Configured) -> None:
     memory_check.refuse_giants(averaging, 300, 5 * weights)
     with pytest.raises(ConfigError, match="needs"):
         memory_check.refuse_giants(averaging, 300, 5 * weights - 1)
-    needed = 5 * weights + 2 * memory_check.sequence_bytes(plain.model, 300)
-    memory_check.refuse_too_large(averaging, 300, 2, needed)
-    with pytest.raises(ConfigError, match="needs"):
-        memory_check.refuse_too_large(averaging, 300, 2, needed - 1)
+    needed = 5 * weights + 2 * memory_check.sequence_bytes(plain.model, 300, half=False)
+    assert memory_check.fitting_sequences(averaging, 300, 2, needed) == 2
+    assert memory_check.fitting_sequences(averaging, 300, 2, needed - 1) == 1
 
 
 def test_a_rehearsal_counts_the_disk_space_of_checkpoints(

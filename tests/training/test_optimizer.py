@@ -14,6 +14,7 @@ from tinylm.training.optimizer import (
     MUON_RMS,
     NEWTON_SCHULZ,
     Optimizer,
+    adamw_update,
     clip,
     global_norm,
     orthogonalize,
@@ -345,3 +346,22 @@ def test_clipping_is_torchs(longest: float) -> None:
     torch.testing.assert_close(norm, expected)
     for weight, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(weight.grad, other.grad)
+
+
+@pytest.mark.parametrize("skipped", [(), (1,), (2, 3)], ids=str)
+def test_adamw_for_mps_is_torchs(skipped: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = [torch.randn(4, 5, generator=generator) for _ in range(2)]
+    mine, other = weights[0].clone(), weights[0].clone().requires_grad_()
+    state = {"step": torch.zeros(()), "exp_avg": torch.zeros(4, 5), "exp_avg_sq": torch.zeros(4, 5)}
+    reference = torch.optim.AdamW([other], lr=0.01, betas=(0.9, 0.95), weight_decay=0.1)
+    for step in range(1, 6):
+        grad = torch.randn(4, 5, generator=generator)
+        skip = step in skipped
+        given = grad * math.nan if skip else grad
+        adamw_update(mine, given, state, 0.01, 0.1, (0.9, 0.95), torch.tensor(skip))
+        if not skip:
+            other.grad = grad
+            reference.step()
+    torch.testing.assert_close(mine, other.detach())
+    assert state["step"] == 5 - len(skipped)

@@ -13,6 +13,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.hardware import autotune, device, malloc
 from tinylm.hardware.device import Precision
 from tinylm.kernels import compiler, train_pass
+from tinylm.model.transformer import attention_kernel
 from tinylm.runs.folder import list_runs
 from tinylm.training.calibrate import cpu_speeds
 from tinylm.words import counted, gigabytes
@@ -59,7 +60,8 @@ def examine(home: Path) -> Findings:
     }
     timings = ", ".join(f"{counted(count, 'thread')} in {kind} {speed:,}" for (kind, count), speed in speeds.items())
     reasons = {
-        "cuda": "A CUDA GPU is there, so trainings run on it.",
+        "cuda": "A CUDA GPU is there, so trainings run on it. The program has never been run on one: please report how it "
+        "went.",
         "mps": "There is no CUDA GPU; Apple's MPS is taken. It is written for and untested.",
         "cpu": "There is no CUDA GPU and no MPS, so trainings run on the CPU.",
     }
@@ -67,6 +69,7 @@ def examine(home: Path) -> Findings:
         f"tinylm-studio {__version__}, Python {platform.python_version()}, torch {torch.__version__}.",
         f"{reasons[chosen.type]} Device: {device.machine_name(chosen)}.",
         f"Precision: {precision}, {_why(precision, chosen.type, precisions)}.",
+        *_attention(config, precision, chosen),
         f"Threads: {counted(best, 'thread')} in {on_cpu} on the CPU (training tokens per second of the "
         f"default model, {'by our own compiled passes' if code else 'not compiled'}: {timings}). Each run measures "
         "this for its own model, or remembers it.",
@@ -80,6 +83,15 @@ def examine(home: Path) -> Findings:
         else "App: textual and plotext are not installed; --train needs neither.",
     ]
     return Findings(values, sentences)
+
+
+def _attention(config: RunConfig, precision: Precision, chosen: torch.device) -> list[str]:
+    """Which attention a GPU takes, and that it is slow where it is; nothing on other devices."""
+    if chosen.type != "cuda":
+        return []
+    dtypes: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    kernel = attention_kernel(config.model, dtypes.get(precision, torch.float32), chosen)
+    return [f"Attention: torch's {kernel} kernel{', which is slow' if kernel == 'math' else ''}."]
 
 
 def _why(precision: Precision, kind: str, measured: list[Precision]) -> str:

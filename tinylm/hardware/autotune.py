@@ -6,6 +6,7 @@ on some processors and slower on others, so both are measured. On a GPU only the
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 import torch
 
 from tinylm.config.schema import RunConfig, TrainConfig
-from tinylm.hardware import measured
+from tinylm.hardware import measured, memory
 from tinylm.hardware.device import (
     MEASURE_SECONDS,
     Precision,
@@ -23,6 +24,7 @@ from tinylm.hardware.device import (
     has_fast_bf16,
     machine_name,
     measure_threads,
+    release_memory,
 )
 from tinylm.hardware.measured import FastestSetting
 from tinylm.words import counted
@@ -109,11 +111,27 @@ def _choose_on_gpu(train: TrainConfig, device: torch.device, timed_pass: TimedPa
     cached = measured.load(home, key, FastestSetting)
     if cached and cached.precision in candidates:
         return Setting(threads, cached.precision, f"{cached.precision} was the fastest here before.")
-    seconds = {precision: min(timed(timed_pass, precision) for _ in range(GPU_REPEATS)) for precision in candidates}
-    best = min(seconds, key=lambda precision: seconds[precision] * (BF16_GAIN if precision == "bf16" else 1.0))
+    seconds = {precision: _seconds_on_gpu(timed_pass, precision, device) for precision in candidates}
+    if math.isinf(min(seconds.values())):
+        raise MemoryError("a pass fits in no precision")
+    best = min(seconds, key=lambda each: seconds[each] * (BF16_GAIN if each in ("bf16", "fp16") else 1.0))
     measured.store(home, key, FastestSetting(threads, best))
-    listed = ", ".join(f"{precision}: {1000 * taken:,.1f} ms" for precision, taken in seconds.items())
+    listed = ", ".join(
+        f"{precision}: {'too large' if math.isinf(taken) else f'{1000 * taken:,.1f} ms'}"
+        for precision, taken in seconds.items()
+    )
     return Setting(threads, best, f"Measured a small pass ({listed}); training in {best}.")
+
+
+def _seconds_on_gpu(timed_pass: TimedPass, precision: Precision, device: torch.device) -> float:
+    """Seconds of a pass, the best of GPU_REPEATS; infinite where it does not fit into memory."""
+    try:
+        return min(timed(timed_pass, precision) for _ in range(GPU_REPEATS))
+    except RuntimeError as error:
+        if memory.out_of_memory(error, device) is None:
+            raise
+    release_memory(device)  # outside the handler, whose traceback keeps the tensors of the pass alive
+    return math.inf
 
 
 def cached_precision(train: TrainConfig, device: torch.device, home: Path, shape: str) -> Precision:

@@ -14,13 +14,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from tinylm.hardware import memory
+
 Purpose = Literal["step", "decode"]
 """Steps of a training and of generation are captured on different streams, since they may run at the same time."""
 
 Replay = Callable[[], Tensor]
 
 _failed: set[Purpose] = set()
-"""Purposes whose capture failed in this process, and is not tried again: each failed one may cost memory."""
+"""Purposes whose capture failed in this process, and is not tried again. Where memory ran out it is."""
 
 
 @cache
@@ -53,16 +55,10 @@ def capture(purpose: Purpose, work: Callable[[], Tensor]) -> Replay:
         # thread_local: another thread, such as generation in the app, may allocate meanwhile.
         graph.capture_begin(pool, capture_error_mode="thread_local")
         try:
-            output = work()
-        except BaseException:
-            _failed.add(purpose)
-            _end_failed(graph, pool)
-            raise
-        try:
-            graph.capture_end()
-        except RuntimeError:
-            _failed.add(purpose)
-            _free(pool)
+            output = _captured(graph, pool, work)
+        except RuntimeError as error:
+            if memory.out_of_memory(error, torch.device("cuda")) is None:
+                _failed.add(purpose)
             raise
 
     def replay() -> Tensor:
@@ -72,12 +68,24 @@ def capture(purpose: Purpose, work: Callable[[], Tensor]) -> Replay:
     return replay
 
 
-def _end_failed(graph: torch.cuda.CUDAGraph, pool: tuple[int, int]) -> None:
-    """End a capture whose work failed; where that fails too, the first error is the one that says why."""
+def _captured(graph: torch.cuda.CUDAGraph, pool: tuple[int, int], work: Callable[[], Tensor]) -> Tensor:
+    """Run `work` under a capture that has begun, and end it."""
+    try:
+        output = work()
+    except BaseException:
+        with suppress(RuntimeError):  # the error of `work` says why
+            _end(graph, pool)
+        raise
+    _end(graph, pool)
+    return output
+
+
+def _end(graph: torch.cuda.CUDAGraph, pool: tuple[int, int]) -> None:
     try:
         graph.capture_end()
     except RuntimeError:
         _free(pool)
+        raise
 
 
 def _free(pool: tuple[int, int]) -> None:

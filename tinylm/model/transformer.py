@@ -46,11 +46,7 @@ def rms_norm(x: Tensor, eps: float) -> Tensor:
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, dropout: float = 0.0) -> Tensor:
     """Attention of q (B, H, T, D) to k and v (B, K, S, D): (B, H, T, D); causal without a `mask` (T, S)."""
-    grouped = k.size(1) != q.size(1)
-    if grouped and v.is_cuda and v.dtype == torch.float32:
-        # torch's fast attention for fp32 knows no groups: it would silently take a slow one.
-        k, v = (x.repeat_interleave(q.size(1) // x.size(1), dim=1) for x in (k, v))
-        grouped = False
+    k, v = _ungrouped(q, k, v)
     return F.scaled_dot_product_attention(
         q,
         k,
@@ -59,8 +55,30 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, d
         is_causal=mask is None and q.size(2) > 1,
         dropout_p=dropout,
         scale=scale,
-        enable_gqa=grouped,
+        enable_gqa=k.size(1) != q.size(1),
     )
+
+
+def _ungrouped(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """k and v, repeated for each head of q where torch has no fast attention for groups: on CUDA in fp32.
+
+    It would silently take a slow one (pytorch issue 181528).
+    """
+    if k.size(1) != q.size(1) and v.is_cuda and v.dtype == torch.float32:
+        repeats = q.size(1) // k.size(1)
+        return k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)
+    return k, v
+
+
+def attention_kernel(config: ModelConfig, dtype: torch.dtype, device: torch.device) -> str:
+    """Which attention of torch a training of this shape takes: flash, efficient, cudnn or math (the slow one)."""
+    q, k, v = (
+        torch.zeros(1, heads, config.block_size, config.head_size, dtype=dtype, device=device)
+        for heads in (config.n_head, config.n_kv_head, config.n_kv_head)
+    )
+    k, v = _ungrouped(q, k, v)
+    choice = torch._fused_sdp_choice(q, k, v, is_causal=True, enable_gqa=k.size(1) != q.size(1))
+    return {0: "math", 1: "flash", 2: "efficient", 3: "cudnn"}.get(choice, "another")
 
 
 def logit_scale(config: ModelConfig) -> float:

@@ -29,6 +29,7 @@ from tinylm.planning.time_budget import TimeBudget, affordable, sequence_seconds
 from tinylm.preview import scratch
 from tinylm.training import weight_decay
 from tinylm.training.calibrate import CALIBRATION_TOKENS
+from tinylm.training.cuda_graph import WARM_UP_STEPS
 from tinylm.training.step import Stepper
 
 STEPPING_SECONDS = 1.5
@@ -170,6 +171,8 @@ class Stage:
         The first step is cold and not counted, unless it takes so long that it makes no difference. Passes grow with
         the number of sequences, the update does not.
         """
+        if self.stepper.graphed and sequences == self._train.sequences_per_step:
+            return self._time_captured_steps(steps)
         loss = 0.0
         pass_seconds: list[float] = []
         update_seconds: list[float] = []
@@ -189,6 +192,17 @@ class Stage:
                     break
         scale = self._train.sequences_per_step / sequences
         return median(pass_seconds) * scale + median(update_seconds), loss
+
+    def _time_captured_steps(self, steps: int) -> tuple[float, float]:
+        """What `time_steps` returns, on CUDA: the first steps warm up, the next one is captured, the last are timed."""
+        losses: list[float] = []
+        seconds: list[float] = []
+        for number in range(WARM_UP_STEPS + 1 + max(2, steps)):
+            ids, targets = self._batch(number, self._train.sequences_per_step)
+            start = time.perf_counter()
+            losses.append(self.stepper.take(number + 1, 0.0, 0.0, ids, targets).tolist()[0])
+            seconds.append(time.perf_counter() - start)
+        return median(seconds[WARM_UP_STEPS + 1 :]), losses[0]
 
     def _batch(self, step: int, sequences: int) -> tuple[Tensor, Tensor]:
         """Ids and targets (sequences, T): the first of a step."""

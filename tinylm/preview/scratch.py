@@ -19,9 +19,10 @@ from tinylm.data.batches import Batches, Corpus
 from tinylm.hardware import memory
 from tinylm.hardware.device import choose_device
 from tinylm.training import build, calibrate, memory_check
+from tinylm.training.backend import captures_steps
 from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer
-from tinylm.training.step import Stepper
+from tinylm.training.step import Stepper, micro_batch_size
 
 
 class Cancelled(Exception):  # noqa: N818  # not an error: somebody asked for it
@@ -77,12 +78,16 @@ def texts(config: RunConfig, folder: Path, device: torch.device, home: Path) -> 
 def stepper(config: RunConfig, home: Path, device: torch.device, corpus: Corpus) -> Stepper:
     """A stepper on the initial model, with the backend and precision that such runs used here before."""
     vocab_size = corpus.tokenizer.vocab_size
-    memory_check.refuse_giants(config, vocab_size, memory.free(device))
+    wanted = micro_batch_size(config, device)
+    micro_batch = memory_check.fitting_sequences(config, vocab_size, wanted, memory.free(device))
     model = build.initial_model(config, corpus).to(device)
     code, precision = calibrate.without_measuring(config, vocab_size, device, home)
     average = WeightEMA(model, config.train.average) if config.train.average else None
-    loss_scale = build.initial_state(precision).loss_scale
+    loss_scale = build.initial_loss_scale(precision)
     stepper = Stepper(config, model, Optimizer(model, config.train), precision, loss_scale, average)
+    stepper.micro_batch_size = micro_batch
+    if captures_steps(config, device):
+        stepper.capture()
     if code:
         stepper.use(code, torch.get_num_threads())
     return stepper

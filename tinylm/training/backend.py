@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tinylm.config.schema import ModelConfig, TrainConfig
+from tinylm.config.schema import ModelConfig, RunConfig, TrainConfig
 from tinylm.hardware import measured
 from tinylm.hardware.device import Precision
 from tinylm.hardware.measured import FastestBackend
@@ -92,6 +92,11 @@ def expected_speedup(train: TrainConfig, device: torch.device, backend: Backend)
     if backend.kind == "eager" and possible and train.compile != "off" and not short:
         return KERNEL_SPEEDUP[backend.precision], SETUP_SECONDS_COMPILING
     return 1.0, SETUP_SECONDS
+
+
+def captures_steps(config: RunConfig, device: torch.device) -> bool:
+    """Whether a run's steps are captured as CUDA graphs. Attention dropout uses torch's generator, which cannot be."""
+    return device.type == "cuda" and config.train.compile != "off" and not config.model.attention_dropout
 
 
 def torch_compile(model: Transformer, precision: Precision) -> Callable[..., tuple[Tensor, list[Tensor]]]:

@@ -160,7 +160,7 @@ class BackendSwitch:
         self._use("eager")
         if train.compile == "on" and session.precision != "fp16":
             session.notes.append(self._torch_compile())
-        if train.compile != "off" and not session.config.model.attention_dropout:
+        if backend.captures_steps(session.config, session.device):
             session.stepper.capture()
 
     def _torch_compile(self) -> str:

@@ -1,4 +1,4 @@
-"""Builds the parts of a training from its configuration: batches, initial model, initial state."""
+"""Builds the parts of a training from its configuration: batches, initial model, initial loss scale."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from tinylm.data import prepare
 from tinylm.data.batches import Batches, Corpus
 from tinylm.data.shuffle import mix
 from tinylm.model.transformer import Transformer
-from tinylm.runs.checkpoint import TrainState
 
 
 def batches_of(config: RunConfig, corpus: Corpus) -> list[Batches]:
@@ -31,6 +30,6 @@ def initial_model(config: RunConfig, corpus: Corpus) -> Transformer:
     return Transformer(config.model, corpus.tokenizer.vocab_size, torch.Generator().manual_seed(config.train.seed))
 
 
-def initial_state(precision: str) -> TrainState:
-    """The state of a run before its first step."""
-    return TrainState(loss_scale=2.0**16 if precision == "fp16" else 1.0)
+def initial_loss_scale(precision: str) -> float:
+    """The loss scale before the first step: 1 in all precisions but fp16."""
+    return 2.0**16 if precision == "fp16" else 1.0

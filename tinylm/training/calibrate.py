@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from tinylm.config import resolve
 from tinylm.config.schema import ModelConfig, RunConfig
@@ -13,14 +15,18 @@ from tinylm.data.batches import Batches, Corpus
 from tinylm.errors import DataError
 from tinylm.hardware import autotune, memory
 from tinylm.hardware.autotune import TimedPass
-from tinylm.hardware.device import MEASURE_SECONDS, Precision, cores
+from tinylm.hardware.capture import Replay, capture, warm_up
+from tinylm.hardware.device import MEASURE_SECONDS, Precision, cores, release_memory
 from tinylm.kernels import compiler, train_pass
 from tinylm.model import dropout
+from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
 from tinylm.planning import sizing
 from tinylm.training import memory_check
-from tinylm.training.backend import Backend, expected_speedup, known_fastest, speed_key
+from tinylm.training.backend import Backend, captures_steps, expected_speedup, known_fastest, speed_key
 from tinylm.training.build import batches_of, initial_model
+from tinylm.training.cuda_graph import WARM_UP_STEPS
+from tinylm.training.step import micro_batch_size
 
 CALIBRATION_TOKENS = 1024
 """Tokens of the forward and backward pass that is timed."""
@@ -29,18 +35,21 @@ SHORTEST_CONTEXT = 8
 """The shortest context that `fit_size` chooses for a text."""
 
 
-def calibrate(config: RunConfig, model: Transformer, batches: Batches, home: Path, decided: str = "") -> Backend:
+def calibrate(
+    config: RunConfig, model: Transformer, batches: Batches, home: Path, micro_batch: int, decided: str = ""
+) -> Backend:
     """Choose the backend of a run, its threads and its precision, by timing a small pass of its first batch.
 
-    Sets torch's thread count. `decided` is the backend that the run's state holds, empty for a new run.
+    Sets torch's thread count. `micro_batch` is the number of sequences that fit in a pass, `decided` the backend that
+    the run's state holds, empty for a new run.
     """
     code = None if decided == "eager" else train_pass.load_if_built(config, model.embedding.weight.device, home)
-    backend = _timed(config, model, batches, home, code, may_compile=decided != "eager")
+    backend = _timed(config, model, batches, home, code, micro_batch, may_compile=decided != "eager")
     if backend.kind == "kernels" and not decided and config.train.compile == "auto":
         key = speed_key(home, config.model, model.vocab_size, backend.precision, backend.threads)
         if known_fastest(home, key) == "eager":
             note = "torch's own operations were faster here than our passes before, so nothing is compiled."
-            backend = _timed(config, model, batches, home, None, may_compile=False, note=note)
+            backend = _timed(config, model, batches, home, None, micro_batch, may_compile=False, note=note)
     return backend
 
 
@@ -50,6 +59,7 @@ def _timed(
     batches: Batches,
     home: Path,
     code: ctypes.CDLL | None,
+    micro_batch: int,
     *,
     may_compile: bool,
     repeats: int = 1,
@@ -57,57 +67,93 @@ def _timed(
 ) -> Backend:
     """The backend with the kernels `code`, or eager without; threads and precision measured or from the cache.
 
-    Its `token_seconds` are the best of `repeats` timings.
+    Its `token_seconds` are the best of `repeats` timings. On a GPU whose memory runs out, the pass is halved.
     """
-    timed_pass, tokens = _small_pass(config, model, batches, code)
+    device = model.embedding.weight.device
     shape = autotune.shape_name(config, model.vocab_size, kernels=code is not None)
     will_compile = code is None and may_compile and config.train.compile != "off" and compiler.find() is not None
-    device = model.embedding.weight.device
-    setting = autotune.choose(config.train, device, timed_pass, home, shape, before_kernels=will_compile)
-    seconds = min(autotune.timed(timed_pass, setting.precision) for _ in range(repeats))
+    sequences = _calibration_sequences(config, device, micro_batch, kernels=code is not None)
+    while True:
+        timed_pass, tokens = _small_pass(config, model, batches, code, sequences)
+        try:
+            setting = autotune.choose(config.train, device, timed_pass, home, shape, before_kernels=will_compile)
+            seconds = min(autotune.timed(timed_pass, setting.precision) for _ in range(repeats))
+            break
+        except (MemoryError, RuntimeError) as error:
+            if device.type == "cpu" or sequences == 1 or memory.out_of_memory(error, device) is None:
+                raise
+        release_memory(device)  # outside the handler, whose traceback keeps the tensors of the pass alive
+        sequences = (sequences + 1) // 2
     notes = tuple(each for each in (note, setting.note) if each)
     kind = "eager" if code is None else "kernels"
     return Backend(kind, setting.threads, setting.precision, seconds / tokens, notes)  # type: ignore[arg-type]
 
 
-def _small_pass(
-    config: RunConfig, model: Transformer, batches: Batches, code: ctypes.CDLL | None
-) -> tuple[TimedPass, int]:
-    """A pass over the first sequences of a run, and its number of tokens.
+def _calibration_sequences(config: RunConfig, device: torch.device, micro_batch: int, *, kernels: bool) -> int:
+    """Sequences of the pass that is timed.
 
-    With kernels each core gets a sequence. On CUDA the pass has the whole batch: a small one is bound by launches.
+    With kernels each core gets a sequence. On a GPU it is a pass of the run: a small one is bound by launches.
     """
-    device = model.embedding.weight.device
+    if device.type == "cuda":
+        return micro_batch
     sequences = max(1, min(config.train.batch_size, CALIBRATION_TOKENS // config.model.block_size))
-    if code:
-        sequences = max(sequences, min(config.train.batch_size, cores()))
-    elif device.type == "cuda":
-        sequences = config.train.batch_size
+    return max(sequences, min(config.train.batch_size, cores())) if kernels else sequences
+
+
+def _small_pass(
+    config: RunConfig, model: Transformer, batches: Batches, code: ctypes.CDLL | None, sequences: int
+) -> tuple[TimedPass, int]:
+    """A pass over the first sequences of a run, and its number of tokens."""
     ids, targets = (part[:sequences] for part in batches.draw(0))
     noise = dropout.key(0, 0, ids.device) if config.model.dropout else None
+    if captures_steps(config, ids.device):
+        return _captured_pass(model, ids, targets, noise), ids.numel()
     return train_pass.pass_to_time(code, model, ids, targets, noise), ids.numel()
+
+
+def _captured_pass(model: Transformer, ids: Tensor, targets: Tensor, noise: dropout.Key | None) -> TimedPass:
+    """A pass on CUDA as a run does it: captured once for each precision, then replayed."""
+    weights = list(model.parameters())
+
+    @cache
+    def replay(precision: Precision) -> Replay:
+        def work() -> Tensor:
+            return eager_pass(model, weights, precision, 1.0, ids, targets, noise)[0]
+
+        for _ in range(WARM_UP_STEPS):
+            warm_up(work)
+        try:
+            return capture("step", work)
+        except RuntimeError:
+            return work
+
+    return lambda precision: replay(precision)().item()
 
 
 def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
     """The configuration with the sizes that `train.fit` chooses, and notes for people; unchanged where it is off.
 
-    Times the preset's own model, and keeps the precision that suits it.
+    Times the preset's own model. On a CPU the run keeps the precision that suits it.
     """
     if not sizing.wanted(config):
         return (resolve.with_values(config, train={"fit": False}) if config.train.fit else config), []
     config = _with_context_for_texts(config, corpus)
     vocab_size = corpus.tokenizer.vocab_size
-    memory_check.refuse_giants(config, vocab_size, memory.free(device))
     model, (batches, *_) = initial_model(config, corpus).to(device), batches_of(config, corpus)
     code = train_pass.load_if_built(config, device, home)
-    first = _timed(config, model, batches, home, code, may_compile=True, repeats=2)  # the first timing may be cold
+    wanted = micro_batch_size(config, device)
+    micro_batch = memory_check.fitting_sequences(config, vocab_size, wanted, memory.free(device))
+    # The first timing may be cold.
+    first = _timed(config, model, batches, home, code, micro_batch, may_compile=True, repeats=2)
     speedup, setup_seconds = expected_speedup(config.train, device, first)
     stream = batches.stream
     text = sizing.TextStats(stream.tokens, stream.document_length())
     fit = sizing.fitted(config, vocab_size, text, first.token_seconds / speedup, setup_seconds)
     # Another size needs another thread count: the smallest models are fastest on one.
     same = all(getattr(fit.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))
-    fixed = {"precision": first.precision} | ({"threads": first.threads} if same else {})
+    # On a GPU the precision is measured again too: the larger a model, the more it gains from half precision.
+    fixed: dict[str, object] = {"precision": first.precision} if same or device.type == "cpu" else {}
+    fixed |= {"threads": first.threads} if same else {}
     return resolve.with_values(fit.config, train=fixed), [fit.in_words(), *(first.notes if same else ())]
 
 

@@ -30,6 +30,10 @@ Step = Callable[[Tensor, Tensor, float, Tensor, Tensor, Keys], Tensor]
 """A step from learning rate, EMA factor, weight decay, ids (B, T), targets (B, T) and keys to its metrics (4,)
 (`step.py`)."""
 
+
+_capture_step = partial(capture, "step")
+
+
 class GraphedStep:
     """A step as a CUDA graph, captured at its first use, and again when its shape or weight decay changes."""
 
@@ -37,7 +41,7 @@ class GraphedStep:
         self,
         step: Step,
         device: torch.device,
-        capture: Callable[[Callable[[], Tensor]], Replay] = partial(capture, "step"),
+        capture: Callable[[Callable[[], Tensor]], Replay] = _capture_step,
     ) -> None:
         self._step, self._capture = step, capture
         self._replay: Replay | None = None
@@ -51,6 +55,11 @@ class GraphedStep:
     def is_warm(self) -> bool:
         """Whether enough steps were taken by `warm_up` to capture one."""
         return self._warm_up_steps >= WARM_UP_STEPS
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether there is a graph, which holds memory."""
+        return self._replay is not None
 
     def warm_up(self, work: Callable[[], Tensor]) -> Tensor:
         """Take a plain step on a side stream."""
@@ -76,9 +85,7 @@ class GraphedStep:
             static_ids, static_targets = next(static), next(static)
             static_keys = [None if key is None else next(static) for key in keys]
             self._replay = self._capture(
-                lambda: self._step(
-                    self._lr, self._ema_factor, weight_decay, static_ids, static_targets, static_keys
-                )
+                lambda: self._step(self._lr, self._ema_factor, weight_decay, static_ids, static_targets, static_keys)
             )
             self._captured_for = (weight_decay, ids.shape)
         for static_input, new in zip(self._inputs, inputs, strict=True):

@@ -205,7 +205,7 @@ class Training:
             vars(state).update(vars(before))
         elif self.saved_step != state.step or not was_sampled:
             yield from self._save()
-        final = UNMEASURED if leaving else self.evaluator.evaluate_held_out()
+        final = UNMEASURED if leaving else self.session.stepper.beside(self.evaluator.evaluate_held_out)
         finished = events.Finished(
             reason=reason,
             step=state.step,
@@ -313,7 +313,7 @@ class Training:
         yield from self._report()
         start, state = self.clock.seconds(), self.state
         stream = self.session.batches[self.run_length.plan.phase_index(max(state.step, 1))].stream
-        result = self.evaluator.validate(stream)
+        result = self.session.stepper.beside(lambda: self.evaluator.validate(stream))
         best, state.evaluated_step = stability.record_evaluation(state, result.train.loss, result.val), state.step
         state.averaged = result.averaged
         self.time_budget.evaluation_seconds = self.clock.seconds() - start
@@ -337,7 +337,9 @@ class Training:
         yield from self._report()
         start, sampling, model = self.clock.seconds(), self.session.config.sample, self.session.better_model
         tokenizer, library = self.session.corpus.tokenizer, self.session.decode_library.result()
-        text = "".join(generate.generate_text(model, tokenizer, sampling.prompt, sampling, library))
+        text = self.session.stepper.beside(
+            lambda: "".join(generate.generate_text(model, tokenizer, sampling.prompt, sampling, library))
+        )
         model.train()
         self.time_budget.sample_seconds, self.state.sampled_step = self.clock.seconds() - start, self.state.step
         yield events.Sampled(self.state.step, sampling.prompt, text)

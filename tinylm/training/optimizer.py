@@ -147,6 +147,10 @@ class Optimizer:
         self, group: _Group, grads: Mapping[Tensor, Tensor], lr: float | Tensor, weight_decay: float, skip: Tensor
     ) -> None:
         states = [self._adamw_state[weight] for weight in group.weights]
+        if any(weight.device.type == "mps" for weight in group.weights):
+            for weight, state in zip(group.weights, states, strict=True):
+                adamw_update(weight, grads[weight], state, lr, weight_decay, self._betas, skip)
+            return
         adamw(
             group.weights,
             [grads[weight] for weight in group.weights],
@@ -218,6 +222,30 @@ class Optimizer:
             for (weight, number), momentum in zip(stack.positions, stack.momentum, strict=True):
                 momenta[weight][number] = momentum
         return {weight: [parts[number] for number in sorted(parts)] for weight, parts in momenta.items()}
+
+
+def adamw_update(
+    weight: Tensor,
+    grad: Tensor,
+    state: Mapping[str, Tensor],
+    lr: float | Tensor,
+    weight_decay: float,
+    betas: tuple[float, float],
+    skip: Tensor,
+) -> None:
+    """AdamW's update of one weight, as torch's fused one does it (Loshchilov and Hutter 2019, arXiv 1711.05101).
+
+    For MPS, where the fused one ignored `found_inf` until June 2026 (pytorch issue 186360).
+    """
+    applied = (~skip).float()
+    grad = torch.where(skip, torch.zeros_like(grad), grad)
+    state["step"].add_(applied)
+    steps = state["step"].clamp(min=1.0)  # 0 if the very first step is skipped
+    state["exp_avg"].add_(applied * (1 - betas[0]) * (grad - state["exp_avg"]))
+    state["exp_avg_sq"].add_(applied * (1 - betas[1]) * (grad * grad - state["exp_avg_sq"]))
+    mean = state["exp_avg"] / (1 - betas[0] ** steps)
+    root = (state["exp_avg_sq"] / (1 - betas[1] ** steps)).sqrt()
+    weight.mul_(1 - applied * (lr * weight_decay)).sub_(applied * lr * mean / (root + ADAMW_EPS))
 
 
 def _heights(model: Transformer) -> dict[Tensor, list[int]]:

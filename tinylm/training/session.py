@@ -22,7 +22,7 @@ from tinylm.runs.checkpoint import TrainState
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
 from tinylm.training.backend import Backend
-from tinylm.training.build import initial_model, initial_state
+from tinylm.training.build import initial_loss_scale, initial_model
 from tinylm.training.clock import Clock
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.step import Stepper
@@ -112,7 +112,7 @@ class Session:
         if found:
             state, weights = found.state, found.trained()
         else:
-            state = initial_state(self.precision)
+            state = TrainState(loss_scale=initial_loss_scale(self.precision))
             state.events_bytes = self.run.opening_bytes()
             weights = initial_model(self.config, self.corpus).state_dict()
         self.model.load_state_dict(weights)

@@ -25,12 +25,12 @@ from tinylm.kernels import decode
 from tinylm.model.transformer import Transformer
 from tinylm.planning import time_budget
 from tinylm.runs import checkpoint, folder
-from tinylm.runs.checkpoint import Checkpoint
+from tinylm.runs.checkpoint import Checkpoint, TrainState
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
 from tinylm.training import clock, device_check, memory_check, weight_decay
 from tinylm.training.backend import Backend
-from tinylm.training.build import batches_of, initial_model, initial_state
+from tinylm.training.build import batches_of, initial_loss_scale, initial_model
 from tinylm.training.calibrate import calibrate, fit_size
 from tinylm.training.clock import Clock
 from tinylm.training.ema import WeightEMA
@@ -117,7 +117,9 @@ def _set_up(
         config, fit_notes = fit_size(config, corpus, device, home)
         notes += fit_notes
     vocab_size = corpus.tokenizer.vocab_size
-    memory_check.refuse_too_large(config, vocab_size, micro_batch_size(config, device), memory.free(device))
+    micro_batch = (found and found.state.micro_batch) or memory_check.fitting_sequences(
+        config, vocab_size, micro_batch_size(config, device), memory.free(device)
+    )
 
     # Model.
     weights = found.check_fits(found.trained(), config.model, vocab_size) if found else None
@@ -126,7 +128,7 @@ def _set_up(
     average = WeightEMA(model, config.train.average) if config.train.average else None
     batches = batches_of(config, corpus)
     weight_decays = weight_decay.weight_decays(config, batches)
-    state = found.state if found else initial_state(config.train.precision)
+    state = found.state if found else TrainState()
     if found and weights is not None:
         _restore(found, weights, model, optimizer, average)
         state.backend = state.backend or _legacy_backend(config)
@@ -138,8 +140,10 @@ def _set_up(
 
     # Backend.
     device_check.check(model, batches[0])
-    backend = calibrate(config, model, batches[0], home, state.backend)
+    backend = calibrate(config, model, batches[0], home, micro_batch, state.backend)
     notes += backend.notes
+    if not found:
+        state.loss_scale = initial_loss_scale(backend.precision)
     config = _affordable_evaluations(config, backend, notes) if not found else config
     chosen = {"threads": backend.threads, "device": device.type, "precision": backend.precision}
     config = resolve.with_values(config, train=chosen)
@@ -148,7 +152,8 @@ def _set_up(
 
     # Session.
     stepper = Stepper(config, model, optimizer, backend.precision, state.loss_scale, average)
-    stepper.micro_batch_size = state.micro_batch or stepper.micro_batch_size
+    if micro_batch != stepper.micro_batch_size:
+        stepper.micro_batch_size = state.micro_batch = micro_batch
     return Session(
         config=config,
         run=run,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.data.shuffle import mix
 from tinylm.events import Warned
 from tinylm.hardware import memory
-from tinylm.hardware.device import Precision, has_bf16, release_memory
+from tinylm.hardware.device import Precision, has_bf16, peak_memory_mb, release_memory
 from tinylm.kernels.train_pass import NativePass
 from tinylm.model import dropout
 from tinylm.model.gradients import eager_pass
@@ -32,8 +34,17 @@ MAX_CAPTURED_PASSES = 16
 """Most passes of a step that is captured as a CUDA graph: launches take little of a longer step, and its graph could
 have millions of nodes."""
 
+CAPTURED_METRICS_TOLERANCE, CAPTURED_UPDATE_TOLERANCE = 0.01, 0.05
+"""How far the first captured step may be from a plain one: relative difference of the metrics, and of the update of the
+weights in units of its norm. Rounding stays far below, also in bf16."""
+
+STATE_COPIES = 6
+"""Copies of the weights in that comparison, at most: before and after, two moments, average, difference."""
+
 LOSS_SCALE_GROWTH = 2.0 ** (1 / 2000)
 """fp16: factor of the loss scale at each finite step: twofold in 2,000, as in torch's GradScaler. Others halve it."""
+
+Result = TypeVar("Result")
 
 _DROPOUT = 1003
 """Mixed into the seed: dropout's random stream is independent of the others."""
@@ -72,6 +83,10 @@ class Stepper:
         """On a GPU: torch.compile's pass over `micro_batch_size` sequences (`backend.torch_compile`)."""
         self.graphed: GraphedStep | None = None
         """The CUDA graph of a whole step (`capture`)."""
+        self._graph_is_checked = False
+        """Whether a captured step was compared with a plain one."""
+        self._graph_in_the_way = False
+        """Whether evaluations have run out of memory beside it."""
         self._launch_limiter = LaunchLimiter(self.device)
         self._muon_dtype = torch.bfloat16 if precision == "bf16" or has_bf16(self.device) else torch.float32
         """Of Muon's matrix products."""
@@ -100,7 +115,7 @@ class Stepper:
         """
         metrics = self._graphed_step(step, lr, weight_decay, ids, targets)
         if metrics is None:
-            metrics = self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
+            metrics = self._plain_step(step, lr, weight_decay, ids, targets)
         self._launch_limiter.stepped()
         return metrics
 
@@ -109,19 +124,62 @@ class Stepper:
         if self.graphed is None or len(ids) > MAX_CAPTURED_PASSES * self.micro_batch_size:
             return None
         if not self.graphed.is_warm:
-            return self.graphed.warm_up(
-                lambda: self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
-            )
+            return self.graphed.warm_up(partial(self._plain_step, step, lr, weight_decay, ids, targets))
+        keys = self._keys(step, len(ids))
+        captured = partial(self.graphed.take, lr, self._ema_factor(step), weight_decay, ids, targets, keys)
+        problem: str | None = None
         try:
-            keys = self._keys(step, len(ids))
-            metrics = self.graphed.take(lr, self._ema_factor(step), weight_decay, ids, targets, keys)
+            if self._graph_is_checked or not self._has_room_to_check():
+                return captured()
+            plain = partial(self._plain_step, step, lr, weight_decay, ids, targets)
+            metrics, agree = self._compared(captured, plain)
+            if agree:
+                self._graph_is_checked = True
+            else:
+                problem = "it computed something else than a plain step"
         except RuntimeError as error:  # includes torch's out-of-memory error
+            metrics, problem = None, first_line(error)
+        if problem is not None:  # outside the handler, whose traceback keeps the graph alive
             self.graphed = None
-            self.warnings.append(_not_captured(error))
-        if self.graphed is None:  # outside the handler, whose traceback keeps the graph alive
             release_memory(self.device)
-            return None
+            self.warnings.append(_not_captured(problem))
         return metrics
+
+    def _compared(self, captured: Callable[[], Tensor], plain: Callable[[], Tensor]) -> tuple[Tensor, bool]:
+        """Take the same step captured and then plain; returns the plain one's metrics (4,), and whether they agree.
+
+        Metrics and updated weights are compared. The state afterwards is that of the plain step.
+        """
+        before = [tensor.clone() for tensor in self.detached]
+        optimizer = {name: tensor.clone() for name, tensor in self.optimizer.state().items()}
+        average = (
+            {name: tensor.clone() for name, tensor in self.average.model.state_dict().items()} if self.average else {}
+        )
+        loss_scale = self.loss_scale.clone()
+        captured_metrics = captured()
+        captured_weights = [tensor.clone() for tensor in self.detached]
+        torch._foreach_copy_(self.detached, before)
+        self.optimizer.load(optimizer)
+        if self.average:
+            self.average.load(average)
+        self.loss_scale.copy_(loss_scale)
+        metrics = plain()
+        update = global_norm(torch._foreach_sub(self.detached, before))[0]
+        apart = global_norm(torch._foreach_sub(self.detached, captured_weights))[0]
+        close = (captured_metrics - metrics).abs() <= CAPTURED_METRICS_TOLERANCE * metrics.abs()
+        agree = (close | (captured_metrics == metrics) | (captured_metrics.isnan() & metrics.isnan())).all() & (
+            apart <= CAPTURED_UPDATE_TOLERANCE * update
+        )
+        return metrics, bool(agree)
+
+    def _has_room_to_check(self) -> bool:
+        """Whether a copy of the state fits into memory beside a step."""
+        free = memory.free(self.device)
+        state = STATE_COPIES * sum(tensor.nbytes for tensor in self.detached)
+        return free is None or free > state + 1e6 * peak_memory_mb(self.device)
+
+    def _plain_step(self, step: int, lr: float, weight_decay: float, ids: Tensor, targets: Tensor) -> Tensor:
+        return self.update(step, lr, weight_decay, *self.gradients(step, ids, targets))
 
     def update(self, step: int, lr: float, weight_decay: float, loss: Tensor, grads: list[Tensor]) -> Tensor:
         """Apply `grads`, which are overwritten; returns the metrics (4,) of `take`."""
@@ -135,6 +193,28 @@ class Stepper:
             ),
             self.device,
         )
+
+    def beside(self, work: Callable[[], Result]) -> Result:
+        """Run `work`, such as an evaluation, beside the steps of a run.
+
+        The memory of a captured step is given back only with its graph. Where it is missing, the graph is dropped and
+        captured anew, from then on for each such work.
+        """
+        if self.graphed and self._graph_in_the_way:
+            self._drop_graph()
+        try:
+            return work()
+        except RuntimeError as error:
+            if not (self.graphed and self.graphed.is_captured) or memory.out_of_memory(error, self.device) is None:
+                raise
+        self._graph_in_the_way = True
+        self._drop_graph()
+        return work()
+
+    def _drop_graph(self) -> None:
+        if self.graphed:
+            self.graphed.forget()
+        release_memory(self.device)
 
     def reset(self, optimizer: Optimizer, loss_scale: float) -> None:
         """Continue with another optimizer state and loss scale, after a rollback."""
@@ -235,11 +315,10 @@ class Stepper:
         return eager_pass(self.model, self.weights, self.precision, scale, ids, targets, key)
 
 
-def _not_captured(error: RuntimeError) -> Warned:
-    """The warning that a step could not be captured as a CUDA graph."""
-    reason = first_line(error)
+def _not_captured(reason: str) -> Warned:
+    """The warning that steps are not captured as a CUDA graph."""
     return Warned(
         title="Steps are launched one by one",
-        message=f"A step could not be recorded as one launch ({reason}), so the GPU waits for Python between kernels.",
+        message=f"A step could not be captured as one launch ({reason}), so the GPU waits for Python between kernels.",
         hint="The run goes on, more slowly. --set train.compile=off does not try.",
     )
