@@ -60,8 +60,7 @@ def examine(home: Path) -> Findings:
     }
     timings = ", ".join(f"{counted(count, 'thread')} in {kind} {speed:,}" for (kind, count), speed in speeds.items())
     reasons = {
-        "cuda": "A CUDA GPU is there, so trainings run on it. The program has never been run on one: please report how it "
-        "went.",
+        "cuda": "A CUDA GPU is there, so trainings run on it. This program has never run on one: tell us how it does.",
         "mps": "There is no CUDA GPU; Apple's MPS is taken. It is written for and untested.",
         "cpu": "There is no CUDA GPU and no MPS, so trainings run on the CPU.",
     }
