@@ -17,7 +17,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.events import Finished, Warned
 from tinylm.hardware import capture, memory
 from tinylm.model.transformer import Transformer
-from tinylm.training import cuda_graph
+from tinylm.training import calibrate, cuda_graph
 from tinylm.training.cuda_graph import WARM_UP_STEPS, GraphedStep, LaunchLimiter
 from tinylm.training.ema import WeightEMA
 from tinylm.training.loop import train
@@ -285,6 +285,23 @@ def test_python_waits_for_the_step_before_the_last_ones_and_no_other(monkeypatch
     ]  # fmt: skip
     LaunchLimiter(torch.device("cpu")).stepped()
     assert Mark.made == 4, "on a CPU there is nobody to wait for"
+
+
+def test_the_pass_that_is_timed_is_captured_once_for_each_precision(
+    tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, config = Recorder(), tiny_config()
+    monkeypatch.setattr(calibrate, "warm_up", lambda work: work())
+    monkeypatch.setattr(calibrate, "capture", lambda _, work: record(work))
+    model = Transformer(config.model, VOCAB, torch.Generator().manual_seed(0))
+    (_, _, _, ids, targets), *_ = steps()
+    timed = calibrate._captured_pass(
+        model, ids[:, : config.model.block_size], targets[:, : config.model.block_size], None
+    )
+    losses = [timed(precision) for precision in ("fp32", "bf16", "fp32", "bf16")]
+    assert record.count == 2
+    assert losses[0] == losses[2]
+    assert losses[0] != losses[1]
 
 
 # ---- where there is a CUDA device ---------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def _timed(
 ) -> Backend:
     """The backend with the kernels `code`, or eager without; threads and precision measured or from the cache.
 
-    Its `token_seconds` are the best of `repeats` timings. On a GPU whose memory runs out, the pass is halved.
+    Its `token_seconds` are the best of `repeats` timings. Where memory runs out, the pass is halved.
     """
     device = model.embedding.weight.device
     shape = autotune.shape_name(config, model.vocab_size, kernels=code is not None)
@@ -80,7 +80,7 @@ def _timed(
             seconds = min(autotune.timed(timed_pass, setting.precision) for _ in range(repeats))
             break
         except (MemoryError, RuntimeError) as error:
-            if device.type == "cpu" or sequences == 1 or memory.out_of_memory(error, device) is None:
+            if sequences == 1 or memory.out_of_memory(error, device) is None:
                 raise
         release_memory(device)  # outside the handler, whose traceback keeps the tensors of the pass alive
         sequences = (sequences + 1) // 2
@@ -96,7 +96,7 @@ def _calibration_sequences(config: RunConfig, device: torch.device, micro_batch:
     """
     if device.type == "cuda":
         return micro_batch
-    sequences = max(1, min(config.train.batch_size, CALIBRATION_TOKENS // config.model.block_size))
+    sequences = max(1, min(micro_batch, CALIBRATION_TOKENS // config.model.block_size))
     return max(sequences, min(config.train.batch_size, cores())) if kernels else sequences
 
 

@@ -22,7 +22,7 @@ from tinylm.kernels.train_pass import NativePass
 from tinylm.model import dropout
 from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
-from tinylm.training.cuda_graph import GraphedStep, LaunchLimiter
+from tinylm.training.cuda_graph import GraphedStep, Keys, LaunchLimiter
 from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer, clip, global_norm
 from tinylm.words import first_line
@@ -187,12 +187,12 @@ class Stepper:
 
     def capture(self, graphed_step: Callable[..., GraphedStep] = GraphedStep) -> None:
         """Take the next steps as one CUDA graph each. Not with attention dropout, which uses torch's generator."""
-        self.graphed = graphed_step(
-            lambda lr, ema_factor, weight_decay, ids, targets, keys: self._apply(
-                lr, ema_factor, weight_decay, *self._passes(ids, targets, keys)
-            ),
-            self.device,
-        )
+        self.graphed = graphed_step(self._graphed_work, self.device)
+
+    def _graphed_work(
+        self, lr: Tensor, ema_factor: Tensor, weight_decay: float, ids: Tensor, targets: Tensor, keys: Keys
+    ) -> Tensor:
+        return self._apply(lr, ema_factor, weight_decay, *self._passes(ids, targets, keys))
 
     def beside(self, work: Callable[[], Result]) -> Result:
         """Run `work`, such as an evaluation, beside the steps of a run.
