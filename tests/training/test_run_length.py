@@ -27,6 +27,7 @@ class StandInSession(SimpleNamespace):
         self.now = 0.0
         super().__init__(
             config=config,
+            fresh=True,
             step_seconds=step_seconds,
             clock=SimpleNamespace(seconds=lambda: self.now),
             state=SimpleNamespace(
