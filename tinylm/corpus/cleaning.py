@@ -62,6 +62,12 @@ def clean(text: str | Blocks, unwrap: Unwrap = "auto") -> Cleaned:
     return Cleaned(whole if joined is None else once(joined), body is not None, joined is not None)
 
 
+def normalized(text: str) -> str:
+    r"""A short text, such as a prompt, in the form of cleaned text: line ends to \n, no byte order mark, NFC."""
+    text = "".join(_without_bom(unix_line_ends(iter([text]))))
+    return text if _has_stacked_accents(text) else unicodedata.normalize("NFC", text)
+
+
 def _composed(text: Blocks) -> Blocks:
     return lambda: (unicodedata.normalize("NFC", block) for block in text())
 

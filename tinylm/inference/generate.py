@@ -20,6 +20,8 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -27,6 +29,7 @@ from tinylm.config.schema import SampleConfig
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import RunError
 from tinylm.inference.decode import Step, step_factory
+from tinylm.inference.prompt import fit_prompt
 from tinylm.inference.sampling import Probs, logits_to_probs
 from tinylm.kernels.decode import DecodeLibrary, NativeStep, NativeSteps
 from tinylm.model.kv_cache import KVCache
@@ -43,9 +46,12 @@ def generate_text(
     library: DecodeLibrary | None = None,
 ) -> Iterator[str]:
     """Yield the continuation of `prompt` in pieces that split no character; an empty prompt starts a new text."""
-    stream = tokenizer.stream()
-    for sampled in generate(model, _encode(tokenizer, prompt), settings, tokenizer.end_of_text, library=library):
-        piece = stream.feed(sampled.token) if sampled.token != tokenizer.end_of_text else ""
+    end, stream, fitted = tokenizer.end_of_text, tokenizer.stream(), fit_prompt(tokenizer, prompt)
+    written = generate(model, [end, *fitted.ids], settings, end, library=library, first=fitted.first)
+    for index, sampled in enumerate(written):
+        piece = stream.feed(sampled.token) if sampled.token != end else ""
+        if index == 0:
+            piece = fitted.after(piece)
         if piece:
             yield piece
     rest = stream.close()
@@ -74,22 +80,18 @@ def generate_texts(
     library: DecodeLibrary | None = None,
 ) -> list[Continuation]:
     """Continue `prompt` once for each seed, all in one batch."""
-    end = tokenizer.end_of_text
+    end, fitted = tokenizer.end_of_text, fit_prompt(tokenizer, prompt)
     tokens: list[list[int]] = [[] for _ in seeds]
-    for index, sampled in generate_batch(model, _encode(tokenizer, prompt), settings, seeds, end, library=library):
+    written = generate_batch(model, [end, *fitted.ids], settings, seeds, end, library=library, first=fitted.first)
+    for index, sampled in written:
         tokens[index].append(sampled.token)
     continuations = []
     for seed, ids in zip(seeds, tokens, strict=True):
         ended = ids[-1] == end
         if ended:
             ids.pop()
-        continuations.append(Continuation(tokenizer.decode(ids), len(ids), ended, seed))
+        continuations.append(Continuation(fitted.after(tokenizer.decode(ids)), len(ids), ended, seed))
     return continuations
-
-
-def _encode(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """End-of-text, which precedes every text in training, and the ids of the prompt."""
-    return [tokenizer.end_of_text, *tokenizer.encode(prompt).tolist()]
 
 
 # ---- tokens ---------------------------------------------------------------------------------------------------------
@@ -126,9 +128,10 @@ def generate(
     stop: int,
     n_candidates: int = 0,
     library: DecodeLibrary | None = None,
+    first: npt.NDArray[np.bool_] | None = None,
 ) -> Iterator[SampledToken]:
     """Continue the ids of `prompt` with the seed of `settings`: `generate_batch` for one text."""
-    for _, sampled in generate_batch(model, prompt, settings, [settings.seed], stop, n_candidates, library):
+    for _, sampled in generate_batch(model, prompt, settings, [settings.seed], stop, n_candidates, library, first):
         yield sampled
 
 
@@ -140,20 +143,25 @@ def generate_batch(
     stop: int,
     n_candidates: int = 0,
     library: DecodeLibrary | None = None,
+    first: npt.NDArray[np.bool_] | None = None,
 ) -> Iterator[tuple[int, SampledToken]]:
     """Continue the ids of `prompt` once for each seed, all in one batch.
 
     Yields (index into `seeds`, token): in each step one token of every text that has not ended. A text ends with the
-    token `stop`, which is yielded too, or after `settings.max_new_tokens`. Puts the model into evaluation mode. Raises
-    RunError if the logits are not finite.
+    token `stop`, which is yielded too, or after `settings.max_new_tokens`. `first` (V,) says which tokens may come
+    first, by default any. Puts the model into evaluation mode. Raises RunError if the logits are not finite.
     """
     model.eval()
     decoder = Decoder(model, prompt, len(seeds), library)
     active = list(range(len(seeds)))  # row of the batch -> index into seeds
     generators = [random.Random(seed) for seed in seeds]
-    for _ in range(settings.max_new_tokens):
+    for step in range(settings.max_new_tokens):
         with torch.inference_mode():
             logits = decoder.next_logits()  # (B, V)
+            shown = n_candidates
+            if step == 0 and first is not None:
+                logits = logits.masked_fill(torch.from_numpy(~first), -math.inf)
+                shown = min(shown, int(first.sum()))
             probs = logits_to_probs(logits, decoder.ids, settings, library)
             if not all(math.isfinite(logit) for logit in probs.max_logits):
                 raise RunError(
@@ -162,7 +170,7 @@ def generate_batch(
                 )
             # 32 bits: u <= 1 - 2^-32, so that u * sum(probabilities) cannot be rounded up to the sum.
             tokens = probs.sample([generators[index].getrandbits(32) / 2**32 for index in active], library)
-            sampled = _with_candidates(tokens, logits, probs, n_candidates)
+            sampled = _with_candidates(tokens, logits, probs, shown)
         yield from zip(active, sampled, strict=True)
         rows = [row for row, token in enumerate(tokens) if token != stop]
         if not rows:

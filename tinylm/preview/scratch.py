@@ -18,6 +18,7 @@ from tinylm.data import prepare
 from tinylm.data.batches import Batches, Corpus
 from tinylm.hardware import memory
 from tinylm.hardware.device import choose_device
+from tinylm.inference.prompt import fit_prompt
 from tinylm.training import build, calibrate, memory_check
 from tinylm.training.backend import captures_steps
 from tinylm.training.ema import WeightEMA
@@ -70,7 +71,7 @@ def texts(config: RunConfig, folder: Path, device: torch.device, home: Path) -> 
     TinyLMError where the run would not start either.
     """
     corpus = Corpus(folder, device)
-    corpus.tokenizer.encode(config.sample.prompt)
+    fit_prompt(corpus.tokenizer, config.sample.prompt)
     config, _ = calibrate.fit_size(config, corpus, device, home)
     return config, corpus, build.batches_of(config, corpus)
 
