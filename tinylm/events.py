@@ -216,9 +216,10 @@ class LrFound(Event, kind="lr_found"):
 
 @dataclass(frozen=True)
 class Finished(Event, kind="finished"):
-    """The end of a run, with the loss on the whole held-out text of the weights in `checkpoint`.
+    """The end of a run at `step`, with the loss on the whole held-out text of the weights in `checkpoint`, the best.
 
-    `reason` is budget, stopped or early_stop.
+    `reason` is budget, stopped or early_stop. `best_val_bpb` is what the evaluations during the run gave for
+    `best_step`, on the part of the held-out text that they read.
     """
 
     reason: str
@@ -232,6 +233,21 @@ class Finished(Event, kind="finished"):
     tokens_per_second: Number
     peak_memory_mb: Number
     checkpoint: str
+
+    @property
+    def selected_step(self) -> int:
+        """The step of the checkpoint that the run is known by: the best, and without held-out text the last."""
+        return self.step if self.best_step is None else self.best_step
+
+    @property
+    def measures_selected(self) -> bool:
+        """Whether `val_loss` and `val_bpb` are known, and of that checkpoint; earlier versions measured the last."""
+        return self.val_bpb is not None and self.checkpoint.endswith(f"-{self.selected_step:08d}")
+
+    @property
+    def selected_bpb(self) -> float | None:
+        """Bits per byte of that checkpoint: on the whole held-out text, else on the part that evaluations read."""
+        return self.val_bpb if self.measures_selected else self.best_val_bpb
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ class StudioCommands(Provider):
             yield Command(f"Setting: {field.title} ({key})", field.description or "", edit)
         for run in folder.list_runs(studio.home):
             yield Command(f"Open run {run.name}", "Show its training", partial(studio.open_run, run))
-            yield Command(f"Talk to {run.name}", "Its newest checkpoint", partial(studio.talk_to, run, "latest"))
+            help = "Its best checkpoint, or the latest while it trains"
+            yield Command(f"Talk to {run.name}", help, partial(studio.talk_to, run))
             for path in sorted(run.checkpoints.glob("step-????????"))[::-1]:
                 step = str(int(path.name.removeprefix("step-")))
                 title = f"Talk to {run.name} at step {step}"

@@ -52,8 +52,8 @@ class Studio:
         """The training of this process, running or over."""
         self.shown: ObservedRun | None = None
         """What Train shows: `training`, or a run that was opened."""
-        self.talk_choice: tuple[RunFolder, str] | None = None
-        """Run and checkpoint that Talk loads when it is shown next."""
+        self.talk_choice: tuple[RunFolder, str | None] | None = None
+        """Run and checkpoint that Talk loads when it is shown next; None: the one that the run is known by."""
         self.glyphs = glyphs.detected()
         self.draw_budget = DrawBudget()
         self.noise: deque[str] = deque()
@@ -175,8 +175,8 @@ class Studio:
         watch = self.training if self.is_training else self.shown or self.training
         return watch.pulse(self.glyphs, room) if watch else "idle"
 
-    def talk_to(self, run: RunFolder, which: str = "latest") -> None:
-        """Show Talk with a checkpoint of a run."""
+    def talk_to(self, run: RunFolder, which: str | None = None) -> None:
+        """Show Talk with a checkpoint of a run, by default the best, and the latest while it trains."""
         self.talk_choice = (run, which)
         self.go("talk")
 

@@ -479,7 +479,8 @@ def test_generate_reads_its_prompt_from_stdin(trained_home: Path) -> None:
 @pytest.mark.parametrize("prompt", ["", "漢字 🦊 \x00 \udce9", "a" * 3000, " "])
 def test_generate_takes_any_prompt(prompt: str, trained_home: Path) -> None:
     result = call(f"--generate={prompt}", "--home", trained_home, "--set", "sample.max_new_tokens=2")
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert result.out.startswith(prompt.replace("\udce9", "?"))
 
 
 @pytest.mark.parametrize("which", ["latest", "best", "12"])
@@ -514,6 +515,42 @@ def test_generate_gives_a_line_of_json_for_each_text(trained_home: Path) -> None
 def test_generate_gives_one_line_of_json_where_no_count_is_given(trained_home: Path) -> None:
     (line,) = call("--generate", "-", "--home", trained_home, "--json", stdin="The\ncafé").out.splitlines()
     assert json.loads(line)["prompt"] == "The\ncafé"
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--count", "2"]])
+def test_generate_says_how_much_of_a_long_prompt_is_read(more: list[str], trained_home: Path) -> None:
+    prompt = "The fox ran home. " * 20 + "The"
+    result = call("--generate", prompt, "--home", trained_home, *more)
+    assert result.code == 0
+    assert "Only the last 16 of " in result.err
+    assert "Only" not in result.out
+    assert call("--generate", "The", "--home", trained_home, *more).err == ""
+
+
+@pytest.mark.parametrize("prompt", ["The ", "The  ", " "])
+def test_generate_writes_a_word_behind_a_space(prompt: str, trained_home: Path) -> None:
+    result = call("--generate", prompt, "--home", trained_home)
+    assert "The space at the end of the prompt" in result.err
+    assert re.match(f"{prompt}(?! )", result.out)
+    [line] = call("--generate", prompt, "--home", trained_home, "--json").out.splitlines()
+    table = json.loads(line)
+    assert table["prompt"] == prompt
+    assert table["prompt"] + table["text"] == result.out.removesuffix("\n")
+
+
+def test_generate_reads_a_piped_prompt_as_training_texts_are_read(trained_home: Path) -> None:
+    result = call("--generate", "-", "--home", trained_home, "--json", stdin="\ufeffThe fox\r\nran cafe\u0301\r\n")
+    assert json.loads(result.out)["prompt"] == "The fox\nran caf\u00e9\n"
+
+
+def test_generate_says_which_checkpoint_writes_where_the_best_is_not_the_latest(finished_home: Path) -> None:
+    checkpoints = finished_home / "runs" / "one" / "checkpoints"
+    (checkpoints / "best").write_text("step-00000004\n", encoding="utf-8")
+    best = call("--generate", "The", "--home", finished_home)
+    assert "Step 4 " in best.err
+    assert "step 12" in best.err
+    asked = call("--generate", "The", "--home", finished_home, "--checkpoint", "4")
+    assert (asked.out, asked.err) == (best.out, "")
 
 
 def test_more_texts_than_the_memory_holds_are_refused(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

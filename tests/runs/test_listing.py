@@ -19,7 +19,7 @@ from tinylm.runs.folder import RunFolder
 STARTED = events.RunStarted("a", "/a", 1, "0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", False, None)
 DATA = events.DataPrepared(100, 50, 300, 45, 5, 10, {})
 PLAN = events.Planned(1000, None, (events.PhaseSpan("train", 1, 1000),))
-FINISHED = events.Finished("budget", 1000, 32000, 9.0, 3.0, 2.5, 2.25, 800, 123.0, 50.0, "checkpoints/step-00001000")
+FINISHED = events.Finished("budget", 1000, 32000, 9.0, 3.0, 2.5, 2.25, 800, 123.0, 50.0, "checkpoints/step-00000800")
 FAILED = events.Failed("Broken", "The disk is full.", "Free some.")
 
 
@@ -153,6 +153,13 @@ def test_a_torn_last_line_is_passed_over(home: Path) -> None:
     run = made(home, "a", step(1), step(2))
     run.events_file.write_bytes(run.events_file.read_bytes()[:-20])
     assert only(home).step == 1
+
+
+def test_what_a_run_is_known_by_where_the_end_did_not_measure_the_best(home: Path) -> None:
+    made(home, "a", step(1000), replace(FINISHED, checkpoint="checkpoints/step-00001000"))  # of an earlier version
+    assert (only(home).val_bpb, only(home).best_step) == (2.25, 800)
+    write_log(RunFolder(home / "runs" / "a"), STARTED, step(1000), replace(FINISHED, val_loss=None, val_bpb=None))
+    assert only(home).val_bpb == 2.25, "the program was left, and nothing was measured any more"
 
 
 def test_the_newest_comes_first(home: Path) -> None:

@@ -154,10 +154,10 @@ def test_what_was_evaluated_at_this_step_is_not_evaluated_again(
     passes: list[object] = []
     losses = Transformer.losses
     monkeypatch.setattr(Transformer, "losses", lambda *given: passes.append(given) or losses(*given))
-    whole = evaluator.evaluate_held_out()
+    whole = evaluator.evaluate_held_out(parts.model)
     assert (passes == []) == (eval_iters == 1000)
     assert (whole == held_out) == (eval_iters == 1000)
     parts.state.step += 1
-    evaluator.evaluate_held_out()
+    evaluator.evaluate_held_out(parts.model)
     assert passes
     parts.close()

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import random
 import shutil
 import stat
 import threading
@@ -41,6 +42,7 @@ from tinylm.events import (
 )
 from tinylm.hardware import autotune
 from tinylm.inference import generate
+from tinylm.inference.load import load_model
 from tinylm.model.transformer import Transformer
 from tinylm.planning.schedule import plan
 from tinylm.planning.time_budget import TimeBudget
@@ -601,6 +603,90 @@ def test_without_a_name_one_is_made(home: Path, tiny_config: Configured) -> None
     runs = folder.list_runs(home)
     assert len(runs) == 2
     assert all(run.name.startswith("tiny-") for run in runs)
+
+
+# --- the best checkpoint -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def overfitting(tmp_path: Path, tiny_config: Configured) -> Configured:
+    """Makes configurations whose held-out loss is best early: random letters can only be learnt by heart."""
+    letters = tmp_path / "letters.txt"
+    letters.write_text("".join(random.Random(0).choices("abcdefgh ", k=1200)), encoding="utf-8")
+    phase = {"name": "train", "schedule": "constant", "steps": 60, "max_lr": 1e-2}
+
+    def make(**settings: object) -> RunConfig:
+        return tiny_config(
+            data={"sources": [str(letters)], "val_fraction": 0.2},
+            tokenizer={"kind": "char"},
+            train={"phases": [phase], "sample_interval": 1000, "keep_checkpoints": 1, **settings},
+        )
+
+    return make
+
+
+@pytest.mark.usefixtures("each_step")
+@pytest.mark.parametrize("reason", ["budget", "stopped", "early_stop"])
+@pytest.mark.parametrize("sample_interval", [10, 1000])
+def test_a_run_is_known_by_its_best_checkpoint(
+    reason: str, sample_interval: int, home: Path, overfitting: Configured
+) -> None:
+    control = Control()
+    actions = {50: control.stop.set} if reason == "stopped" else {}
+    config = overfitting(patience=2 if reason == "early_stop" else 0, sample_interval=sample_interval)
+    result = trained(config, home, actions=actions, control=control)
+    end, evals = result.finished, result.of(EvalDone)
+    best = min(evals, key=lambda event: event.val_loss or math.inf)
+    assert (end.reason, end.best_step, end.best_val_bpb) == (reason, best.step, best.val_bpb)
+    assert best.step < end.step
+    assert checkpoint.find(result.run, "best") == result.run.path / end.checkpoint
+    assert end.checkpoint.endswith(checkpoint.folder_name(best.step))
+    assert checkpoint.find(result.run).name == checkpoint.folder_name(end.step), "resuming goes on from the latest"
+    model, tokenizer = load_model(result.run)  # as --generate does
+    sample = result.of(Sampled)[-1]
+    assert sample.step == best.step
+    assert sample.text == "".join(generate.generate_text(model, tokenizer, "", config.sample))
+    card = result.run.card_file.read_text(encoding="utf-8")
+    for step in (end.best_step, end.step):
+        assert f"step {step}" in card
+
+
+def test_the_end_measures_the_whole_held_out_text_with_the_best(home: Path, overfitting: Configured) -> None:
+    end = trained(overfitting(eval_iters=100), home).finished  # evaluations read all of it, too
+    assert end.best_step
+    assert end.best_step < end.step
+    assert end.val_bpb == pytest.approx(end.best_val_bpb)
+
+
+def test_a_run_that_was_finished_goes_on_from_its_latest_checkpoint(home: Path, overfitting: Configured) -> None:
+    whole = trained(overfitting(stop_at=60), home, "whole")
+    early = trained(overfitting(stop_at=40), home, "early")
+    assert early.finished.best_step
+    assert early.finished.best_step < 40
+    assert of(go_on(early.run, stop_at=60), StepDone)[0].step == 41
+    assert newest_files(early.run) == newest_files(whole.run)
+    assert checkpoint.find(early.run, "best").name == checkpoint.find(whole.run, "best").name
+
+
+@pytest.mark.usefixtures("each_step")
+def test_the_evaluation_at_a_stop_may_be_the_best(home: Path, tiny_config: Configured, short: Trained) -> None:
+    control = Control()
+    stopped = trained(tiny_config(model={"dropout": 0.2}), home, actions={15: control.stop.set}, control=control)
+    assert stopped.finished.best_step == 15
+    assert checkpoint.find(stopped.run, "best").name == checkpoint.folder_name(15)
+    go_on(stopped.run)
+    assert newest_files(stopped.run) == newest_files(short.run)
+    assert checkpoint.find(stopped.run, "best").name == checkpoint.find(short.run, "best").name
+
+
+@pytest.mark.usefixtures("each_step")
+def test_a_best_checkpoint_that_is_damaged_is_replaced_by_the_last(home: Path, overfitting: Configured) -> None:
+    run = RunFolder(home / "runs" / "run")
+    damage = {59: lambda: (checkpoint.find(run, "best") / checkpoint.MODEL).write_bytes(b"")}
+    result = trained(overfitting(), home, actions=damage)
+    assert result.of(Warned)
+    assert (result.finished.best_step, result.finished.selected_step) == (None, 60)
+    load_model(run, "best")
 
 
 # --- requests ------------------------------------------------------------------------------------------------

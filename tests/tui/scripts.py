@@ -77,11 +77,12 @@ def training(upto: int = 200, steps: int = 400, **start: str) -> list[Event]:
     return log
 
 
-def finished(number: int = 400, reason: str = "budget") -> events.Finished:
-    """The end of a run."""
+def finished(number: int = 400, reason: str = "budget", best: int | None = None) -> events.Finished:
+    """The end of a run, whose best checkpoint is by default the last."""
+    best = number if best is None else best
     return events.Finished(
-        reason, number, number * 1536, 2 + number * 0.25, 1.56, 0.539, 0.541, number, 6100.0, 512.0,
-        f"checkpoints/step-{number:08d}",
+        reason, number, number * 1536, 2 + number * 0.25, 1.56, 0.539, 0.541, best, 6100.0, 512.0,
+        f"checkpoints/step-{best:08d}",
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from tinylm import events
 from tinylm.config.schema import RunConfig
 from tinylm.events import Event
-from tinylm.runs.report import preparing, progress, sentence, summary, time_left
+from tinylm.runs.report import held_out_so_far, preparing, progress, sentence, summary, time_left
 from tinylm.runs.state import RunState
 from tinylm.words import number, printable
 
@@ -142,8 +142,8 @@ class Live(Plain):
         numbers = Text.assemble(
             ("loss ", "dim"), number(last.loss, ".3f"), (" nats/token ", "dim"),
             (spark(self._losses.means, 24), "cyan"),
-            ("   held out ", "dim"), (f"{number(state.evals[-1].val_bpb if state.evals else None, '.3f')}", "bold"),
-            (" bits/byte", "dim"), f"   {last.tokens_per_second:,.0f}", (" tokens/s", "dim"),
+            ("   held out ", "dim"), (held_out_so_far(state, " bits/byte") if state.evals else "–", "bold"),
+            f"   {last.tokens_per_second:,.0f}", (" tokens/s", "dim"),
         )  # fmt: skip
         parts: list[Table | Text | Panel] = [bar, numbers]
         if state.sample:

@@ -188,9 +188,14 @@ def generate(options: argparse.Namespace, home: Path) -> int:
 
     from tinylm.inference.generate import generate_text, generate_texts
     from tinylm.inference.load import load_model, refuse_too_many_texts, settle_threads
+    from tinylm.inference.prompt import fit_prompt
     from tinylm.kernels import decode
 
     model, tokenizer = load_model(run_folder, options.checkpoint or "best", options.device or "cpu")
+    fitted = fit_prompt(tokenizer, prompt, model.config.block_size)
+    prompt = fitted.text
+    for note in [*([] if options.checkpoint else _selection(run_folder)), *fitted.notes]:
+        print(note, file=sys.stderr)
     settle_threads(model)
     library = decode.load_in_background(home, model)
     clean = printable if sys.stdout.isatty() else str
@@ -213,6 +218,16 @@ def generate(options: argparse.Namespace, home: Path) -> int:
             print(f"\n{text}")
         print()
     return 0
+
+
+def _selection(run: RunFolder) -> list[str]:
+    """Which checkpoint writes, where the best is not the latest."""
+    from tinylm.runs import checkpoint
+
+    best, latest = (int(checkpoint.find(run, which).name.removeprefix("step-")) for which in ("best", "latest"))
+    if best == latest:
+        return []
+    return [f"Step {best:,} of {run.name} writes, the best; --checkpoint latest is step {latest:,}."]
 
 
 def _sampling(options: argparse.Namespace, config: RunConfig) -> SampleConfig:
@@ -250,17 +265,19 @@ def list_runs(options: argparse.Namespace, home: Path) -> int:
         print("There is no run yet. Make one: tinylm-studio --train.")
         return 0
     table = Table(box=None, pad_edge=False)
-    for title in ("run", "state", "data", "parameters", "steps", "bits per byte", "tokens/s", "when"):
-        table.add_column(
-            title, justify="right" if title in ("parameters", "steps", "bits per byte", "tokens/s") else "left"
-        )
+    texts, numbers = ("run", "state", "data"), ("parameters", "steps", "bits per byte", "best step", "tokens/s")
+    for title in (*texts, *numbers, "when"):
+        table.add_column(title, justify="right" if title in numbers else "left")
     for row in rows:
-        numbers = [
+        values = [
             "" if row[name] is None else format(row[name], form)
-            for name, form in (("parameters", ",d"), ("step", ",d"), ("val_bpb", ".3f"), ("tokens_per_second", ",.0f"))
-        ]
+            for name, form in (
+                ("parameters", ",d"), ("step", ",d"), ("val_bpb", ".3f"), ("best_step", ",d"),
+                ("tokens_per_second", ",.0f"),
+            )
+        ]  # fmt: skip
         when = datetime.fromisoformat(str(row["utc"])).astimezone().strftime("%Y-%m-%d %H:%M") if row["utc"] else ""
-        table.add_row(*(Text(printable(str(row[name]))) for name in ("run", "state", "data")), *numbers, when)
+        table.add_row(*(Text(printable(str(row[name]))) for name in texts), *values, when)
     # Rendered first and then printed, so that a closed pipe raises here and not inside rich.
     canvas = Console(file=io.StringIO(), width=None if sys.stdout.isatty() else 160, force_terminal=sys.stdout.isatty())
     with canvas.capture() as rendered:

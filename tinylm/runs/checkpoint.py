@@ -212,6 +212,11 @@ def save(
     return final
 
 
+def point_best(run: RunFolder, step: int) -> None:
+    """Make the checkpoint of `step` the best."""
+    files.replace_durably(run.checkpoints / "best", f"{folder_name(step)}\n".encode())
+
+
 def prune(run: RunFolder, keep: int) -> None:
     """Delete all but the last `keep` checkpoints and the best, and what interrupted saves left behind."""
     _restore_replaced(run)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -100,6 +101,11 @@ class RunFolder:
             return False
         lock.release()
         return False
+
+    @property
+    def selected(self) -> Literal["latest", "best"]:
+        """The checkpoint that the run is known by: the latest while it trains, else the best."""
+        return "latest" if self.is_locked() else "best"
 
     def events(self) -> Iterator[events.Event]:
         """The events of the log, in order, none where there is no log; lines that are no event are skipped."""

@@ -39,7 +39,7 @@ class RunListing:
     tokens: int | None
     seconds: float | None
     val_bpb: float | None
-    """At the end of the run, else the best so far."""
+    """Of the best checkpoint: at the end of the run on the whole held-out text, else as evaluated so far."""
     best_step: int | None
     tokens_per_second: float | None
     utc: str
@@ -90,7 +90,7 @@ def _read_listing(run: RunFolder, note: dict[str, Any]) -> RunListing:
     if planned is None and head.plan:
         planned = head.plan.steps
     if tail.finished:
-        val_bpb, best_step = tail.finished.val_bpb, tail.finished.best_step
+        val_bpb, best_step = tail.finished.selected_bpb, tail.finished.best_step
     else:
         seen: list[tuple[Any, Any]] = [(tail.best.step, tail.best.val_bpb)] if tail.best else []
         seen += [(state.get("best_step"), state.get("best_val_bpb")) for state in (latest, best)]

@@ -41,6 +41,16 @@ def verdict(val_bpb: float | None, baselines: Mapping[str, float]) -> str:
     return text
 
 
+def selection(finished: Finished) -> str:
+    """Which checkpoint a finished run is known by, where that is not its last; "" where it is."""
+    best, last = finished.selected_step, finished.step
+    if best == last:
+        return ""
+    if finished.reason == "early_stop":
+        return f"It ended early, at step {last:,}: nothing was better than step {best:,}, which is the one to use."
+    return f"That is step {best:,}, the best; the run ended at step {last:,}."
+
+
 def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], finished: Finished) -> None:
     """Write the run's card.md: what the model is, what it was trained on, how good it is and how to use it."""
     model = config.model
@@ -52,7 +62,7 @@ def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], fin
         f"- {counted(model.n_layer, 'layer')}, width {model.n_embd}, {counted(model.n_head, 'head')}, "
         f"context {model.block_size} tokens",
         f"- {counted(finished.step, 'step')}, {finished.tokens:,} tokens, {counted(round(finished.seconds), 'second')}",
-        f"- {verdict(finished.val_bpb, baselines)}",
+        f"- {f'{verdict(finished.selected_bpb, baselines)} {selection(finished)}'.rstrip()}",
         "",
         f'Talk to it: `tinylm-studio --generate "PROMPT" --run {run.name}`',
         "",
@@ -101,12 +111,21 @@ def prepared(event: events.DataPrepared) -> str:
 def progress(state: RunState) -> str:
     """The progress of a run in one sentence."""
     last = state.steps[-1]
-    held_out = f"held-out {number(state.evals[-1].val_bpb, '.3f')} bits per byte, " if state.evals else ""
+    held_out = f"held-out {held_out_so_far(state, ' bits per byte')}, " if state.evals else ""
     steps = state.plan.steps if state.plan else last.step
     return (
         f"Step {last.step:,} of {steps:,} ({state.fraction:.0%}), loss {number(last.loss, '.3f')} nats per token, "
         f"{held_out}{last.tokens_per_second:,.0f} tokens per second, {time_left(state)} left."
     )
+
+
+def held_out_so_far(state: RunState, unit: str) -> str:
+    """The last evaluation in bits per byte, with `unit`; where an earlier one was better, that too."""
+    last, best = state.evals[-1], state.best
+    text = f"{number(last.val_bpb, '.3f')}{unit}"
+    if best is None or best.step == last.step:
+        return text
+    return f"{text} (best {number(best.val_bpb, '.3f')} at step {best.step:,})"
 
 
 def summary(state: RunState) -> str:
@@ -119,13 +138,12 @@ def summary(state: RunState) -> str:
     lines = [
         f"Trained {counted(finished.step, 'step')} on {finished.tokens:,} tokens in {duration(finished.seconds)}"
         f" ({finished.tokens_per_second:,.0f} tokens per second).",
-        verdict(finished.val_bpb, baselines),
+        f"{verdict(finished.selected_bpb, baselines)} {selection(finished)}".rstrip(),
     ]
     if state.sample:
         text = (state.sample.prompt + state.sample.text).strip()
-        lines += ["", "It writes:", "", *(f"    {line}" for line in text.splitlines()), ""]
-    if finished.reason == "early_stop" and finished.best_step is not None:
-        lines.append(f"It ended early: nothing was better than step {finished.best_step:,}, whose checkpoint is kept.")
+        writes = "It" if state.sample.step == finished.step else f"Step {state.sample.step:,}"
+        lines += ["", f"{writes} writes:", "", *(f"    {line}" for line in text.splitlines()), ""]
     if finished.reason == "stopped":
         lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}{home_flag}")
     lines.append(f"The run is in {started.dir}")

@@ -125,12 +125,13 @@ class Evaluator:
             device.release_memory(self.session.device)
         return Evaluation(train_score, scores[better], better, scores.get(not better))
 
-    def evaluate_held_out(self) -> Score:
-        """Score the whole held-out text with the better weights."""
-        state = self.session.state
-        if len(self._sample.starts) == len(self._all.starts) and self._last and self._last[0] == state.step:
+    def evaluate_held_out(self, model: Transformer) -> Score:
+        """Score the whole held-out text with `model`: the session's better one, or that of another checkpoint."""
+        state, is_current = self.session.state, model is self.session.better_model
+        everything = len(self._sample.starts) == len(self._all.starts)
+        if everything and is_current and self._last and self._last[0] == state.step:
             return self._last[1][state.averaged]
-        return self._held_out(self._all, self.session.better_model)
+        return self._held_out(self._all, model)
 
     def _models(self) -> dict[bool, Transformer]:
         """The model in training (False), and its EMA (True) where there is one."""

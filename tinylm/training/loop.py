@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,6 +27,8 @@ from tinylm.errors import RunError, TinyLMError
 from tinylm.events import Event, Warned
 from tinylm.hardware import device, memory
 from tinylm.inference import generate
+from tinylm.inference.load import load_model
+from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint, folder, report
 from tinylm.runs.folder import RunFolder
 from tinylm.training import setup, stability
@@ -159,7 +162,7 @@ class Training:
                 yield from self._evaluate()
             if self.run_length.sample_is_due() or control.sample.is_set():
                 control.sample.clear()
-                yield from self._sample()
+                yield from self._sample(self.session.better_model, state.step)
             if self._save_due():
                 yield from self._report()
                 if stability.may_be_saved(state, self.session.precision):
@@ -184,28 +187,46 @@ class Training:
     def _close(self) -> Iterator[Event]:
         """Evaluate, sample, save, and evaluate the whole held-out text.
 
-        A stopped run is saved first. The evaluation and the sample that follow are not in the checkpoint, so resuming
-        removes them from the log and continues as if the run had not been stopped. With `control.leave` set, only
-        `Finished` follows the save.
+        The last sample and the evaluation of the whole held-out text are of the best checkpoint, by which the run is
+        known from then on; the latest is what resuming goes on from. A stopped run is saved first. What follows the
+        save is not in the checkpoint, so resuming removes it from the log and continues as if the run had not ended.
+        With `control.leave` set, only `Finished` follows the save.
         """
-        state, reason = self.state, "budget"
+        state, reason, run = self.state, "budget", self.session.run
         if not self.run_length.is_reached():
             reason = "early_stop" if stability.out_of_patience(state, self.session.config.train.patience) else "stopped"
         stopped = reason == "stopped"
         if stopped:
             yield from self._save()
-            before = replace(state)
+        before = replace(state)
         leaving = stopped and self.control.leave.is_set()
         was_sampled = state.evaluated_step == state.sampled_step == state.step
         if state.evaluated_step != state.step and not leaving:
             yield from self._evaluate()
+        if stopped and state.averaged != before.averaged:  # what was evaluated is not what the checkpoint holds
+            vars(state).update(vars(before))
+        model, step = self.session.better_model, state.step
+        if state.best_step is not None and state.best_step != step:
+            try:
+                if not leaving:
+                    model, _ = load_model(run, str(state.best_step), self.session.device.type)
+                step = state.best_step
+            except TinyLMError as error:
+                yield Warned(error.title, error.message, "The last checkpoint takes the place of the best.")
+                state.best_step = state.best_val_bpb = state.best_val_loss = None
+        best_step, best_val_bpb = state.best_step, state.best_val_bpb
         if state.sampled_step != state.step and not leaving:
-            yield from self._sample()
+            yield from self._sample(self.session.better_model, state.step)
         if stopped:
             vars(state).update(vars(before))
         elif self.saved_step != state.step or not was_sampled:
             yield from self._save()
-        final = UNMEASURED if leaving else self.session.stepper.beside(self.evaluator.evaluate_held_out)
+        if checkpoint.find(run, "best").name != checkpoint.folder_name(step):
+            checkpoint.point_best(run, step)
+        if step != state.step and not leaving:
+            yield from self._sample(model, step)
+        evaluate = partial(self.evaluator.evaluate_held_out, model)
+        final = UNMEASURED if leaving else self.session.stepper.beside(evaluate)
         finished = events.Finished(
             reason=reason,
             step=state.step,
@@ -213,15 +234,15 @@ class Training:
             seconds=round(self.clock.seconds(), 3),
             val_loss=final.loss,
             val_bpb=final.bpb,
-            best_val_bpb=state.best_val_bpb,
-            best_step=state.best_step,
+            best_val_bpb=best_val_bpb,
+            best_step=best_step,
             tokens_per_second=round(
                 self.trained_steps * self.session.config.tokens_per_step / max(self.trained_seconds, 1e-9), 1
             ),
             peak_memory_mb=round(device.peak_memory_mb(self.session.device), 1),
-            checkpoint=f"checkpoints/{checkpoint.folder_name(state.step)}",
+            checkpoint=f"checkpoints/{checkpoint.folder_name(step)}",
         )
-        report.write(self.session.run, self.session.config, self.session.corpus.layout.baselines, finished)
+        report.write(run, self.session.config, self.session.corpus.layout.baselines, finished)
         yield finished
 
     def _seconds_left(self) -> float:
@@ -333,16 +354,17 @@ class Training:
             yield warning
         self.steps_timed_from = self.clock.seconds()
 
-    def _sample(self) -> Iterator[Event]:
+    def _sample(self, model: Transformer, step: int) -> Iterator[Event]:
+        """Let `model`, which has the weights of `step`, write a sample."""
         yield from self._report()
-        start, sampling, model = self.clock.seconds(), self.session.config.sample, self.session.better_model
+        start, sampling = self.clock.seconds(), self.session.config.sample
         tokenizer, library = self.session.corpus.tokenizer, self.session.decode_library.result()
         text = self.session.stepper.beside(
             lambda: "".join(generate.generate_text(model, tokenizer, sampling.prompt, sampling, library))
         )
         model.train()
         self.time_budget.sample_seconds, self.state.sampled_step = self.clock.seconds() - start, self.state.step
-        yield events.Sampled(self.state.step, sampling.prompt, text)
+        yield events.Sampled(step, sampling.prompt, text)
         self.steps_timed_from = self.clock.seconds()
 
     def _save_due(self) -> bool:
@@ -379,7 +401,7 @@ class Training:
                 if control.save.is_set() and self.saved_step != self.state.step:
                     yield from self._save()
                 if control.sample.is_set():
-                    yield from self._sample()
+                    yield from self._sample(self.session.better_model, self.state.step)
                 control.save.clear()
                 control.sample.clear()
                 self.clock.stop()

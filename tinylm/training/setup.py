@@ -21,6 +21,7 @@ from tinylm.errors import DeviceError
 from tinylm.files import disk_error
 from tinylm.hardware import malloc, memory
 from tinylm.hardware.device import choose_device, choose_precision, machine_name
+from tinylm.inference.prompt import fit_prompt
 from tinylm.kernels import decode
 from tinylm.model.transformer import Transformer
 from tinylm.planning import time_budget
@@ -110,7 +111,7 @@ def _set_up(
 
     # Texts.
     corpus = Corpus(run.path, device)
-    corpus.tokenizer.encode(config.sample.prompt)  # fails now, not at the first sample, if it cannot be encoded
+    fit_prompt(corpus.tokenizer, config.sample.prompt)  # fails now, not at the first sample, if it cannot be encoded
 
     # Size.
     if not found:
@@ -220,6 +221,8 @@ def _finish_saving(config: RunConfig, run: RunFolder, found: Checkpoint | None) 
         for pointer, step in (("latest", found.state.step), ("best", found.state.best_step)):
             if step is not None and (run.checkpoints / checkpoint.folder_name(step)).is_dir():
                 files.replace_durably(run.checkpoints / pointer, f"{checkpoint.folder_name(step)}\n".encode())
+        if found.state.best_step is None:  # the evaluation at the end of a stopped run is not part of it
+            (run.checkpoints / "best").unlink(missing_ok=True)
         checkpoint.prune(run, config.train.keep_checkpoints)
 
 

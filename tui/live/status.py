@@ -65,7 +65,9 @@ def sentence(watch: ObservedRun | None, torch_loaded: bool = True) -> str:
             return finished(history)
         case "stopped":
             where = f"{_step(history):,}{_of_steps(history)}"
-            return f"Stopped and saved at step {where}. r goes on exactly there, 4 talks to it."
+            end = state.finished
+            best = f"step {end.selected_step:,}, the best" if end and end.selected_step != end.step else "it"
+            return f"Stopped and saved at step {where}. r goes on exactly there, 4 talks to {best}."
         case "interrupted" if watch.reading:
             return "Reading what happened in it."
         case "interrupted":
@@ -156,10 +158,11 @@ def finished(history: History) -> str:
     if end.reason == "early_stop":
         best = f"step {end.best_step:,}" if end.best_step else "the best"
         return f"Stopped early: held-out text got no better after {best}, which is kept. Enter talks to it."
-    if end.val_bpb is None:
+    if end.selected_bpb is None:
         return "Done. No held-out text: nobody can say how much of it is memorised. Enter talks to it."
     baselines = history.state.data.baselines if history.state.data else {}
-    return f"Done: {end.val_bpb:.3f} bits per byte{ranking(end.val_bpb, baselines)}. Enter talks to it."
+    at = f" at step {end.selected_step:,}, the best" if end.selected_step != end.step else ""
+    return f"Done: {end.selected_bpb:.3f} bits per byte{at}{ranking(end.selected_bpb, baselines)}. Enter talks to it."
 
 
 def failed(watch: ObservedRun) -> str:

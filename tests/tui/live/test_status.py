@@ -64,6 +64,12 @@ STATES: dict[str, tuple[Callable[[], ObservedRun | None], list[str]]] = {
     ),
     "interrupted, nothing saved": (lambda: followed(scripts.training(30), locked=False), ["starts it over"]),
     "finished": (lambda: own([*scripts.training(400), scripts.finished()]), ["Done: 0.539 bits", "Enter talks"]),
+    "finished, best earlier": (
+        lambda: own([*scripts.training(400), scripts.finished(best=240)]), ["Done: 0.539 bits", "step 240"],
+    ),
+    "stopped, best earlier": (
+        lambda: own([*scripts.training(200), scripts.finished(200, "stopped", best=160)]), ["step 200", "step 160"],
+    ),
     "stopped early": (
         lambda: own([*scripts.training(400), scripts.finished(reason="early_stop")]), ["Stopped early", "Enter talks"],
     ),

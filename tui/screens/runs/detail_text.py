@@ -53,7 +53,7 @@ def card(entry: RunListing, run: LoggedRun | None, glyphs: Glyphs, when: str, wi
         ),
         ("speed", entry.tokens_per_second and f"{two_digits(entry.tokens_per_second)} tokens/s"),
         ("held out", "" if entry.val_bpb is None else f"{entry.val_bpb:.3f} bits/byte"),
-        ("best", "" if entry.best_step is None else f"@ step {entry.best_step:,}"),
+        ("best", _best(entry)),
         ("machine", printable(state.started.machine) if state.started and state.started.machine else entry.device),
         ("disk", file_size(entry.bytes)),
         ("note", printable(entry.note)),
@@ -70,6 +70,16 @@ def card(entry: RunListing, run: LoggedRun | None, glyphs: Glyphs, when: str, wi
         parts += [Content(""), Content.styled(f"step {state.sample.step:,} writes", MUTED)]
         parts.append(Content(printable(state.sample.prompt + state.sample.text).strip()))
     return Content("\n").join(parts)
+
+
+def _best(entry: RunListing) -> str:
+    """The step that the held-out loss is of; where that is not the last one, the last one too."""
+    if entry.best_step is None:
+        return ""
+    best = f"@ step {entry.best_step:,}"
+    if entry.step in (None, entry.best_step):
+        return best
+    return f"{best}, {'now' if entry.status in ('training', 'paused') else 'ended'} at {entry.step:,}"
 
 
 def _joined(*parts: object) -> str:
@@ -92,6 +102,8 @@ def comparison(
     parts = []
     for letter, entry in entries.items():
         bpb = fixed(entry.val_bpb, 3)
+        if entry.best_step not in (None, entry.step):
+            bpb += f" @{entry.best_step:,}"
         room = max(8, width - 6 - len(bpb))
         name = set_cell_size(ellipsize_middle(printable(entry.name), room, glyphs), room)
         parts.append(

@@ -67,6 +67,8 @@ def run_sentence(entry: RunListing, marked: bool) -> str:
     """The state of a run in a sentence, and what one can do with it."""
     name = entry.name
     good = "" if entry.val_bpb is None else f": {entry.val_bpb:.3f} bits/byte"
+    if good and entry.best_step not in (None, entry.step):
+        good += f" at step {entry.best_step:,}, the best"
     if marked:
         return f"{name} is marked. Go to another run, and both are laid over each other."
     match entry.status:

@@ -22,7 +22,7 @@ from tui.terminal.glyphs import glyphs_of
 from tui.terminal.keys import hidden
 
 FOLLOW: Literal["follow"] = "follow"
-"""The answer "no certain checkpoint": the latest of the run on Train, else of the newest run."""
+"""The answer "no certain checkpoint": that of the run on Train, else of the newest run."""
 
 Picked = CheckpointRef | Literal["follow"]
 
@@ -141,7 +141,7 @@ class CheckpointPicker(ModalScreen[Picked | None]):
             steps.add_option(Option(f"{which:<7}{'none yet' if step is None else step}", id=which))
         steps.add_options(Option(f"step   {step}", id=str(step)) for step in reversed(saved))
         offered = [option.id for option in steps.options]
-        now = self._now.which if self._now and self._now.run == entry.run else "latest"
+        now = self._now.which if self._now and self._now.run == entry.run else entry.run.selected
         steps.highlighted = offered.index(now) if now in offered else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

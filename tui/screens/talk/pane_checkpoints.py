@@ -1,4 +1,7 @@
-"""Which checkpoint writes in which pane of Talk: the one picked for it, else the latest of the run on Train."""
+"""Which checkpoint writes in which pane of Talk: the one picked for it, else that of the run on Train.
+
+A run for which no checkpoint was picked writes with its best, and with its latest while it trains.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,32 @@ class PaneCheckpoints:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._picked: dict[str, CheckpointRef] = {}
+        self._picked: dict[str, CheckpointRef | RunFolder] = {}
         self._newest: RunFolder | None = None
         self.searched = False
         """Whether it is known which run is the newest."""
 
     def of(self, pane: str) -> CheckpointRef | None:
         """What a pane would write with now; None where there is no run."""
-        if pane in self._picked:
-            return self._picked[pane]
+        picked = self._picked.get(pane)
+        if isinstance(picked, CheckpointRef):
+            return picked
+        run = picked or self._followed
+        return CheckpointRef(run, "latest" if self.trains(run) else run.selected) if run else None
+
+    @property
+    def _followed(self) -> RunFolder | None:
+        """The run on Train, else the newest."""
         for watch in (self._studio.shown, self._studio.training):
             if watch and watch.run and (watch.running or saved_steps(watch.run)):
-                return CheckpointRef(watch.run)
-        return CheckpointRef(self._newest) if self._newest else None
+                return watch.run
+        return self._newest
 
-    def pick(self, pane: str, checkpoint: CheckpointRef | None) -> None:
-        """Set the checkpoint of a pane; None: follow the run on Train again."""
+    def pick(self, pane: str, picked: CheckpointRef | RunFolder | None) -> None:
+        """Set the checkpoint of a pane, or only its run; None: follow the run on Train again."""
         self._picked.pop(pane, None)
-        if checkpoint is not None:
-            self._picked[pane] = checkpoint
+        if picked is not None:
+            self._picked[pane] = picked
 
     def set_newest(self, run: RunFolder | None) -> None:
         """Set which run is the newest, once the runs have been searched."""
@@ -49,15 +59,14 @@ class PaneCheckpoints:
 
     @property
     def other(self) -> CheckpointRef | None:
-        """What to offer for B: what it had before, else the best, or the oldest one that is not A's."""
+        """What to offer for B: what it had before, else the first of best, latest and oldest that is not A's."""
         of_a = self.of("A")
         if "B" in self._picked or of_a is None:
-            return self._picked.get("B")
-        best = CheckpointRef(of_a.run, "best")
-        others = [best, *(CheckpointRef(of_a.run, str(step)) for step in saved_steps(of_a.run))]
-        return next((checkpoint for checkpoint in others if checkpoint.step() != of_a.step()), best)
+            return self.of("B")
+        others = [CheckpointRef(of_a.run, which) for which in ("best", "latest", *map(str, saved_steps(of_a.run)))]
+        return next((checkpoint for checkpoint in others if checkpoint.step() != of_a.step()), others[0])
 
-    def trains(self, checkpoint: CheckpointRef) -> bool:
-        """Whether its run is being trained, as far as the app knows."""
+    def trains(self, run: RunFolder) -> bool:
+        """Whether the run is being trained, as far as the app knows."""
         watches = (self._studio.training, self._studio.shown)
-        return any(watch and watch.run and watch.run.path == checkpoint.run.path and watch.running for watch in watches)
+        return any(watch and watch.run and watch.run.path == run.path and watch.running for watch in watches)

@@ -416,7 +416,8 @@ class TalkScreen(StudioScreen):
     def tick(self) -> None:
         """Look for newer checkpoints now and then, and redraw."""
         if self.studio.talk_choice is not None:  # set by another screen or the palette
-            self.checkpoints.pick("A", CheckpointRef(*self.studio.talk_choice))
+            run, which = self.studio.talk_choice
+            self.checkpoints.pick("A", CheckpointRef(run, which) if which else run)
             self.studio.talk_choice = None
             self._prepare("A")
         if self._ticks % POLL_TICKS == 0:
@@ -474,7 +475,7 @@ class TalkScreen(StudioScreen):
             return self._message
         checkpoint, step = self._writes_next.get(self.pane.name or "A", (None, None))
         if checkpoint is not None:
-            return wording.sentence(self.pane.shown, step, self.checkpoints.trains(checkpoint), self._focus)
+            return wording.sentence(self.pane.shown, step, self.checkpoints.trains(checkpoint.run), self._focus)
         if self.checkpoints.beginning:
             return wording.beginning(self._pending is not None)
         return wording.NO_RUN if self.checkpoints.searched else "Looking for runs."

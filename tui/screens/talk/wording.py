@@ -40,7 +40,7 @@ candidates, settings. `/` or `i` comes back.
 - `v` four versions with the next four seeds, side by side: the arrows and `Enter`, or a digit, take one
 - `ctrl+e` edits the text, and the model goes on from what you made of it
 - `y` copies it; the mouse selects and `ctrl+c` copies the selection
-- `k` chooses run and checkpoint; `latest` follows the training
+- `k` chooses run and checkpoint: else the best writes, and while the run trains the latest
 - `=` compares with a second checkpoint: same prompt, same seed
 - `w` shows or hides why each token was chosen; `s` goes to the settings
 

@@ -119,8 +119,10 @@ def event_text(event: Event, glyphs: Glyphs) -> str:
         case events.Rescued():
             return f"{glyphs.warning} {event.message}"
         case events.Finished():
-            best = report.verdict(event.val_bpb, {}) if event.val_bpb is None else f"{event.val_bpb:.3f} bits per byte."
-            return f"{glyphs.done} Ended at step {event.step:,} ({event.reason.replace('_', ' ')}): {best}"
+            bpb, selected = event.selected_bpb, event.selected_step
+            result = report.verdict(None, {}) if bpb is None else f"{bpb:.3f} bits per byte."
+            at = f"best at step {selected:,}, " if selected != event.step else ""
+            return f"{glyphs.done} Ended at step {event.step:,} ({event.reason.replace('_', ' ')}): {at}{result}"
         case events.Failed():
             return f"{glyphs.failed} {event.title}: {event.message} {event.hint}"
     return report.sentence(event) or ""

@@ -63,13 +63,14 @@ def metrics_at(history: History, unit: LossUnit, at: int | None = None, running:
     index = count - 1 if at is None else min(max(history.step.index_after(at) - 1, 0), count - 1)
     step = int(history.step.values[index])
     evals = [e for e in state.evals if e.val_loss is not None and e.step <= (step if at is not None else math.inf)]
-    last = evals[-1] if evals else None
-    gap_to = unit.held_out(last) if last else None
-    # The end evaluates the whole held-out text, other evaluations a part of it.
-    whole = state.finished if at is None and state.finished and state.finished.val_loss is not None else last
-    held_out = unit.held_out(whole) if whole else None
     best = min(evals, key=lambda e: e.val_loss or math.inf) if evals else None
-    train_loss = last.train_loss if last else None
+    end = state.finished if at is None else None
+    shown = evals[-1] if evals and not end else best  # a run that is over is known by its best checkpoint
+    gap_to = unit.held_out(shown) if shown else None
+    # The end evaluates the whole held-out text, other evaluations a part of it.
+    whole = end if end and end.measures_selected else shown
+    held_out = unit.held_out(whole) if whole else None
+    train_loss = shown.train_loss if shown else None
     speeds = history.speed.values[max(0, index + 1 - SPEED_STEPS) : index + 1]
     speed = float(np.nanmean(speeds)) if np.isfinite(speeds).any() else None
     tokens = float(history.tokens.values[index])

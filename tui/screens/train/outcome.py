@@ -67,11 +67,10 @@ def finished(observed: ObservedRun, glyphs: Glyphs) -> Outcome:
     """The run came to its end."""
     end, state = observed.history.state.finished, observed.history.state
     assert end
-    early = end.reason == "early_stop"
-    title = f"{glyphs.done} {observed.name}: {'stopped early' if early else 'done'} in {duration(end.seconds)}"
-    text = report.verdict(end.val_bpb, state.data.baselines if state.data else {})
-    if early and end.best_step:
-        text = f"Nothing got better after step {end.best_step:,}, which is kept. {text}"
+    ended = "stopped early" if end.reason == "early_stop" else "done"
+    title = f"{glyphs.done} {observed.name}: {ended} in {duration(end.seconds)}"
+    verdict = report.verdict(end.selected_bpb, state.data.baselines if state.data else {})
+    text = f"{verdict} {report.selection(end)}".rstrip()
     choices = (
         ("Enter", "Talk to it", "screen.enter_talk"),
         ("2", "Plan another", "app.go('plan')"),

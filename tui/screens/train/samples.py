@@ -93,7 +93,8 @@ def index_at(samples: Sequence[Sampled], step: int | None) -> int:
     """The index of the sample that was the newest at `step`; without a step, of the newest of all."""
     if step is None or not samples:
         return max(len(samples) - 1, 0)
-    return max(sum(sample.step <= step for sample in samples) - 1, 0)
+    written = [index for index, sample in enumerate(samples) if sample.step <= step]
+    return max(written, key=lambda index: samples[index].step, default=0)  # the last sample may be of an earlier step
 
 
 def strip_lines(

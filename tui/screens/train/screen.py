@@ -278,10 +278,10 @@ Diamonds that rise while the line falls: it learns its text by heart.
         self.studio.go("talk")
 
     def action_enter_talk(self) -> None:
-        """Go to Talk with the best checkpoint of the run that is shown."""
+        """Go to Talk with the run that is shown."""
         watch = self.studio.shown
         if watch and watch.run and watch.history.checkpoints:
-            self.studio.talk_to(watch.run, "best")
+            self.studio.talk_to(watch.run)
         else:
             self.studio.go("talk")
 

@@ -538,3 +538,15 @@ async def test_on_a_small_terminal_it_says_that_curves_need_room(make_app: MakeA
         await pilot.press("space", "down", "space")
         await pilot.pause()
         assert "80 x 24" in sentence(pilot)
+
+
+async def test_a_run_is_shown_with_the_step_of_its_best_checkpoint(home: Path, make_app: MakeApp) -> None:
+    scripts.write_run(home, "one", [*scripts.training(400), scripts.finished(best=240)])
+    scripts.write_run(home, "two", [*scripts.training(400), scripts.finished()])
+    async with on_runs(make_app(mode="runs"), (160, 45), runs=2) as pilot:
+        await pilot.press(*["down"] * names(pilot).index("one"))
+        await read(pilot)
+        assert "0.539" in next(line for line in lines(pilot) if "one" in line)
+        assert "240" in next(line for line in lines(pilot) if "one" in line)
+        assert "step 240, the best" in sentence(pilot)
+        assert "step 240, ended at 400" in " ".join(facts(pilot).split())

@@ -216,11 +216,12 @@ async def test_writing_on_at_the_end(talk: Talk) -> None:
         assert len(engine.asked[-1][1]) == len("A fox") + 8
 
 
-async def test_latest_follows_the_training(talk: Talk, home: Path) -> None:
+async def test_the_latest_writes_while_it_trains_and_then_the_best(talk: Talk, home: Path) -> None:
     async with talk() as (pilot, screen):
         await ask(pilot, screen)
-        assert "stories-test · latest, step 180" in str(screen.pane.border_title)
         run = folder.open_run(home, "stories-test")
+        trainer = run.lock()
+        assert "stories-test · latest, step 180" in str(screen.pane.border_title)
         (run.checkpoints / "step-00000240").mkdir()
         (run.checkpoints / "latest").write_text("step-00000240\n")
         await settle(pilot)
@@ -231,6 +232,12 @@ async def test_latest_follows_the_training(talk: Talk, home: Path) -> None:
         assert screen.pane.shown.step == 240
         assert screen.pane.shown.sampling.seed == 0  # another model: the same seed is no repetition
 
+        trainer.release()
+        await settle(pilot)
+        assert "best, step 180" in str(screen.pane.border_title)
+        screen.checkpoints.pick("A", CheckpointRef(run, "latest"))
+        await settle(pilot)
+        assert "latest, step 240" in str(screen.pane.border_title), "a person chose it"
 
 async def test_talking_while_it_trains_in_the_same_app(talk: Talk) -> None:
     engine = PacedEngine()
@@ -275,6 +282,8 @@ async def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(tal
         (run.checkpoints / "best").write_text("step-00000060\n")
         screen.checkpoints.pick("A", CheckpointRef(run, "60"))  # the best and the oldest in one
         assert screen.checkpoints.other == CheckpointRef(run, "120")
+        assert screen.checkpoints.other == CheckpointRef(run, "latest")
+        (run.checkpoints / "latest").write_text("step-00000060\n")
         screen.checkpoints.pick("A", CheckpointRef(run, "120"))
         assert screen.checkpoints.other == CheckpointRef(run, "best")
 
@@ -694,14 +703,14 @@ async def test_another_run_can_be_picked(talk: Talk) -> None:
         pick = pilot.app.screen
         assert isinstance(pick, CheckpointPicker)
         names = [str(option.prompt).split()[0] for option in pick.query_one("#pick-runs").options]
-        await pilot.press("home", *["down"] * names.index("moby-15min"), "enter", "down", "down", "down", "enter")
+        await pilot.press("home", *["down"] * names.index("moby-15min"), "enter", "down", "down", "enter")
         await settle(pilot)
         assert str(screen.pane.border_title) == "moby-15min · step 240"
         await pilot.press("k")
         await settle(pilot)
         await pilot.press("home", "enter")
         await settle(pilot)
-        assert "stories-test · latest" in str(screen.pane.border_title)
+        assert "stories-test · best" in str(screen.pane.border_title)
 
 
 async def test_another_screen_can_choose_the_checkpoint(talk: Talk, home: Path) -> None:

@@ -2,7 +2,7 @@
 
 from tests.tui import scripts
 from tinylm import events
-from tui.screens.train.event_log import log_lines
+from tui.screens.train.event_log import event_text, log_lines
 from tui.terminal.glyphs import BRAILLE
 
 
@@ -14,3 +14,8 @@ def test_a_plan_that_the_next_one_replaces_at_once_has_no_line() -> None:
         "Planned: 77 steps in 2:00.",
         "Planned: 94 steps in 2:00.",
     ]
+
+
+def test_the_end_says_at_which_step_the_best_was() -> None:
+    assert "240" in event_text(scripts.finished(400, best=240), BRAILLE)
+    assert event_text(scripts.finished(400), BRAILLE).count("400") == 1

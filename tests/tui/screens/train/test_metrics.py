@@ -44,3 +44,15 @@ def test_the_end_counts_all_held_out_text_the_hair_line_what_was_known_there() -
     assert shown(log).held_out == 1.25
     assert shown(log, at=20).perplexity == pytest.approx(50)
     assert shown(log, at=20).held_out == 1.5
+
+
+def test_the_held_out_loss_of_a_run_that_is_over_is_that_of_its_best_checkpoint() -> None:
+    evals = [scripts.evaluation(20, bpb=1.5), scripts.evaluation(40, best=False, bpb=1.75)]
+    log = [*steps(20), evals[0], *(scripts.step(number) for number in range(21, 41)), evals[1]]
+    assert shown(log).held_out == pytest.approx(1.75)
+    assert shown(log).best == pytest.approx(1.5)
+    end = replace(scripts.finished(40, best=20), val_loss=math.log(40), val_bpb=1.25)
+    assert shown([*log, end]).held_out == 1.25
+    earlier_version = replace(end, checkpoint="checkpoints/step-00000040", val_bpb=2.0)
+    assert shown([*log, earlier_version]).held_out == pytest.approx(1.5)
+    assert shown([*log, end]).gap == shown(log, at=20).gap

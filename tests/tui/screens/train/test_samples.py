@@ -22,6 +22,12 @@ def test_the_newest_sample_at_a_step() -> None:
     assert index_at([], 3) == 0
 
 
+def test_the_last_sample_of_a_run_may_be_that_of_its_best_step() -> None:
+    samples = [*sampled(5), Sampled(80, "", "what the best step writes")]
+    assert index_at(samples, None) == 5
+    assert [index_at(samples, step) for step in (40, 85, 125, 200)] == [0, 1, 2, 4]
+
+
 def test_a_low_strip_shows_the_marked_sample_and_an_early_one() -> None:
     lines, rows = strip_lines(sampled(9, "word " * 40), 8, 76, 3, BRAILLE)
     assert lines[0].plain.split()[:3] == ["step", "120", "3:"]

@@ -157,6 +157,14 @@ async def test_each_size_shows_what_fits(make_app: MakeApp, size: tuple[int, int
             assert "240" in text(screen.query_one("#line", MetricsPane))
 
 
+async def test_finished_says_which_step_is_the_best(make_app: MakeApp) -> None:
+    log = [*scripts.training(400), scripts.finished(best=240)]
+    async with on_train(make_app(ScriptedEngine(log), mode="train")) as (_, screen):
+        box = " ".join(text(screen.query_one(OutcomeBox)).split())
+        assert "step 240, the best" in box
+        assert "ended at step 400" in box
+
+
 async def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(ScriptedEngine(FINISHED), mode="train")
     went: list[str] = []
@@ -168,7 +176,7 @@ async def test_finished_says_how_good_and_enter_talks(make_app: MakeApp, monkeyp
         assert "Talk to it" in offered(screen)
         assert "Pause" not in offered(screen)
         await pilot.press("enter")
-        assert app.studio.talk_choice[1] == "best"
+        assert app.studio.talk_choice == (app.studio.shown.run, None)
         assert went[-1] == "talk"
         await pilot.press("escape")
         assert not screen.query_one(OutcomeBox).display
