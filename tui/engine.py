@@ -20,6 +20,7 @@ from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
 
 if TYPE_CHECKING:
+    from tinylm.inference.prompt import Prompt
     from tinylm.preview.rehearsal import Rehearsal
 
 
@@ -81,16 +82,23 @@ class Writer:
         self._model, self._tokenizer = load.load_model(run, str(self.step))
         self._library = decode.load_in_background(run.home, self._model)
 
-    def encode(self, text: str) -> list[int]:
-        """The ids of `text`; DataError where it has characters that are not in the vocabulary."""
-        return [int(i) for i in self._tokenizer.encode(text)]
+    def fit(self, text: str) -> Prompt:
+        """What the model reads of a prompt; DataError where it has characters that are not in the vocabulary."""
+        from tinylm.inference.prompt import fit_prompt
+
+        return fit_prompt(self._tokenizer, text, self._model.config.block_size)
 
     def write(
-        self, prompt: list[int], sampling: SampleConfig, seeds: Sequence[int], n_candidates: int = 10
+        self,
+        prompt: Prompt,
+        written: list[int],
+        sampling: SampleConfig,
+        seeds: Sequence[int],
+        n_candidates: int = 10,
     ) -> Iterator[tuple[int, WrittenToken]]:
-        """Continue the ids of `prompt` once for each seed, in one batch; an empty prompt begins a new text.
+        """Continue `prompt`, behind which the ids `written` stand already, once for each seed, in one batch.
 
-        Yields (index into `seeds`, token), one token of each text in turn.
+        An empty prompt begins a new text. Yields (index into `seeds`, token), one token of each text in turn.
         """
         import torch
 
@@ -98,13 +106,13 @@ class Writer:
 
         torch.set_num_threads(1)
         tokenizer, library = self._tokenizer, self._library.result()
-        ids = [tokenizer.end_of_text, *prompt]
+        ids, first = [tokenizer.end_of_text, *prompt.ids, *written], None if written else prompt.first
         streams = [tokenizer.stream() for _ in seeds]
         for stream in streams:
-            for token in prompt[-4:]:  # the last tokens may have begun a character
+            for token in ids[-4:]:  # the last tokens may have begun a character
                 stream.feed(token)
         for index, sampled in generate.generate_batch(
-            self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates, library
+            self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates, library, first
         ):
             candidates = tuple(
                 TokenCandidate(

@@ -15,6 +15,7 @@ from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, SampleConfig
 from tinylm.errors import TinyLMError
 from tinylm.events import Event
+from tinylm.inference.prompt import Prompt
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tinylm.training.control import Control
@@ -123,9 +124,9 @@ class ScriptedWriter:
         self.run, self.step = run, {"latest": 200, "best": 180}.get(which) or int(which)
         self.path = run.checkpoints / f"step-{self.step:08d}"
 
-    def encode(self, text: str) -> list[int]:
-        """A token a character."""
-        return [ord(character) for character in text]
+    def fit(self, text: str) -> Prompt:
+        """A token a character, in a context of 100."""
+        return Prompt(text, [ord(character) for character in text], block_size=100)
 
     def text_of(self, token: int) -> str:
         """The other way round."""
@@ -136,10 +137,16 @@ class ScriptedWriter:
         return self.text_of(token)
 
     def write(
-        self, prompt: list[int], sampling: SampleConfig, seeds: Sequence[int], n_candidates: int = 10
+        self,
+        prompt: Prompt,
+        written: list[int],
+        sampling: SampleConfig,
+        seeds: Sequence[int],
+        n_candidates: int = 10,
     ) -> Iterator[tuple[int, WrittenToken]]:
         """Each text alone, in turn."""
-        alone = [self.write_one(prompt, sampling.model_copy(update={"seed": seed}), n_candidates) for seed in seeds]
+        ids = [*prompt.ids, *written]
+        alone = [self.write_one(ids, sampling.model_copy(update={"seed": seed}), n_candidates) for seed in seeds]
         for tokens in zip_longest(*alone):
             yield from ((index, token) for index, token in enumerate(tokens) if token is not None)
 

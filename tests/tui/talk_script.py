@@ -9,6 +9,7 @@ from dataclasses import replace
 from tests.tui.scripts import ScriptedEngine, ScriptedWriter
 from tinylm.config.schema import SampleConfig
 from tinylm.errors import CheckpointError, DataError
+from tinylm.inference.prompt import Prompt
 from tinylm.runs.folder import RunFolder
 from tui.engine import WrittenToken
 
@@ -20,10 +21,10 @@ class PacedWriter(ScriptedWriter):
         super().__init__(run, which)
         self._engine = engine
 
-    def encode(self, text: str) -> list[int]:
+    def fit(self, text: str) -> Prompt:
         if "é" in text:
             raise DataError("This model never met these characters: 'é'.", "Leave them out.")
-        return super().encode(text)
+        return super().fit(text)
 
     def write_one(self, prompt: list[int], sampling: SampleConfig, n_candidates: int = 10) -> Iterator[WrittenToken]:
         self._engine.asked.append((self.step, list(prompt), sampling))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -85,12 +86,16 @@ class Prompt(Input):
             self.cursor_position = len(self.value)
 
     def _on_paste(self, event: events.Paste) -> None:
-        """Paste one line here, and several into the editor: nothing is lost."""
-        if "\n" in event.text.strip("\r\n"):
+        """Paste one line here, and several into the editor: nothing is lost but the end of a single line.
+
+        Terminals send line ends as carriage returns.
+        """
+        if len(event.text.splitlines()) > 1:
             event.stop()
             event.prevent_default()
             start, end = sorted(self.selection)
-            self.post_message(self.Lines(self.value[:start] + event.text + self.value[end:]))
+            pasted = event.text.replace("\r\n", "\n").replace("\r", "\n")
+            self.post_message(self.Lines(self.value[:start] + pasted + self.value[end:]))
 
 
 class Entry(Horizontal):
@@ -111,9 +116,9 @@ class Entry(Horizontal):
         yield Static("> ", markup=False)
         yield Prompt(self._value)
 
-    def show(self, busy: bool, fault: DataError | None) -> None:
-        """Offer to stop while a text is being written; show why a prompt cannot be encoded."""
-        title = Content("Prompt")
+    def show(self, busy: bool, fault: DataError | None, notes: Sequence[str]) -> None:
+        """Offer to stop while a text is being written; show why a prompt cannot be encoded, or how it was read."""
+        title = Content(" ".join(notes) or "Prompt")
         if fault:
             sign = glyphs_of(self).failed
             title = Content(f"{sign} {printable(fault.message)}").stylize("$text-error")

@@ -120,10 +120,12 @@ class TalkScreen(StudioScreen):
         with Container(id="lower"):
             yield Candidates()
             yield Sampling(sampling)
-            yield Entry(sampling.prompt.replace("\n", " "))
+            yield Entry("" if "\n" in sampling.prompt else sampling.prompt)
 
     def on_mount(self) -> None:
-        """Draw often while a text is being written, and only then."""
+        """Draw often while a text is being written, and only then; show a planned prompt of several lines."""
+        if "\n" in (planned := self.studio.plan.sample.prompt):
+            self._edit(planned)
         self._timer = self.set_interval(1 / DRAWS_A_SECOND, self._stream, pause=True)
 
     def on_unmount(self) -> None:
@@ -435,8 +437,10 @@ class TalkScreen(StudioScreen):
             pane.border_title = wording.title(letter, checkpoint, step, position, glyphs, room)
             pane.border_subtitle = wording.status(pane.shown, checkpoint, glyphs, room)
         self._show_candidates()
-        error = self.panes.a.shown.error if self.panes.a.shown else None
-        self.query_one(Entry).show(self.writer_thread.busy, error if isinstance(error, DataError) else None)
+        shown = self.panes.a.shown
+        error = shown.error if shown else None
+        notes = shown.fitted.notes if shown and shown.fitted else ()
+        self.query_one(Entry).show(self.writer_thread.busy, error if isinstance(error, DataError) else None, notes)
 
     def _show_candidates(self) -> None:
         pane = self.pane

@@ -25,6 +25,7 @@ from tinylm.runs.folder import RunFolder
 from tui.engine import TokenCandidate, WrittenToken
 
 if TYPE_CHECKING:
+    from tinylm.inference.prompt import Prompt
     from tui.engine import Engine, Writer
 
 BREATH = 0.0002
@@ -91,8 +92,8 @@ class Completion:
     checkpoint: CheckpointRef
     prompt: str
     sampling: SampleConfig
-    ids: list[int] | None = None
-    """Of the prompt; None until the model's tokenizer has encoded it."""
+    fitted: Prompt | None = None
+    """What the model reads of the prompt; None until its tokenizer has encoded it."""
     tokens: list[WrittenToken] = field(default_factory=list)
     """Written so far; the first ones may come from the version from which this one branched."""
     forced: WrittenToken | None = None
@@ -119,9 +120,15 @@ class Completion:
         return self.prompt + "".join(token.text for token in self.tokens)
 
     @property
-    def all_ids(self) -> list[int]:
-        """Of the prompt, once it is encoded, and of what was written."""
-        return [*(self.ids or ()), *(token.token for token in self.tokens)]
+    def written(self) -> list[int]:
+        """The ids of its tokens."""
+        return [token.token for token in self.tokens]
+
+    def append(self, token: WrittenToken) -> None:
+        """Append a token; the text of the first lacks what the prompt ends with already."""
+        if not self.tokens and self.fitted:
+            token = replace(token, text=self.fitted.after(token.text))
+        self.tokens.append(token)
 
     @property
     def speed(self) -> float | None:
@@ -143,7 +150,7 @@ class Completion:
     def again(self, sampling: SampleConfig) -> Completion:
         """Another version of it: the same prompt, and the token that a person forced with all before it."""
         return Completion(
-            self.checkpoint, self.prompt, sampling, self.ids, self.tokens[: self.kept], self.forced, self.kept
+            self.checkpoint, self.prompt, sampling, self.fitted, self.tokens[: self.kept], self.forced, self.kept
         )
 
     def branched(self, index: int, candidate: TokenCandidate, sampling: SampleConfig) -> Completion:
@@ -158,7 +165,7 @@ class Completion:
         forced = replace(
             replaced, token=candidate.token, text=candidate.text, probability=candidate.probability, end=candidate.end
         )
-        return Completion(checkpoint, self.prompt, sampling, self.ids, self.tokens[:index], forced, index + 1)
+        return Completion(checkpoint, self.prompt, sampling, self.fitted, self.tokens[:index], forced, index + 1)
 
 
 class WriterThread:
@@ -268,16 +275,17 @@ class WriterThread:
         assert writer is not None
         for completion in batch:
             completion.step = writer.step
-            if completion.ids is None:
-                completion.ids = writer.encode(completion.prompt)
+            if completion.fitted is None:
+                completion.fitted = writer.fit(completion.prompt)
+                completion.prompt = completion.fitted.text
             self._append_forced(writer, completion)
         yield from self._write(writer, [completion for completion in batch if completion.busy])
 
     def _append_forced(self, writer: Writer, completion: Completion) -> None:
         forced, completion.forced = completion.forced, None
         if forced is not None:
-            text = "" if forced.end else writer.text_after(completion.all_ids, forced.token)
-            completion.tokens.append(replace(forced, text=text))
+            before = [*(completion.fitted.ids if completion.fitted else ()), *completion.written]
+            completion.append(replace(forced, text="" if forced.end else writer.text_after(before, forced.token)))
             if forced.end:
                 completion.state = "ended"
 
@@ -293,7 +301,9 @@ class WriterThread:
         settings = [completion.sampling for completion in batch]
         left = settings[0].max_new_tokens - batch[0].drawn
         sampling = settings[0].model_copy(update={"max_new_tokens": left})
-        tokens = writer.write(batch[0].all_ids, sampling, [each.seed for each in settings])
+        fitted = batch[0].fitted
+        assert fitted is not None
+        tokens = writer.write(fitted, batch[0].written, sampling, [each.seed for each in settings])
         while True:
             for completion in batch:
                 if completion.state == "writing" and completion.stop.is_set():
@@ -316,7 +326,7 @@ class WriterThread:
                 return
             if (completion := batch[index]) in active:
                 completion.drawn += 1
-                completion.tokens.append(token)
+                completion.append(token)
                 if token.end:
                     completion.state = "ended"
             yield True

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -218,9 +219,9 @@ async def test_writing_on_at_the_end(talk: Talk) -> None:
 
 async def test_the_latest_writes_while_it_trains_and_then_the_best(talk: Talk, home: Path) -> None:
     async with talk() as (pilot, screen):
-        await ask(pilot, screen)
         run = folder.open_run(home, "stories-test")
         trainer = run.lock()
+        await ask(pilot, screen)
         assert "stories-test · latest, step 180" in str(screen.pane.border_title)
         (run.checkpoints / "step-00000240").mkdir()
         (run.checkpoints / "latest").write_text("step-00000240\n")
@@ -231,13 +232,13 @@ async def test_the_latest_writes_while_it_trains_and_then_the_best(talk: Talk, h
         await written(pilot, screen)
         assert screen.pane.shown.step == 240
         assert screen.pane.shown.sampling.seed == 0  # another model: the same seed is no repetition
-
         trainer.release()
         await settle(pilot)
         assert "best, step 180" in str(screen.pane.border_title)
         screen.checkpoints.pick("A", CheckpointRef(run, "latest"))
         await settle(pilot)
         assert "latest, step 240" in str(screen.pane.border_title), "a person chose it"
+
 
 async def test_talking_while_it_trains_in_the_same_app(talk: Talk) -> None:
     engine = PacedEngine()
@@ -281,9 +282,9 @@ async def test_what_may_be_compared_is_another_checkpoint_where_there_is_one(tal
         run = folder.open_run(home, "stories-test")
         (run.checkpoints / "best").write_text("step-00000060\n")
         screen.checkpoints.pick("A", CheckpointRef(run, "60"))  # the best and the oldest in one
-        assert screen.checkpoints.other == CheckpointRef(run, "120")
         assert screen.checkpoints.other == CheckpointRef(run, "latest")
         (run.checkpoints / "latest").write_text("step-00000060\n")
+        assert screen.checkpoints.other == CheckpointRef(run, "120")
         screen.checkpoints.pick("A", CheckpointRef(run, "120"))
         assert screen.checkpoints.other == CheckpointRef(run, "best")
 
@@ -597,14 +598,46 @@ async def test_edit_and_go_on(talk: Talk) -> None:
         assert screen.pane.versions.position == (2, 2)  # left as it was
 
 
-async def test_several_lines_pasted_into_the_prompt_open_the_editor(talk: Talk) -> None:
-    from textual.events import Paste
-
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])  # terminals send \r, files have any
+@pytest.mark.parametrize("lines", [["one", "two"], ["", "one"], ["one", "", "\ttwo", ""], ["one\u2028two"]])
+async def test_all_lines_that_are_pasted_are_continued(lines: list[str], line_end: str, talk: Talk) -> None:
     async with talk() as (pilot, screen):
         await pilot.press(*typed("He said:"))
-        screen.query_one(Prompt).post_message(Paste("one\ntwo"))
-        await pilot.pause()
-        assert screen.query_one(Editor).text == "He said:one\ntwo"
+        screen.query_one(Prompt).post_message(Paste(line_end.join(lines)))
+        await pilot_until(pilot, lambda: screen.query_one(Editor).display)
+        pasted = "He said:" + "\n".join(lines)
+        rows = drawn(screen)
+        assert all(any(line in row for row in rows) for line in "\n".join(lines).split())
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert screen.pane.shown.prompt == pasted.replace("\u2028", "\n")
+        assert screen.pane.shown.tokens
+
+
+@pytest.mark.parametrize("line_end", ["", "\n", "\r\n"])
+async def test_one_line_that_is_pasted_stays_in_the_prompt(line_end: str, talk: Talk) -> None:
+    async with talk() as (pilot, screen):
+        screen.query_one(Prompt).post_message(Paste(f"one line{line_end}"))
+        await pilot_until(pilot, lambda: screen.query_one(Prompt).value == "one line")
+        assert not screen.query_one(Editor).display
+
+
+async def test_a_planned_prompt_of_several_lines_is_whole(home: Path, make_app: Callable[..., StudioApp]) -> None:
+    config = resolve.with_values(CONFIG, sample={"prompt": "one\ntwo"})
+    async with running(make_app(engine=PacedEngine(), mode="talk", config=config)) as pilot:
+        await settle(pilot)
+        assert pilot.app.screen.query_one(Editor).text == "one\ntwo"
+        assert pilot.app.screen.query_one(Editor).has_focus
+
+
+async def test_a_prompt_that_does_not_fit_is_told(talk: Talk) -> None:
+    async with talk() as (pilot, screen):
+        await ask(pilot, screen, "x")
+        assert "of 150 tokens" not in "\n".join(drawn(screen))
+        screen.query_one(Prompt).value = "y" * 150
+        await pilot.press("enter")
+        await written(pilot, screen)
+        assert "Only the last 100 of 150 tokens" in "\n".join(drawn(screen))
 
 
 async def test_copy(talk: Talk) -> None:

@@ -12,6 +12,7 @@ from tests.tui.talk_script import PacedEngine
 from tests.waiting import until
 from tinylm.config.schema import SampleConfig
 from tinylm.errors import CheckpointError, DataError
+from tinylm.inference.prompt import Prompt
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
 from tui.engine import TokenCandidate, Writer, WrittenToken
@@ -334,15 +335,31 @@ def test_real_writer_completes_split_characters(real_writer: Writer) -> None:
     assert real_writer.text_after([], 97) == "a"
 
 
+def test_a_space_that_ends_the_prompt_is_not_written_twice(
+    run: RunFolder, writer_thread: WriterThread, engine: PacedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healed = Prompt("A fox ", [65], begun=" ")
+    monkeypatch.setattr("tests.tui.talk_script.PacedWriter.fit", lambda *_: healed)
+    completion = Completion(CheckpointRef(run), "A fox ", FIVE)
+    write(writer_thread, completion)
+    assert "  " not in completion.text
+    assert completion.text.startswith("A fox ")
+    assert completion.tokens[1].text.startswith(" ")
+    other = next(each for each in completion.tokens[0].candidates if each.token != completion.tokens[0].token)
+    branch = completion.branched(0, other, FIVE)
+    write(writer_thread, branch)
+    assert branch.text.startswith(f"A fox {other.text.removeprefix(' ')}")
+
+
 def test_real_writer_writes_several_as_it_writes_each(real_writer: Writer) -> None:
     import torch
 
     threads = torch.get_num_threads()
     sampling = SampleConfig(max_new_tokens=20, temperature=2.0)
     texts: dict[int, str] = {0: "", 1: "", 2: ""}
-    for index, token in real_writer.write([97, 0xC3], sampling, [5, 0, 5], 2):
+    for index, token in real_writer.write(Prompt("", [97, 0xC3]), [], sampling, [5, 0, 5], 2):
         texts[index] += token.text
-    alone = "".join(token.text for _, token in real_writer.write([97, 0xC3], sampling, [0], 2))
+    alone = "".join(token.text for _, token in real_writer.write(Prompt("", [97]), [0xC3], sampling, [0], 2))
     torch.set_num_threads(threads)
     assert texts[1] == alone
     assert texts[0] == texts[2] != texts[1]
