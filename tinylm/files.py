@@ -35,7 +35,7 @@ def replace_durably(path: Path, data: bytes) -> None:
     temporary = Path(name)
     try:
         write_durably(temporary, data)
-        temporary.chmod(0o666 & ~umask())  # mkstemp makes files that only their owner may read
+        give_usual_rights(temporary, 0o666)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -43,12 +43,26 @@ def replace_durably(path: Path, data: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Flush a folder's list of names to the disk."""
+    """Flush a folder's list of names to the disk, where the system and the file system can."""
+    if os.name == "nt":  # Windows opens no folders
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems have no fsync for folders
+            raise
     finally:
         os.close(handle)
+
+
+def give_usual_rights(path: Path, mode: int) -> None:
+    """Give what `tempfile` made for its owner alone the rights of other new files; `mode` is theirs before the umask.
+
+    File systems without rights, such as FAT, refuse, and need none.
+    """
+    with suppress(OSError):
+        path.chmod(mode & ~umask())
 
 
 def existing_folder(path: Path) -> Path:

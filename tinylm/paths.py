@@ -8,21 +8,67 @@ from pathlib import Path
 
 import platformdirs
 
+from tinylm.errors import ConfigError
+
 APP_NAME = "tinylm-studio"
 
 
 def home(override: str | os.PathLike[str] | None = None) -> Path:
     """The folder that holds runs, cache, presets and logs: `override`, else TINYLM_HOME, else the user data folder.
 
-    It is not created here.
+    It is not created here. ConfigError where it begins with the home of a user whom this machine does not know, or
+    where nothing is chosen and this user has no home folder.
     """
-    chosen = override or os.environ.get("TINYLM_HOME")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path(APP_NAME, appauthor=False)
+    chosen = os.fspath(override or os.environ.get("TINYLM_HOME", ""))
+    if expanded(chosen).startswith("~"):
+        raise ConfigError(
+            f"The home {chosen} cannot be used: this machine knows no user folder called {chosen.partition('/')[0]}.",
+            f"Choose another --home, or write ./{chosen} for a folder that has this name.",
+        )
+    if chosen:
+        return absolute(chosen)
+    default = _user_data_folder()
+    if default is None:
+        raise ConfigError(
+            "This user has no home folder, so there is no place for runs.", "Name one: --home DIR, or TINYLM_HOME=DIR."
+        )
+    return default
 
 
 def home_flag(home: Path) -> str:
     """The option that a command needs to find this home: " --home DIR", or nothing for the user data folder."""
-    return "" if home == platformdirs.user_data_path(APP_NAME, appauthor=False) else f" --home {shlex.quote(str(home))}"
+    return "" if home == _user_data_folder() else f" --home {shlex.quote(str(home))}"
+
+
+def _user_data_folder() -> Path | None:
+    """The user data folder; None for a user without a home folder, as some containers run programs."""
+    try:
+        path = platformdirs.user_data_path(APP_NAME, appauthor=False)
+    except RuntimeError:
+        return None
+    return path if path.is_absolute() else None  # "~/…", from older versions of platformdirs
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """`path` from the root, with `~` expanded; ConfigError where it is relative to a folder that was deleted."""
+    try:
+        return Path(expanded(path)).absolute()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} cannot be found: the current folder has been deleted.",
+            "Go to another folder, or give a whole path.",
+        ) from None
+
+
+def shortened(path: Path) -> str:
+    """`path` with `~` for this user's home folder."""
+    user_folder = Path(expanded("~"))
+    return str("~" / path.relative_to(user_folder) if path.is_relative_to(user_folder) else path)
+
+
+def expanded(path: str | os.PathLike[str]) -> str:
+    """`path` with `~` and `~user` expanded as shells do: where there is no such user, it is a name like any other."""
+    return os.path.expanduser(path)  # noqa: PTH111  # Path.expanduser raises where there is no such user
 
 
 def runs(home: Path) -> Path:

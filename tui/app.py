@@ -307,5 +307,14 @@ class StudioApp(App[int]):
             )
         self.exit(return_code=code)
 
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> str | None:
+        """Save a picture of the screen: in the downloads, or in the home for a user without a folder of their own."""
+        try:
+            return super().deliver_screenshot(filename, path, time_format)
+        except RuntimeError:
+            return super().deliver_screenshot(filename, str(self.studio.home), time_format)
+
     def _show_notice(self, notice: Notice) -> None:
         self.notify(notice.message, title=notice.title, severity=notice.severity, markup=False)

@@ -248,7 +248,10 @@ def _sampling(options: argparse.Namespace, config: RunConfig) -> SampleConfig:
 def _stdin() -> str:
     if sys.stdin is None:
         raise ConfigError("There is nothing on stdin to read a prompt from.", 'Give it: --generate "PROMPT".')
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
+    try:
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    except OSError as error:
+        raise ConfigError(f"stdin cannot be read: {error.strerror}.", 'Give the prompt: --generate "PROMPT".') from None
 
 
 # ---- --runs and --doctor ------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The command line: flags, dispatch, exit codes. Nothing heavy is imported before the flags are read."""
 
+from __future__ import annotations
+
 import argparse
 import errno
 import io
@@ -10,11 +12,14 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from tinylm import __version__, paths
 from tinylm.errors import ConfigError, DivergedError, TinyLMError
-from tinylm.words import did_you_mean, printable
+from tinylm.words import did_you_mean, first_line, printable
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 CRASHED, USER_ERROR, DIVERGED, INTERRUPTED = 1, 2, 3, 130
 """Exit codes."""
@@ -22,8 +27,17 @@ CRASHED, USER_ERROR, DIVERGED, INTERRUPTED = 1, 2, 3, 130
 MODES = ("train", "generate", "runs", "bench", "doctor", "version", "help", "resume")
 """Flags that people write without their hyphens, as other programs want it."""
 
-OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Errors of writing our output: no reader, no space, or no terminal any more."""
+OUTPUT_ERRORS = (errno.EPIPE, errno.ECONNRESET, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""Errors of writing our output: no reader, no space, no terminal any more, or a stream that was opened for reading."""
+
+SYSTEM_ERRORS = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE,
+    errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, getattr(errno, "ESTALE", errno.EIO),
+)  # fmt: skip
+"""Refusals of the system that a person can do something about, wherever they occur."""
+
+OUT_OF_MEMORY = ("allocate memory", "failed to map segment")
+"""What torch and the loader of libraries say where memory is short or limited."""
 
 EXAMPLES = """examples:
   tinylm-studio                                           the app
@@ -62,6 +76,10 @@ class _Parser(argparse.ArgumentParser):
         if meant[0].endswith("."):
             return meant[0]
         return f"Did you mean {' or '.join(ours if ours.startswith('--') else f'--set {ours}=…' for ours in meant)}?"
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print help or version; argparse would swallow the OSError of a full disk."""
+        (file or sys.stderr).write(message)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,6 +141,7 @@ Studio = Callable[[argparse.Namespace, Path], int]
 
 def main(arguments: list[str], studio: Studio | None = None) -> int:
     """Run the program and return its exit code; without `studio` only the modes without a screen are available."""
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows a question mark
             stream.reconfigure(errors="replace")
@@ -139,16 +158,31 @@ def main(arguments: list[str], studio: Studio | None = None) -> int:
     return code
 
 
+def _replace_closed_streams() -> None:
+    """Send to /dev/null what would go to a closed stream (`>&-`).
+
+    The descriptors are opened as well, even that of stdin: the next file to be opened, such as a checkpoint, would
+    else become stdout.
+    """
+    for name in ("stdin", "stdout", "stderr"):  # in this order, so that each gets its own descriptor
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if name != "stdin":  # a prompt from a closed stdin is refused
+                setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8", errors="replace"))
+
+
 def _dispatch(arguments: list[str], studio: Studio | None) -> int:
     try:
         options = parser().parse_args(arguments)
     except SystemExit as leave:
         return int(leave.code or 0)
-    home = paths.home(options.home)
     # OpenMP threads that spin while they wait take cores from each other and from other programs. To be set before
     # torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    home: Path | None = None
     try:
+        paths.absolute(".")  # torch cannot be loaded in a folder that was deleted
+        home = paths.home(options.home)
         headless_mode = options.train or options.generate is not None or options.runs or options.doctor
         headless_mode = headless_mode or options.bench not in (None, "app")
         if options.paths and options.paths[0] in MODES and not Path(options.paths[0]).exists():
@@ -168,16 +202,27 @@ def _dispatch(arguments: list[str], studio: Studio | None) -> int:
         return DIVERGED if isinstance(error, DivergedError) else USER_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
-    except PermissionError as error:
-        _print_error(
-            f"{error.filename or home} cannot be used: {error.strerror}. Check its rights, or choose another --home."
-        )
-        return USER_ERROR
-    except Exception as error:  # the outer edge: whatever gets here is a bug of ours
+    except Exception as error:  # the outer edge: whatever gets here is the system's refusal or a bug of ours
         if isinstance(error, OSError) and error.filename is None and error.errno in OUTPUT_ERRORS:
             raise
+        if refusal := _system_refusal(error):
+            _print_error(refusal)
+            return USER_ERROR
         _print_error(f"Something went wrong that is our fault. The details are in {_log_traceback(home)}.")
         return CRASHED
+
+
+def _system_refusal(error: Exception) -> str | None:
+    """What to tell a person if the system refused what every program needs; None if the error means something else."""
+    if isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
+        return "The memory ran out. Close other programs, or raise the limit on it (ulimit -v)."
+    if "start new thread" in str(error):
+        return "The system allows no more threads. Raise the limit on them (ulimit -u)."
+    if isinstance(error, OSError) and error.errno in SYSTEM_ERRORS:
+        return f"{error.filename or 'A file'} cannot be used: {error.strerror}. Mend that, or choose another --home."
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in ("tinylm", "tui"):
+        return f"A library cannot be loaded: {first_line(error)}. Install tinylm-studio again, with pip."
+    return None
 
 
 def _print_error(sentences: str) -> None:
@@ -186,8 +231,11 @@ def _print_error(sentences: str) -> None:
         print(printable(sentences.replace("\n", "\ufffd")), file=sys.stderr)
 
 
-def _log_traceback(home: Path) -> Path | str:
+def _log_traceback(home: Path | None) -> Path | str:
     """Write the traceback to a log file and return its path; where that fails, print it."""
+    if home is None:
+        print(printable(traceback.format_exc()), file=sys.stderr)
+        return "the lines above"
     path = paths.logs(home) / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

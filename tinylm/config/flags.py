@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tinylm import paths
 from tinylm.config import resolve
 from tinylm.config.schema import Budget, RunConfig
 from tinylm.errors import ConfigError
@@ -16,7 +17,7 @@ def configuration(options: argparse.Namespace, home: Path, own: RunConfig | None
     `own` is the configuration of the run that is resumed.
     """
     table: resolve.Table = RunConfig().model_dump()
-    given = resolve.read_toml(Path(options.config)) if options.config else {}
+    given = resolve.read_toml(paths.absolute(options.config)) if options.config else {}
     preset = options.preset
     if own is not None:
         table = own.model_dump()

@@ -240,7 +240,7 @@ def absolute_sources(config: RunConfig) -> RunConfig:
     """The configuration with absolute paths, so that a run means the same from any folder."""
 
     def absolute(sources: Sequence[str]) -> list[str]:
-        return [source if source == STORIES else str(Path(source).expanduser().absolute()) for source in sources]
+        return [source if source == STORIES else str(paths.absolute(source)) for source in sources]
 
     phases = [
         phase.model_copy(update={"sources": absolute(phase.sources)}) if phase.sources else phase

@@ -20,6 +20,7 @@ from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_li
 from tinylm.corpus.notices import Notices, abbreviated, shown, tally
 from tinylm.corpus.spool import BLOCK, Spool, TextSpan
 from tinylm.errors import DataError
+from tinylm.paths import absolute, expanded
 from tinylm.words import did_you_mean, gigabytes, with_article
 
 _DISK_SHARE = 3  # disk space a text needs, in its sizes: the cleaned copy takes one, its tokens up to two
@@ -155,7 +156,7 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
     files: list[_File] = []
     folders: list[_Folder] = []
     for source, given in enumerate(paths):
-        path = Path(os.path.expanduser(given))  # noqa: PTH111  # Path.expanduser raises where there is no home
+        path = Path(expanded(given))
         name = shown(given)
         try:
             mode = path.stat().st_mode if os.fspath(given) else 0
@@ -165,7 +166,7 @@ def _walk(paths: Sequence[str | Path]) -> tuple[list[_File], list[_Folder]]:
             raise DataError(
                 f"{name or 'A path without a name'} does not exist.",
                 did_you_mean(path.name, _beside(path))
-                or f"Check the spelling (relative paths start at {shown(Path.cwd())}), or use stories.",
+                or f"Check the spelling (relative paths start at {shown(absolute('.'))}), or use stories.",
             ) from error
         if stat.S_ISDIR(mode):
             folder = _Folder(name if name.endswith("/") else f"{name}/")

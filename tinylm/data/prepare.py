@@ -72,7 +72,7 @@ def prepare(config: RunConfig, home: Path) -> Path:
     making = Path(tempfile.mkdtemp(prefix="making-", dir=texts))
     try:
         _make(making, groups, config.data, config.tokenizer)
-        making.chmod(0o777 & ~files.umask())  # mkdtemp creates private folders
+        files.give_usual_rights(making, 0o777)
         try:
             making.rename(folder)
         except OSError:

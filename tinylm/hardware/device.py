@@ -3,11 +3,10 @@
 import gc
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from typing import Literal
 
@@ -74,7 +73,7 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
 
 def cores() -> int:
     """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def has_fast_bf16() -> bool:
@@ -127,10 +126,8 @@ def machine_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-        name = names[0] if names else name
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        name = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), name)
     return f"{name}, {counted(cores(), 'core')}"
 
 
@@ -144,8 +141,12 @@ def release_memory(device: torch.device) -> None:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Peak memory in MB: of the GPU if the run is on one, else of this process."""
+    """Peak memory in MB: of the GPU if the run is on one, else of this process; 0 on Windows."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
+    if sys.platform == "win32":
+        return 0.0
+    import resource  # noqa: PLC0415  # which Windows does not have
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

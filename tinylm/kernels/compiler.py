@@ -103,7 +103,7 @@ class Build:
         handle, unfinished = tempfile.mkstemp(prefix=".making-", suffix=".so", dir=library.parent)
         os.close(handle)
         self._library, self._unfinished = library, Path(unfinished)
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the compiler runs
+        self._output = tempfile.TemporaryFile(dir=library.parent)  # noqa: SIM115  # open as long as the compiler runs
         try:
             # In a session of its own, so that Ctrl-C in the terminal reaches only the training.
             self._process = subprocess.Popen(  # noqa: S603

@@ -192,7 +192,7 @@ def save(
         table["sha256"] = _checksum(table)
         for name, data in {**contents, STATE: json.dumps(table, indent=1).encode()}.items():
             files.write_durably(temporary / name, data)
-        temporary.chmod(0o777 & ~files.umask())  # mkdtemp makes folders that only their owner may read
+        files.give_usual_rights(temporary, 0o777)
         files.sync_folder(temporary)
         replaced = run.checkpoints / f"{_REPLACED}{final.name}"
         if final.exists():  # the step is saved a second time

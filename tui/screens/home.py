@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from tinylm import paths
 from tinylm.config import resolve
 from tinylm.config.schema import STORIES, Budget, RunConfig
 from tinylm.errors import TinyLMError
@@ -285,7 +286,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
             if len(speeds) > 1:
                 threads += f", the fastest of {', '.join(map(str, sorted(speeds)))}"
             lines.append(f"{threads}{dot}torch {machine.torch}")
-        home = self.home_name or str(self.studio.home).replace(str(Path.home()), "~", 1)
+        home = self.home_name or paths.shortened(self.studio.home)
         lines.append(f"Everything is kept in {printable(home)}{dot}{self._free()} free")
         return Content("\n".join(lines))
 

@@ -16,7 +16,9 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Input, Static
 
+from tinylm import paths
 from tinylm.config.schema import STORIES
+from tinylm.errors import ConfigError
 from tinylm.words import printable
 from tui.terminal.keys import hidden
 
@@ -33,7 +35,7 @@ def completions(typed: str) -> list[str]:
     if typed == "~":
         return ["~/"]
     front = typed[: len(typed) - len(start)]
-    here = os.path.expanduser(front) or "."  # noqa: PTH111  # Path.expanduser raises where there is no home
+    here = paths.expanded(front) or "."
     matching: list[tuple[bool, str]] = []
     try:
         with os.scandir(here) as entries:
@@ -52,17 +54,18 @@ def whole_path(typed: str) -> str:
     typed = typed.strip()
     if typed in ("", STORIES):
         return typed
-    return str(Path(os.path.expanduser(typed)).absolute())  # noqa: PTH111
+    return str(paths.absolute(typed))
 
 
 def fault_of(typed: str) -> str | None:
     """Why a typed path cannot be added, or None."""
     if not typed.strip():
         return "Type the path of a file or folder."
-    if whole_path(typed) == STORIES:
-        return None
     try:
-        return None if Path(whole_path(typed)).exists() else "There is nothing at this path."
+        path = whole_path(typed)
+        return None if path == STORIES or Path(path).exists() else "There is nothing at this path."
+    except ConfigError as error:
+        return error.message
     except (OSError, ValueError) as error:
         return f"This path cannot be looked at: {getattr(error, 'strerror', None) or 'it is no path'}."
 

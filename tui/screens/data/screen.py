@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -16,6 +15,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input
 
+from tinylm import paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import ConfigError, TinyLMError
@@ -218,7 +218,10 @@ The *lines on your chart* say what the held-out text costs without a neural netw
 
     async def action_folders(self) -> None:
         """Show the tree of folders in place of the list."""
-        await self.chooser.open_tree(Path.cwd())
+        try:
+            await self.chooser.open_tree(paths.absolute("."))
+        except ConfigError as error:
+            self.studio.fault(error)
 
     # ---- tokenizer, held-out part, preview ------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from textual.widgets.tree import TreeNode
 
 from tinylm.config.schema import STORIES
+from tinylm.paths import expanded
 from tinylm.words import printable
 from tui.screens.data.texts import PathSize, short_names
 from tui.terminal.glyphs import BRAILLE, Glyphs
@@ -33,7 +34,7 @@ MAX_WEIGHT = 9
 
 def normalized(path: str) -> str:
     """A path in the form in which paths are compared: absolute, with `~` expanded."""
-    return path if path == STORIES else os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+    return path if path == STORIES else os.path.abspath(expanded(path))  # noqa: PTH100
 
 
 @dataclass(frozen=True)

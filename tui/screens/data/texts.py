@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tinylm.config.schema import STORIES, DataConfig, ModelConfig, RunConfig
 from tinylm.errors import DataError, TinyLMError
 from tinylm.model.size import block_parameters, embedding_parameters
+from tinylm.paths import expanded
 from tinylm.runs.folder import list_runs
 from tinylm.words import counted
 
@@ -47,7 +48,7 @@ class PathSize:
 
 def path_size(path: str) -> PathSize | None:
     """Size of a file or of all files in a folder, hidden ones left out; None if it cannot be read."""
-    target = Path(os.path.expanduser(path))  # noqa: PTH111  # Path.expanduser raises where there is no home
+    target = Path(expanded(path))
     try:
         if target.is_dir():
             sizes = [size for _, size in zip(range(MAX_FILES), _sizes(target), strict=False)]
