@@ -11,6 +11,12 @@ _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 """Embeddings, overrides and isolates: with them `txt.exe` is shown as `exe.txt`."""
 
 
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Unicode's categories of control and format characters, surrogates, and separators of lines and paragraphs."""
+
+_JOINERS = "\u200c\u200d"
+
+
 def duration(seconds: float) -> str:
     """`1:04` or `2:03:04`."""
     minutes, rest = divmod(round(seconds), 60)
@@ -104,6 +110,15 @@ def printable(text: str) -> str:
     That is control characters other than line ends and tabs, surrogates, and the nine bidirectional controls.
     """
     return "".join("\ufffd" if _is_control(character) else character for character in text)
+
+
+def one_line(name: str) -> str:
+    """A name, path or note as one line: U+FFFD for all that is not seen itself but moves or hides what is.
+
+    That is what `printable` replaces, and also line ends, tabs, marks of direction and characters without a width,
+    but for the two that join emojis and Persian letters.
+    """
+    return "".join("\ufffd" if unicodedata.category(c) in _UNSEEN and c not in _JOINERS else c for c in name)
 
 
 def _is_control(character: str) -> bool:

@@ -23,7 +23,7 @@ from textual.filter import LineFilter
 from tinylm import paths
 from tinylm.runs import folder
 from tinylm.runs.folder import RunFolder
-from tinylm.words import printable
+from tinylm.words import one_line
 from tui.commands import StudioCommands
 from tui.screens.base import StudioScreen
 from tui.screens.home import HomeScreen
@@ -185,7 +185,7 @@ class StudioApp(App[int]):
         if self.current_mode != "train":
             failed = watch.status == "failed"
             self.notify(
-                f"{watch.name}: {watch.status}",
+                one_line(f"{watch.name}: {watch.status}"),
                 title="The training is over",
                 severity="error" if failed else "information",
                 markup=False,
@@ -197,7 +197,7 @@ class StudioApp(App[int]):
         driver = self._driver
         if title != self._terminal_title and driver is not None and not driver.is_headless:
             self._terminal_title = title
-            driver.write(f"\x1b]2;{printable(title)}\x07")
+            driver.write(f"\x1b]2;{one_line(title)}\x07")
 
     def _handle_exception(self, error: Exception) -> None:
         """Ignore missing widgets of a screen that was still being built when the app closed."""

@@ -10,6 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tinylm.config import resolve
 from tinylm.runs import folder
+from tinylm.words import one_line
 from tui.screens.base import StudioScreen
 from tui.studio import Studio
 
@@ -57,12 +58,13 @@ class StudioCommands(Provider):
             edit = partial(self.app.run_action, f"app.edit_setting('{key}')")
             yield Command(f"Setting: {field.title} ({key})", field.description or "", edit)
         for run in folder.list_runs(studio.home):
-            yield Command(f"Open run {run.name}", "Show its training", partial(studio.open_run, run))
+            name = one_line(run.name)
+            yield Command(f"Open run {name}", "Show its training", partial(studio.open_run, run))
             help = "Its best checkpoint, or the latest while it trains"
-            yield Command(f"Talk to {run.name}", help, partial(studio.talk_to, run))
+            yield Command(f"Talk to {name}", help, partial(studio.talk_to, run))
             for path in sorted(run.checkpoints.glob("step-????????"))[::-1]:
                 step = str(int(path.name.removeprefix("step-")))
-                title = f"Talk to {run.name} at step {step}"
+                title = f"Talk to {name} at step {step}"
                 yield Command(title, "This checkpoint", partial(studio.talk_to, run, step))
 
     def _actions(self) -> Iterator[Command]:

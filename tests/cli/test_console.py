@@ -135,6 +135,16 @@ def test_printable_lets_no_control_character_pass() -> None:
     assert words.printable("a\tb\nc é 漢 🦊") == "a\tb\nc é 漢 🦊"
 
 
+def test_one_line_is_one_line_in_the_order_in_which_it_was_written() -> None:
+    left = words.one_line("".join(map(chr, range(0x110000))))
+    assert words.printable(left) == left
+    assert len(left.splitlines()) == 1
+    assert not set("\n\t\u2028\u2029\u200e\u200f\u061c\u200b\ufeff") & set(left)
+    assert (
+        words.one_line("[draft] é 漢 🦊 👩\u200d🔬 می\u200cخواهم.txt") == "[draft] é 漢 🦊 👩\u200d🔬 می\u200cخواهم.txt"
+    )
+
+
 # ---- sentences ----------------------------------------------------------------------------------------------------
 
 

@@ -615,6 +615,20 @@ def test_runs_shows_names_of_texts_as_they_are(finished_home: Path) -> None:
     assert "\x1b" not in result.out
 
 
+@pytest.mark.parametrize(
+    "name", ["two\nlines", "carriage\rreturn", "a\ttab", "\u202etxt.exe", "\u200fmark", "a\u2028b"]
+)
+def test_runs_shows_any_name_on_one_line(name: str, finished_home: Path) -> None:
+    run = RunFolder(finished_home / "runs" / "one")
+    renamed = resolve.with_values(run.config(), data={"sources": [f"/texts/{name}"]})
+    run.config_file.write_bytes(resolve.to_toml(renamed).encode())
+    result = call("--runs", "--home", finished_home)
+    assert (result.code, len(result.out.splitlines())) == (0, 2)
+    assert not set(name) & set("\r\t\u202e\u200f\u2028") & set(result.out)
+    (row,) = call("--runs", "--home", finished_home, "--json").out.splitlines()
+    assert json.loads(row)["data"] == name
+
+
 # ---- processes of their own ---------------------------------------------------------------------------------------
 
 

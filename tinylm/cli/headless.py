@@ -26,7 +26,7 @@ from tinylm.errors import ConfigError, RunError
 from tinylm.runs import listing
 from tinylm.runs.folder import RunFolder, check_free, open_run
 from tinylm.training.control import Control
-from tinylm.words import printable
+from tinylm.words import one_line, printable
 
 MOST_TEXTS = 1000
 """Continuations that are written at once."""
@@ -280,7 +280,7 @@ def list_runs(options: argparse.Namespace, home: Path) -> int:
             )
         ]  # fmt: skip
         when = datetime.fromisoformat(str(row["utc"])).astimezone().strftime("%Y-%m-%d %H:%M") if row["utc"] else ""
-        table.add_row(*(Text(printable(str(row[name]))) for name in texts), *values, when)
+        table.add_row(*(Text(one_line(str(row[name]))) for name in texts), *values, when)
     # Rendered first and then printed, so that a closed pipe raises here and not inside rich.
     canvas = Console(file=io.StringIO(), width=None if sys.stdout.isatty() else 160, force_terminal=sys.stdout.isatty())
     with canvas.capture() as rendered:

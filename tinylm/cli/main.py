@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tinylm import __version__, paths
 from tinylm.errors import ConfigError, DivergedError, TinyLMError
-from tinylm.words import did_you_mean, first_line, printable
+from tinylm.words import did_you_mean, first_line, one_line, printable
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -228,7 +228,7 @@ def _system_refusal(error: Exception) -> str | None:
 def _print_error(sentences: str) -> None:
     """Print to stderr on one line, without control characters: messages contain names of files."""
     with suppress(OSError):  # the terminal itself may be gone
-        print(printable(sentences.replace("\n", "\ufffd")), file=sys.stderr)
+        print(one_line(sentences), file=sys.stderr)
 
 
 def _log_traceback(home: Path | None) -> Path | str:

@@ -1,12 +1,11 @@
 """Sentences that tell people what was done to their files, and the phrases they are made of."""
 
 import os
-import unicodedata
 from collections import Counter
 from pathlib import Path
 
 from tinylm.corpus.encoding import DAMAGED_UTF8
-from tinylm.words import counted, listed
+from tinylm.words import counted, listed, one_line
 
 
 class Notices:
@@ -65,9 +64,8 @@ class Notices:
 
 
 def shown(path: str | Path) -> str:
-    """A path for people and for JSON: U+FFFD for control characters and for bytes that are not Unicode."""
-    text = os.fspath(path).replace(os.sep, "/")
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+    """A path for people and for JSON, on one line and with slashes."""
+    return one_line(os.fspath(path).replace(os.sep, "/"))
 
 
 def were(names: list[str]) -> str:

@@ -8,7 +8,7 @@ from tinylm.config.schema import RunConfig
 from tinylm.events import Finished
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.state import RunState
-from tinylm.words import counted, duration, listed, number, printable, text_size
+from tinylm.words import counted, duration, listed, number, one_line, printable, text_size
 
 BASELINES = {
     "blind": "blind guessing",
@@ -57,7 +57,7 @@ def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], fin
     lines = [
         f"# {run.name}",
         "",
-        f"A language model trained from nothing by tinylm-studio on {listed(config.data.sources)}.",
+        f"A language model trained from nothing by tinylm-studio on {one_line(listed(config.data.sources))}.",
         "",
         f"- {counted(model.n_layer, 'layer')}, width {model.n_embd}, {counted(model.n_head, 'head')}, "
         f"context {model.block_size} tokens",
@@ -72,7 +72,7 @@ def write(run: RunFolder, config: RunConfig, baselines: Mapping[str, float], fin
 
 def preparing(config: RunConfig) -> str:
     """What happens before the first event of a run."""
-    return f"Reading {', '.join(config.data.sources)} and measuring this machine …"
+    return f"Reading {one_line(', '.join(config.data.sources))} and measuring this machine …"
 
 
 def sentence(event: events.Event) -> str | None:
@@ -146,7 +146,7 @@ def summary(state: RunState) -> str:
         lines += ["", f"{writes} writes:", "", *(f"    {line}" for line in text.splitlines()), ""]
     if finished.reason == "stopped":
         lines.append(f"It was stopped; go on with: tinylm-studio --train --resume --run {started.run}{home_flag}")
-    lines.append(f"The run is in {started.dir}")
+    lines.append(f"The run is in {one_line(started.dir)}")
     lines.append(f'Talk to it: tinylm-studio --generate "" --run {started.run}{home_flag}')
     return printable("\n".join(lines))
 

@@ -23,7 +23,7 @@ from tinylm.errors import TinyLMError
 from tinylm.files import existing_folder
 from tinylm.planning import schedule
 from tinylm.runs import folder
-from tinylm.words import counted, passes, printable
+from tinylm.words import counted, one_line, passes, printable
 from tui.screens.base import MUTED, StudioScreen
 from tui.screens.data.texts import expected_vocabulary, weight_split
 from tui.studio import Studio
@@ -63,7 +63,7 @@ def length(config: RunConfig) -> str:
 def texts(config: RunConfig) -> str:
     """The texts of a plan, as text."""
     names = ["built-in stories" if source == STORIES else Path(source).name for source in config.data.sources]
-    return printable(names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more")
+    return one_line(names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more")
 
 
 def offer(config: RunConfig) -> str:
@@ -278,7 +278,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
             lines = ["Loading torch and measuring this machine ...", "Nothing has to wait for it."]
         else:
             device = "no GPU" if machine.device == "cpu" else f"trains on {machine.device}"
-            lines = [f"{printable(machine.name)}{dot}{device}"]
+            lines = [f"{one_line(machine.name)}{dot}{device}"]
             speeds = machine.tokens_per_second
             threads = counted(machine.threads, "thread")
             if machine.threads in speeds:
@@ -287,7 +287,7 @@ Screens: **1** Data, **2** Plan, **3** Train, **4** Talk, **5** Runs, **h** come
                 threads += f", the fastest of {', '.join(map(str, sorted(speeds)))}"
             lines.append(f"{threads}{dot}torch {machine.torch}")
         home = self.home_name or paths.shortened(self.studio.home)
-        lines.append(f"Everything is kept in {printable(home)}{dot}{self._free()} free")
+        lines.append(f"Everything is kept in {one_line(home)}{dot}{self._free()} free")
         return Content("\n".join(lines))
 
     def _free(self) -> str:

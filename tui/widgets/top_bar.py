@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
+
+from tinylm.words import one_line
 
 TABS = (("data", "1 Data"), ("plan", "2 Plan"), ("train", "3 Train"), ("talk", "4 Talk"), ("runs", "5 Runs"))
 
@@ -22,10 +25,10 @@ class TopBar(Static):
         """Update the pulse; `pulse_in(room)` returns it in at most `room` cells."""
         tabs = self._tabs()
         room = self.size.width - tabs.cell_length - 2
-        pulse = pulse_in(room)
+        pulse = one_line(pulse_in(room))
         if (pulse, self.size.width) != self._drawn:
             self.pulse, self._drawn = pulse, (pulse, self.size.width)
-            self.update(tabs + Content(" " * max(1, room + 1 - len(pulse)) + pulse), layout=False)
+            self.update(tabs + Content(" " * max(1, room + 1 - cell_len(pulse)) + pulse), layout=False)
 
     _drawn = ("", 0)
 
@@ -48,5 +51,6 @@ class Sentence(Static):
 
     def say(self, sentence: str) -> None:
         """Show a sentence; cheap, and without a new layout."""
+        sentence = one_line(sentence)
         if sentence != self.content:
             self.update(sentence, layout=False)

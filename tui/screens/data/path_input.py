@@ -19,7 +19,7 @@ from textual.widgets import Input, Static
 from tinylm import paths
 from tinylm.config.schema import STORIES
 from tinylm.errors import ConfigError
-from tinylm.words import printable
+from tinylm.words import one_line
 from tui.terminal.keys import hidden
 
 MAX_NAMES = 500
@@ -167,7 +167,7 @@ class PathInput(Vertical):
     def _draw(self) -> None:
         """Draw the names in columns, the one in the input marked."""
         box = self.query_one("#path-fits", Static)
-        names = [printable(path.rstrip("/").rpartition("/")[2]) + "/" * path.endswith("/") for path in self.fitting]
+        names = [one_line(path.rstrip("/").rpartition("/")[2]) + "/" * path.endswith("/") for path in self.fitting]
         width, height = max(10, box.size.width), max(1, box.size.height)
         wide = min(width, max(map(len, names), default=0) + 2)
         columns = max(1, width // wide) if wide else 1

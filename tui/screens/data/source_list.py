@@ -20,7 +20,7 @@ from textual.widgets.tree import TreeNode
 
 from tinylm.config.schema import STORIES
 from tinylm.paths import expanded
-from tinylm.words import printable
+from tinylm.words import one_line
 from tui.screens.data.texts import PathSize, short_names
 from tui.terminal.glyphs import BRAILLE, Glyphs
 from tui.terminal.keys import hidden
@@ -123,7 +123,7 @@ class SourceList(OptionList, inherit_bindings=False):
         known = list_size(source.size.bytes) if source.size else ""
         size = "gone" if source.gone else "built in" if source.path == STORIES else known
         is_folder = source.size is not None and source.size.files is not None
-        name = printable(name) + ("/" if is_folder and not name.endswith("/") else "")
+        name = one_line(name) + ("/" if is_folder and not name.endswith("/") else "")
         right = f"{weight:>3} {size:>8}" if weight else f"{size:>8}"
         room = width - len(box) - 2 - len(right)
         shown = Content(name)
@@ -191,7 +191,7 @@ class SourceTree(DirectoryTree):
         entry = node.data
         ticked = entry is not None and normalized(str(entry.path)) in self.chosen
         box = CHECKED if ticked else UNCHECKED
-        name = printable(str(node._label)) + ("/" if node.allow_expand and not str(node._label).endswith("/") else "")
+        name = one_line(str(node._label)) + ("/" if node.allow_expand and not str(node._label).endswith("/") else "")
         return Text.assemble((f"{box} ", base_style), (name, style + Style(bold=ticked)))
 
     def action_take(self) -> None:

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tinylm.config.schema import RunConfig
-from tinylm.words import printable
+from tinylm.words import one_line
 from tui.screens.plan import edits, fields
 from tui.screens.plan.fields import Field, Section
 from tui.terminal import glyphs
@@ -187,7 +187,7 @@ class FormRows(ScrollView, can_focus=True, inherit_bindings=False):
 
         def piece(text: str, kind: str) -> Segment:
             style = self.get_component_rich_style(f"rows--{kind}") + behind
-            return Segment(printable(text).replace("\n", " "), style)
+            return Segment(one_line(text.replace("\n", " ")), style)
 
         if row.field is None:
             is_open = self.is_open(row.section)

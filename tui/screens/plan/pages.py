@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
-from tinylm.words import printable
+from tinylm.words import one_line, printable
 from tui.screens.base import MUTED
 from tui.screens.plan import edits, fields
 from tui.screens.plan.form import matches
@@ -83,7 +83,7 @@ class FindPage(PlanPage):
         options.highlighted = 0 if matching else None
 
     def _option(self, label: str, field: fields.Field) -> Option:
-        value = printable(fields.display_value(self._config, field))
+        value = one_line(fields.display_value(self._config, field))
         text = Content.assemble(f"{label:<22}", (f"{value[:16]:<18}", "bold"), (field.help, MUTED))
         return Option(text, id=field.key)
 
@@ -124,7 +124,7 @@ class DifferencePage(PlanPage):
             for difference in self._differences:
                 cells = (difference.title, difference.theirs, difference.mine)
                 # Text, since a table cannot measure Content
-                table.add_row(*(Text(printable(cell)) for cell in cells), key=difference.key)
+                table.add_row(*(Text(one_line(cell)) for cell in cells), key=difference.key)
             table.focus()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:

@@ -10,7 +10,7 @@ from tinylm.errors import TinyLMError
 from tinylm.runs import folder, organise
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.listing import RunListing
-from tinylm.words import printable
+from tinylm.words import one_line
 from tui.screens.base import StudioScreen
 from tui.studio import Studio
 from tui.widgets.dialogs import AskText
@@ -105,7 +105,7 @@ class RunActionsScreen(StudioScreen):
 
     def _trash(self, entry: RunListing) -> None:
         self._trashed.append(organise.trash(self.studio.home, entry.run))
-        self.app.call_from_thread(self.remark, f"{printable(entry.name)} is in the trash, u undoes.")
+        self.app.call_from_thread(self.remark, f"{one_line(entry.name)} is in the trash, u undoes.")
 
     def action_undo(self) -> None:
         """Restore what was moved to the trash last."""

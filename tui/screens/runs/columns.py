@@ -10,7 +10,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from tinylm.runs.listing import RunListing
-from tinylm.words import duration, printable
+from tinylm.words import duration, one_line
 from tui.terminal.glyphs import Glyphs
 from tui.terminal.numbers import file_size, fixed, two_digits
 
@@ -63,7 +63,7 @@ class Column:
 
 
 COLUMNS: dict[str, Column] = {
-    "name": Column("name", lambda entry, _: printable(entry.name), 23, least=14, order="name"),
+    "name": Column("name", lambda entry, _: one_line(entry.name), 23, least=14, order="name"),
     "state": Column("state", lambda entry, _: entry.status, 13),
     "when": Column("when", lambda e, now: "now" if e.status == "training" else when(e.utc, now), 10, order="when"),
     "length": Column("length", lambda e, _: "" if e.seconds is None else duration(e.seconds), 8, right=True),
@@ -75,8 +75,8 @@ COLUMNS: dict[str, Column] = {
     "best": Column("best @", lambda e, _: "" if e.best_step is None else f"{e.best_step:,}", 9, right=True),
     "speed": Column("tok/s", lambda entry, _: two_digits(entry.tokens_per_second), 6, right=True),
     "size": Column("size", lambda entry, _: file_size(entry.bytes), 6, right=True, order="size"),
-    "data": Column("text", lambda entry, _: printable(entry.data), 18, least=8),
-    "note": Column("note", lambda entry, _: printable(entry.note).replace("\n", " "), 60, least=10),
+    "data": Column("text", lambda entry, _: one_line(entry.data), 18, least=8),
+    "note": Column("note", lambda entry, _: one_line(entry.note.replace("\n", " ")), 60, least=10),
 }
 """All columns, from left to right."""
 

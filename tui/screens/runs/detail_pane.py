@@ -15,7 +15,7 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from tinylm.runs.listing import RunListing
-from tinylm.words import printable
+from tinylm.words import one_line
 from tui.chart.chart import Chart
 from tui.chart.picture import Picture
 from tui.live.history import Axis
@@ -152,7 +152,7 @@ class DetailPane(Horizontal):
             )
         elif one is not None:
             run = self._logged.get(one.run.path)
-            about = ellipsize_middle(printable(one.name), side.outer_size.width - 6, glyphs)
+            about = ellipsize_middle(one_line(one.name), side.outer_size.width - 6, glyphs)
             title = pictures.title(self._measure, self._unit)
             if self._measure == "loss":
                 title += f", {glyphs.diamond} held out"

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from tinylm.runs.listing import RunListing
 from tinylm.runs.state import RunState
-from tinylm.words import duration, printable
+from tinylm.words import duration, one_line, printable
 from tui.live.history import Axis
 from tui.live.status import ranking
 from tui.screens.base import MUTED
@@ -45,7 +45,7 @@ def card(entry: RunListing, run: LoggedRun | None, glyphs: Glyphs, when: str, wi
         head += f" at step {entry.step:,} of {entry.steps:,}"
     rows = [
         ("begun", when),
-        ("text", _joined(printable(entry.data), state.data and file_size(state.data.bytes))),
+        ("text", _joined(one_line(entry.data), state.data and file_size(state.data.bytes))),
         ("weights", _joined(two_digits(entry.parameters), entry.vocab_size and f"vocab {entry.vocab_size:,}")),
         (
             "learnt",
@@ -54,7 +54,7 @@ def card(entry: RunListing, run: LoggedRun | None, glyphs: Glyphs, when: str, wi
         ("speed", entry.tokens_per_second and f"{two_digits(entry.tokens_per_second)} tokens/s"),
         ("held out", "" if entry.val_bpb is None else f"{entry.val_bpb:.3f} bits/byte"),
         ("best", _best(entry)),
-        ("machine", printable(state.started.machine) if state.started and state.started.machine else entry.device),
+        ("machine", one_line(state.started.machine) if state.started and state.started.machine else entry.device),
         ("disk", file_size(entry.bytes)),
         ("note", printable(entry.note)),
     ]
@@ -105,7 +105,7 @@ def comparison(
         if entry.best_step not in (None, entry.step):
             bpb += f" @{entry.best_step:,}"
         room = max(8, width - 6 - len(bpb))
-        name = set_cell_size(ellipsize_middle(printable(entry.name), room, glyphs), room)
+        name = set_cell_size(ellipsize_middle(one_line(entry.name), room, glyphs), room)
         parts.append(
             Content.styled(f" {letter} ", f"bold reverse {TONES[letter]}")
             + Content(f" {name} ")
@@ -161,14 +161,14 @@ def _tables(
                 text = "".join(f"  {_cut(value, each, glyphs)}" for value in values)
                 head = Content.styled(_cut(name, label, glyphs), MUTED)
             else:
-                text = "  ".join(f"{letter} {printable(value)}" for letter, value in zip(letters, values, strict=True))
+                text = "  ".join(f"{letter} {one_line(value)}" for letter, value in zip(letters, values, strict=True))
                 head = Content.styled(f"{name}: ", MUTED)
             lines.append(head + Content(text).stylize("" if differs else MUTED))
     return lines
 
 
 def _cut(text: str, width: int, glyphs: Glyphs) -> str:
-    text = printable(text)
+    text = one_line(text)
     if cell_len(text) > width:
         return set_cell_size(text, width - len(glyphs.ellipsis)) + glyphs.ellipsis
     return set_cell_size(text, width)

@@ -14,7 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tinylm.runs import listing
-from tinylm.words import printable
+from tinylm.words import one_line
 from tui.screens.talk.writer_thread import CheckpointRef, saved_steps
 from tui.studio import Studio
 from tui.terminal.fit_text import ellipsize_middle
@@ -98,7 +98,7 @@ class CheckpointPicker(ModalScreen[Picked | None]):
     def _lines(self) -> list[str]:
         """A line for each run: name, state and bits per byte, fitted to the room."""
         glyphs = glyphs_of(self)
-        names = [printable(entry.name).replace("\n", " ") for entry in self._entries]
+        names = [one_line(entry.name) for entry in self._entries]
         wide = max(map(cell_len, names), default=0)
         runs = self.query_one("#pick-runs")
         room = runs.scrollable_content_region.width - STATE - 4  # with a gap on both sides of the state

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from tinylm.errors import DataError, TinyLMError
-from tinylm.words import counted, printable
+from tinylm.words import counted, one_line, printable
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 from tui.terminal.fit_text import ellipsize_middle, first_fitting
 from tui.terminal.glyphs import Glyphs
@@ -81,7 +81,7 @@ def title(
     """
     if checkpoint is None:
         return Content(f"{letter}no run yet")
-    joint, name = f" {glyphs.dot} ", printable(checkpoint.run.name)
+    joint, name = f" {glyphs.dot} ", one_line(checkpoint.run.name)
     if step is None:
         which = "nothing saved yet"
     elif checkpoint.which in ("latest", "best"):
@@ -114,7 +114,7 @@ def status(completion: Completion | None, checkpoint: CheckpointRef | None, glyp
     speed = [f"{completion.speed:,.0f} tokens/s"] if completion.speed else []
     origin = [f"step {completion.step}", f"seed {completion.sampling.seed}"]
     if checkpoint is not None and completion.checkpoint.run.path != checkpoint.run.path:
-        origin.insert(0, f"by {ellipsize_middle(printable(completion.checkpoint.run.name), OTHER_NAME, glyphs)}")
+        origin.insert(0, f"by {ellipsize_middle(one_line(completion.checkpoint.run.name), OTHER_NAME, glyphs)}")
     longest_first = [tokens, *speed, *origin], [tokens, *origin], origin
     return Content(first_fitting(room, *map(f" {glyphs.dot} ".join, longest_first)))
 
@@ -165,7 +165,7 @@ def _progress(completion: Completion) -> str:
     step = completion.checkpoint.step()
     if step is None:
         return "Waiting for the first checkpoint. Esc calls it off."
-    return f"Loading step {step} of {printable(completion.checkpoint.run.name)}."
+    return f"Loading step {step} of {one_line(completion.checkpoint.run.name)}."
 
 
 def _next(focus: Focus, more: str = "") -> str:

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from tinylm.config.schema import RunConfig
 from tinylm.errors import TinyLMError
 from tinylm.runs import report
-from tinylm.words import counted, duration, printable
+from tinylm.words import counted, duration, one_line, printable
 from tui.live import status
 from tui.live.watch import ObservedRun
 from tui.terminal.glyphs import Glyphs
@@ -146,7 +146,7 @@ class OutcomeBox(Static):
             self.set_class(outcome is not None and outcome.kind == kind, f"-{kind}")
         if outcome is None:
             return
-        self.border_title = Content(printable(outcome.title))
+        self.border_title = Content(one_line(outcome.title))
         links = [
             Content.from_markup(f"[@click={action}][b]$key[/b] $what[/]", key=key, what=what)
             for key, what, action in outcome.choices
