@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
-from textual.app import App, ScreenStackError
+from textual.app import App, ScreenStackError, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.filter import LineFilter
@@ -88,6 +88,7 @@ class StudioApp(App[int]):
         hidden("h", "go('home')", "Home", id="app.home", tooltip="The first screen"),
         hidden("question_mark,f1", "show_help_panel", "Help", id="app.help", tooltip="All keys of this screen"),
         hidden("G", "next_glyphs", "Glyphs", id="app.glyphs", tooltip="Braille, blocks or ASCII"),
+        hidden("ctrl+z", "suspend_process", "Suspend", id="app.suspend", tooltip="Back to the shell; fg goes on"),
         Binding(
             "ctrl+q",
             "quit",
@@ -258,6 +259,18 @@ class StudioApp(App[int]):
         """A key in glyphs of this terminal; keys with a name as on keyboards: Space, Esc, F2."""
         parts = super().get_key_display(binding).split("+")
         return self.glyphs.spell("+".join(NAMED.get(part, part) for part in parts))
+
+    def action_suspend_process(self) -> None:
+        """Give the terminal back and stop, with all threads; `fg` goes on, and the clock of a training leaves it out.
+
+        Textual's own way ends in a SIGSTOP, which nobody could undo where there is no shell, as in a container.
+        """
+        if not hasattr(signal, "SIGTSTP"):  # Windows
+            return
+        with suppress(SuspendNotSupported), self.suspend():
+            handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.killpg(0, signal.SIGTSTP)  # the whole job, as the terminal would
+            signal.signal(signal.SIGTSTP, handler)
 
     async def action_quit(self) -> None:
         """Leave; if a training runs, ask first."""

@@ -6,10 +6,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import islice
 
 import pytest
 from rich.cells import cell_len
 
+from tests.waiting import until
 from tinylm import events, words
 from tinylm.cli import console
 from tinylm.config.schema import RunConfig
@@ -296,6 +298,18 @@ def test_a_sample_is_not_glued_to_its_prompt() -> None:
 def test_plain_prints_few_progress_lines() -> None:
     _, err = shown(console.Plain(), recorded(steps=2000))
     assert len([line for line in err.splitlines() if "tokens per second" in line]) <= 3
+
+
+def test_plain_says_that_it_is_still_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "PLAIN_SECONDS", 0.01)
+    err = io.StringIO()
+    plain = console.Plain()
+    with redirect_stderr(err), plain:
+        until(lambda: "Still reading" in err.getvalue())
+        for event in islice(recorded(), 5):
+            plain.event(event)
+        until(lambda: "Still at step 1 " in err.getvalue())
+    assert all(line.endswith(".") for line in err.getvalue().splitlines()), "no two on one line"
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])

@@ -19,8 +19,9 @@ from tests.waiting import PATIENCE
 from tinylm import __version__, events
 from tinylm.cli import console, headless, main
 from tinylm.config import resolve
-from tinylm.errors import DivergedError
+from tinylm.errors import DivergedError, RunError
 from tinylm.hardware import memory
+from tinylm.inference import generate
 from tinylm.runs import checkpoint
 from tinylm.runs.folder import RunFolder, list_runs, open_run
 
@@ -462,6 +463,18 @@ def test_generate_streams_the_prompt_and_what_follows(trained_home: Path) -> Non
     assert result.out.startswith("The fox")
     assert len(result.out) > len("The fox\n")
     assert result.out.endswith("\n")
+
+
+def test_an_error_while_it_writes_begins_on_a_line_of_its_own(
+    trained_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Iterator[str]:
+        yield " ran"
+        raise RunError("The memory ran out.", "Close something.")
+
+    monkeypatch.setattr(generate, "generate_text", fails)
+    result = call("--generate", "The fox", "--home", trained_home)
+    assert (result.code, result.out) == (2, "The fox ran\n")
 
 
 def test_the_same_seed_writes_the_same(trained_home: Path) -> None:

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -23,16 +23,24 @@ from fcntl import ioctl
 class Terminal:
     """The program on a pty, with the keys and the output of a person."""
 
-    def __init__(self, *arguments: str, columns: int = 80, lines: int = 24) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        columns: int = 80,
+        lines: int = 24,
+        program: Sequence[str] = ("-m", "tui"),
+        term: str = "xterm-256color",
+    ) -> None:
+        """`program`: what Python is to run with the arguments."""
         self.seen = b""
         self._ours, theirs = pty.openpty()
         ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "tui", *arguments],
+            [sys.executable, *program, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**os.environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
+            env={**os.environ, "TERM": term, "PYTHONUTF8": "1"},
             start_new_session=True,
         )
         os.close(theirs)

@@ -4,10 +4,14 @@ Events as JSON and the closing summary go to stdout, everything else to stderr.
 """
 
 import math
+import os
+import signal
 import sys
+import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import pairwise
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live as RichLive
@@ -21,10 +25,10 @@ from tinylm.config.schema import RunConfig
 from tinylm.events import Event
 from tinylm.runs.report import held_out_so_far, preparing, progress, sentence, summary, time_left
 from tinylm.runs.state import RunState
-from tinylm.words import number, printable
+from tinylm.words import duration_with_units, number, printable
 
 PLAIN_SECONDS = 10.0
-"""Between two lines of progress."""
+"""Between two lines of progress, and the longest silence."""
 
 CURVE_POINTS = 512
 """The most numbers that the loss curve is drawn from."""
@@ -64,13 +68,29 @@ class Losses:
             self._steps_per_mean *= 2
 
 
-class Plain(nullcontext[None]):
+class Plain:
     """Prints full sentences, one a line: for files, pipes and screen readers."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.state = RunState()
         self._last_progress = 0.0
+        self._began = self._last_line = time.monotonic()
+        self._over = threading.Event()
+
+    def __enter__(self) -> None:
+        threading.Thread(target=self._break_silence, daemon=True).start()
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+
+    def _break_silence(self) -> None:
+        """Say that it is still at work wherever nothing has happened for long: large texts, slow steps, the end."""
+        while not self._over.wait(self._last_line + PLAIN_SECONDS - time.monotonic()):
+            if time.monotonic() - self._last_line >= PLAIN_SECONDS:
+                passed = duration_with_units(time.monotonic() - self._began)
+                doing = f"at step {self.state.steps[-1].step:,}" if self.state.steps else "reading and measuring"
+                with suppress(OSError):  # whoever prints the next event finds that out
+                    self.say(f"Still {doing} after {passed}.")
 
     def preparing(self, config: RunConfig) -> None:
         """Print what comes first: reading and measuring take a few seconds."""
@@ -78,7 +98,8 @@ class Plain(nullcontext[None]):
 
     def say(self, text: str) -> None:
         """Print a line to stderr."""
-        print(printable(text), file=sys.stderr, flush=True)
+        self._last_line = time.monotonic()
+        print(f"{printable(text)}\n", end="", file=sys.stderr, flush=True)  # at once: two threads print
 
     def event(self, event: Event) -> None:
         """Print what a person wants to know of the event."""
@@ -96,23 +117,60 @@ class Plain(nullcontext[None]):
 
 
 class Live(Plain):
-    """A live panel with progress, loss, held-out bits per byte, speed, time left and the last sample."""
+    """A live panel with progress, loss, held-out bits per byte, speed, time left and the last sample.
+
+    Ctrl-Z gives the terminal back as it was, and `fg` draws the panel anew.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._losses = Losses()
         self._console = Console(stderr=True)
-        self._live = RichLive(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._draw)
+        self._live = self._new_panel()
+        self._suspension = threading.Thread()
+        self._handlers: dict[int, Any] = {}
+        """The handlers of signals before ours."""
+
+    def _new_panel(self) -> RichLive:
+        return RichLive(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._draw)
 
     def say(self, text: str, style: str = "dim") -> None:
         """Print a line to stderr, above the panel."""
         self._console.print(Text(printable(text), style=style))
 
     def __enter__(self) -> None:
+        if hasattr(signal, "SIGTSTP"):  # not on Windows
+            handlers = {signal.SIGTSTP: self._on_stop, signal.SIGCONT: self._on_continue, signal.SIGQUIT: self._on_quit}
+            self._handlers = {which: signal.signal(which, handler) for which, handler in handlers.items()}
         self._live.start()
 
     def __exit__(self, *error: object) -> None:
+        for which, handler in self._handlers.items():
+            signal.signal(which, handler)
+        if self._suspension.is_alive():
+            self._suspension.join()
         self._live.stop()
+
+    def _on_stop(self, *_: object) -> None:
+        """Suspend in a thread, since this handler may have interrupted a drawing of the panel."""
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        self._suspension = threading.Thread(target=self._suspend)
+        self._suspension.start()
+
+    def _suspend(self) -> None:
+        self._live.stop()
+        signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)  # stops the whole process, and right here
+        self._live = self._new_panel()
+        self._live.start()
+
+    def _on_continue(self, *_: object) -> None:
+        signal.signal(signal.SIGTSTP, self._on_stop)
+
+    def _on_quit(self, *_: object) -> None:
+        """Ctrl-\\ ends the program at once, as ever, but not with a hidden cursor."""
+        show_cursor()
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGQUIT)
 
     def event(self, event: Event) -> None:
         """Update the panel; notes and warnings are printed above it, and the summary after it."""
@@ -155,6 +213,13 @@ class Live(Plain):
                 Panel(Text("\n").join(wrapped), title=title, title_align="left", width=width, border_style="dim")
             )
         return Group(*parts)
+
+
+def show_cursor() -> None:
+    """Show the cursor below the panel, before the process ends without closing the panel."""
+    if os.isatty(2):
+        with suppress(OSError):  # the terminal may be gone
+            os.write(2, b"\x1b[?25h\n")
 
 
 def spark(values: list[float], width: int) -> str:

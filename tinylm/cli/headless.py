@@ -62,7 +62,8 @@ def run(options: argparse.Namespace, home: Path) -> int:
 
 def train(options: argparse.Namespace, home: Path) -> int:
     """Train, or resume a training: events to stdout as JSON, or progress to stderr and a summary to stdout."""
-    plain = options.plain or not sys.stderr.isatty()
+    # A dumb terminal, such as an editor's, moves no cursor.
+    plain = options.plain or not sys.stderr.isatty() or os.environ.get("TERM", "").lower() in ("dumb", "unknown")
     output: console.Json | console.Plain
     output = console.Json() if options.json else console.Plain() if plain else console.Live()
     resumed = open_run(home, options.run) if options.resume else None
@@ -146,6 +147,7 @@ def _signals(control: Control) -> Iterator[_Received]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if received.number and number == signal.SIGINT:
+            console.show_cursor()
             os._exit(128 + number)
         received.number = number
         control.stop.set()
@@ -200,10 +202,12 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     library = decode.load_in_background(home, model)
     clean = printable if sys.stdout.isatty() else str
     if options.count is None and not options.json:
-        print(clean(prompt), end="", flush=True)
-        for piece in generate_text(model, tokenizer, prompt, settings, library.result()):
-            print(clean(piece), end="", flush=True)
-        print(flush=True)
+        try:
+            print(clean(prompt), end="", flush=True)
+            for piece in generate_text(model, tokenizer, prompt, settings, library.result()):
+                print(clean(piece), end="", flush=True)
+        finally:
+            print(flush=True)  # an error begins on a line of its own
         return 0
     count = options.count or 1
     refuse_too_many_texts(model, count, settings.max_new_tokens)
