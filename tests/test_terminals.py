@@ -126,6 +126,15 @@ def measure_for_ever_without_core() -> None:
     measure_for_ever()
 
 
+@pytest.mark.parametrize("columns", ["0", "20", "wide"])
+def test_runs_are_listed_on_any_terminal(columns: str, trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    terminal = Terminal("--runs", "--home", str(trained_home), columns=20)
+    assert terminal.ended() == 0
+    terminal.close()
+    assert b"finished" in terminal.seen
+
+
 @pytest.mark.parametrize("term", ["dumb", "unknown"])
 def test_a_terminal_that_moves_no_cursor_gets_lines(term: str, home: Path, tiny_file: Path) -> None:
     terminal = Terminal(*map(str, begin(home, tiny_file, "--steps", 3)), term=term)

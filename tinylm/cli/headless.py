@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -286,7 +287,9 @@ def list_runs(options: argparse.Namespace, home: Path) -> int:
         when = datetime.fromisoformat(str(row["utc"])).astimezone().strftime("%Y-%m-%d %H:%M") if row["utc"] else ""
         table.add_row(*(Text(one_line(str(row[name]))) for name in texts), *values, when)
     # Rendered first and then printed, so that a closed pipe raises here and not inside rich.
-    canvas = Console(file=io.StringIO(), width=None if sys.stdout.isatty() else 160, force_terminal=sys.stdout.isatty())
+    # A terminal narrower than the table breaks its lines, which says more than columns of dots.
+    width = max(80, shutil.get_terminal_size().columns) if sys.stdout.isatty() else 160
+    canvas = Console(file=io.StringIO(), width=width, force_terminal=sys.stdout.isatty())
     with canvas.capture() as rendered:
         canvas.print(table)
     print(rendered.get(), end="")
