@@ -54,10 +54,7 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(expanded(path)).absolute()
     except FileNotFoundError:
-        raise ConfigError(
-            f"{path} cannot be found: the current folder has been deleted.",
-            "Go to another folder, or give a whole path.",
-        ) from None
+        raise ConfigError("The current folder has been deleted.", "Go to another one, with cd.") from None
 
 
 def shortened(path: Path) -> str:

@@ -32,7 +32,7 @@ OUTPUT_ERRORS = (errno.EPIPE, errno.ECONNRESET, errno.ENOSPC, errno.EDQUOT, errn
 
 SYSTEM_ERRORS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE,
-    errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, getattr(errno, "ESTALE", errno.EIO),
+    errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE,
 )  # fmt: skip
 """Refusals of the system that a person can do something about, wherever they occur."""
 
