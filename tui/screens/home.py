@@ -23,7 +23,7 @@ from tinylm.errors import TinyLMError
 from tinylm.files import existing_folder
 from tinylm.planning import schedule
 from tinylm.runs import folder
-from tinylm.words import counted, one_line, passes, printable
+from tinylm.words import counted, one_line, passes
 from tui.screens.base import MUTED, StudioScreen
 from tui.screens.data.texts import expected_vocabulary, weight_split
 from tui.studio import Studio

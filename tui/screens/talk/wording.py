@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from tinylm.errors import DataError, TinyLMError
-from tinylm.words import counted, one_line, printable
+from tinylm.words import counted, one_line
 from tui.screens.talk.writer_thread import CheckpointRef, Completion
 from tui.terminal.fit_text import ellipsize_middle, first_fitting
 from tui.terminal.glyphs import Glyphs
