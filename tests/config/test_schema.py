@@ -13,7 +13,7 @@ CONTRACT = {
     "model": "n_layer n_head n_kv_head n_embd head_size block_size dropout attention_dropout norm_eps rope_theta "
     "qk_norm tie_embeddings",
     "tokenizer": "kind vocab_size",
-    "data": "sources val_fraction val_placement windows unwrap",
+    "data": "sources val_fraction val_placement windows encoding unwrap",
     "train": "batch_size accumulation_steps optimizer betas weight_decay grad_clip precision compile threads device "
     "seed budget stop_at eval_interval eval_iters sample_interval checkpoint_interval checkpoint_seconds "
     "keep_checkpoints phases",

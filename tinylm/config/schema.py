@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tinylm.config import encodings
 from tinylm.words import counted
 
 FORMAT = 1
@@ -169,6 +170,8 @@ class DataConfig(Settings):
     """At the end of each text, or in a few spans spread over it."""
     windows: Literal["chunked", "every_offset"] = Field("chunked", title="Windows")
     """chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's."""
+    encoding: Annotated[str, AfterValidator(encodings.canonical)] = Field(encodings.AUTO, title="Encoding")
+    """Of all text files, by name (windows-1250, shift-jis, koi8-r); auto finds out for each."""
     unwrap: Literal["auto", "on", "off"] = Field("auto", title="Join lines")
     """Join hard-wrapped lines into paragraphs; auto looks whether they are."""
 

@@ -16,7 +16,7 @@ from tinylm.corpus import gutenberg
 from tinylm.corpus.blocks import Blocks, in_memory, unix_line_ends, whole_lines
 from tinylm.corpus.unwrap import unwrapped
 
-CLEANING_VERSION = 2
+CLEANING_VERSION = 3
 """Part of the cache key: raise it when the same bytes would give another text."""
 
 Unwrap = Literal["auto", "on", "off"]

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from tinylm.corpus.encoding import DAMAGED_UTF8
+from tinylm.corpus.encoding import DAMAGED_UTF8, SHOWN_WORDS, Encoding
 from tinylm.words import counted, listed, one_line
 
 
@@ -14,7 +14,7 @@ class Notices:
     def __init__(self) -> None:
         self.empty: list[str] = []
         """Files that were named outright and are empty."""
-        self._encodings: dict[str, list[str]] = {}
+        self._encodings: dict[str, list[tuple[str, Encoding]]] = {}  # those worth a sentence, by the encoding's name
         self._repeats: dict[str, list[str]] = {}  # by the name of the file that they repeat
         self._given: dict[Path, tuple[str, int]] = {}  # by path: the name, and how often it was given, if not once
         self._cut: list[str] = []
@@ -28,10 +28,10 @@ class Notices:
         a, b = (first[1], name) if first[1] != name else (shown(first[0]), shown(path))
         self._repeats.setdefault(a, []).append(b)
 
-    def add_text(self, name: str, encoding: str, cut: bool, joined: bool) -> None:
+    def add_text(self, name: str, encoding: Encoding, cut: bool, joined: bool) -> None:
         """Note a text's encoding, and whether Gutenberg's licence was cut and hard wraps were joined."""
-        if encoding != "UTF-8":
-            self._encodings.setdefault(encoding, []).append(name)
+        if encoding.guess is not None or encoding.errors == "replace":
+            self._encodings.setdefault(encoding.name, []).append((name, encoding))
         if cut:
             self._cut.append(name)
         if joined:
@@ -42,12 +42,7 @@ class Notices:
         sentences = []
         if self.empty:
             sentences.append(f"{abbreviated(self.empty)} {were(self.empty)} empty and left out.")
-        for encoding, names in self._encodings.items():
-            verb, it = ("is", "it was") if len(names) == 1 else ("are", "they were")
-            if encoding == DAMAGED_UTF8:
-                sentences.append(f"{abbreviated(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd.")
-            else:
-                sentences.append(f"{abbreviated(names)} {verb} not UTF-8; {it} read as {encoding}.")
+        sentences += (_on_encoding(files) for files in self._encodings.values())
         for first, names in self._repeats.items():
             verb = "repeats" if len(names) == 1 else "repeat"
             sentences.append(f"{abbreviated(names)} {verb} {first} and {were(names)} read once.")
@@ -61,6 +56,25 @@ class Notices:
         if self._joined:
             sentences.append(f"Joined hard-wrapped lines in {abbreviated(self._joined)}.")
         return sentences
+
+
+def _on_encoding(files: list[tuple[str, Encoding]]) -> str:
+    """What was assumed or found about the encoding of files, by name; all have the same."""
+    names, encoding = [name for name, _ in files], files[0][1]
+    verb, it = ("is", "it was") if len(files) == 1 else ("are", "they were")
+    if encoding.name == DAMAGED_UTF8:
+        return f"{abbreviated(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd."
+    if encoding.guess is None:
+        return f"{abbreviated(names)} {verb} {encoding.name} with damaged bytes; those were read as \ufffd."
+    if encoding.fallback:
+        read = f"{verb} not UTF-8 throughout; the rest was read as {encoding.fallback}"
+    else:
+        read = f"{verb} not UTF-8; {it} read as {encoding.name}"
+    words = list(dict.fromkeys(word for _, each in files if each.guess for word in each.guess.words))[:SHOWN_WORDS]
+    return (
+        f"{abbreviated(names)} {read}, which is a guess: {', '.join(words)}. "
+        f"If that looks wrong, name the encoding: --set data.encoding={encoding.guess.other.lower()}."
+    )
 
 
 def shown(path: str | Path) -> str:

@@ -7,13 +7,16 @@ spool, so memory does not grow with the text.
 
 import hashlib
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
+from tinylm.config.encodings import AUTO, codec_of
 from tinylm.config.schema import STORIES
 from tinylm.corpus.cleaning import Unwrap, clean
 from tinylm.corpus.encoding import Encoding, Raw, decoded, encoding_of, looks_like
@@ -25,6 +28,8 @@ from tinylm.words import did_you_mean, gigabytes, with_article
 
 _DISK_SHARE = 3  # disk space a text needs, in its sizes: the cleaned copy takes one, its tokens up to two
 _HEAD = 512  # bytes by which a picture or a film is recognised before all of it is read
+_BEYOND_ASCII = re.compile(r"[^\n\x80-\U0010ffff]*[\x80-\U0010ffff]")
+_EXCERPT_FILES = 20
 LARGE_FILE = 8 << 20
 """Larger files (bytes) are read in blocks; cleaning a whole one takes a dozen times its size in memory."""
 
@@ -50,13 +55,13 @@ class Reading:
     notes: tuple[str, ...]
 
 
-def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Reading:
+def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool, encoding: str = AUTO) -> Reading:
     """Read files, and folders with all that is in them, in the order given; inside a folder sorted by path.
 
-    The cleaned texts go to `spool`. Hidden files and folders, links to folders, binaries, empty and unreadable files
-    inside a folder are left out and counted in the notes; identical files are read once. Raises DataError for a path
-    that is missing, unreadable, a device, a binary or too large for the disk, for a folder without readable text, and
-    if nothing is left; OSError if the disk of the spool is full.
+    `encoding` is a value of `data.encoding`. The cleaned texts go to `spool`. Hidden files and folders, links to
+    folders, binaries, empty and unreadable files inside a folder are left out and counted in the notes; identical files
+    are read once. Raises DataError for a path that is missing, unreadable, a device, a binary or too large for the
+    disk, for a folder without readable text, and if nothing is left; OSError if the disk of the spool is full.
     """
     files, folders = _walk(paths)
     notices = Notices()
@@ -71,11 +76,11 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
             notices.add_repeat(file.path, file.name, (first.path, first.name))
             file.keep()
             continue
-        encoding = encoding_of(raw)
-        if encoding is None:
+        found = encoding_of(raw, encoding)
+        if found is None:
             file.leave_out("binary file")
             continue
-        text = partial(_text, file, raw, encoding)
+        text = partial(_text, file, raw, found)
         cleaned = clean("".join(text()) if small else text, unwrap)
         if not any(block.strip() for block in cleaned.blocks()):
             if file.folder is None:
@@ -86,7 +91,7 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool) -> Rea
         seen[digest] = file
         file.keep()
         texts.append(Text(file.name, (spool.put(cleaned.blocks()),), source=file.source))
-        notices.add_text(file.name, encoding.name, cleaned.cut_gutenberg, cleaned.unwrapped)
+        notices.add_text(file.name, found, cleaned.cut_gutenberg, cleaned.unwrapped)
     for folder in folders:
         if not folder.kept:
             instead = f", only {tally(folder.left_out)}" if folder.left_out else ": it is empty"
@@ -112,6 +117,26 @@ def fingerprint(paths: Sequence[str | Path], disk: float) -> list[tuple[str, str
     files, _ = _walk(paths)
     contents = ((file, _raw(file, disk)[0]) for file in files)
     return [(shown(file.path), _digest(raw).hexdigest()) for file, raw in contents if raw is not None]
+
+
+def excerpt(paths: Sequence[str | Path], encoding: str, size: int = 1200) -> str:
+    """About `size` characters of the first text with a line that is not ASCII, from that line on, else of the first.
+
+    `encoding` is a value of `data.encoding`. Nothing is cleaned, and only the beginning of each file is looked at.
+    Raises DataError for a path that is missing or unreadable.
+    """
+    files, _ = _walk(paths)
+    first = ""
+    for file in files[:_EXCERPT_FILES]:
+        raw = partial(_blocks, file)
+        found = encoding_of(raw) if encoding == AUTO else Encoding(codec_of(encoding), encoding, "replace")
+        if found is None:
+            continue
+        text = "".join(islice(_text(file, raw, found), 2))
+        if beyond := _BEYOND_ASCII.search(text):
+            return text[beyond.start() : beyond.start() + size]
+        first = first or text[:size]
+    return first
 
 
 # --- finding the files -----------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerCon
     key: dict[str, Any] = {
         "versions": [_PREPARE_VERSION, CLEANING_VERSION, STORIES_VERSION],
         "content": content,
-        "data": data.model_dump(include={"val_fraction", "val_placement", "unwrap"}),
+        "data": data.model_dump(include={"val_fraction", "val_placement", "encoding", "unwrap"}),
         "tokenizer": tokenizer.model_dump(),
     }
     if data.weights is not None:

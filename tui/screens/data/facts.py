@@ -132,6 +132,8 @@ class Facts(VerticalScroll):
         lines += [self._warning(caution) for caution in state.cautions]
         if lines_too and state.fault is None:
             lines += self._lines(state, width)
+        encoding = _link(state.config.data.encoding, "screen.encoding").stylize("bold")
+        lines.append(self._labelled("encoding", Content.assemble(encoding, (" e", "dim"))))
         for note in state.notes if state.fault is None else ():
             rows = textwrap.wrap(printable(note), width - LABEL)
             lines += [self._labelled("" if i else "note", Content(row).stylize("dim")) for i, row in enumerate(rows)]

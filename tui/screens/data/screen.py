@@ -23,6 +23,7 @@ from tinylm.words import counted, text_size
 from tui.screens.base import StudioScreen
 from tui.screens.data import texts
 from tui.screens.data.chooser import NOTHING_CHOSEN, Chooser
+from tui.screens.data.encoding_picker import EncodingPicker
 from tui.screens.data.facts import KINDS, ChartLines, Facts, TextsState, describe_error
 from tui.screens.data.path_input import PathInput
 from tui.screens.data.preview import Preview
@@ -54,6 +55,7 @@ text that you add takes the place of the built-in stories; Space takes them in a
 
 The preview shows the text as it is read, and cut into tokens as the model sees it; **left** and **right** turn its
 pages. **t** changes the kind of tokens, **[** and **]** their number, **x** how much is held out for measuring.
+Where letters are wrong, **e** shows the text in other encodings to choose from.
 
 The *lines on your chart* say what the held-out text costs without a neural network: a model that falls below
 *pairs* knows more than which letter follows which.
@@ -92,6 +94,7 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         hidden("b", "view", "View", id="data.view", tooltip="Preview as text, as tokens, or both"),
         hidden("[", "vocabulary(False)", "Fewer tokens", id="data.smaller", tooltip="A smaller vocabulary"),
         hidden("]", "vocabulary(True)", "More tokens", id="data.larger", tooltip="A larger vocabulary"),
+        hidden("e", "encoding", "Encoding", id="data.encoding", tooltip="Say how bytes become letters"),
         hidden("X", "next_placement", "Held-out place", id="data.place", tooltip="At the end, or in spans"),
     ]
 
@@ -259,6 +262,16 @@ The *lines on your chart* say what the held-out text costs without a neural netw
         """Hold out in spans, or at the end."""
         self._propose(data={"val_placement": placement})
 
+    def action_encoding(self) -> None:
+        """Choose the encoding of the texts by what they read like in it."""
+        sources = self.studio.plan.data.sources
+        picker = EncodingPicker(self.studio.plan.data.encoding, lambda name: texts.excerpt_in(sources, name))
+        self.app.push_screen(picker, self._encoding_chosen)
+
+    def _encoding_chosen(self, name: str | None) -> None:
+        if name is not None:
+            self._propose(data={"encoding": name})
+
     def action_turn(self, on: bool) -> None:
         """The next excerpt, or the one before."""
         self.query_one(Preview).turn(1 if on else -1)
@@ -417,12 +430,12 @@ The *lines on your chart* say what the held-out text costs without a neural netw
 
 
 _LIST_ONLY = frozenset({"choose", "weight", "drop", "folders", "plan", "turn"})
-_EVERYWHERE = frozenset({"add", "next_kind", "next_held_out", "next_placement", "vocabulary", "view"})
+_EVERYWHERE = frozenset({"add", "next_kind", "next_held_out", "next_placement", "vocabulary", "view", "encoding"})
 
 
 def _text_of(config: RunConfig) -> tuple[object, ...]:
     """The settings that decide which text is read."""
-    return config.data.sources, config.data.unwrap
+    return config.data.sources, config.data.encoding, config.data.unwrap
 
 
 def _read_of(config: RunConfig) -> tuple[object, ...]:

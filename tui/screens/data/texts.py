@@ -93,6 +93,19 @@ def profile_texts(data: DataConfig) -> Profile:
     return profile(data, size=1200)
 
 
+def excerpt_in(sources: Sequence[str], encoding: str) -> str:
+    """A piece of the texts as they read in an encoding, or a sentence that says why there is none."""
+    from tinylm.corpus.reading import excerpt
+
+    paths = [source for source in sources if source != STORIES]
+    if not paths:
+        return "The built-in stories need no encoding: choose a text of your own first."
+    try:
+        return excerpt(paths, encoding) or "There is no text to show."
+    except TinyLMError as error:
+        return f"{error.message} {error.hint}"
+
+
 @dataclass(frozen=True)
 class PreparedTexts:
     """Texts as a training uses them: tokenizer, token counts, baselines."""

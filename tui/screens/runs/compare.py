@@ -125,7 +125,7 @@ def verdict(runs: Sequence[LoggedRun]) -> Verdict:
         return Verdict(False, True, f"Different texts: {forbidden}")
     if _differ((c.data.val_fraction, c.data.val_placement) for c in configs):
         return Verdict(False, True, f"Different parts held out: {forbidden}")
-    if _differ((c.data.unwrap, d.bytes, d.val_bytes) for c, d in zip(configs, data, strict=True)):
+    if _differ((c.data.encoding, c.data.unwrap, d.bytes, d.val_bytes) for c, d in zip(configs, data, strict=True)):
         return Verdict(False, True, f"The text has changed: {forbidden}")
     if _differ((c.tokenizer.kind, d.vocab_size) for c, d in zip(configs, data, strict=True)):
         return Verdict(True, True, "Same text, other tokens: compare in bits per byte.")
