@@ -12,6 +12,7 @@ from itertools import islice
 
 from tinylm.config.encodings import AUTO, NAMES, codec_of
 from tinylm.corpus.letters import log_likelihood
+from tinylm.words import printable
 
 Raw = Callable[[], Iterator[bytes]]
 """A file: each call yields its bytes from the beginning, in blocks of any size."""
@@ -65,7 +66,7 @@ _OLDER = (
     "cp857", "cp862", "cp865", "mac_latin2", "mac_cyrillic", "mac_greek", "mac_turkish",
 )  # fmt: skip
 _SINGLE_BYTE = (*_WINDOWS, *_OLDER)
-"""Where two give the same text, the first is named."""
+"""Of two that give the same text and are equally common, the first is named."""
 _READ_AS = "tinylm-read-as-"
 """Prefix of the error handlers that read what is not UTF-8 in another encoding."""
 
@@ -340,7 +341,7 @@ def _telling_words(text: str) -> tuple[str, ...]:
     while left and len(shown) < SHOWN_WORDS:
         best = max(left, key=lambda word: len({c for c in word if not c.isascii()} - seen))
         left.remove(best)
-        shown.append(best)
+        shown.append(printable(best))
         seen.update(best)
     return tuple(shown)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
+from tests.passages import PASSAGES
 from tests.texts import made_up_text
 from tests.tui.pilot import running, text, until
 from tests.tui.scripts import ScriptedEngine, training, write_run
@@ -21,6 +22,7 @@ from tinylm.config.schema import RunConfig
 from tui.app import StudioApp
 from tui.screens.data import screen as data_screen
 from tui.screens.data import texts
+from tui.screens.data.encoding_picker import EncodingPicker
 from tui.screens.data.facts import ChartLines, Facts
 from tui.screens.data.path_input import PathInput
 from tui.screens.data.preview import Preview, bordered
@@ -140,6 +142,34 @@ async def test_choosing_nothing_keeps_the_last_plan_and_enter_is_refused(make_ap
         await pilot.press("space", "enter")
         await pilot.pause()
         assert screen.app.current_mode == "plan"
+
+
+async def test_another_encoding_is_chosen_by_what_the_text_looks_like(make_app: MakeApp, tmp_path: Path) -> None:
+    passage = PASSAGES["Greek"]
+    (tmp_path / "old.txt").write_bytes((passage * 20).encode("cp1253"))
+    config = resolve.with_values(
+        RunConfig(), data={"sources": [str(tmp_path / "old.txt")]}, tokenizer={"vocab_size": 300}
+    )
+    async with on_data(make_app(config=config, mode="data")) as (pilot, screen):
+        assert screen.query_one(Preview).excerpt.startswith(passage[:40])
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, EncodingPicker))
+        picker = pilot.app.screen
+        names = picker.query_one(OptionList)
+        await until(pilot, lambda: passage[:20] in text(picker.query_one("#encoding-text", Static)))
+        names.highlighted = names.get_option_index("Windows-1251")
+        wrong = passage.encode("cp1253").decode("cp1251", "replace")
+        await until(pilot, lambda: wrong[:20] in text(picker.query_one("#encoding-text", Static)))
+        await pilot.press("escape")
+        assert screen.studio.plan.data.encoding == "auto", "Esc changes nothing"
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, EncodingPicker))
+        names = pilot.app.screen.query_one(OptionList)
+        names.highlighted = names.get_option_index("Windows-1251")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.studio.plan.data.encoding == "Windows-1251")
+        await read(pilot, screen)
+        assert screen.query_one(Preview).excerpt.startswith(wrong[:40])
 
 
 async def test_a_click_chooses(make_app: MakeApp, config: RunConfig) -> None:
