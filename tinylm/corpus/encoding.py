@@ -62,8 +62,8 @@ _EAST_ASIAN = ("cp932", "gb18030", "cp950", "cp949", "euc_jp")
 _WINDOWS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp874")
 _OLDER = (
     "koi8_r", "koi8_u", "cp866", "cp1258", "iso8859_2", "iso8859_5", "iso8859_7", "iso8859_15", "mac_roman", "cp850",
-    "cp437", "cp852", "iso8859_4", "iso8859_6", "iso8859_8", "iso8859_9", "iso8859_16", "cp737", "cp775", "cp855",
-    "cp857", "cp862", "cp865", "mac_latin2", "mac_cyrillic", "mac_greek", "mac_turkish",
+    "cp437", "cp852", "iso8859_3", "iso8859_4", "iso8859_6", "iso8859_8", "iso8859_9", "iso8859_16", "cp737", "cp775",
+    "cp855", "cp857", "cp862", "cp865", "mac_latin2", "mac_cyrillic", "mac_greek", "mac_turkish",
 )  # fmt: skip
 _SINGLE_BYTE = (*_WINDOWS, *_OLDER)
 """Of two that give the same text and are equally common, the first is named."""
@@ -141,7 +141,7 @@ def encoding_of(raw: Raw, wanted: str = AUTO) -> Encoding | None:
     if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")) and len(head) > 4 and _fits(raw, "utf-32"):
         return Encoding("utf-32", "UTF-32")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return Encoding("utf-16", "UTF-16") if _fits(raw, "utf-16") else None
+        return Encoding("utf-16", "UTF-16") if _fits(raw, "utf-16") else _as_wanted(raw, "UTF-16")
     size = nuls = controls = 0
     is_ascii = True
     for block in raw():
