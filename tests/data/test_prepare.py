@@ -456,13 +456,14 @@ def test_all_that_changes_the_ids_is_in_the_cache_key(home: Path, tiny_config: C
         for groups in (
             {"data": {"sources": [source]}},
             {"data": {"sources": [source], "val_fraction": 0.2}},
+            {"data": {"sources": [source], "encoding": "windows-1250"}},
             {"data": {"sources": [source]}, "tokenizer": {"kind": "char"}},
             {"data": {"sources": [source]}, "tokenizer": {"vocab_size": 290}},
         )
     ]
     written(path, "some words, over and over\n" * 99 + "Some words, over and over\n")
     folders.append(prepare.prepare(tiny_config(data={"sources": [source]}), home))
-    assert len(set(folders)) == 5
+    assert len(set(folders)) == 6
     assert all((folder / "data" / "data.json").exists() for folder in folders)
 
 

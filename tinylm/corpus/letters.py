@@ -96,7 +96,7 @@ _COVERED = 0.7
 _FOREIGN = "éèáàäöüóíçñêôúâîãõßåøæëïûùòìýœ"
 """Letters that turn up in other languages' names and loan words, as in café and Müller."""
 
-# Log-probabilities, in nats. A handful of magnitudes tells encodings apart; none of them is fitted.
+# Log-probabilities in nats: rough magnitudes, set by hand.
 _OTHER_SCRIPT = -4.0
 """A language that is not written in Latin letters; without it, two odd signs would be Cyrillic words."""
 _LOAN = math.log(3e-4)
@@ -125,15 +125,13 @@ _ODD = (
 )
 """What an order of kinds changes in the log-probability, in nats for each time that it occurs."""
 
-_QUOTES = frozenset("‘“”„‚«»‹›…–\u00a0")
-"""Signs that stand before or after a word, not inside."""
-_TYPOGRAPHY = frozenset("’—·¡¿€、。，！？：；「」『』（）《》【】〈〉・～\u3000")
-
-
 _REPEATED = re.compile(r"([^\W\d_\x00-\x7f])\1{2,}")
 _REPETITION = math.log(0.05)
 """For each of three or more equal letters in a row: most often they are a line of a table."""
 
+_QUOTES = frozenset("‘“”„‚«»‹›…–\u00a0")
+"""Signs that stand before or after a word, not inside."""
+_TYPOGRAPHY = frozenset("’—·¡¿€、。，！？：；「」『』（）《》【】〈〉・～\u3000")
 _COMMON_SYMBOLS = frozenset("°£§©®™²³½¼±×")
 
 

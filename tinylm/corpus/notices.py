@@ -65,7 +65,8 @@ def _on_encoding(files: list[tuple[str, Encoding]]) -> str:
     if encoding.name == DAMAGED_UTF8:
         return f"{abbreviated(names)} {verb} UTF-8 with damaged bytes; those were read as \ufffd."
     if encoding.guess is None:
-        return f"{abbreviated(names)} {verb} {encoding.name} with damaged bytes; those were read as \ufffd."
+        has = "has" if len(files) == 1 else "have"
+        return f"{abbreviated(names)} {has} bytes that are not {encoding.name}; those were read as \ufffd."
     if encoding.fallback:
         read = f"{verb} not UTF-8 throughout; the rest was read as {encoding.fallback}"
     else:
