@@ -11,7 +11,7 @@ from tinylm.events import Event, from_json, to_json
 
 KEYS = {
     "run_started": "run dir format version utc parameters device machine torch threads precision compiled resumed_from",
-    "data_prepared": "bytes tokens vocab_size train_tokens val_tokens val_bytes baselines",
+    "data_prepared": "bytes tokens vocab_size train_tokens val_tokens val_bytes baselines unread",
     "planned": "steps seconds phases totals",
     "step": "step phase tokens loss lr grad_norm param_norm norm_ratio tokens_per_second seconds",
     "eval": "step train_loss val_loss val_bpb best seconds averaged other_val_loss",
@@ -29,7 +29,7 @@ KEYS = {
 }
 """The contract's table, and our own: `note`, `lr_tried`, the last of `planned`, and of an `eval` its last two."""
 
-ADDED = {"averaged", "other_val_loss", "totals"}
+ADDED = {"averaged", "other_val_loss", "totals", "unread"}
 """Keys that logs of earlier versions lack."""
 
 STEP = events.StepDone(3, "train", 96, 4.25, 1e-3, 0.5, 20.0, 40.0, 1234.5, 0.75)
@@ -38,7 +38,8 @@ LR_FOUND = events.LrFound(0, (1e-5, 1e-3, 1e-1), (7.75, 4.5, 9.25), 4.2e-4, 1e-1
 ALL = [
     events.RunStarted("a", "/x/ü", 1, "0.1.0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", False, None),
     events.RunStarted("a", "/x", 1, "0.1.0", "2026-01-01T00:00:00+00:00", 9, "cpu", "m", "2", 1, "fp32", True, 40),
-    events.DataPrepared(100, 50, 300, 45, 5, 10, {"blind": 5.0, "gzip": 2.5}),
+    events.DataPrepared(100, 50, 300, 45, 5, 10, {"blind": 5.0, "gzip": 2.5}, 0.25),
+    events.DataPrepared(100, 50, 300, 45, 5, 10, {}),
     PLANNED,
     events.Planned(12, 120.0, (events.PhaseSpan("one", 1, 12),), ((0, 9), (4, 12))),
     STEP,

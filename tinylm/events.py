@@ -59,7 +59,10 @@ class RunStarted(Event, kind="run_started"):
 
 @dataclass(frozen=True)
 class DataPrepared(Event, kind="data_prepared"):
-    """The text is tokenized; `baselines` are bits per byte of the held-out text by simpler models."""
+    """The text is tokenized; `baselines` are bits per byte of the held-out text by simpler models.
+
+    `unread` is the share of the training tokens that two epochs do not read; logs of earlier versions lack it.
+    """
 
     bytes: Count
     tokens: Count
@@ -68,6 +71,7 @@ class DataPrepared(Event, kind="data_prepared"):
     val_tokens: Count
     val_bytes: Count
     baselines: dict[str, Number]
+    unread: Number | None = None
 
 
 @dataclass(frozen=True)

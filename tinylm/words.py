@@ -121,6 +121,11 @@ def one_line(name: str) -> str:
     return "".join("\ufffd" if unicodedata.category(c) in _UNSEEN and c not in _JOINERS else c for c in name)
 
 
+def is_visible(text: str) -> bool:
+    """Whether a text shows anything: not only white space, control characters and the like."""
+    return any(character.isprintable() and not character.isspace() for character in text)
+
+
 def _is_control(character: str) -> bool:
     if character in _BIDIRECTIONAL:
         return True

@@ -74,6 +74,7 @@ class Writer:
 
     def __init__(self, run: RunFolder, which: str) -> None:
         """Load it; TinyLMError where that fails. Call it from a worker thread."""
+        from tinylm.data.tokenizer import PARAGRAPH_ENDS
         from tinylm.inference import load
         from tinylm.kernels import decode
         from tinylm.runs import checkpoint
@@ -81,6 +82,8 @@ class Writer:
         self.step = int(checkpoint.find(run, which).name.removeprefix("step-"))
         self._model, self._tokenizer = load.load_model(run, str(self.step))
         self._library = decode.load_in_background(run.home, self._model)
+        self.begins_like = PARAGRAPH_ENDS.get(self._tokenizer.new_text, "")
+        """What a new text begins like where the model has seen few texts begin: a paragraph or a line."""
 
     def fit(self, text: str) -> Prompt:
         """What the model reads of a prompt; DataError where it has characters that are not in the vocabulary."""
@@ -106,13 +109,14 @@ class Writer:
 
         torch.set_num_threads(1)
         tokenizer, library = self._tokenizer, self._library.result()
-        ids, first = [tokenizer.end_of_text, *prompt.ids, *written], None if written else prompt.first
+        ids = [*prompt.ids, *written]
         streams = [tokenizer.stream() for _ in seeds]
         for stream in streams:
             for token in ids[-4:]:  # the last tokens may have begun a character
                 stream.feed(token)
-        for index, sampled in generate.generate_batch(
-            self._model, ids, sampling, seeds, tokenizer.end_of_text, n_candidates, library, first
+        first = None if written else prompt.first
+        for index, sampled in generate.continue_texts(
+            self._model, tokenizer, ids, sampling, seeds, n_candidates, library, first
         ):
             candidates = tuple(
                 TokenCandidate(

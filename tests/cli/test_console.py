@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -163,6 +164,9 @@ def test_opening_and_data() -> None:
     assert "1.50 MB" in sentence
     assert "400,000 tokens" in sentence
     assert "20,000" in sentence
+    assert "never read" not in sentence
+    assert "2.5% of the others are never read" in report.prepared(replace(second, unread=0.025))
+    assert "never read" not in report.prepared(replace(second, unread=0.0001))
 
 
 def test_opening_of_a_resumed_run_on_one_thread() -> None:

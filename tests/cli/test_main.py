@@ -13,6 +13,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
 from tests.command_line import ENDLESS, TINY, call, left_behind, one_message, spawn
 from tests.waiting import PATIENCE
@@ -22,8 +24,11 @@ from tinylm.config import resolve
 from tinylm.errors import DivergedError, RunError
 from tinylm.hardware import memory
 from tinylm.inference import generate
+from tinylm.model.kv_cache import KVCache
+from tinylm.model.transformer import Transformer
 from tinylm.runs import checkpoint
 from tinylm.runs.folder import RunFolder, list_runs, open_run
+from tinylm.words import is_visible
 
 # ---- faults that a person can mend --------------------------------------------------------------------------------
 
@@ -494,6 +499,30 @@ def test_generate_takes_any_prompt(prompt: str, trained_home: Path) -> None:
     result = call(f"--generate={prompt}", "--home", trained_home, "--set", "sample.max_new_tokens=2")
     assert result.code == 0
     assert result.out.startswith(prompt.replace("\udce9", "?"))
+    assert (result.err == "") == bool(prompt.strip())  # a note says what a new text begins like
+
+
+@pytest.mark.parametrize("length", [1, 12])
+def test_new_texts_are_not_empty(length: int, trained_home: Path) -> None:
+    new = ("--generate", "", "--home", trained_home, "--set", f"sample.max_new_tokens={length}")
+    rows = [json.loads(line) for line in call(*new, "--count", 40, "--json").out.splitlines()]
+    assert len(rows) == 40
+    assert [row["seed"] for row in rows if not is_visible(row["text"])] == []
+    assert "begins like a paragraph" in call(*new).err
+
+
+@pytest.mark.parametrize("more", [(), ("--count", 3), ("--json",)], ids=str)
+def test_a_continuation_of_nothing_is_said_to_be_one(
+    more: tuple[object, ...], trained_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ending(self: Transformer, ids: Tensor, cache: KVCache) -> Tensor:
+        return torch.eye(self.vocab_size)[[-1] * len(ids)] * 100  # the end of the text, whatever came before
+
+    monkeypatch.setattr(Transformer, "next_logits", ending)
+    result = call("--generate", "The fox", "--home", trained_home, *more)
+    assert result.code == 0
+    assert "nothing was added" in result.err
+    assert "The fox" in result.out
 
 
 @pytest.mark.parametrize("which", ["latest", "best", "12"])

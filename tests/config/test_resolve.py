@@ -169,6 +169,22 @@ def test_a_configuration_survives_its_file(table: dict[str, object], tmp_path: P
     assert resolve.from_run_folder(file) == (config, [])
 
 
+def test_a_run_that_names_no_split_has_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    lines = resolve.to_toml(RunConfig()).splitlines()
+    file.write_text("\n".join(line for line in lines if not line.startswith("split")))
+    config, _ = resolve.from_run_folder(file)
+    assert (config.data.split, RunConfig().data.split) == (1, 2)
+    file.write_text("")
+    assert resolve.from_run_folder(file)[0].data.split == 1
+    assert resolve.validate(resolve.read_toml(file)).data.split == 2, "a new run with this configuration"
+
+
+def test_a_resumed_run_keeps_its_split() -> None:
+    own = resolve.with_values(RunConfig(), data={"split": 1})
+    assert resolve.resumed(own, RunConfig()) == own
+
+
 def test_a_file_carries_its_format_and_every_setting_that_has_a_value() -> None:
     table = tomllib.loads(resolve.to_toml(RunConfig()))
     assert table["format"] == FORMAT

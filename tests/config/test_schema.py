@@ -24,7 +24,7 @@ CONTRACT = {
 
 OURS = {
     "format", "preset", "sample.prompt", "model.embedding_std", "model.zero_head", "model.attention_scale",
-    "model.mlp_ratio", "data.weights", "train.patience",
+    "model.mlp_ratio", "data.weights", "data.split", "train.patience",
     "train.average", "train.decay_epochs", "train.embedding_decay", "train.embedding_lr", "train.fit",
 }  # fmt: skip
 """What there is besides."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tinylm.config.schema import RunConfig
 from tinylm.corpus import split
 from tinylm.data import prepare
-from tinylm.data.batches import Batches, Corpus, HeldOut, Stream
+from tinylm.data.batches import GAP_SHARE, Batches, Corpus, HeldOut, Stream, without_gaps
 from tinylm.data.dataset import Layout, Segment
 from tinylm.data.shuffle import mix, permute
 from tinylm.data.tokenizer import Tokenizer
@@ -41,9 +41,10 @@ def corpus_of(folder: Path, ids: np.ndarray, layout: Layout | None = None) -> Co
         return Corpus(folder, CPU)
 
 
-def counting(folder: Path, size: int, block_size: int) -> Stream:
+def counting(folder: Path, size: int, block_size: int, version: int = 1) -> Stream:
     """A stream whose ids are their own positions."""
-    return corpus_of(folder, np.arange(size, dtype=np.uint32)).stream("g", block_size)
+    layout = Layout("uint32", {"g": [Segment(0, size, False, False)]}, [], 0, 0, {}, [], version)
+    return corpus_of(folder, np.arange(size, dtype=np.uint32), layout).stream("g", block_size)
 
 
 # --- the gap between training and held-out text -------------------------------------------------------------
@@ -55,14 +56,14 @@ def prepared(
 ) -> Callable[..., Path]:
     """Prepares a text in which every character stands once, so that an id is its position."""
 
-    def make(placement: str, size: int = 5000, **groups: object) -> Path:
+    def make(placement: str, size: int = 5000, version: int = 1) -> Path:
         monkeypatch.setattr(split, "MIN_SPANS_CHARS", 1000)
+        monkeypatch.setattr(split, "SHORT_CHARS", 1000)
         path = tmp_path / "positions.txt"
         path.write_text("".join(map(chr, range(0x4E00, 0x4E00 + size))), encoding="utf-8")
         config = tiny_config(
             tokenizer={"kind": "char"},
-            data={"sources": [str(path)], "val_placement": placement, "val_fraction": 0.1},
-            **groups,
+            data={"sources": [str(path)], "val_placement": placement, "val_fraction": 0.1, "split": version},
         )
         return prepare.prepare(config, home)
 
@@ -70,16 +71,18 @@ def prepared(
 
 
 @pytest.mark.parametrize("windows", ["chunked", "every_offset"])
-@pytest.mark.parametrize("placement", ["tail", "spans"])
-def test_no_sequence_comes_near_held_out_text(prepared: Callable[..., Path], placement: str, windows: str) -> None:
+@pytest.mark.parametrize(("placement", "version", "gap"), [("tail", 1, 16), ("spans", 1, 16), ("spans", 2, 2)])
+def test_no_sequence_comes_near_held_out_text(
+    prepared: Callable[..., Path], placement: str, version: int, gap: int, windows: str
+) -> None:
     size, block_size = 5000, 16
-    corpus = Corpus(prepared(placement, size), CPU)
+    corpus = Corpus(prepared(placement, size, version), CPU)
     end_of_text = corpus.tokenizer.end_of_text
     held = torch.cat([corpus.read(torch.arange(start, end)) for start, end in corpus.layout.held_out])
     held = held[held != end_of_text]  # a character's id is its position in the text
     assert len(held) == pytest.approx(0.1 * size, abs=8)
-    forbidden = torch.zeros(size + 2 * block_size, dtype=torch.bool)
-    for shift in range(2 * block_size + 1):  # held-out text and a block on both sides of it
+    forbidden = torch.zeros(size + 2 * gap, dtype=torch.bool)
+    for shift in range(2 * gap + 1):  # held-out text and a gap on both sides of it
         forbidden[held + shift] = True
 
     [group] = corpus.layout.groups
@@ -89,10 +92,10 @@ def test_no_sequence_comes_near_held_out_text(prepared: Callable[..., Path], pla
         ids, targets = batches.draw(step)
         for part in (ids, targets):
             inside = part[part != end_of_text]
-            assert not forbidden[inside + block_size].any()
+            assert not forbidden[inside + gap].any()
             seen[inside] = True
     # The gap is no larger than it must be: all the rest was read.
-    allowed = ~forbidden[block_size : block_size + size]
+    allowed = ~forbidden[gap : gap + size]
     assert torch.equal(seen, allowed)
 
 
@@ -109,7 +112,19 @@ def test_the_gap_follows_from_the_layout_for_any_block_size(prepared: Callable[.
     ]
     for block_size in (8, 100):
         gaps = 8 * block_size
-        assert corpus.stream(group, block_size).tokens == corpus.train_tokens - gaps
+        stream = corpus.stream(group, block_size)
+        assert (stream.tokens, stream.gap_tokens) == (corpus.train_tokens - gaps, gaps)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5000), st.booleans(), st.booleans()), min_size=1, max_size=30),
+    st.integers(8, 600),
+)
+def test_all_gaps_together_are_small(parts: list[tuple[int, bool, bool]], block_size: int) -> None:
+    ends = np.cumsum([size for size, _, _ in parts]).tolist()
+    segments = [Segment(end - size, end, *sides) for (size, *sides), end in zip(parts, ends, strict=True)]
+    kept = sum(end - start for start, end in without_gaps(segments, 2, block_size))
+    assert ends[-1] - kept <= GAP_SHARE * ends[-1]
 
 
 # --- epochs --------------------------------------------------------------------------------------------------
@@ -130,6 +145,40 @@ def test_a_chunked_epoch_reads_each_token_once(tmp_path: Path, size: int, batch_
             assert counts.max() == 1
             assert (counts == 0).sum() < 8
         assert torch.equal((ids[here] + 1) % size, targets[here])
+
+
+@pytest.mark.parametrize("size", [32, 33, 39, 47, 1001, 1007])
+def test_two_chunked_epochs_read_every_token(tmp_path: Path, size: int) -> None:
+    for seed in range(20):
+        batches = Batches(counting(tmp_path / str(seed), size, 8, version=2), "chunked", 1, seed)
+        for first in (0, 2, 10):  # an even epoch and the one after it
+            steps = range(first * batches.sequences_per_epoch, (first + 2) * batches.sequences_per_epoch)
+            read = torch.cat([batches.draw(step)[1].flatten() for step in steps])
+            assert len(read.unique()) == size
+        assert batches.unread() == 0
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_unread_is_what_two_epochs_leave_out(tmp_path: Path, version: int) -> None:
+    found = set()
+    for seed in range(20):
+        layout = Layout("uint32", {"g": [Segment(0, 60, False, True), Segment(70, 140, True, False)]}, [], 0, 0, {}, [])
+        layout = replace(layout, split=version)
+        corpus = corpus_of(tmp_path / str(seed), np.arange(140, dtype=np.uint32), layout)
+        batches = Batches(corpus.stream("g", 9), "chunked", 1, seed)
+        read = torch.cat([batches.draw(step)[1].flatten() for step in range(2 * batches.sequences_per_epoch)])
+        assert batches.unread() == 130 - len(read.unique())
+        found.add(batches.unread())
+    assert (len(found) > 1) == (version == 1)
+
+
+def test_epochs_of_the_first_split_begin_where_they_always_did(tmp_path: Path) -> None:
+    batches = Batches(counting(tmp_path, 1000, 8), "chunked", 5, seed=3)
+    assert [batches.starts(step).tolist() for step in (0, 26, 51)] == [  # as version 0.1 drew them
+        [314, 282, 618, 930, 514],
+        [563, 491, 667, 379, 3],
+        [17, 705, 473, 9, 305],
+    ]
 
 
 def test_chunked_epochs_differ_in_order_and_in_phase(tmp_path: Path) -> None:
@@ -159,9 +208,9 @@ def test_every_offset_is_visited_once_an_epoch(tmp_path: Path, batch_size: int) 
 
 
 def documents(folder: Path, lengths: list[int]) -> Stream:
-    """A stream of documents with so many bytes each, an end-of-text token before each and behind the last."""
+    """A stream of documents with so many bytes each, an end-of-text token before each."""
     end = [BYTES.end_of_text]
-    ids = np.concatenate([part for length in lengths for part in (end, np.arange(length))] + [end])
+    ids = np.concatenate([part for length in lengths for part in (end, np.arange(length))])
     return corpus_of(folder, ids.astype(np.uint16)).stream("g", 8)
 
 
@@ -332,9 +381,24 @@ def test_the_context_that_is_proposed_for_a_short_text_works(tmp_path: Path) -> 
         with pytest.raises(DataError) as caught:
             corpus.stream("g", 512)
         assert ("block_size=" in caught.value.hint) == (tokens >= 32), tokens
+        assert f"{tokens:,} training tokens" in caught.value.message
         if "block_size=" in caught.value.hint:
             proposed = int(caught.value.hint.rstrip(".").rpartition("=")[2])
             assert corpus.stream("g", proposed).tokens >= 4 * proposed
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_smaller_context_is_proposed_for_many_short_segments_too(tmp_path: Path, version: int) -> None:
+    """A smaller context has smaller gaps."""
+    parts = [Segment(100 * i, 100 * i + 90, True, True) for i in range(20)]
+    layout = Layout("uint16", {"g": parts}, [], 0, 0, {}, [], version)
+    corpus = corpus_of(tmp_path, np.zeros(2000, dtype=np.uint16), layout)
+    with pytest.raises(DataError) as caught:
+        corpus.stream("g", 2048)
+    proposed = int(caught.value.hint.rstrip(".").rpartition("=")[2])
+    assert corpus.stream("g", proposed).tokens >= 4 * proposed
+    with pytest.raises(DataError):
+        corpus.stream("g", 2 * proposed)
 
 
 def test_segments_shorter_than_their_gaps_are_left_out(tmp_path: Path) -> None:

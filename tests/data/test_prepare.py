@@ -4,7 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.texts import made_up_text, span
 from tinylm import paths
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TokenizerConfig
 from tinylm.corpus import baselines, split
-from tinylm.corpus.reading import Text
 from tinylm.corpus.split import N_SPANS
 from tinylm.corpus.spool import Spool
 from tinylm.corpus.stories import Story
@@ -47,77 +44,6 @@ def written(path: Path, text: str) -> str:
     return str(path)
 
 
-@dataclass
-class Part:
-    text: str
-    held_out: bool
-    starts_document: bool
-    ends_document: bool
-
-
-def hold_out(documents: tuple[str, ...], fraction: float, placement: str) -> list[Part]:
-    pieces = split.hold_out(Text("t", tuple(map(span, documents))), fraction, placement)
-    return [Part(str(piece.text), piece.held_out, piece.starts_document, piece.ends_document) for piece in pieces]
-
-
-# --- what is held out --------------------------------------------------------------------------------------
-
-
-@given(
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300),
-    st.floats(0, 0.5),
-    st.sampled_from(["tail", "spans"]),
-)
-def test_pieces_are_the_text(text: str, fraction: float, placement: str) -> None:
-    original, split.MIN_SPANS_CHARS = split.MIN_SPANS_CHARS, 10
-    try:
-        pieces = hold_out((text,), fraction, placement)
-    finally:
-        split.MIN_SPANS_CHARS = original
-    assert "".join(piece.text for piece in pieces) == text
-    assert all(piece.text for piece in pieces)
-    assert [piece.starts_document for piece in pieces] == [True] + [False] * (len(pieces) - 1)
-    assert [piece.ends_document for piece in pieces] == [False] * (len(pieces) - 1) + [True]
-    if fraction == 0:
-        assert not any(piece.held_out for piece in pieces)
-
-
-@pytest.mark.parametrize("length", [10, 99, 1_115_394, 1_003_854])
-def test_the_tail_begins_where_nanogpt_cuts(length: int) -> None:
-    text = "x" * length
-    first, second = hold_out((text,), 0.1, "tail")
-    assert not first.held_out
-    assert second.held_out
-    assert len(first.text) == int(length * 0.9)
-
-
-def test_spans_are_spread_and_begin_and_end_at_lines() -> None:
-    text = "".join(f"line {i:05}\n" for i in range(20_000))
-    pieces = hold_out((text,), 0.1, "spans")
-    held = [piece for piece in pieces if piece.held_out]
-    assert len(held) == N_SPANS
-    assert [piece.held_out for piece in pieces] == [bool(i % 2) for i in range(2 * N_SPANS + 1)]
-    assert all(piece.text.endswith("\n") for piece in pieces)
-    assert sum(len(piece.text) for piece in held) == pytest.approx(0.1 * len(text), rel=0.01)
-    trained = [len(piece.text) for piece in pieces if not piece.held_out]
-    assert max(trained) - min(trained) < 0.01 * len(text)
-
-
-def test_a_short_text_gives_its_tail_instead_of_spans() -> None:
-    pieces = hold_out(("line\n" * 1000,), 0.1, "spans")
-    assert [piece.held_out for piece in pieces] == [False, True]
-
-
-def test_of_many_documents_the_last_are_held_out_whole() -> None:
-    documents = tuple(str(i) * 100 for i in range(10))
-    pieces = hold_out(documents, 0.25, "spans")
-    assert [piece.text for piece in pieces] == list(documents)
-    assert [piece.held_out for piece in pieces] == [False] * 7 + [True] * 3
-    assert all(piece.starts_document and piece.ends_document for piece in pieces)
-    assert not any(piece.held_out for piece in hold_out(documents, 0.0, "tail"))
-    assert not hold_out(documents, 0.5, "tail")[0].held_out
-
-
 # --- what is written ---------------------------------------------------------------------------------------
 
 
@@ -141,12 +67,27 @@ def test_all_of_the_text_is_there_and_nothing_else(
     assert set(layout.baselines) == {"blind", "counts", "pairs", "triples", "gzip", "xz"}
 
 
-def test_two_files_are_divided_each_for_itself(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
-    texts = ["one " * 500, "TWO " * 700]
+def test_short_files_are_held_out_whole(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
+    texts = [chr(ord("a") + i) * 300 for i in range(20)]
     sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(texts)]
     config = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources})
     layout, tokenizer, ids = open_prepared(prepare.prepare(config, home))
+    [[segment]], held_out = layout.groups.values(), layout.held_out
+    held = [tokenizer.decode(ids[start:end].tolist()) for start, end in held_out]
+    assert len(held) == 2
+    assert tokenizer.decode(ids[segment.start : segment.end].tolist()) == "".join(t for t in texts if t not in held)
+    assert (segment.before, segment.after) == (False, False)
+
+
+def test_files_of_the_first_split_are_divided_each_for_itself(
+    home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    texts = ["one " * 500, "TWO " * 700]
+    sources = [written(tmp_path / f"{i}.txt", text) for i, text in enumerate(texts)]
+    config = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources, "split": 1})
+    layout, tokenizer, ids = open_prepared(prepare.prepare(config, home))
     [segments] = layout.groups.values()
+    assert layout.split == 1
     assert [tokenizer.decode(ids[part.start : part.end].tolist()) for part in segments] == [
         text[: int(len(text) * 0.9)] for text in texts
     ]
@@ -154,6 +95,122 @@ def test_two_files_are_divided_each_for_itself(home: Path, tiny_config: Configur
         text[int(len(text) * 0.9) :] for text in texts
     ]
     assert [(part.before, part.after) for part in segments] == [(False, True), (False, True)]
+
+
+def shares_read(corpus: Corpus, group: str) -> tuple[float, float]:
+    """The share of the training ids that two epochs read, and the share that they say they do not."""
+    batches = Batches(corpus.stream(group, 128), "chunked", 8, 1)
+    ids = corpus.layout.end
+    seen = torch.zeros(ids, dtype=torch.bool)
+    read = Corpus.read
+
+    def noting(self: Corpus, positions: torch.Tensor) -> torch.Tensor:
+        seen[positions] = True
+        return read(self, positions)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Corpus, "read", noting)
+        for step in range(-(-2 * batches.sequences_per_epoch // 8)):
+            batches.draw(step)
+    return int(seen.sum()) / corpus.train_tokens, batches.unread() / corpus.train_tokens
+
+
+@pytest.mark.parametrize("kind", ["byte", "bpe"])
+@pytest.mark.parametrize("placement", ["tail", "spans"])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [600] * 80,
+        [2000] * 60,
+        [300] * 300,
+        [150_000],
+        [6000, 5000],
+        [9000],
+        [25_000] * 8,
+        [120_000, *[700] * 30, 22_000],
+        [40, 19_000, 1, 300] * 4,
+    ],
+    ids=lambda sizes: f"{len(sizes)} of {sizes[0]}",
+)
+def test_two_epochs_read_what_is_not_held_out(
+    sizes: list[int], placement: str, kind: str, home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    novel, at = made_up_text(3, sum(sizes)), 0
+    for i, size in enumerate(sizes):
+        written(folder / f"{i:03}.txt", novel[at : at + size].strip() or "x")
+        at += size
+    written(folder / "empty.txt", "")
+    data = {"sources": [str(folder)], "val_fraction": 0.05, "val_placement": placement}
+    corpus = Corpus(prepare.prepare(tiny_config(tokenizer={"kind": kind}, data=data), home), torch.device("cpu"))
+    read, unread = shares_read(corpus, str(folder))
+    assert read >= 0.99
+    assert unread == pytest.approx(1 - read, abs=1e-9)
+    assert corpus.layout.val_bytes == pytest.approx(0.05 * sum(sizes), rel=0.3, abs=max(sizes) / 2)
+
+
+def test_a_text_of_few_beginnings_begins_new_ones_as_paragraphs_begin(
+    home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    paragraphs = made_up_text(4, 9000)
+    lines = paragraphs.replace("\n\n", "\n")
+    texts = {"\n\n": paragraphs, "\n": lines, "": lines.replace("\n", " "), "one blank": "Title\n\n" + lines[:400]}
+    for expected, text in texts.items():
+        config = tiny_config(data={"sources": [written(tmp_path / "a.txt", text)]})
+        layout, tokenizer, _ = open_prepared(prepare.prepare(config, home))
+        assert tokenizer.new_text == ("" if expected == "one blank" else expected)
+        assert any("new text" in note for note in layout.notes) == bool(tokenizer.new_text)
+
+
+def test_a_text_of_many_beginnings_begins_new_ones_behind_an_end(
+    home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    sources = [written(tmp_path / f"{i}.txt", made_up_text(i, 900)) for i in range(30)]
+    few, many = (prepare.prepare(tiny_config(data={"sources": some}), home) for some in (sources[:15], sources))
+    assert open_prepared(few)[1].new_text == "\n\n"
+    tokenizer = open_prepared(many)[1]
+    assert tokenizer.new_text == ""
+    assert tokenizer.beginning == [tokenizer.end_of_text]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"weights": [1, 3, 2]},
+        {"val_fraction": 0.0},
+        {"val_fraction": 0.5, "val_placement": "tail"},
+        {"val_placement": "tail", "split": 1},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("files", [1, 3, 40])
+def test_one_end_of_text_stands_between_two_texts(
+    data: dict[str, object], files: int, home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    """Also where the stream begins again, between copies, and where what lay between is held out."""
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+        for i in range(files):
+            written(folder / f"{i}.txt", f"{folder.name}{i} " * (60 + i))
+    sources = [str(folder) for folder in folders]
+    phase = {"schedule": "constant", "steps": 2}
+    config = tiny_config(
+        tokenizer={"kind": "byte"},
+        data={"sources": sources, **data},
+        train={"phases": [phase, {**phase, "sources": sources[:1]}]},
+    )
+    corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
+    for group in corpus.layout.groups:
+        stream = corpus.stream(group, 16)
+        ids = stream.sequences(torch.arange(stream.tokens))[0][
+            :, :2
+        ]  # each id, with the one that follows in the circle
+        ends = ids == corpus.tokenizer.end_of_text
+        assert not ends.all(1).any()
+        assert ends[:, 0].any()
 
 
 def test_nothing_held_out(home: Path, tiny_config: Configured, tiny_text: str) -> None:
@@ -247,7 +304,7 @@ def test_twice_the_text_is_twice_the_work(
         prepare.prepare(tiny_config(data={"sources": [source], "val_placement": "tail"}), home)
         assert encoded[name] == size
     assert read["large"] < 1.1 * 4 * read["small"]
-    assert read["large"] < 5 * sizes["large"]
+    assert read["large"] < 6 * sizes["large"]
 
 
 def test_a_large_text_teaches_the_tokenizer_a_share_of_it(
@@ -313,15 +370,14 @@ def test_a_weight_is_how_often_a_pass_reads_a_text(home: Path, tiny_config: Conf
     plain = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources})
     weighted = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources, "weights": [1, 3]})
     once, thrice = prepare.prepare(plain, home), prepare.prepare(weighted, home)
-    one, two = trained(once, prepare.group_name(sources))
+    one, two = texts[0], texts[1][: -int(0.1 * len("".join(texts)))]
+    assert trained(once, prepare.group_name(sources)) == [one + two]
     assert trained(thrice, prepare.group_name(sources)) == [one, two, two, two]
     # Written once, held out once, and measured as ever.
     assert (once / "data" / "tokens.bin").read_bytes() == (thrice / "data" / "tokens.bin").read_bytes()
     before, after = open_prepared(once)[0], open_prepared(thrice)[0]
     assert replace(after, groups=before.groups) == before
-    lengths = [part.end - part.start for part in before.groups[prepare.group_name(sources)]]
-    corpus = Corpus(thrice, torch.device("cpu"))
-    assert corpus.train_tokens == lengths[0] + 3 * lengths[1]
+    assert Corpus(thrice, torch.device("cpu")).train_tokens == len(one) + 1 + 3 * (len(two) + 1)
 
 
 def test_each_copy_of_a_text_is_trained_on(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
@@ -357,6 +413,7 @@ def test_held_out_text_stays_at_the_sides_of_each_copy(
     home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(split, "MIN_SPANS_CHARS", 1000)
+    monkeypatch.setattr(split, "SHORT_CHARS", 1000)
     source = written(tmp_path / "a.txt", "".join(f"line {i:04}\n" for i in range(500)))
     data = {"sources": [source], "val_placement": "spans"}
     once = open_prepared(prepare.prepare(tiny_config(data=data), home))[0].groups[source]
@@ -457,6 +514,7 @@ def test_all_that_changes_the_ids_is_in_the_cache_key(home: Path, tiny_config: C
             {"data": {"sources": [source]}},
             {"data": {"sources": [source], "val_fraction": 0.2}},
             {"data": {"sources": [source], "encoding": "windows-1250"}},
+            {"data": {"sources": [source], "split": 1}},
             {"data": {"sources": [source]}, "tokenizer": {"kind": "char"}},
             {"data": {"sources": [source]}, "tokenizer": {"vocab_size": 290}},
         )
@@ -521,12 +579,16 @@ def test_a_cache_that_was_deleted_in_part_is_made_anew(home: Path, tiny_config: 
 # --- what is refused ---------------------------------------------------------------------------------------
 
 
-def test_a_text_that_is_all_held_out(home: Path, tiny_config: Configured, tmp_path: Path) -> None:
-    config = tiny_config(data={"sources": [written(tmp_path / "a.txt", "a")]})
-    with pytest.raises(DataError, match="left to train on") as caught:
-        prepare.prepare(config, home)
-    assert caught.value.hint
-    assert list((paths.cache(home) / "texts").iterdir()) == []
+@pytest.mark.parametrize("fraction", [0.05, 0.5])
+def test_of_the_shortest_text_something_is_left_to_train_on(
+    fraction: float, home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    config = tiny_config(data={"sources": [written(tmp_path / "a.txt", "a")], "val_fraction": fraction})
+    corpus = Corpus(prepare.prepare(config, home), torch.device("cpu"))
+    with pytest.raises(DataError, match="too short") as caught:
+        corpus.stream(prepare.group_name(config.data.sources), 32)
+    assert "more text" in caught.value.hint
+    assert "block_size" not in caught.value.hint
 
 
 LAYOUT = Layout("uint16", {"a": [Segment(0, 9, False, True)]}, [(9, 12)], 30, 6, {"xz": 1.5}, ["café"])

@@ -108,6 +108,22 @@ def test_saved_and_loaded_it_is_the_same(kind: str) -> None:
     assert after.to_json() == before.to_json()
     assert after.encode(TEXT + ODD).tolist() == before.encode(TEXT + ODD).tolist()
     assert before.to_json().isascii()
+    before.new_text = "\n\n"
+    after = Tokenizer.from_json(before.to_json())
+    assert after.new_text == "\n\n"
+    assert after.decode(after.beginning) == "\n\n"
+
+
+@pytest.mark.parametrize("kind", ["bpe", "char", "byte"])
+def test_tokens_that_show_nothing(kind: str) -> None:
+    tokenizer = trained(TEXT + ODD, kind=kind)
+    assert tokenizer.invisible.shape == (tokenizer.vocab_size,)
+    assert tokenizer.invisible[tokenizer.end_of_text]
+    for text, shows in (("T", True), ("!", True), (" ", False), ("\n", False), ("\x00", False), ("\u202e", False)):
+        ids = tokenizer.encode(text)
+        assert len(ids) > 1 or bool(tokenizer.invisible[ids[0]]) != shows, text
+    if kind != "char":  # a part of a character may become one that shows
+        assert not tokenizer.invisible[tokenizer.encode("語")[0]]
 
 
 def test_the_same_text_makes_the_same_tokenizer() -> None:
@@ -248,8 +264,12 @@ def damaged(**changes: object) -> str:
         damaged(tokens=["/w=="], kind="char"),
         damaged(tokens=[""] + [base64.b64encode(bytes([i])).decode() for i in range(256)]),
         damaged(tokens=[base64.b64encode(bytes([i])).decode() for i in range(255)]),
+        damaged(new_text="once upon a time"),
+        damaged(new_text=[3]),
+        damaged(new_text=None),
+        damaged(tokens=["YQ=="], kind="char", special={END_OF_TEXT: 1}, new_text="\n"),
     ],
-    ids=range(26),
+    ids=range(30),
 )
 def test_damaged_json_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(RunError) as caught:

@@ -12,10 +12,11 @@ from torch import Tensor
 from tests import models
 from tinylm.config.schema import SampleConfig
 from tinylm.data.tokenizer import Tokenizer
-from tinylm.inference.generate import Decoder, generate, generate_batch, generate_text, generate_texts
+from tinylm.inference.generate import Decoder, continue_texts, generate, generate_batch, generate_text, generate_texts
 from tinylm.inference.sampling import Probs, logits_to_probs
 from tinylm.kernels.decode import DecodeLibrary
 from tinylm.model.transformer import Transformer
+from tinylm.words import is_visible
 
 BYTES = Tokenizer("byte", [bytes([byte]) for byte in range(256)])
 BLOCK = 16
@@ -275,8 +276,11 @@ def test_who_does_not_ask_for_candidates_pays_for_none(monkeypatch: pytest.Monke
 # --- text ----------------------------------------------------------------------------------------------------
 
 
-def text_of(settings: SampleConfig, prompt: str = "It was", model: Transformer = MODEL) -> str:
-    return "".join(generate_text(model, BYTES, prompt, settings))
+PARAGRAPHS = Tokenizer("byte", BYTES.pieces, "\n\n")
+
+
+def text_of(settings: SampleConfig, prompt: str = "It was", tokenizer: Tokenizer = BYTES) -> str:
+    return "".join(generate_text(MODEL, tokenizer, prompt, settings))
 
 
 def test_the_same_seed_writes_the_same_text() -> None:
@@ -301,13 +305,17 @@ def test_writing_leaves_the_global_generator_alone() -> None:
 def test_an_empty_prompt_begins_a_new_text() -> None:
     settings = SampleConfig(temperature=0, max_new_tokens=20)
     expected = BYTES.decode(written([BYTES.end_of_text], settings, BYTES.end_of_text))
+    assert is_visible(expected[0])  # else it would not be allowed to come first
     assert text_of(settings, "") == expected
+    assert text_of(settings, "", tokenizer=PARAGRAPHS) == BYTES.decode(written([10, 10], settings, BYTES.end_of_text))
 
 
 def test_a_prompt_is_continued_not_repeated() -> None:
     settings = SampleConfig(temperature=0, max_new_tokens=20)
     prompt = [BYTES.end_of_text, *BYTES.encode("It was").tolist()]
     assert text_of(settings) == BYTES.decode(written(prompt, settings, BYTES.end_of_text))
+    prompt = list(b"\n\nIt was")
+    assert text_of(settings, tokenizer=PARAGRAPHS) == BYTES.decode(written(prompt, settings, BYTES.end_of_text))
 
 
 class Scripted(Transformer):
@@ -329,13 +337,13 @@ def scripted(ids: list[int]) -> Scripted:
 
 def test_text_comes_in_whole_characters() -> None:
     text = "é日\U0001f642a\u0301"
-    pieces = list(generate_text(scripted(list(text.encode())), BYTES, "", SampleConfig(temperature=0)))
+    pieces = list(generate_text(scripted(list(text.encode())), BYTES, "x", SampleConfig(temperature=0)))
     assert pieces == list(text)
 
 
 @given(st.binary(max_size=40))
 def test_pieces_join_to_the_decoded_whole(written: bytes) -> None:
-    pieces = list(generate_text(scripted(list(written)), BYTES, "", SampleConfig(temperature=0)))
+    pieces = list(generate_text(scripted(list(written)), BYTES, "x", SampleConfig(temperature=0)))
     assert "".join(pieces) == written.decode("utf-8", errors="replace")
     assert all(pieces)
 
@@ -359,5 +367,95 @@ def test_several_texts_are_those_of_their_seeds() -> None:
 def test_a_text_that_the_model_ends_is_marked_and_has_no_end_of_text() -> None:
     [text] = generate_texts(scripted(list(b"ab")), BYTES, "", SampleConfig(temperature=0), [7])
     assert (text.text, text.tokens, text.ended, text.seed) == ("ab", 2, True, 7)
-    [text] = generate_texts(scripted([]), BYTES, "", SampleConfig(temperature=0), [0])
+    [text] = generate_texts(scripted([]), BYTES, "It was", SampleConfig(temperature=0), [0])
     assert (text.text, text.tokens, text.ended) == ("", 0, True)
+
+
+# --- new texts -----------------------------------------------------------------------------------------------
+
+
+CHARACTERS = Tokenizer("char", [character.encode() for character in "\n azé\u200b\u3000語"])
+
+
+class Ending(Transformer):
+    """Wants to end, or else to write white space, whatever it reads; then comes what the seed gives."""
+
+    def next_logits(self, ids: Tensor, cache: object) -> Tensor:
+        logits = torch.linspace(0, 1, self.vocab_size).repeat(len(ids), 1)
+        logits[:, self.vocab_size - 1] = 40.0
+        logits[:, [self.white, self.white + 1]] = 30.0
+        return logits
+
+    white: int
+
+
+def ending(tokenizer: Tokenizer) -> Ending:
+    model = Ending(MODEL.config, tokenizer.vocab_size, torch.Generator().manual_seed(0))
+    model.white = 0 if tokenizer.kind == "char" else 9  # "\n" and " ", or "\t" and "\n"
+    return model
+
+
+@pytest.mark.parametrize("tokenizer", [BYTES, PARAGRAPHS, CHARACTERS], ids=["bytes", "paragraphs", "characters"])
+@pytest.mark.parametrize("prompt", ["", "\n", " \n "], ids=repr)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SampleConfig(max_new_tokens=12),
+        SampleConfig(max_new_tokens=1),
+        SampleConfig(max_new_tokens=1, temperature=0),
+        SampleConfig(max_new_tokens=12, temperature=0, repetition_penalty=1.5),
+        SampleConfig(max_new_tokens=12, top_k=1),
+        SampleConfig(max_new_tokens=12, top_p=0.01, min_p=0.9),
+        SampleConfig(max_new_tokens=12, temperature=100, top_k=1000),
+    ],
+    ids=str,
+)
+def test_a_new_text_is_never_empty(
+    tokenizer: Tokenizer, prompt: str, settings: SampleConfig, either_library: DecodeLibrary | None
+) -> None:
+    seeds = range(20)
+    texts = generate_texts(ending(tokenizer), tokenizer, prompt, settings, seeds, either_library)
+    assert [text.seed for text in texts if not is_visible(text.text)] == []
+
+
+def test_once_a_text_shows_something_it_may_end() -> None:
+    texts = generate_texts(ending(BYTES), BYTES, "", SampleConfig(max_new_tokens=20, temperature=0), [1])
+    assert [(text.tokens, text.ended) for text in texts] == [(1, True)]
+
+
+def test_a_character_that_shows_nothing_is_not_enough_also_in_parts() -> None:
+    blank = "\u3000\u200b\u00a0"
+    text = "".join(generate_text(scripted([*blank.encode()]), BYTES, "", SampleConfig(temperature=0)))
+    assert text.startswith(blank)
+    assert is_visible(text)
+
+
+def test_a_prompt_that_shows_something_may_end_at_once() -> None:
+    [text] = generate_texts(ending(BYTES), BYTES, "It was", SampleConfig(max_new_tokens=20, temperature=0), [1])
+    assert (text.text, text.ended) == ("", True)
+
+
+def test_behind_the_end_of_a_text_comes_one_that_is_not_empty_either() -> None:
+    prompt = [*b"one", BYTES.end_of_text]
+    tokens = [
+        sampled.token for _, sampled in continue_texts(ending(BYTES), BYTES, prompt, SampleConfig(temperature=0), [1])
+    ]
+    assert is_visible(BYTES.decode(tokens))
+
+
+def test_candidates_of_a_new_text_are_those_it_is_drawn_from() -> None:
+    settings = SampleConfig(max_new_tokens=2, temperature=1.0)
+    for seed in range(10):
+        (_, first), *_ = continue_texts(ending(BYTES), BYTES, [], settings, [seed], n_candidates=257)
+        assert sum(candidate.probability for candidate in first.candidates) == pytest.approx(1, abs=1e-3)
+        for candidate in first.candidates:
+            assert candidate.sampling_probability == pytest.approx(candidate.probability, rel=1e-3, abs=1e-7)
+            assert (candidate.probability == 0) == BYTES.invisible[candidate.token]
+        assert first.probability > 0
+        assert 0 < first.bits < 8
+
+
+def test_a_vocabulary_that_shows_nothing_is_written_as_it_is() -> None:
+    blank = Tokenizer("char", ["\u200b".encode(), "\u200c".encode()])
+    model = models.build(blank.vocab_size, block_size=BLOCK)
+    assert generate_texts(model, blank, "", SampleConfig(max_new_tokens=3), [0, 1])

@@ -10,7 +10,7 @@ from tests.texts import made_up_text
 from tinylm.config.schema import SampleConfig, TokenizerConfig
 from tinylm.data.tokenizer import END_OF_TEXT, Tokenizer, train_tokenizer
 from tinylm.errors import DataError
-from tinylm.inference.generate import generate, generate_text, generate_texts
+from tinylm.inference.generate import continue_texts, generate_text, generate_texts
 from tinylm.inference.prompt import fit_prompt
 from tinylm.kernels.decode import DecodeLibrary
 
@@ -69,10 +69,8 @@ def test_a_space_at_the_end_belongs_to_the_next_token(text: str, ids_of: str) ->
     assert fitted.ids == BPE.encode(ids_of).tolist()
     assert len(fitted.notes) == 1
     for seed in range(20):
-        [first] = generate(
-            MODEL, [BPE.end_of_text, *fitted.ids], SampleConfig(max_new_tokens=1, temperature=2.0, seed=seed),
-            BPE.end_of_text, n_candidates=400, first=fitted.first,
-        )  # fmt: skip
+        settings = SampleConfig(max_new_tokens=1, temperature=2.0)
+        [(_, first)] = continue_texts(MODEL, BPE, fitted.ids, settings, [seed], n_candidates=400, first=fitted.first)
         assert BPE.pieces[first.token].startswith(b" ")
         assert all(BPE.pieces[candidate.token].startswith(b" ") for candidate in first.candidates)
 
@@ -84,9 +82,10 @@ def test_what_is_written_joins_the_prompt(text: str, temperature: float, either_
     fitted = fit_prompt(BPE, text)
     [continuation] = generate_texts(MODEL, BPE, text, settings, [settings.seed], either_library)
     assert "".join(generate_text(MODEL, BPE, text, settings, either_library)) == continuation.text
-    prompt = [BPE.end_of_text, *fitted.ids]
-    tokens = generate(MODEL, prompt, settings, BPE.end_of_text, 0, either_library, fitted.first)
-    assert text + continuation.text == BPE.decode([*fitted.ids, *(token.token for token in tokens)])
+    written = continue_texts(
+        MODEL, BPE, fitted.ids, settings, [settings.seed], library=either_library, first=fitted.first
+    )
+    assert text + continuation.text == BPE.decode([*fitted.ids, *(token.token for _, token in written)])
 
 
 def test_only_what_words_begin_with_is_taken_off() -> None:

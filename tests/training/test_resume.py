@@ -110,6 +110,31 @@ def spoil_logs(run: RunFolder) -> None:
         file.write(b'{"event": "sample", "step": 9999, "prompt": "", "text": "x"}\n{"ev')
 
 
+# --- earlier versions ---------------------------------------------------------------------------------------
+
+
+def test_a_run_of_an_earlier_version_goes_on_with_its_own_split(
+    home: Path, tiny_config: Configured, tmp_path: Path
+) -> None:
+    """Its folder names no split, and the same batches follow, also over several epochs."""
+    folder_of_texts = tmp_path / "texts"
+    folder_of_texts.mkdir()
+    for i in range(3):
+        (folder_of_texts / f"{i}.txt").write_text(f"The {i}th of all things. " * 40)
+    data = {"sources": [str(folder_of_texts)], "split": 1}
+    config = resolve.with_values(config_of(tiny_config), data=data)
+    list(train(config, home, "whole"))
+    run = stop_at(11, config, home, "parts")
+    for file, entry in ((run.config_file, "split = 1\n"), (run.path / "data" / "data.json", ',\n "split": 1')):
+        text = file.read_text()
+        assert text.count(entry) == 1
+        file.unlink()  # it may be a link to the cache
+        file.write_text(text.replace(entry, ""))
+    go_on(run)
+    assert logged(run, StepDone) == logged(folder.open_run(home, "whole"), StepDone)
+    assert run.config().data.split == 1
+
+
 # --- stopped and killed --------------------------------------------------------------------------------------
 
 

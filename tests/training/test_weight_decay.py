@@ -48,7 +48,7 @@ def test_a_memory_of_less_than_a_step_is_refused() -> None:
 
 
 def test_the_number_by_hand_on_a_known_stream(home: Path, tmp_path: Path, tiny_config: Configured) -> None:
-    """6,400 bytes between two ends of a text; a step reads 4 * 32 tokens, and a pass has 50 steps and 2 / 128."""
+    """6,400 bytes behind the end of a text; a step reads 4 * 32 tokens, and a pass has 50 steps and 1 / 128."""
     text = tmp_path / "known.txt"
     text.write_bytes(b"abcdefg\n" * 799 + b"abcdefg.")
     config = tiny_config(
@@ -58,11 +58,11 @@ def test_the_number_by_hand_on_a_known_stream(home: Path, tmp_path: Path, tiny_c
     )
     parts = setup.start(config, home, "run")
     parts.close()
-    assert parts.corpus.train_tokens == 6402
-    steps = 2.0 * (50 + 2 / 128)
+    assert parts.corpus.train_tokens == 6401
+    steps = 2.0 * (50 + 1 / 128)
     assert parts.weight_decays == [pytest.approx(1 / (1e-2 * steps)), pytest.approx(1 / (2e-3 * steps))]
-    [note] = [note for note in parts.notes if "0.9997 in first" in note]
-    assert "4.998 in second" in note
+    [note] = [note for note in parts.notes if "0.9998 in first" in note]
+    assert "4.999 in second" in note
 
 
 def test_it_trains_as_with_that_number(home: Path, tiny_config: Configured) -> None:

@@ -119,6 +119,7 @@ class ScriptedWriter:
     """Writes the words of a sentence over and over, the same for the same seed."""
 
     WORDS = (" the", " fox", " ran", " home", ".", " It", " was", " late", ",", " and")
+    begins_like = ""
 
     def __init__(self, run: RunFolder, which: str) -> None:
         self.run, self.step = run, {"latest": 200, "best": 180}.get(which) or int(which)

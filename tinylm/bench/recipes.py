@@ -114,7 +114,7 @@ def _keep(results: dict[str, object], file: Path) -> None:
 
 def _on_the_same_text(config: RunConfig, first: RunConfig) -> RunConfig:
     """The recipe with the held-out part of the first one: figures on different texts cannot be compared."""
-    split = first.data.model_dump(include={"val_fraction", "val_placement", "encoding", "unwrap"})
+    split = first.data.model_dump(include={"val_fraction", "val_placement", "encoding", "unwrap", "split"})
     return resolve.with_values(config, data=split)
 
 

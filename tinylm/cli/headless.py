@@ -27,7 +27,7 @@ from tinylm.errors import ConfigError, RunError
 from tinylm.runs import listing
 from tinylm.runs.folder import RunFolder, check_free, open_run
 from tinylm.training.control import Control
-from tinylm.words import one_line, printable
+from tinylm.words import is_visible, one_line, printable
 
 MOST_TEXTS = 1000
 """Continuations that are written at once."""
@@ -189,6 +189,7 @@ def generate(options: argparse.Namespace, home: Path) -> int:
     # What the shell passed that is no text (lone surrogates) becomes a question mark.
     prompt = prompt.encode("utf-8", "replace").decode("utf-8")
 
+    from tinylm.data.tokenizer import PARAGRAPH_ENDS
     from tinylm.inference.generate import generate_text, generate_texts
     from tinylm.inference.load import load_model, refuse_too_many_texts, settle_threads
     from tinylm.inference.prompt import fit_prompt
@@ -201,14 +202,21 @@ def generate(options: argparse.Namespace, home: Path) -> int:
         print(note, file=sys.stderr)
     settle_threads(model)
     library = decode.load_in_background(home, model)
+    if tokenizer.new_text and not is_visible(prompt):
+        like = PARAGRAPH_ENDS[tokenizer.new_text]
+        print(f"It begins like a {like}: the run learnt from too few texts to know how one begins.", file=sys.stderr)
     clean = printable if sys.stdout.isatty() else str
     if options.count is None and not options.json:
+        added = False
         try:
             print(clean(prompt), end="", flush=True)
             for piece in generate_text(model, tokenizer, prompt, settings, library.result()):
                 print(clean(piece), end="", flush=True)
+                added = True
         finally:
             print(flush=True)  # an error begins on a line of its own
+        if not added:
+            print("The model ended the text here: nothing was added.", file=sys.stderr)
         return 0
     count = options.count or 1
     refuse_too_many_texts(model, count, settings.max_new_tokens)
@@ -222,6 +230,8 @@ def generate(options: argparse.Namespace, home: Path) -> int:
             text = clean(prompt + continuation.text).rstrip("\n")
             print(f"\n{text}")
         print()
+    if unchanged := sum(not continuation.text for continuation in continuations):
+        print(f"The model ended {unchanged} of {count} at once: nothing was added to them.", file=sys.stderr)
     return 0
 
 

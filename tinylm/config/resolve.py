@@ -92,7 +92,8 @@ def to_toml(config: RunConfig) -> str:
 def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
     """The configuration in a run folder's config.toml, and the settings there that only a newer version knows.
 
-    A run folder may come from a stranger: RunError where it holds links or devices (`files.check_folder`).
+    Where `data.split` is missing it is 1, since earlier versions had no other. A run folder may come from a stranger:
+    RunError where it holds links or devices (`files.check_folder`).
     """
     files.check_folder(path.parent)
     table = read_toml(path)
@@ -100,7 +101,7 @@ def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
     if isinstance(table.get("format"), int) and table["format"] > FORMAT:
         table, unknown = _known_part(table, RunConfig, "")
         table["format"] = FORMAT
-    return validate(table), unknown
+    return validate(merge({"data": {"split": 1}}, table)), unknown
 
 
 def presets(home: Path) -> dict[str, Path]:
@@ -218,7 +219,8 @@ MAY_CHANGE = ("train.budget", "train.stop_at", "train.patience", "train.device",
 def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
     """A run's own configuration with the changes in `wanted`; ConfigError names one that a run may not make.
 
-    `auto` in `wanted` means what the run chose, and so do all settings that `train.fit` in `wanted` would choose.
+    `auto` in `wanted` means what the run chose, and so do all settings that `train.fit` in `wanted` would choose. The
+    split is always the run's own.
     """
     old = dict(by_dotted_name(own.model_dump()))
     new = {
@@ -226,7 +228,7 @@ def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
         for name, value in by_dotted_name(absolute_sources(wanted).model_dump())
         if name in old
     }
-    differ = [name for name in new if new[name] != old[name] and name not in MAY_CHANGE and name != "preset"]
+    differ = [name for name in new if new[name] != old[name] and name not in (*MAY_CHANGE, "preset", "data.split")]
     if differ:
         name = differ[0]
         raise ConfigError(

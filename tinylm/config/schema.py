@@ -17,6 +17,9 @@ FORMAT = 1
 """The format number in every config.toml and state.json."""
 
 
+SPLIT = 2
+"""How `corpus/split.py` divides texts now; a run goes on with the split that it began with."""
+
 MOST_TOKENS = 200_000
 """The largest vocabulary of BPE."""
 
@@ -165,15 +168,17 @@ class DataConfig(Settings):
     weights: list[Annotated[int, Field(ge=1, le=100)]] | None = Field(None, title="Weights")
     """How many times each of the texts is read in a pass, in their order; without it, once."""
     val_fraction: float = Field(0.05, ge=0, le=0.5, title="Held out")
-    """Share of each text that is kept for measuring; 0 is none."""
+    """Share of the text that is kept for measuring; 0 is none."""
     val_placement: Literal["tail", "spans"] = Field("spans", title="Held-out place")
-    """At the end of each text, or in a few spans spread over it."""
+    """At the end of each text, or in a few spans spread over it; of short texts the last ones, or some."""
     windows: Literal["chunked", "every_offset"] = Field("chunked", title="Windows")
     """chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's."""
     encoding: Annotated[str, AfterValidator(encodings.canonical)] = Field(encodings.AUTO, title="Encoding")
     """Of all text files, by name (windows-1250, shift-jis, koi8-r); auto finds out for each."""
     unwrap: Literal["auto", "on", "off"] = Field("auto", title="Join lines")
     """Join hard-wrapped lines into paragraphs; auto looks whether they are."""
+    split: int = Field(SPLIT, ge=1, le=SPLIT, title="Split")
+    """2: short texts are held out whole; 1, of earlier versions: each text gives a part of its own."""
 
     @model_validator(mode="after")
     def _weights_fit(self) -> Self:

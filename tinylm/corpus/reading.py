@@ -41,6 +41,8 @@ class Text:
     name: str
     """The file's name, or its path relative to the folder given."""
     documents: tuple[TextSpan, ...]
+    key: bytes
+    """The hash of the raw file: a text that several phases read has the same one in each."""
     bits: tuple[float, ...] | None = None
     """The information in each document in bits, where it is known exactly: only for the built-in stories."""
     source: int = 0
@@ -90,7 +92,7 @@ def read_paths(paths: Sequence[str | Path], unwrap: Unwrap, spool: Spool, encodi
             continue
         seen[digest] = file
         file.keep()
-        texts.append(Text(file.name, (spool.put(cleaned.blocks()),), source=file.source))
+        texts.append(Text(file.name, (spool.put(cleaned.blocks()),), digest, source=file.source))
         notices.add_text(file.name, found, cleaned.cut_gutenberg, cleaned.unwrapped)
     for folder in folders:
         if not folder.kept:

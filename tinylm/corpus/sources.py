@@ -22,7 +22,7 @@ def read(sources: Sequence[str], data: DataConfig, spool: Spool) -> Reading:
     if STORIES in sources:
         written = stories()
         documents, bits = tuple(spool.put([story.text]) for story in written), tuple(story.bits for story in written)
-        texts.append(Text(STORIES, documents, bits, sources.index(STORIES)))
+        texts.append(Text(STORIES, documents, STORIES.encode(), bits, sources.index(STORIES)))
     if path_indices:
         reading = read_paths([sources[i] for i in path_indices], data.unwrap, spool, data.encoding)
         texts += (replace(text, source=path_indices[text.source]) for text in reading.texts)

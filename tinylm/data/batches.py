@@ -6,7 +6,7 @@ and how often one evaluates changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,12 @@ from tinylm.model.transformer import IGNORE_INDEX
 STEPS_AHEAD = 32
 """Steps whose sequence starts are computed at once, since doing it for each alone takes 2 % of a step
 (assets/results/notes.md)."""
+
+GAP_SHARE = 0.005
+"""Most of a stream that the gaps beside held-out text may take, where `data.split` is 2."""
+
+MIN_BLOCKS = 4
+"""The shortest stream, in blocks."""
 
 _SAMPLED_IDS = 1 << 20
 """Ids, from the beginning of a stream, by which the length of documents is estimated."""
@@ -64,37 +70,27 @@ class Corpus:
                 f"The data.json in {self._folder} knows no texts by the name {group!r}.",
                 "Restore it and config.toml as they were, or train again.",
             )
-        return Stream(self, self.layout.groups[group], block_size)
+        return Stream(self, group, block_size)
 
 
 class Stream:
-    """A group's training ids, concatenated, without the `block_size` ids next to held-out text on either side."""
+    """A group's training ids, concatenated, without a gap of some ids next to held-out text on either side.
 
-    def __init__(self, corpus: Corpus, segments: list[Segment], block_size: int) -> None:
-        self._corpus = corpus
+    A gap has `block_size` ids; where `data.split` is 2, all gaps together take at most GAP_SHARE of the ids.
+    """
+
+    def __init__(self, corpus: Corpus, group: str, block_size: int) -> None:
+        segments = corpus.layout.groups[group]
+        self._corpus, self.group = corpus, group
         self.device = corpus.device
         self.block_size = block_size
-        kept = [
-            (part.start + part.before * block_size, part.end - part.after * block_size)
-            for part in segments
-            if part.end - part.start > (part.before + part.after) * block_size
-        ]
+        self.split = corpus.layout.split
+        kept = without_gaps(segments, self.split, block_size)
         lengths = torch.tensor([end - start for start, end in kept] or [0])
-        self.tokens = int(lengths.sum())
-        shortest = 4 * block_size
-        if self.tokens < shortest:
-            given = sum(part.end - part.start for part in segments)
-            smaller = 1 << max(3, (self.tokens // 4).bit_length() - 1)
-            mend = (
-                f", or a smaller context: --set model.block_size={smaller}"
-                if smaller < block_size and 4 * smaller <= self.tokens
-                else ""
-            )
-            raise DataError(
-                f"The text is too short: {given:,} training tokens, and a context of {block_size} needs at least "
-                f"{shortest + given - self.tokens:,}.",
-                f"Give more text{mend}.",
-            )
+        self.tokens, self.gap_tokens = int(lengths.sum()), _length(segments) - int(lengths.sum())
+        if self.tokens < MIN_BLOCKS * block_size:
+            name = "The text" if len(corpus.layout.groups) == 1 else f"The text {group}"
+            raise _too_short(name, segments, self.split, block_size)
         # Where segment i begins in the stream, and the distance from there to its position in the file.
         self._begins = torch.cumsum(lengths, 0) - lengths
         self._shift = torch.tensor([start for start, _ in kept]) - self._begins
@@ -124,6 +120,39 @@ class Stream:
         return self._corpus.read(positions + self._shift[segment])
 
 
+def _length(segments: Iterable[Segment]) -> int:
+    return sum(part.end - part.start for part in segments)
+
+
+def without_gaps(segments: list[Segment], split: int, block_size: int) -> list[tuple[int, int]]:
+    """The spans (start, end) of the segments that are trained on."""
+    gap, cuts = block_size, sum(part.before + part.after for part in segments)
+    if split > 1 and cuts:
+        gap = min(gap, int(GAP_SHARE * _length(segments) / cuts))
+    return [
+        (part.start + part.before * gap, part.end - part.after * gap)
+        for part in segments
+        if part.end - part.start > (part.before + part.after) * gap
+    ]
+
+
+def _too_short(name: str, segments: list[Segment], split: int, block_size: int) -> DataError:
+    """The error for a text of less than MIN_BLOCKS blocks; it proposes a smaller context where that would do."""
+
+    def kept(size: int) -> int:
+        return sum(end - start for start, end in without_gaps(segments, split, size))
+
+    given = _length(segments)
+    powers = [1 << n for n in range(block_size.bit_length(), 2, -1)]
+    smaller = [size for size in powers if size < block_size and kept(size) >= MIN_BLOCKS * size]
+    mend = f", or a smaller context: --set model.block_size={smaller[0]}" if smaller else ""
+    return DataError(
+        f"{name} is too short: {given:,} training tokens, and a context of {block_size} needs at least "
+        f"{MIN_BLOCKS * block_size + given - kept(block_size):,}.",
+        f"Give more text{mend}.",
+    )
+
+
 class Batches:
     """The batch of each step, a pure function of (seed, step); steps are counted from 0."""
 
@@ -131,8 +160,9 @@ class Batches:
         """`placement` is `data.windows`; `batch_size` is in sequences a step, accumulation included.
 
         chunked: an epoch cuts the stream, from a new offset, into adjacent sequences and visits them in a new order, so
-        each token is a target once (but up to block_size - 1 tokens are left out). every_offset: an epoch visits the
-        sequence at each offset once, in a new order.
+        each token is a target once, but up to block_size - 1 tokens are left out. The first two epochs, the next two
+        and so on leave out different ones, but where `data.split` is 1. every_offset: an epoch visits the sequence at
+        each offset once, in a new order.
         """
         self.stream = stream
         self._chunked = placement == "chunked"
@@ -162,9 +192,23 @@ class Batches:
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             in_epoch = epochs == epoch
             order = permute(indices[in_epoch], self.sequences_per_epoch, mix(self._seed, epoch))
-            offset = mix(self._seed, epoch, 1) % self.stream.tokens
-            starts[in_epoch] = (offset + order * self.stream.block_size) if self._chunked else order
+            starts[in_epoch] = (self._offset(epoch) + order * self.stream.block_size) if self._chunked else order
         return copy_async((starts % self.stream.tokens).view(STEPS_AHEAD, -1), self.stream.device)
+
+    def _offset(self, epoch: int) -> int:
+        """Where a chunked epoch begins in the stream; what it leaves out lies right before."""
+        tokens, number = self.stream.tokens, mix(self._seed, epoch, 1)
+        if self.stream.split == 1 or epoch % 2 == 0:
+            return number % tokens
+        left_out = tokens % self.stream.block_size
+        return (self._offset(epoch - 1) + left_out + number % (tokens - 2 * left_out + 1)) % tokens
+
+    def unread(self) -> int:
+        """Training tokens that the first two epochs leave out, those in the gaps of the stream included."""
+        tokens, left_out = self.stream.tokens, self.stream.tokens % self.stream.block_size
+        distance = (self._offset(1) - self._offset(0)) % tokens
+        overlap = max(0, left_out - min(distance, tokens - distance))
+        return self.stream.gap_tokens + (overlap if self._chunked else 0)
 
 
 @dataclass(frozen=True)

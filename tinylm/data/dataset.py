@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from tinylm import files
+from tinylm.config.schema import SPLIT
 from tinylm.data.tokenizer import MOST_BYTES, Tokenizer
 from tinylm.errors import RunError
 from tinylm.events import Count
@@ -58,6 +59,8 @@ class Layout:
     val_bytes: Count
     baselines: dict[str, Number]
     notes: list[str]
+    split: Annotated[int, Field(ge=1, le=SPLIT)] = 1
+    """`data.split`; the layouts of earlier versions lack it."""
 
     def spans(self) -> list[tuple[int, int]]:
         """All spans (start, end): training segments and held-out ones."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,7 +14,6 @@ from tinylm.corpus.spool import TextSpan
 from tinylm.data.dataset import Segment
 from tinylm.data.parallel import ordered_map
 from tinylm.data.tokenizer import Tokenizer
-from tinylm.errors import DataError
 
 _TASK_CHARACTERS = 1 << 18
 """Characters that make a task for another thread."""
@@ -30,7 +28,7 @@ class _Part(NamedTuple):
 
     text: TextSpan
     separator_before: bool
-    separator_after: bool
+    separator_after: bool = False
 
 
 def write(
@@ -39,17 +37,15 @@ def write(
     """Write all ids: of each group the training pieces, then the held-out ones.
 
     Returns the training segments by group, and the spans (start, end) of the held-out pieces. Training text has the
-    end-of-text token before each document and after the last; a held-out piece always begins with it, as the context of
-    its first token. Texts that are read several times in an epoch are written once, and their segments are repeated.
-    Raises DataError if nothing is left to train on.
+    end-of-text token before each document and not after the last: a stream is a circle, whose end is followed by the
+    token of its first document. A held-out piece always begins with it, as the context of its first token. Texts that
+    are read several times in an epoch are written once, and their segments are repeated.
     """
-    if all(piece.held_out for pieces in divided.values() for piece in pieces):
-        raise DataError("Nothing is left to train on.", "Hold out less: --set data.val_fraction=0.1.")
     parts = [
-        _Part(piece.text, held_out or piece.starts_document, piece.ends_document if held_out else _is_last(pieces, i))
+        _Part(piece.text, True, piece.ends_document) if held_out else _Part(piece.text, piece.starts_document)
         for pieces in divided.values()
         for held_out in (False, True)
-        for i, piece in enumerate(pieces)
+        for piece in pieces
         if piece.held_out == held_out
     ]
     spans = iter(_encode(file, parts, tokenizer, dtype))
@@ -59,11 +55,6 @@ def write(
         groups[name] = _segments(pieces, spans)
         held_out += [next(spans) for piece in pieces if piece.held_out]
     return groups, held_out
-
-
-def _is_last(pieces: Sequence[Piece], i: int) -> bool:
-    """Whether training piece `i` ends a document and no training document follows it directly."""
-    return pieces[i].ends_document and (i + 1 == len(pieces) or pieces[i + 1].held_out)
 
 
 def _encode(file: BinaryIO, parts: Sequence[_Part], tokenizer: Tokenizer, dtype: str) -> list[tuple[int, int]]:
@@ -109,11 +100,9 @@ def _segments(pieces: Sequence[Piece], spans: Iterator[tuple[int, int]]) -> list
     result: list[Segment] = []
     for weight, run in groupby(enumerate(pieces), key=lambda numbered: numbered[1].weight):
         segments: list[Segment] = []
-        closed = False
         for i, piece in run:
             if piece.held_out:
                 continue
-            closed = _is_last(pieces, i)
             start, end = next(spans)
             before = not piece.starts_document and pieces[i - 1].held_out
             after = not piece.ends_document and pieces[i + 1].held_out
@@ -121,9 +110,5 @@ def _segments(pieces: Sequence[Piece], spans: Iterator[tuple[int, int]]) -> list
                 segments[-1] = Segment(segments[-1].start, end, segments[-1].before, after)
             else:
                 segments.append(Segment(start, end, before, after))
-        if weight > 1 and segments:
-            # What follows begins with the end-of-text token; two in a row would teach that a text can be empty.
-            again = [*segments[:-1], replace(segments[-1], end=segments[-1].end - closed)]
-            segments = again * (weight - 1) + segments
-        result += segments
+        result += segments * weight
     return result

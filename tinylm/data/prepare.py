@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,10 +31,10 @@ from tinylm.corpus.spool import Spool, TextSpan
 from tinylm.corpus.stories import STORIES_VERSION
 from tinylm.data import encode
 from tinylm.data.dataset import Layout, Prepared
-from tinylm.data.tokenizer import Tokenizer, train_tokenizer
+from tinylm.data.tokenizer import PARAGRAPH_ENDS, Tokenizer, train_tokenizer
 from tinylm.errors import RunError
 from tinylm.hardware import malloc
-from tinylm.words import text_size
+from tinylm.words import counted, text_size
 
 FEW_WORDS = 15
 """Bytes of all learnt tokens, in square roots of the text's bytes, below which it is repetition that leaves them few,
@@ -42,6 +43,12 @@ and not the text's size: words grow with its root (Heaps' law), in a novel with 
 MOST_TOKENIZER_BYTES = 100_000_000
 """Most bytes of text that a BPE tokenizer is trained on: more does not improve 5,000 tokens, and the distinct words of
 a larger text would not fit into memory."""
+
+MIN_BEGINNINGS = 20
+"""Texts, or paragraphs, from which a model learns how one begins."""
+
+_SEARCHED_BLOCKS = 32
+"""Blocks of at most a megabyte, from the beginning of the texts, in which paragraphs are looked for."""
 
 _PREPARE_VERSION = 2
 
@@ -101,7 +108,7 @@ def _key(groups: dict[str, list[str]], data: DataConfig, tokenizer: TokenizerCon
     key: dict[str, Any] = {
         "versions": [_PREPARE_VERSION, CLEANING_VERSION, STORIES_VERSION],
         "content": content,
-        "data": data.model_dump(include={"val_fraction", "val_placement", "encoding", "unwrap"}),
+        "data": data.model_dump(include={"val_fraction", "val_placement", "encoding", "unwrap", "split"}),
         "tokenizer": tokenizer.model_dump(),
     }
     if data.weights is not None:
@@ -121,6 +128,13 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
 
         tokenizer, tokenizer_notes = make_tokenizer(settings, train, held_out)
         notes += tokenizer_notes
+        beginnings = len({piece.text for piece in pieces if piece.starts_document and not piece.held_out})
+        if beginnings < MIN_BEGINNINGS and (paragraph_end := _paragraph_end(train)):
+            tokenizer.new_text = paragraph_end
+            notes.append(
+                f"A new text will begin as a {PARAGRAPH_ENDS[paragraph_end]} does: the model sees how "
+                f"{counted(beginnings, 'text')} begin{'s' * (beginnings == 1)}, which is too little to learn from."
+            )
         dtype: Literal["uint16", "uint32"] = "uint16" if tokenizer.vocab_size <= 1 << 16 else "uint32"
         with (folder / "data" / "tokens.bin").open("wb") as file:
             segments, spans = encode.write(file, pieces_by_group, tokenizer, dtype)
@@ -140,9 +154,19 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
         val_bytes=val_bytes,
         baselines={name: round(value, 6) for name, value in measured.items()},
         notes=notes,
+        split=data.split,
     )
     files.write_durably(folder / "tokenizer.json", tokenizer.to_json().encode())
     files.write_durably(folder / "data" / "data.json", layout.to_json().encode())
+
+
+def _paragraph_end(texts: Sequence[TextSpan]) -> str:
+    """What ends the paragraphs of texts, of PARAGRAPH_ENDS; empty where there are fewer than MIN_BEGINNINGS of them."""
+    found = dict.fromkeys(PARAGRAPH_ENDS, 0)
+    for block in islice((block for text in texts for block in text.blocks()), _SEARCHED_BLOCKS):
+        for end in PARAGRAPH_ENDS:
+            found[end] += block.count(end)
+    return next((end for end, times in found.items() if times >= MIN_BEGINNINGS), "")
 
 
 def make_tokenizer(
@@ -168,16 +192,16 @@ def split_groups(
     groups: dict[str, list[str]], data: DataConfig, spool: Spool
 ) -> tuple[dict[str, list[Piece]], list[str], tuple[float, int]]:
     """Read and split all texts: the pieces of each group, notes for people, and (bits, bytes) of held-out stories."""
-    notes: list[str] = []
+    readings = {name: read(sources, data, spool) for name, sources in groups.items()}
+    texts = [reading.texts for reading in readings.values()]
+    pieces_of = hold_out(texts, data.val_fraction, data.val_placement, data.split)
     pieces_by_group: dict[str, list[Piece]] = {}
     floor_bits, floor_bytes = 0.0, 0
-    for name, sources in groups.items():
-        reading = read(sources, data, spool)
+    for name, reading in readings.items():
         weights = data.weights if name == group_name(data.sources) else None
-        notes += reading.notes
         pieces_by_group[name] = []
         for text in reading.texts:
-            pieces = hold_out(text, data.val_fraction, data.val_placement)
+            pieces = pieces_of[text.key]
             pieces_by_group[name] += (
                 [replace(piece, weight=weights[text.source]) for piece in pieces] if weights else pieces
             )
@@ -185,4 +209,5 @@ def split_groups(
                 held = [(bits, piece) for bits, piece in zip(text.bits, pieces, strict=True) if piece.held_out]
                 floor_bits += sum(bits for bits, _ in held)
                 floor_bytes += sum(piece.text.size for _, piece in held)
+    notes = [note for reading in readings.values() for note in reading.notes]
     return pieces_by_group, notes, (floor_bits, floor_bytes)

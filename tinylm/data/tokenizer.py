@@ -10,6 +10,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ import tiktoken
 from tinylm import files
 from tinylm.config.schema import MOST_TOKENS, TokenizerConfig
 from tinylm.errors import DataError, RunError
+from tinylm.words import is_visible
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -35,6 +37,9 @@ SPLIT = (
 All alternatives without lookahead are in one group, which the regex engine runs by its fast path. The possessive `?+`
 and `++` are plain: nothing after them could match what they give back.
 """
+
+PARAGRAPH_ENDS = {"\n\n": "paragraph", "\n": "line"}
+"""What a new text may begin behind instead of the end of another, and what begins there."""
 
 _FORMAT = 1
 
@@ -57,7 +62,7 @@ Ids = npt.NDArray[np.uint32]
 class Tokenizer:
     """Encodes text as token ids and decodes them; `vocab_size` includes the special token."""
 
-    def __init__(self, kind: str, pieces: Sequence[bytes]) -> None:
+    def __init__(self, kind: str, pieces: Sequence[bytes], new_text: str = "") -> None:
         """`pieces` are the bytes of the ordinary tokens in order of their ids; ValueError if they make no tokenizer."""
         if len(set(pieces)) != len(pieces) or not all(pieces) or not pieces:
             raise ValueError("two tokens of a tokenizer are the same, or one is empty, or there is none")
@@ -81,6 +86,21 @@ class Tokenizer:
                 raise ValueError("the characters of a tokenizer out of order")
         elif kind != "byte" or list(pieces) != [bytes([byte]) for byte in range(256)]:
             raise ValueError(f"no tokenizer of the kind {kind!r}")
+        self.new_text = new_text
+        """What precedes a new text where the model has seen few texts begin, one of PARAGRAPH_ENDS. Empty: the
+        end-of-text token."""
+
+    @property
+    def beginning(self) -> list[int]:
+        """The ids that precede what a model writes."""
+        return self.encode(self.new_text).tolist() if self.new_text else [self.end_of_text]
+
+    @cached_property
+    def invisible(self) -> npt.NDArray[np.bool_]:
+        """Which tokens show nothing, (vocab_size,): white space, control characters, end-of-text; not the parts of a
+        character, which may become one that shows."""
+        texts = [piece.decode("utf-8", errors="replace") for piece in self.pieces]
+        return np.array([*(not is_visible(text) for text in texts), True])
 
     def encode(self, text: str) -> Ids:
         """The ids of `text`, (n_tokens,); DataError if a character is not in a character tokenizer."""
@@ -148,9 +168,14 @@ class Tokenizer:
         return TextStream(self)
 
     def to_json(self) -> str:
-        """The saved form: `format`, `kind`, `special`, and `tokens`, each one's bytes in base64, in order of ids."""
+        """The saved form: `format`, `kind`, `special`, and `tokens`, each one's bytes in base64, in order of ids.
+
+        Where a new text does not begin behind the end-of-text token, `new_text` says behind what it does.
+        """
         tokens = [base64.b64encode(piece).decode("ascii") for piece in self.pieces]
         table = {"format": _FORMAT, "kind": self.kind, "special": {END_OF_TEXT: self.end_of_text}, "tokens": tokens}
+        if self.new_text:
+            table["new_text"] = self.new_text
         return json.dumps(table, indent=0)
 
     @classmethod
@@ -164,8 +189,12 @@ class Tokenizer:
                 raise ValueError("it has no list of tokens, or one without an end")
             if table["special"] != {END_OF_TEXT: len(tokens)}:
                 raise ValueError("its special token does not come after all others")
-            return cls(kind, [base64.b64decode(token, validate=True) for token in tokens])
-        except (ValueError, TypeError, KeyError) as error:
+            if (new_text := table.get("new_text", "")) not in ("", *PARAGRAPH_ENDS):
+                raise ValueError("it says something else than a paragraph's end before a new text")
+            tokenizer = cls(kind, [base64.b64decode(token, validate=True) for token in tokens], new_text)
+            tokenizer.encode(new_text)
+            return tokenizer
+        except (ValueError, TypeError, KeyError, DataError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else error
             raise RunError(
                 f"The tokenizer.json of this run is damaged: {what}.", "Restore the file, or train again."

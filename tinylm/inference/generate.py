@@ -1,7 +1,8 @@
 """Text generation: prefill the prompt, then one decoding step and one random draw for each token.
 
-Top down: `generate_text` and `generate_texts` (strings), `generate_batch` (the loop over tokens), `Decoder` (logits
-from the KV cache). From logits to a token: `sampling.py`. How a step is computed on each device: `decode.py`.
+Top down: `generate_text` and `generate_texts` (strings), `continue_texts` (what precedes them, and what a new text may
+begin with), `generate_batch` (the loop over tokens), `Decoder` (logits from the KV cache). From logits to a token:
+`sampling.py`. How a step is computed on each device: `decode.py`.
 
 **Beyond the context.** The model was trained on positions below `block_size`. When the cache is full, it is cleared,
 and the last `block_size // 2` tokens are prefilled again from position 0. From then on every token has at least half a
@@ -11,6 +12,9 @@ logits: its entries depend on tokens that have left the window.)
 **Seeds.** Each text has a random generator of its own and draws one uniform number per token (assets/results/notes.md).
 Given model, prompt and settings, a text depends only on its seed, not on the rest of the batch or on whether candidates
 are recorded (up to rounding in batched matrix products).
+
+**New texts.** They are never empty: as long as a text shows nothing, tokens that show nothing (end-of-text, white
+space) have probability 0.
 
 Shapes: B texts, V vocabulary.
 """
@@ -34,6 +38,7 @@ from tinylm.inference.sampling import Probs, logits_to_probs
 from tinylm.kernels.decode import DecodeLibrary, NativeStep, NativeSteps
 from tinylm.model.kv_cache import KVCache
 from tinylm.model.transformer import Transformer
+from tinylm.words import is_visible
 
 # ---- strings --------------------------------------------------------------------------------------------------------
 
@@ -46,11 +51,12 @@ def generate_text(
     library: DecodeLibrary | None = None,
 ) -> Iterator[str]:
     """Yield the continuation of `prompt` in pieces that split no character; an empty prompt starts a new text."""
-    end, stream, fitted = tokenizer.end_of_text, tokenizer.stream(), fit_prompt(tokenizer, prompt)
-    written = generate(model, [end, *fitted.ids], settings, end, library=library, first=fitted.first)
-    for index, sampled in enumerate(written):
+    stream, fitted, end = tokenizer.stream(), fit_prompt(tokenizer, prompt), tokenizer.end_of_text
+    seeds = [settings.seed]
+    written = continue_texts(model, tokenizer, fitted.ids, settings, seeds, library=library, first=fitted.first)
+    for number, (_, sampled) in enumerate(written):
         piece = stream.feed(sampled.token) if sampled.token != end else ""
-        if index == 0:
+        if number == 0:
             piece = fitted.after(piece)
         if piece:
             yield piece
@@ -81,16 +87,17 @@ def generate_texts(
 ) -> list[Continuation]:
     """Continue `prompt` once for each seed, all in one batch."""
     end, fitted = tokenizer.end_of_text, fit_prompt(tokenizer, prompt)
-    tokens: list[list[int]] = [[] for _ in seeds]
-    written = generate_batch(model, [end, *fitted.ids], settings, seeds, end, library=library, first=fitted.first)
-    for index, sampled in written:
-        tokens[index].append(sampled.token)
+    texts: list[list[int]] = [[] for _ in seeds]
+    for index, sampled in continue_texts(
+        model, tokenizer, fitted.ids, settings, seeds, library=library, first=fitted.first
+    ):
+        texts[index].append(sampled.token)
     continuations = []
-    for seed, ids in zip(seeds, tokens, strict=True):
-        ended = ids[-1] == end
+    for seed, written in zip(seeds, texts, strict=True):
+        ended = written[-1] == end
         if ended:
-            ids.pop()
-        continuations.append(Continuation(fitted.after(tokenizer.decode(ids)), len(ids), ended, seed))
+            written.pop()
+        continuations.append(Continuation(fitted.after(tokenizer.decode(written)), len(written), ended, seed))
     return continuations
 
 
@@ -103,7 +110,7 @@ class Candidate:
 
     token: int
     probability: float
-    """Softmax of the logits."""
+    """Softmax of the logits; 0 for what a new text may not begin with."""
     sampling_probability: float
     """The probability it is sampled with: after repetition penalty, temperature, top-k, top-p and min-p."""
 
@@ -121,6 +128,30 @@ class SampledToken:
     """The most probable tokens, most probable first; the sampled one is appended if it is not among them."""
 
 
+def continue_texts(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    prompt: list[int],
+    settings: SampleConfig,
+    seeds: Sequence[int],
+    n_candidates: int = 0,
+    library: DecodeLibrary | None = None,
+    first: npt.NDArray[np.bool_] | None = None,
+) -> Iterator[tuple[int, SampledToken]]:
+    """`generate_batch` for the ids of a prompt, which may be empty, with what precedes every text.
+
+    `first` (V,) says which tokens may come first, by default any. Where the prompt, or what follows its last
+    end-of-text token, shows nothing, a text goes on until it shows something.
+    """
+    ids, end = tokenizer.beginning + prompt, tokenizer.end_of_text
+    begun = prompt[len(prompt) - prompt[::-1].index(end) :] if end in prompt else prompt
+    blank = None if is_visible(tokenizer.decode(begun)) else Blank(tokenizer, len(seeds))
+    if first is not None and blank:
+        first = first & ~tokenizer.invisible
+    allowed = None if first is None or not first.any() else torch.from_numpy(first)
+    return generate_batch(model, ids, settings, seeds, end, n_candidates, library, allowed, blank)
+
+
 def generate(
     model: Transformer,
     prompt: list[int],
@@ -128,11 +159,32 @@ def generate(
     stop: int,
     n_candidates: int = 0,
     library: DecodeLibrary | None = None,
-    first: npt.NDArray[np.bool_] | None = None,
 ) -> Iterator[SampledToken]:
     """Continue the ids of `prompt` with the seed of `settings`: `generate_batch` for one text."""
-    for _, sampled in generate_batch(model, prompt, settings, [settings.seed], stop, n_candidates, library, first):
+    for _, sampled in generate_batch(model, prompt, settings, [settings.seed], stop, n_candidates, library):
         yield sampled
+
+
+class Blank:
+    """The texts of a batch that show nothing yet: they may neither end nor go on with what shows nothing."""
+
+    def __init__(self, tokenizer: Tokenizer, n_texts: int) -> None:
+        self._streams = {index: tokenizer.stream() for index in range(n_texts)}
+        self._invisible = torch.from_numpy(tokenizer.invisible)  # (V,)
+        if self._invisible.all():  # no text can show anything
+            self._streams = {}
+
+    def masked(self, logits: Tensor, active: list[int]) -> Tensor:
+        """Logits (B, V) of the texts `active` (B), with -inf for the tokens that a blank text may not have."""
+        if not self._streams:
+            return logits
+        rows = torch.tensor([index in self._streams for index in active])
+        return logits.masked_fill(rows[:, None] & self._invisible, -torch.inf)
+
+    def append(self, index: int, token: int) -> None:
+        """Take note of a token of a text, which may make it visible."""
+        if index in self._streams and is_visible(self._streams[index].feed(token)):
+            del self._streams[index]
 
 
 def generate_batch(
@@ -143,13 +195,15 @@ def generate_batch(
     stop: int,
     n_candidates: int = 0,
     library: DecodeLibrary | None = None,
-    first: npt.NDArray[np.bool_] | None = None,
+    first: Tensor | None = None,
+    blank: Blank | None = None,
 ) -> Iterator[tuple[int, SampledToken]]:
     """Continue the ids of `prompt` once for each seed, all in one batch.
 
     Yields (index into `seeds`, token): in each step one token of every text that has not ended. A text ends with the
-    token `stop`, which is yielded too, or after `settings.max_new_tokens`. `first` (V,) says which tokens may come
-    first, by default any. Puts the model into evaluation mode. Raises RunError if the logits are not finite.
+    token `stop`, which is yielded too, or after `settings.max_new_tokens`; those that `blank` names not before they
+    show something. `first` (V,) says which tokens may come first, by default any. Puts the model into evaluation mode.
+    Raises RunError if the logits are not finite.
     """
     model.eval()
     decoder = Decoder(model, prompt, len(seeds), library)
@@ -158,10 +212,10 @@ def generate_batch(
     for step in range(settings.max_new_tokens):
         with torch.inference_mode():
             logits = decoder.next_logits()  # (B, V)
-            shown = n_candidates
             if step == 0 and first is not None:
-                logits = logits.masked_fill(torch.from_numpy(~first), -math.inf)
-                shown = min(shown, int(first.sum()))
+                logits = logits.masked_fill(~first, -math.inf)
+            if blank:
+                logits = blank.masked(logits, active)
             probs = logits_to_probs(logits, decoder.ids, settings, library)
             if not all(math.isfinite(logit) for logit in probs.max_logits):
                 raise RunError(
@@ -170,8 +224,11 @@ def generate_batch(
                 )
             # 32 bits: u <= 1 - 2^-32, so that u * sum(probabilities) cannot be rounded up to the sum.
             tokens = probs.sample([generators[index].getrandbits(32) / 2**32 for index in active], library)
-            sampled = _with_candidates(tokens, logits, probs, shown)
+            sampled = _with_candidates(tokens, logits, probs, n_candidates)
         yield from zip(active, sampled, strict=True)
+        if blank:
+            for index, token in zip(active, tokens, strict=True):
+                blank.append(index, token)
         rows = [row for row, token in enumerate(tokens) if token != stop]
         if not rows:
             return
@@ -190,7 +247,8 @@ def _with_candidates(tokens: list[int], logits: Tensor, probs: Probs, n_candidat
     likeliest: list[list[int]] = model_probs.topk(min(n_candidates, logits.size(-1))).indices.tolist()
     bits: list[float] = (torch.special.entr(model_probs).sum(-1) / math.log(2)).tolist()
     sampled = []
-    for row, (token, shown) in enumerate(zip(tokens, likeliest, strict=True)):
+    for row, (token, most_probable) in enumerate(zip(tokens, likeliest, strict=True)):
+        shown = [each for each in most_probable if logits[row, each] > -math.inf]
         if token not in shown:
             shown.append(token)
         columns = zip(shown, model_probs[row, shown].tolist(), sampling_probs[row, shown].tolist(), strict=True)
@@ -209,7 +267,7 @@ class Decoder:
     def __init__(
         self, model: Transformer, prompt: list[int], n_texts: int = 1, library: DecodeLibrary | None = None
     ) -> None:
-        """`prompt` must not be empty: a new text begins with [end_of_text]."""
+        """`prompt` must not be empty: a new text begins with `Tokenizer.beginning`."""
         assert prompt
         self.ids = [list(prompt) for _ in range(n_texts)]
         self._model, self._block_size = model, model.config.block_size

@@ -20,6 +20,9 @@ BASELINES = {
 }
 """Simpler ways to predict text, with their names for people; roughly from the worst to the best."""
 
+MIN_UNREAD = 0.0005
+"""The share of training text left out that is worth a word: it shows in a percentage of one decimal."""
+
 
 def verdict(val_bpb: float | None, baselines: Mapping[str, float]) -> str:
     """How good the model is, compared with simpler models on the same held-out text."""
@@ -102,9 +105,10 @@ def opening(event: events.RunStarted) -> str:
 
 def prepared(event: events.DataPrepared) -> str:
     """The training text in numbers."""
+    unread = f", and {event.unread:.1%} of the others are never read" if (event.unread or 0) >= MIN_UNREAD else ""
     return (
         f"{text_size(event.bytes)} of text are {event.tokens:,} tokens out of {event.vocab_size:,} different ones; "
-        f"{event.val_tokens:,} of them are held out."
+        f"{event.val_tokens:,} of them are held out{unread}."
     )
 
 

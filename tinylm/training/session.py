@@ -101,7 +101,14 @@ class Session:
             val_tokens=corpus.val_tokens,
             val_bytes=corpus.layout.val_bytes,
             baselines=corpus.layout.baselines,
+            unread=self._unread(),
         )
+
+    def _unread(self) -> float:
+        """The share of the training tokens that two epochs do not read."""
+        by_text = {batches.stream.group: batches for batches in self.batches}
+        given = sum(batches.stream.tokens + batches.stream.gap_tokens for batches in by_text.values())
+        return round(sum(batches.unread() for batches in by_text.values()) / given, 6)
 
     def rewind(self) -> list[str]:
         """Restore weights, optimizer, state and logs from the newest whole checkpoint, or else from the beginning.

@@ -198,14 +198,14 @@ def sections(config: RunConfig) -> list[Section]:
             first.append((f"{field.title} {number + 1}" if len(phases) > 1 else field.title, field))
     made = [Section("first", "", tuple(first))]
 
-    def section(name: str, title: str, begin: str, but: str | None = None) -> None:
-        keys = [key for key in left if key.startswith(begin) and not (but and key.startswith(but))]
+    def section(name: str, title: str, begin: str, but: tuple[str, ...] = ()) -> None:
+        keys = [key for key in left if key.startswith(begin) and not key.startswith(but)]
         rows = tuple((left[key].title, left.pop(key)) for key in keys)
         if rows:
             made.append(Section(name, title, rows))
 
     for group, title in GROUPS.items():
-        section(group, title, f"{group}.", but="train.phases.")
+        section(group, title, f"{group}.", but=("train.phases.", "data.split"))
         if group == "train":
             for number, phase in enumerate(phases):
                 section(f"phase{number}", f"Phase {number + 1}: {phase.name}", f"train.phases.{number}.")

@@ -115,7 +115,8 @@ def status(completion: Completion | None, checkpoint: CheckpointRef | None, glyp
     origin = [f"step {completion.step}", f"seed {completion.sampling.seed}"]
     if checkpoint is not None and completion.checkpoint.run.path != checkpoint.run.path:
         origin.insert(0, f"by {ellipsize_middle(one_line(completion.checkpoint.run.name), OTHER_NAME, glyphs)}")
-    longest_first = [tokens, *speed, *origin], [tokens, *origin], origin
+    begins = [f"begins like a {completion.begins_like}"] if completion.begins_like else []
+    longest_first = [tokens, *speed, *begins, *origin], [tokens, *speed, *origin], [tokens, *origin], origin
     return Content(first_fitting(room, *map(f" {glyphs.dot} ".join, longest_first)))
 
 
@@ -153,6 +154,8 @@ def sentence(completion: Completion | None, step: int | None, trains: bool, focu
     if completion.state == "failed":
         return _fault(completion.error, focus)
     if completion.state == "ended":
+        if completion.drawn == 1:
+            return f"The model ended it here: nothing was added. {_next(focus, 'a new text')}"
         return f"The model ended it: {token_count(completion)}. {_next(focus, 'a new text')}"
     if completion.state == "full":
         return f"{counted(completion.drawn, 'token')}, as asked. {_next(focus)}"

@@ -103,6 +103,8 @@ class Completion:
     state: State = "waiting"
     step: int | None = None
     """Of the checkpoint, once it is loaded."""
+    begins_like: str = ""
+    """A new text by a model that has seen few texts begin: like a paragraph or a line."""
     error: Exception | None = None
     drawn: int = 0
     seconds: float = 0.0
@@ -275,6 +277,7 @@ class WriterThread:
         assert writer is not None
         for completion in batch:
             completion.step = writer.step
+            completion.begins_like = "" if completion.prompt.strip() else writer.begins_like
             if completion.fitted is None:
                 completion.fitted = writer.fit(completion.prompt)
                 completion.prompt = completion.fitted.text

@@ -58,7 +58,7 @@ async def test_on_a_small_screen_other_groups_are_closed_and_say_how_many_they_a
         assert form.rows.row.label == "File"
         assert form.rows.scroll_offset.y > 0
         await pilot.press("enter")
-        assert [row.id for row in form.rows.rows if row.section.id == "file"] == ["file", "format"]
+        assert [row.id for row in form.rows.rows if row.section.id == "file"] == ["file", "format", "data.split"]
     assert studio(pilot).training is None, "Enter on a heading trains nothing"
 
 

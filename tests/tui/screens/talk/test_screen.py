@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from tests.tui.pilot import click_on, drawn, running
 from tests.tui.pilot import until as pilot_until
-from tests.tui.scripts import finished, training, write_run
+from tests.tui.scripts import ScriptedWriter, finished, training, write_run
 from tests.tui.talk_script import PacedEngine
 from tests.waiting import until
 from tinylm.config import resolve
@@ -799,6 +799,21 @@ async def test_end_of_text_has_a_sign_and_no_text(talk: Talk) -> None:
         assert "The model ended it: 4 tokens." in screen.sentence()
         await pilot.press("escape", "y")
         assert "∎" not in pilot.app.clipboard
+
+
+async def test_a_text_that_is_ended_at_once_says_that_nothing_was_added(talk: Talk) -> None:
+    async with talk(PacedEngine(end_after=0)) as (pilot, screen):
+        await ask(pilot, screen)
+        assert "nothing was added" in screen.sentence()
+
+
+async def test_what_a_new_text_begins_like_is_said(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScriptedWriter, "begins_like", "paragraph")
+    async with talk(PacedEngine(), size=(120, 40)) as (pilot, screen):
+        await ask(pilot, screen, "")
+        assert "begins like a paragraph" in str(screen.pane.border_subtitle)
+        await ask(pilot, screen)
+        assert "begins like" not in str(screen.pane.border_subtitle)
 
 
 async def test_behind_the_end_of_a_text_another_one_begins_on_a_line_of_its_own(talk: Talk) -> None:
