@@ -405,6 +405,9 @@ def test_the_summary_of_a_resumed_run_is_as_full_as_any(finished_home: Path) -> 
         (["--set", "model.n_layer=2"], "model.n_layer"),
         (["--seed", "9"], "train.seed"),
         (["--preset", "seed"], "model."),
+        (["--set", "train.phases.0.max_lr=0.0123"], "train.phases.0.max_lr"),
+        (["--set", "train.decay_epochs=7"], "train.decay_epochs"),
+        (["--set", "train.phases=[{steps=5},{steps=5}]"], "2"),
         (["--data", "other.txt"], "data.sources"),
     ],
 )
@@ -416,6 +419,7 @@ def test_resuming_with_another_setting_is_refused(
     result = call("--train", "--resume", "--home", finished_home, "--run", "one", *more, *budget)
     assert result.code == 2
     assert named in one_message(result.err)
+    assert not set("{}'") & set(one_message(result.err)), "Python is no language for people"
     assert (finished_home / "runs" / "one" / "events.jsonl").read_bytes() == before
 
 

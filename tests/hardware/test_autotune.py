@@ -68,6 +68,42 @@ def test_remembered_threads_are_believed_until_one_thread_is_clearly_faster(
     assert torch.get_num_threads() == choice.threads, "it computes with them"
 
 
+@pytest.mark.parametrize(
+    ("fp32", "bf16", "remembered", "chosen"),
+    [
+        (10.0, 9.05, "fp32", "fp32"),
+        (10.0, 9.05, "bf16", "bf16"),
+        (10.0, 11.0, "bf16", "bf16"),
+        (10.0, 7.0, "fp32", "bf16"),
+        (10.0, 12.0, "bf16", "fp32"),
+    ],
+)
+def test_a_close_choice_is_made_as_before_and_a_clear_one_anew(
+    fp32: float, bf16: float, remembered: Precision, chosen: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eager passes were timed while the kernels were compiled, and now the kernels are, for the first time."""
+    monkeypatch.setattr(autotune, "cores", lambda: 1)
+    monkeypatch.setattr(autotune, "has_fast_bf16", lambda: True)
+    plan, cpu = TrainConfig(), torch.device("cpu")
+    guess = FastestSetting(1, remembered, by_eager_passes=True)
+    measured.store(home, autotune.cache_key(plan, cpu, "shape"), guess)
+    monkeypatch.setattr(autotune, "measure", lambda *_: {("fp32", 1): fp32, ("bf16", 1): bf16})
+    assert autotune.choose(plan, cpu, lambda _: None, home, "shape", before_kernels=False).precision == chosen
+    monkeypatch.setattr(autotune, "measure", lambda *_: pytest.fail("it was measured twice"))
+    assert autotune.choose(plan, cpu, lambda _: None, home, "shape", before_kernels=False).precision == chosen
+
+
+@pytest.mark.parametrize(("one", "two", "chosen"), [(1.0, 0.85, 1), (1.0, 0.6, 2)])
+def test_one_thread_stays_until_more_are_clearly_faster(
+    one: float, two: float, chosen: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "cores", lambda: 2)
+    plan, cpu = TrainConfig(precision="fp32"), torch.device("cpu")
+    measured.store(home, autotune.cache_key(plan, cpu, "shape"), FastestSetting(1, "fp32"))
+    monkeypatch.setattr(autotune, "measure", lambda *_: {("fp32", 1): one, ("fp32", 2): two})
+    assert autotune.choose(plan, cpu, lambda _: None, home, "shape", before_kernels=False).threads == chosen
+
+
 @pytest.mark.parametrize(("wanted", "cores", "remembered"), [("auto", 1, 1), (1, 4, 1), (8, 4, 8)])
 def test_where_no_other_number_is_open_nothing_is_measured_again(
     wanted: int | str, cores: int, remembered: int, home: Path, monkeypatch: pytest.MonkeyPatch

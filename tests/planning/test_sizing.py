@@ -259,6 +259,21 @@ def test_a_run_keeps_the_numbers_and_resumes_with_them(
         resolve.resumed(kept, resolve.with_values(longer, train={"fit": False}, model={"n_layer": 5}))
 
 
+@pytest.mark.parametrize(("slower", "same"), [(1.15, True), (0.85, True), (2.0, False)])
+def test_the_same_command_twice_chooses_the_same_numbers(
+    slower: float, same: bool, home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Timings vary, and so would the batch and the rates of two runs."""
+    config = tiny_config(train={"fit": True, "budget": "20s", "stop_at": 1, "phases": [{"share": 1.0}]})
+    kept = []
+    for name, seconds in (("one", 1e-3), ("two", slower * 1e-3)):
+        monkeypatch.setattr(calibrate.autotune, "timed", lambda *_, seconds=seconds: seconds)
+        list(train(config, home, name))
+        chosen = resolve.from_run_folder(home / "runs" / name / "config.toml")[0]
+        kept.append((chosen.model, chosen.train.batch_size, chosen.train.phases))
+    assert (kept[0] == kept[1]) == same
+
+
 def test_a_giant_to_begin_from_is_refused_before_it_is_built(
     home: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

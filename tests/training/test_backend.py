@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fake_time import FakeTime
 from tests.native import copy_library, install, needs_compiler, train_pass_library
 from tests.run_files import reforge
-from tests.trainings import Configured, acting, go_on, newest_files, notes_in, of, stop_at
+from tests.trainings import Configured, acting, go_on, logged, newest_files, notes_in, of, stop_at
 from tinylm.config import resolve
 from tinylm.config.schema import RunConfig, TrainConfig
 from tinylm.events import Event, Finished, RunStarted, StepDone, Warned
@@ -169,6 +170,51 @@ def test_a_timed_run_switches_as_soon_as_it_can(late: Path, tiny_config: Configu
     state = state_of(late)
     assert state.compiled_from is not None
     assert 3 <= state.compiled_from < state.step
+
+
+@needs_compiler
+@pytest.mark.usefixtures("each_step")
+@pytest.mark.parametrize("slower", ["eager", "kernels"])
+def test_a_repeated_run_switches_at_the_same_step(
+    slower: str, late: Path, tiny_config: Configured, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the library is there from the start then, and would be used at once."""
+    monkeypatch.setattr(backend, "MAX_SLOWDOWN", math.inf if slower == "eager" else 0.0)
+    phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
+    list(train(config_of(tiny_config, compile="auto", budget="1s", phases=phases), late, "run"))
+    run = folder.open_run(late, "run")
+    switched = state_of(late).compiled_from
+    assert (switched is None) == (slower == "kernels")
+    monkeypatch.setattr(backend, "MAX_SLOWDOWN", 0.0 if slower == "eager" else math.inf)
+    (late / "cache" / "machine.json").unlink()
+    acting(train(run.config(), late, "again"), {2: lambda: fake_time.work(0.5)})
+    again = folder.open_run(late, "again")
+    assert state_of(late, "again").compiled_from == switched
+    assert logged(again, StepDone) == logged(run, StepDone)
+    assert newest_files(again) == newest_files(run)
+    assert again.config().repeat == run.config().repeat
+
+
+@needs_compiler
+@pytest.mark.usefixtures("each_step")
+def test_a_repetition_that_cannot_compile_says_so_and_goes_on(
+    late: Path, tiny_config: Configured, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
+    list(train(config_of(tiny_config, compile="auto", budget="1s", phases=phases), late, "run"))
+    run = folder.open_run(late, "run")
+
+    def broken(*_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(compiler, "load", broken)
+    events = list(train(run.config(), late, "again"))
+    assert notes_in(events, "no room")
+    assert notes_in(events, "another way")
+    again = folder.open_run(late, "again").config().repeat
+    assert again is not None
+    assert not again.exact
+    assert isinstance(events[-1], Finished)
 
 
 @needs_compiler

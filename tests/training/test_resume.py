@@ -263,6 +263,33 @@ def test_a_checkpoint_of_another_model_is_refused_and_the_run_unlocked(home: Pat
     assert checkpoint.exists(run)
 
 
+@pytest.mark.parametrize(
+    ("budget", "changes"),
+    [
+        ("2s", {"budget": "0.1s"}),
+        (None, {"budget": "5 steps"}),
+        (None, {"budget": "0.01 epochs"}),
+        (None, {"stop_at": 3}),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("fake_time")
+def test_a_length_that_is_passed_already_is_refused_and_nothing_changes(
+    budget: str | None, changes: dict[str, object], home: Path, tiny_config: Configured
+) -> None:
+    """A length is that of the whole run; to give less than that cannot be what was meant."""
+    config = config_of(tiny_config)
+    if budget:
+        phases = [{"share": 1.0, "max_lr": 1e-2}]
+        config = resolve.with_values(config, train={"budget": budget, "phases": phases})
+    run = stop_at(14, config, home)
+    before = run.events_file.read_bytes(), run.config_file.read_bytes()
+    with pytest.raises(ConfigError):
+        go_on(run, **changes)
+    assert (run.events_file.read_bytes(), run.config_file.read_bytes()) == before
+    assert not run.is_locked()
+
+
 @pytest.mark.parametrize("lost", ["data/tokens.bin", "data/data.json", "tokenizer.json"])
 def test_a_run_that_lost_a_file_is_refused_and_unlocked(lost: str, home: Path, tiny_config: Configured) -> None:
     run = killed_at(6, config_of(tiny_config), home)
@@ -439,12 +466,14 @@ def test_a_plan_that_was_made_anew_is_resumed_to_the_bit(
     kill_at(125, train(config, home, "run"))
     run = folder.open_run(home, "run")
     state = checkpoint.load(checkpoint.find(run)).state
-    assert len(state.plan_totals) > 1, "no new plan was made"
-    plan = schedule.from_totals(config.train.phases, state.plan_totals)
+    assert state.repeat
+    totals = tuple((each.step, each.steps) for each in state.repeat.decisions if each.steps is not None)
+    assert len(totals) > 1, "no new plan was made"
+    plan = schedule.from_totals(config.train.phases, totals)
     before = of(run.events(), StepDone)[state.step - 1].lr
     assert before == plan.lr(state.step) < plan.lr(1), "the decay has not begun"
     events = go_on(run)
-    assert of(events, Planned)[0].totals == state.plan_totals
+    assert of(events, Planned)[0].totals == totals
     rates = [event.lr for event in of(events, StepDone)]
     assert rates[:3] == [plan.lr(state.step + i) for i in (1, 2, 3)]
     assert [before, *rates] == sorted([before, *rates], reverse=True)

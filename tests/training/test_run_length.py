@@ -9,13 +9,22 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tinylm.config.schema import RunConfig, TrainConfig
 from tinylm.planning import time_budget
+from tinylm.runs.checkpoint import TrainState
+from tinylm.training import repeat
+from tinylm.training.repeat import Decisions
 from tinylm.training.run_length import RunLength
+
+
+def decisions_of(config: RunConfig) -> Decisions:
+    """Those of a new run that repeats none."""
+    return Decisions(TrainState(repeat=repeat.begun(config, torch.device("cpu"), "")), None)
 
 
 class StandInSession(SimpleNamespace):
@@ -30,11 +39,10 @@ class StandInSession(SimpleNamespace):
             fresh=True,
             step_seconds=step_seconds,
             clock=SimpleNamespace(seconds=lambda: self.now),
-            state=SimpleNamespace(
-                step=0, plan_steps=0, plan_totals=(), budget=None, evaluated_step=None, sampled_step=None
-            ),
+            state=SimpleNamespace(step=0, plan_steps=0, budget=None, evaluated_step=None, sampled_step=None),
             batches=[SimpleNamespace(stream=SimpleNamespace(tokens=10**6))],
             notes=[],
+            decisions=decisions_of(config),
         )
 
 

@@ -27,7 +27,7 @@ from tinylm.errors import ConfigError, RunError
 from tinylm.runs import listing
 from tinylm.runs.folder import RunFolder, check_free, open_run
 from tinylm.training.control import Control
-from tinylm.words import is_visible, one_line, printable
+from tinylm.words import counted, duration_with_units, is_visible, one_line, printable
 
 MOST_TEXTS = 1000
 """Continuations that are written at once."""
@@ -76,9 +76,7 @@ def train(options: argparse.Namespace, home: Path) -> int:
             print(note, file=sys.stderr)
         output.preparing(config)
     elif _nothing_left(resumed, config):
-        stop_at = config.train.stop_at
-        larger = f"train.stop_at than {stop_at}" if stop_at else "--time, --steps or --epochs"
-        print(f"The run {resumed.name} is finished. Give it a larger {larger} to go on.", file=sys.stderr)
+        print(_finished(resumed, config), file=sys.stderr)
         return 0
 
     # The first import of torch, which takes seconds: something has been printed by now.
@@ -114,6 +112,18 @@ def mute() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _finished(run: RunFolder, config: RunConfig) -> str:
+    """That a run is finished, how long it was, and how it goes on."""
+    finished, stop_at = run.state().finished, config.train.stop_at
+    assert finished is not None
+    whole = "--time, --steps and --epochs are the length of the whole run: give more than that to go on."
+    return (
+        f"The run {run.name} is finished, after {counted(finished.step, 'step')} in "
+        f"{duration_with_units(finished.seconds)}. "
+        f"{f'Give a larger train.stop_at than {stop_at} to go on.' if stop_at else whole}"
+    )
 
 
 def _nothing_left(run: RunFolder, config: RunConfig) -> bool:

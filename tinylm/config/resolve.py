@@ -21,7 +21,7 @@ from tinylm.config import schema
 from tinylm.config.aliases import ALIASES, VALUES
 from tinylm.config.schema import FITTED, FORMAT, STORIES, Phase, RunConfig
 from tinylm.errors import ConfigError
-from tinylm.words import bare, did_you_mean, near
+from tinylm.words import bare, counted, did_you_mean, near
 
 Table = dict[str, Any]
 """A TOML table as the standard library reads it."""
@@ -99,6 +99,7 @@ def from_run_folder(path: Path) -> tuple[RunConfig, list[str]]:
     table = read_toml(path)
     unknown: list[str] = []
     if isinstance(table.get("format"), int) and table["format"] > FORMAT:
+        table.pop("repeat", None)  # what a newer version recorded cannot be repeated here
         table, unknown = _known_part(table, RunConfig, "")
         table["format"] = FORMAT
     return validate(merge({"data": {"split": 1}}, table)), unknown
@@ -170,6 +171,8 @@ def settings() -> dict[str, Any]:
 
     def walk(group: type[BaseModel], prefix: str) -> Iterable[tuple[str, Any]]:
         for name, field in group.model_fields.items():
+            if name == "repeat":
+                continue  # written by the trainer alone
             field.description = field.description or docstrings.get((group.__name__, name))
             if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
                 yield from walk(field.annotation, f"{prefix}{name}.")
@@ -222,20 +225,43 @@ def resumed(own: RunConfig, wanted: RunConfig) -> RunConfig:
     `auto` in `wanted` means what the run chose, and so do all settings that `train.fit` in `wanted` would choose. The
     split is always the run's own.
     """
-    old = dict(by_dotted_name(own.model_dump()))
+    old = dict(by_dotted_name(own.model_dump(exclude={"repeat"})))
     new = {
         name: old[name] if value == "auto" or (wanted.train.fit and (name == "train.fit" or is_fitted(name))) else value
-        for name, value in by_dotted_name(absolute_sources(wanted).model_dump())
-        if name in old
+        for name, value in by_dotted_name(absolute_sources(wanted).model_dump(exclude={"repeat"}))
     }
-    differ = [name for name in new if new[name] != old[name] and name not in (*MAY_CHANGE, "preset", "data.split")]
+    differ = [
+        difference
+        for name in new
+        if name not in MAY_CHANGE and name not in ("preset", "data.split")
+        for difference in _differences(name, old[name], new[name])
+    ]
     if differ:
-        name = differ[0]
         raise ConfigError(
-            f"The run was begun with {name} = {old[name]!r}, and {new[name]!r} is asked for now.",
-            "Leave that option out to go on, or start a new run.",
+            f"{differ[0]}{'; other settings differ too' if len(differ) > 1 else ''}.",
+            "Leave that out to go on with the run, or start a new one without --resume.",
         )
     return with_values(own, train={name.partition(".")[2]: new[name] for name in MAY_CHANGE})
+
+
+def _differences(name: str, old: object, new: object) -> list[str]:
+    """Each setting under a dotted name that a run has with another value than is asked for, as a clause."""
+    if old == new:
+        return []
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return [clause for key in old for clause in _differences(f"{name}.{key}", old[key], new.get(key))]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and isinstance(old[0], Mapping):
+        return [clause for i, item in enumerate(old) for clause in _differences(f"{name}.{i}", item, new[i])]
+    if name == "train.phases":
+        return [f"The run has {counted(len(old), 'phase')} in train.phases, and {len(new)} are asked for"]  # type: ignore[arg-type]
+    return [f"The run was begun with {_as_toml(name, old)}, and {_as_toml(name, new)} is asked for"]
+
+
+def _as_toml(name: str, value: object) -> str:
+    """`train.grad_clip = 1.0` as in a TOML file."""
+    if value is None:
+        return f"no {name}"
+    return f"{name} = {tomli_w.dumps({'value': value}).removeprefix('value = ').strip()}"
 
 
 def absolute_sources(config: RunConfig) -> RunConfig:

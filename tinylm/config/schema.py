@@ -341,6 +341,63 @@ class SampleConfig(Settings):
     """The same seed writes the same text."""
 
 
+class Decision(Settings):
+    """What a run decided after one of its steps because of its clock or a person, and would not decide again."""
+
+    step: int = Field(ge=0, le=MOST_STEPS)
+    kind: Literal["plan", "replan", "kernels", "rollback", "close"]
+    """plan: all phases laid out over `steps`; replan: what is left of them; kernels: they compute from here on;
+    rollback: back to the step `to`; close: it evaluated and sampled, since it seemed to be at its end."""
+    steps: int | None = Field(None, ge=1, le=MOST_STEPS**2)
+    """The length of the whole run that was planned."""
+    eval_interval: int | None = Field(None, ge=1, le=MOST_STEPS**2)
+    sample_interval: int | None = Field(None, ge=1, le=MOST_STEPS**2)
+    to: int | None = Field(None, ge=0, le=MOST_STEPS)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        needed = {"plan": ("steps", "eval_interval", "sample_interval"), "rollback": ("to",)}
+        needed["replan"] = needed["plan"]
+        if missing := [name for name in needed.get(self.kind, ()) if getattr(self, name) is None]:
+            raise ValueError(f"a {self.kind} in repeat.decisions has no {missing[0]}")
+        return self
+
+
+class Repeat(Settings):
+    """What a run measured and decided: with it, another run on the same machine and text repeats it to the bit.
+
+    The trainer writes it into the config.toml of its run; it is no setting that anybody chooses.
+    """
+
+    version: str
+    """Of this program."""
+    torch: str
+    machine: str
+    device: str
+    threads: int
+    precision: str
+    backend: str
+    """How passes are computed now: `eager`, `kernels` or `compiled`."""
+    text: str
+    """The key of the prepared texts, a hash of their content."""
+    settings: str = ""
+    """A hash of the settings that have an effect on training."""
+    eval_interval: Literal["auto"] | Annotated[int, Field(ge=1)]
+    """As it was configured; `train.eval_interval` holds what `auto` became."""
+    sample_interval: Literal["auto"] | Annotated[int, Field(ge=1)]
+    exact: bool = True
+    """False where the way of computing changed in the middle: other threads, another machine, too little memory."""
+    decisions: list[Decision] = []
+    """In the order in which they were made."""
+    ended: int | None = Field(None, ge=1, le=MOST_STEPS)
+    """The last step of the run, once it has reached its end."""
+
+    @property
+    def compiled_from(self) -> int | None:
+        """The last step before the kernels took over; None where they never did."""
+        return next((decision.step for decision in self.decisions if decision.kind == "kernels"), None)
+
+
 class RunConfig(Settings):
     """All settings of a run."""
 
@@ -353,6 +410,8 @@ class RunConfig(Settings):
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
+    repeat: Repeat | None = None
+    """What a run measured and decided; None in what people write."""
 
     @property
     def tokens_per_step(self) -> int:

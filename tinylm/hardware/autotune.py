@@ -52,6 +52,10 @@ STALE_GAIN = 1.5
 How long a pass takes says little, since the speed of a shared machine changes twofold.
 """
 
+KEEP_GAIN = 1.25
+"""Keep the setting that was chosen here before unless another is now faster by this factor: timings vary by less, and
+the same command twice should train the same way."""
+
 RECHECK_SECONDS = 0.6
 """Time limit for checking a cached thread count."""
 
@@ -73,7 +77,7 @@ class Setting:
 
 
 def shape_name(config: RunConfig, vocab_size: int, *, kernels: bool) -> str:
-    """The part of the cache key that describes the model, and whether kernels or eager passes were timed."""
+    """The part of the cache key that describes the model, and whether kernels or eager passes will train it."""
     return f"{config.model} {vocab_size}{' kernels' if kernels else ''}"
 
 
@@ -94,15 +98,19 @@ def choose(
         return Setting(torch.get_num_threads(), precision, None)
     key = cache_key(train, device, shape)
     cached = measured.load(home, key, FastestSetting)
-    if cached and cached.precision in candidates and _is_current(cached, train, timed_pass):
+    if cached and cached.precision not in candidates:
+        cached = None
+    is_guess = cached is not None and cached.by_eager_passes and not before_kernels
+    if cached and not is_guess and _is_current(cached, train, timed_pass):
         torch.set_num_threads(cached.threads)
         note = f"{counted(cached.threads, 'thread')} in {cached.precision} were the fastest here before."
         return Setting(cached.threads, cached.precision, note)
     limit = SHORT_MEASURE_SECONDS if before_kernels else MEASURE_SECONDS
     seconds = measure(timed_pass, candidates, train.threads if isinstance(train.threads, int) else None, limit)
-    best = fastest(seconds, before_kernels=before_kernels)
+    before = (cached.precision, cached.threads) if cached else None
+    best = fastest(seconds, before_kernels=before_kernels, before=before)
     torch.set_num_threads(best[1])
-    measured.store(home, key, FastestSetting(best[1], best[0]))
+    measured.store(home, key, FastestSetting(best[1], best[0], by_eager_passes=before_kernels))
     return Setting(best[1], best[0], in_words(seconds, best))
 
 
@@ -170,14 +178,23 @@ def measure(
     return seconds
 
 
-def fastest(seconds: dict[tuple[Precision, int], float], *, before_kernels: bool) -> tuple[Precision, int]:
-    """The precision and thread count to use; `before_kernels`: eager passes were timed, and kernels will run."""
+def fastest(
+    seconds: dict[tuple[Precision, int], float],
+    *,
+    before_kernels: bool,
+    before: tuple[Precision, int] | None = None,
+) -> tuple[Precision, int]:
+    """The precision and thread count to use, where `before` was chosen the last time.
+
+    `before_kernels`: eager passes were timed, and kernels will run.
+    """
     bf16_gain, fewer_gain = (BF16_GAIN_BEFORE_KERNELS, FEWER_THREADS_GAIN) if before_kernels else (BF16_GAIN, 1.0)
     most = max(count for _, count in seconds)
 
     def cost(setting: tuple[Precision, int]) -> float:
         precision, count = setting
-        return seconds[setting] * (bf16_gain if precision == "bf16" else 1.0) * (fewer_gain if count < most else 1.0)
+        factor = (bf16_gain if precision == "bf16" else 1.0) * (fewer_gain if count < most else 1.0)
+        return seconds[setting] * factor / (KEEP_GAIN if setting == before else 1.0)
 
     return min(seconds, key=cost)
 

@@ -10,9 +10,9 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from tinylm import files, paths
 
@@ -29,6 +29,8 @@ class FastestSetting:
 
     threads: int
     precision: Literal["fp32", "tf32", "bf16", "fp16"]
+    by_eager_passes: bool = False
+    """Measured by eager passes for the kernels, which were not compiled yet: a guess."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,17 @@ class FastestBackend:
     kind: Literal["eager", "kernels"]
 
 
-Entry = TypeVar("Entry", FastestSetting, FastestBackend)
+@dataclass(frozen=True)
+class Speed:
+    """The speed by which the size of a model was chosen."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+    token_seconds: Annotated[float, Field(gt=0)]
+    startup_seconds: Annotated[float, Field(ge=0)]
+
+
+Entry = TypeVar("Entry", FastestSetting, FastestBackend, Speed)
 
 
 def key(*parts: object) -> str:
@@ -56,7 +68,7 @@ def load(home: Path, key: str, kind: type[Entry]) -> Entry | None:
         return None
 
 
-def store(home: Path, key: str, entry: FastestSetting | FastestBackend) -> None:
+def store(home: Path, key: str, entry: FastestSetting | FastestBackend | Speed) -> None:
     """Keep an entry for the next start; if the disk refuses, the next start measures again."""
     table = _table(home)
     if len(table) >= _MAX_ENTRIES:

@@ -16,7 +16,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,9 +29,8 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from tinylm import files
-from tinylm.config.schema import FORMAT, ModelConfig
+from tinylm.config.schema import FORMAT, ModelConfig, Repeat
 from tinylm.errors import CheckpointError, RunError
-from tinylm.events import Count
 from tinylm.hardware import memory
 from tinylm.model.size import parameters
 from tinylm.runs.folder import RunFolder
@@ -60,8 +59,6 @@ class TrainState:
     seconds: float = 0.0
     plan_steps: int = 0
     """The length of the run that the learning-rate schedule is laid out for."""
-    plan_totals: tuple[tuple[Count, Count], ...] = ()
-    """How the plan came about (`planning.schedule.Totals`)."""
     budget: str | None = None
     """The budget that `plan_steps` was made for."""
     events_bytes: int = 0
@@ -104,6 +101,8 @@ class TrainState:
     """Evaluations in a row that were clearly worse than the best."""
     rise_told: bool = False
     """A warning about that was given since the last best."""
+    repeat: Repeat | None = None
+    """What the run measured and decided so far; None in runs of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ def save(
         contents = {MODEL: _serialized(used, {"format": "pt"}), OPTIMIZER: _serialized(stored)}
         if average is not None:
             contents[AVERAGE] = _serialized(average, {"format": "pt"})
-        table = {"format": FORMAT, **asdict(state), "files": {}}
+        table = {"format": FORMAT, **TypeAdapter(TrainState).dump_python(state), "files": {}}
         for name, data in contents.items():
             table["files"][name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         table["sha256"] = _checksum(table)

@@ -6,6 +6,7 @@ import math
 from contextlib import suppress
 from dataclasses import replace
 
+from tinylm.config.schema import Decision
 from tinylm.hardware import autotune
 from tinylm.kernels import compiler, train_pass
 from tinylm.kernels.compiler import Build
@@ -41,21 +42,22 @@ class BackendSwitch:
         """Why the system could not start a compiler."""
         self._pending = False
         self._timed = time_budget.seconds_of(train) is not None
+        repeats = session.decisions.repeated is not None
         self._first_step = state.step
         self._library = compiler.library_path(session.run.home, train_pass.SOURCE)
         if session.device.type == "cuda":
             self._set_up_cuda()
             return
-        switched = state.compiled_from is not None and state.step >= state.compiled_from
-        self._compares = not switched and not (state.backend == "" and train.compile == "on")
+        self._switched = state.compiled_from is not None and state.step >= state.compiled_from
+        """The run had switched already when its checkpoint was made."""
+        self._compares = not repeats and not self._switched and not (state.backend == "" and train.compile == "on")
         when: backend.When = "never"
         if session.precision in train_pass.TOLERANCE and train_pass.is_supported(session.config, session.device):
             when = backend.when_to_compile(
-                train, state.backend, switched=switched, seconds_left=seconds_left, library=self._library
+                train, state.backend, switched=self._switched, seconds_left=seconds_left, library=self._library
             )
         self._use("eager")
         if when == "before":
-            self._start_build()
             session.notes.append(self.perform())
             return
         self._pending = when == "concurrent"
@@ -76,6 +78,7 @@ class BackendSwitch:
     def perform(self) -> str:
         """Use the kernels from the next step on, if they work and are faster; returns a sentence about the outcome."""
         self._pending, session, state = False, self._session, self._session.state
+        self._start_build()
         threads = session.backend.threads
         problem = self._build_error
         if problem is None:
@@ -102,6 +105,8 @@ class BackendSwitch:
             self._stay_eager()
             return f"Compiling does not work on this machine ({problem}); the run goes on without it."
         state.compiled_from = state.step if state.compiled_from is None else state.compiled_from
+        if not self._switched:
+            session.decisions.record(Decision(step=state.step, kind="kernels"))
         self._use("kernels")
         self._decide("kernels")
         return f"From step {state.step + 1:,} on its passes run compiled."
@@ -120,6 +125,8 @@ class BackendSwitch:
             self._session.state.backend = kind
 
     def _stay_eager(self) -> None:
+        if self._switched or self._session.decisions.repeated:  # it had begun, or was to go on, with the kernels
+            self._session.decisions.give_up()
         self._session.state.compiled_from = None
         self._decide("eager")
 

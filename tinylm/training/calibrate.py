@@ -13,20 +13,24 @@ from tinylm.config import resolve
 from tinylm.config.schema import ModelConfig, RunConfig
 from tinylm.data.batches import Batches, Corpus
 from tinylm.errors import DataError
-from tinylm.hardware import autotune, memory
+from tinylm.hardware import autotune, measured, memory
 from tinylm.hardware.autotune import TimedPass
 from tinylm.hardware.capture import Replay, capture, warm_up
-from tinylm.hardware.device import MEASURE_SECONDS, Precision, cores, release_memory
+from tinylm.hardware.device import MEASURE_SECONDS, Precision, cores, machine_name, release_memory
+from tinylm.hardware.measured import Speed
 from tinylm.kernels import compiler, train_pass
 from tinylm.model import dropout
 from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
-from tinylm.planning import sizing
+from tinylm.planning import sizing, time_budget
 from tinylm.training import memory_check
 from tinylm.training.backend import Backend, captures_steps, expected_speedup, known_fastest, speed_key
 from tinylm.training.build import batches_of, initial_model
 from tinylm.training.cuda_graph import WARM_UP_STEPS
 from tinylm.training.step import micro_batch_size
+
+SAME_SPEED = 1.25
+"""Speeds that differ by less than this factor are the same within what timings vary."""
 
 CALIBRATION_TOKENS = 1024
 """Tokens of the forward and backward pass that is timed."""
@@ -70,8 +74,8 @@ def _timed(
     Its `token_seconds` are the best of `repeats` timings. Where memory runs out, the pass is halved.
     """
     device = model.embedding.weight.device
-    shape = autotune.shape_name(config, model.vocab_size, kernels=code is not None)
-    will_compile = code is None and may_compile and config.train.compile != "off" and compiler.find() is not None
+    will_compile = code is None and may_compile and _may_compile(config, device)
+    shape = autotune.shape_name(config, model.vocab_size, kernels=will_compile or code is not None)
     sequences = _calibration_sequences(config, device, micro_batch, kernels=code is not None)
     while True:
         timed_pass, tokens = _small_pass(config, model, batches, code, sequences)
@@ -148,7 +152,8 @@ def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path
     speedup, setup_seconds = expected_speedup(config.train, device, first)
     stream = batches.stream
     text = sizing.TextStats(stream.tokens, stream.document_length())
-    fit = sizing.fitted(config, vocab_size, text, first.token_seconds / speedup, setup_seconds)
+    speed = _remembered(config, vocab_size, device, home, Speed(first.token_seconds / speedup, setup_seconds))
+    fit = sizing.fitted(config, vocab_size, text, speed.token_seconds, speed.startup_seconds)
     # Another size needs another thread count: the smallest models are fastest on one.
     same = all(getattr(fit.config.model, name) == getattr(config.model, name) for name in ("n_layer", "n_embd"))
     # On a GPU the precision is measured again too: the larger a model, the more it gains from half precision.
@@ -175,12 +180,34 @@ def _with_context_for_texts(config: RunConfig, corpus: Corpus) -> RunConfig:
             return config
 
 
+def _remembered(config: RunConfig, vocab_size: int, device: torch.device, home: Path, speed: Speed) -> Speed:
+    """The speed by which the size was chosen here the last time, unless the one measured now is clearly another.
+
+    The same command twice then chooses the same numbers, also where the kernels are compiled only in the first run.
+    """
+    train = config.train
+    key = measured.key(
+        "speed", machine_name(device), str(torch.__version__), config.model, vocab_size,
+        train.precision, train.threads, train.compile, time_budget.is_short(train),
+    )  # fmt: skip
+    before = measured.load(home, key, Speed)
+    if before and 1 / SAME_SPEED <= speed.token_seconds / before.token_seconds <= SAME_SPEED:
+        return before
+    measured.store(home, key, speed)
+    return speed
+
+
+def _may_compile(config: RunConfig, device: torch.device) -> bool:
+    """Whether the kernels may be compiled for a run."""
+    return device.type == "cpu" and config.train.compile != "off" and compiler.find() is not None
+
+
 def without_measuring(
     config: RunConfig, vocab_size: int, device: torch.device, home: Path
 ) -> tuple[ctypes.CDLL | None, Precision]:
     """The kernels (None for eager passes) and the precision of such a run, from what was measured here before."""
     code = train_pass.load_if_built(config, device, home)
-    shape = autotune.shape_name(config, vocab_size, kernels=code is not None)
+    shape = autotune.shape_name(config, vocab_size, kernels=code is not None or _may_compile(config, device))
     precision = autotune.cached_precision(config.train, device, home, shape)
     key = speed_key(home, config.model, vocab_size, precision, torch.get_num_threads())
     return None if known_fastest(home, key) == "eager" and config.train.compile == "auto" else code, precision

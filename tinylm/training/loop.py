@@ -22,7 +22,7 @@ from torch import Tensor
 
 from tinylm import events, files
 from tinylm.config import resolve
-from tinylm.config.schema import RunConfig
+from tinylm.config.schema import Decision, RunConfig
 from tinylm.errors import RunError, TinyLMError
 from tinylm.events import Event, Warned
 from tinylm.hardware import device, memory
@@ -70,7 +70,7 @@ class Training:
 
     def __init__(self, session: Session, control: Control) -> None:
         self.session, self.control = session, control
-        self.clock, self.state = session.clock, session.state
+        self.clock, self.state, self.decisions = session.clock, session.state, session.decisions
         self.evaluator = Evaluator(session)
         self.run_length = RunLength(session, *self.evaluator.sequences)
         self.time_budget = self.run_length.time_budget
@@ -85,9 +85,15 @@ class Training:
         self.backend_switch = BackendSwitch(session, self._seconds_left(), self.time_budget.step_seconds)
         self._write_config()
 
-    def _write_config(self) -> None:
-        """Write the configuration with the values that replaced `auto`, so that a resumed run uses the same ones."""
-        files.replace_durably(self.session.run.config_file, resolve.to_toml(self.session.config).encode())
+    def _write_config(self, *, ended: bool = False) -> None:
+        """Write the configuration with the values that replaced `auto`, so that a resumed run uses the same ones.
+
+        With it goes what the run decided so far, so that another can repeat it; `ended`: the run is at its end.
+        """
+        session = self.session
+        table = self.decisions.table(session.config, session.backend.kind, ended)
+        written = session.config.model_copy(update={"repeat": table})
+        files.replace_durably(session.run.config_file, resolve.to_toml(written).encode())
 
     # ---- the course of a run ----------------------------------------------------------------------------------
 
@@ -141,26 +147,19 @@ class Training:
 
     def _train(self) -> Iterator[Event]:
         """Take steps, and evaluate, sample and save when due, until the run ends; raises stability.Diverging."""
-        state, control, patience = self.state, self.control, self.session.config.train.patience
-        while not (self.run_length.is_reached() or control.ending or stability.out_of_patience(state, patience)):
+        state, control = self.state, self.control
+        yield from self._follow()
+        while not control.ending and self._reason() == "stopped":
             self._step(state.step + 1)
             # A report measures the speed, which shows whether a plan that is fulfilled ends too early.
             if self.clock.seconds() - self.steps_timed_from >= REPORT_SECONDS or self.run_length.is_reached():
                 yield from self._report()
-            if self.run_length.needs_replan():
-                yield from self._report()
-                yield self._replan()
-            if self.backend_switch.is_due():
-                yield from self._report()
-                yield events.Note(self.backend_switch.perform())
-                self._write_config()
-                self.run_length.speed_changed()
-                self.steps_timed_from = self.clock.seconds()
+            yield from self._follow() if self.decisions.repeated else self._decide()
             if self.run_length.is_reached():  # `_close` evaluates, samples and saves
                 break
-            if self.run_length.evaluation_is_due():
+            if self.run_length.evaluation_is_due() and state.evaluated_step != state.step:
                 yield from self._evaluate()
-            if self.run_length.sample_is_due() or control.sample.is_set():
+            if (self.run_length.sample_is_due() and state.sampled_step != state.step) or control.sample.is_set():
                 control.sample.clear()
                 yield from self._sample(self.session.better_model, state.step)
             if self._save_due():
@@ -171,6 +170,45 @@ class Training:
             if control.pause.is_set() and not control.ending:
                 yield from self._pause()
         yield from self._report()
+
+    def _decide(self) -> Iterator[Event]:
+        """Replan where the clock says so, and switch to the kernels once they are compiled."""
+        if self.run_length.needs_replan():
+            yield from self._report()
+            self.run_length.replan()
+            self._write_config()
+            yield self.run_length.plan_event()
+        if self.backend_switch.is_due():
+            yield from self._switch()
+
+    def _follow(self) -> Iterator[Event]:
+        """Decide what the run that is repeated, if any, decided after this step."""
+        while decision := self.decisions.due():
+            yield from self._report()
+            if decision.kind == "kernels":
+                yield from self._switch()
+            elif decision.kind == "close":
+                yield from self._evaluate_and_sample()
+                self.decisions.record(decision)
+            else:
+                self.run_length.follow(decision)
+                self._write_config()
+                yield self.run_length.plan_event()
+
+    def _switch(self) -> Iterator[Event]:
+        yield from self._report()
+        yield events.Note(self.backend_switch.perform())
+        self._write_config()
+        self.run_length.speed_changed()
+        self.steps_timed_from = self.clock.seconds()
+
+    def _reason(self) -> str:
+        """Why the run is over, as in `Finished`; `stopped` where its end is not reached."""
+        out_of_patience = stability.out_of_patience(self.state, self.session.config.train.patience)
+        if self.run_length.is_reached():
+            early = self.decisions.repeated and out_of_patience and self.state.step < self.run_length.plan.steps
+            return "early_stop" if early else "budget"
+        return "early_stop" if out_of_patience and not self.decisions.repeated else "stopped"
 
     def _open(self) -> Iterator[Event]:
         session = self.session
@@ -192,9 +230,7 @@ class Training:
         save is not in the checkpoint, so resuming removes it from the log and continues as if the run had not ended.
         With `control.leave` set, only `Finished` follows the save.
         """
-        state, reason, run = self.state, "budget", self.session.run
-        if not self.run_length.is_reached():
-            reason = "early_stop" if stability.out_of_patience(state, self.session.config.train.patience) else "stopped"
+        state, reason, run = self.state, self._reason(), self.session.run
         stopped = reason == "stopped"
         if stopped:
             yield from self._save()
@@ -219,8 +255,13 @@ class Training:
             yield from self._sample(self.session.better_model, state.step)
         if stopped:
             vars(state).update(vars(before))
-        elif self.saved_step != state.step or not was_sampled:
-            yield from self._save()
+        else:
+            close = Decision(step=state.step, kind="close")
+            if close not in self.decisions.made[-1:]:
+                self.decisions.record(close)
+            if self.saved_step != state.step or not was_sampled:
+                yield from self._save()
+            self._write_config(ended=True)
         if checkpoint.find(run, "best").name != checkpoint.folder_name(step):
             checkpoint.point_best(run, step)
         if step != state.step and not leaving:
@@ -252,12 +293,6 @@ class Training:
         last = min(self.run_length.plan.steps, self.session.config.train.stop_at or self.run_length.plan.steps)
         return (last - self.state.step) * self.time_budget.step_seconds
 
-    def _replan(self) -> Event:
-        """Fit the plan to the measured speed; returns its event."""
-        self.run_length.replan()
-        self._write_config()
-        return self.run_length.plan_event()
-
     # ---- one step ---------------------------------------------------------------------------------------------
 
     def _step(self, step: int) -> None:
@@ -273,6 +308,7 @@ class Training:
             self.warnings += stepper.warnings
             stepper.warnings.clear()
             self.state.micro_batch = stepper.micro_batch_size
+            self.decisions.give_up()
         self.state.step = step
         self.state.tokens += self.session.config.tokens_per_step
 
@@ -280,6 +316,8 @@ class Training:
         """Yield the events of pending steps; the host waits for the device here."""
         self.warnings += [_suspended(seconds) for seconds in self.clock.suspensions]
         self.clock.suspensions.clear()
+        self.warnings += self.decisions.warnings
+        self.decisions.warnings.clear()
         while self.warnings:
             yield self.warnings.pop(0)
         if not self.pending:
@@ -322,13 +360,24 @@ class Training:
         stability.check_rollbacks(state, cause.step)
         notes = self.session.rewind()
         self.pending.clear()
+        self.decisions.record(Decision(step=cause.step, kind="rollback", to=state.step))
         yield stability.apply_rollback(state, cause, before)
         for note in notes:
             yield events.Note(note)
-        yield self._replan() if self.time_budget.budget is not None else self.run_length.plan_event()
+        if self.time_budget.budget is not None and not self.decisions.repeated:
+            self.run_length.replan()
+        self._write_config()
+        yield self.run_length.plan_event()
         yield from self._save()
 
     # ---- what happens between steps ---------------------------------------------------------------------------
+
+    def _evaluate_and_sample(self) -> Iterator[Event]:
+        """Evaluate and sample, unless that was done at this step."""
+        if self.state.evaluated_step != self.state.step:
+            yield from self._evaluate()
+        if self.state.sampled_step != self.state.step:
+            yield from self._sample(self.session.better_model, self.state.step)
 
     def _evaluate(self) -> Iterator[Event]:
         yield from self._report()
@@ -372,6 +421,9 @@ class Training:
         by_step = interval is not None and step % interval == 0
         by_time = self.clock.seconds() - self.saved_at >= self.session.config.train.checkpoint_seconds
         is_best = self.state.best_step == step
+        back_to = self.decisions.next_rollback_to()
+        if back_to is not None and back_to <= step:  # a rollback leads to the newest checkpoint: there must be no other
+            return back_to == step and self.saved_step != step
         return by_step or by_time or is_best or self.control.save.is_set()
 
     def _save(self) -> Iterator[Event]:

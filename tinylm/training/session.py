@@ -25,6 +25,7 @@ from tinylm.training.backend import Backend
 from tinylm.training.build import initial_loss_scale, initial_model
 from tinylm.training.clock import Clock
 from tinylm.training.optimizer import Optimizer
+from tinylm.training.repeat import Decisions
 from tinylm.training.step import Stepper
 
 
@@ -48,6 +49,7 @@ class Session:
     device: torch.device
     backend: Backend
     state: TrainState
+    decisions: Decisions
     resumed_from: int | None
     """The step of the checkpoint that the run continues from."""
     fresh: bool
@@ -131,8 +133,12 @@ class Session:
             self.stepper.average.load(averaged or weights)
         self.events_log.cut(state.events_bytes)
         self.samples_log.cut(state.samples_bytes)
-        kept = {name: getattr(self.state, name) for name in ("machine", "micro_batch", "backend", "compiled_from")}
+        kept = {
+            name: getattr(self.state, name) for name in ("machine", "micro_batch", "backend", "compiled_from", "repeat")
+        }
         vars(self.state).update({**vars(state), **kept})
+        if self.stepper.kernels and self.state.compiled_from is not None:  # they stay in use
+            self.state.compiled_from = min(self.state.compiled_from, self.state.step)
         return notes_on_damaged(damaged)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from filelock import BaseFileLock
 
 from tinylm import files
 from tinylm.config import resolve
-from tinylm.config.schema import RunConfig
+from tinylm.config.schema import Repeat, RunConfig
 from tinylm.data import prepare
 from tinylm.data.batches import Corpus
 from tinylm.errors import DeviceError
@@ -29,13 +29,14 @@ from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import Checkpoint, TrainState
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
-from tinylm.training import clock, device_check, memory_check, weight_decay
+from tinylm.training import clock, device_check, memory_check, repeat, run_length, weight_decay
 from tinylm.training.backend import Backend
 from tinylm.training.build import batches_of, initial_loss_scale, initial_model
 from tinylm.training.calibrate import calibrate, fit_size
 from tinylm.training.clock import Clock
 from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer
+from tinylm.training.repeat import Decisions
 from tinylm.training.session import Session, notes_on_damaged
 from tinylm.training.step import Stepper, micro_batch_size
 from tinylm.words import counted
@@ -53,8 +54,9 @@ def start(config: RunConfig, home: Path, name: str | None) -> Session:
             folder.remove(run)
             raise
         try:
-            _link_texts(prepare.prepare(config, home), run)
-            return _set_up(config, run, lock, None, began, [], fresh=True)
+            prepared = prepare.prepare(config, home)
+            _link_texts(prepared, run)
+            return _set_up(config, run, lock, None, prepared.name, began, [], fresh=True)
         except BaseException:
             folder.remove(run)
             raise
@@ -84,7 +86,8 @@ def resume(config: RunConfig, run: RunFolder) -> Session:
         except DeviceError as error:
             notes.append(f"{error.message} The run goes on with the best device there is.")
             config = resolve.with_values(config, train={"device": "auto", "precision": "auto"})
-        return _set_up(config, run, lock, found, began, notes, fresh=False)
+        text = config.repeat.text if config.repeat else ""
+        return _set_up(config, run, lock, found, text, began, notes, fresh=False)
     except OSError as error:
         lock.release()
         raise disk_error(error, run.path, resumable=True) from error
@@ -98,12 +101,16 @@ def _set_up(
     run: RunFolder,
     lock: BaseFileLock,
     found: Checkpoint | None,
+    text: str,
     began: float,
     notes: list[str],
     *,
     fresh: bool,
 ) -> Session:
-    """Build the parts of a training in a run folder that has its texts, from the checkpoint `found` or from new."""
+    """Build the parts of a training in a run folder that has its texts, from the checkpoint `found` or from new.
+
+    `text` is the key of the prepared texts.
+    """
     malloc.keep(one_arena=True)
     home = run.home
     device = choose_device(config.train.device)
@@ -112,6 +119,13 @@ def _set_up(
     # Texts.
     corpus = Corpus(run.path, device)
     fit_prompt(corpus.tokenizer, config.sample.prompt)  # fails now, not at the first sample, if it cannot be encoded
+
+    # What is repeated.
+    here = repeat.begun(config, device, text)
+    repeated = _repeated(config, here, found.state.step if found else 0, notes, fresh=fresh)
+    if config.repeat and (repeated or not fresh):  # in `config.train` they are no longer `auto`
+        wished = {name: getattr(config.repeat, name) for name in ("eval_interval", "sample_interval")}
+        here = here.model_copy(update=wished)
 
     # Size.
     if not found:
@@ -131,9 +145,13 @@ def _set_up(
     weight_decays = weight_decay.weight_decays(config, batches)
     state = found.state if found else TrainState()
     if found and weights is not None:
+        run_length.refuse_what_is_done(config.train, state, batches[0].stream.tokens / config.tokens_per_step)
         _restore(found, weights, model, optimizer, average)
         state.backend = state.backend or _legacy_backend(config)
     else:
+        if repeated and device.type == "cpu":
+            state.compiled_from = repeated.compiled_from
+            state.backend = "eager" if state.compiled_from is None else "kernels"
         notes += corpus.layout.notes
         if config.train.decay_epochs is not None:
             notes.append(weight_decay.in_words(config, weight_decays))
@@ -145,9 +163,11 @@ def _set_up(
     notes += backend.notes
     if not found:
         state.loss_scale = initial_loss_scale(backend.precision)
-    config = _affordable_evaluations(config, backend, notes) if not found else config
+    config = _affordable_evaluations(config, backend, notes) if not found and not repeated else config
     chosen = {"threads": backend.threads, "device": device.type, "precision": backend.precision}
     config = resolve.with_values(config, train=chosen)
+    here = here.model_copy(update={"threads": backend.threads, "precision": backend.precision})
+    state.repeat = repeat.gone_on(state.repeat, here) if found else here
     may_build = not time_budget.is_short(config.train)
     decode_library = decode.load_in_background(home, model, may_build=may_build)
 
@@ -168,6 +188,7 @@ def _set_up(
         device=device,
         backend=backend,
         state=state,
+        decisions=Decisions(state, repeated),
         resumed_from=state.step if found else None,
         fresh=fresh,
         events_log=LogWriter(run.events_file, state.events_bytes),
@@ -175,6 +196,25 @@ def _set_up(
         clock=Clock(began, state.seconds),
         notes=notes,
     )
+
+
+def _repeated(config: RunConfig, here: Repeat, step: int, notes: list[str], *, fresh: bool) -> Repeat | None:
+    """The recording in `config` that the run repeats; None where there is none or it cannot be repeated.
+
+    `here` is what the run's own recording begins with, and `step` the step that it goes on from.
+    """
+    if config.repeat is None or (config.repeat.ended is None and not fresh):  # as of a run that decides for itself
+        return None
+    obstacle = repeat.obstacle(config.repeat, config, here)
+    if obstacle is None:
+        if fresh:
+            notes.append(
+                f"Repeats the run of this configuration: {config.repeat.ended:,} steps, however long they take."
+            )
+        return config.repeat
+    if fresh or step < (config.repeat.ended or 0):
+        notes.append(f"The run of this configuration cannot be repeated: {obstacle}. So this one is planned anew.")
+    return None
 
 
 def _restore(

@@ -357,7 +357,7 @@ def preset_name_fault(name: str) -> str | None:
 def save_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
     """Write the plan to HOME/presets/NAME.toml, atomically; returns the plan with that preset.
 
-    Texts and their weights are left out: a preset is for any text.
+    Texts and their weights are left out, and what a run recorded: a preset is for any text and machine.
     """
     base = base_of(config, home)
     changes = [f"{d.title} {d.mine}" for d in difference(config, base) if not d.key.startswith("data.")]
@@ -369,7 +369,7 @@ def save_preset(config: RunConfig, name: str, home: Path) -> RunConfig:
     )
     comment = "".join(letter if letter.isprintable() else " " for letter in comment)
     saved = config.model_copy(update={"preset": name})
-    table = saved.model_dump(exclude_none=True, mode="json", exclude={"data": set(DATA_KEPT)})
+    table = saved.model_dump(exclude_none=True, mode="json", exclude={"data": set(DATA_KEPT), "repeat": True})
     folder = paths.user_presets(home)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -165,7 +165,7 @@ _MINOR = re.compile(
 
 def differences(configs: Sequence[RunConfig], everything: bool = False) -> list[Setting]:
     """The settings that differ between `configs`, or `everything`; those that shape the model first."""
-    tables = [dict(_flat(config.model_dump())) for config in configs]
+    tables = [dict(_flat(config.model_dump(exclude={"repeat"}))) for config in configs]
     keys = list(dict.fromkeys(key for table in tables for key in table))
     many_phases = any(len(config.train.phases) > 1 for config in configs)
     settings = [
