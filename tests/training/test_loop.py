@@ -613,7 +613,7 @@ def overfitting(tmp_path: Path, tiny_config: Configured) -> Configured:
     """Makes configurations whose held-out loss is best early: random letters can only be learnt by heart."""
     letters = tmp_path / "letters.txt"
     letters.write_text("".join(random.Random(0).choices("abcdefgh ", k=1200)), encoding="utf-8")
-    phase = {"name": "train", "schedule": "constant", "steps": 60, "max_lr": 1e-2}
+    phase = {"name": "train", "schedule": "constant", "steps": 60, "max_lr": 2e-2}
 
     def make(**settings: object) -> RunConfig:
         return tiny_config(

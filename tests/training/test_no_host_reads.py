@@ -7,6 +7,7 @@ devices, which on a GPU would fail, or copy a number to it and wait.
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -148,6 +149,7 @@ class MetaCorpus:
     """Token ids on meta, as far as batches ask for them."""
 
     device = META
+    layout = SimpleNamespace(split=2, groups={"text": [Segment(0, 500, False, True), Segment(600, 900, True, False)]})
 
     def read(self, positions: Tensor) -> Tensor:
         assert positions.device == META
@@ -155,7 +157,7 @@ class MetaCorpus:
 
 
 def test_drawing_batches_reads_nothing_back(one_device: OneDevice) -> None:
-    stream = Stream(MetaCorpus(), [Segment(0, 500, False, True), Segment(600, 900, True, False)], 16)  # type: ignore[arg-type]
+    stream = Stream(MetaCorpus(), "text", 16)  # type: ignore[arg-type]
     drawn = Batches(stream, "chunked", 4, seed=1)
     for step in range(40):
         with one_device:

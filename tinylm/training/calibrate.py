@@ -143,10 +143,10 @@ def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path
         return (resolve.with_values(config, train={"fit": False}) if config.train.fit else config), []
     config = _with_context_for_texts(config, corpus)
     vocab_size = corpus.tokenizer.vocab_size
-    model, (batches, *_) = initial_model(config, corpus).to(device), batches_of(config, corpus)
-    code = train_pass.load_if_built(config, device, home)
     wanted = micro_batch_size(config, device)
     micro_batch = memory_check.fitting_sequences(config, vocab_size, wanted, memory.free(device))
+    model, (batches, *_) = initial_model(config, corpus).to(device), batches_of(config, corpus)
+    code = train_pass.load_if_built(config, device, home)
     # The first timing may be cold.
     first = _timed(config, model, batches, home, code, micro_batch, may_compile=True, repeats=2)
     speedup, setup_seconds = expected_speedup(config.train, device, first)
