@@ -51,7 +51,7 @@ def configuration(options: argparse.Namespace, home: Path, own: RunConfig | None
 
 def note_on_fit(options: argparse.Namespace, home: Path, config: RunConfig) -> str | None:
     """Says that a setting chosen by hand ended the fit of the configuration's preset; None where it did not."""
-    given = resolve.read_toml(Path(options.config)) if options.config else {}
+    given = resolve.read_toml(paths.absolute(options.config)) if options.config else {}
     name = _ends_fit(options, given)
     timed = config.train.budget is not None and Budget.parse(config.train.budget).kind == "time"
     if name is None or not timed or config.preset not in resolve.presets(home):

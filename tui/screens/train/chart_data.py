@@ -143,7 +143,7 @@ def lr(run: ChartedRun, view: ChartView) -> Picture:
 
 def planned(config: RunConfig | None, plan: events.Planned | None) -> schedule.Plan | None:
     """The plan of an event, rebuilt by the configuration's phases; None where these are not known or do not fit."""
-    if config is None or plan is None:
+    if config is None or plan is None or len(plan.phases) != len(config.train.phases):
         return None
     try:
         return schedule.from_totals(config.train.phases, plan.totals or ((0, plan.steps),))

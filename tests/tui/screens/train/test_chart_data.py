@@ -57,10 +57,14 @@ def test_the_plan_that_is_still_to_come_is_the_engines() -> None:
     assert [(border.x, border.label) for border in picture.borders] == [(1, "warm"), (201, "cool")]
 
 
+def planned_as(total: int, totals: schedule.Totals) -> events.Planned:
+    spans = tuple(events.PhaseSpan(phase.name, 1, 1) for phase in PHASES)
+    return events.Planned(total, 120.0, spans, totals)
+
+
 def test_a_plan_that_was_made_anew_is_drawn_as_it_will_be_carried_out() -> None:
     totals = ((0, 400), (180, 300), (190, 360))
-    planned = events.Planned(360, 120.0, (), totals)
-    seen = scripts.history([*scripts.training(190), planned])
+    seen = scripts.history([*scripts.training(190), planned_as(360, totals)])
     to_come = chart_data.lr(ChartedRun(seen, LossUnit.of_run(None), CONFIG), ChartView()).curves[1]
     whole = schedule.from_totals(PHASES, totals)
     assert [whole.lr(int(step)) for step in to_come.xs] == pytest.approx(to_come.ys.tolist())
@@ -70,7 +74,7 @@ def test_a_plan_that_was_made_anew_is_drawn_as_it_will_be_carried_out() -> None:
 @pytest.mark.parametrize("total", [150, 300, 500, 3000])
 def test_on_the_axis_of_time_a_plan_ends_with_its_budget(total: int) -> None:
     """However many steps are planned: a new plan moves nothing there."""
-    seen = scripts.history([*scripts.training(140), events.Planned(total, 120.0, (), ((0, 400), (140, total)))])
+    seen = scripts.history([*scripts.training(140), planned_as(total, ((0, 400), (140, total)))])
     picture = chart_data.lr(ChartedRun(seen, LossUnit.of_run(None), CONFIG), ChartView(axis="time"))
     xs = picture.curves[1].xs
     assert (xs[0], xs[-1]) == pytest.approx((seen.seconds.last, 120.0))
@@ -78,7 +82,7 @@ def test_on_the_axis_of_time_a_plan_ends_with_its_budget(total: int) -> None:
 
 
 def test_a_plan_that_cannot_be_made_is_not_drawn() -> None:
-    seen = scripts.history([*scripts.training(140), events.Planned(1, 120.0, (), ((0, 1),))])
+    seen = scripts.history([*scripts.training(140), planned_as(1, ((0, 1),))])
     assert len(chart_data.lr(ChartedRun(seen, LossUnit.of_run(None), CONFIG), ChartView()).curves) == 1
 
 
