@@ -229,7 +229,7 @@ def snapshot(home: Path) -> dict[str, object]:
             table = json.loads(path.read_bytes())
             held[name] = {key: table[key] for key in table.keys() - {"seconds", "events_bytes", "sha256"}}
         elif path == run.path / "card.md":
-            held[name] = re.sub(r"[\d,]+ seconds", "", path.read_text(encoding="utf-8"))
+            held[name] = re.sub(r"[\d,]+ seconds?", "", path.read_text(encoding="utf-8"))
         else:
             held[name] = path.is_dir() or path.read_bytes()
     return held

@@ -521,7 +521,7 @@ def test_all_that_changes_the_ids_is_in_the_cache_key(home: Path, tiny_config: C
     ]
     written(path, "some words, over and over\n" * 99 + "Some words, over and over\n")
     folders.append(prepare.prepare(tiny_config(data={"sources": [source]}), home))
-    assert len(set(folders)) == 6
+    assert len(set(folders)) == 7
     assert all((folder / "data" / "data.json").exists() for folder in folders)
 
 
