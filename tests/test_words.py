@@ -49,6 +49,7 @@ def test_one_is_singular() -> None:
         ("chars", ["char"]),
         ("chat", []),
         ("sed", ["seed"]),
+        ("seeed", ["seed"]),
         ("speed", []),
         ("", []),
         ("reptition-penlty", ["repetition_penalty"]),

@@ -81,7 +81,7 @@ def near(given: str, names: Collection[str]) -> list[str]:
 
 _SHORT, _LONG = 6, 10
 """Letters of a name. A shorter one than the first is close to many words, so that only a letter that is missing, or two
-that are swapped, count as a slip; in one as long as the second there may be two."""
+that are swapped, or one that is typed twice, count as a slip; in one as long as the second there may be two."""
 
 
 def _is_slip(typed: str, name: str) -> bool:
@@ -94,6 +94,8 @@ def _is_slip(typed: str, name: str) -> bool:
         end += 1
     wrong, right = typed[begin : len(typed) - end], name[begin : len(name) - end]
     if len(right) == 2 and wrong == right[::-1]:
+        return True
+    if not right and len(wrong) == 1 and begin and typed[begin - 1] == wrong:
         return True
     return len(wrong) <= (0 if len(name) < _SHORT else 1) and len(right) <= 1
 

@@ -12,7 +12,7 @@ from tinylm.cli.main import parser
 from tinylm.config import flags, resolve
 from tinylm.config.aliases import ALIASES
 from tinylm.config.aliases import NAMES as ELSEWHERE
-from tinylm.config.schema import FORMAT, RunConfig
+from tinylm.config.schema import FORMAT, DataConfig, RunConfig
 from tinylm.errors import ConfigError
 from tinylm.runs.folder import RunFolder
 from tinylm.words import bare
@@ -548,3 +548,16 @@ def test_epochs_arrive_as_they_were_given(home: Path, amount: str) -> None:
     budget = configured(home, "--epochs", amount).train.budget
     assert budget is not None
     assert Budget.parse(budget) == Budget("epochs", float(amount))
+
+
+def test_a_file_name_that_is_not_unicode_is_to_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not Unicode") as caught:
+        resolve.validate({"data": {"sources": ["caf\udce9.txt"]}})
+    assert caught.value.hint == "Rename it."
+
+
+def test_other_texts_on_resume_are_named_on_one_line() -> None:
+    own, wanted = (RunConfig(data=DataConfig(sources=[source])) for source in ("/a.txt", "/b.txt"))
+    with pytest.raises(ConfigError) as caught:
+        resolve.resumed(own, wanted)
+    assert 'data.sources = ["/a.txt"], and data.sources = ["/b.txt"]' in caught.value.message

@@ -300,22 +300,27 @@ def test_a_rehearsal_settles_on_what_the_run_would(
     assert rehearsal.config.tokens_per_step == kept.train.batch_size * kept.model.block_size
 
 
-@pytest.mark.parametrize("size", [300, 1_000, 3_000])
+@pytest.mark.parametrize(
+    ("size", "budget"), [(300, "1s"), (1_000, "1s"), (3_000, "1s"), (300, "3 steps"), (1_000, "3 steps")]
+)
 def test_a_short_text_gets_a_context_that_fits_it(
-    size: int, home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
+    size: int, budget: str, home: Path, tmp_path: Path, tiny_config: Configured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate.autotune, "timed", lambda *_: 1e-3)
     (tmp_path / "short.txt").write_text(made_up_text(4, 3_000)[:size])
     config = tiny_config(
         model={"block_size": 256},
         data={"sources": [str(tmp_path / "short.txt")]},
-        train={"fit": True, "budget": "1s", "batch_size": 2, "phases": [{"share": 1.0, "max_lr": 1e-2}]},
+        train={"fit": True, "budget": budget, "batch_size": 2, "phases": [{"share": 1.0, "max_lr": 1e-2}]},
     )
     stream = list(train(config, home, "run"))
     kept = resolve.from_run_folder(home / "runs" / "run" / "config.toml")[0]
     assert isinstance(stream[-1], Finished)
     assert 8 <= kept.model.block_size < 256
-    assert notes_in(stream, f"a context of {kept.model.block_size},")
+    fitted = (
+        f"a context of {kept.model.block_size}," if budget == "1s" else f"context is {kept.model.block_size} tokens"
+    )
+    assert notes_in(stream, fitted)
 
 
 def test_a_text_that_is_too_short_for_any_context_is_refused(

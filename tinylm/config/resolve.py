@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -261,6 +262,8 @@ def _as_toml(name: str, value: object) -> str:
     """`train.grad_clip = 1.0` as in a TOML file."""
     if value is None:
         return f"no {name}"
+    if isinstance(value, list):  # on one line
+        return f"{name} = {json.dumps(value, ensure_ascii=False)}"
     return f"{name} = {tomli_w.dumps({'value': value}).removeprefix('value = ').strip()}"
 
 

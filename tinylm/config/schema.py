@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tinylm.config import encodings
+from tinylm.errors import ConfigError
 from tinylm.words import counted
 
 FORMAT = 1
@@ -75,7 +76,7 @@ def _is_source(source: str) -> str:
     try:
         source.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"the file name {source!r} is not Unicode, and no run can remember it; rename it") from None
+        raise ConfigError(f"The file name {source} is not Unicode, so no run can remember it.", "Rename it.") from None
     return source
 
 

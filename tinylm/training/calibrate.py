@@ -137,11 +137,17 @@ def _captured_pass(model: Transformer, ids: Tensor, targets: Tensor, noise: drop
 def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path) -> tuple[RunConfig, list[str]]:
     """The configuration with the sizes that `train.fit` chooses, and notes for people; unchanged where it is off.
 
-    Times the preset's own model. On a CPU the run keeps the precision that suits it.
+    Without a time budget only the context is fitted, to texts that are too short for it. Times the preset's own model.
+    On a CPU the run keeps the precision that suits it.
     """
-    if not sizing.wanted(config):
-        return (resolve.with_values(config, train={"fit": False}) if config.train.fit else config), []
+    if not config.train.fit:
+        return config, []
+    preset_context = config.model.block_size
     config = _with_context_for_texts(config, corpus)
+    if not sizing.wanted(config):
+        shorter = f"The text is short, so the context is {config.model.block_size} tokens, not {preset_context}."
+        notes = [shorter] if config.model.block_size < preset_context else []
+        return resolve.with_values(config, train={"fit": False}), notes
     vocab_size = corpus.tokenizer.vocab_size
     wanted = micro_batch_size(config, device)
     micro_batch = memory_check.fitting_sequences(config, vocab_size, wanted, memory.free(device))
