@@ -99,8 +99,9 @@ def test_a_suspended_app_leaves_the_terminal_as_it_was(start_job: Callable[..., 
         job.until_suspended()
         assert b"\x1b[?1049l" in terminal.seen[before:], "the screen before the app"
         assert cursor_is_shown(terminal.seen)
+        suspended = len(terminal.seen)
         job.signal(signal.SIGCONT)
-        terminal.until(lambda before=before: b"Enter" in terminal.seen[before:])
+        terminal.until(lambda suspended=suspended: b"Enter" in terminal.seen[suspended:])
     terminal.type(b"\x11")  # ctrl+q
     assert terminal.ended() == 0
 
