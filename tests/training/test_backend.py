@@ -197,6 +197,24 @@ def test_a_repeated_run_switches_at_the_same_step(
 
 @needs_compiler
 @pytest.mark.usefixtures("each_step")
+def test_a_run_that_was_compiled_from_its_first_step_is_repeated(
+    late: Path, tiny_config: Configured, fake_time: FakeTime
+) -> None:
+    phases = [{"name": "train", "schedule": "constant", "share": 1.0, "max_lr": 1e-3}]
+    config = config_of(tiny_config, compile="auto", budget="1s", phases=phases)
+    for name in ("first", "run"):  # the second one finds the library of the first
+        list(train(config, late, name))
+    run = folder.open_run(late, "run")
+    assert state_of(late, "run").compiled_from == 0
+    acting(train(run.config(), late, "again"), {2: lambda: fake_time.work(0.5)})
+    again = folder.open_run(late, "again")
+    assert logged(again, StepDone) == logged(run, StepDone)
+    assert newest_files(again) == newest_files(run)
+    assert again.config().repeat == run.config().repeat
+
+
+@needs_compiler
+@pytest.mark.usefixtures("each_step")
 def test_a_repetition_that_cannot_compile_says_so_and_goes_on(
     late: Path, tiny_config: Configured, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,8 @@ class BackendSwitch:
         """Why the system could not start a compiler."""
         self._pending = False
         self._timed = time_budget.seconds_of(train) is not None
-        repeats = session.decisions.repeated is not None
+        decisions = session.decisions
+        repeats = decisions.repeated is not None
         self._first_step = state.step
         self._library = compiler.library_path(session.run.home, train_pass.SOURCE)
         if session.device.type == "cuda":
@@ -50,6 +51,8 @@ class BackendSwitch:
             return
         self._switched = state.compiled_from is not None and state.step >= state.compiled_from
         """The run had switched already when its checkpoint was made."""
+        if repeats:  # it switches when the repeated run did, perhaps before its first step
+            self._switched = any(decision.kind == "kernels" for decision in decisions.made)
         self._compares = not repeats and not self._switched and not (state.backend == "" and train.compile == "on")
         when: backend.When = "never"
         if session.precision in train_pass.TOLERANCE and train_pass.is_supported(session.config, session.device):
