@@ -1,194 +1,297 @@
-"""The words of the stories by class, and facts about them.
+"""What all stories share: how they begin, the words by class, and the facts about words that make them fit each other.
 
-Short words in large classes make many bits per byte (a draw from 128 words has 7 bits), so that the stories are not
-cheap to predict. Draws are uniform and every class is used in many sentences, so a small model meets each word hundreds
-of times. All words of a class fit wherever the class is used: any `look` goes with any thing, animal or place.
+Remembered words come from small classes, so that a small model soon learns to copy them (assets/results/notes.md).
 """
 
-GIRLS = "Ada Amy Cora Ella Eva Ivy Kate Lily Lucy Maya Meg Nora Rita Rosa Ruby Zoe".split()
+GIRLS = "Mia Anna Lily Emma Ella Rosa Nora Lucy Clara Zoe Ruby Ida Lena Maya Alice Molly".split()
+BOYS = "Tom Ben Max Leo Jack Sam Finn Oscar Noah Paul Theo Otto Hugo Adam Luke Emil".split()
 
-BOYS = "Abe Adam Ben Carl Dan Eli Finn Gus Hugo Ian Jack Leo Max Noah Otto Tom".split()
+SHE = "Dot Clover Hazel Poppy Willow Pebble".split()
+HE = "Pip Bramble Button Biscuit Tuft Rusty".split()
+"""Names of animals that are awake at night."""
+BEASTS = "hedgehog mouse rabbit squirrel mole badger".split()
+COCKS = "Bruno Carlo Caesar Hector Rufus Victor".split()
 
-WORDS: dict[str, tuple[str, ...]] = {
-    "name": (*GIRLS, *BOYS),
-    "look": tuple(
-        """
-        red blue tan pink gray teal gold black white brown green big wee tiny huge long tall wide thin fat
-        flat slim old new neat dusty dirty muddy wet dry damp warm cool bent worn dull shiny pale dark odd
-        plain fine cute ugly lucky quiet noisy rusty mossy wild posh rare tidy oily weak strong curly wavy
-        nice great cozy slow loud cheap heavy light soggy stiff tame bald dim sleek drab lame limp lean puny
-        rosy torn trim vast wiry zany icy glum snug hardy leafy round rough royal sharp short silky small
-        smart solid sooty spare stout tough weird bumpy lumpy fuzzy hairy gaudy bulky hefty jumbo nifty
-        perky plump rigid dandy dinky inky lofty baggy boxy chic daft dizzy fit gruff itchy keen loose fake
-        slick spiky swift tubby
-        """.split()
-    ),
-    "stuff": tuple(
-        """
-        tin oak wool clay silk iron wax zinc bone cork jade felt lace pine reed lead ash elm cane fir teak
-        wire chalk steel glass straw brass stone paper cotton ivory coal hemp foil suede denim tweed satin
-        maple cedar birch onyx opal slate amber coral linen beech
-        """.split()
-    ),
-    "thing": tuple(
-        """
-        kettle drum kite bell ring book map cup pot jar clock flute box broom comb shell bowl brush doll fan
-        flag plate pan purse spoon mug quilt vase bead belt crown dish fork harp horn jug mask pin pen stool
-        toy tray trunk wagon badge ball card chain chair charm chest coin crib easel gem globe gong hoop
-        lens lid lute mat pearl pipe pouch quill rug stamp sword drill tile towel tub tuba urn wand watch
-        whisk wig lock bolt knob dart dice disk bag sack sail oar bow arrow cog wheel bin can keg vat rod
-        reel sign sling bib loom mop peg pail rake spade tag flask cone cube coil dial gear glove hose kit
-        knot orb pad plug prop puck rack sock boot shoe spur sofa desk lyre banjo bugle
-        """.split()
-    ),
-    "animal": tuple(
-        """
-        bat bug eel elk emu gnat gull hawk jay lark mink moose moth newt ox pup ram seal slug stork tiger
-        wasp worm wren yak calf chick colt crane dove lynx panda finch heron koala llama mule camel eagle
-        fly gecko hippo rhino shrew skunk snake ape asp boa cod doe dodo fawn foal gnu hog ibis loon mare
-        mite orca pug rook stag tern tick vole whale
-        """.split()
-    ),
-    # Words that a story returns to have a class of their own: to recall one is to find the one word of its class.
-    "helper": tuple(
-        """
-        fox hen cat dog owl goat mouse bear frog duck hare crow pig horse goose wolf mole snail otter toad
-        """.split()
-    ),
-    "prize": tuple(
-        """
-        mirror locket puppet violin basket pillow button carpet whistle medal puzzle cradle anchor compass
-        helmet necklace lantern teapot trumpet ribbon
-        """.split()
-    ),
-    "part": tuple(
-        """
-        boards nails bricks sticks pegs glue paint string beams screws springs hinges rivets tar plaster
-        cogs
-        """.split()
-    ),
-    "land": tuple(
-        """
-        hill sea farm town wood moor lake barn park yard heath snow river cave sand mud rock bush dune bog
-        bay fen glen cove reef dale city roof attic field creek marsh street desert shore wharf mesa isle
-        delta steppe
-        """.split()
-    ),
-    "fruit": tuple(
-        """
-        fig plum pear apple nut bean pea egg grape date lemon lime melon beet yam leek kale corn oat rice
-        fish ham beef mint olive onion mango kiwi honey cheese butter milk cream bacon berry peach cherry
-        rye soy tuna herb sage garlic carrot turnip pepper ginger dill
-        """.split()
-    ),
-    "dish": tuple(
-        """
-        soup pie cake jam bread stew tart salad toast sauce jelly mash dip fudge pasta curry broth hash
-        gruel flan pizza chips rolls buns bars bites balls chili salsa gravy candy slaw
-        """.split()
-    ),
-    "taste": tuple(
-        """
-        hot sour sweet cold raw salty spicy crisp stale fresh tasty juicy burnt mild thick runny tangy gooey
-        chewy mushy soft hard rich bitter
-        """.split()
-    ),
-    "spot": tuple(
-        """
-        gate tree door wall shed pond stump log path arch ditch fort post pump porch cabin tent stall mound
-        ruin swing lift hive tomb dock kiln maze altar plow trough fence barge den nest pier ramp silo sty
-        vault yurt igloo hall shack booth crypt moat lodge mast
-        """.split()
-    ),
-    "cloth": tuple(
-        """
-        hat coat cap scarf shirt cape apron vest robe cloak hood gown sash tie cowl toga tunic shawl kilt
-        smock fez parka beret cravat
-        """.split()
-    ),
-    "craft": tuple("hut sled bed cage coach ferry plane rocket robot canoe scooter kayak".split()),
-    "kin": tuple("friend cousin twin pal boss guest tutor nurse".split()),
-    "good": tuple(
-        """
-        glad happy pleased cheery hopeful joyful content excited amazed eager charmed elated thankful smug
-        relieved thrilled
-        """.split()
-    ),
-    "bad": tuple(
-        """
-        sad cross lonely tired sorry afraid upset worried angry weary ashamed puzzled jealous bored scared
-        nervous
-        """.split()
-    ),
-    "number": tuple(
-        """
-        two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty
-        """.split()
-    ),
-    "weekday": tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()),
-}
+SHARED = """
+begin
+    {opening} {then} <he> {event}
+    {one_day} {name:hero} {news}
+opening
+    Once upon a time there was a {child:kind} called {kind.name:hero} who {who}.
+    Once upon a time a {child:kind} called {kind.name:hero} lived {home}. <He> {who}.
+    Once upon a time, {home}, there lived a {child:kind} called {kind.name:hero} who {who}.
+    Once there was a {child:kind} called {kind.name:hero}, and <he> {who}.
+    There was once a {small} {child:kind} called {kind.name:hero} who {who}.
+    {Place} there lived a {child:kind} called {kind.name:hero} who {who}.
+    {name:hero} lived {home}. <He> {who}.
+    {name:hero} was {age} years old, and <he> {who}.
+    Little {name:hero} {who}.
+    This is the story of {name:hero}, who {who}.
+    Do you know {name:hero}? <He> {who}.
+    Not long ago there lived a {child:kind} called {kind.name:hero} who {who}.
+then
+    One {weather} {daypart}
+    One day
+    Then, one {weekday},
+    On {a weather} {weekday}
+one_day
+    One day
+    One {weather} {daypart}
+    It was {a weather} {daypart}, and
+    On the first day of {season}
+    Last {season}
+    On {weekday}
+child
+    girl
+    boy
+small
+    little
+    small
+    young
+    clever
+    cheerful
+    curious
+    lively
+    freckled
+age
+    four
+    five
+    six
+    seven
+    eight
+daypart
+    morning
+    afternoon
+    day
+weekday
+    Monday
+    Tuesday
+    Wednesday
+    Thursday
+    Friday
+    Saturday
+    Sunday
+season
+    spring
+    summer
+    autumn
+weather
+    sunny
+    bright
+    warm
+    cloudy
+    mild
+    cool
+    fine
+    quiet
+    golden
+    hazy
+    lazy
+    crisp
+Place
+    In a village by the sea
+    In a small town
+    On a farm
+    On an island
+    At the edge of a wood
+    Far away in the hills
+    In the house next to the mill
+    In a hut by the river
+    On the top floor of a tall house
+    In a village with only one shop
+    Behind the seven hills
+    In a house full of clocks
+home
+    in a white house by the sea
+    in a village at the foot of a hill
+    at the edge of a wood
+    above a bakery
+    in a cottage beside a mill
+    in a tall house with a blue door
+    in a valley full of apple trees
+    at the end of a long lane
+    next to a school
+    in a house with a squeaky gate
+    near an old castle
+    in a street full of cats
+    in a hut on stilts
+    behind the post office
+    by a wide river
+    in a village with only one shop
+elder
+    mother
+    father
+    grandmother
+    grandfather
+    aunt
+    uncle
+    cousin
+neighbour
+    miller
+    farmer
+    tailor
+    baker
+    fisherman
+    gardener
+    postman
+    blacksmith
+    potter
+    beekeeper
+soundly
+    soundly
+    like a stone
+    until noon
+    with a smile
+    better than ever
+treat
+    cake
+    jam
+    pancakes
+    strawberries
+    ice cream
+    honey
+    chocolate
+    apple pie
+    cherries
+    buns
+    toffee
+    gingerbread
+    custard
+    marzipan
+    popcorn
+    fudge
+    plum pudding
+    raspberries
+toy
+    red ball
+    rag doll
+    tin drum
+    toy boat
+    wooden train
+    clockwork robot
+animal
+    hen
+    cat
+    dog
+    owl
+    goat
+    mouse
+    frog
+    duck
+    pig
+    rabbit
+oddment
+    an old sock
+    three marbles
+    half a biscuit
+    a brass button
+    a bent spoon
+    one mitten
+    a dusty toffee
+    a feather
+    a lost letter
+    two pencils
+    a ball of string
+    a wooden dice
+    a rusty key
+    a shell
+    a chestnut
+    a very surprised spider
+    a lost tooth
+    a playing card
+    a pine cone
+    two buttons
+    an acorn
+    a piece of chalk
+    a cork
+    a tin soldier
+    a sleeping bee
+    a train ticket
+"""
+"""Shared rules, which refer to rules of each plot: `who`, `event` and `news` say of the hero what begins the plot."""
 
-SKIES = {
-    "windy": "wind",
-    "rainy": "rain",
-    "sunny": "sun",
-    "foggy": "fog",
-    "snowy": "snow",
-    "frosty": "frost",
-    "stormy": "storm",
-    "misty": "mist",
-    "breezy": "breeze",
-    "hazy": "haze",
-    "chilly": "chill",
-    "drizzly": "drizzle",
-}
+FACTS = """
+hen | said: clucked | doing: pecking at crumbs / scratching in the dust / sitting on an egg
+cat | said: purred | doing: washing its paws / dozing on a wall / watching a fly
+dog | said: barked | doing: chewing a bone / chasing its own tail / scratching its ear
+owl | said: hooted | doing: blinking in a tree / cleaning its feathers / turning its head round and round
+goat | said: bleated | doing: nibbling at a hedge / standing on a barrel / tasting a shirt
+mouse | said: squeaked | doing: gnawing at a nut / brushing its whiskers / carrying a crumb
+frog | said: croaked | doing: sitting on a wet stone / looking for flies / practising long jumps
+duck | said: quacked | doing: splashing in a puddle / waddling along the path / shaking its tail
+pig | said: grunted | doing: rolling in the mud / looking for acorns / dozing in the sun
+rabbit | said: said | doing: munching a carrot / digging a hole / counting cabbages
 
-# Where a thing or an animal can be out of reach, and the tools that help there.
-TRAPS = {
-    "in": {
-        "pit": "rope ladder pole",
-        "well": "rope bucket hook",
-        "cave": "lamp torch candle",
-        "tree": "ladder pole net",
-    },
-    "behind": {"wall": "ladder rope plank", "gate": "key hammer saw", "hedge": "axe saw knife"},
-    "on": {"cliff": "rope hook pick", "ledge": "ladder pole net"},
-    "across": {"river": "raft boat plank", "swamp": "raft plank pole"},
-}
+duckling | call: Quack | mother: duck | home: pond
+kitten | call: Miaow | mother: cat | home: barn
+lamb | call: Baa | mother: sheep | home: meadow
+puppy | call: Woof | mother: dog | home: farmyard
+chick | call: Cluck | mother: hen | home: hen house
+piglet | call: Oink | mother: sow | home: pigsty
+gosling | call: Honk | mother: goose | home: river
+foal | call: Neigh | mother: mare | home: stable
+owlet | call: Hoo | mother: owl | home: church tower
 
-# Tasks, and their past tense.
-TASKS = {
-    "paint": "painted",
-    "scrub": "scrubbed",
-    "sweep": "swept",
-    "wash": "washed",
-    "guard": "guarded",
-    "fix": "fixed",
-    "move": "moved",
-    "draw": "drew",
-}
+cow | children: Mine are bigger than you
+bat | children: Mine sleep upside down
+mole | children: Mine never come out by day
+snail | children: Mine carry their houses on their backs
+frog | children: Mine cannot even sit yet, they only swim
+fish | children: Mine would never go out in such dry air
+hedgehog | children: Mine are not so nice to stroke
+parrot | children: Mine are green and use bad words
+stork | children: Mine are up on the roof, and they never stop eating
 
-# The keys of these tables are classes of words too.
-WORDS |= {
-    "trait": tuple(
-        """
-        shy bold kind merry wise grumpy lazy polite clever proud brave gloomy nosy silly calm vain rude meek
-        jolly stern sly frank tender timid
-        """.split()
-    ),
-    "way": tuple(
-        """
-        softly loudly gently brightly slowly crossly sleepily nicely quickly grandly firmly sadly eagerly
-        wildly quietly sweetly sharply weakly gaily coldly smoothly plainly warmly faintly
-        """.split()
-    ),
-    "weather": tuple(SKIES),
-    "place": tuple(
-        """
-        farm mill inn castle harbor market school abbey forest garden beach hill town bakery forge mine
-        stable library camp circus tower dairy shop island
-        """.split()
-    ),
-    "where": tuple(TRAPS),
-    "task": tuple(TASKS),
-}
+swim | did: swam across the pond and back | fail: sank like a stone / swallowed half the pond / got stuck in the reeds
+whistle | did: whistled so well that three dogs came | fail: blew only air / sprayed crumbs on the tablecloth /
+    sounded like a kettle
+skate | did: skated round the lake with one foot in the air | fail: sat down hard / slid under a bench / took the
+    snowman along
+dance | did: danced until the lamps shook | fail: trod on every toe / fell over the dog / got tangled up in the
+    curtain
+juggle | did: kept four apples in the air | fail: hit the lamp / dropped an egg on the cat / got a lemon in the eye
+row a boat | did: rowed to the island in a straight line | fail: went round in circles / lost both oars / rowed into a
+    swan
+ride a bicycle | did: rode down the street and waved | fail: rode into a hedge / landed in the nettles / knocked over
+    a fruit stall
+play the trumpet | did: played a tune, and people opened their windows | fail: made a noise like a sick cow /
+    frightened the hens / blew a moth out of it
+walk on stilts | did: walked along the street and looked in at every window | fail: fell into a rose bush / sat in the
+    fountain / came down on a policeman
+
+rope | use: to tie up my cow | joy: Now we can make a swing
+bell | use: for my goat | joy: Now the cat cannot surprise the birds any more
+bucket | use: to milk my cow | joy: Now the rain can come through the roof as it likes
+basket | use: for my eggs | joy: Now the puppies have a bed
+ladder | use: to pick my pears | joy: Now we can look at the stars from close by
+kettle | use: to make tea | joy: Now there will be tea
+broom | use: to sweep my yard | joy: Now nobody can say that we are untidy
+lantern | use: for dark evenings | joy: Now we can read in bed
+cushion | use: for my hard chair | joy: Now grandfather can sit down again
+pan | use: to fry my fish | joy: Now there will be pancakes
+blanket | use: for my cold bed | joy: Now nobody has to have cold feet
+mirror | use: to see if I am still handsome | joy: Now you can see how dirty your face is
+
+whistle | sound: a shrill note
+alarm clock | sound: a loud ticking
+little bell | sound: a soft ringing
+music box | sound: a slow waltz
+mouth organ | sound: a merry chord
+radio | sound: the evening news
+rattle | sound: a cheerful clatter
+"""
+"""What goes with a word: the word, then facts by name, whose options are separated by slashes."""
+
+_SHE = "he: she | He: She | him: her | his: her | His: Her | himself: herself"
+_HE = "he: he | He: He | him: him | his: his | His: His | himself: himself"
+_PEOPLE = (
+    *(f"{name} | child: girl | {_SHE}" for name in GIRLS),
+    *(f"{name} | child: boy | {_HE}" for name in BOYS),
+    *(f"{name} | {_SHE}" for name in SHE),
+    *(f"{name} | {_HE}" for name in (*HE, *COCKS)),
+    f"girl | name: {' / '.join(GIRLS)}",
+    f"boy | name: {' / '.join(BOYS)}",
+    *(f"{kind} | name: {' / '.join((*SHE, *HE))}" for kind in BEASTS),
+)
+FACTS += "\n".join(_PEOPLE)
+SHARED += "name\n" + "\n".join(f"    {name}" for name in (*GIRLS, *BOYS))
