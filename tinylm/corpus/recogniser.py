@@ -49,10 +49,10 @@ class Parse:
 
 
 class _Rest(NamedTuple):
-    """What is still to be read: `items` from `index`, and then `after`."""
+    """What is still to be read: `items` from `start`, and then `after`."""
 
     items: Items
-    index: int
+    start: int
     after: "_Rest | None"
 
 

@@ -110,9 +110,10 @@ def _other_word(text: str, place: int, expected: Expected) -> str:
     item, recogniser = expected.item, _recogniser()
     if item.kind == "text":
         return ""
-    words = recogniser.facts.get(item.fact, ()) if item.fact else recogniser.slots.get(item.name, ())
     if item.kind == "draw" and not item.fact:
-        words = [word for word in recogniser.grammar.words[item.name] if word in expected.memory.values()]
+        words = set(recogniser.grammar.words[item.name]).intersection(expected.memory.values())
+    else:
+        words = set(recogniser.facts[item.fact] if item.fact else recogniser.slots[item.name])
     fitting = []
     for word in words:
         written = with_article(word) if item.article else word

@@ -2146,7 +2146,7 @@ two
 drip
     "I am going away," it said, "but keep my <nose> for me." <He> put it into a drawer.
     <He> fetched a sledge and pulled it into the shade of the {church}. "Much better," said the snowman.
-    "Do not be sad," it said. "I shall be in the brook, and then in the sea, and then in a cloud." 
+    "Do not be sad," it said. "I shall be in the brook, and then in the sea, and then in a cloud."
     "Tell me something cold," it begged. <hero> told it about the North Pole, and it stopped at once.
 church
     church
