@@ -20,10 +20,10 @@ from tinylm.config.schema import RunConfig, TokenizerConfig
 from tinylm.corpus import baselines, split
 from tinylm.corpus.split import N_SPANS
 from tinylm.corpus.spool import Spool
-from tinylm.corpus.stories import Story
+from tinylm.corpus.stories import STORIES_VERSION, Story
 from tinylm.data import encode, prepare
 from tinylm.data.batches import Batches, Corpus
-from tinylm.data.dataset import Layout, Segment
+from tinylm.data.dataset import Layout, Prepared, Segment
 from tinylm.data.tokenizer import Tokenizer
 from tinylm.errors import ConfigError, DataError, RunError
 from tinylm.events import Event, StepDone
@@ -448,6 +448,22 @@ def test_the_built_in_stories_have_the_weight_of_their_position(
     folder = prepare.prepare(tiny_config(tokenizer={"kind": "byte"}, data=data), home)
     story_text = "story 0.story 1.story 2."
     assert trained(folder, prepare.group_name(sources)) == [story_text, story_text, "a" * 100, *["b" * 100] * 3]
+
+
+def test_a_layout_says_which_grammar_wrote_its_stories(
+    home: Path, tiny_config: Configured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinylm.corpus.sources.stories", lambda: [Story(f"story {i}.", 9.0) for i in range(3)])
+    text = written(tmp_path / "a.txt", "a" * 100)
+    for sources, version in (([text], None), ([text, "stories"], STORIES_VERSION)):
+        config = tiny_config(tokenizer={"kind": "byte"}, data={"sources": sources, "val_fraction": 0.0})
+        assert Prepared.open(prepare.prepare(config, home)).layout.stories_version == version
+
+
+def test_a_layout_from_before_grammars_had_versions_opens() -> None:
+    old = json.loads(LAYOUT.to_json())
+    del old["stories_version"]
+    assert Layout.from_json(json.dumps(old)) == LAYOUT
 
 
 def test_a_phase_with_its_own_texts_knows_no_weights(home: Path, tiny_config: Configured, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ vessel
 meet
     In the {yard} <he> met {a animal:helper} that was {helper.doing}. "Have you seen my <thing>?" asked <hero>.
     Outside, {a animal:helper} was {helper.doing}. "Did you see my <thing>?" asked <hero>.
-    So <he> went to the {animal:helper}, who was {helper.doing}. "Do you know where my <thing> is?" <he> asked.
+    So <hero> went to the {animal:helper}, who was {helper.doing}. "Do you know where my <thing> is?" asked <hero>.
 yard
     garden
     yard
@@ -130,9 +130,9 @@ roof
     on the edge of the roof
     on the garden wall
 climb
-    <He> fetched a ladder, but it was too short. So the <helper> stood on <his> head, and together they were tall
+    <hero> fetched a ladder, but it was too short. So the <helper> stood on <his> head, and together they were tall
         enough.
-    <He> shook and shook, and down came the <thing.short>, right on the nose of the <helper>.
+    <hero> shook and shook, and down came the <thing.short>, right on the nose of the <helper>.
     A gust of wind came along and threw it straight into <his> arms. "Thank you, wind," said <hero>.
 water
     pond
@@ -147,7 +147,7 @@ net
     a soup ladle
     a bent coat hanger
 dry
-    <He> hung it on the line to dry, between two socks.
+    <hero> hung it on the line to dry, between two socks.
     It was wet but whole, and <he> wrapped it in a towel.
     The fish asked if it could borrow it on Sundays.
 laugh
@@ -161,10 +161,10 @@ cradle
     playpen
     cot
 baby
-    <He> sang a song, and when the baby was asleep, <he> took the <thing.short> back very softly.
+    <hero> sang a song, and when the baby was asleep, <he> took the <thing.short> back very softly.
     When <hero> pulled, the baby howled. When <he> made a funny face, the baby laughed and let go.
     The baby smiled so sweetly that <hero> let it play until supper.
-    <He> held out a spoon, and the baby liked the spoon even better.
+    <hero> held out a spoon, and the baby liked the spoon even better.
 end
     "I shall never lose you again," <he> told the <thing.short>. It lay next to <him> all night.
     That night the <thing.short> lay beside <him> on the pillow, and <hero> slept {soundly}.
@@ -172,7 +172,7 @@ end
     At home <he> wrote <his> name on the <thing.short>, in very large letters.
     And what did <he> learn from it? To look in the {odd_place} first.
     "Where have you been?" <he> whispered to the <thing.short> in bed. It did not say, and <he> did not ask again.
-    That evening <he> told the <thing.short> all that had happened, for it had missed most of it.
+    That evening <hero> told the <thing.short> all that had happened, for it had missed most of it.
 odd_place
     strangest place
     nearest place
@@ -194,8 +194,8 @@ chimney
     clock tower
 hatch
     "It will not hatch," called <hero>. "One never knows," said the <stork>, but it moved over.
-    <He> offered it a boiled egg instead, and the <stork> thought that it had made a good bargain.
-    <He> waited until the <stork> went to fish, and then <he> climbed up and took it back.
+    <hero> offered it a boiled egg instead, and the <stork> thought that it had made a good bargain.
+    <hero> waited until the <stork> went to fish, and then <he> climbed up and took it back.
 fair
     fair
     flea market
@@ -231,7 +231,7 @@ leaves
     grass
     snow
 under
-    <He> picked it up, and it seemed to <him> that it had stopped crying.
+    <hero> picked it up, and it seemed to <him> that it had stopped crying.
     A beetle had moved in under it. <He> built the beetle a house of bark, and then <he> took it home.
     It was wet and cold, so <he> put it under <his> shirt, next to <his> heart.
 """
@@ -320,16 +320,16 @@ tree
     chestnut tree
     birch
 throw
-    <He> threw a shoe at it, and then the shoe was up there too.
-    <He> shook the <tree>, but only a cross caterpillar fell down.
-    <He> climbed up, branch by branch, and did not look down.
-    <He> jumped and jumped, but <he> was far too small.
+    <hero> threw a shoe at it, and then the shoe was up there too.
+    <hero> shook the <tree>, but only a cross caterpillar fell down.
+    <hero> climbed up, branch by branch, and did not look down.
+    <hero> jumped and jumped, but <he> was far too small.
 nest
     Then a blackbird looked out of the <hat.short>. It had laid three blue eggs there. "Keep it until they hatch,"
         said <hero>. In {month} the blackbird brought it back.
     "What will you give me for it?" asked a squirrel from above. "A pocket full of nuts," said <hero>, and down it
         came.
-    <He> sat down and waited. In the evening the wind changed its mind and blew the <hat.short> back down.
+    <hero> sat down and waited. In the evening the wind changed its mind and blew the <hat.short> back down.
     A tall man came by on stilts, lifted it down with two fingers, and walked on without a word.
     A boy with a slingshot shot it down at the third try, and shook <hero> by the hand.
 month
@@ -397,10 +397,10 @@ end
     "Next time," said <hero>, "I shall put a stone in my pocket and another on my head."
     When the wind blew that night, <hero> pulled <his> blanket up and held it tight.
     And the wind went off to look for somebody with {a umbrella}.
-    The next day <he> brought the wind a present, an old {umbrella}, and it was happy for a week.
-    From that day on <he> tied every hat under <his> chin.
+    The next day <hero> brought the wind a present, an old {umbrella}, and it was happy for a week.
+    From that day on <hero> tied every hat under <his> chin.
     "What is the wind like?" asked <his> {elder}. "Like me," said <hero>. "It cannot leave things alone."
-    After that <he> always said good morning to the wind, to be on the safe side.
+    After that <hero> always said good morning to the wind, to be on the safe side.
 umbrella
     umbrella
     newspaper
@@ -426,7 +426,7 @@ mayor
     The mayor went on speaking, and nobody had ever listened so well. Afterwards <hero> got it back, with a bow.
 train
     A week later it came back by post, with sand in it and a note: "It has seen the sea."
-    <He> sat down at the station and waited. In the evening it came back, next to the driver, who had it on.
+    <hero> sat down at the station and waited. In the evening it came back, next to the driver, who had it on.
     "Run!" called the guard and held it out of the window. <He> ran as never before, and just caught it.
 shop
     shop
@@ -445,7 +445,7 @@ sleeper
 sleeper_end
     "Good night," it said, since it was dark now. <He> lifted the <hat.short> a little and said, "Good morning."
     Up it got, and walked away under the <hat.short>. It looked as if the <hat.short> had legs.
-    <He> did not want to wake it. So <he> lay down beside it, and when they woke up, the wind was gone.
+    <hero> did not want to wake it. So <he> lay down beside it, and when they woke up, the wind was gone.
 """
 
 PLOTS["the noise in the night"] = """
@@ -533,11 +533,11 @@ monster
     witch
     lion
 brave
-    At last <he> took {weapon:weapon} in one hand and a candle in the other, and went down on tiptoe.
+    At last <hero> took {weapon:weapon} in one hand and a candle in the other, and went down on tiptoe.
     "Somebody has to look," thought <hero>, and there was nobody else. So <he> took {weapon:weapon} and opened the
         door.
     <He> was frightened, but <he> was even more curious. <He> picked up {weapon:weapon} and crept to the <room>.
-    Then <he> said to <himself>, "It is only a noise." <He> took {weapon:weapon}, for the noise might not know that.
+    Then <hero> said to <himself>, "It is only a noise." <He> took {weapon:weapon}, for the noise might not know that.
     When it came again, <he> jumped out of bed, took {weapon:weapon}, and ran there before <he> could think.
 weapon
     a slipper
@@ -571,8 +571,8 @@ jam
     gherkins
     mustard
 jar
-    <He> put down the <weapon.short> and pulled. Plop! The hedgehog thanked <him> and asked for a spoon.
-    <He> turned the jar like a screw, and out came the hedgehog, very sticky and very glad.
+    <hero> put down the <weapon.short> and pulled. Plop! The hedgehog thanked <him> and asked for a spoon.
+    <hero> turned the jar like a screw, and out came the hedgehog, very sticky and very glad.
 snack
     "Are you hungry too?" asked <his> <who>. "Yes," said <hero>, and they ate the rest together.
     "I thought you were a burglar!" they both cried, and then they had to laugh.
@@ -598,13 +598,13 @@ stray
     lamb
     rabbit
 stray_end
-    <He> put down the <weapon.short> and dried it with a towel. It stayed that night, and the next one too.
+    <hero> put down the <weapon.short> and dried it with a towel. It stayed that night, and the next one too.
     "Come in," said <hero>, and shared <his> blanket with it.
     <hero> shut the window and warmed it some milk.
 owl
-    <He> washed it in the sink, and it flew off, white as snow.
+    <hero> washed it in the sink, and it flew off, white as snow.
     "I took the wrong door," it said. <hero> put down the <weapon.short> and opened the right one.
-    <He> held up the candle, so that it could see the window.
+    <hero> held up the candle, so that it could see the window.
 clock
     clock
     radio
@@ -614,8 +614,8 @@ beetle
     "Is there any news?" asked <hero>. "Rain on {weekday}," said the beetle, and turned the page.
     "Could you turn the pages more quietly?" asked <hero>. "Gladly," said the beetle, "if you let me have the candle."
 end
-    After that <he> was not afraid any more. <He> knew now who was awake in the dark.
-    When <he> was back in bed, the dark felt as soft as a blanket.
+    After that <hero> was not afraid any more. <He> knew now who was awake in the dark.
+    When <hero> was back in bed, the dark felt as soft as a blanket.
     And the next time there was a noise, <he> only said, "Good night, whoever you are."
     In the morning <he> thought it was a dream. But the <weapon.short> was still in the <room>.
     Then <hero> went back to bed and slept {soundly}.
@@ -630,7 +630,7 @@ socks
     one shoe
     yellow gloves
 snore
-    <He> pulled a blanket over it. "Good night," <he> said, and it wagged its tail in its sleep.
+    <hero> pulled a blanket over it. "Good night," <he> said, and it wagged its tail in its sleep.
     It had dug its way in, because it was alone over there. So <hero> lay down beside it for a while.
     "Quiet!" said <hero>. It opened one eye, said sorry, and snored more softly.
 burglar
@@ -682,7 +682,7 @@ event
     began to bake {a cake:cake} for <his> {elder:elder}, whose birthday it was.
     put on an apron. <He> was going to bake {a cake:cake} for <his> {elder:elder}.
     wanted to surprise <his> {elder:elder} with {a cake:cake}.
-    had been thinking for a week about {a cake:cake} for <his> {elder:elder}. Now the birthday had come.
+    remembered that it was the birthday of <his> {elder:elder}, and began to bake {a cake:cake}.
 news
     wanted to bake {a cake:cake} for <his> {elder:elder}, whose birthday it was.
     got up before everybody else to bake {a cake:cake} for <his> {elder:elder}.
@@ -708,15 +708,15 @@ need
     cream
     cinnamon
 ask
-    So <he> ran to the {neighbour:helper}. "Can you lend me some <need>?" asked <hero>.
-    Next door lived the {neighbour:helper}. "Do you have any <need>?" <he> asked.
-    <He> took a cup and knocked at the door of the {neighbour:helper}. "Please may I have some <need>?" <he> asked.
+    So <hero> ran to the {neighbour:helper}. "Can you lend me some <need>?" asked <hero>.
+    Next door lived the {neighbour:helper}. "Do you have any <need>?" asked <hero>.
+    <He> knocked at the door of the {neighbour:helper}. "Please may I have some <need>?" asked <hero>.
     Over the fence <he> saw the {neighbour:helper}. "Have you got some <need> for me?" asked <hero>.
 errand
     "Yes, if you find my glasses," said the <helper>. At last <he> saw them, on the nose of the <helper>.
     "Yes, if you catch my {hen:hen} first," said the <helper>. The <hen> ran {chase} and sat down in <his> cup.
-    "Take as much as you like," said the <helper>, "but do not wake the {hen:hen}." <He> went on tiptoe and held
-        <his> breath, and did not sneeze until <he> was outside.
+    "Take as much as you like," said the <helper>, "but do not wake the {hen:hen}." <He> went on tiptoe and did not
+        sneeze until <he> was outside.
     "Only if I get a piece," said the <helper>. "A big one," said <hero>, and got the <need> at once.
     "Gladly, but I am stuck in my {jumper}," said the <helper>. <He> pulled and pulled, and it helped.
     "If you hold my ladder," said the <helper>. Then a wasp came. Down fell the <helper>, into the compost, and
@@ -754,7 +754,7 @@ baking
         it so that nobody could see.
     On the way to the table <he> tripped over the {eater}. The <cake.short> flew through the air, and <he> caught it
         on <his> head.
-    <He> stirred until <his> arm hurt, and licked the spoon until <his> {stomach} hurt.
+    <hero> stirred until <his> arm hurt, and licked the spoon until <his> {stomach} hurt.
     It went in white and came out black. So <he> scraped off the black, and made a second, smaller one.
     While it stood at the window to cool, {ten} sparrows sat round it. <He> made a scarecrow out of {forks}.
     The dough was so good that half of it was gone before it got to the oven. It became a very small <cake.short>.
@@ -775,8 +775,8 @@ end
     Then they all sang, and <his> <elder> blew out the candles with one puff.
     <His> <elder> was so pleased that a tear ran down into the <cake.short>. It did not hurt the taste at all.
     "It leans a little to one side," said <his> <elder>, "but so do I."
-    There was one piece too few. So everybody gave <hero> a bite, and in the end <he> had the most.
-    "Next year I shall bake for you," said <his> <elder>. And so it was, but that one was burnt.
+    There was one piece too few. So everybody gave <hero> a bite.
+    "Next year I shall bake for you," said <his> <elder>, and so it was.
 pieces
     two pieces
     three pieces
@@ -919,7 +919,7 @@ way
     The <baby> sneezed. And from behind a hedge somebody said, "Bless you, my dear!"
     "By the <baby.home> somebody is crying as well," said the {neighbour}. Then they ran.
     A {bell} rang somewhere. "That is the bell of the <baby.home>!" cried the <baby>.
-    <He> put the <baby> down and waited. It turned round three times, and then it knew the way.
+    <hero> put the <baby> down and waited. It turned round three times, and then it knew the way.
 fence
     fence
     barrel
@@ -933,12 +933,12 @@ end
     By the <baby.home> sat the <baby.mother> with a wet handkerchief. "We played hide and seek," she sobbed. {thanks}
     "Where have you been?" called the <baby.mother>. "With <hero>," said the <baby>. {thanks}
 thanks
-    "Thank you, <hero>," she said. "You may come and play with us whenever you like."
+    "You may come and play with us whenever you like," she told <hero>.
     And every {weekday} the <baby> came to <his> door and asked if <hero> could come out.
     "May I stroke your baby once more?" asked <hero>. That was easily done.
     The <baby> gave <him> a kiss on the nose. It was a bit wet, but <he> did not mind.
     <hero> went home alone, a little sad and very glad.
-    "Stay for supper," she said. But what they ate there was not to <his> taste.
+    <hero> was asked to stay for supper. But what they ate there was not to <his> taste.
     On the way home something was missing in <his> hood, something warm.
 puddle
     puddle
@@ -1159,7 +1159,7 @@ stone
 teacher
     Then {a animal:teacher} that was {teacher.doing} lifted its head. "You {mistake}," it said.
     "May I say something?" asked somebody. It was {a animal:teacher}. "You {mistake}."
-    Then <he> asked {a animal:teacher} what was wrong. "You {mistake}," <teacher.said> the <teacher>.
+    Then <hero> asked {a animal:teacher} what was wrong. "You {mistake}," <teacher.said> the <teacher>.
 mistake
     look at your feet all the time
     hold your breath
@@ -1208,8 +1208,8 @@ at_last
     On the {third} day it went a little better, and on the next <he> <skill.did>.
     Then {a bee} came along, and <he> forgot to be afraid. <He> <skill.did>.
     It went wrong {nine} times. Then, all at once, <he> <skill.did>.
-    <He> counted to three, thought of {treat}, and <skill.did>.
-    At last <he> lost <his> temper and did not care any more, and at that moment <he> <skill.did>.
+    <hero> counted to three, thought of {treat}, and <skill.did>.
+    At last <hero> lost <his> temper and did not care any more, and at that moment <he> <skill.did>.
     "Look, a comet!" called the <teacher>. <He> looked up, and without noticing it, <he> <skill.did>.
     Little by little it came. One {weekday} <he> <skill.did>, just like that.
 third
@@ -1232,7 +1232,7 @@ end
     Everybody clapped, and the two big boys asked if <he> would teach them.
     "And now I want to learn to {skill}," said <hero>.
     "Now you teach me," said the <teacher>. So <he> did, and that took much longer.
-    <He> ran home to tell it, and told it so often that they all knew it by heart.
+    <hero> ran home to tell it, and told it so often that they all knew it by heart.
     "What was the trick?" <he> was asked. "You have to fall in the right direction," said <hero>.
     The <teacher> wiped its eyes. "It must be the wind," it said.
     "So it was not hard at all," said <hero>, who had forgotten the rest.
@@ -1320,11 +1320,11 @@ wait
     "It takes time," said <his> {elder}. "How much?" asked <hero>. "All of it," was the answer. {more}
 more
     Then it rained for {days}, and a green tip came out.
-    Then <he> told it {tale}, and that helped.
+    Then <hero> told it {tale}, and that helped.
     Then a worm came up and said, "It was upside down. I have turned it round."
-    Then <he> forgot all about it, and that was what it had waited for.
+    Then <hero> forgot all about it, and that was what it had waited for.
     Then the moon shone on it all night, and there was a leaf.
-    Then <he> cried, because of something else, and a tear fell on it.
+    Then <hero> cried, because of something else, and a tear fell on it.
     Then it sneezed, and there it stood, green and a little surprised.
 days
     two days
@@ -1364,7 +1364,7 @@ sunflower
     It turned its head all day, and people set their watches by it.
 pumpkin
     "How shall we eat all that?" asked <his> {elder}. They cooked soup, and the whole street came with spoons.
-    <He> cut a door into it and two windows, and the mice moved in.
+    <hero> cut a door into it and two windows, and the mice moved in.
     It rolled down the hill and stopped at the school, and nobody could get in for {days}.
     A coachman came by and asked if it was for sale, but <he> was not going to any ball.
 grumpy
@@ -1380,7 +1380,7 @@ bean
     "It is as high as my window," said the <helper>. "Climb in, then you can water it from here."
 thistle
     "Ugly thing," said everybody. But {a animal} came and said that it had never eaten anything so good.
-    <He> was sad, until it opened its purple flower and forty butterflies came.
+    <hero> was sad, until it opened its purple flower and forty butterflies came.
     "I like it," said <hero>. "It knows how to look after itself."
     "Do not touch me," it said. "I was not going to," said <hero>, and that was how they became friends.
 apple
@@ -1390,7 +1390,7 @@ apple
     lemon
     peach
 tree
-    <He> cut the <harvest> into {five} pieces, one for each in the house.
+    <hero> cut the <harvest> into {five} pieces, one for each in the house.
     "Eat it," said <his> {elder}. But <he> gave it to a child who had never had <a harvest>.
     A blackbird wanted the <harvest> as well. "The red side for me, the green one for you," said <hero>.
     It was so sour that <he> made a face, and the face stayed until {weekday}.
@@ -1404,12 +1404,12 @@ end
     And the <pot> was never used for anything else.
     "What did you do to make it grow?" people asked. "Nothing," said <hero>, "but for a very long time."
     In winter <he> kept one {tiny} seed in a matchbox and said good night to it.
-    "Well, seed," <he> said, "I never thought that you had that in you."
-    Since then <he> looks at every crumb twice before <he> eats it.
+    "Well, seed," said <hero>, "I never thought that you had that in you."
+    Since then <hero> looks at every crumb twice before <he> eats it.
 leaf
     When it rained, the whole class stood under it.
     A frog made a roof of it, and <hero> was asked to supper.
-    <He> tied it to a boat, and it was the best sail on the {lake}.
+    <hero> tied it to a boat, and it was the best sail on the {lake}.
 lake
     lake
     river
@@ -1428,7 +1428,7 @@ sing
     yawn
 berries
     The {neighbour} ate ten of them and had to <do> for two days.
-    <He> took a bowl of them to school. The teacher was the first who had to <do>.
+    <hero> took a bowl of them to school. The teacher was the first who had to <do>.
 """
 
 PLOTS["a visit to the sick"] = """
@@ -1483,12 +1483,12 @@ tree
 second
     Then {a poor} {soldier} asked for a bite, and that was the end of the <food.short>.
     Then it began to pour. <He> waited under {a roof}, grew hungry, and ate the other half.
-    Then <he> stumbled over {a root}, and the rest fell into the {mud}.
+    Then <hero> stumbled over {a root}, and the rest fell into the {mud}.
     Then came a steep hill. <He> put everything down to rest, and the rest of the <food.short> rolled back to the
         bottom.
     Then a wind came up, and rain fell into everything. The <food.short> tasted of nothing but water.
-    Then <he> took the wrong path, and then the right one, and each time <he> ate a bit for comfort.
-    Then <he> jumped over a brook, but the <food.short> did not jump as far.
+    Then <hero> took the wrong path, and then the right one, and each time <he> ate a bit for comfort.
+    Then <hero> jumped over a brook, but the <food.short> did not jump as far.
     Then a big bird came down from the sky, and the other half was gone.
 poor
     poor
@@ -1571,7 +1571,7 @@ end
     And the next time <he> took two bags, one for the road and one for <his> <elder>.
     "What was the matter with you?" asked <hero>. "Nobody had laughed in here for {days}," said <his> <elder>.
     "That was better than any medicine," said <his> <elder>, and the doctor had to agree.
-    When <he> left, <his> <elder> waved for so long that <he> had to go backwards.
+    When <hero> left, <his> <elder> waved for so long that <he> had to go backwards.
 days
     ten days
     two weeks
@@ -1626,7 +1626,7 @@ event
     ate too much corn and fell asleep in the {trough}.
     was angry with the hens. "No crowing, no sun," <he> said, and hid in the {trough}.
     stayed up all night to look at the {stars}, and then <he> slept until ten.
-    had eaten {a pepper}, and no sound came out.
+    ate {a pepper}, and after that no sound came out.
     wanted to know what would happen if <he> did not crow.
     was shut in the {trough} by mistake, where nobody could hear <him>.
 cold
@@ -1650,7 +1650,7 @@ stars
     comet
 missed
     "Now it will be dark for ever," <he> thought. But the sky turned pink, and then the sun came up, all alone.
-    When <he> opened one eye, the sun stood over the {barn}, as round as ever. "Who did that?" cried <hero>.
+    When <hero> opened one eye, the sun stood over the {barn}, as round as ever. "Who did that?" cried <hero>.
     It grew light. <He> looked once, <he> looked twice, and there could be no doubt: it was the sun.
     <He> waited for the great darkness. But a little {light} came in, and then a lot of it.
     First the sky was grey, then it was yellow, and then the sun looked over the {barn} as if nothing was wrong.
@@ -1673,10 +1673,10 @@ awake
     "So nobody needs me," said <hero>, and one big tear ran down <his> beak.
     "You did that without asking!" <he> shouted at the sun, and the sun said nothing.
     The {duck} laughed at <him>. "The sun does not even know your name," it said.
-    <He> hung <his> head so low that <his> comb was in the dust.
+    <hero> hung <his> head so low that <his> comb was in the dust.
     "There must be some mistake," said <hero>, and crowed a little, much too late.
-    <He> sat down on the dunghill and felt as small as an egg.
-    "How long has it been doing that?" <he> asked. "Always," said the {duck}.
+    <hero> sat down on the dunghill and felt as small as an egg.
+    "How long has it been doing that?" asked <hero>. "Always," said the {duck}.
 duck
     duck
     goose
@@ -1731,7 +1731,7 @@ horse
     pig
 end
     The next morning <he> crowed again, louder than ever, but now <he> said "please" first.
-    From then on <he> crowed not for the sun, but for <his> friends.
+    From then on <hero> crowed not for the sun, but for <his> friends.
     Since that day <he> says good morning to the sun, and sometimes <he> thinks that it winks.
     "Well," said <hero>, "then the sun and I shall do it together."
     And <he> was a little less proud after that, but only on {weekday}.
@@ -1743,101 +1743,6 @@ pepper
     hot pepper
     spoonful of glue
     wasp
-"""
-
-PLOTS["swapping"] = """
-story
-    {begin} {one}|{two} {three}|{home_again} {end}
-who
-    had nothing in the world but {a ware:first}
-    was tired of having {a ware:first}
-    owned {a ware:first} and did not know what to do with it
-    was given {a ware:first}, and had wished for a pony
-    had got {a ware:first} for <his> birthday and did not want it
-    found {a ware:first} that belonged to nobody
-    won {a ware:first} at the fair
-event
-    took the <first> to market.
-    put the <first> under one arm and walked into the town.
-    set out to swap the <first> for something better.
-    thought, "Somebody must need <a first>," and went to find out who.
-news
-    set out to swap {a ware:first} for something better.
-    went to market with {a ware:first}.
-    went from door to door with {a ware:first}.
-    got {a ware:first} and wanted something else.
-ware
-    rope
-    bell
-    bucket
-    basket
-    ladder
-    kettle
-    broom
-    lantern
-one
-    On the way stood the {neighbour:buyer}. "I need <a first> {first.use}," said the <buyer>. "Take my {ware:second}
-        for it."
-    "What luck!" cried the {neighbour:buyer}. "I have been looking for <a first> {first.use}." So <hero> got {a
-        ware:second}.
-    By the gate the {neighbour:buyer} sat on {a ware:second} and sighed. "If only I had <a first> {first.use}!" So
-        they swapped.
-    "Stop!" called the {neighbour:buyer} from a window. "Is that <a first>? I want it {first.use}. I will throw you
-        down my {ware:second}."
-    Nobody wanted the <first>, until the {neighbour:buyer} came. "Just what I need {first.use}," said the <buyer>,
-        and gave <him> {a ware:second}.
-two
-    Next came the {neighbour:other}. "Will you give me that <second>?" asked the <other>. "I need it {second.use}.
-        You can have my {ware:third}."
-    Then <he> met the {neighbour:other}. "I have {a ware:third} too many," said the <other>, "but I want <a second>
-        {second.use}." They shook hands on it.
-    "Do you like your <second>?" asked the {neighbour:other}. "Not much," said <hero>. "Then take my {ware:third},"
-        said the <other>.
-    At the market the {neighbour:other} was selling {a ware:third}. "No money," said the <other>, "but I take <a
-        second>, {second.use}."
-    Then it got dark, and <he> knocked at the door of the {neighbour:other}. In the morning <he> left with {a
-        ware:third}, and the <second> stayed there.
-three
-    "Now I am rich," thought <hero>.
-    <He> polished the <third> with <his> sleeve and felt very clever.
-    It began to rain, and <he> ran home as fast as <he> could.
-    The sun was going down by then, and <his> feet hurt.
-    "One more swap, and I shall have {a castle}," said <hero>.
-    Three times <he> wanted to turn back, and three times <he> did not.
-    Proudly <he> carried the <third> home on <his> head.
-    The <third> was heavier than the <second>, but there was more in it, <he> felt.
-    A dog barked at the <third>, and <hero> told it the whole story.
-castle
-    castle
-    pony
-    ship
-    elephant
-    palace
-    balloon
-    brass band
-    circus
-home_again
-    "Just what we wanted," said <his> {elder:elder} at home. "{third.joy}."
-    At the corner sat {a child:kid} who had lost <a third>. <hero> gave it to the <kid>, and did not know why it
-        felt so good.
-    But there stood the <buyer> again. "The <first> is no use to me," said the <buyer>. So they swapped, and <hero>
-        came home with <a first>.
-    The street was full of people. "<He> has <a third>!" they cried. "{third.joy}." Everybody wanted to shake <his>
-        hand.
-    But on the bridge the <third> slipped out of <his> arms and into the river. "Well," said <hero>, "now I can
-        whistle and swing my arms."
-    There was a thief on the road. "Hand it over," said the thief. But when he saw the <third>, he said, "No, I have
-        one already," and gave <him> {treat}.
-    At home stood a big parcel from <his> {elder:elder}. In it was <a third>. "Now we have two," said <hero>.
-    "Where is my <first>?" asked <his> {elder:elder} at home. "It was mine, you know." So <hero> told the whole
-        story, and <his> <elder> laughed until it hurt.
-end
-    "It is not what you have," <he> said. "It is who needs it."
-    That night <he> counted: <a first>, <a second>, <a third>, and a good deal of fresh air.
-    And the <first>? Perhaps somebody is looking for it at this moment.
-    <He> never did get {a castle}, but <he> did not miss it.
-    "Shall we swap?" asks <hero> to this day, when somebody looks sad.
-    And whoever has <a third> too many may come to <hero>.
 """
 
 PLOTS["a letter from the sea"] = """
@@ -1902,7 +1807,7 @@ reading
 reply
     <hero> wrote back at once, {page}, and threw the bottle as far as <he> could.
     <He> thought about it all day. Then <he> put {present} into the bottle as well, and gave it to the sea.
-    "How shall I send the answer?" <he> asked. "I fly that way," said {a gull}, and took it in its beak.
+    "How shall I send the answer?" asked <hero>. "I fly that way," said {a gull}, and took it in its beak.
     <He> drew a picture of {drawing}, wrote <his> name under it, and sent it off with the tide.
     <He> ran home, looked for a pencil, found {oddment}, looked again, and wrote, "Dear <friend>, I am here."
     <He> wrote so much that it would not go into the bottle. It had to go into {a keg}.
@@ -1945,7 +1850,7 @@ waiting
     Every morning <he> ran down to the water, and every evening <he> came back with wet feet.
     It was a stormy {season}. <He> thought that the bottle was at the bottom of the sea.
     "The sea is slow, but it forgets nothing," said <his> {elder}.
-    <He> asked every fish, but fish do not say what they know.
+    <hero> asked every fish, but fish do not say what they know.
     One morning there was a bottle! But it was only {a lemonade}, and it was empty.
     The moon got round, and thin, and round again. No answer came.
     "Perhaps <friend> cannot swim," said <his> {elder}. "Letters cannot swim either," said <hero>.
@@ -1970,7 +1875,8 @@ answer
     Then there was a knock at the door. "Are you <hero>?" asked a <friend.child> with a wet letter. "I am <friend>."
         {meeting}
     Then {a gull} brought a parcel. In it was {a gift} and a note: "For <hero>, from <friend>." {letters}
-    Then <he> saw smoke far out. <His> {elder} rowed and <hero> steered, and there, on a rock, sat <friend>. {meeting}
+    Then <hero> saw smoke far out. <His> {elder} rowed and <hero> steered, and there, on a rock, sat <friend>.
+        {meeting}
     Then, at low tide, somebody came walking over the sand with a suitcase. "I am <friend>," said somebody. {meeting}
     Then a fisherman caught a big fish, and in the fish was a letter for <hero>. It was a bit slimy. {letters}
     Then a balloon came over the water. "Is this where <hero> lives?" called <friend> from the basket. {meeting}
@@ -2011,8 +1917,8 @@ pier
 letters
     <hero> read it so often that it fell to pieces.
     So it went, back and forth, and the sea never lost a letter.
-    <He> ran through the house and read it to everybody, and to the cat.
-    <He> put it under <his> pillow, and in the night it smelled of salt.
+    <hero> ran through the house and read it to everybody, and to the cat.
+    <hero> put it under <his> pillow, and in the night it smelled of salt.
     "Come and see me," it said at the end. "It is only two days by whale."
     At once <he> sat down and wrote the next one.
 end
@@ -2081,12 +1987,12 @@ nose
 alive
     "Good evening," said the snowman when the moon came up. "I have a few questions."
     <He> gave it <his> {scarf}, so that it would not be cold. "Thank you, but I like the cold," said the snowman.
-    When <he> said good night to it, it lifted its hat.
+    When <hero> said good night to it, it lifted its hat.
     It looked so lonely that <he> made it {a dog} of snow as well.
     "What shall I call you?" <he> asked. "Call me {sirname}," said the snowman, "but not before breakfast."
     "You may come in," <he> said. It shook its head, very carefully.
     Its eyes were two buttons, and one of them winked.
-    That evening <he> brought it a bowl of cold soup, and in the morning the bowl was empty.
+    That evening <hero> brought it a bowl of cold soup, and in the morning the bowl was empty.
 scarf
     scarf
     hat
@@ -2145,7 +2051,7 @@ two
     "This is my brother," said the snowman. "He has come to visit, and he would like <a nose> like mine."
 drip
     "I am going away," it said, "but keep my <nose> for me." <He> put it into a drawer.
-    <He> fetched a sledge and pulled it into the shade of the {church}. "Much better," said the snowman.
+    <hero> fetched a sledge and pulled it into the shade of the {church}. "Much better," said the snowman.
     "Do not be sad," it said. "I shall be in the brook, and then in the sea, and then in a cloud."
     "Tell me something cold," it begged. <hero> told it about the North Pole, and it stopped at once.
 church
@@ -2166,10 +2072,10 @@ end
     In spring there was a puddle there, and in the puddle lay the <nose>.
     "Until next year," said the snowman. "I shall know you by your {mittens}."
     And <he> told nobody, since nobody would have believed it.
-    That night <he> put on <his> {mittens} in bed and dreamed of snow.
+    That night <hero> put on <his> {mittens} in bed and dreamed of snow.
     "Winter is too short," said <hero>. "And every other time is too long," said the snowman.
     On the last cold day they shook hands, and <his> glove stayed wet for a week.
-    Then <he> went in to warm <his> hands, and waved from the window until it was dark.
+    Then <hero> went in to warm <his> hands, and waved from the window until it was dark.
 mittens
     mittens
     freckles
@@ -2186,7 +2092,8 @@ dog_end
 walk
     There was a track from the garden to the {church}, and another one back. "I wanted to see the stars from there,"
         it said.
-    <He> found it at the {bakery}, with its <nose> against the window. "It is so warm in there," it said, and sighed.
+    <hero> found it at the {bakery}, with its <nose> against the window. "It is so warm in there," it said, and
+        sighed.
 bakery
     bakery
     skating rink
@@ -2208,7 +2115,7 @@ guest_end
     They looked at each other for a long time. "You have a better hat than I," said the <guest>, and went on.
     "Papers, please," said the <guest>. "It has only <a nose>," said <hero>. "That will do," said the <guest>.
 snowed
-    <He> dug for two hours. "Thank you," said the snowman, "but I did not mind at all."
+    <hero> dug for two hours. "Thank you," said the snowman, "but I did not mind at all."
     A robin sat on it and sang, so <he> knew where to dig.
 """
 
@@ -2269,7 +2176,7 @@ spoons
 visit
     But <his> {ball} rolled in there, and <hero> went after it.
     "I shall go and ask," said <hero>, and took {treat} along, just in case.
-    So <he> went there, with knees like jelly, and knocked.
+    So <hero> went there, with knees like jelly, and knocked.
     One night <he> crept up to it and looked through a crack.
     Then a letter came for the <monster>. Nobody dared to take it there, and so <hero> did.
     Then somebody had to say who was afraid, and nobody put up a hand. So <hero> went.
@@ -2296,7 +2203,7 @@ trouble
     The <monster> was hanging up its washing, and among it was {blanket} with flowers on it. {washing}
     The <monster> was so shy that it hid behind its own {tail_word}. {shy}
 tooth
-    <He> tied one end of a string to the tooth and the other to the door. Bang! "Oh," said the <monster>, "that is
+    <hero> tied one end of a string to the tooth and the other to the door. Bang! "Oh," said the <monster>, "that is
         better."
     "Do you brush them?" asked <hero>. "With what?" said the <monster>. So <he> brought it a broom.
     "Open wide," said <hero>, and there was a whole {boot} between its teeth. <He> pulled it out.
@@ -2357,7 +2264,7 @@ supper
     "One has to stir," said <hero>. They made {treat} together, and the <monster> wore an apron.
     "That happens to us too," said <hero>. "We give it to the hens." The <monster> had no hens, so they ate it.
 bone
-    <He> put <his> whole arm down its throat, shut <his> eyes, and pulled. Out came the bone.
+    <hero> put <his> whole arm down its throat, shut <his> eyes, and pulled. Out came the bone.
     "Bread," said <hero>, "a lot of bread." The {neighbour} had to bake all night, and then it went down.
 tuba
     tuba
@@ -2384,14 +2291,14 @@ blanket
     a bonnet
 washing
     "Nice," said <hero>. "My grandmother made it," said the <monster>, and blew its nose.
-    <He> held the pegs for it. Who holds the pegs for somebody is not afraid any more.
+    <hero> held the pegs for it. Who holds the pegs for somebody is not afraid any more.
 tail_word
     tail
     paws
     umbrella
     beard
 shy
-    <He> looked the other way and talked about the weather, until it came out by itself.
+    <hero> looked the other way and talked about the weather, until it came out by itself.
     "I am shy too," said <hero>. So they both said nothing for an hour, and it was very pleasant.
 boot
     boot
@@ -2492,8 +2399,8 @@ tree
     chimney
 tall
     It was fine up there, but <his> bed was too short and <his> friends were too far down. A {gull} sat on <his> ear.
-    <He> bumped into a cloud and got wet. Nobody heard what <he> said.
-    People came with ladders to ask <him> for the weather. "Wet," <he> said, for <he> had a cloud in <his> hair.
+    <hero> bumped into a cloud and got wet. Nobody heard what <he> said.
+    People came with ladders to ask <him> for the weather. "Wet," said <hero>, for <he> had a cloud in <his> hair.
 gull
     gull
     stork
@@ -2537,26 +2444,26 @@ touch
     First <he> was happy. But then <his> {elder} wanted to hug <him>, and <he> had to run away.
     The first bite broke <his> tooth, and <he> was still hungry. How can one eat a bun of <stuff>?
 unseen
-    <He> won at hide and seek, {ten} times. Then everybody went home, because nobody had found <him>.
+    <hero> won at hide and seek, {ten} times. Then everybody went home, because nobody had found <him>.
     People sat down on <him>, and at supper nobody gave <him> a plate.
-    <He> ate a whole cake, and the dog got the blame.
+    <hero> ate a whole cake, and the dog got the blame.
 ten
     two
     three
     four
     ten
 back
-    So <he> ran to the water and called. "I thought so," said the fish.
-    "Fish, dear fish, take it back!" <he> cried. "Gladly," said the fish. "They all come back."
-    For three days <he> sat at the water with bread crumbs before the fish came up. "Enough?" it asked. "Enough,"
+    So <hero> ran to the water and called. "I thought so," said the fish.
+    "Fish, dear fish, take it back!" cried <hero>. "Gladly," said the fish. "They all come back."
+    For three days <hero> sat at the water with bread crumbs before the fish came up. "Enough?" it asked. "Enough,"
         said <hero>.
-    <He> put a note on the hook, and on it stood "Please". The fish came up at once.
+    <hero> put a note on the hook, and on it stood "Please". The fish came up at once.
     "Can I give it back?" <he> called across the water. "Only if you laugh about it," said the fish. So <he> did.
     It took all night to find the fish. It had been waiting under the {bridge}.
 end
     "And what do you want instead?" asked the fish. "Nothing," said <hero>, "only to sit here with you."
-    When <he> got home, there was {treat} on the table, just enough.
-    Since then <he> fishes without a hook.
+    When <hero> got home, there was {treat} on the table, just enough.
+    Since then <hero> fishes without a hook.
     "What did you wish for?" asked <his> {elder} in the evening. "Too much," said <hero>.
     And everything was as before, only that <he> liked it now.
     "Next time," said the fish, "catch a carp. They know nothing."
@@ -2577,10 +2484,10 @@ twin
     But the <copy> wanted the bed as well, and the last piece of cake, and was never wrong.
     They could not tell any more which of them had been there first.
 yes
-    "May I stay up all night?" <he> asked. "Yes," they said. At three in the morning <he> begged them to say no.
-    "May I jump off the roof?" <he> asked, only to see. "Yes," said <his> {elder}. Then <he> was frightened.
+    "May I stay up all night?" asked <hero>. "Yes," they said. At three in the morning <he> begged them to say no.
+    "May I jump off the roof?" asked <hero>, only to see. "Yes," said <his> {elder}. Then <he> was frightened.
 grown
-    <He> had to go to the office at once, and there were {sums} on the table as high as a house.
+    <hero> had to go to the office at once, and there were {sums} on the table as high as a house.
     Nobody carried <him> to bed that night, and <his> shoes pinched.
 sums
     sums
@@ -2594,7 +2501,7 @@ pond
     well
     river
 fly
-    <He> flew up like a feather, but <he> had not thought about how to come down.
+    <hero> flew up like a feather, but <he> had not thought about how to come down.
     A flock of geese took <him> along, half the way to Africa, and talked of nothing but feet.
 nine
     nine
@@ -2646,7 +2553,7 @@ berry
     chestnuts
 fog
     Then a fog came down, as thick as {porridge}, and <he> could not see <his> own {feet}.
-    When <he> looked up, the path was gone. There was nothing but fog, white and still.
+    When <hero> looked up, the path was gone. There was nothing but fog, white and still.
     <He> only looked at the <fruit>, and so <he> did not see the fog that came between the trees.
     First one tree was gone, then two, and then the whole wood was gone. That was the fog.
     The birds fell silent. From the {marsh} came a fog, and it swallowed everything.
@@ -2668,7 +2575,7 @@ feet
     shadow
 lost
     <He> walked for an hour and came upon footprints. They were <his> own. {scared}
-    "Hello!" <he> called. "Hello," said the echo. "Where are you?" asked <hero>. "Where are you?" asked the echo.
+    "Hello!" called <hero>. "Hello," said the echo. "Where are you?" asked <hero>. "Where are you?" asked the echo.
         {scared}
     <He> climbed a tree to see the way. From the top there was only more fog. {scared}
     Something big stood before <him> with its arms out. "Good evening," said <hero>. But it was only {a trunk}.
@@ -2688,13 +2595,13 @@ trunk
     bear of wood
     juniper bush
 scared
-    "I am not crying," <he> said. "It is only the fog in my eyes."
+    "I am not crying," said <hero>. "It is only the fog in my eyes."
     It was getting dark, and <he> sat down on {a stump}.
     To be less afraid, <he> ate {fruit_count} <fruit>.
-    <He> thought of {treat} on the table at home, and grew sadder and sadder.
-    <He> sang a song, first loudly, and then not so loudly.
+    <hero> thought of {treat} on the table at home, and grew sadder and sadder.
+    <hero> sang a song, first loudly, and then not so loudly.
     "If I stand still, I cannot get more lost," thought <hero>.
-    <He> told <himself> a story in which somebody was lost and was found.
+    <hero> told <himself> a story in which somebody was lost and was found.
     Somewhere a twig cracked. <He> did not breathe for a whole minute.
 stump
     stump
@@ -2711,20 +2618,20 @@ sign
     Then a cowbell rang, quite near. <He> took hold of the tail of the cow, and cows always know the way home.
     Then {a animal} came by. "I will show you the way," it said, "for half of your <fruit>." <hero> gave it half,
         and in five minutes they were there.
-    Then <he> heard a brook. "You run to the {mill}," said <hero>, "so I shall walk with you." And the brook led
+    Then <hero> heard a brook. "You run to the {mill}," said <hero>, "so I shall walk with you." And the brook led
         <him> out.
     Then there was a smell of {treat} in the air. <He> shut <his> eyes and went after <his> nose, step by step.
     Then a light came swinging through the trees. It was <his> {elder:finder} with a lantern. "I only followed the
         <fruit> that you dropped," said the <finder>.
     Then the fog lifted, and <he> saw where <he> was: ten steps from <his> own door.
     Then the wind came and blew a hole in the fog, and through the hole <he> saw the {church}.
-    Then <he> bumped into somebody. It was the {neighbour:finder}, who was lost as well, but had a compass. "What
+    Then <hero> bumped into somebody. It was the {neighbour:finder}, who was lost as well, but had a compass. "What
         luck," said the <finder>. "Can you read it?" <hero> could.
     Then a swarm of fireflies came and flew ahead of <him>, like a string of lamps.
     Then somebody played the {fiddle}, very far away and very badly. "That is my {elder}," cried <hero>, and
         followed every wrong note.
-    Then <he> felt a wet nose in <his> hand. It was <his> own dog, who had come to fetch <him>.
-    Then <he> remembered what <he> had in <his> pocket: {oddment}. But it was the moon that helped, when it came up.
+    Then <hero> felt a wet nose in <his> hand. It was <his> own dog, who had come to fetch <him>.
+    Then <hero> remembered what <he> had in <his> pocket: {oddment}. But it was the moon that helped, when it came up.
 mill
     mill
     village
@@ -2736,12 +2643,12 @@ mill
 end
     At home they made a pie from the <fruit>, and <hero> slept with the lamp on.
     "Were you afraid?" they asked at home. "The fog was," said <hero>, "but I stayed with it."
-    From that day on <he> carried {a whistle} in <his> pocket.
+    From that day on <hero> carried {a whistle} in <his> pocket.
     There were not many <fruit> left in the basket, but nobody minded.
-    And the next day <he> went back and tied a red thread to every {tree}.
+    And the next day <hero> went back and tied a red thread to every {tree}.
     "Where is the fog now?" <he> asked at supper. "In your hair," said <his> {elder}.
-    That night <he> dreamed of fog, but in the dream there was a rope.
-    After that <he> told everybody that <he> had only gone for a walk.
+    That night <hero> dreamed of fog, but in the dream there was a rope.
+    After that <hero> told everybody that <he> had only gone for a walk.
     The <fruit> tasted better than ever, for they came from so far away.
 tree
     tree
@@ -2944,7 +2851,7 @@ station_end
     Somebody put a coin into <his> cap, and then somebody else. It was enough for a new one.
 away
     Luckily it could be heard from far off. <hero> found it in the cabbages of the {neighbour}.
-    <He> stood still and listened. There, very softly, behind the barn!
+    <hero> stood still and listened. There, very softly, behind the barn!
 """
 
 PLOTS["the present"] = """
@@ -2991,10 +2898,10 @@ ten
     twenty
     a hundred
 earn
-    So <he> {work} for the {neighbour}, and got {pay} for it.
+    So <hero> {work} for the {neighbour}, and got {pay} for it.
     "Then I must work," said <hero>, and {work} for the {neighbour}. The pay was {pay}.
-    All week <he> {work}. The {neighbour} gave <him> {pay}.
-    For three days <he> {work}, and the {neighbour} counted {pay} into <his> hand.
+    All week <hero> {work}. The {neighbour} gave <him> {pay}.
+    For three days <hero> {work}, and the {neighbour} counted {pay} into <his> hand.
 work
     swept the yard
     peeled potatoes
@@ -3023,12 +2930,12 @@ pay
 lose
     On the way <he> met {a poor} without {shoes}. <hero> looked at the money, and gave it away.
     But there was a hole in <his> pocket. The money was gone, and only {oddment} was left.
-    When <he> came to the shop, the <present> was sold.
-    <He> ran to the shop with it. "The <present>?" said the man. "A {lady} has just bought it."
+    When <hero> came to the shop, the <present> was sold.
+    <hero> ran to the shop with it. "The <present>?" said the man. "A {lady} has just bought it."
     A gust of wind took the paper money, and it flew off over the {roofs}.
     But on the way <he> watched {a puppy}, and when <he> looked up again, the shop was closed.
     A man on the corner played so sadly that <hero> put all the money into his hat.
-    <He> lent it to a friend, and the friend had a friend, and so on.
+    <hero> lent it to a friend, and the friend had a friend, and so on.
     The shop had burnt down. The man sat before it, and <hero> gave him the money.
 lady
     lady
@@ -3052,8 +2959,8 @@ poor
     woman
     soldier
 give
-    So <he> sat up half the night, and in the morning there was {a made:made}. {gift}
-    Then <he> had an idea. <He> took what there was and made {a made:made}. {gift}
+    So <hero> sat up half the night, and in the morning there was {a made:made}. {gift}
+    Then <hero> had an idea. <He> took what there was and made {a made:made}. {gift}
     "I have nothing but this," <he> said the next day, and gave <his> <elder> {a made:made}. {gift}
     "What do I have?" thought <hero>. Two hands. With them <he> made {a made:made}. {gift}
     There was {oddment} in <his> pocket, and some string. Out of that <he> made {a made:made}. {gift}
@@ -3181,11 +3088,11 @@ third
     back
 stage
     Then the curtain went up, and <he> had forgotten every word. {rescue}
-    Then <he> stepped out, and <his> {beard} fell off. People laughed. {rescue}
+    Then <hero> stepped out, and <his> {beard} fell off. People laughed. {rescue}
     In the middle of the play the lights went out. {dark}
     <He> had only one sentence, and just then <he> got the hiccups. {hiccups}
     On the stage the {wall} fell down, and everybody stood there with an open mouth. {wall_end}
-    Then <he> came on from the wrong side, in the wrong act. {rescue}
+    Then <hero> came on from the wrong side, in the wrong act. {rescue}
     The one before <him> did not come out, for he was asleep behind the {wall}. {asleep}
     A moth flew into <his> mouth just as <he> began. {moth}
     <He> looked down, and there sat two hundred people. {rescue}
@@ -3204,10 +3111,10 @@ beard
 rescue
     Then a cat walked onto the stage and lay down. "That is how tired I am," said the <part>, and people clapped.
     From below somebody whispered. "Louder!" said <hero>, and everybody laughed, and so did <he>.
-    <He> took a deep breath and said what came into <his> head. It was better than what was in the book.
+    <hero> took a deep breath and said what came into <his> head. It was better than what was in the book.
     For a moment it was quite still. Then <he> saw <his> {elder} nod, and all the words came back.
     "Wait," said <hero>, "I know this one." People laughed so much that <he> had time to remember it.
-    <He> put one hand on <his> heart and sang, although it was no song.
+    <hero> put one hand on <his> heart and sang, although it was no song.
     "I have forgotten it," said <hero> aloud. "So what do you think the <part> would say?" Everybody called something.
     A baby in the {third} row called <his> name. Then <he> was not afraid any more.
 dark
@@ -3216,7 +3123,7 @@ dark
     "Do not be afraid," said <hero>. "It is only night in the play." And <he> went on as if nothing was wrong.
 hiccups
     "I am, hic, the <part>," said <hero>. From then on the people hiccupped with <him>.
-    <He> waited. The people waited. Then <he> bowed, and that was the biggest laugh of the evening.
+    <hero> waited. The people waited. Then <he> bowed, and that was the biggest laugh of the evening.
 wall
     wall
     castle
@@ -3227,13 +3134,13 @@ wall_end
     <hero> held it up with both arms to the end, and played the <part> like that.
 end
     "You were not shy at all," said the teacher. "I was," said <hero>, "but the <part> was not."
-    On the way home <he> bowed to every {lamp}.
+    On the way home <hero> bowed to every {lamp}.
     "What will you be next year?" they asked. "Something bigger," said <hero>.
     Afterwards <his> {elder} asked for <his> name on a piece of paper.
     That night the {cat} heard the whole play once more, from the beginning.
     And the next day in class a hand went up. It was the hand of <hero>.
     "I was the one with the cough," said <his> {elder} proudly.
-    <He> kept the costume, and wears it when <he> has to be brave.
+    <hero> kept the costume, and wears it when <he> has to be brave.
 lamp
     lamp post
     tree
@@ -3251,8 +3158,8 @@ asleep
     So <hero> said both parts, once with a high voice and once with a deep one.
     "He is dead," said <hero>. From then on it was a sad play, and the people wept.
 moth
-    <He> swallowed it and said, "Delicious." That was the line that everybody remembered.
-    <He> coughed, and it flew out again, three times round the lamp, like {a star}.
+    <hero> swallowed it and said, "Delicious." That was the line that everybody remembered.
+    <hero> coughed, and it flew out again, three times round the lamp, like {a star}.
 star
     star
     snowflake
@@ -3346,7 +3253,7 @@ nest
         <bird>.
 bat
     "Is it summer?" it asked. "Not yet," said <hero>, and moved it very gently to a beam.
-    <He> tickled its foot. "Wrong number," said the bat, and flew off.
+    <hero> tickled its foot. "Wrong number," said the bat, and flew off.
 time
     <hero> shared {treat} with him. Then he stood up and said, "Now I can go on for a hundred years."
     "May I rest with you?" asked <hero>. They looked down on the roofs, and that was the longest minute of <his> life.
@@ -3361,7 +3268,7 @@ mouse
     "I wanted to stop the time," it wept, "because tomorrow I have a test." <hero> set it free and taught it to count.
     One turn back, and it was out. "I owe you a cheese," it said, and it paid.
 wheel
-    <He> took the butter from <his> bread and rubbed it in. "Ah," said the wheel, and went round.
+    <hero> took the butter from <his> bread and rubbed it in. "Ah," said the wheel, and went round.
     There was a drop of oil left in the lantern. It was enough, but <he> had to go down in the dark.
 end
     "Tick," said the clock, and then, after a while, "tock". Down in the street they threw their hats in the air.
@@ -3392,7 +3299,7 @@ quarrel
         <hero>.
     <hero> told each of them what the other had said about it, only nicer. Then they went round again.
 thing_end
-    <He> pulled it out and put it into <his> pocket, and nobody ever learned how it had got there.
+    <hero> pulled it out and put it into <his> pocket, and nobody ever learned how it had got there.
     "So that is where it was," said <hero>, who had lost it in {season}.
 spider
     "Only this one evening," begged the spider. "I have guests." So time stood still until the guests had gone.
@@ -3517,7 +3424,7 @@ worse
     "It does not want to come," said <hero>. "Maybe it is offended."
 saved
     Then the {owl:wise} laughed. "Look up," said the <wise>. There it hung in the sky, whole and dry.
-    <He> lay down on <his> back, quite worn out. And what did <he> see up there? The moon!
+    <hero> lay down on <his> back, quite worn out. And what did <he> see up there? The moon!
     "What are you doing?" asked the {owl:wise}. "Saving the moon," said <hero>. "Well done," said the <wise>. "It is
         back in its place."
     Then the wind dropped, the water grew still, and the moon looked up at them as if nothing had happened.
@@ -3531,7 +3438,7 @@ owl
     bat
 end
     "We have pulled so hard that it flew back up," said <hero> proudly, and the others thought so too.
-    Since then <he> looks into the pond every evening, to see that nobody has fallen in.
+    Since then <hero> looks into the pond every evening, to see that nobody has fallen in.
     "Thank you," said the moon, very softly. But only <hero> heard it.
     And if you come to that pond at night, there are two moons, one for you and one for <hero>.
     They told it to everybody, and with every telling the pond got deeper.
@@ -3623,7 +3530,7 @@ cure
         behind {curtain}. {after}
     "What is wrong with you?" asked <hero>. "Nobody has ever asked me that," said the king, and talked until {dawn}.
         {after}
-    <hero> let {a goose} into the throne room. It ate the general's plan and bit the {general} in the leg. {after}
+    <hero> let {a goose} into the throne room. It ate the <other>'s notes and bit the <other> in the leg. {after}
     "I do not know either," said <hero>, "but my {elder} makes {treat} when it is like that." They made it together,
         and the king licked the {spoon}. {after}
     <hero> put a frog on the throne. "Who is that?" asked the king. "That is you, on a bad day," said <hero>. {after}
@@ -3668,10 +3575,10 @@ spoon
     bowl
     pot
 after
-    An hour later he was as well as a fish in water.
-    Then he looked up, and all was well again.
-    And before he knew it, his trouble was gone.
-    Then something funny happened. The king smiled, and then all the rest went well too.
+    An hour later the king was as well as a fish in water.
+    Then the king looked up, and all was well again.
+    And before the king knew it, his trouble was gone.
+    Then the king smiled for the first time, and the rest went well by itself.
     After that there was nothing more for the doctors to do.
 end
     "What do you want for it?" asked the king. "A day off," said <hero>, "for both of us."

@@ -3,8 +3,8 @@
 Remembered words come from small classes, so that a small model soon learns to copy them (assets/results/notes.md).
 """
 
-GIRLS = "Mia Anna Lily Emma Ella Rosa Nora Lucy Clara Zoe Ruby Ida Lena Maya Alice Molly".split()
-BOYS = "Tom Ben Max Leo Jack Sam Finn Oscar Noah Paul Theo Otto Hugo Adam Luke Emil".split()
+GIRLS = "Mia Anna Lily Emma Ella Rosa Nora Lucy Clara Zoe Ruby Ida".split()
+BOYS = "Tom Ben Max Leo Jack Sam Finn Oscar Noah Paul Theo Otto".split()
 
 SHE = "Dot Clover Hazel Poppy Willow Pebble".split()
 HE = "Pip Bramble Button Biscuit Tuft Rusty".split()
@@ -259,18 +259,6 @@ play the trumpet | did: played a tune, and people opened their windows | fail: m
 walk on stilts | did: walked along the street and looked in at every window | fail: fell into a rose bush / sat in the
     fountain / came down on a policeman
 
-rope | use: to tie up my cow | joy: Now we can make a swing
-bell | use: for my goat | joy: Now the cat cannot surprise the birds any more
-bucket | use: to milk my cow | joy: Now the rain can come through the roof as it likes
-basket | use: for my eggs | joy: Now the puppies have a bed
-ladder | use: to pick my pears | joy: Now we can look at the stars from close by
-kettle | use: to make tea | joy: Now there will be tea
-broom | use: to sweep my yard | joy: Now nobody can say that we are untidy
-lantern | use: for dark evenings | joy: Now we can read in bed
-cushion | use: for my hard chair | joy: Now grandfather can sit down again
-pan | use: to fry my fish | joy: Now there will be pancakes
-blanket | use: for my cold bed | joy: Now nobody has to have cold feet
-mirror | use: to see if I am still handsome | joy: Now you can see how dirty your face is
 
 whistle | sound: a shrill note
 alarm clock | sound: a loud ticking

@@ -61,6 +61,11 @@ class Layout:
     notes: list[str]
     split: Annotated[int, Field(ge=1, le=SPLIT)] = 1
     """`data.split`; the layouts of earlier versions lack it."""
+    stories_version: int | None = None
+    """Version of the grammar that wrote the built-in stories, where they are among the texts.
+
+    The floor and the judge belong to this version. The first grammar wrote no version, and has no judge.
+    """
 
     def spans(self) -> list[tuple[int, int]]:
         """All spans (start, end): training segments and held-out ones."""

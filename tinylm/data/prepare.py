@@ -155,6 +155,7 @@ def _make(folder: Path, groups: dict[str, list[str]], data: DataConfig, settings
         baselines={name: round(value, 6) for name, value in measured.items()},
         notes=notes,
         split=data.split,
+        stories_version=STORIES_VERSION if any(STORIES in sources for sources in groups.values()) else None,
     )
     files.write_durably(folder / "tokenizer.json", tokenizer.to_json().encode())
     files.write_durably(folder / "data" / "data.json", layout.to_json().encode())
