@@ -816,7 +816,7 @@ story
 who
     wanted a pet more than anything
     could talk with animals, though nobody believed it
-    looked under every leaf to see who lived there
+    looked under every leaf
     was good at finding things
     never walked past anybody who was crying
     liked small animals better than big people
@@ -866,7 +866,7 @@ lure
     the moon
     a red balloon
 wrong
-    First they met {a other:other}. "Is this yours?" asked <hero>. "No. {other.children}," it said.
+    First they met {a other:other}. "Is this yours?" asked <hero>. "No. {other.children}."
     In the {field} stood {a other:other}. "Are you its mother?" asked <hero>. "No. {other.children}," it said.
     They asked {a other:other}. "Certainly not," said the <other>. "{other.children}."
 field
@@ -884,13 +884,13 @@ other
 wrong_again
     Then the <baby> ran up to {a scarecrow}. "Mother!" it cried. But the {thing} did not move.
     It began to rain, and <he> carried the <baby> under <his> coat, where it was warm.
-    The <baby> was tired, so <he> gave it {milk} and let it sleep on <his> knees.
+    The <baby> was tired, so <he> gave it {milk} and let it sleep a little.
     "What does your mother look like?" asked <hero>. "Like me, but more," said the <baby>.
     "Does she have {ears}?" asked <hero>. "The most beautiful ones in the world," said the <baby>.
     A fox came along and licked its lips. <hero> put the <baby> into <his> hood and whistled a march.
     "Sing me what your mother sings," said <hero>. The <baby> began to sing, and forgot the end.
     They came to {a puddle}. The <baby> looked in and said, "There is another one who is lost."
-    To cheer it up, <he> walked on <his> hands, and lost {oddment} from <his> pocket.
+    To cheer it up, <he> walked on <his> hands, and lost {oddment}.
 scarecrow
     scarecrow
     bus
@@ -928,15 +928,15 @@ fence
     haystack
 end
     There was the <baby.mother>, and she laughed and cried at once. {thanks}
-    Out came the <baby.mother>. "I have looked for you under every stone!" she said. {thanks}
+    Out came the <baby.mother>. "I have looked under every stone!" she said. {thanks}
     The <baby.mother> was counting her children, and it never came out right until now. {thanks}
     By the <baby.home> sat the <baby.mother> with a wet handkerchief. "We played hide and seek," she sobbed. {thanks}
     "Where have you been?" called the <baby.mother>. "With <hero>," said the <baby>. {thanks}
 thanks
     "You may come and play with us whenever you like," she told <hero>.
-    And every {weekday} the <baby> came to <his> door and asked if <hero> could come out.
+    And every {weekday} the <baby> came to play with <hero>.
     "May I stroke your baby once more?" asked <hero>. That was easily done.
-    The <baby> gave <him> a kiss on the nose. It was a bit wet, but <he> did not mind.
+    The <baby> gave <him> a kiss on the nose. It was a bit wet.
     <hero> went home alone, a little sad and very glad.
     <hero> was asked to stay for supper. But what they ate there was not to <his> taste.
     On the way home something was missing in <his> hood, something warm.
@@ -1753,7 +1753,7 @@ who
     collected everything that the sea brought
     had never had a letter
     often felt alone
-    lived with <his> {elder} in the last house before the sea
+    lived in the last house before the sea
     could hear the sea in <his> bed at night
     had a boat, but was not allowed to row alone
 Place
@@ -1769,7 +1769,7 @@ home
     in an old boat on the beach
 event
     found {a green} bottle in the {seaweed}. There was a letter in it.
-    saw something {glittering} in the {seaweed}. It was a bottle, and in the bottle was a letter.
+    saw something {glittering} in the {seaweed}. It was a bottle with a letter in it.
 news
     found a bottle on the beach with a letter in it.
     pulled {a green} bottle out of the {seaweed}. There was a letter in it.
@@ -1809,9 +1809,9 @@ reply
     <He> thought about it all day. Then <he> put {present} into the bottle as well, and gave it to the sea.
     "How shall I send the answer?" asked <hero>. "I fly that way," said {a gull}, and took it in its beak.
     <He> drew a picture of {drawing}, wrote <his> name under it, and sent it off with the tide.
-    <He> ran home, looked for a pencil, found {oddment}, looked again, and wrote, "Dear <friend>, I am here."
+    <He> ran home, looked for a pencil, found {oddment}, and wrote, "Dear <friend>, I am here."
     <He> wrote so much that it would not go into the bottle. It had to go into {a keg}.
-    <hero> asked the ship's cook, who asked the captain, and the captain took the answer along.
+    A captain was just sailing, and <hero> gave the answer to him.
 page
     two pages
     in red ink
@@ -1877,7 +1877,7 @@ answer
     Then {a gull} brought a parcel. In it was {a gift} and a note: "For <hero>, from <friend>." {letters}
     Then <hero> saw smoke far out. <His> {elder} rowed and <hero> steered, and there, on a rock, sat <friend>.
         {meeting}
-    Then, at low tide, somebody came walking over the sand with a suitcase. "I am <friend>," said somebody. {meeting}
+    Then, at low tide, somebody came over the sand with a suitcase. It was <friend>. {meeting}
     Then a fisherman caught a big fish, and in the fish was a letter for <hero>. It was a bit slimy. {letters}
     Then a balloon came over the water. "Is this where <hero> lives?" called <friend> from the basket. {meeting}
     Then a whole row of bottles came in with the tide, numbered from one to {seven}. {letters}
@@ -1923,7 +1923,7 @@ letters
     At once <he> sat down and wrote the next one.
 end
     Since then <hero> and <friend> write to each other every {weekday}.
-    "It is good that you cannot throw very far," said <friend> later. "It is good that you can," said <hero>.
+    "You throw very well," said <friend> later. "So do you," said <hero>.
     And when <he> sees an empty bottle now, <he> looks for a pencil.
     It was not a big sea, <he> found, when there was somebody on the other side.
     And what the first letter said, nobody has been told but the sea.
@@ -1987,11 +1987,11 @@ nose
 alive
     "Good evening," said the snowman when the moon came up. "I have a few questions."
     <He> gave it <his> {scarf}, so that it would not be cold. "Thank you, but I like the cold," said the snowman.
-    When <hero> said good night to it, it lifted its hat.
-    It looked so lonely that <he> made it {a dog} of snow as well.
+    When <hero> said good night to it that evening, it lifted its hat.
+    It looked so lonely out there that <he> made it {a dog} of snow as well.
     "What shall I call you?" <he> asked. "Call me {sirname}," said the snowman, "but not before breakfast."
-    "You may come in," <he> said. It shook its head, very carefully.
-    Its eyes were two buttons, and one of them winked.
+    "You may come in if you are cold," <he> said. It shook its head, very carefully.
+    Its eyes were two buttons, and when <he> looked away, one of them winked.
     That evening <hero> brought it a bowl of cold soup, and in the morning the bowl was empty.
 scarf
     scarf
@@ -2027,7 +2027,7 @@ trouble
     In the night the snowman went for a walk. {walk}
     Then the big boys came with snowballs and knocked off its {head}. {boys}
     A real {policeman:guest} came down the street and stopped in front of it. {guest_end}
-    It snowed and snowed, until only the <nose> could be seen. {snowed}
+    It snowed and snowed for {snow_days} days, until only the <nose> could be seen. {snowed_in}
 tracks
     Small tracks led under a hedge. There sat a rabbit with five children, and all were eating. "We were so hungry,"
         it said. <hero> brought them cabbage too.
@@ -2114,9 +2114,13 @@ policeman
 guest_end
     They looked at each other for a long time. "You have a better hat than I," said the <guest>, and went on.
     "Papers, please," said the <guest>. "It has only <a nose>," said <hero>. "That will do," said the <guest>.
-snowed
+snow_days
+    two
+    three
+    four
+snowed_in
     <hero> dug for two hours. "Thank you," said the snowman, "but I did not mind at all."
-    A robin sat on it and sang, so <he> knew where to dig.
+    A robin sat on top of it and sang, so <hero> knew where to dig.
 """
 
 PLOTS["the feared stranger"] = """
@@ -2899,7 +2903,7 @@ ten
     a hundred
 earn
     So <hero> {work} for the {neighbour}, and got {pay} for it.
-    "Then I must work," said <hero>, and {work} for the {neighbour}. The pay was {pay}.
+    "Then I must work," said <hero>, and {work} for the {neighbour} for {pay}.
     All week <hero> {work}. The {neighbour} gave <him> {pay}.
     For three days <hero> {work}, and the {neighbour} counted {pay} into <his> hand.
 work
