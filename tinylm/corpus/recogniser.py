@@ -105,7 +105,7 @@ class Recogniser:
                         rest = item.name[end.end() :]
                         head = (item._replace(name=rest),) if rest else ()
                         sentences.append((*head, *items[index + 1 :]))
-        return [items for items in sentences if items]
+        return [items for items in sentences if items and items[0].kind != "expand"]  # that rule has its own
 
     @cached_property
     def slots(self) -> dict[str, frozenset[str]]:

@@ -3522,7 +3522,7 @@ pills
     a hot brick
     a kiss on the hand
 idea
-    "May I try?" asked <hero>. They all laughed, but the king said, "Let the {child} come in."
+    "May I try?" asked <hero>. They all laughed, but the king said, "Let the <child> come in."
     <hero> went in by the kitchen door and stood before the king with muddy shoes. "And what can you do?" asked the
         king.
     Nobody asked <hero>. So <he> simply walked in and sat down on the king's bed.
