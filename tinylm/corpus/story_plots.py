@@ -1927,7 +1927,7 @@ end
     And when <he> sees an empty bottle now, <he> looks for a pencil.
     It was not a big sea, <he> found, when there was somebody on the other side.
     And what the first letter said, nobody has been told but the sea.
-    "The sea is between us," wrote <hero>, "and that is why we have so much to tell."
+    "There is a sea between us," wrote <hero> later, "and so we have much to tell."
 keg
     barrel
     milk can
@@ -2072,7 +2072,7 @@ end
     In spring there was a puddle there, and in the puddle lay the <nose>.
     "Until next year," said the snowman. "I shall know you by your {mittens}."
     And <he> told nobody, since nobody would have believed it.
-    That night <hero> put on <his> {mittens} in bed and dreamed of snow.
+    That night <hero> put on <his> mittens in bed and dreamed of snow.
     "Winter is too short," said <hero>. "And every other time is too long," said the snowman.
     On the last cold day they shook hands, and <his> glove stayed wet for a week.
     Then <hero> went in to warm <his> hands, and waved from the window until it was dark.
@@ -2178,7 +2178,7 @@ spoons
     cups
     needles
 visit
-    But <his> {ball} rolled in there, and <hero> went after it.
+    But <his> {ball} landed in there, and <hero> went after it.
     "I shall go and ask," said <hero>, and took {treat} along, just in case.
     So <hero> went there, with knees like jelly, and knocked.
     One night <he> crept up to it and looked through a crack.
@@ -2967,7 +2967,7 @@ give
     Then <hero> had an idea. <He> took what there was and made {a made:made}. {gift}
     "I have nothing but this," <he> said the next day, and gave <his> <elder> {a made:made}. {gift}
     "What do I have?" thought <hero>. Two hands. With them <he> made {a made:made}. {gift}
-    There was {oddment} in <his> pocket, and some string. Out of that <he> made {a made:made}. {gift}
+    There was {oddment} in <his> pocket, and that gave <him> an idea. <He> made {a made:made}. {gift}
 made
     paper star
     nutshell boat
@@ -3501,11 +3501,11 @@ could_not
 tried
     A {general:other} made a speech, and a doctor gave him {pills}. It did not help.
     A {general:other} had come from far away, but the king only got a headache.
-    The {general:other} danced before him, and the queen sang. It only got worse.
+    A {general:other} danced before him, and the queen sang. It only got worse.
     "Stand on your head," said the {general:other}. The king did, and his crown rolled under the bed.
     A {general:other} read to him from a book with a thousand pages. It only made things worse.
     "It comes from the moon," said the {general:other}, and shut all the curtains. It did not help.
-    The {general:other} tickled him with a peacock feather, and was thrown out.
+    A {general:other} tickled him with a peacock feather, and was thrown out.
 general
     general
     juggler
