@@ -1,17 +1,19 @@
 """Writes texts from a grammar with memory; the exact information in each text is known.
 
 A grammar is plain text. A line without indentation names a rule, the indented lines below it are its alternatives, and
-a line that is indented further goes on with the alternative above. An alternative is text with two kinds of marks:
+a line that is indented further goes on with the alternative above. An alternative is text with marks:
 
     {trip}            write one alternative of the rule `trip`
     {toy:prize}       write one alternative of the rule `toy`, and remember it as `prize`
     {prize.look}      write one of the words that the facts give as the look of what is remembered as `prize`
     <prize>           write again what is remembered as `prize`
-    <prize.home>      write a fact about it that is one word
+    <prize.home>      write a fact about it that is one word; `short` is its last word, `ball` of `red ball`
     <he>              short for <hero.he>, and so for all of `SHORT`
+    |                 end the line
 
 `{a look}` and `<a prize>` put the right article first. What is remembered or has an article comes from a rule without
-marks, a list of words. From such a rule nothing is drawn that the story remembers already.
+marks, a list of words. From such a rule nothing is drawn that the text remembers already. Facts are lines such as
+`hen | said: clucked | doing: pecking at crumbs / sitting on an egg`, and are continued in the same way.
 
 A grammar has scenes (the plots of the stories), and rules that they share. A scene begins with its first rule. It uses
 its own rule before a shared one of the same name, also where a shared rule refers to it. A text is written by choosing
@@ -20,7 +22,7 @@ a scene.
 Every choice is uniform, so a sequence of choices has an exact probability. It is the probability of the text only if no
 other choices give the same text. The grammar must therefore be prefix-free: no text of one alternative begins a text
 of another alternative of the same rule, once a letter may not follow a word directly. Then a text determines its
-choices from left to right (tests/corpus/grammars.py proves it for a grammar), `bits`, the sum of log2(number of
+choices from left to right (tests/corpus/grammars.py checks it), `bits`, the sum of log2(number of
 options), is the information in a text, its mean is the entropy of the source, which no model's loss falls below, and
 `recogniser.py` reads texts back in linear time.
 
@@ -54,8 +56,6 @@ class Item(NamedTuple):
 
 Items = tuple[Item, ...]
 _MARK = re.compile(r"([{<])(a )?(\w+)(?:\.(\w+))?(?::(\w+))?[}>]")
-
-
 _Rules = Mapping[str, tuple[str, ...]]
 
 
