@@ -229,7 +229,7 @@ leaves
     leaves
     mud
     grass
-    snow
+    sand
 under
     <hero> picked it up, and it seemed to <him> that it had stopped crying.
     A beetle had moved in under it. <He> built the beetle a house of bark, and then <he> took it home.
@@ -1482,7 +1482,7 @@ tree
     signpost
 second
     Then {a poor} {soldier} asked for a bite, and that was the end of the <food.short>.
-    Then it began to pour. <He> waited under {a roof}, grew hungry, and ate the other half.
+    Then it began to pour. <He> waited under {a roof}, grew hungry, and finished the other half.
     Then <hero> stumbled over {a root}, and the rest fell into the {mud}.
     Then came a steep hill. <He> put everything down to rest, and the rest of the <food.short> rolled back to the
         bottom.
@@ -2132,11 +2132,11 @@ who
     could not leave a thing alone
     believed nothing that <he> had not seen
     had once said good day to a thunderstorm
-    was afraid as well, but did not tell anybody
+    was afraid of many things, but not of meeting somebody
     liked strangers
 event
     heard that {a monster:monster} had moved into the {cave:cave}.
-    came home one evening and said, "There is {a monster:monster} in the {cave:cave}."
+    came home and said, "There is {a monster:monster} in the {cave:cave}."
     was not allowed out any more, since {a monster:monster} had moved into the {cave:cave}.
 news
     heard that {a monster:monster} had moved into the {cave:cave}.

@@ -192,7 +192,7 @@ oddment
     a lost letter
     two pencils
     a ball of string
-    a wooden dice
+    a pair of dice
     a rusty key
     a shell
     a chestnut
