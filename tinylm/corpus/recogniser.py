@@ -119,11 +119,11 @@ class Recogniser:
     @cached_property
     def facts(self) -> dict[str, frozenset[str]]:
         """All words that each fact can be."""
-        words: dict[str, frozenset[str]] = {}
+        words: dict[str, set[str]] = {}
         for facts in self.grammar.facts.values():
             for fact, some in facts.items():
-                words[fact] = words.get(fact, frozenset()).union(some)
-        return words
+                words.setdefault(fact, set()).update(some)
+        return {fact: frozenset(some) for fact, some in words.items()}
 
     def words(self, item: Item, memory: Mapping[str, str]) -> Iterable[str]:
         """What a `draw` or a `recall` can write: anything it ever writes where the memory has the empty word."""
