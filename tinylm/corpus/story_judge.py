@@ -117,6 +117,6 @@ def _other_word(text: str, place: int, expected: Expected) -> str:
     fitting = []
     for word in words:
         written = with_article(word) if item.article else word
-        if re.compile(rf"{re.escape(written)}(?![A-Za-z])").match(text, place):
+        if text.startswith(written, place) and not text[place + len(written) :][:1].isalpha():
             fitting.append(word)
     return max(fitting, key=len, default="")
