@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,19 @@ def test_document_length_is_the_95th_percentile(tmp_path: Path, lengths: list[in
     assert documents(tmp_path, lengths).document_length() == most
 
 
+@pytest.mark.parametrize("lengths", [[3, 0, 5, 7, 9, 6], [8, 40, 1, 15, 16], [100]])
+def test_sequences_of_documents_begin_with_them_and_miss_nothing(tmp_path: Path, lengths: list[int]) -> None:
+    stream = documents(tmp_path, lengths)
+    batches = Batches(stream, "documents", 1, seed=7)
+    begins = np.cumsum([0, *(length + 1 for length in lengths)])
+    right = [part for begin, end in pairwise(begins) for part in range(begin, end, 8)]
+    for epoch in range(2):
+        steps = range(epoch * len(right), (epoch + 1) * len(right))
+        starts = torch.cat([batches.starts(step) for step in steps])
+        assert sorted(starts.tolist()) == right
+    assert batches.unread() == 0
+
+
 def test_a_text_without_documents_is_one(tmp_path: Path) -> None:
     assert counting(tmp_path, 100, 8).document_length() == 100
 
@@ -234,7 +248,7 @@ def test_a_text_without_documents_is_one(tmp_path: Path) -> None:
 # --- a pure function of (seed, step) -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("windows", ["chunked", "every_offset"])
+@pytest.mark.parametrize("windows", ["chunked", "every_offset", "documents"])
 def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path, windows: str) -> None:
     stream = counting(tmp_path, 300, 8)
     batches = Batches(stream, windows, 6, seed=9)
@@ -246,7 +260,7 @@ def test_a_batch_depends_on_seed_and_step_alone(tmp_path: Path, windows: str) ->
     assert not torch.equal(Batches(stream, windows, 6, seed=10).draw(0)[0], in_order[0])
 
 
-@pytest.mark.parametrize("windows", ["chunked", "every_offset"])
+@pytest.mark.parametrize("windows", ["chunked", "every_offset", "documents"])
 def test_larger_batches_hold_the_same_windows_in_the_same_order(tmp_path: Path, windows: str) -> None:
     stream = counting(tmp_path, 300, 8)
     twos, sixes = (Batches(stream, windows, size, seed=9) for size in (2, 6))

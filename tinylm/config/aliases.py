@@ -122,6 +122,6 @@ VALUES = {
         "char": "chars character",
         "byte": "utf-8 utf8",
     },
-    "data.windows": {"chunked": "chunks chunk", "every_offset": "offset random sliding"},
+    "data.windows": {"chunked": "chunks chunk", "every_offset": "offset random sliding", "documents": "document"},
 }
 """The words that people use for the values of settings with fixed choices, by setting and value."""

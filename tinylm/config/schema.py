@@ -34,6 +34,7 @@ STORIES = "stories"
 """The name of the built-in corpus among `data.sources`."""
 
 FITTED = {
+    "data": ("windows",),
     "model": ("n_layer", "n_embd", "n_head", "n_kv_head", "mlp_ratio", "block_size", "dropout"),
     "train": ("batch_size", "phases"),
 }
@@ -172,8 +173,9 @@ class DataConfig(Settings):
     """Share of the text that is kept for measuring; 0 is none."""
     val_placement: Literal["tail", "spans"] = Field("spans", title="Held-out place")
     """At the end of each text, or in a few spans spread over it; of short texts the last ones, or some."""
-    windows: Literal["chunked", "every_offset"] = Field("chunked", title="Windows")
-    """chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's."""
+    windows: Literal["chunked", "every_offset", "documents"] = Field("chunked", title="Windows")
+    """chunked: each token once an epoch, cut anew each time; every_offset: the reference recipe's; documents: from the
+    beginning of each document."""
     encoding: Annotated[str, AfterValidator(encodings.canonical)] = Field(encodings.AUTO, title="Encoding")
     """Of all text files, by name (windows-1250, shift-jis, koi8-r); auto finds out for each."""
     unwrap: Literal["auto", "on", "off"] = Field("auto", title="Join lines")

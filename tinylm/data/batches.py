@@ -97,6 +97,17 @@ class Stream:
         if corpus.device.type != "cpu":
             self._begins, self._shift = self._begins.to(corpus.device), self._shift.to(corpus.device)
 
+    def document_parts(self) -> Tensor:
+        """Where in the stream documents begin, and the further parts of those of more than `block_size` ids, (n,)."""
+        begins_here = self._read(torch.arange(self.tokens, device=self.device)) == self._corpus.tokenizer.end_of_text
+        begins_here[0] = True
+        begins = torch.nonzero(begins_here)[:, 0].cpu()
+        lengths = begins.diff(append=torch.tensor([self.tokens]))
+        parts = -(-lengths // self.block_size)
+        first = torch.cumsum(parts, 0) - parts
+        number = torch.arange(int(parts.sum())) - first.repeat_interleave(parts)
+        return begins.repeat_interleave(parts) + number * self.block_size
+
     def document_length(self) -> int:
         """95th percentile of the documents' lengths in tokens with their end-of-text token, by the first documents."""
         ids = self._read(torch.arange(min(self.tokens, _SAMPLED_IDS), device=self.device))
@@ -162,16 +173,21 @@ class Batches:
         chunked: an epoch cuts the stream, from a new offset, into adjacent sequences and visits them in a new order, so
         each token is a target once, but up to block_size - 1 tokens are left out. The first two epochs, the next two
         and so on leave out different ones, but where `data.split` is 1. every_offset: an epoch visits the sequence at
-        each offset once, in a new order.
+        each offset once, in a new order. documents: likewise the sequences that begin where a document begins, or a
+        further part of one that is longer than a sequence; those of short documents overlap.
         """
         self.stream = stream
         self._chunked = placement == "chunked"
+        self._parts = stream.document_parts() if placement == "documents" else None
         self._batch_size = batch_size
         self._seed = seed
         self._cached: tuple[int, Tensor] | None = None
-        self.sequences_per_epoch = (
-            stream.tokens // stream.block_size if self._chunked else stream.tokens - stream.block_size
-        )
+        if self._parts is not None:
+            self.sequences_per_epoch = len(self._parts)
+        elif self._chunked:
+            self.sequences_per_epoch = stream.tokens // stream.block_size
+        else:
+            self.sequences_per_epoch = stream.tokens - stream.block_size
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a step, each (batch_size, block_size), int64."""
@@ -192,6 +208,8 @@ class Batches:
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             in_epoch = epochs == epoch
             order = permute(indices[in_epoch], self.sequences_per_epoch, mix(self._seed, epoch))
+            if self._parts is not None:
+                order = self._parts[order]
             starts[in_epoch] = (self._offset(epoch) + order * self.stream.block_size) if self._chunked else order
         return copy_async((starts % self.stream.tokens).view(STEPS_AHEAD, -1), self.stream.device)
 

@@ -354,6 +354,7 @@ def test_a_size_that_is_no_choice_is_not_shown_as_one(kind: str, shown: str) -> 
 FIT_CHOOSES = (
     "model.n_layer", "model.n_embd", "model.n_head", "model.n_kv_head", "model.mlp_ratio", "model.block_size",
     "model.dropout", "train.batch_size", "train.phases.0.max_lr", "train.phases.0.min_lr", "train.phases.0.base_lr",
+    "data.windows",
 )  # fmt: skip
 
 
