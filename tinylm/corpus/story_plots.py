@@ -822,7 +822,7 @@ end
     After that <hero> and <friend> never asked who saw the <thing> first.
     And every {weekday} <hero> and <friend> eat {treat} together, and each gets half.
     "What shall we quarrel about tomorrow?" asked <friend>. "Nothing," said <hero>. "Tomorrow is {weekday}."
-    And the <thing>? They gave it to {a neighbour} who had nobody to quarrel with.
+    And whenever <hero> and <friend> saw <a thing> after that, they had to laugh.
 """
 
 PLOTS["a visit to the sick"] = """
@@ -1844,7 +1844,7 @@ pills
     a spoonful of tar
 idea
     "May I try?" asked <hero>. They all laughed, but the king said, "Let <him> come in."
-    <hero> went in by the kitchen door and stood before the king. "And what can you do?" asked the king.
+    <hero> went in by the kitchen door and stood before the king. "I have come to help," said <hero>.
     Nobody asked <hero>. So <he> simply walked in and sat down on the king's bed.
 cure
     "Come with me," said <hero>, and took him out to {dig}. The king had never done that.
