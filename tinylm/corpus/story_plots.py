@@ -822,7 +822,7 @@ end
     After that <hero> and <friend> never asked who saw the <thing> first.
     And every {weekday} <hero> and <friend> eat {treat} together, and each gets half.
     "What shall we quarrel about tomorrow?" asked <friend>. "Nothing," said <hero>. "Tomorrow is {weekday}."
-    And whenever <hero> and <friend> saw <a thing> after that, they had to laugh.
+    And whenever <hero> and <friend> thought of the <thing>, they had to laugh.
 """
 
 PLOTS["a visit to the sick"] = """
