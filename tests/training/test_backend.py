@@ -172,6 +172,13 @@ def test_a_timed_run_switches_as_soon_as_it_can(late: Path, tiny_config: Configu
     assert 3 <= state.compiled_from < state.step
 
 
+def check_same(run: RunFolder, again: RunFolder) -> None:
+    """Steps, weights, optimizer and recording of a repetition are those of the run."""
+    assert logged(again, StepDone) == logged(run, StepDone)
+    assert newest_files(again) == newest_files(run)
+    assert again.config().repeat == run.config().repeat
+
+
 @needs_compiler
 @pytest.mark.usefixtures("each_step")
 @pytest.mark.parametrize("slower", ["eager", "kernels"])
@@ -190,9 +197,7 @@ def test_a_repeated_run_switches_at_the_same_step(
     acting(train(run.config(), late, "again"), {2: lambda: fake_time.work(0.5)})
     again = folder.open_run(late, "again")
     assert state_of(late, "again").compiled_from == switched
-    assert logged(again, StepDone) == logged(run, StepDone)
-    assert newest_files(again) == newest_files(run)
-    assert again.config().repeat == run.config().repeat
+    check_same(run, again)
 
 
 @needs_compiler
@@ -208,9 +213,7 @@ def test_a_run_that_was_compiled_from_its_first_step_is_repeated(
     assert state_of(late, "run").compiled_from == 0
     acting(train(run.config(), late, "again"), {2: lambda: fake_time.work(0.5)})
     again = folder.open_run(late, "again")
-    assert logged(again, StepDone) == logged(run, StepDone)
-    assert newest_files(again) == newest_files(run)
-    assert again.config().repeat == run.config().repeat
+    check_same(run, again)
 
 
 @needs_compiler

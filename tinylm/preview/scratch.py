@@ -16,14 +16,13 @@ from tinylm import files
 from tinylm.config.schema import RunConfig
 from tinylm.data import prepare
 from tinylm.data.batches import Batches, Corpus
-from tinylm.hardware import memory
 from tinylm.hardware.device import choose_device
 from tinylm.inference.prompt import fit_prompt
-from tinylm.training import build, calibrate, memory_check
+from tinylm.training import build, calibrate
 from tinylm.training.backend import captures_steps
 from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer
-from tinylm.training.step import Stepper, micro_batch_size
+from tinylm.training.step import Stepper, fitting_micro_batch
 
 
 class Cancelled(Exception):  # noqa: N818  # not an error: somebody asked for it
@@ -79,8 +78,7 @@ def texts(config: RunConfig, folder: Path, device: torch.device, home: Path) -> 
 def stepper(config: RunConfig, home: Path, device: torch.device, corpus: Corpus) -> Stepper:
     """A stepper on the initial model, with the backend and precision that such runs used here before."""
     vocab_size = corpus.tokenizer.vocab_size
-    wanted = micro_batch_size(config, device)
-    micro_batch = memory_check.fitting_sequences(config, vocab_size, wanted, memory.free(device))
+    micro_batch = fitting_micro_batch(config, vocab_size, device)
     model = build.initial_model(config, corpus).to(device)
     code, precision = calibrate.without_measuring(config, vocab_size, device, home)
     average = WeightEMA(model, config.train.average) if config.train.average else None

@@ -23,11 +23,10 @@ from tinylm.model import dropout
 from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
 from tinylm.planning import sizing, time_budget
-from tinylm.training import memory_check
 from tinylm.training.backend import Backend, captures_steps, expected_speedup, known_fastest, speed_key
 from tinylm.training.build import batches_of, initial_model
 from tinylm.training.cuda_graph import WARM_UP_STEPS
-from tinylm.training.step import micro_batch_size
+from tinylm.training.step import fitting_micro_batch
 
 SAME_SPEED = 1.25
 """Speeds that differ by less than this factor are the same within what timings vary."""
@@ -149,8 +148,7 @@ def fit_size(config: RunConfig, corpus: Corpus, device: torch.device, home: Path
         notes = [shorter] if config.model.block_size < preset_context else []
         return resolve.with_values(config, train={"fit": False}), notes
     vocab_size = corpus.tokenizer.vocab_size
-    wanted = micro_batch_size(config, device)
-    micro_batch = memory_check.fitting_sequences(config, vocab_size, wanted, memory.free(device))
+    micro_batch = fitting_micro_batch(config, vocab_size, device)
     model, (batches, *_) = initial_model(config, corpus).to(device), batches_of(config, corpus)
     code = train_pass.load_if_built(config, device, home)
     # The first timing may be cold.

@@ -19,7 +19,7 @@ from tinylm.data import prepare
 from tinylm.data.batches import Corpus
 from tinylm.errors import DeviceError
 from tinylm.files import disk_error
-from tinylm.hardware import malloc, memory
+from tinylm.hardware import malloc
 from tinylm.hardware.device import choose_device, choose_precision, machine_name
 from tinylm.inference.prompt import fit_prompt
 from tinylm.kernels import decode
@@ -29,7 +29,7 @@ from tinylm.runs import checkpoint, folder
 from tinylm.runs.checkpoint import Checkpoint, TrainState
 from tinylm.runs.folder import RunFolder
 from tinylm.runs.log import LogWriter
-from tinylm.training import clock, device_check, memory_check, repeat, run_length, weight_decay
+from tinylm.training import clock, device_check, repeat, run_length, weight_decay
 from tinylm.training.backend import Backend
 from tinylm.training.build import batches_of, initial_loss_scale, initial_model
 from tinylm.training.calibrate import calibrate, fit_size
@@ -38,7 +38,7 @@ from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer
 from tinylm.training.repeat import Decisions
 from tinylm.training.session import Session, notes_on_damaged
-from tinylm.training.step import Stepper, micro_batch_size
+from tinylm.training.step import Stepper, fitting_micro_batch
 from tinylm.words import counted
 
 
@@ -132,9 +132,7 @@ def _set_up(
         config, fit_notes = fit_size(config, corpus, device, home)
         notes += fit_notes
     vocab_size = corpus.tokenizer.vocab_size
-    micro_batch = (found and found.state.micro_batch) or memory_check.fitting_sequences(
-        config, vocab_size, micro_batch_size(config, device), memory.free(device)
-    )
+    micro_batch = (found and found.state.micro_batch) or fitting_micro_batch(config, vocab_size, device)
 
     # Model.
     weights = found.check_fits(found.trained(), config.model, vocab_size) if found else None

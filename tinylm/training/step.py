@@ -22,6 +22,7 @@ from tinylm.kernels.train_pass import NativePass
 from tinylm.model import dropout
 from tinylm.model.gradients import eager_pass
 from tinylm.model.transformer import Transformer
+from tinylm.training import memory_check
 from tinylm.training.cuda_graph import GraphedStep, Keys, LaunchLimiter
 from tinylm.training.ema import WeightEMA
 from tinylm.training.optimizer import Optimizer, clip, global_norm
@@ -57,6 +58,12 @@ def micro_batch_size(config: RunConfig, device: torch.device) -> int:
         return batch_size
     passes = -(-batch_size * config.model.block_size // MICRO_BATCH_TOKENS)
     return max(1, -(-batch_size // passes))
+
+
+def fitting_micro_batch(config: RunConfig, vocab_size: int, device: torch.device) -> int:
+    """`micro_batch_size`, halved until a pass fits into the free memory; ConfigError where one sequence does not."""
+    wanted = micro_batch_size(config, device)
+    return memory_check.fitting_sequences(config, vocab_size, wanted, memory.free(device))
 
 
 class Stepper:
